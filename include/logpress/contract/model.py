@@ -1,0 +1,305 @@
+"""What a table is: the pydantic models behind a contract's YAML.
+
+A contract names the source, the columns (where a value stands in a record, how its text becomes a typed
+value and how that is stored), the order of rows, the checks, and how late records may come. The engine
+reads nothing else: it knows no field of any log by name.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$", max_length=100)]
+Path = Annotated[str, Field(min_length=1, description="JSON path, as `_source.func_name` or `sort[0]`")]
+Encoding = Literal["plain", "dictionary", "delta", "byte_stream_split"]
+Unit = Literal["s", "ms", "us"]
+Level = Literal["fail", "warn"]
+
+UNITS_PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
+
+
+class Model(BaseModel):
+    """Frozen, and strict about unknown keys: a misspelt key is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Storage(Model):
+    """How one Parquet column is encoded."""
+
+    encoding: Encoding | None = None
+    zstd: int | None = Field(default=None, ge=1, le=22)
+
+
+class ColumnBase(Model):
+    """What every column says of itself."""
+
+    name: Name
+    path: tuple[Path, ...] = Field(description="where the value stands; several alternatives fill the same column")
+    description: str = ""
+    nullable: bool = True
+    storage: Storage = Storage()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_path_is_a_list_of_one(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("path"), str):
+            return {**data, "path": [data["path"]]}
+        return data
+
+
+class Category(ColumnBase):
+    """A string with few distinct values, stored through a dictionary."""
+
+    codec: Literal["category"]
+    type: Literal["string"] = "string"
+
+
+class Text(ColumnBase):
+    """A string with many distinct values."""
+
+    codec: Literal["text"]
+    type: Literal["string"] = "string"
+
+
+class Json(ColumnBase):
+    """Any JSON value, kept as its exact text: a free-form part of the log."""
+
+    codec: Literal["json"]
+    type: Literal["string"] = "string"
+
+
+class Integer(ColumnBase):
+    """A whole number."""
+
+    codec: Literal["integer"]
+    type: Literal["int8", "int16", "int32", "int64"] = "int64"
+
+
+class Decimal(ColumnBase):
+    """A number with a fraction, stored as a double; its number of digits after the point is kept beside it."""
+
+    codec: Literal["decimal"]
+    type: Literal["float64"] = "float64"
+
+
+class Boolean(ColumnBase):
+    """True or false."""
+
+    codec: Literal["boolean"]
+    type: Literal["boolean"] = "boolean"
+
+
+class Instant(ColumnBase):
+    """An ISO 8601 date and time, with or without offset; stored as UTC.
+
+    `label_checked_by` names an instant column that is known to be true: where the text's own offset (its
+    label) contradicts that column and the wall clock read as UTC agrees with it, the label is taken as wrong.
+    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the small
+    difference is stored and the column is virtual.
+    """
+
+    codec: Literal["instant"]
+    type: Literal["timestamp[s]", "timestamp[ms]", "timestamp[us]"] = "timestamp[ms]"
+    label_checked_by: Name | None = None
+    residual_of: tuple[Name, ...] = ()
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the stored integer."""
+        return self.type[len("timestamp[") : -1]  # type: ignore[return-value]
+
+
+class Lookup(ColumnBase):
+    """A string that mostly follows from another column; only the exceptions are stored. Virtual."""
+
+    codec: Literal["lookup"]
+    type: Literal["string"] = "string"
+    key: Name
+
+
+class KinesisSequence(ColumnBase):
+    """A Kinesis sequence number and sub-sequence number, stored as shard, arrival and counter residuals. Virtual."""
+
+    codec: Literal["kinesis_sequence"]
+    type: Literal["string"] = "string"
+    arrival: Name = Field(description="the instant column that predicts the number's arrival second")
+
+
+Column = Annotated[
+    Category | Text | Json | Integer | Decimal | Boolean | Instant | Lookup | KinesisSequence,
+    Field(discriminator="codec"),
+]
+
+
+class Copy(Model):
+    """A value that repeats a column in another form; it costs nothing while it does."""
+
+    path: Path
+    of: Name
+    form: Literal["instant", "labelled_instant", "epoch_s", "epoch_ms"] = Field(
+        description="`labelled_instant`: the instant as its own label says, before any correction"
+    )
+
+
+class Check(Model):
+    """One check on a verified day: `fail` keeps the day from being published, `warn` is reported."""
+
+    kind: Literal["min_rows", "max_irregular_share", "max_reject_share", "not_null", "range", "values"]
+    level: Level = "fail"
+    column: Name | None = None
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] = ()
+    max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows that may break it")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Check:
+        if self.kind in ("not_null", "range", "values") and self.column is None:
+            raise ValueError(f"a check of kind {self.kind} needs `column`")
+        if self.kind == "min_rows" and self.min is None:
+            raise ValueError("a check of kind min_rows needs `min`")
+        if self.kind in ("max_irregular_share", "max_reject_share") and self.max is None:
+            raise ValueError(f"a check of kind {self.kind} needs `max`")
+        if self.kind == "range" and self.min is None and self.max is None:
+            raise ValueError("a check of kind range needs `min` or `max`")
+        if self.kind == "values" and not self.values:
+            raise ValueError("a check of kind values needs `values`")
+        return self
+
+
+class Source(Model):
+    """Where a day's raw records come from."""
+
+    inputs: tuple[str, ...] = Field(
+        default=(), description="paths, folders or globs; {day}, {year}, {month} and {day_of_month} are filled in"
+    )
+    lateness: timedelta = Field(
+        default=timedelta(hours=1), description="how long after the end of a day its records still arrive"
+    )
+
+
+class Files(Model):
+    """How part files are cut and compressed."""
+
+    row_group_rows: int = Field(default=1_000_000, ge=1_000, le=4_000_000)
+    zstd: int = Field(default=9, ge=1, le=22)
+    slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
+
+
+class Contract(Model):
+    """A table: source, columns, order, files and checks."""
+
+    table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+    description: str = ""
+    source: Source = Source()
+    day: Name = Field(description="the instant column whose UTC date is a record's day")
+    columns: tuple[Column, ...] = Field(min_length=1)
+    copies: tuple[Copy, ...] = ()
+    literals: tuple[Path, ...] = Field(default=(), description="values that hardly ever vary: kept in the layout")
+    order_by: tuple[Name, ...] = ()
+    restore_order: tuple[Name, ...] = ()
+    files: Files = Files()
+    storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of columns only restore needs")
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Contract:
+        columns = self.by_name
+        if len(columns) != len(self.columns):
+            names = [column.name for column in self.columns]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"two columns are named {twice[0]!r}; give one of them another name")
+
+        def need(name: str, where: str, *codecs: str) -> None:
+            if name not in columns:
+                raise ValueError(f"{where} names {name!r}, which is no column; columns are {', '.join(columns)}")
+            if codecs and columns[name].codec not in codecs:
+                raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}, not {' or '.join(codecs)}")
+
+        need(self.day, "`day`", "instant")
+        for name in self.order_by:
+            need(name, "`order_by`")
+            if is_virtual(columns[name]):
+                raise ValueError(f"`order_by` names {name!r}, which is virtual; order by stored columns")
+        for name in self.restore_order:
+            need(name, "`restore_order`")
+        for copy in self.copies:
+            need(copy.of, f"the copy at {copy.path}", "instant")
+        for check in self.checks:
+            if check.column is not None:
+                need(check.column, f"a check of kind {check.kind}")
+        paths = [path for column in self.columns for path in column.path]
+        paths += [copy.path for copy in self.copies] + list(self.literals)
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"path {path!r} is named twice; a value fills one column, copy or literal")
+            if not _PATH.match(path):
+                raise ValueError(f"path {path!r} is not of the form a.b[0].c")
+        self._check_dependencies(columns)
+        return self
+
+    def _check_dependencies(self, columns: dict[str, Column]) -> None:
+        done: set[str] = set()
+
+        def visit(name: str, trail: tuple[str, ...]) -> None:
+            if name in trail:
+                raise ValueError(f"columns predict each other in a circle: {' -> '.join((*trail, name))}")
+            if name not in columns:
+                raise ValueError(f"column {trail[-1]!r} names {name!r}, which is no column")
+            if name not in done:
+                for other in dependencies(columns[name]):
+                    visit(other, (*trail, name))
+                done.add(name)
+
+        for name in columns:
+            visit(name, ())
+        for column in self.columns:
+            if isinstance(column, Instant):
+                kinds = [columns[name].codec for name in column.residual_of]
+                if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
+                    raise ValueError(f"`residual_of` of {column.name!r} takes one instant column, and integer columns in ms")
+                if column.label_checked_by and columns[column.label_checked_by].codec != "instant":
+                    raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column")
+            if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
+                raise ValueError(f"`key` of {column.name!r} takes a category or text column")
+            if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
+                raise ValueError(f"`arrival` of {column.name!r} takes an instant column")
+
+
+_PATH = re.compile(r"^[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*$")
+
+
+def dependencies(column: Column) -> tuple[str, ...]:
+    """The columns whose values this column's stored form is relative to."""
+    if isinstance(column, Instant):
+        return column.residual_of
+    if isinstance(column, Lookup):
+        return (column.key,)
+    if isinstance(column, KinesisSequence):
+        return (column.arrival,)
+    return ()
+
+
+def is_virtual(column: Column) -> bool:
+    """Whether the column is not in the file under its own name, but derived from others when read."""
+    return bool(dependencies(column))
+
+
+def parse_day(text: str) -> date:
+    """A day written as YYYY-MM-DD; raises ValueError with a sentence otherwise."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError(f"{text!r} is no day; write it as YYYY-MM-DD, as 2021-12-26")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no day: {error}") from error

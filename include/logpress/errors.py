@@ -1,0 +1,43 @@
+"""The errors logpress raises on purpose: one clear sentence each, with what to do.
+
+The command line prints `str(error)` as one line and exits with `exit_code`; a DAG task fails with it.
+Anything else that escapes is a defect of logpress.
+"""
+
+
+class LogpressError(Exception):
+    """Base of every error that logpress raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(LogpressError):
+    """What was asked for makes no sense (a day that is no date, a lake that is no lake)."""
+
+    exit_code = 2
+
+
+class ContractError(LogpressError):
+    """A contract is missing or wrong; the message names the file, the line and the mend."""
+
+    exit_code = 2
+
+
+class SourceError(LogpressError):
+    """Raw input is missing or cannot be read; the message names the origin."""
+
+
+class PartError(LogpressError):
+    """A part file is damaged, or was not written by logpress."""
+
+
+class ProofError(LogpressError):
+    """What was written does not give back what was read; the day is not published."""
+
+
+class CheckError(LogpressError):
+    """A check of the contract with level `fail` did not hold; the day is not published."""
+
+
+class LakeError(LogpressError):
+    """The lake or its catalog refuses (not there, no permission, lost a race too often)."""

@@ -1,0 +1,112 @@
+"""What one slice took in and put out, and what a published day consists of: plain JSON, small enough for XCom.
+
+Counts are records. A record read is exactly one of: taken as a row, taken as a reject, or of another day:
+
+    records == rows + rejects + other_day
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """Frozen JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SliceSpec(Model):
+    """A unit of extraction and of retry: a named group of raw inputs."""
+
+    name: str = Field(description="unique within the day, safe in a file name; shown in the Airflow UI")
+    inputs: tuple[str, ...] = Field(description="paths or URIs of raw objects, in the order they are read")
+    raw_bytes: int | None = Field(default=None, description="size of the inputs as they lie there, where known")
+
+
+class OriginStats(Model):
+    """What one raw object held."""
+
+    uri: str
+    stored_bytes: int = Field(description="size as it lies there (compressed, if it is)")
+    raw_bytes: int = Field(description="bytes after decompression, separators included")
+    compression: Literal["none", "gzip", "zstd"]
+    records: int
+    damage: str | None = Field(default=None, description="why reading stopped early, as in a cut gzip member")
+
+
+class ColumnStats(Model):
+    """What one Parquet column takes in a part."""
+
+    name: str
+    stored_bytes: int
+    encodings: tuple[str, ...]
+
+
+class PartStats(Model):
+    """One Parquet file of a slice, in staging or published."""
+
+    path: str = Field(description="file name, relative to the day's folder (or to the slice's staging folder)")
+    rows: int
+    row_groups: int
+    stored_bytes: int
+    sha256: str = Field(description="of the file's bytes, hexadecimal")
+    columns: tuple[ColumnStats, ...]
+
+
+class SliceManifest(Model):
+    """What one slice took in and put out."""
+
+    format: Literal[1] = 1
+    table: str
+    day: str
+    slice: str
+    origins: tuple[OriginStats, ...]
+    records: int
+    rows: int = Field(description="records of this day in the part, irregular ones included")
+    irregular_rows: int = Field(description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit")
+    rejects: int = Field(description="records that are no JSON object, in the rejects file")
+    other_day: int = Field(description="records that belong to another day and were left to it")
+    raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
+    digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
+    part: PartStats | None = Field(description="None where the slice has no row of this day")
+    rejects_part: PartStats | None = None
+    unknown_paths: dict[str, int] = Field(default_factory=dict, description="paths that no contract names, and in how many rows")
+    reject_reasons: dict[str, int] = Field(default_factory=dict)
+    layouts: int = 0
+    seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
+
+
+class DayManifest(Model):
+    """A published day."""
+
+    format: Literal[1] = 1
+    table: str
+    day: str
+    published_at: datetime = Field(description="UTC")
+    snapshot_id: int | None = None
+    slices: tuple[SliceManifest, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the day, irregular ones included."""
+        return sum(manifest.rows for manifest in self.slices)
+
+    @property
+    def rejects(self) -> int:
+        """Records that are no JSON object."""
+        return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the day's records, separators not counted."""
+        return sum(manifest.raw_bytes for manifest in self.slices)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all the day's Parquet files, rejects included."""
+        parts = [part for manifest in self.slices for part in (manifest.part, manifest.rejects_part)]
+        return sum(part.stored_bytes for part in parts if part is not None)
