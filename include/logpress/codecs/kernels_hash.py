@@ -1,0 +1,106 @@
+"""Hashes of byte strings, and tables that give equal strings equal numbers.
+
+The hash follows wyhash (Wang Yi, final version 4) in its multiply-and-fold step; it guards against accidents,
+not against an adversary.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.jit import kernel, load64, mul128
+from logpress.layout.kernels_json import same_bytes
+
+_S0 = np.uint64(0xA0761D6478BD642F)
+_S1 = np.uint64(0xE7037ED1A0B428DB)
+_S2 = np.uint64(0x8EBC6AF09C88C6E3)
+_S3 = np.uint64(0x589965CC75374CC3)
+_S4 = np.uint64(0x1D8E4E27C47D124F)
+_EIGHT = np.uint64(8)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@kernel
+def fold(a, b):
+    """Both halves of the product of two words, xored."""
+    low, high = mul128(a, b)
+    return low ^ high
+
+
+@kernel
+def tail_word(buffer, at, count):
+    """The last `count` (0 to 8) bytes at `at` as a word, zeros above; reads 8 bytes."""
+    if count <= 0:
+        return np.uint64(0)
+    word = load64(buffer, at)
+    if count >= 8:
+        return word
+    return word & (_ALL >> (np.uint64(64) - _EIGHT * np.uint64(count)))
+
+
+@kernel
+def hash64(buffer, start, end):
+    """A 64-bit hash of buffer[start:end]."""
+    length = np.uint64(end - start)
+    state = _S0 ^ length
+    at = start
+    while at + 16 < end:
+        state = fold(load64(buffer, at) ^ _S1, load64(buffer, at + 8) ^ state)
+        at += 16
+    a = tail_word(buffer, at, end - at)
+    b = tail_word(buffer, at + 8, end - at - 8)
+    return fold(_S1 ^ length, fold(a ^ _S2, b ^ state))
+
+
+@kernel
+def hash128(buffer, start, end):
+    """Two independent 64-bit hashes of buffer[start:end], for the digest of a multiset of records."""
+    length = np.uint64(end - start)
+    one = _S0 ^ length
+    two = _S4 ^ length
+    at = start
+    while at + 16 < end:
+        a = load64(buffer, at)
+        b = load64(buffer, at + 8)
+        one = fold(a ^ _S1, b ^ one)
+        two = fold(a ^ two, b ^ _S3)
+        at += 16
+    a = tail_word(buffer, at, end - at)
+    b = tail_word(buffer, at + 8, end - at - 8)
+    one = fold(_S1 ^ length, fold(a ^ _S2, b ^ one))
+    two = fold(_S3 ^ length, fold(a ^ two, b ^ _S0))
+    return one, two
+
+
+@kernel
+def find_or_add(buffer, start, end, table, texts, starts, ends, hashes, count):
+    """The number of buffer[start:end] among `texts`, or count[0] if it is new.
+
+    Args:
+        buffer: uint8[n], where the text to look up stands.
+        start: its start.
+        end: its end.
+        table: int32[2^k], open addressing, -1 where free; at most half full.
+        texts: uint8[m], where known texts stand.
+        starts: int64[c], start of each known text in `texts`.
+        ends: int64[c].
+        hashes: uint64[c].
+        count: int64[1], how many are known.
+
+    Returns:
+        The number; it equals the old count[0] if the text is new. The caller records starts, ends and hashes.
+    """
+    word = hash64(buffer, start, end)
+    mask = table.shape[0] - 1
+    at = np.int64(word & np.uint64(mask))
+    length = end - start
+    while True:
+        found = table[at]
+        if found < 0:
+            table[at] = count[0]
+            hashes[count[0]] = word
+            return np.int64(count[0])
+        if hashes[found] == word and ends[found] - starts[found] == length:
+            if same_bytes(buffer, start, texts, starts[found], length):
+                return np.int64(found)
+        at = (at + 1) & mask

@@ -1,0 +1,394 @@
+"""Kernels of the codecs for instants, numbers and Kinesis sequence numbers: text to integers and back.
+
+Each `read_*` gives a value only if the matching `write_*` gives back the same text. Reads stay inside the
+span they are given plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps 64 bytes free.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.jit import bits_double, double_bits, kernel, load16, load64, mul128
+
+NULL = np.int64(-(2**63))
+"""Stands for no value in a register."""
+
+BAD = np.int64(-(2**63) + 1)
+"""What a `read_*` gives for text that it could not give back."""
+
+_POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
+_DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
+_ZEROS = np.uint64(0x3030303030303030)
+_NOT_DIGIT = np.uint64(0x8080808080808080)
+_TO_HIGH = np.uint64(0x7676767676767676)
+
+
+@kernel
+def eight_digits(buffer, at):
+    """The number that eight digits write, or -1 (D. Lemire, "Quickly parsing eight digits", 2018)."""
+    word = load64(buffer, at) ^ _ZEROS
+    if ((word + _TO_HIGH) | word) & _NOT_DIGIT != 0:
+        return np.int64(-1)
+    word = word * np.uint64(10) + (word >> np.uint64(8))
+    low = (word & np.uint64(0x000000FF000000FF)) * np.uint64(0x000F424000000064)
+    high = ((word >> np.uint64(16)) & np.uint64(0x000000FF000000FF)) * np.uint64(0x0000271000000001)
+    return np.int64((low + high) >> np.uint64(32))
+
+
+@kernel
+def days_from_civil(year, month, day):
+    """Days since 1970-01-01 of a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible dates")."""
+    if month <= 2:
+        year -= 1
+    era = year // 400
+    year_of_era = year - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+
+
+@kernel
+def civil_from_days(days):
+    """Year, month and day of a number of days since 1970-01-01."""
+    days += 719468
+    era = days // 146097
+    day_of_era = days - era * 146097
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    part = (5 * day_of_year + 2) // 153
+    month = part + 3 if part < 10 else part - 9
+    return year_of_era + era * 400 + (1 if month <= 2 else 0), month, day_of_year - (153 * part + 2) // 5 + 1
+
+
+@kernel
+def two_digits(buffer, at):
+    """The number that two digits write, or a number above 99."""
+    tens = np.int64(buffer[at]) - 48
+    ones = np.int64(buffer[at + 1]) - 48
+    if tens < 0 or tens > 9 or ones < 0 or ones > 9:
+        return np.int64(1000)
+    return tens * 10 + ones
+
+
+@kernel
+def read_date(buffer, at):
+    """Days since 1970-01-01 of `YYYY-MM-DD`, or BAD."""
+    century = two_digits(buffer, at)
+    year = two_digits(buffer, at + 2)
+    month = two_digits(buffer, at + 5)
+    day = two_digits(buffer, at + 8)
+    if century > 99 or year > 99 or month < 1 or month > 12 or day < 1 or day > 31:
+        return BAD
+    if buffer[at + 4] != 0x2D or buffer[at + 7] != 0x2D:
+        return BAD
+    year += century * 100
+    if year < 1:
+        return BAD
+    if day > 28:
+        leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
+        longest = 31
+        if month == 2:
+            longest = 29 if leap else 28
+        elif month == 4 or month == 6 or month == 9 or month == 11:
+            longest = 30
+        if day > longest:
+            return BAD
+    return days_from_civil(year, month, day)
+
+
+@kernel
+def read_instant(buffer, at, separator, digits, units, dates):
+    """The wall clock of `YYYY-MM-DD?HH:MM:SS[.fraction]` in units since 1970, or BAD.
+
+    Args:
+        buffer: uint8[n].
+        at: where the text begins; it has 19 bytes, or 20 + digits.
+        separator: the byte between date and time.
+        digits: digits of the fraction, 0 to 9.
+        units: units a second: 1, 1,000 or 1,000,000. Finer digits must be zeros.
+        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again.
+    """
+    head = np.int64(load64(buffer, at))
+    tail = np.int64(load16(buffer, at + 8))
+    if head == dates[0] and tail == dates[1]:
+        days = dates[2]
+    else:
+        days = read_date(buffer, at)
+        if days == BAD:
+            return BAD
+        dates[0] = head
+        dates[1] = tail
+        dates[2] = days
+    hour = two_digits(buffer, at + 11)
+    minute = two_digits(buffer, at + 14)
+    second = two_digits(buffer, at + 17)
+    if hour > 23 or minute > 59 or second > 59:
+        return BAD
+    if buffer[at + 10] != separator or buffer[at + 13] != 0x3A or buffer[at + 16] != 0x3A:
+        return BAD
+    value = ((days * 24 + hour) * 60 + minute) * 60 + second
+    if digits == 0:
+        return value * units
+    if buffer[at + 19] != 0x2E:
+        return BAD
+    fraction = np.int64(0)
+    for k in range(digits):
+        digit = np.int64(buffer[at + 20 + k]) - 48
+        if digit < 0 or digit > 9:
+            return BAD
+        fraction = fraction * 10 + digit
+    scale = _POW10[digits]
+    if scale <= units:
+        return value * units + fraction * (units // scale)
+    step = scale // units
+    if fraction % step != 0:
+        return BAD
+    return value * units + fraction // step
+
+
+@kernel
+def write_digits(out, at, value, count):
+    """Write a non-negative number with exactly `count` digits."""
+    for k in range(count - 1, -1, -1):
+        rest = value // 10
+        out[at + k] = 48 + (value - rest * 10)
+        value = rest
+
+
+@kernel
+def write_instant(out, at, wall, separator, digits, units, dates):
+    """Write a wall clock as `read_instant` reads it; returns the end.
+
+    Args:
+        out: uint8[n].
+        at: where to write.
+        wall: units since 1970.
+        separator: the byte between date and time.
+        digits: digits of the fraction.
+        units: units a second.
+        dates: int64[4]: the day written last, its eight and two bytes.
+    """
+    seconds = wall // units
+    fraction = wall - seconds * units
+    days = seconds // 86400
+    seconds -= days * 86400
+    if days != dates[0]:
+        year, month, day = civil_from_days(days)
+        write_digits(out, at, year, 4)
+        out[at + 4] = 0x2D
+        write_digits(out, at + 5, month, 2)
+        out[at + 7] = 0x2D
+        write_digits(out, at + 8, day, 2)
+        dates[0] = days
+        dates[1] = np.int64(load64(out, at))
+        dates[2] = np.int64(load16(out, at + 8))
+    else:
+        for k in range(8):
+            out[at + k] = (dates[1] >> (8 * k)) & 0xFF
+        out[at + 8] = dates[2] & 0xFF
+        out[at + 9] = (dates[2] >> 8) & 0xFF
+    hour = seconds // 3600
+    minute = (seconds - hour * 3600) // 60
+    second = seconds - hour * 3600 - minute * 60
+    out[at + 10] = separator
+    write_digits(out, at + 11, hour, 2)
+    out[at + 13] = 0x3A
+    write_digits(out, at + 14, minute, 2)
+    out[at + 16] = 0x3A
+    write_digits(out, at + 17, second, 2)
+    if digits == 0:
+        return at + 19
+    out[at + 19] = 0x2E
+    scale = _POW10[digits]
+    fraction = fraction * (scale // units) if scale >= units else fraction // (units // scale)
+    write_digits(out, at + 20, fraction, digits)
+    return at + 20 + digits
+
+
+@kernel
+def read_integer(buffer, start, end):
+    """The number that at most 18 digits write without leading zeros, or BAD."""
+    at = start
+    negative = buffer[at] == 0x2D
+    if negative:
+        at += 1
+    length = end - at
+    if length < 1 or length > 18:
+        return BAD
+    if buffer[at] == 48 and (length > 1 or negative):
+        return BAD
+    value = np.int64(0)
+    for k in range(at, end):
+        digit = np.int64(buffer[k]) - 48
+        if digit < 0 or digit > 9:
+            return BAD
+        value = value * 10 + digit
+    return -value if negative else value
+
+
+@kernel
+def write_integer(out, at, value):
+    """Write a number; returns the end."""
+    if value < 0:
+        out[at] = 0x2D
+        at += 1
+        value = -value
+    count = 1
+    while count < 19 and value >= _POW10[count]:
+        count += 1
+    write_digits(out, at, value, count)
+    return at + count
+
+
+@kernel
+def read_decimal(buffer, start, end):
+    """(bits of the double, digits after the point) of a number without exponent, or (BAD, 0).
+
+    At most 15 digits, so that digits and double determine each other (IEEE 754: 10^k is exact up to k = 22).
+    """
+    at = start
+    negative = buffer[at] == 0x2D
+    if negative:
+        at += 1
+    if at >= end:
+        return BAD, np.int64(0)
+    if buffer[at] == 48 and at + 1 < end and buffer[at + 1] != 0x2E:
+        return BAD, np.int64(0)
+    mantissa = np.int64(0)
+    count = 0
+    point = -1
+    for k in range(at, end):
+        c = np.int64(buffer[k])
+        if c == 0x2E and point < 0 and k > at:
+            point = k
+            continue
+        if c < 48 or c > 57:
+            return BAD, np.int64(0)
+        mantissa = mantissa * 10 + (c - 48)
+        count += 1
+        if count > 15:
+            return BAD, np.int64(0)
+    scale = np.int64(0)
+    if point >= 0:
+        scale = np.int64(end - point - 1)
+        if scale == 0:
+            return BAD, np.int64(0)
+    value = np.float64(mantissa) / _DOUBLE_POW10[scale]
+    if np.int64(np.rint(value * _DOUBLE_POW10[scale])) != mantissa:
+        return BAD, np.int64(0)
+    return double_bits(-value if negative else value), scale
+
+
+@kernel
+def write_decimal(out, at, bits, scale):
+    """Write a double with `scale` digits after the point; returns the end."""
+    if bits < 0:
+        out[at] = 0x2D
+        at += 1
+    value = abs(bits_double(bits))
+    mantissa = np.int64(np.rint(value * _DOUBLE_POW10[scale]))
+    whole = mantissa // _POW10[scale] if scale < 19 else np.int64(0)
+    at = write_integer(out, at, whole)
+    if scale > 0:
+        out[at] = 0x2E
+        write_digits(out, at + 1, mantissa - whole * _POW10[scale], scale)
+        at += 1 + scale
+    return at
+
+
+@kernel
+def read_kinesis(buffer, start, end, parts):
+    """Take a Kinesis sequence number and sub-sequence number apart; whether it could be.
+
+    The number has 186 bits, in hex digits: version `2`; creation second of the shard (9); low digit of the shard;
+    counter (16); `00`; arrival second (9); shard (8); version `2`.
+
+    Args:
+        buffer: uint8[n].
+        start: where the text begins: 56 digits, a point, the sub-sequence number.
+        end: where it ends.
+        parts: int64[4], gets the shard (creation second * 2^20 + number, numbers below 2^20), arrival second,
+            counter (below 2^63) and sub-sequence number.
+    """
+    if end - start < 58 or end - start > 66 or buffer[start + 56] != 0x2E or buffer[start] == 48:
+        return False
+    sub = read_integer(buffer, start + 57, end)
+    if sub == BAD or sub < 0:
+        return False
+    low, middle, high = np.uint64(0), np.uint64(0), np.uint64(0)
+    for k in range(7):
+        chunk = eight_digits(buffer, start + 8 * k)
+        if chunk < 0:
+            return False
+        # (high, middle, low) = (high, middle, low) * 10^8 + chunk
+        low, carry = mul128(low, np.uint64(100_000_000))
+        new_middle, carry_middle = mul128(middle, np.uint64(100_000_000))
+        high = high * np.uint64(100_000_000) + carry_middle
+        total = low + np.uint64(chunk)
+        if total < low:
+            carry += np.uint64(1)
+        low = total
+        middle = new_middle + carry
+        if middle < new_middle:
+            high += np.uint64(1)
+    # bits: version 184-187, creation 148-183, digit 144-147, counter 80-143, zeros 72-79, arrival 36-71, shard 4-35,
+    # version 0-3
+    if low & np.uint64(15) != 2 or high >> np.uint64(56) != 2:
+        return False
+    shard = (low >> np.uint64(4)) & np.uint64(0xFFFFFFFF)
+    arrival = ((low >> np.uint64(36)) | (middle << np.uint64(28))) & np.uint64(0xFFFFFFFFF)
+    zeros = (middle >> np.uint64(8)) & np.uint64(0xFF)
+    counter = (middle >> np.uint64(16)) | (high << np.uint64(48))
+    digit = (high >> np.uint64(16)) & np.uint64(15)
+    creation = (high >> np.uint64(20)) & np.uint64(0xFFFFFFFFF)
+    if zeros != 0 or digit != shard & np.uint64(15) or shard >= np.uint64(1 << 20) or counter >> np.uint64(63) != 0:
+        return False
+    parts[0] = np.int64((creation << np.uint64(20)) | shard)
+    parts[1] = np.int64(arrival)
+    parts[2] = np.int64(counter)
+    parts[3] = sub
+    return True
+
+
+@kernel
+def write_kinesis(out, at, shard_key, arrival, counter, sub, limbs):
+    """Put a Kinesis sequence number together and write it; returns the end.
+
+    Args:
+        out: uint8[n].
+        at: where to write.
+        shard_key: creation second * 2^20 + shard number.
+        arrival: second.
+        counter: below 2^63.
+        sub: sub-sequence number.
+        limbs: int64[6], scratch.
+    """
+    shard = np.uint64(shard_key) & np.uint64((1 << 20) - 1)
+    creation = np.uint64(shard_key) >> np.uint64(20)
+    low = np.uint64(2) | (shard << np.uint64(4)) | (np.uint64(arrival) << np.uint64(36))
+    middle = (np.uint64(arrival) >> np.uint64(28)) | (np.uint64(counter) << np.uint64(16))
+    high = (
+        (np.uint64(counter) >> np.uint64(48))
+        | ((shard & np.uint64(15)) << np.uint64(16))
+        | (creation << np.uint64(20))
+        | (np.uint64(2) << np.uint64(56))
+    )
+    mask = np.uint64(0xFFFFFFFF)
+    limbs[0] = np.int64(high >> np.uint64(32))
+    limbs[1] = np.int64(high & mask)
+    limbs[2] = np.int64(middle >> np.uint64(32))
+    limbs[3] = np.int64(middle & mask)
+    limbs[4] = np.int64(low >> np.uint64(32))
+    limbs[5] = np.int64(low & mask)
+    first = 0
+    for k in range(6, -1, -1):
+        rest = np.uint64(0)
+        for j in range(first, 6):
+            value = (rest << np.uint64(32)) | np.uint64(limbs[j])
+            quotient = value // np.uint64(100_000_000)
+            limbs[j] = np.int64(quotient)
+            rest = value - quotient * np.uint64(100_000_000)
+        while first < 5 and limbs[first] == 0:
+            first += 1
+        write_digits(out, at + 8 * k, np.int64(rest), 8)
+    out[at + 56] = 0x2E
+    return write_integer(out, at + 57, sub)

@@ -1,0 +1,285 @@
+"""One block of raw records to registers: the kernels first, then plain Python for the few records they leave.
+
+`convert` depends on the block alone and may run in any thread; `settle` finds new layouts and must be called for one
+block after the other, in input order, so that the same input always gives the same layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_hash import find_or_add
+from logpress.codecs.kernels_text import NULL
+from logpress.codecs.lenient import LenientReader
+from logpress.engine.kernels_group import hash_rows
+from logpress.engine.kernels_press import (
+    BATCH,
+    DROPPED,
+    FAILED,
+    IRREGULAR,
+    MISSED,
+    press_rows,
+)
+from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
+from logpress.jit import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_end
+from logpress.layout.mine import Mined
+from logpress.layout.tokens import NotAnObjectError
+
+MAX_ROWS = 1 << 14
+"""Rows converted at a time: a block with more (of very short records) is cut."""
+
+MAX_MINED_BYTES = 1 << 18
+"""Longer records are kept whole: a layout would hardly ever fit a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no JSON object."""
+
+    row: int
+    reason: str
+    message: str
+
+
+@dataclass
+class Entries:
+    """The dictionaries of one block: texts as spans of `source`, of rows in `regs` that hold their numbers."""
+
+    tables: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    kinds: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, dictionaries: int, rows: int) -> Entries:
+        """Room for `rows` new texts in each dictionary."""
+        places = 1 << max(4, (2 * rows).bit_length())
+        return cls(
+            np.full((dictionaries, places), -1, dtype=np.int32),
+            np.empty((dictionaries, rows), dtype=np.int64),
+            np.empty((dictionaries, rows), dtype=np.int64),
+            np.empty((dictionaries, rows), dtype=np.uint64),
+            np.empty((dictionaries, rows), dtype=np.uint8),
+            np.zeros(dictionaries, dtype=np.int64),
+        )
+
+    def kernel_view(self) -> tuple[Any, ...]:
+        """What `press_rows` takes as `lookup`."""
+        return (self.tables, self.starts, self.ends, self.hashes, self.kinds, self.counts)
+
+
+@dataclass
+class Block:
+    """Some consecutive records of one origin, and what became of them.
+
+    Attributes:
+        buffer: uint8[n], padded.
+        row_starts: int64[rows].
+        row_ends: int64[rows].
+        regs: int64[registers, rows].
+        states: int64[rows]: a program's number, IRREGULAR, or below zero.
+        hashes: uint64[2, rows], the records' hashes.
+        entries: the block's dictionaries; texts stand in `buffer`, but extras in `extra_texts`, and raw
+            records in `buffer` too.
+    """
+
+    buffer: NDArray[np.uint8]
+    row_starts: NDArray[np.int64]
+    row_ends: NDArray[np.int64]
+    regs: NDArray[np.int64]
+    states: NDArray[np.int64]
+    masks: NDArray[np.uint64]
+    hashes: NDArray[np.uint64]
+    entries: Entries
+    extra_texts: NDArray[np.uint8]
+    extra_used: NDArray[np.int64]
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Records in the block."""
+        return len(self.row_starts)
+
+    def record(self, row: int) -> bytes:
+        """A record's bytes."""
+        return self.buffer[self.row_starts[row] : self.row_ends[row]].tobytes()
+
+
+def _scratch(depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    return (
+        np.empty((BATCH, 2 * depth + 2), dtype=np.int64),
+        np.empty(2 * depth + 2, dtype=np.int64),
+        np.empty(MAX_DEPTH, dtype=np.uint8),
+    )
+
+
+def convert(
+    buffer: NDArray[np.uint8],
+    row_starts: NDArray[np.int64],
+    row_ends: NDArray[np.int64],
+    registers: Registers,
+    known: Known,
+) -> Block:
+    """Match and convert the records at these spans with the layouts known; at most MAX_ROWS of them."""
+    rows = len(row_starts)
+    hashes = np.empty((2, rows), dtype=np.uint64)
+    hash_rows(buffer, row_starts, row_ends, rows, hashes)
+    block = Block(
+        buffer,
+        row_starts,
+        row_ends,
+        np.full((len(registers), rows), NULL, dtype=np.int64),
+        np.full(rows, MISSED, dtype=np.int64),
+        np.zeros(rows, dtype=np.uint64),
+        hashes,
+        Entries.empty(len(registers.dictionaries), rows + 1),
+        np.empty(PADDING, dtype=np.uint8),
+        np.zeros(1, dtype=np.int64),
+    )
+    _press(block, np.arange(rows, dtype=np.int64), registers, known)
+    return block
+
+
+def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: Known) -> None:
+    """Run the kernel over these rows; grows the room for extras until they fit."""
+    spans, trail, stack = _scratch(known.trie.depth)
+    while True:
+        before = block.extra_used.copy(), block.entries.counts.copy(), block.entries.tables.copy()
+        done = press_rows(
+            block.buffer, block.row_starts, block.row_ends, rows,
+            known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
+            known.extras, known.extra_texts, block.entries.kernel_view(),
+            registers.dictionaries[EXTRA], registers[EXTRA], block.extra_texts, block.extra_used,
+            block.regs, block.states, block.masks, spans, trail, stack,
+        )  # fmt: skip
+        if done:
+            return
+        block.extra_used[:], block.entries.counts[:], block.entries.tables[:] = before
+        block.regs[:, rows] = NULL
+        grown = np.empty(2 * len(block.extra_texts) + (1 << 16), dtype=np.uint8)
+        grown[: len(block.extra_texts)] = block.extra_texts
+        block.extra_texts = grown
+
+
+class Settler:
+    """Deals with the records that the known layouts left, one block after the other in input order."""
+
+    def __init__(self, registers: Registers, layouts: Layouts) -> None:
+        self.registers = registers
+        self.layouts = layouts
+        self.lenient = LenientReader(registers.contract)
+
+    def settle(self, block: Block) -> None:
+        """Bring every row to a layout, to irregular, or to a reject."""
+        left = np.flatnonzero(block.states < 0)
+        if len(left) == 0:
+            return
+        # a block may have been converted before layouts were found that fit: try the newest first
+        self._again(block, left)
+        mined: dict[int, Mined] = {}
+        pending = self._left(block)
+        while pending:
+            row = pending[0]
+            state = int(block.states[row])
+            if state == FAILED and self.layouts.add_variant(int(block.regs[0, row]), int(block.masks[row])):
+                self._again(block, np.array(pending), alone=mined.get(row))
+                if int(block.states[row]) < 0:
+                    self._keep_whole(block, row)
+            elif state == MISSED and row not in mined and self._is_minable(block, row):
+                self._mine(block, row, pending, mined)
+            else:
+                self._keep_or_reject(block, row)
+            pending = [row for row in pending if MISSED >= block.states[row] > DROPPED]
+
+    def _left(self, block: Block) -> list[int]:
+        return [int(row) for row in np.flatnonzero(block.states < 0) if block.states[row] > DROPPED]
+
+    def _is_minable(self, block: Block, row: int) -> bool:
+        return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
+
+    def _again(self, block: Block, rows: NDArray[np.int64], alone: Mined | None = None) -> None:
+        """Run the kernel once more over rows that are left, with the newest layouts."""
+        waiting = rows[(block.states[rows] == MISSED) | (block.states[rows] == FAILED)]
+        if len(waiting) == 0:
+            return
+        if alone is not None and not alone.matchable:
+            waiting = waiting[:1]
+            program = self.layouts.add(alone.layout, matchable=False)
+            known = self.layouts.known if program is None else self.layouts.alone(program)
+        else:
+            known = self.layouts.known
+        block.regs[:, waiting] = NULL
+        _press(block, waiting, self.registers, known)
+
+    def _mine(self, block: Block, row: int, pending: list[int], mined: dict[int, Mined]) -> None:
+        try:
+            found = self.layouts.miner.mine(block.record(row))
+        except NotAnObjectError as error:
+            self._reject(block, row, error)
+            return
+        mined[row] = found
+        program = self.layouts.add(found.layout, found.matchable)
+        if program is None:
+            self._keep_whole(block, row)
+        else:
+            self._again(block, np.array(pending), alone=found)
+
+    def _keep_or_reject(self, block: Block, row: int) -> None:
+        stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+        start, end = int(block.row_starts[row]), int(block.row_ends[row])
+        if block.buffer[start] == 0x7B and value_end(block.buffer, start, end, stack) == end:
+            self._keep_whole(block, row)
+            return
+        try:
+            self.layouts.miner.mine(block.record(row))
+        except NotAnObjectError as error:
+            self._reject(block, row, error)
+        else:
+            self._keep_whole(block, row)
+
+    def _reject(self, block: Block, row: int, error: NotAnObjectError) -> None:
+        block.rejects.append(Reject(row, error.reason, str(error)))
+        block.states[row] = DROPPED
+
+    def _keep_whole(self, block: Block, row: int) -> None:
+        """Keep the record's bytes in `_raw`, and fill the columns as far as its values go."""
+        block.regs[:, row] = NULL
+        record = block.record(row)
+        start = int(block.row_starts[row])
+        for name, value in self.lenient.registers(record):
+            if isinstance(value, tuple):
+                value = self._add_entry(block, name, start + value[0], start + value[1])
+            block.regs[self.registers[name], row] = value
+        block.regs[self.registers[RAW], row] = self._add_entry(block, RAW, start, start + len(record))
+        block.states[row] = IRREGULAR
+
+    def _add_entry(self, block: Block, name: str, start: int, end: int) -> int:
+        number = self.registers.dictionaries[name]
+        entries = block.entries
+        count = entries.counts[number : number + 1]
+        entry = int(
+            find_or_add(
+                block.buffer, start, end, entries.tables[number], block.buffer,
+                entries.starts[number], entries.ends[number], entries.hashes[number], count,
+            )
+        )  # fmt: skip
+        if entry == count[0]:
+            entries.starts[number, entry], entries.ends[number, entry] = start, end
+            kind = PLAIN if name == RAW else string_kind(block.buffer, start, end)
+            entries.kinds[number, entry] = kind
+            count[0] += 1
+        return entry
+
+
+def lines_in_cuts(rows: int) -> Iterator[tuple[int, int]]:
+    """Cut a number of rows into ranges of at most MAX_ROWS."""
+    for first in range(0, rows, MAX_ROWS):
+        yield first, min(first + MAX_ROWS, rows)

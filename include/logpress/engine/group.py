@@ -1,0 +1,116 @@
+"""A row group while it fills: registers, dictionaries, counts and the digest of what was taken."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.engine.block import Block
+from logpress.engine.kernels_group import append_rows, merge_entries, rebuild_table
+from logpress.engine.program import EXTRA, Registers
+from logpress.jit import PADDING
+
+SECONDS_A_DAY = 86_400
+
+
+class Dictionary:
+    """The distinct texts of one column in a row group, numbered in the order they came.
+
+    Attributes:
+        texts: uint8[...], padded; text i is texts[offsets[i]:offsets[i + 1]].
+        offsets: int64[...].
+        hashes: uint64[...].
+        kinds: uint8[...], see `string_kind`.
+        known: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.table = np.full(1 << 10, -1, dtype=np.int32)
+        self.texts = np.zeros(1 << 14, dtype=np.uint8)
+        self.offsets = np.zeros((1 << 9) + 1, dtype=np.int64)
+        self.hashes = np.empty(1 << 9, dtype=np.uint64)
+        self.kinds = np.empty(1 << 9, dtype=np.uint8)
+        self.known = 0
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all texts."""
+        return int(self.offsets[self.known])
+
+    def make_room(self, texts: int, size: int) -> None:
+        """Make room for so many more texts of so many more bytes."""
+        need = self.known + texts
+        if need > len(self.hashes):
+            room = 1 << need.bit_length()
+            self.offsets = _grown(self.offsets, room + 1)
+            self.hashes = _grown(self.hashes, room)
+            self.kinds = _grown(self.kinds, room)
+            self.table = np.full(2 * room, -1, dtype=np.int32)
+            rebuild_table(self.table, self.hashes, self.known)
+        if self.stored_bytes + size + PADDING > len(self.texts):
+            self.texts = _grown(self.texts, 1 << (self.stored_bytes + size + PADDING).bit_length())
+
+    def text(self, number: int) -> bytes:
+        """One text."""
+        return self.texts[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+
+def _grown(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    grown = np.zeros(size, dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+class RowGroup:
+    """Rows of one row group, in input order, in registers.
+
+    Attributes:
+        regs: int64[registers, capacity].
+        used: rows in use.
+        dictionaries: by dictionary number.
+        totals: int64[3]: rows taken, rows left to another day, bytes taken.
+        digest: uint64[2] (low, high): multiset digest of the rows taken.
+    """
+
+    def __init__(self, registers: Registers, capacity: int, day: int) -> None:
+        self.registers = registers
+        self.regs = np.empty((len(registers), capacity), dtype=np.int64)
+        self.used = 0
+        self.dictionaries = [Dictionary() for _ in registers.dictionaries]
+        self.totals = np.zeros(3, dtype=np.int64)
+        self.digest = np.zeros(2, dtype=np.uint64)
+        self._day = day
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no row fits any more."""
+        return self.used == self.regs.shape[1]
+
+    @property
+    def dictionary_bytes(self) -> int:
+        """Bytes of all texts of all dictionaries."""
+        return sum(dictionary.stored_bytes for dictionary in self.dictionaries)
+
+    def append(self, block: Block, first: int, layout_of: NDArray[np.int64], units_per_second: int, take_unknown: bool) -> int:
+        """Append a settled block's rows from `first` on, until the group is full; returns the next row to append."""
+        entries = block.entries
+        numbers = np.empty((len(self.dictionaries), max(1, int(entries.counts.max()))), dtype=np.int64)
+        for number, dictionary in enumerate(self.dictionaries):
+            count = int(entries.counts[number])
+            if count == 0:
+                continue
+            starts, ends = entries.starts[number, :count], entries.ends[number, :count]
+            dictionary.make_room(count, int((ends - starts).sum()))
+            source = block.extra_texts if number == self.registers.dictionaries[EXTRA] else block.buffer
+            dictionary.known = merge_entries(
+                source, starts, ends, entries.hashes[number], entries.kinds[number], count,
+                dictionary.table, dictionary.texts, dictionary.offsets, dictionary.hashes, dictionary.kinds,
+                dictionary.known, numbers[number],
+            )  # fmt: skip
+        contract = self.registers.contract
+        following, self.used = append_rows(
+            first, block.row_starts, block.row_ends, block.states, layout_of, block.hashes, block.regs,
+            self.registers.dictionary_of, numbers, self.registers[contract.day], units_per_second * SECONDS_A_DAY,
+            self._day, take_unknown, self.regs, self.used, self.totals, self.digest,
+        )  # fmt: skip
+        return int(following)

@@ -1,0 +1,224 @@
+"""The kernels of a row group: hash its records, merge dictionaries, append rows, and put rows in order.
+
+Bounds: every array is as long as its docstring says; texts carry `PADDING` bytes behind their last used byte.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_hash import hash128
+from logpress.codecs.kernels_text import NULL
+from logpress.jit import kernel
+from logpress.layout.kernels_json import same_bytes
+
+IRREGULAR = 1 << 40
+
+DIGIT_BITS = 11
+
+
+
+@kernel
+def hash_rows(buffer, row_starts, row_ends, rows, hashes):
+    """Hash each record into hashes: uint64[2, rows]."""
+    for row in range(rows):
+        one, two = hash128(buffer, row_starts[row], row_ends[row])
+        hashes[0, row] = one
+        hashes[1, row] = two
+
+
+@kernel
+def add_hash(totals, one, two):
+    """Add a record's hash, a 128-bit number, to totals: uint64[2] (low, high), modulo 2^128."""
+    low = totals[0] + one
+    totals[1] += two
+    if low < totals[0]:
+        totals[1] += np.uint64(1)
+    totals[0] = low
+
+
+@kernel
+def sum_hashes(hashes, rows, totals):
+    """Add the hashes of all rows to totals: uint64[2]."""
+    for row in range(rows):
+        add_hash(totals, hashes[0, row], hashes[1, row])
+
+
+@kernel
+def merge_entries(buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers):
+    """Give a block's dictionary entries their numbers in the row group's dictionary, adding those that are new.
+
+    Args:
+        buffer: uint8[n], where the block's entries stand.
+        starts: int64[count].
+        ends: int64[count].
+        hashes: uint64[count].
+        kinds: uint8[count], see `string_kind`.
+        count: how many entries the block has.
+        table: int32[2^k], open addressing; the caller has made it large enough to stay at most half full.
+        texts: uint8[m], the row group's texts, with room for the new ones.
+        offsets: int64[c + 1]; text i is texts[offsets[i]:offsets[i + 1]].
+        all_hashes: uint64[c].
+        all_kinds: uint8[c].
+        known: how many texts the row group knows.
+        numbers: int64[count], filled.
+
+    Returns:
+        How many texts the row group knows now.
+    """
+    mask = table.shape[0] - 1
+    for entry in range(count):
+        word = hashes[entry]
+        start = starts[entry]
+        length = ends[entry] - start
+        at = np.int64(word & np.uint64(mask))
+        while True:
+            found = table[at]
+            if found < 0:
+                table[at] = known
+                all_hashes[known] = word
+                all_kinds[known] = kinds[entry]
+                begin = offsets[known]
+                for i in range(length):
+                    texts[begin + i] = buffer[start + i]
+                offsets[known + 1] = begin + length
+                numbers[entry] = known
+                known += 1
+                break
+            if (
+                all_hashes[found] == word
+                and offsets[found + 1] - offsets[found] == length
+                and same_bytes(buffer, start, texts, offsets[found], length)
+            ):
+                numbers[entry] = found
+                break
+            at = (at + 1) & mask
+    return known
+
+
+@kernel
+def rebuild_table(table, hashes, known):
+    """Fill a larger table (int32[2^k], all -1) with the texts known so far."""
+    mask = table.shape[0] - 1
+    for number in range(known):
+        at = np.int64(hashes[number] & np.uint64(mask))
+        while table[at] >= 0:
+            at = (at + 1) & mask
+        table[at] = number
+
+
+@kernel
+def append_rows(
+    first, row_starts, row_ends, states, layout_of, hashes, regs, dictionary_of, numbers,
+    day_register, units_per_day, day, take_unknown, group, used, totals, digest,
+):  # fmt: skip
+    """Append a block's finished rows to a row group until it is full; rows of other days are only counted.
+
+    Args:
+        first: first row of the block to append.
+        row_starts: int64[rows].
+        row_ends: int64[rows].
+        states: int64[rows]: a program's number, IRREGULAR, or below zero for rows that are left out.
+        layout_of: int64[programs], the layout stored for each program.
+        hashes: uint64[2, rows].
+        regs: int64[registers, rows].
+        dictionary_of: int64[registers], the dictionary whose numbers a register holds, or -1.
+        numbers: int64[dictionaries, c], the row group's number of each of the block's entries.
+        day_register: register of the instant whose UTC date is the record's day.
+        units_per_day: its units a day.
+        day: days since 1970-01-01.
+        take_unknown: whether records that name no day are taken.
+        group: int64[registers, capacity].
+        used: rows of it in use.
+        totals: int64[3]: rows taken, rows of another day, bytes taken; added to.
+        digest: uint64[2], the multiset digest of what is taken; added to.
+
+    Returns:
+        (next row of the block, rows of the group in use)
+    """
+    capacity = group.shape[1]
+    registers = regs.shape[0]
+    row = first
+    # which rows are taken, and where they go, first; then register by register, so that each is one stream
+    places = np.empty(states.shape[0] - first, np.int64)
+    count = 0
+    while row < states.shape[0]:
+        if states[row] >= 0:
+            instant = regs[day_register, row]
+            if instant == NULL:
+                mine = take_unknown
+            else:
+                mine = instant // units_per_day == day
+            if not mine:
+                totals[1] += 1
+            else:
+                if used + count == capacity:
+                    break
+                places[count] = row
+                count += 1
+                totals[0] += 1
+                totals[2] += row_ends[row] - row_starts[row]
+                add_hash(digest, hashes[0, row], hashes[1, row])
+        row += 1
+    for k in range(count):
+        state = states[places[k]]
+        group[0, used + k] = NULL if state == IRREGULAR else layout_of[state]
+    for register in range(1, registers):
+        number = dictionary_of[register]
+        source = regs[register]
+        target = group[register]
+        if number < 0:
+            for k in range(count):
+                target[used + k] = source[places[k]]
+        else:
+            mapped = numbers[number]
+            for k in range(count):
+                value = source[places[k]]
+                target[used + k] = NULL if value == NULL else mapped[value]
+    return row, used + count
+
+
+@kernel
+def radix_order(keys, order, spare):
+    """Sort rows by int64 keys, stably: `order` holds rows in their order so far and gets their new order.
+
+    A least-significant-digit radix sort of 11 bits a pass that leaves out digits in which all keys agree.
+
+    Args:
+        keys: int64[n], by row.
+        order: int64[n], a permutation.
+        spare: int64[n], scratch.
+    """
+    rows = order.shape[0]
+    if rows == 0:
+        return
+    low = keys[0]
+    high = keys[0]
+    for i in range(rows):
+        low = min(low, keys[i])
+        high = max(high, keys[i])
+    spread = np.uint64(high) - np.uint64(low)
+    counts = np.empty(1 << DIGIT_BITS, np.int64)
+    shift = np.uint64(0)
+    digit_mask = np.uint64((1 << DIGIT_BITS) - 1)
+    swapped = False
+    while shift < np.uint64(64) and spread >> shift != 0:
+        source = spare if swapped else order
+        target = order if swapped else spare
+        counts[:] = 0
+        for i in range(rows):
+            counts[np.int64(((np.uint64(keys[i]) - np.uint64(low)) >> shift) & digit_mask)] += 1
+        total = 0
+        for d in range(counts.shape[0]):
+            count = counts[d]
+            counts[d] = total
+            total += count
+        for i in range(rows):
+            row = source[i]
+            digit = np.int64(((np.uint64(keys[row]) - np.uint64(low)) >> shift) & digit_mask)
+            target[counts[digit]] = row
+            counts[digit] += 1
+        swapped = not swapped
+        shift += np.uint64(DIGIT_BITS)
+    if swapped:
+        order[:] = spare

@@ -1,0 +1,290 @@
+"""From contract and layouts to what the kernels run: registers, operations and literals in flat arrays.
+
+A register is one int64 a row. Between text and Parquet every value is in registers:
+
+| codec | registers |
+| --- | --- |
+| category, text, json, lookup | the number of its text in a dictionary |
+| integer, boolean | the value |
+| decimal | the bits of the double; `#scale`, the digits after the point |
+| instant | UTC in the column's unit; `#shift_min` where the label is checked: minutes by which the label lied |
+| kinesis_sequence | `#shard`, `#arrival` (second), `#counter`, `#sub` |
+
+`_layout` (register 0), `_extra` and `_raw` are the record's own. NULL is the smallest int64.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.contract.model import (
+    UNITS_PER_SECOND,
+    Boolean,
+    Contract,
+    Copy,
+    Decimal,
+    Instant,
+    Integer,
+    KinesisSequence,
+)
+from logpress.engine.kernels_press import (
+    BOOLEAN,
+    COPY_EPOCH,
+    COPY_INSTANT,
+    DECIMAL,
+    INSTANT,
+    INTEGER,
+    KINESIS,
+    STRING,
+    VALUE,
+)
+from logpress.jit import PADDING
+from logpress.layout.mine import Miner
+from logpress.layout.model import Kind, Layout, Slot
+from logpress.layout.trie import Trie, build_trie
+
+LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
+_LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)}
+_LIMITS["int64"] = (-(10**18), 10**18)
+
+
+class Registers:
+    """Which register holds what, for one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.numbers: dict[str, int] = {LAYOUT: 0}
+        self.dictionaries: dict[str, int] = {}
+        for column in contract.columns:
+            names = [column.name]
+            if isinstance(column, Decimal):
+                names.append(f"{column.name}#scale")
+            elif isinstance(column, Instant) and column.label_checked_by:
+                names.append(f"{column.name}#shift_min")
+            elif isinstance(column, KinesisSequence):
+                names = [f"{column.name}#{part}" for part in ("shard", "arrival", "counter", "sub")]
+            elif column.codec in ("category", "text", "json", "lookup"):
+                self.dictionaries[column.name] = len(self.dictionaries)
+            for name in names:
+                self.numbers[name] = len(self.numbers)
+        for name in (EXTRA, RAW):
+            self.numbers[name] = len(self.numbers)
+            self.dictionaries[name] = len(self.dictionaries)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, name: str) -> int:
+        return self.numbers[name]
+
+    def get(self, name: str) -> int:
+        """The register's number, or -1 if the contract has no such register."""
+        return self.numbers.get(name, -1)
+
+    @cached_property
+    def dictionary_of(self) -> NDArray[np.int64]:
+        """int64[registers]: the dictionary a register's numbers belong to, or -1."""
+        of = np.full(len(self), -1, dtype=np.int64)
+        for name, number in self.dictionaries.items():
+            of[self.numbers[name]] = number
+        return of
+
+
+def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
+    """The operation (10 integers) of one slot that is no extra.
+
+    0: slot, 1: code, 2: register, 3: second register or -1; then by code
+    INSTANT: separator, digits, units a second, reference register or -1, label's offset in minutes, reference's units
+    INTEGER: smallest, largest; STRING, VALUE: dictionary; KINESIS: registers of arrival, counter, sub
+    COPY_INSTANT: as INSTANT (units of the column copied); COPY_EPOCH: column's units, copy's units
+    """
+    contract = registers.contract
+    if slot.role == "copy":
+        copy = _copy_at(contract, slot.path)
+        source = contract.by_name[copy.of]
+        assert isinstance(source, Instant)
+        units = UNITS_PER_SECOND[source.unit]
+        number = registers[copy.of]
+        if slot.instant is None:
+            return [index, COPY_EPOCH, number, -1, units, 1000 if copy.form == "epoch_ms" else 1, 0, 0, 0, 0]
+        second = registers.get(f"{copy.of}#shift_min") if copy.form == "labelled_instant" else -1
+        written = [ord(slot.instant.separator), slot.instant.digits, units, -1, slot.instant.offset_min, 0]
+        return [index, COPY_INSTANT, number, second, *written]
+    column = contract.by_name[slot.name]
+    if isinstance(column, Instant):
+        assert slot.instant is not None
+        reference, reference_units = -1, 1
+        if column.label_checked_by:
+            checked_by = contract.by_name[column.label_checked_by]
+            assert isinstance(checked_by, Instant)
+            reference, reference_units = registers[checked_by.name], UNITS_PER_SECOND[checked_by.unit]
+        return [
+            index, INSTANT, registers[column.name], registers.get(f"{column.name}#shift_min"),
+            ord(slot.instant.separator), slot.instant.digits, UNITS_PER_SECOND[column.unit],
+            reference, slot.instant.offset_min, reference_units,
+        ]  # fmt: skip
+    if isinstance(column, Integer):
+        return [index, INTEGER, registers[column.name], -1, *_LIMITS[column.type], 0, 0, 0, 0]
+    if isinstance(column, Decimal):
+        return [index, DECIMAL, registers[column.name], registers[f"{column.name}#scale"], 0, 0, 0, 0, 0, 0]
+    if isinstance(column, Boolean):
+        return [index, BOOLEAN, registers[column.name], -1, 0, 0, 0, 0, 0, 0]
+    if isinstance(column, KinesisSequence):
+        numbers = [registers[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")]
+        return [index, KINESIS, numbers[0], -1, *numbers[1:], 0, 0, 0]
+    code = VALUE if slot.kind == Kind.ANY else STRING
+    return [index, code, registers[column.name], -1, registers.dictionaries[column.name], 0, 0, 0, 0, 0]
+
+
+def _copy_at(contract: Contract, path: str) -> Copy:
+    return next(copy for copy in contract.copies if copy.path == path)
+
+
+def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
+    """For each extra slot: its index, and what stands before its value in the row's `_extra`."""
+    prefixes = []
+    for index, slot in enumerate(layout.slots):
+        if slot.role == "extra":
+            opening = "," if prefixes else "{"
+            prefixes.append((index, f"{opening}{json.dumps(slot.path, ensure_ascii=False)}:".encode()))
+    return prefixes
+
+
+@dataclass(frozen=True)
+class Known:
+    """The layouts known so far, as the kernels want them; a new one is made when a layout is found.
+
+    Attributes:
+        trie: the matchable layouts.
+        ops: int64[m, 10].
+        programs: int64[n, 5]: first and last operation, first and last extra, first variant or -1.
+        layout_of: int64[n], the layout of each program.
+        variants: int64[v, 3].
+        extras: int64[e, 5].
+        extra_texts: uint8[...].
+    """
+
+    trie: Trie
+    ops: NDArray[np.int64]
+    programs: NDArray[np.int64]
+    layout_of: NDArray[np.int64]
+    variants: NDArray[np.int64]
+    extras: NDArray[np.int64]
+    extra_texts: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Program:
+    """How rows of one layout are converted.
+
+    Attributes:
+        layout: the layout's number: what is stored with the row.
+        matched: the layout whose slots the matcher cuts; another one only where codecs did not fit.
+    """
+
+    layout: int
+    matched: int
+
+
+class Layouts:
+    """The layouts of one part, in the order of discovery, and the programs that convert their rows."""
+
+    def __init__(self, contract: Contract, registers: Registers, limit: int) -> None:
+        self.registers = registers
+        self.miner = Miner(contract)
+        self.limit = limit
+        self.all: list[Layout] = []
+        self.programs: list[Program] = []
+        self._numbers: dict[Layout, int] = {}
+        self._matchable: dict[int, int] = {}  # program -> layout
+        self._variants: dict[tuple[int, int], int] = {}  # (program, mask) -> program
+        self.known = self._compile()
+
+    def add(self, layout: Layout, matchable: bool) -> int | None:
+        """The number of the layout's own program, new if need be; None if there are too many layouts."""
+        number = self._number(layout)
+        if number is None:
+            return None
+        program = Program(number, number)
+        if program not in self.programs:
+            self.programs.append(program)
+            index = len(self.programs) - 1
+            if matchable:
+                self._matchable[index] = number
+            self.known = self._compile()
+            return index
+        return self.programs.index(program)
+
+    def add_variant(self, base: int, mask: int) -> bool:
+        """Make a program for rows of a program in which the codecs of these slots do not fit; False if too many."""
+        if (base, mask) in self._variants:
+            return True
+        matched = self.programs[base].matched
+        layout = self.all[self.programs[base].layout]
+        failed = frozenset(
+            index for index, slot in enumerate(layout.slots) if mask >> min(index, 63) & 1 and slot.role != "extra"
+        )
+        number = self._number(layout.without_codecs(failed))
+        if number is None or not failed:
+            return False
+        self._variants[base, mask] = len(self.programs)
+        self.programs.append(Program(number, matched))
+        self.known = self._compile()
+        return True
+
+    def alone(self, program: int) -> Known:
+        """Only this program can be matched: for a record whose layout must not be matched by others."""
+        return replace(self.known, trie=build_trie([(program, self.all[self.programs[program].matched])]))
+
+    def _number(self, layout: Layout) -> int | None:
+        number = self._numbers.get(layout)
+        if number is None and len(self.all) < self.limit:
+            number = self._numbers[layout] = len(self.all)
+            self.all.append(layout)
+        return number
+
+    def _compile(self) -> Known:
+        ops: list[list[int]] = []
+        programs: list[list[int]] = []
+        extras: list[list[int]] = []
+        texts = bytearray()
+        for program in self.programs:
+            layout, matched = self.all[program.layout], self.all[program.matched]
+            row = [len(ops), 0, len(extras), 0, -1]
+            wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
+            ops += sorted(wanted, key=_precedence)
+            for index, prefix in extra_prefixes(layout):
+                # the matcher cuts an instant before its label; as an extra, the label is part of the value
+                cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
+                label = len(cut.label) if cut is not None and is_instant is None else 0
+                extras.append([index, len(texts), len(prefix), int(layout.slots[index].kind), label])
+                texts += prefix
+            row[1], row[3] = len(ops), len(extras)
+            programs.append(row)
+        variants: list[list[int]] = []
+        for (base, mask), variant in self._variants.items():
+            signed = mask - (1 << 64) if mask >> 63 else mask
+            variants.append([signed, variant, programs[base][4]])
+            programs[base][4] = len(variants) - 1
+        return Known(
+            build_trie([(index, self.all[number]) for index, number in self._matchable.items()]),
+            np.array(ops, dtype=np.int64).reshape(-1, 10),
+            np.array(programs, dtype=np.int64).reshape(-1, 5),
+            np.array([program.layout for program in self.programs], dtype=np.int64),
+            np.array(variants, dtype=np.int64).reshape(-1, 3),
+            np.array(extras, dtype=np.int64).reshape(-1, 5),
+            np.frombuffer(bytes(texts) + bytes(PADDING), dtype=np.uint8),
+        )
+
+
+def _precedence(op: Sequence[int]) -> tuple[int, int]:
+    """Instants that check others come before those, and copies after all columns."""
+    if op[1] == INSTANT:
+        return (0 if op[7] < 0 else 1, op[0])
+    return (2 if op[1] in (COPY_INSTANT, COPY_EPOCH) else 1, op[0])

@@ -1,0 +1,152 @@
+"""How kernels are compiled: Numba, GIL released, cached on disk under a key made of every kernel's source.
+
+Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
+file has changed. The cache folder's name therefore holds a hash of all of logpress's kernel files.
+
+The intrinsics below read and write memory without checks. Every caller says why its reads stay inside the array:
+buffers handed to kernels carry at least `PADDING` readable bytes behind their last used byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+PADDING = 64
+"""Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_folder() -> str:
+    root = Path(__file__).parent
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(root.rglob("*.py")):
+        if path.name == "jit.py" or "kernel" in path.name:
+            digest.update(path.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    base = Path(os.environ.get("LOGPRESS_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for folder in (base / "logpress" / name, Path(tempfile.gettempdir()) / f"logpress-{os.getuid()}" / name):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+                return str(folder)
+        except OSError:
+            continue
+    return tempfile.mkdtemp(prefix="logpress-kernels-")
+
+
+numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
+
+
+def kernel(function: F) -> F:
+    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL."""
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def inline(function: F) -> F:
+    """Like `kernel`, for small helpers that are copied into their callers."""
+    return numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")(function)  # type: ignore[no-any-return]
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
+    return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
+
+
+def _loader(bits: int, numba_type: Any) -> Any:
+    @intrinsic
+    def load(typing_context: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+            pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+            value = builder.load(builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
+            value.align = 1
+            return value
+
+        return numba_type(array, index), codegen
+
+    return load
+
+
+load64 = _loader(64, types.uint64)
+load32 = _loader(32, types.uint32)
+load16 = _loader(16, types.uint16)
+
+
+def _storer(bits: int) -> Any:
+    @intrinsic
+    def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+            pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+            word = context.cast(builder, args[2], signature.args[2], types.uint64)
+            if bits < 64:
+                word = builder.trunc(word, ir.IntType(bits))
+            instruction = builder.store(word, builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
+            instruction.align = 1
+            return context.get_dummy_value()
+
+        return types.none(array, index, value), codegen
+
+    return store
+
+
+store64 = _storer(64)
+store16 = _storer(16)
+
+
+@intrinsic
+def mul128(typing_context: Any, a: Any, b: Any) -> Any:
+    """The 128-bit product of two unsigned 64-bit words, as (low, high)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        left = builder.zext(context.cast(builder, args[0], signature.args[0], types.uint64), wide)
+        right = builder.zext(context.cast(builder, args[1], signature.args[1], types.uint64), wide)
+        product = builder.mul(left, right)
+        low = builder.trunc(product, ir.IntType(64))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        return context.make_tuple(builder, signature.return_type, (low, high))
+
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def trailing_zeros(typing_context: Any, word: Any) -> Any:
+    """How many low bits of a 64-bit word are zero (64 for zero)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = context.cast(builder, args[0], signature.args[0], types.uint64)
+        return builder.cttz(value, ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def double_bits(typing_context: Any, value: Any) -> Any:
+    """The bits of a double as a signed 64-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def bits_double(typing_context: Any, value: Any) -> Any:
+    """The double whose bits are a signed 64-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen

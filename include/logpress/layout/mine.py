@@ -1,0 +1,127 @@
+"""From one record to its layout: which bytes are skeleton, which are values, and what each value fills."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from logpress.contract.model import Contract
+from logpress.layout.model import InstantFormat, Kind, Layout, Slot
+from logpress.layout.tokens import Leaf, read_leaves
+
+_INSTANT = re.compile(rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)")
+
+_COLUMN_KINDS = {
+    "category": {"string": Kind.STRING},
+    "text": {"string": Kind.STRING},
+    "lookup": {"string": Kind.STRING},
+    "kinesis_sequence": {"string": Kind.STRING},
+    "integer": {"number": Kind.NUMBER},
+    "decimal": {"number": Kind.NUMBER},
+    "boolean": {"boolean": Kind.BOOLEAN},
+    "json": dict.fromkeys(("string", "number", "boolean", "container"), Kind.ANY),
+}
+_EXTRA_KINDS = {
+    "string": Kind.STRING,
+    "number": Kind.NUMBER,
+    "boolean": Kind.BOOLEAN,
+    "container": Kind.CONTAINER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A record's layout, and whether other records may be matched against it.
+
+    A layout whose instant slot did not look like an instant would match instants of every format, and so hide
+    layouts that fit better; it is used for this record only.
+    """
+
+    layout: Layout
+    matchable: bool
+
+
+class Miner:
+    """Mines layouts for one contract; pure: the same record always gives the same layout."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._columns = {path: column for column in contract.columns for path in column.path}
+        self._copies = {copy.path: copy for copy in contract.copies}
+        self._literals = frozenset(contract.literals)
+        self._whole = {path for path, column in self._columns.items() if column.codec == "json"}
+        named = [*self._columns, *self._copies, *self._literals]
+        self._prefixes = {path[:at] for path in named for at, c in enumerate(path) if c in ".["}
+
+    def descend(self, path: str) -> bool:
+        """Whether the container at this path is opened: only if a contract names something in it."""
+        return path in self._prefixes and path not in self._whole
+
+    def mine(self, record: bytes) -> Mined:
+        """The layout of one record.
+
+        Raises:
+            NotAnObjectError: if the record is not exactly one JSON object.
+        """
+        leaves = read_leaves(record, self.descend)
+        chosen = self._choose(leaves)
+        literals: list[bytes] = []
+        slots: list[Slot] = []
+        matchable = True
+        done = 0
+        for index, leaf in enumerate(leaves):
+            if leaf.kind == "null" or leaf.path in self._literals:
+                continue
+            slot, start, end = self._slot(leaf, record, chosen.get(leaf.path) == index)
+            if slot.role == "extra" and chosen.get(leaf.path) == index and self._expects_instant(leaf):
+                matchable = False
+            literals.append(record[done:start])
+            slots.append(slot)
+            done = end
+        literals.append(record[done:])
+        return Mined(Layout(tuple(literals), tuple(slots)), matchable)
+
+    def _expects_instant(self, leaf: Leaf) -> bool:
+        column = self._columns.get(leaf.path)
+        copy = self._copies.get(leaf.path)
+        wanted = (column is not None and column.codec == "instant") or (
+            copy is not None and copy.form in ("instant", "labelled_instant")
+        )
+        return wanted and leaf.kind == "string"
+
+    def _choose(self, leaves: list[Leaf]) -> dict[str, int]:
+        """For each named path, which leaf fills it: the last of equal keys, as JSON readers do, and one path a column."""
+        last = {leaf.path: index for index, leaf in enumerate(leaves)}
+        chosen = {path: index for path, index in last.items() if path in self._copies}
+        filled: set[str] = set()
+        for path, column in self._columns.items():
+            if path in last and leaves[last[path]].kind != "null" and column.name not in filled:
+                filled.add(column.name)
+                chosen[path] = last[path]
+        return chosen
+
+    def _slot(self, leaf: Leaf, record: bytes, is_chosen: bool) -> tuple[Slot, int, int]:
+        inside = (leaf.start + 1, leaf.end - 1) if leaf.kind == "string" else (leaf.start, leaf.end)
+        if is_chosen and (fitting := self._fitting(leaf, record, inside)) is not None:
+            return fitting
+        return Slot(_EXTRA_KINDS[leaf.kind], "extra", "", leaf.path), *inside
+
+    def _fitting(self, leaf: Leaf, record: bytes, inside: tuple[int, int]) -> tuple[Slot, int, int] | None:
+        column = self._columns.get(leaf.path)
+        copy = self._copies.get(leaf.path)
+        role, name = ("column", column.name) if column is not None else ("copy", "")
+        if copy is not None and copy.form.startswith("epoch"):
+            return (Slot(Kind.NUMBER, role, name, leaf.path), *inside) if leaf.kind == "number" else None
+        if self._expects_instant(leaf):
+            match = _INSTANT.fullmatch(record, *inside)
+            if match is None:
+                return None
+            digits = len(match.group(2) or b"")
+            written = InstantFormat(match.group(1).decode(), digits, match.group(3).decode())
+            return Slot(Kind.FIXED, role, name, leaf.path, written), inside[0], inside[0] + written.length
+        if column is None or column.codec == "instant":
+            return None
+        kind = _COLUMN_KINDS[column.codec].get(leaf.kind)
+        if kind is None:
+            return None
+        span = (leaf.start, leaf.end) if kind == Kind.ANY else inside
+        return Slot(kind, role, name, leaf.path), *span

@@ -1,0 +1,107 @@
+"""What a layout is: literal bytes and the slots between them, with what each slot's text means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+
+class Kind(IntEnum):
+    """How the end of a slot's text is found."""
+
+    STRING = 0  # the text between two quotes
+    NUMBER = 1  # a number
+    BOOLEAN = 2  # true or false
+    FIXED = 3  # a fixed number of bytes
+    CONTAINER = 4  # an object or array
+    ANY = 5  # any value but null, quotes included
+    END = 6  # no slot: the record ends here
+
+
+@dataclass(frozen=True, slots=True)
+class InstantFormat:
+    """How an instant is written: `YYYY-MM-DD`, separator, `HH:MM:SS`, digits of a fraction, label.
+
+    Only the part up to the fraction is the slot's text; the label (`Z`, `+09:00` or nothing) is literal.
+    """
+
+    separator: str
+    digits: int
+    label: str
+
+    @property
+    def length(self) -> int:
+        """Bytes of the slot's text."""
+        return 19 + (self.digits + 1 if self.digits else 0)
+
+    @property
+    def offset_min(self) -> int:
+        """What the label says the wall clock is ahead of UTC, in minutes; 0 without a label."""
+        if self.label in ("", "Z"):
+            return 0
+        minutes = int(self.label[1:3]) * 60 + int(self.label[-2:])
+        return -minutes if self.label[0] == "-" else minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One value's place: how it ends, and which column, copy or extra path it fills.
+
+    Attributes:
+        kind: how the end of its text is found.
+        role: `column`, `copy` or `extra` (no contract names it, or its text does not fit the codec).
+        name: the column's name; empty for copies and extras.
+        path: where the value stands in the record.
+        instant: how it is written, if the kind is FIXED.
+    """
+
+    kind: Kind
+    role: str
+    name: str
+    path: str
+    instant: InstantFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The exact byte skeleton of a record.
+
+    Attributes:
+        literals: one more than slots; a record is literals[0] slot[0] literals[1] ... literals[-1].
+        slots: in the order they stand in the record.
+    """
+
+    literals: tuple[bytes, ...]
+    slots: tuple[Slot, ...]
+
+    def without_codecs(self, failed: frozenset[int]) -> Layout:
+        """The layout of records in which the codecs of these slots do not fit: their texts become extra."""
+        literals = list(self.literals)
+        slots = list(self.slots)
+        for index in failed:
+            slot = slots[index]
+            kind = slot.kind
+            if slot.instant is not None:
+                kind = Kind.STRING
+                literals[index + 1] = literals[index + 1][len(slot.instant.label) :]
+            slots[index] = replace(slot, kind=kind, role="extra", name="", instant=None)
+        return Layout(tuple(literals), tuple(slots))
+
+    def to_json(self) -> dict[str, Any]:
+        """A form for the part file's metadata; literals are UTF-8."""
+        slots = []
+        for slot in self.slots:
+            entry: list[Any] = [int(slot.kind), slot.role, slot.name, slot.path]
+            if slot.instant is not None:
+                entry += [slot.instant.separator, slot.instant.digits, slot.instant.label]
+            slots.append(entry)
+        return {"literals": [literal.decode() for literal in self.literals], "slots": slots}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Layout:
+        """The reverse of `to_json`."""
+        slots = []
+        for kind, role, name, path, *instant in data["slots"]:
+            slots.append(Slot(Kind(kind), role, name, path, InstantFormat(*instant) if instant else None))
+        return cls(tuple(literal.encode() for literal in data["literals"]), tuple(slots))

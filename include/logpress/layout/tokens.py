@@ -1,0 +1,185 @@
+"""A strict JSON reader that builds nothing and says where each value stands: what layouts are mined with.
+
+It is plain Python, because it sees only the first record of each layout, and records that are no JSON.
+RFC 8259 is followed to the letter, with two additions that cost no byte: blanks around the object, and a byte
+order mark before it, stay part of the record.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+LeafKind = Literal["string", "number", "boolean", "null", "container"]
+
+_STRING = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"')
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+_WORDS: dict[int, tuple[bytes, LeafKind]] = {
+    ord("t"): (b"true", "boolean"),
+    ord("f"): (b"false", "boolean"),
+    ord("n"): (b"null", "null"),
+}
+_BOM = b"\xef\xbb\xbf"
+_PLAIN_KEY = re.compile(r"[^.\[\]\"]+")
+
+
+class NotAnObjectError(ValueError):
+    """The bytes are no JSON object; `reason` is one of a few words, the message says where."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value: its path, its kind, and the span of its text (quotes included)."""
+
+    path: str
+    kind: LeafKind
+    start: int
+    end: int
+
+
+def path_of(parent: str, key: str) -> str:
+    """The path of a member; a key with a dot, bracket or quote in it is written `["..."]`."""
+    if _PLAIN_KEY.fullmatch(key):
+        return f"{parent}.{key}" if parent else key
+    return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+@dataclass(slots=True)
+class _Open:
+    is_object: bool
+    path: str
+    position: int = 0
+
+
+class _Reader:
+    """The state of one pass over one record."""
+
+    def __init__(self, record: bytes, descend: Callable[[str], bool]) -> None:
+        self.record = record
+        self.descend = descend
+        self.leaves: list[Leaf] = []
+        self.open: list[_Open] = []
+        self.skipping: tuple[int, int, str] | None = None  # depth, start and path of the container that is one leaf
+
+    def fail(self, at: int, expected: str) -> NotAnObjectError:
+        if at >= len(self.record):
+            return NotAnObjectError("truncated", f"ends at byte {at} where {expected} should be")
+        return NotAnObjectError("not_json", f"byte {at} is {self.record[at : at + 1]!r} where {expected} should be")
+
+    def blanks(self, at: int) -> int:
+        match = _BLANKS.match(self.record, at)
+        return match.end() if match else at
+
+    def read(self) -> list[Leaf]:
+        try:
+            self.record.decode()
+        except UnicodeDecodeError as error:
+            raise NotAnObjectError("invalid_utf8", f"byte {error.start} is no UTF-8: {error.reason}") from error
+        at = self.blanks(3 if self.record.startswith(_BOM) else 0)
+        if self.record[at : at + 1] != b"{":
+            if at < len(self.record) and self.record[at] in b'["-0123456789':
+                raise NotAnObjectError("not_an_object", f"begins with {self.record[at : at + 1]!r}, not with an object")
+            raise self.fail(at, "an object")
+        at = self.value(at, "")
+        while self.open:
+            at = self.after_value(at)
+        at = self.blanks(at)
+        if at != len(self.record):
+            raise NotAnObjectError("not_json", f"more text follows the object, from byte {at}")
+        return self.leaves
+
+    def value(self, at: int, path: str) -> int:
+        """Read a scalar, or open a container and read up to its first value."""
+        first = self.record[at] if at < len(self.record) else 0
+        if first in b"{[":
+            return self.enter(at, path)
+        kind: LeafKind
+        if first == 0x22:
+            match, kind = _STRING.match(self.record, at), "string"
+        elif first in _WORDS:
+            word, kind = _WORDS[first]
+            match = re.compile(word).match(self.record, at)
+        else:
+            match, kind = _NUMBER.match(self.record, at), "number"
+        if match is None:
+            cut_string = first == 0x22 and b'"' not in self.record[at + 1 :]
+            raise self.fail(len(self.record) if cut_string else at, "a value")
+        if self.skipping is None:
+            self.leaves.append(Leaf(path, kind, at, match.end()))
+        return match.end()
+
+    def enter(self, at: int, path: str) -> int:
+        is_object = self.record[at] == 0x7B
+        if self.skipping is None and path and not self.descend(path):
+            self.skipping = (len(self.open), at, path)
+        self.open.append(_Open(is_object, path))
+        at = self.blanks(at + 1)
+        if at < len(self.record) and self.record[at] == (0x7D if is_object else 0x5D):
+            return self.leave(at)
+        return self.member(at)
+
+    def leave(self, at: int) -> int:
+        self.open.pop()
+        if self.skipping is not None and len(self.open) == self.skipping[0]:
+            _, start, path = self.skipping
+            self.leaves.append(Leaf(path, "container", start, at + 1))
+            self.skipping = None
+        return at + 1
+
+    def member(self, at: int) -> int:
+        """Read a key, if this is an object, and find where its value begins; push the value on by a loop, not by recursion."""
+        while True:
+            top = self.open[-1]
+            if top.is_object:
+                match = _STRING.match(self.record, at)
+                if match is None:
+                    raise self.fail(at, "a key in quotes")
+                path = path_of(top.path, json.loads(match.group())) if self.skipping is None else ""
+                at = self.blanks(match.end())
+                if self.record[at : at + 1] != b":":
+                    raise self.fail(at, "a colon")
+                at = self.blanks(at + 1)
+            else:
+                path = f"{top.path}[{top.position}]"
+            if at < len(self.record) and self.record[at] in b"{[":
+                is_object = self.record[at] == 0x7B
+                if self.skipping is None and not self.descend(path):
+                    self.skipping = (len(self.open), at, path)
+                self.open.append(_Open(is_object, path))
+                at = self.blanks(at + 1)
+                if at < len(self.record) and self.record[at] == (0x7D if is_object else 0x5D):
+                    return self.leave(at)
+                continue
+            return self.value(at, path)
+
+    def after_value(self, at: int) -> int:
+        top = self.open[-1]
+        at = self.blanks(at)
+        if self.record[at : at + 1] == b",":
+            top.position += 1
+            return self.member(self.blanks(at + 1))
+        if self.record[at : at + 1] == (b"}" if top.is_object else b"]"):
+            return self.leave(at)
+        raise self.fail(at, f"a comma or the end of the {'object' if top.is_object else 'array'}")
+
+
+def read_leaves(record: bytes, descend: Callable[[str], bool]) -> list[Leaf]:
+    """The values of a record in the order they stand there.
+
+    Args:
+        record: the record's bytes.
+        descend: whether the container at a path is to be opened; otherwise it is one leaf of kind `container`.
+            Empty containers are leaves only where they are not descended into.
+
+    Raises:
+        NotAnObjectError: if the bytes are not exactly one JSON object.
+    """
+    return _Reader(record, descend).read()
