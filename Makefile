@@ -1,0 +1,58 @@
+# logpress: everything needed is make and Python 3.11 or newer; `make` lists the targets.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Airflow of this checkout: one place says how it is set up.
+AIRFLOW := scripts/with-airflow
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up env test lint format bench requirements clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything pinned, and .venv/bin/logpress
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "logpress needs Python 3.11 or newer; say which: make PYTHON=python3.11 setup")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+run: $(READY) ## Make a sample day, press it through Airflow, print the report, restore it and compare
+	@$(AIRFLOW) scripts/run-sample
+
+up: $(READY) ## Start Airflow with its UI on 127.0.0.1 (Ctrl-C stops it)
+	@$(AIRFLOW) scripts/up
+
+env: ## Write .env with random passwords for docker compose, if there is none
+	@scripts/make-env .env
+
+test: $(READY) ## Run all tests
+	$(BIN)/pytest
+
+lint: $(READY) ## Style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure speed and size side by side with other ways to keep logs
+	$(BIN)/python -m bench
+
+requirements: $(READY) ## Compile the pins anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra airflow --extra readers --python-version 3.11 --no-header -o requirements.txt
+	$(BIN)/uv pip compile --quiet --group dev -c requirements.txt --python-version 3.11 --no-header -o requirements-dev.pins
+	@{ echo "-r requirements.txt"; cat requirements-dev.pins; } > requirements-dev.txt && rm requirements-dev.pins
+
+clean: ## Remove what make run and make up left: .airflow, lake, sample
+	rm -rf .airflow lake sample
