@@ -50,6 +50,7 @@ class Miner:
         self._literals = frozenset(contract.literals)
         self._whole = {path for path, column in self._columns.items() if column.codec == "json"}
         named = [*self._columns, *self._copies, *self._literals]
+        self.named = frozenset(named)
         self._prefixes = {path[:at] for path in named for at, c in enumerate(path) if c in ".["}
 
     def descend(self, path: str) -> bool:

@@ -1,0 +1,115 @@
+"""Find, read and check a contract's YAML; every error names the file, the line and the mend."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from logpress.contract import model
+from logpress.contract.model import Contract
+from logpress.errors import ContractError
+
+_TABLES = Path(__file__).parent / "tables"
+
+
+def _folders() -> list[Path]:
+    own = os.environ.get("LOGPRESS_CONTRACTS", "")
+    return [*(Path(folder) for folder in own.split(os.pathsep) if folder), _TABLES]
+
+
+def contract_names() -> list[str]:
+    """The tables there are contracts for: those of the folders in LOGPRESS_CONTRACTS, and logpress's own."""
+    return sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")})
+
+
+def load_contract(name_or_path: str | Path) -> Contract:
+    """Read a contract by its table's name, or from a YAML file.
+
+    Raises:
+        ContractError: if there is none, or it is wrong.
+    """
+    path = _find(str(name_or_path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: cannot be read as a contract: {error}") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ContractError(f"{line}: is no YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(data, dict):
+        raise ContractError(f"{path}:1: a contract is a mapping with the keys table, day and columns")
+    try:
+        return Contract.model_validate(data)
+    except ValidationError as error:
+        raise ContractError("\n".join(_sentence(path, tree, dict(problem)) for problem in error.errors())) from None
+
+
+def _find(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ContractError(f"{name}: there is no such contract file")
+        return path
+    for folder in _folders():
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            return path
+    known = ", ".join(contract_names())
+    raise ContractError(f"no contract is named {name!r}; there are {known} (or give the path of a YAML file)")
+
+
+def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
+    where: list[str] = []
+    node = tree
+    line = node.start_mark.line
+    for step in problem["loc"]:
+        found = _child(node, step)
+        if found is None:
+            if isinstance(step, str) and step not in _CODECS:
+                where.append(step)
+            continue
+        key, node = found
+        line = key.start_mark.line
+        where.append(f"[{step}]" if isinstance(step, int) else step)
+    place = ".".join(where).replace(".[", "[")
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "is no key of a contract"
+        close = difflib.get_close_matches(where[-1], _keys(), 1) if where else []
+        message += f"; did you mean {close[0]!r}?" if close else "; take it out, or correct its spelling"
+    elif problem["type"] == "missing":
+        message = "is missing; add it"
+    elif problem["type"] == "union_tag_invalid":
+        message = f"names no codec; codecs are {', '.join(sorted(_CODECS))}"
+    elif problem["type"] == "union_tag_not_found":
+        message = f"lacks `codec`; codecs are {', '.join(sorted(_CODECS))}"
+    return f"{path}:{line + 1}: {place + ': ' if place else ''}{message}"
+
+
+_CODECS = frozenset(
+    {"category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup", "kinesis_sequence"}
+)
+
+
+def _keys() -> list[str]:
+    models = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, model.Model)]
+    return sorted({key for kind in models for key in kind.model_fields})
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return key, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None

@@ -1,0 +1,116 @@
+"""Raw objects to blocks: buffers of whole lines, cut at newlines, in input order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
+from logpress.jit import PADDING
+
+BLOCK_BYTES = 2 << 20
+"""Raw bytes a block begins with; a longer record makes its block longer."""
+
+LONGEST_RECORD_BYTES = 256 << 20
+"""A longer record is taken in pieces, each of which is a reject: memory stays bounded."""
+
+
+class Reader(Protocol):
+    """What blocks are read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer with the next decompressed bytes; 0 at the end."""
+
+
+@dataclass
+class RawBlock:
+    """Whole lines of one origin.
+
+    Attributes:
+        buffer: uint8[n], padded.
+        end: bytes in use.
+        crlf: whether a carriage return belongs to the separator.
+        piece: whether this is a piece of a record that is too long; `continued` if another piece follows.
+    """
+
+    buffer: NDArray[np.uint8]
+    end: int
+    crlf: bool
+    piece: bool = False
+    continued: bool = False
+
+    def frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Spans of the block's records: int64[rows] starts and ends."""
+        lines = int(count_lines(self.buffer, self.end)) + 1
+        starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
+        rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
+        return starts[:rows], ends[:rows]
+
+
+def read_blocks(reader: Reader, longest: int = LONGEST_RECORD_BYTES, read: Callable[[int], None] | None = None) -> Iterator[RawBlock]:
+    """Cut one raw object into blocks.
+
+    Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
+    the separators of this object; otherwise a carriage return is part of its record, as a JSON blank.
+
+    Args:
+        reader: gives decompressed bytes.
+        longest: bytes beyond which a record is cut into pieces.
+        read: called with the number of bytes after each read.
+    """
+    buffer = np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+    used = searched = 0
+    crlf: bool | None = None
+    in_piece = ended = False
+    while not ended:
+        room = len(buffer) - PADDING
+        while used < room and not ended:
+            count = reader.readinto(memoryview(buffer)[used:room])
+            used += count
+            ended = count == 0
+            if read is not None and count:
+                read(count)
+        cut = used if ended else int(last_newline(buffer, searched, used)) + 1
+        if cut == 0 and not ended:
+            if used >= longest:
+                yield RawBlock(_padded(buffer, 0, used), used, False, piece=True, continued=True)
+                in_piece, used = True, 0
+                buffer = np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+            else:
+                grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
+                grown[:used] = buffer[:used]
+                buffer = grown
+            searched = used
+            continue
+        begin = 0
+        if in_piece:
+            begin = int(_first_newline(buffer, cut))
+            yield RawBlock(_padded(buffer, 0, begin), begin, False, piece=True)
+            in_piece = False
+        rest = used - cut
+        following = np.empty(max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) + PADDING, dtype=np.uint8)
+        following[:rest] = buffer[cut:used]
+        if begin:
+            buffer = _padded(buffer, begin, cut)
+        else:
+            buffer[cut : cut + PADDING] = 0
+        if cut > begin:
+            if crlf is None:
+                crlf = bool(all_crlf(buffer, cut - begin))
+            yield RawBlock(buffer, cut - begin, crlf)
+        buffer, used, searched = following, rest, rest
+
+
+def _padded(buffer: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.uint8]:
+    padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
+    padded[: end - begin] = buffer[begin:end]
+    return padded
+
+
+def _first_newline(buffer: NDArray[np.uint8], end: int) -> int:
+    found = np.flatnonzero(buffer[:end] == 0x0A)
+    return int(found[0]) if len(found) else end

@@ -1,0 +1,122 @@
+"""The kernels between registers and stored columns: gather, number dictionaries, group counters.
+
+Bounds: every array is indexed by row, or by a number that another array of the same call holds and the caller
+has checked; each docstring says which.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import NULL
+from logpress.jit import kernel
+
+
+@kernel
+def gather(source, order, target):
+    """target[i] = source[order[i]]; int64, `order` a permutation of the rows of `source`."""
+    for i in range(order.shape[0]):
+        target[i] = source[order[i]]
+
+
+@kernel
+def renumber(codes, numbers, used):
+    """Number dictionary entries anew, in the order in which rows use them.
+
+    Args:
+        codes: int64[n], entry of each row, or NULL; replaced by the new number, or -1.
+        numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
+        used: int64[entries], gets the entries in their new order.
+
+    Returns:
+        How many entries are used.
+    """
+    count = 0
+    for i in range(codes.shape[0]):
+        code = codes[i]
+        if code == NULL:
+            codes[i] = -1
+            continue
+        number = numbers[code]
+        if number < 0:
+            number = count
+            numbers[code] = number
+            used[number] = code
+            count += 1
+        codes[i] = number
+    return count
+
+
+@kernel
+def collect_texts(texts, offsets, used, out, out_offsets):
+    """Copy the texts of the used entries one after the other; returns the bytes written.
+
+    Args:
+        texts: uint8[m].
+        offsets: int64[entries + 1].
+        used: int64[count], entries.
+        out: uint8[>= bytes of these texts].
+        out_offsets: int32[count + 1].
+    """
+    at = 0
+    out_offsets[0] = 0
+    for k in range(used.shape[0]):
+        start = offsets[used[k]]
+        end = offsets[used[k] + 1]
+        for i in range(end - start):
+            out[at + i] = texts[start + i]
+        at += end - start
+        out_offsets[k + 1] = at
+    return at
+
+
+@kernel
+def smallest_counters(shards, arrivals, counters, first, seconds, smallest):
+    """For each shard and second, the smallest counter: smallest[shard * seconds + arrival - first].
+
+    Args:
+        shards: int64[n], place in the list of shards, or NULL.
+        arrivals: int64[n], seconds.
+        counters: int64[n].
+        first: first second.
+        seconds: how many seconds.
+        smallest: int64[shards * seconds], filled with the largest int64 by the caller.
+    """
+    for i in range(shards.shape[0]):
+        if shards[i] != NULL:
+            place = shards[i] * seconds + arrivals[i] - first
+            smallest[place] = min(smallest[place], counters[i])
+
+
+@kernel
+def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign):
+    """counters[i] -= sign * the smallest counter of its shard and second; False if a place is out of range."""
+    for i in range(shards.shape[0]):
+        if shards[i] != NULL:
+            place = shards[i] * seconds + arrivals[i] - first
+            if place < 0 or place >= smallest.shape[0]:
+                return False
+            counters[i] -= sign * smallest[place]
+    return True
+
+
+@kernel
+def most_common(keys, values, value_count, counts, best):
+    """For each key, the value it has most often (the first of equals).
+
+    Args:
+        keys: int64[n], number of the key, or NULL.
+        values: int64[n], number of the value, or NULL.
+        value_count: how many values there are.
+        counts: int64[keys * value_count], zeros.
+        best: int64[keys], filled with -1 by the caller.
+    """
+    for i in range(keys.shape[0]):
+        if keys[i] != NULL and values[i] != NULL:
+            counts[keys[i] * value_count + values[i]] += 1
+    for key in range(best.shape[0]):
+        top = 0
+        for value in range(value_count):
+            if counts[key * value_count + value] > top:
+                top = counts[key * value_count + value]
+                best[key] = value

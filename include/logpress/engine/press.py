@@ -1,0 +1,431 @@
+"""One slice of raw records to one proven-to-be part file, in bounded memory, on all cores.
+
+A coordinator reads blocks, hands them to worker threads, takes them back in input order, and appends them to a row
+group; a full row group is sorted, encoded and written by a further thread while the next one fills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import IO, Any, cast
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
+from logpress.engine import digest as digests
+from logpress.engine.block import Block, Settler, convert, lines_in_cuts
+from logpress.engine.blocks import RawBlock, read_blocks
+from logpress.engine.group import RowGroup
+from logpress.engine.part import PartMetadata, open_writer
+from logpress.engine.program import Layouts, Registers
+from logpress.engine.render import Renderer
+from logpress.engine.store import Rows, Texts, encode_rows
+from logpress.errors import SourceError
+from logpress.manifest import ColumnStats, OriginStats, PartStats, SliceManifest, SliceSpec
+from logpress.sources import RawReader, day_of_path, open_raw
+
+Progress = Callable[[int, int], None]
+
+MOST_LAYOUTS = 1_000
+"""Layouts of one part; records that would need more are kept whole."""
+
+DICTIONARY_BUDGET_BYTES = 128 << 20
+"""Texts that a row group may hold before it is closed early."""
+
+REJECTS_SCHEMA = pa.schema(
+    [
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("record_number", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("continued", pa.bool_(), nullable=False),
+        pa.field("record", pa.binary(), nullable=False),
+    ]
+)
+
+
+@dataclass
+class _Rejects:
+    """Rejected records on their way to the rejects file."""
+
+    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTS_SCHEMA.names})
+    records: int = 0
+    record_bytes: int = 0
+    pending_bytes: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    digests: list[str] = field(default_factory=list)
+
+    def add(self, origin: str, number: int, reason: str, message: str, record: bytes, continued: bool = False) -> None:
+        for name, value in zip(REJECTS_SCHEMA.names, (origin, number, reason, message, continued, record), strict=True):
+            self.columns[name].append(value)
+        self.records += 1
+        self.record_bytes += len(record)
+        self.pending_bytes += len(record)
+        self.reasons[reason] += 1
+        self.digests.append(digests.digest_records([record]))
+
+    def take(self) -> pa.Table:
+        table = pa.table(self.columns, schema=REJECTS_SCHEMA)
+        self.columns = {name: [] for name in REJECTS_SCHEMA.names}
+        self.pending_bytes = 0
+        self.digests = [digests.combine(self.digests)]
+        return table
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A raw block on its way through the workers."""
+
+    origin: int
+    raw: RawBlock
+    blocks: Future[list[Block]]
+
+
+class _Press:
+    """The state of pressing one slice."""
+
+    def __init__(self, contract: Contract, day: date, spec: SliceSpec, folder: str, threads: int, progress: Progress | None) -> None:
+        self.contract = contract
+        self.day = day
+        self.days = (day - date(1970, 1, 1)).days
+        self.spec = spec
+        self.filesystem, self.folder = fsspec.core.url_to_fs(folder)
+        self.progress = progress
+        self.registers = Registers(contract)
+        self.layouts = Layouts(contract, self.registers, MOST_LAYOUTS)
+        self.settler = Settler(self.registers, self.layouts)
+        self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
+        self.finisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
+        self.ahead = 2 * threads + 1
+        day_column = contract.by_name[contract.day]
+        assert isinstance(day_column, Instant)
+        self.units_per_second = UNITS_PER_SECOND[day_column.unit]
+        self.group: RowGroup | None = None
+        self.finishing: Future[None] | None = None
+        self.rejects = _Rejects()
+        self.origins: list[OriginStats] = []
+        self.numbers: list[int] = []  # records per origin so far
+        self.totals = np.zeros(4, dtype=np.int64)
+        self.group_digests: list[str] = []
+        self.layout_rows: Counter[int] = Counter()
+        self.metadata: list[dict[str, Any]] = []
+        self.part: _Output | None = None
+        self.rejects_out: _Output | None = None
+        self.raw_bytes = 0
+
+    # -- reading and converting
+
+    def run(self) -> SliceManifest:
+        began = time.monotonic()
+        self.filesystem.makedirs(self.folder, exist_ok=True)
+        try:
+            self._read_all()
+            self._finish_group()
+            self._wait_for_finisher()
+            return self._close(began)
+        except BaseException:
+            for output in (self.part, self.rejects_out):
+                if output is not None:
+                    output.discard()
+            raise
+        finally:
+            self.workers.shutdown(cancel_futures=True)
+            self.finisher.shutdown(cancel_futures=True)
+
+    def _read_all(self) -> None:
+        jobs: deque[_Job] = deque()
+        for number, uri in enumerate(self.spec.inputs):
+            self.numbers.append(0)
+            try:
+                with open_raw(uri) as reader:
+                    for raw in read_blocks(reader):
+                        jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
+                        while len(jobs) > self.ahead:
+                            self._take(jobs.popleft())
+                    origin = reader
+            except OSError as error:
+                raise SourceError(f"{uri}: cannot be read: {error}") from error
+            while jobs:
+                # the origin's figures are complete only once its last block is settled
+                if len(jobs) <= self.ahead and number + 1 < len(self.spec.inputs):
+                    break
+                self._take(jobs.popleft())
+            self.origins.append(_origin(uri, origin))
+        while jobs:
+            self._take(jobs.popleft())
+
+    def _convert(self, raw: RawBlock) -> list[Block]:
+        if raw.piece:
+            return []
+        starts, ends = raw.frame()
+        known = self.layouts.known
+        return [convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known) for a, b in lines_in_cuts(len(starts))]
+
+    def _take(self, job: _Job) -> None:
+        """Settle a job's blocks and append their rows; jobs come in input order."""
+        blocks = job.blocks.result()
+        uri = self.spec.inputs[job.origin]
+        takes_unknown = day_of_path(uri) in (None, self.day)
+        if job.raw.piece:
+            self.numbers[job.origin] += 1
+            record = job.raw.buffer[: job.raw.end].tobytes()
+            self.rejects.add(uri, self.numbers[job.origin], "too_long", "a piece of a record longer than 256 MiB", record, job.raw.continued)
+        for block in blocks:
+            self.settler.settle(block)
+            for reject in block.rejects:
+                record = block.record(reject.row)
+                if takes_unknown:
+                    self.rejects.add(uri, self.numbers[job.origin] + reject.row + 1, reject.reason, reject.message, record)
+                else:
+                    self.totals[1] += 1
+            self._append(block, takes_unknown)
+            self.numbers[job.origin] += block.rows
+        if self.rejects.pending_bytes > 32 << 20:
+            self._write_rejects()
+        self.raw_bytes += job.raw.end
+        if self.progress is not None:
+            self.progress(self.raw_bytes, sum(self.numbers))
+
+    def _append(self, block: Block, takes_unknown: bool) -> None:
+        row = 0
+        while row < block.rows:
+            if self.group is None:
+                self.group = RowGroup(self.registers, self.contract.files.row_group_rows, self.days)
+            row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
+            if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
+                self._finish_group()
+
+    # -- row groups to the file
+
+    def _finish_group(self) -> None:
+        group, self.group = self.group, None
+        if group is None:
+            return
+        self.totals[:3] += group.totals
+        self.group_digests.append(digests.to_text(group.digest))
+        if group.used == 0:
+            return
+        self._wait_for_finisher()
+        layouts = tuple(self.layouts.all)
+        self.finishing = self.finisher.submit(self._write_group, group, layouts)
+
+    def _wait_for_finisher(self) -> None:
+        if self.finishing is not None:
+            finishing, self.finishing = self.finishing, None
+            finishing.result()
+
+    def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
+        def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
+            return Renderer(self.registers, layouts).records(_rows_of(group), rows)
+
+        table, metadata = encode_rows(group, self.days, render)
+        numbers, counts = np.unique(group.regs[0, : group.used], return_counts=True)
+        self.layout_rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        if self.part is None:
+            self.part = _Output(self.filesystem, self.folder, "part", self.spec.name)
+            self.part.writer = open_writer(self.part.sink, self.contract)
+        assert self.part.writer is not None
+        self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.metadata.append(metadata)
+
+    def _write_rejects(self) -> None:
+        if not self.rejects.columns["record"]:
+            return
+        if self.rejects_out is None:
+            self.rejects_out = _Output(self.filesystem, self.folder, "_rejects", self.spec.name)
+            self.rejects_out.writer = pq.ParquetWriter(
+                self.rejects_out.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
+                data_page_version="1.0", write_page_checksum=True, store_schema=False,
+            )  # fmt: skip
+        assert self.rejects_out.writer is not None
+        self.rejects_out.writer.write_table(self.rejects.take())
+
+    def _close(self, began: float) -> SliceManifest:
+        self._write_rejects()
+        part = rejects_part = None
+        unknown: Counter[str] = Counter()
+        irregular = 0
+        for number, count in self.layout_rows.items():
+            if number == NULL:
+                irregular += count
+                continue
+            layout = self.layouts.all[number]
+            paths = {slot.path for slot in layout.slots if slot.role == "extra"}
+            named = paths & self.layouts.miner.named
+            irregular += count if named else 0
+            unknown.update(dict.fromkeys(paths - named, count))
+        if self.part is not None:
+            assert self.part.writer is not None
+            text = PartMetadata(self.contract, tuple(self.layouts.all), tuple(self.metadata)).to_text()
+            self.part.writer.add_key_value_metadata({"logpress": text})
+            part = self.part.close()
+        if self.rejects_out is not None:
+            rejects_part = self.rejects_out.close()
+        origins = tuple(
+            origin.model_copy(update={"records": records}) for origin, records in zip(self.origins, self.numbers, strict=True)
+        )
+        return SliceManifest(
+            table=self.contract.table,
+            day=self.day.isoformat(),
+            slice=self.spec.name,
+            origins=origins,
+            records=sum(self.numbers),
+            rows=int(self.totals[0]),
+            irregular_rows=irregular,
+            rejects=self.rejects.records,
+            other_day=int(self.totals[1]),
+            raw_bytes=int(self.totals[2]) + self.rejects.record_bytes,
+            digest=digests.combine([*self.group_digests, *self.rejects.digests]),
+            part=part,
+            rejects_part=rejects_part,
+            unknown_paths=dict(sorted(unknown.items())),
+            reject_reasons=dict(sorted(self.rejects.reasons.items())),
+            layouts=len(self.layouts.all),
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+
+def _origin(uri: str, reader: RawReader) -> OriginStats:
+    return OriginStats(
+        uri=uri,
+        stored_bytes=reader.stored_bytes,
+        raw_bytes=reader.raw_bytes,
+        compression=reader.compression,
+        records=0,
+        damage=reader.damage,
+    )
+
+
+def _rows_of(group: RowGroup) -> Rows:
+    """A row group's rows as the renderer takes them."""
+    registers = group.registers
+    texts = {}
+    for name, number in registers.dictionaries.items():
+        dictionary = group.dictionaries[number]
+        texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])
+    return Rows(group.used, {name: group.regs[number, : group.used] for name, number in registers.numbers.items()}, texts)
+
+
+class _HashingSink:
+    """A file that hashes what is written to it."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self.sink = sink
+        self.sha256 = hashlib.sha256()
+        self.written = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self.sha256.update(view)
+        self.sink.write(view)
+        self.written += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self.written
+
+    def flush(self) -> None:
+        self.sink.flush()
+
+    def close(self) -> None:
+        self.closed = True
+        self.sink.close()
+
+
+class _Output:
+    """A Parquet file that gets its name, which holds a digest of its content, when it is complete."""
+
+    def __init__(self, filesystem: Any, folder: str, prefix: str, slice_name: str) -> None:
+        self.filesystem = filesystem
+        self.folder = folder
+        self.prefix = f"{prefix}-{slice_name}"
+        self.temporary = f"{folder}/_unfinished-{prefix}-{slice_name}-{os.getpid()}"
+        self.hashing = _HashingSink(filesystem.open(self.temporary, "wb"))
+        self.sink = cast(IO[bytes], pa.PythonFile(self.hashing, mode="w"))
+        self.writer: pq.ParquetWriter | None = None
+
+    def close(self) -> PartStats:
+        assert self.writer is not None
+        self.writer.close()
+        self.sink.close()
+        self.hashing.close()
+        sha256 = self.hashing.sha256.hexdigest()
+        name = f"{self.prefix}-{sha256[:12]}.parquet"
+        for old in self.filesystem.glob(f"{self.folder}/{self.prefix}-*.parquet"):
+            self.filesystem.rm(old)
+        self.filesystem.mv(self.temporary, f"{self.folder}/{name}")
+        with self.filesystem.open(f"{self.folder}/{name}", "rb") as file:
+            metadata = pq.ParquetFile(file).metadata
+        return PartStats(
+            path=name,
+            rows=metadata.num_rows,
+            row_groups=metadata.num_row_groups,
+            stored_bytes=self.hashing.written,
+            sha256=sha256,
+            columns=_column_stats(metadata),
+        )
+
+    def discard(self) -> None:
+        if self.writer is not None:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self.writer.close()
+        self.hashing.close()
+        if self.filesystem.exists(self.temporary):
+            self.filesystem.rm(self.temporary)
+
+
+def _column_stats(metadata: pq.FileMetaData) -> tuple[ColumnStats, ...]:
+    stats = []
+    for number in range(metadata.num_columns):
+        chunks = [metadata.row_group(group).column(number) for group in range(metadata.num_row_groups)]
+        encodings = sorted({encoding for chunk in chunks for encoding in chunk.encodings})
+        size = sum(chunk.total_compressed_size for chunk in chunks)
+        stats.append(ColumnStats(name=chunks[0].path_in_schema if chunks else "", stored_bytes=size, encodings=tuple(encodings)))
+    return tuple(stats)
+
+
+def press_slice(
+    contract: Contract,
+    day: date,
+    spec: SliceSpec,
+    folder: str,
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> SliceManifest:
+    """Press one slice into a part file, and a rejects file where there are rejects.
+
+    The same inputs give the same files, byte for byte, whatever the number of threads. Files of an earlier try of the
+    same slice are replaced.
+
+    Args:
+        contract: the table.
+        day: the UTC day whose records are taken; others are counted.
+        spec: the slice.
+        folder: where the files go, a path or fsspec URI; made if missing.
+        threads: threads that convert.
+        progress: called with raw bytes and records done so far.
+
+    Returns:
+        What was read and written.
+
+    Raises:
+        SourceError: if an input is not there or cannot be read.
+    """
+    return _Press(contract, day, spec, folder, threads, progress).run()
+
+

@@ -1,0 +1,147 @@
+"""Rows in registers back to records: the plan that the rendering kernel runs, and the loop around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.kernels_render import CUT_EXTRA, render_rows
+from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
+from logpress.engine.store import Rows, Texts
+from logpress.errors import PartError
+from logpress.jit import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.model import Layout
+
+Ints = NDArray[np.int64]
+
+BUFFER_BYTES = 4 << 20
+_SLOT_BYTES = 72
+_NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+
+
+class Renderer:
+    """Renders rows of one part: its layouts, as the kernel wants them."""
+
+    def __init__(self, registers: Registers, layouts: Sequence[Layout]) -> None:
+        self.registers = registers
+        self._layouts = layouts
+        literals = bytearray()
+        steps: list[list[int]] = []
+        self._spans: list[tuple[int, int]] = []
+        for layout in layouts:
+            first = len(steps)
+            prefixes = dict(extra_prefixes(layout))
+            for index, literal in enumerate(layout.literals):
+                step = [len(literals), len(literal)]
+                literals += literal
+                if index == len(layout.slots):
+                    step += [0, -1] + [0] * 8
+                elif index in prefixes:
+                    # what stands before the value: the end of the value before, then its own prefix
+                    step += [index, CUT_EXTRA, 0, 0, len(prefixes[index]), int(layout.slots[index].kind), 0, 0, 0, 0]
+                else:
+                    step += operation(layout.slots[index], index, registers)
+                steps.append(step)
+            self._spans.append((first, len(steps)))
+        self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)
+        self._steps = np.array(steps, dtype=np.int64).reshape(-1, 12)
+
+    def render(
+        self,
+        rows: Rows,
+        order: Ints | None,
+        write: Callable[[NDArray[np.uint8]], object] | None,
+        digest: NDArray[np.uint64] | None = None,
+    ) -> tuple[int, int]:
+        """Write rows' records, each followed by a newline, in chunks of some megabytes.
+
+        Args:
+            rows: all registers of the contract.
+            order: which rows, in which order; all as they stand if None.
+            write: gets each chunk, which is reused after the call; None to throw them away.
+            digest: uint64[2], the records' hashes are added to it.
+
+        Returns:
+            (records, their bytes without newlines).
+
+        Raises:
+            PartError: if a row contradicts its layout.
+        """
+        order = np.arange(rows.count, dtype=np.int64) if order is None else order
+        regs = self._matrix(rows)
+        texts, offsets, bases, sizes, longest = self._arena(rows.texts)
+        programs = self._programs(longest)
+        numbers, dictionaries = self.registers.numbers, self.registers.dictionaries
+        bound = int(max(programs[:, 2].max(initial=0), longest[dictionaries[RAW]])) + 2 * PADDING
+        out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
+        counts = np.zeros(2, dtype=np.int64)
+        stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+        sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
+        done = 0
+        while done < len(order):
+            done, used = render_rows(
+                order, done, out, self._literals, self._steps, programs, regs, texts, offsets, bases, sizes,
+                numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
+                sums, counts, stack,
+            )  # fmt: skip
+            if done < 0 or (used == 0 and done < len(order)):
+                raise PartError(f"row {order[-1 - done] if done < 0 else order[done]} of a row group contradicts its layout")
+            if write is not None and used:
+                write(out[:used])
+        return int(counts[0]), int(counts[1])
+
+    def records(self, rows: Rows, order: Ints) -> list[bytes]:
+        """The bytes of some rows."""
+        chunks: list[bytes] = []
+        found: list[bytes] = []
+        for row in order:
+            chunks.clear()
+            self.render(rows, np.array([row], dtype=np.int64), lambda chunk: chunks.append(chunk.tobytes()))
+            found.append(b"".join(chunks)[:-1])
+        return found
+
+    def _matrix(self, rows: Rows) -> Ints:
+        matrix = np.full((len(self.registers), rows.count), NULL, dtype=np.int64)
+        for name, number in self.registers.numbers.items():
+            if name in rows.regs:
+                matrix[number] = rows.regs[name]
+        return matrix
+
+    def _arena(self, texts: Mapping[str, Texts]) -> tuple[NDArray[np.uint8], Ints, Ints, Ints, Ints]:
+        """All dictionaries one after the other: texts, offsets, where each begins, how many it has, its longest."""
+        count = len(self.registers.dictionaries)
+        bases, sizes, longest = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        data: list[NDArray[np.uint8]] = []
+        offsets: list[Ints] = []
+        at = base = 0
+        for name, number in self.registers.dictionaries.items():
+            entry = texts.get(name, _NO_TEXTS)
+            first, last = int(entry.offsets[0]), int(entry.offsets[-1])
+            data.append(entry.data[first:last])
+            offsets.append(entry.offsets - first + at)
+            bases[number], sizes[number] = base, len(entry)
+            longest[number] = np.diff(entry.offsets).max(initial=0)
+            at += last - first
+            base += len(entry.offsets)
+        data.append(np.zeros(PADDING, dtype=np.uint8))
+        return np.concatenate(data), np.concatenate(offsets), bases, sizes, longest
+
+    def _programs(self, longest: Ints) -> Ints:
+        dictionaries = self.registers.dictionaries
+        programs = np.zeros((len(self._spans), 3), dtype=np.int64)
+        for number, ((first, last), layout) in enumerate(zip(self._spans, self._layouts, strict=True)):
+            bound = sum(map(len, layout.literals))
+            has_extra = False
+            for slot in layout.slots:
+                if slot.role == "extra":
+                    has_extra = True
+                elif slot.role == "column" and slot.name in dictionaries:
+                    bound += int(longest[dictionaries[slot.name]])
+                else:
+                    bound += _SLOT_BYTES
+            programs[number] = first, last, bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
+        return programs

@@ -1,0 +1,91 @@
+"""How a column's strings were escaped in the raw JSON, so that readers get plain text and restore gets the escapes.
+
+A dictionary's texts are kept as they stood between the quotes. A file holds their values. One style a column and row
+group says how values are escaped; the few texts that are spelt otherwise are listed in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+Style = str
+
+
+def _plain(value: str) -> bytes:
+    return json.dumps(value, ensure_ascii=False)[1:-1].encode()
+
+
+def _ascii(value: str) -> bytes:
+    return json.dumps(value)[1:-1].encode()
+
+
+STYLES: dict[Style, Callable[[str], bytes]] = {
+    "plain": _plain,
+    "ascii": _ascii,
+    "plain_slashes": lambda value: _plain(value).replace(b"/", b"\\/"),
+    "ascii_slashes": lambda value: _ascii(value).replace(b"/", b"\\/"),
+}
+"""What each style escapes: quotes, backslashes and control characters; what is not ASCII; slashes."""
+
+
+def unescape(text: bytes) -> str:
+    """The value of a string from the text between its quotes."""
+    value: str = json.loads(b'"' + text + b'"')
+    return value
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How the texts of one dictionary were spelt.
+
+    Attributes:
+        style: one of STYLES.
+        odd: texts by value, for those that the style would spell otherwise.
+    """
+
+    style: Style = "plain"
+    odd: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, value: str) -> bytes:
+        """The text between the quotes of a value."""
+        found = self.odd.get(value)
+        return STYLES[self.style](value) if found is None else found
+
+    def to_json(self) -> dict[str, object]:
+        """A form for the file's metadata."""
+        return {"style": self.style, "odd": {value: text.decode() for value, text in self.odd.items()}}
+
+    @classmethod
+    def from_json(cls, data: dict[str, object]) -> Spelling:
+        """The reverse of `to_json`."""
+        odd = data["odd"]
+        assert isinstance(odd, dict)
+        return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
+
+
+def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
+    """Find how texts are spelt.
+
+    Args:
+        texts: distinct texts between quotes, at least one with a backslash in it.
+
+    Returns:
+        The spelling, the values, and the places of texts whose value another text has too: they cannot be told
+        from it by their value.
+    """
+    values = [unescape(text) for text in texts]
+    wrong = {
+        style: sum(escape(value) != text for value, text in zip(values, texts, strict=True))
+        for style, escape in STYLES.items()
+    }
+    style = min(STYLES, key=lambda name: wrong[name])
+    escape = STYLES[style]
+    chosen: dict[str, int] = {}
+    for place, (value, text) in enumerate(zip(values, texts, strict=True)):
+        if value not in chosen or escape(value) == text:
+            chosen[value] = place
+    ambiguous = [place for place, value in enumerate(values) if chosen[value] != place]
+    odd = {value: texts[place] for value, place in chosen.items() if escape(value) != texts[place]}
+    return Spelling(style, odd), values, ambiguous

@@ -1,0 +1,518 @@
+"""Registers of a row group to the columns of its Parquet table, and back.
+
+What another column predicts is taken off here: instants become residuals, lookups their exceptions, counters
+their distance from the smallest of the shard and second. What the reverse needs besides the columns goes into the
+row group's metadata, which is JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import zstandard
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.contract.model import (
+    UNITS_PER_SECOND,
+    Boolean,
+    Contract,
+    Decimal,
+    Instant,
+    Integer,
+    KinesisSequence,
+    Lookup,
+)
+from logpress.engine.columns import (
+    DAY,
+    EXTRA,
+    LAYOUT,
+    RAW,
+    arrow_type,
+    kinesis_names,
+    other_name,
+    residual_name,
+    scale_name,
+    shift_name,
+    stored_columns,
+)
+from logpress.engine.group import Dictionary, RowGroup
+from logpress.engine.kernels_group import radix_order
+from logpress.engine.kernels_store import collect_texts, gather, renumber, smallest_counters, subtract_counters
+from logpress.engine.program import Registers
+from logpress.engine.spelling import Spelling, spell
+from logpress.errors import PartError
+from logpress.layout.kernels_json import ESCAPED
+
+Ints = NDArray[np.int64]
+
+_EMPTY = np.iinfo(np.int64).max
+_MOST_LOOKUPS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one dictionary: text i is data[offsets[i]:offsets[i + 1]]."""
+
+    data: NDArray[np.uint8]
+    offsets: Ints
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+
+@dataclass
+class Rows:
+    """Rows in registers, with the texts that dictionary registers number.
+
+    Attributes:
+        regs: by register name, int64[rows]; only those that were asked for.
+        texts: by register name.
+    """
+
+    count: int
+    regs: dict[str, Ints]
+    texts: dict[str, Texts]
+
+
+# ---------------------------------------------------------------------------------------------- registers to columns
+
+
+def encode_rows(group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]]) -> tuple[pa.Table, dict[str, Any]]:
+    """The table of a row group in its final order, and the metadata of its restoration.
+
+    Args:
+        group: the filled row group; its registers are used up.
+        day: days since 1970-01-01 that the `day` column says.
+        render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
+    """
+    registers = group.registers
+    spellings, values = _spell(group, render)
+    order = _order(group)
+    regs: dict[str, Ints] = {}
+    for name, number in registers.numbers.items():
+        regs[name] = np.empty(len(order), dtype=np.int64)
+        gather(group.regs[number], order, regs[name])
+    metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
+    columns: dict[str, pa.Array] = {}
+    texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
+    contract = registers.contract
+    lookups = {
+        column.name: _take_off_lookup(regs, texts, column.name, column.key)
+        for column in contract.columns
+        if isinstance(column, Lookup)
+    }
+    kinesis: dict[str, Any] = {}
+    # from here on the registers of texts are used up: `_strings` numbers them anew
+    for column in contract.columns:
+        name = column.name
+        if isinstance(column, Lookup):
+            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
+        elif isinstance(column, KinesisSequence):
+            columns |= _kinesis_columns(column, contract, regs, kinesis)
+        elif isinstance(column, Instant):
+            stored = regs[name]
+            if column.residual_of:
+                columns[residual_name(name)] = _numbers(_less(stored, _predicted(column, contract, regs)), pa.int64())
+            else:
+                stored = _scaled(stored, 1000 if column.unit == "s" else 1)
+                columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
+            if column.label_checked_by:
+                columns[shift_name(name)] = _numbers(regs[f"{name}#shift_min"], pa.int16())
+        elif isinstance(column, Decimal):
+            columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
+            columns[scale_name(name)] = _numbers(regs[f"{name}#scale"], pa.int8())
+        elif isinstance(column, (Integer, Boolean)):
+            columns[name] = _numbers(regs[name], arrow_type(column))
+        else:
+            columns[name] = _strings(regs[name], texts[name], values.get(name))
+    rows = len(order)
+    columns[DAY] = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
+    ).cast(pa.date32())
+    columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
+    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
+    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    metadata |= {"lookups": lookups, "kinesis": kinesis}
+    stored_order = stored_columns(contract)
+    arrays = [
+        columns[c.name].dictionary_decode()
+        if pa.types.is_dictionary(columns[c.name].type) and c.encoding != "dictionary"
+        else columns[c.name]
+        for c in stored_order
+    ]
+    schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
+    return pa.Table.from_arrays(arrays, schema=schema), metadata
+
+
+def _spell(group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Spellings of the columns with escapes, and their values by dictionary number; ambiguous rows are kept whole."""
+    spellings: dict[str, Any] = {}
+    values: dict[str, list[str]] = {}
+    contract = group.registers.contract
+    for name, number in group.registers.dictionaries.items():
+        dictionary = group.dictionaries[number]
+        column = contract.by_name.get(name)
+        if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
+            continue
+        spelling, values[name], ambiguous = spell([dictionary.text(i) for i in range(dictionary.known)])
+        spellings[name] = spelling.to_json()
+        if ambiguous:
+            register = group.regs[group.registers[name], : group.used]
+            _keep_whole(group, np.flatnonzero(np.isin(register, ambiguous)), render)
+    return spellings, values
+
+
+def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
+    """Keep the bytes of these rows in `_raw`, unless they are kept already."""
+    registers = group.registers
+    rows = rows[group.regs[0, rows] != NULL]
+    raw = group.dictionaries[registers.dictionaries[RAW]]
+    for row, record in zip(rows, render(group, rows), strict=True):
+        raw.make_room(1, len(record))
+        begin = raw.stored_bytes
+        raw.texts[begin : begin + len(record)] = np.frombuffer(record, dtype=np.uint8)
+        raw.offsets[raw.known + 1] = begin + len(record)
+        raw.kinds[raw.known] = 0
+        raw.hashes[raw.known] = 0
+        group.regs[registers[RAW], row] = raw.known
+        group.regs[0, row] = NULL
+        raw.known += 1
+        for name in ("_extra",):
+            group.regs[registers[name], row] = NULL
+
+
+def _order(group: RowGroup) -> Ints:
+    order = np.arange(group.used, dtype=np.int64)
+    spare = np.empty_like(order)
+    registers = group.registers
+    for name in reversed(registers.contract.order_by):
+        keys = group.regs[registers[name], : group.used]
+        if name in registers.dictionaries:
+            dictionary = group.dictionaries[registers.dictionaries[name]]
+            texts = [dictionary.text(i) for i in range(dictionary.known)]
+            rank = np.empty(len(texts) + 1, dtype=np.int64)
+            rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+            rank[-1] = -1
+            keys = rank[np.where(keys == NULL, -1, keys)]
+        radix_order(np.ascontiguousarray(keys), order, spare)
+    return order
+
+
+def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
+    missing = values == NULL
+    mask = missing if missing.any() else None
+    if pa.types.is_boolean(type_):
+        return pa.array(values == 1, mask=mask)
+    if type_ != pa.int64():
+        values = values.astype(type_.to_pandas_dtype())
+    return pa.array(values, type=type_, mask=mask)
+
+
+def _strings(codes: Ints, dictionary: Dictionary, values: list[str] | None, type_: pa.DataType | None = None) -> pa.Array:
+    """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
+    type_ = type_ or pa.string()
+    used = np.empty(dictionary.known, dtype=np.int64)
+    count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
+    used = used[:count]
+    if values is not None:
+        entries = pa.array([values[number] for number in used], type_)
+    else:
+        size = int((dictionary.offsets[used + 1] - dictionary.offsets[used]).sum())
+        data = np.empty(size, dtype=np.uint8)
+        offsets = np.empty(count + 1, dtype=np.int32)
+        collect_texts(dictionary.texts, dictionary.offsets, used, data, offsets)
+        entries = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    missing = codes < 0
+    mask = missing if missing.any() else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=mask), entries, safe=False)
+
+
+def _less(values: Ints, predicted: Ints) -> Ints:
+    return np.where(values == NULL, NULL, values - predicted)
+
+
+def _scaled(values: Ints, factor: int) -> Ints:
+    return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
+
+
+def _predicted(column: Instant, contract: Contract, regs: dict[str, Ints]) -> Ints:
+    """What the columns that an instant follows say of it, in its own unit; no value counts as 0."""
+    total: Ints | None = None
+    base_units = 1000
+    for name in column.residual_of:
+        other = contract.by_name[name]
+        values = np.where(regs[name] == NULL, 0, regs[name])
+        if isinstance(other, Instant):
+            base_units = UNITS_PER_SECOND[other.unit]
+            micros = values * (1_000_000 // base_units)
+        else:
+            micros = values * 1000
+        total = micros if total is None else total + micros
+    assert total is not None
+    return total // (1_000_000 // UNITS_PER_SECOND[column.unit])
+
+
+def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
+    """What each key's value mostly is; rows that agree and have a layout lose theirs."""
+    keys, codes = regs[key], regs[name]
+    present = (keys != NULL) & (codes != NULL) & (keys < _MOST_LOOKUPS)
+    pairs, counts = np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
+    best: dict[int, tuple[int, int]] = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        number, code = pair >> 32, pair & 0xFFFFFFFF
+        if count > best.get(number, (0, 0))[0]:
+            best[number] = (count, code)
+    predicted = np.full(texts[key].known + 1, NULL, dtype=np.int64)
+    for number, (_, code) in best.items():
+        predicted[number] = code
+    agrees = (codes == predicted[np.where(keys == NULL, -1, keys)]) & (regs[LAYOUT] != NULL)
+    codes[agrees] = NULL
+    return {
+        texts[key].text(number).decode(): texts[name].text(code).decode() for number, (_, code) in best.items()
+    }
+
+
+def _kinesis_columns(column: KinesisSequence, contract: Contract, regs: dict[str, Ints], metadata: dict[str, Any]) -> dict[str, pa.Array]:
+    shard_keys, arrivals, counters, subs = (regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub"))
+    present = shard_keys != NULL
+    shards, places = np.unique(shard_keys[present], return_inverse=True)
+    shard_places = np.full(len(shard_keys), NULL, dtype=np.int64)
+    shard_places[present] = places
+    described = _Counters.of(shard_places, arrivals, counters, len(shards))
+    described.subtract(shard_places, arrivals, counters, 1)
+    metadata[column.name] = {"shards": shards.tolist(), **described.to_json()}
+    predicting = contract.by_name[column.arrival]
+    assert isinstance(predicting, Instant)
+    expected = np.where(regs[column.arrival] == NULL, 0, regs[column.arrival]) // UNITS_PER_SECOND[predicting.unit]
+    names = kinesis_names(column.name)
+    return {
+        names[0]: _numbers(shard_places, pa.int32()),
+        names[1]: _numbers(_less(arrivals, expected), pa.int64()),
+        names[2]: _numbers(counters, pa.int64()),
+        names[3]: _numbers(subs, pa.int32()),
+    }
+
+
+@dataclass(frozen=True)
+class _Counters:
+    """For each shard and second, the smallest counter: smallest[shard * seconds + second - first]; _EMPTY where none."""
+
+    first: int
+    seconds: int
+    smallest: Ints
+
+    @classmethod
+    def of(cls, shards: Ints, arrivals: Ints, counters: Ints, shard_count: int) -> _Counters:
+        present = shards != NULL
+        if not present.any():
+            return cls(0, 0, np.empty(0, dtype=np.int64))
+        first, last = int(arrivals[present].min()), int(arrivals[present].max())
+        if (last - first + 1) * shard_count > 4 * len(shards) + (1 << 20):
+            return cls(0, 0, np.empty(0, dtype=np.int64))  # seconds too far apart to be worth a table
+        smallest = np.full((last - first + 1) * shard_count, _EMPTY, dtype=np.int64)
+        smallest_counters(shards, arrivals, counters, first, last - first + 1, smallest)
+        return cls(first, last - first + 1, smallest)
+
+    def subtract(self, shards: Ints, arrivals: Ints, counters: Ints, sign: int) -> None:
+        if self.seconds and not subtract_counters(shards, arrivals, counters, self.first, self.seconds, self.smallest, sign):
+            raise PartError("a sequence number lies outside the counters that the file's metadata holds")
+
+    def to_json(self) -> dict[str, Any]:
+        """Differences from one second to the next, eight byte planes, zstd, base85."""
+        filled = self.smallest != _EMPTY
+        planes = np.diff(self.smallest[filled], prepend=0).view(np.uint8).reshape(-1, 8).T
+        packed = np.packbits(filled).tobytes() + np.ascontiguousarray(planes).tobytes()
+        text = base64.b85encode(zstandard.ZstdCompressor(level=19).compress(packed)).decode()
+        return {"first_second": self.first, "seconds": self.seconds, "places": len(self.smallest), "smallest": text}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> _Counters:
+        places = int(data["places"])
+        packed = np.frombuffer(zstandard.ZstdDecompressor().decompress(base64.b85decode(data["smallest"])), dtype=np.uint8)
+        bitmap = (places + 7) // 8
+        filled = np.unpackbits(packed[:bitmap], count=places).astype(bool)
+        planes = packed[bitmap:].reshape(8, -1)
+        smallest = np.full(places, _EMPTY, dtype=np.int64)
+        smallest[filled] = np.cumsum(np.ascontiguousarray(planes.T).view(np.int64).ravel())
+        return cls(int(data["first_second"]), int(data["seconds"]), smallest)
+
+
+# ---------------------------------------------------------------------------------------------- columns to registers
+
+
+def decode_rows(contract: Contract, table: pa.Table, metadata: dict[str, Any], layouts_with: Callable[[str], NDArray[np.bool_]]) -> Rows:
+    """The reverse of `encode_rows`, for the registers whose columns the table has.
+
+    Args:
+        contract: the contract the file was written with.
+        table: columns of a row group, or of some of its rows; strings plain or as dictionaries.
+        metadata: the row group's metadata.
+        layouts_with: for a column, which layouts (bool[layouts]) have a slot for it.
+
+    Raises:
+        PartError: if columns and metadata contradict each other.
+    """
+    rows = Rows(table.num_rows, {}, {})
+    names = set(table.column_names)
+    for column in _by_dependency(contract):
+        name = column.name
+        if isinstance(column, Lookup):
+            if other_name(name) in names and column.key in rows.regs:
+                _put_back_lookup(rows, table, metadata, column, layouts_with)
+        elif isinstance(column, KinesisSequence):
+            if kinesis_names(name)[0] in names and column.arrival in rows.regs:
+                _put_back_kinesis(rows, table, metadata["kinesis"][name], column, contract)
+        elif isinstance(column, Instant):
+            if column.residual_of and residual_name(name) in names and all(o in rows.regs for o in column.residual_of):
+                residual = _ints(table, residual_name(name))
+                predicted = _predicted(column, contract, rows.regs)
+                rows.regs[name] = np.where(residual == NULL, NULL, residual + predicted)
+            elif not column.residual_of and name in names:
+                stored = _ints(table, name)
+                rows.regs[name] = np.where(stored == NULL, NULL, stored // 1000) if column.unit == "s" else stored
+            if shift_name(name) in names:
+                rows.regs[f"{name}#shift_min"] = _ints(table, shift_name(name))
+        elif name in names:
+            if name_is_text(column.codec):
+                spelling = metadata["spellings"].get(name)
+                _put_texts(rows, name, table.column(name), Spelling.from_json(spelling) if spelling else None, column.codec != "json")
+            else:
+                rows.regs[name] = _ints(table, name)
+                if isinstance(column, Decimal):
+                    rows.regs[f"{name}#scale"] = _ints(table, scale_name(name))
+    if LAYOUT in names:
+        rows.regs[LAYOUT] = _ints(table, LAYOUT)
+    for name in (EXTRA, RAW):
+        if name in names:
+            _put_texts(rows, name, table.column(name), None, False)
+    return rows
+
+
+def name_is_text(codec: str) -> bool:
+    """Whether a codec's register numbers texts."""
+    return codec in ("category", "text", "json", "lookup")
+
+
+def _by_dependency(contract: Contract) -> list[Any]:
+    """Columns after those that predict them."""
+    done: list[Any] = []
+    names: set[str] = set()
+    from logpress.contract.model import dependencies
+
+    while len(done) < len(contract.columns):
+        for column in contract.columns:
+            if column.name not in names and all(name in names for name in dependencies(column)):
+                done.append(column)
+                names.add(column.name)
+    return done
+
+
+def _ints(table: pa.Table, name: str) -> Ints:
+    array = table.column(name).combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    if pa.types.is_timestamp(array.type):
+        array = array.view(pa.int64())
+    elif pa.types.is_float64(array.type):
+        array = array.view(pa.int64())
+    elif array.type != pa.int64():
+        array = array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
+        array = array.cast(pa.int64())
+    if array.null_count:
+        array = array.fill_null(int(NULL))
+    values: Ints = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _put_texts(rows: Rows, name: str, column: pa.ChunkedArray, spelling: Spelling | None, escape: bool) -> None:
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    if pa.types.is_dictionary(array.type):
+        codes = array.indices.cast(pa.int64())
+        entries = array.dictionary
+        rows.regs[name] = (codes.fill_null(int(NULL)) if codes.null_count else codes).to_numpy(zero_copy_only=False)
+    else:
+        entries = array
+        rows.regs[name] = np.arange(len(array), dtype=np.int64)
+        if array.null_count:
+            rows.regs[name][array.is_null().to_numpy(zero_copy_only=False)] = NULL
+    rows.texts[name] = _texts(entries, spelling, escape)
+
+
+def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:
+    """The texts of a dictionary's values, escaped as they were."""
+    if pa.types.is_large_string(entries.type) or pa.types.is_large_binary(entries.type):
+        entries = entries.cast(pa.binary())
+    _, offsets_buffer, data_buffer = entries.buffers()
+    offsets = np.frombuffer(offsets_buffer or b"", dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
+    offsets = offsets.astype(np.int64) if len(offsets) else np.zeros(1, dtype=np.int64)
+    data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer is not None else np.empty(0, dtype=np.uint8)
+    if spelling is None and escape and _needs_escapes(data[offsets[0] : offsets[-1]]):
+        spelling = Spelling()
+    if spelling is None or not escape:
+        return Texts(data, offsets)
+    return texts_of([spelling.text(value) if value is not None else b"" for value in entries.to_pylist()])
+
+
+def texts_of(items: list[bytes]) -> Texts:
+    """Texts from a list."""
+    offsets = np.zeros(len(items) + 1, dtype=np.int64)
+    np.cumsum([len(item) for item in items], out=offsets[1:])
+    return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
+
+
+def _needs_escapes(data: NDArray[np.uint8]) -> bool:
+    return bool(((data < 0x20) | (data == 0x22) | (data == 0x5C)).any())
+
+
+def _put_back_lookup(rows: Rows, table: pa.Table, metadata: dict[str, Any], column: Lookup, layouts_with: Callable[[str], NDArray[np.bool_]]) -> None:
+    name = column.name
+    spelling = metadata["spellings"].get(name)
+    _put_texts(rows, name, table.column(other_name(name)), Spelling.from_json(spelling) if spelling else None, True)
+    others, keys = rows.texts[name], rows.texts[column.key]
+    lookup: dict[str, str] = metadata["lookups"][name]
+    texts = [others[i] for i in range(len(others))]
+    predicted = np.full(len(keys) + 1, NULL, dtype=np.int64)
+    places: dict[str, int] = {}
+    for number in range(len(keys)):
+        value = lookup.get(keys[number].decode())
+        if value is not None:
+            predicted[number] = places.setdefault(value, len(texts) + len(places))
+    texts += [value.encode() for value in places]
+    codes, key_codes = rows.regs[name], rows.regs[column.key]
+    layouts = _ints(table, LAYOUT)
+    has_slot = np.append(layouts_with(name), False)[np.where(layouts == NULL, -1, layouts)]
+    following = predicted[np.where(key_codes == NULL, -1, key_codes)]
+    rows.regs[name] = np.where((codes == NULL) & has_slot, following, codes)
+    rows.texts[name] = texts_of(texts)
+
+
+def _put_back_kinesis(rows: Rows, table: pa.Table, metadata: dict[str, Any], column: KinesisSequence, contract: Contract) -> None:
+    names = kinesis_names(column.name)
+    shards, residuals, counters, subs = (_ints(table, name) for name in names)
+    predicting = contract.by_name[column.arrival]
+    assert isinstance(predicting, Instant)
+    base = np.where(rows.regs[column.arrival] == NULL, 0, rows.regs[column.arrival])
+    arrivals = np.where(residuals == NULL, NULL, residuals + base // UNITS_PER_SECOND[predicting.unit])
+    counters = counters.copy()
+    _Counters.from_json(metadata).subtract(shards, arrivals, counters, -1)
+    keys = np.array([*metadata["shards"], NULL], dtype=np.int64)
+    present = shards != NULL
+    if present.any() and (shards[present].min() < 0 or shards[present].max() >= len(keys) - 1):
+        raise PartError("a row names a shard that the file's metadata does not hold")
+    rows.regs[f"{column.name}#shard"] = keys[np.where(present, shards, -1)]
+    rows.regs[f"{column.name}#arrival"] = arrivals
+    rows.regs[f"{column.name}#counter"] = counters
+    rows.regs[f"{column.name}#sub"] = subs
+
+
