@@ -17,7 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
-from logpress.jit import kernel
+from logpress.jit import kernel, load64, trailing_zeros
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, string_kind
 from logpress.layout.kernels_match import match_record
 
@@ -32,6 +32,9 @@ INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, V
 BATCH = 256
 
 _ONE = np.uint64(1)
+_NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
+_LOW_BITS = np.uint64(0x0101010101010101)
+_HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 @kernel
@@ -69,16 +72,13 @@ def all_crlf(buffer, end):
 @kernel
 def _next_newline(buffer, start, end):
     i = start
-    while i + 32 <= end:
-        any_newline = np.uint8(0)
-        for k in range(32):
-            any_newline |= np.uint8(buffer[i + k] == 0x0A)
-        if any_newline:
-            break
-        i += 32
-    while i < end and buffer[i] != 0x0A:
-        i += 1
-    return i
+    while i < end:
+        word = load64(buffer, i) ^ _NEWLINES
+        found = (word - _LOW_BITS) & ~word & _HIGH_BITS
+        if found != 0:
+            return min(i + (trailing_zeros(found) >> 3), end)
+        i += 8
+    return end
 
 
 @kernel

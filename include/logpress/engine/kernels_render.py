@@ -44,7 +44,7 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 @kernel
 def render_rows(
     order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes,
-    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, counts, stack,
+    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts, stack,
 ):  # fmt: skip
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 
@@ -67,6 +67,7 @@ def render_rows(
         raw_dictionary: its dictionary.
         hashing: whether to add each record's hash to `digest`.
         digest: uint64[2].
+        lengths: int64[k], gets each record's length with its newline, by place in `order`; or int64[0].
         counts: int64[2], gets records and their bytes (newlines not counted), added to.
         stack: uint8[MAX_DEPTH], scratch.
 
@@ -171,5 +172,7 @@ def render_rows(
             one, two = hash128(out, begin, at)
             add_hash(digest, one, two)
         at += 1
+        if lengths.shape[0] > 0:
+            lengths[here] = at - begin
         here += 1
     return here, at

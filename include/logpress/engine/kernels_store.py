@@ -120,3 +120,29 @@ def most_common(keys, values, value_count, counts, best):
             if counts[key * value_count + value] > top:
                 top = counts[key * value_count + value]
                 best[key] = value
+
+
+@kernel
+def copy_records(data, starts, ends, first, out):
+    """Copy records one after the other until `out` is full.
+
+    Args:
+        data: uint8[n].
+        starts: int64[k].
+        ends: int64[k].
+        first: which record to begin with.
+        out: uint8[m].
+
+    Returns:
+        (next record, bytes written)
+    """
+    at = 0
+    here = first
+    while here < starts.shape[0]:
+        length = ends[here] - starts[here]
+        if at + length > out.shape[0]:
+            break
+        out[at : at + length] = data[starts[here] : ends[here]]
+        at += length
+        here += 1
+    return here, at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 
 BUFFER_BYTES = 4 << 20
 _SLOT_BYTES = 72
+_NO_LENGTHS = np.empty(0, dtype=np.int64)
 _NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
 
 
@@ -56,6 +57,7 @@ class Renderer:
         order: Ints | None,
         write: Callable[[NDArray[np.uint8]], object] | None,
         digest: NDArray[np.uint64] | None = None,
+        lengths: Ints | None = None,
     ) -> tuple[int, int]:
         """Write rows' records, each followed by a newline, in chunks of some megabytes.
 
@@ -64,6 +66,7 @@ class Renderer:
             order: which rows, in which order; all as they stand if None.
             write: gets each chunk, which is reused after the call; None to throw them away.
             digest: uint64[2], the records' hashes are added to it.
+            lengths: int64[rows in order], gets the length of each record with its newline.
 
         Returns:
             (records, their bytes without newlines).
@@ -72,37 +75,50 @@ class Renderer:
             PartError: if a row contradicts its layout.
         """
         order = np.arange(rows.count, dtype=np.int64) if order is None else order
+        counts = np.zeros(2, dtype=np.int64)
+        for chunk in self._chunks(rows, order, counts, digest, lengths):
+            if write is not None:
+                write(chunk)
+        return int(counts[0]), int(counts[1])
+
+    def records(self, rows: Rows, order: Ints) -> list[bytes]:
+        """The bytes of some rows."""
+        counts = np.zeros(2, dtype=np.int64)
+        found: list[bytes] = []
+        for chunk in self._chunks(rows, order, counts, None, None, one_by_one=True):
+            found.append(chunk[:-1].tobytes())
+        return found
+
+    def _chunks(
+        self,
+        rows: Rows,
+        order: Ints,
+        counts: Ints,
+        digest: NDArray[np.uint64] | None,
+        lengths: Ints | None,
+        one_by_one: bool = False,
+    ) -> Iterator[NDArray[np.uint8]]:
         regs = self._matrix(rows)
         texts, offsets, bases, sizes, longest = self._arena(rows.texts)
         programs = self._programs(longest)
         numbers, dictionaries = self.registers.numbers, self.registers.dictionaries
         bound = int(max(programs[:, 2].max(initial=0), longest[dictionaries[RAW]])) + 2 * PADDING
         out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
-        counts = np.zeros(2, dtype=np.int64)
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
         sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
         done = 0
         while done < len(order):
+            before = done
+            upto = order[: done + 1] if one_by_one else order
             done, used = render_rows(
-                order, done, out, self._literals, self._steps, programs, regs, texts, offsets, bases, sizes,
+                upto, done, out, self._literals, self._steps, programs, regs, texts, offsets, bases, sizes,
                 numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
-                sums, counts, stack,
+                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack,
             )  # fmt: skip
-            if done < 0 or (used == 0 and done < len(order)):
-                raise PartError(f"row {order[-1 - done] if done < 0 else order[done]} of a row group contradicts its layout")
-            if write is not None and used:
-                write(out[:used])
-        return int(counts[0]), int(counts[1])
-
-    def records(self, rows: Rows, order: Ints) -> list[bytes]:
-        """The bytes of some rows."""
-        chunks: list[bytes] = []
-        found: list[bytes] = []
-        for row in order:
-            chunks.clear()
-            self.render(rows, np.array([row], dtype=np.int64), lambda chunk: chunks.append(chunk.tobytes()))
-            found.append(b"".join(chunks)[:-1])
-        return found
+            if done < 0 or done == before:
+                row = order[-1 - done] if done < 0 else order[done]
+                raise PartError(f"row {row} of a row group contradicts its layout")
+            yield out[:used]
 
     def _matrix(self, rows: Rows) -> Ints:
         matrix = np.full((len(self.registers), rows.count), NULL, dtype=np.int64)

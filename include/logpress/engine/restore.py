@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,11 +13,14 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from logpress.engine import digest as digests
-from logpress.engine.columns import stored_columns
+from logpress.engine.columns import physical_columns, stored_columns
+from logpress.engine.kernels_store import copy_records
+from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys, sorted_order
 from logpress.engine.part import PartMetadata
-from logpress.engine.render import Renderer
+from logpress.engine.render import BUFFER_BYTES, Renderer
 from logpress.engine.store import Rows, decode_rows
 from logpress.errors import PartError
 
@@ -85,6 +89,136 @@ def read_rejects(path: str) -> Iterator[list[RejectedRecord]]:
                 RejectedRecord(data, continued)
                 for data, continued in zip(table["record"].to_pylist(), table["continued"].to_pylist(), strict=True)
             ]
+
+
+def restore(
+    parts: Sequence[str],
+    rejects: Sequence[str],
+    write: Callable[[memoryview], object],
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+    spill_folder: str | None = None,
+) -> int:
+    """Write every record of these files, each followed by one newline.
+
+    Rows come in the contract's `restore_order` over all parts, then the rejects in the order they were read. Memory is
+    bounded: several row groups are sorted through files in a temporary folder, which takes as much space as the raw records.
+
+    Args:
+        parts: part files, paths or fsspec URIs.
+        rejects: rejects files.
+        write: gets chunks of some megabytes; they are reused after the call.
+        threads: row groups decoded at a time.
+        progress: called with bytes and records written so far.
+        spill_folder: where the temporary folder goes; the system's default if None.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        PartError: if a file is damaged.
+    """
+    meter = _Meter(write, progress)
+    groups = [(reader, group) for reader in map(PartReader, parts) for group in range(reader.row_groups)]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        if len(groups) == 1:
+            reader, group = groups[0]
+            rows = reader.rows(group)
+            order = sorted_order(sort_keys(rows, reader.metadata.contract), rows.count)
+            meter.records += rows.count
+            reader.renderer.render(rows, order, meter)
+        elif groups:
+            _restore_sorted(groups, meter, pool, threads, spill_folder)
+    for path in rejects:
+        for records in read_rejects(path):
+            for record in records:
+                meter.records += 1
+                meter(np.frombuffer(record.data + (b"" if record.continued else b"\n"), dtype=np.uint8))
+    return meter.records
+
+
+class _Meter:
+    """Counts what passes on to `write`."""
+
+    def __init__(self, write: Callable[[memoryview], object], progress: Progress | None) -> None:
+        self._write = write
+        self._progress = progress
+        self.records = 0
+        self._bytes = 0
+
+    def __call__(self, chunk: NDArray[np.uint8]) -> None:
+        self._write(memoryview(chunk))
+        self._bytes += len(chunk)
+        if self._progress is not None:
+            self._progress(self._bytes, self.records)
+
+
+def _restore_sorted(
+    groups: list[tuple[PartReader, int]], meter: _Meter, pool: ThreadPoolExecutor, threads: int, spill_folder: str | None
+) -> None:
+    """Restore several row groups in one order, through buckets on disk."""
+    splitters = _splitters(groups)
+
+    def prepare(reader: PartReader, group: int) -> tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]:
+        rows = reader.rows(group)
+        keys = sort_keys(rows, reader.metadata.contract)
+        order = sorted_order(keys, rows.count)
+        return rows, order, key_bytes(keys, order)
+
+    with Buckets(splitters, spill_folder) as buckets:
+        waiting: deque[tuple[PartReader, Future[tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]]]] = deque()
+        for reader, group in groups:
+            waiting.append((reader, pool.submit(prepare, reader, group)))
+            if len(waiting) >= threads:
+                _deal(*waiting.popleft(), buckets)
+        while waiting:
+            _deal(*waiting.popleft(), buckets)
+        out = np.empty(BUFFER_BYTES, dtype=np.uint8)
+        for data, starts, ends in buckets.records():
+            here = 0
+            while here < len(starts):
+                following, used = copy_records(data, starts, ends, here, out)
+                if following == here:
+                    meter.records += 1
+                    meter(data[starts[here] : ends[here]])
+                    here += 1
+                    continue
+                meter.records += following - here
+                meter(out[:used])
+                here = following
+
+
+def _deal(
+    reader: PartReader, prepared: Future[tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]], buckets: Buckets
+) -> None:
+    rows, order, keys = prepared.result()
+
+    def render(first: int, last: int, write: Callable[[NDArray[np.uint8]], object]) -> NDArray[np.int64]:
+        lengths = np.empty(last - first, dtype=np.int64)
+        reader.renderer.render(rows, order[first:last], write, lengths=lengths)
+        return lengths
+
+    buckets.deal(keys, render)
+
+
+def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.bytes_]:
+    """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys."""
+    contract = groups[0][0].metadata.contract
+    rows = sum(reader.rows_by_group[group] for reader, group in groups)
+    buckets = max(1, rows * _GUESSED_RECORD_BYTES // BUCKET_BYTES)
+    columns = physical_columns(contract, contract.restore_order)
+    samples = []
+    for reader, group in groups[:: max(1, len(groups) // 16)]:
+        sampled = reader.rows(group, columns)
+        keys = sort_keys(sampled, contract)
+        chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096), dtype=np.int64)
+        samples.append(key_bytes(keys, chosen))
+    sample = np.sort(np.concatenate(samples))
+    return sample[np.linspace(0, len(sample), buckets + 1).astype(np.int64)[1:-1]]
+
+
+_GUESSED_RECORD_BYTES = 1000
 
 
 def digest_files(

@@ -32,6 +32,8 @@ STYLES: dict[Style, Callable[[str], bytes]] = {
 
 def unescape(text: bytes) -> str:
     """The value of a string from the text between its quotes."""
+    if b"\\" not in text:
+        return text.decode()
     value: str = json.loads(b'"' + text + b'"')
     return value
 
@@ -76,16 +78,18 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
         from it by their value.
     """
     values = [unescape(text) for text in texts]
+    # only these can differ between styles; for all others every style gives the text itself
+    telling = [place for place, text in enumerate(texts) if b"\\" in text or b"/" in text or not text.isascii()]
     wrong = {
-        style: sum(escape(value) != text for value, text in zip(values, texts, strict=True))
-        for style, escape in STYLES.items()
+        style: sum(escape(values[place]) != texts[place] for place in telling) for style, escape in STYLES.items()
     }
     style = min(STYLES, key=lambda name: wrong[name])
     escape = STYLES[style]
     chosen: dict[str, int] = {}
     for place, (value, text) in enumerate(zip(values, texts, strict=True)):
-        if value not in chosen or escape(value) == text:
+        first = chosen.setdefault(value, place)
+        if first != place and escape(value) == text:
             chosen[value] = place
     ambiguous = [place for place, value in enumerate(values) if chosen[value] != place]
-    odd = {value: texts[place] for value, place in chosen.items() if escape(value) != texts[place]}
+    odd = {values[p]: texts[p] for p in telling if chosen[values[p]] == p and escape(values[p]) != texts[p]}
     return Spelling(style, odd), values, ambiguous
