@@ -25,10 +25,10 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	@touch $@
 
 run: $(READY) ## Make a sample day, press it through Airflow, print the report, restore it and compare
-	@$(AIRFLOW) scripts/run-sample
+	@$(AIRFLOW) python scripts/run_sample.py
 
 up: $(READY) ## Start Airflow with its UI on 127.0.0.1 (Ctrl-C stops it)
-	@$(AIRFLOW) scripts/up
+	@$(AIRFLOW) python scripts/up.py
 
 env: ## Write .env with random passwords for docker compose, if there is none
 	@scripts/make-env .env

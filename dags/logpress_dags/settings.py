@@ -1,0 +1,118 @@
+"""Where a run reads and writes: its form, else the Airflow Variables, else the environment, else the contract."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow.sdk import Connection, Variable
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from logpress.errors import UsageError
+from logpress_dags.day import day_of_run, staging_name
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from logpress.contract.model import Contract
+
+AWS_CONNECTION = "aws_default"
+
+
+class Run(TypedDict):
+    """What all tasks of a run have to agree on; plain JSON, so that it goes through XCom."""
+
+    day: str
+    lake: str
+    inputs: list[str]
+    name: str
+
+
+def day_of(context: Context) -> date:
+    """The day of the run a task belongs to."""
+    run = context["dag_run"]
+    return day_of_run(run.partition_key, context["params"].get("day"), run.logical_date)
+
+
+def run_of(context: Context, contract: Contract) -> Run:
+    """The day, lake, inputs and staging name of the run a task belongs to.
+
+    Raises:
+        UsageError: The day, the lake or the inputs are not to be had from anywhere.
+    """
+    form = context["params"]
+    inputs = form.get("input") or _inputs(contract)
+    if not inputs:
+        raise UsageError(
+            f"nothing says where the raw records of {contract.table} lie: give `input` in the form, set the Variable "
+            f"{contract.table}_input or LOGPRESS_INPUT, or name `source.inputs` in the contract"
+        )
+    return Run(
+        day=day_of(context).isoformat(),
+        lake=form.get("lake") or lake(),
+        inputs=list(inputs),
+        name=staging_name(context["dag_run"].run_id),
+    )
+
+
+def lake() -> str:
+    """The lake of this Airflow.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = _setting("lake")
+    if not found:
+        raise UsageError("nothing says where the lake is: set the Variable logpress_lake, or LOGPRESS_LAKE")
+    return found
+
+
+@contextmanager
+def storage_access(*uris: str) -> Iterator[None]:
+    """Lends the AWS connection to everything that opens S3 inside the block, in this process only.
+
+    Where there is no such connection, what the machine itself may do holds (its role or environment).
+    """
+    found = _aws_environment() if any(uri.startswith(("s3://", "s3a://")) for uri in uris) else {}
+    before = {name: os.environ.get(name) for name in found}
+    os.environ.update(found)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _setting(name: str) -> str | None:
+    variable: str | None = Variable.get(f"logpress_{name}", default=None)
+    return variable or os.environ.get(f"LOGPRESS_{name.upper()}")
+
+
+def _inputs(contract: Contract) -> list[str]:
+    text = Variable.get(f"{contract.table}_input", default=None) or os.environ.get("LOGPRESS_INPUT", "")
+    return [part.strip() for part in text.split(",") if part.strip()] or list(contract.source.inputs)
+
+
+def _aws_environment() -> dict[str, str]:
+    try:
+        Connection.get(AWS_CONNECTION)
+    except AirflowNotFoundException:
+        return {}
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    hook: AwsBaseHook[Any] = AwsBaseHook(aws_conn_id=AWS_CONNECTION, client_type="s3")
+    credentials = hook.get_credentials()
+    found = {
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.token,
+        "AWS_DEFAULT_REGION": hook.region_name,
+        "AWS_ENDPOINT_URL": hook.conn_config.get_service_endpoint_url("s3"),
+    }
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,196 @@
+"""The daily DAG of one table: one run takes one UTC day from raw to published."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronPartitionTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    setup,
+    task,
+    teardown,
+)
+
+from logpress.errors import CheckError, ContractError, ProofError, SourceError, UsageError
+from logpress.manifest import SliceManifest, SliceSpec
+from logpress_dags.day import is_complete
+from logpress_dags.docs import DAILY
+from logpress_dags.settings import Run, day_of, run_of, storage_access
+
+if TYPE_CHECKING:
+    from logpress.contract.model import Contract
+
+log = logging.getLogger(__name__)
+
+OWNER = "data-platform"
+
+NO_RETRY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=[UsageError, ContractError, ProofError, CheckError],
+            action=RetryAction.FAIL,
+            reason="trying again would end the same way; the error says what to do",
+        )
+    ]
+)
+"""Errors that no second try can mend fail their task at once; all others are tried again."""
+
+FORM = {
+    "day": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Day",
+        description="UTC day to press, where the run has neither partition key nor logical date",
+    ),
+    "input": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title="Input",
+        description="Paths, folders, globs or URIs of raw records, one a line; left empty: as configured",
+    ),
+    "lake": Param(
+        None,
+        type=["null", "string"],
+        title="Lake",
+        description="Folder or URI of the lake to publish to; left empty: as configured",
+    ),
+}
+
+
+def asset_of(table: str) -> Asset:
+    """The asset that is updated, with the day as partition key, whenever a day of a table is published."""
+    return Asset(name=table, group="logpress")
+
+
+def table_dag(contract: Contract) -> DAG:
+    """The DAG `<table>_daily` of a contract."""
+    asset = asset_of(contract.table)
+
+    @dag(
+        dag_id=f"{contract.table}_daily",
+        description=f"Presses a day of {contract.table}: {contract.description}",
+        doc_md=DAILY.format(table=contract.table, lateness=contract.source.lateness),
+        # A run is a day, and the day is its partition key: the midnight run takes the day that has just ended.
+        schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+        # A run whose logical date lies before this would end green without having done anything.
+        start_date=datetime(2000, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=4,
+        params=FORM,
+        tags=["logpress", contract.table],
+        default_args={
+            "owner": OWNER,
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=30),
+            "retry_policy": NO_RETRY,
+        },
+    )
+    def daily() -> None:
+        @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=3).total_seconds())
+        def wait_until_complete() -> bool:
+            """Wait until the day has ended and its late records have had their time."""
+            return is_complete(day_of(get_current_context()), contract.source.lateness, datetime.now(UTC))
+
+        @setup
+        def open_staging() -> Run:
+            """Settle what the run's tasks have to agree on: day, lake, inputs, and where staging is."""
+            return run_of(get_current_context(), contract)
+
+        @task(show_return_value_in_logs=False)
+        def plan(run: Run) -> list[dict[str, Any]]:
+            """Cut the day's raw input into slices."""
+            from logpress import stages
+
+            with storage_access(run["lake"], *run["inputs"]):
+                specs = stages.plan(contract, date.fromisoformat(run["day"]), run["inputs"])
+            if not specs:
+                raise SourceError(f"there is no raw input for {run['day']} at {', '.join(run['inputs'])}")
+            return [spec.model_dump(mode="json") for spec in specs]
+
+        @task(map_index_template="{{ slice_name }}", show_return_value_in_logs=False)
+        def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
+            """Press one slice into staging."""
+            from logpress import stages
+
+            slice_ = SliceSpec.model_validate(spec)
+            get_current_context()["slice_name"] = slice_.name
+            with storage_access(run["lake"], *slice_.inputs):
+                manifest = stages.press(contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"])
+            return manifest.model_dump(mode="json")
+
+        @task
+        def verify(run: Run, pressed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            """Count, prove that every record can be given back, and check what the contract asks for."""
+            from logpress import stages
+
+            with storage_access(run["lake"]):
+                checks = stages.verify(
+                    contract, date.fromisoformat(run["day"]), _manifests(pressed), run["lake"], run["name"]
+                )
+            return [check.model_dump(mode="json") for check in checks]
+
+        @task(outlets=[asset])
+        def publish(run: Run, pressed: Sequence[dict[str, Any]], *, outlet_events: Any) -> dict[str, Any]:
+            """Replace the day in the lake, all of it at once, and tell who hangs on it."""
+            from logpress import stages
+
+            with storage_access(run["lake"]):
+                manifest = stages.publish(
+                    contract, date.fromisoformat(run["day"]), _manifests(pressed), run["lake"], run["name"]
+                )
+            figures = {
+                "lake": run["lake"],
+                "rows": manifest.rows,
+                "raw_bytes": manifest.raw_bytes,
+                "stored_bytes": manifest.stored_bytes,
+                "ratio": round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None,
+            }
+            outlet_events[asset].extra = figures
+            if get_current_context()["dag_run"].partition_key is None:
+                outlet_events[asset].add_partitions(run["day"])
+            return figures
+
+        @task
+        def report(run: Run) -> None:
+            """Print what the day takes, column by column."""
+            from logpress import stages
+
+            with storage_access(run["lake"]):
+                log.info("%s", stages.report(contract, date.fromisoformat(run["day"]), run["lake"]))
+
+        @teardown
+        def clean(run: Run) -> None:
+            """Remove the run's staging, however the run went."""
+            from logpress import stages
+
+            with storage_access(run["lake"]):
+                stages.clean(contract, date.fromisoformat(run["day"]), run["lake"], run["name"])
+
+        run = open_staging()
+        wait_until_complete() >> run
+        pressed = press.partial(run=run).expand(spec=plan(run))
+        published = publish(run, pressed)
+        verify(run, pressed) >> published
+        published >> [report(run), clean(run)]
+
+    return daily()
+
+
+def _manifests(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
+    # Sliced, the mapped tasks' results come in one request; iterated over, in one each.
+    return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]

@@ -1,0 +1,101 @@
+"""Starts Airflow with its UI on this machine, says where it is and how to log in, and stops it all on Ctrl-C.
+
+`airflow standalone` does nearly the same, but its log servers listen on all addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+COMPONENTS = {
+    "api-server": ("airflow", "api-server"),
+    "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
+    "dag-processor": ("airflow", "dag-processor"),
+    "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
+}
+START_SECONDS = 180
+
+
+def main() -> None:
+    """Start, wait, and stop when asked to or when a component ends by itself."""
+    os.umask(0o077)
+    home = Path(os.environ["AIRFLOW_HOME"])
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _interrupt)
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        print(f"preparing the database in {home} ...", flush=True)
+        with (logs / "migrate.log").open("wb") as log:
+            subprocess.run(["airflow", "db", "migrate"], stdout=log, stderr=log, check=True)
+        for component, command in COMPONENTS.items():
+            with (logs / f"{component}.log").open("wb") as log:
+                # In a group of its own, so that Ctrl-C reaches this process alone, which then stops them in order.
+                running[component] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        print(f"starting {', '.join(running)} (their logs: {logs}) ...", flush=True)
+        _wait_until_healthy(running)
+        print(_greeting(home), flush=True)
+        while True:
+            _check(running)
+            time.sleep(1)
+    except KeyboardInterrupt:
+        print("\nstopping ...", flush=True)
+    finally:
+        _stop(running)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _check(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    for component, process in running.items():
+        if process.poll() is not None:
+            sys.exit(f"the {component} has ended with code {process.returncode}; see its log in the folder named above")
+
+
+def _wait_until_healthy(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    url = f"{os.environ['AIRFLOW__API__BASE_URL']}/api/v2/monitor/health"
+    for _ in range(START_SECONDS):
+        _check(running)
+        try:
+            with urlopen(url, timeout=5) as answer:
+                health = json.load(answer)
+            if all(health[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor")):
+                return
+        except (URLError, OSError, ValueError):
+            pass
+        time.sleep(1)
+    sys.exit(f"Airflow was not healthy after {START_SECONDS} s; see the logs in the folder named above")
+
+
+def _greeting(home: Path) -> str:
+    passwords = json.loads((home / "simple_auth_manager_passwords.json.generated").read_text())
+    lines = [f"\nAirflow is ready: {os.environ['AIRFLOW__API__BASE_URL']}"]
+    lines += [f"  user {user}, password {password}" for user, password in passwords.items()]
+    return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    for process in running.values():
+        if process.poll() is None:
+            process.terminate()
+    for component, process in running.items():
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            print(f"the {component} does not stop; killing it", flush=True)
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

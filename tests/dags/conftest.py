@@ -1,0 +1,88 @@
+"""An Airflow of its own for the tests: a fresh AIRFLOW_HOME and database, the DAGs of this checkout, small raw logs.
+
+The environment is set when pytest loads this file, before anything imports airflow, because Airflow reads it then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOME = Path(tempfile.mkdtemp(prefix="logpress-airflow-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+RECORDS = 2_000
+
+
+def _airflow_environment() -> dict[str, str]:
+    """What scripts/with-airflow sets, with the tests' own folders before it."""
+    own = {
+        "AIRFLOW_HOME": str(HOME),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
+        "LOGPRESS_LAKE": str(HOME / "lake"),
+        "LOGPRESS_INPUT": str(HOME / "raw" / "{day}"),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LOGPRESS_"))}
+    kept = {name: value for name, value in os.environ.items() if name in ("LOGPRESS_CACHE_DIR", "LOGPRESS_THREADS")}
+    output = subprocess.run(
+        [ROOT / "scripts/with-airflow", "env", "-0"],
+        env=inherited | kept | own,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return dict(line.split("=", 1) for line in output.split("\0") if line)
+
+
+os.environ.update(_airflow_environment())
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """AIRFLOW_HOME with a migrated database."""
+    with (HOME / "migrate.log").open("wb") as log:
+        subprocess.run(["airflow", "db", "migrate"], stdout=log, stderr=log, check=True)
+    return HOME
+
+
+@pytest.fixture(scope="session")
+def dags(airflow_home: Path) -> dict[str, Any]:
+    """The DAGs of this checkout by id, loaded as Airflow loads them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+@pytest.fixture(scope="session")
+def raw() -> Callable[..., Path]:
+    """Makes the raw logs of a day, once: `raw(day)` gives their folder."""
+
+    def make(day: date, records: int = RECORDS) -> Path:
+        folder = HOME / "raw" / day.isoformat()
+        if not folder.exists():
+            command = [
+                "logpress",
+                "sample",
+                "--records",
+                str(records),
+                "--day",
+                day.isoformat(),
+                "--output",
+                str(folder),
+            ]
+            subprocess.run(command, check=True, capture_output=True)
+        return folder
+
+    return make
