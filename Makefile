@@ -31,7 +31,7 @@ up: $(READY) ## Start Airflow with its UI on 127.0.0.1 (Ctrl-C stops it)
 	@$(AIRFLOW) python scripts/up.py
 
 env: ## Write .env with random passwords for docker compose, if there is none
-	@scripts/make-env .env
+	@$(PYTHON) scripts/make_env.py
 
 test: $(READY) ## Run all tests
 	$(BIN)/pytest

@@ -1,0 +1,97 @@
+"""docker-compose.yaml, Dockerfile and .env, as far as they can be checked without a Docker engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = (ROOT / "docker-compose.yaml").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+SECRET = re.compile(r"PASSWORD$|SECRET|FERNET|_KEY$")
+
+
+@pytest.fixture
+def make_env():
+    spec = importlib.util.spec_from_file_location("make_env", ROOT / "scripts/make_env.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pinned(package: str) -> str:
+    return re.search(rf"^{package}==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M)[1]
+
+
+def test_all_of_airflow_is_there():
+    assert set(SERVICES) == {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
+
+
+def test_ports_are_open_on_this_machine_only():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:8080:8080"]
+    assert all("network_mode" not in service for service in SERVICES.values())
+
+
+def test_every_secret_is_required_from_outside_and_none_is_written_down():
+    for name, service in SERVICES.items():
+        for key, value in service.get("environment", {}).items():
+            if SECRET.search(key):
+                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {key}"
+    assert re.findall(r"//airflow:([^@]+)@", COMPOSE) == ["${POSTGRES_PASSWORD:?run `make env` first}"]
+    assert not re.search(r"(ENV|ARG)[^\n]*(PASSWORD|SECRET|KEY)", DOCKERFILE)
+
+
+def test_make_env_writes_all_that_is_required_and_never_twice_the_same(make_env, tmp_path, capsys):
+    make_env.main(tmp_path)
+    written = (tmp_path / ".env").read_text()
+    values = dict(line.split("=", 1) for line in written.splitlines())
+    assert set(values) == set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE))
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert all(len(value) >= 32 for name, value in values.items() if name != "AIRFLOW_UID")
+    assert not set(values.values()) & (set(make_env.settings().values()) - {values["AIRFLOW_UID"]})
+    make_env.main(tmp_path)
+    assert (tmp_path / ".env").read_text() == written
+    assert not [value for name, value in values.items() if name != "AIRFLOW_UID" and value in capsys.readouterr().out]
+
+
+def test_every_mounted_path_is_there(make_env, tmp_path):
+    make_env.main(tmp_path)
+    mounts = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
+    folders = {mount for mount in mounts if mount.startswith(".")}
+    assert folders == {"./dags", "./plugins", "./sample", "./lake"}
+    assert all((ROOT / folder).is_dir() or (tmp_path / folder).is_dir() for folder in folders)
+    assert mounts - folders == set(yaml.safe_load(COMPOSE)["volumes"])
+
+
+def test_the_image_carries_the_pinned_airflow():
+    assert SERVICES["scheduler"]["image"] == f"logpress-airflow:{pinned('apache-airflow')}"
+    assert "install --system --no-cache -r requirements.txt" in DOCKERFILE
+    version = re.search(r"uv==(\S+)", DOCKERFILE)[1]
+    assert f"UV_VERSION := {version}\n" in (ROOT / "Makefile").read_text()
+
+
+def test_the_image_copies_what_there_is_and_does_not_run_as_root():
+    sources = [source for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.M) for source in line.split()[:-1]]
+    assert {"include", "dags", "plugins", "requirements.txt"} <= set(sources)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert f"!{source}" in ignored
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.M) == ["50000:0"]
+    assert DOCKERFILE.count("\nFROM ") == 1
+    assert ":latest" not in DOCKERFILE + COMPOSE
+
+
+def test_services_run_what_airflow_knows():
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+        assert SERVICES[name]["command"] == [name]
+        assert SERVICES[name]["depends_on"]["init"] == {"condition": "service_completed_successfully"}
+    assert SERVICES["init"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
