@@ -49,13 +49,12 @@ numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
 
 
 def kernel(function: F) -> F:
-    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL."""
-    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
 
-
-def inline(function: F) -> F:
-    """Like `kernel`, for small helpers that are copied into their callers."""
-    return numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")(function)  # type: ignore[no-any-return]
+    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in and
+    out of each small function, atomically, would take longer than the function.
+    """
+    return numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

@@ -73,34 +73,45 @@ def hash128(buffer, start, end):
 
 
 @kernel
-def find_or_add(buffer, start, end, table, texts, starts, ends, hashes, count):
-    """The number of buffer[start:end] among `texts`, or count[0] if it is new.
+def find_text(buffer, start, length, word, table, texts, starts, ends, hashes):
+    """Where buffer[start:start + length], whose hash is `word`, stands in an open-addressed table.
 
     Args:
         buffer: uint8[n], where the text to look up stands.
-        start: its start.
-        end: its end.
-        table: int32[2^k], open addressing, -1 where free; at most half full.
+        start: its first byte.
+        length: its length.
+        word: its `hash64`.
+        table: int32[2^k], numbers of known texts, -1 where free; at most half full.
         texts: uint8[m], where known texts stand.
         starts: int64[c], start of each known text in `texts`.
         ends: int64[c].
         hashes: uint64[c].
-        count: int64[1], how many are known.
 
     Returns:
-        The number; it equals the old count[0] if the text is new. The caller records starts, ends and hashes.
+        The place in `table`: of the text's number, or a free one.
     """
-    word = hash64(buffer, start, end)
     mask = table.shape[0] - 1
     at = np.int64(word & np.uint64(mask))
-    length = end - start
     while True:
         found = table[at]
         if found < 0:
-            table[at] = count[0]
-            hashes[count[0]] = word
-            return np.int64(count[0])
+            return at
         if hashes[found] == word and ends[found] - starts[found] == length:
             if same_bytes(buffer, start, texts, starts[found], length):
-                return np.int64(found)
+                return at
         at = (at + 1) & mask
+
+
+@kernel
+def find_or_add(buffer, start, end, table, texts, starts, ends, hashes, count):
+    """The number of buffer[start:end] among known texts, or count[0] if it is new.
+
+    A new text's number and hash are recorded; the caller records its start and end, and raises count: int64[1].
+    The other arguments are those of `find_text`.
+    """
+    word = hash64(buffer, start, end)
+    at = find_text(buffer, start, end - start, word, table, texts, starts, ends, hashes)
+    if table[at] < 0:
+        table[at] = count[0]
+        hashes[count[0]] = word
+    return np.int64(table[at])

@@ -18,6 +18,7 @@ BAD = np.int64(-(2**63) + 1)
 
 _POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
+_TEN16 = np.uint64(10**16)
 _ZEROS = np.uint64(0x3030303030303030)
 _NOT_DIGIT = np.uint64(0x8080808080808080)
 _TO_HIGH = np.uint64(0x7676767676767676)
@@ -33,6 +34,25 @@ def eight_digits(buffer, at):
     low = (word & np.uint64(0x000000FF000000FF)) * np.uint64(0x000F424000000064)
     high = ((word >> np.uint64(16)) & np.uint64(0x000000FF000000FF)) * np.uint64(0x0000271000000001)
     return np.int64((low + high) >> np.uint64(32))
+
+
+@kernel
+def sixteen_digits(buffer, at):
+    """The number that sixteen digits write, or a negative number."""
+    high = eight_digits(buffer, at)
+    low = eight_digits(buffer, at + 8)
+    if high < 0 or low < 0:
+        return np.int64(-1)
+    return high * 100_000_000 + low
+
+
+@kernel
+def add128(low, high, addend):
+    """(low, high) + addend, as (low, high), modulo 2^128."""
+    total = low + addend
+    if total < low:
+        high += np.uint64(1)
+    return total, high
 
 
 @kernel
@@ -314,22 +334,25 @@ def read_kinesis(buffer, start, end, parts):
     sub = read_integer(buffer, start + 57, end)
     if sub == BAD or sub < 0:
         return False
-    low, middle, high = np.uint64(0), np.uint64(0), np.uint64(0)
-    for k in range(7):
-        chunk = eight_digits(buffer, start + 8 * k)
-        if chunk < 0:
-            return False
-        # (high, middle, low) = (high, middle, low) * 10^8 + chunk
-        low, carry = mul128(low, np.uint64(100_000_000))
-        new_middle, carry_middle = mul128(middle, np.uint64(100_000_000))
-        high = high * np.uint64(100_000_000) + carry_middle
-        total = low + np.uint64(chunk)
-        if total < low:
-            carry += np.uint64(1)
-        low = total
-        middle = new_middle + carry
-        if middle < new_middle:
-            high += np.uint64(1)
+    head = eight_digits(buffer, start)
+    one = sixteen_digits(buffer, start + 8)
+    two = sixteen_digits(buffer, start + 24)
+    three = sixteen_digits(buffer, start + 40)
+    if head < 0 or one < 0 or two < 0 or three < 0:
+        return False
+    # (high, middle, low) = ((head * 10^16 + one) * 10^16 + two) * 10^16 + three
+    low, middle = mul128(np.uint64(head), _TEN16)
+    low, middle = add128(low, middle, np.uint64(one))
+    low, carry = mul128(low, _TEN16)
+    middle, high = mul128(middle, _TEN16)
+    middle, high = add128(middle, high, carry)
+    low, carry = add128(low, np.uint64(0), np.uint64(two))
+    middle, high = add128(middle, high, carry)
+    low, carry = mul128(low, _TEN16)
+    low, carry = add128(low, carry, np.uint64(three))
+    middle, upper = mul128(middle, _TEN16)
+    high = high * _TEN16 + upper
+    middle, high = add128(middle, high, carry)
     # bits: version 184-187, creation 148-183, digit 144-147, counter 80-143, zeros 72-79, arrival 36-71, shard 4-35,
     # version 0-3
     if low & np.uint64(15) != 2 or high >> np.uint64(56) != 2:

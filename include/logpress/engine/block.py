@@ -113,11 +113,16 @@ class Block:
         return self.buffer[self.row_starts[row] : self.row_ends[row]].tobytes()
 
 
-def _scratch(depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+def _scratch(depth: int) -> tuple[NDArray[Any], ...]:
+    """Scratch arrays of `press_rows`: spans, trail, stack, chosen, pending, suspects, scratch."""
     return (
         np.empty((BATCH, 2 * depth + 2), dtype=np.int64),
         np.empty(2 * depth + 2, dtype=np.int64),
         np.empty(MAX_DEPTH, dtype=np.uint8),
+        np.empty(BATCH, dtype=np.int64),
+        np.empty(BATCH, dtype=np.int64),
+        np.empty(BATCH, dtype=np.uint8),
+        np.empty(4, dtype=np.int64),
     )
 
 
@@ -150,7 +155,7 @@ def convert(
 
 def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: Known) -> None:
     """Run the kernel over these rows; grows the room for extras until they fit."""
-    spans, trail, stack = _scratch(known.trie.depth)
+    scratch = _scratch(known.trie.depth)
     while True:
         before = block.extra_used.copy(), block.entries.counts.copy(), block.entries.tables.copy()
         done = press_rows(
@@ -158,7 +163,7 @@ def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: K
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
             known.extras, known.extra_texts, block.entries.kernel_view(),
             registers.dictionaries[EXTRA], registers[EXTRA], block.extra_texts, block.extra_used,
-            block.regs, block.states, block.masks, spans, trail, stack,
+            block.regs, block.states, block.masks, *scratch,
         )  # fmt: skip
         if done:
             return

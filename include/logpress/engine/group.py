@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.block import Block
-from logpress.engine.kernels_group import append_rows, merge_entries, rebuild_table
+from logpress.engine.kernels_group import DIGIT_BITS, append_rows, merge_entries, radix_order, rebuild_table
 from logpress.engine.program import EXTRA, Registers
 from logpress.jit import PADDING
 
@@ -53,6 +55,15 @@ class Dictionary:
     def text(self, number: int) -> bytes:
         """One text."""
         return self.texts[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+
+def sort_by(keys: Iterable[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
+    """The order of rows by these keys, the most significant first; equal ones as they stand."""
+    order = np.arange(rows, dtype=np.int64)
+    spare, counts = np.empty_like(order), np.empty(1 << DIGIT_BITS, dtype=np.int64)
+    for key in reversed(list(keys)):
+        radix_order(np.ascontiguousarray(key), order, spare, counts)
+    return order
 
 
 def _grown(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
@@ -112,5 +123,6 @@ class RowGroup:
             first, block.row_starts, block.row_ends, block.states, layout_of, block.hashes, block.regs,
             self.registers.dictionary_of, numbers, self.registers[contract.day], units_per_second * SECONDS_A_DAY,
             self._day, take_unknown, self.regs, self.used, self.totals, self.digest,
+            np.empty(block.rows, dtype=np.int64),
         )  # fmt: skip
         return int(following)

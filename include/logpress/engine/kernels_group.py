@@ -110,7 +110,7 @@ def rebuild_table(table, hashes, known):
 @kernel
 def append_rows(
     first, row_starts, row_ends, states, layout_of, hashes, regs, dictionary_of, numbers,
-    day_register, units_per_day, day, take_unknown, group, used, totals, digest,
+    day_register, units_per_day, day, take_unknown, group, used, totals, digest, places,
 ):  # fmt: skip
     """Append a block's finished rows to a row group until it is full; rows of other days are only counted.
 
@@ -132,6 +132,7 @@ def append_rows(
         used: rows of it in use.
         totals: int64[3]: rows taken, rows of another day, bytes taken; added to.
         digest: uint64[2], the multiset digest of what is taken; added to.
+        places: int64[rows], scratch.
 
     Returns:
         (next row of the block, rows of the group in use)
@@ -140,7 +141,6 @@ def append_rows(
     registers = regs.shape[0]
     row = first
     # which rows are taken, and where they go, first; then register by register, so that each is one stream
-    places = np.empty(states.shape[0] - first, np.int64)
     count = 0
     while row < states.shape[0]:
         if states[row] >= 0:
@@ -179,7 +179,7 @@ def append_rows(
 
 
 @kernel
-def radix_order(keys, order, spare):
+def radix_order(keys, order, spare, counts):
     """Sort rows by int64 keys, stably: `order` holds rows in their order so far and gets their new order.
 
     A least-significant-digit radix sort of 11 bits a pass that leaves out digits in which all keys agree.
@@ -188,6 +188,7 @@ def radix_order(keys, order, spare):
         keys: int64[n], by row.
         order: int64[n], a permutation.
         spare: int64[n], scratch.
+        counts: int64[2^DIGIT_BITS], scratch.
     """
     rows = order.shape[0]
     if rows == 0:
@@ -198,14 +199,14 @@ def radix_order(keys, order, spare):
         low = min(low, keys[i])
         high = max(high, keys[i])
     spread = np.uint64(high) - np.uint64(low)
-    counts = np.empty(1 << DIGIT_BITS, np.int64)
     shift = np.uint64(0)
     digit_mask = np.uint64((1 << DIGIT_BITS) - 1)
     swapped = False
     while shift < np.uint64(64) and spread >> shift != 0:
         source = spare if swapped else order
         target = order if swapped else spare
-        counts[:] = 0
+        for d in range(counts.shape[0]):
+            counts[d] = 0
         for i in range(rows):
             counts[np.int64(((np.uint64(keys[i]) - np.uint64(low)) >> shift) & digit_mask)] += 1
         total = 0
@@ -221,4 +222,5 @@ def radix_order(keys, order, spare):
         swapped = not swapped
         shift += np.uint64(DIGIT_BITS)
     if swapped:
-        order[:] = spare
+        for i in range(rows):
+            order[i] = spare[i]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import find_or_add
+from logpress.codecs.kernels_hash import find_or_add, hash64
 from logpress.codecs.kernels_text import (
     BAD,
     NULL,
@@ -18,7 +18,7 @@ from logpress.codecs.kernels_text import (
     read_kinesis,
 )
 from logpress.jit import kernel, load64, trailing_zeros
-from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, string_kind
+from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, same_bytes, string_kind
 from logpress.layout.kernels_match import match_record
 
 MISSED, FAILED, SUSPECT, DROPPED = -1, -2, -3, -4
@@ -108,6 +108,40 @@ def frame_lines(buffer, end, crlf, row_starts, row_ends):
 
 
 @kernel
+def _intern(
+    buffer, rows, spans, row_base, table, starts, ends, hashes, kinds, count, is_string, target, masks, bit, suspects
+):  # fmt: skip
+    """Number one slot's texts in the block's dictionary."""
+    mask = table.shape[0] - 1
+    for r in rows:
+        start = spans[r, 0]
+        length = spans[r, 1] - start
+        word = hash64(buffer, start, start + length)
+        at = np.int64(word & np.uint64(mask))
+        while True:
+            found = np.int64(table[at])
+            if found < 0:
+                found = count[0]
+                table[at] = found
+                hashes[found] = word
+                starts[found] = start
+                ends[found] = start + length
+                kinds[found] = string_kind(buffer, start, start + length) if is_string else PLAIN
+                count[0] += 1
+                break
+            if hashes[found] == word and ends[found] - starts[found] == length:
+                if same_bytes(buffer, start, buffer, starts[found], length):
+                    break
+            at = (at + 1) & mask
+        if kinds[found] == BROKEN:
+            suspects[r] = 1
+        elif kinds[found] == SURROGATE:
+            masks[row_base + r] |= bit
+            found = NULL
+        target[row_base + r] = found
+
+
+@kernel
 def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch):
     """Run one operation over the rows of one layout; sets bits in `masks` where the codec does not fit."""
     slot = op[0]
@@ -173,26 +207,12 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             else:
                 target[row] = 1 if buffer[start] == 0x74 else 0
     elif code == STRING or code == VALUE:
-        table, starts, ends, hashes, kinds, count = lookup
+        tables, starts, ends, hashes, kinds, counts = lookup
         number = op[4]
-        table, starts, ends = table[number], starts[number], ends[number]
-        hashes, kinds, count = hashes[number], kinds[number], count[number : number + 1]
-        for r in rows:
-            row = row_base + r
-            start = spans[r, 2 * slot]
-            end = spans[r, 2 * slot + 1]
-            entry = find_or_add(buffer, start, end, table, buffer, starts, ends, hashes, count)
-            if entry == count[0]:
-                starts[entry] = start
-                ends[entry] = end
-                kinds[entry] = string_kind(buffer, start, end) if code == STRING else PLAIN
-                count[0] += 1
-            target[row] = entry
-            if kinds[entry] == BROKEN:
-                suspects[r] = 1
-            elif kinds[entry] == SURROGATE:
-                masks[row] |= bit
-                target[row] = NULL
+        _intern(
+            buffer, rows, spans[:, 2 * slot : 2 * slot + 2], row_base, tables[number], starts[number], ends[number],
+            hashes[number], kinds[number], counts[number : number + 1], code == STRING, target, masks, bit, suspects,
+        )  # fmt: skip
     elif code == KINESIS:
         arrivals = regs[op[4]]
         counters = regs[op[5]]
@@ -269,7 +289,7 @@ def _extra(buffer, spans, extras, first, last, texts, out, used):
 @kernel
 def press_rows(
     buffer, row_starts, row_ends, selected, nodes, literals, ops, programs, variants, extras, extra_texts,
-    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks, spans, trail, stack,
+    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks, spans, trail, stack, chosen, pending, suspects, scratch,
 ):  # fmt: skip
     """Match and convert rows of a block.
 
@@ -297,14 +317,14 @@ def press_rows(
         spans: int64[BATCH, 2 * depth], scratch.
         trail: int64[2 * depth + 2], scratch.
         stack: uint8[MAX_DEPTH], scratch.
+        chosen: int64[BATCH], scratch.
+        pending: int64[BATCH], scratch.
+        suspects: uint8[BATCH], scratch.
+        scratch: int64[4], scratch.
 
     Returns:
         True, or False if `extra_out` is too small; then everything is to be done again with a larger one.
     """
-    chosen = np.empty(BATCH, np.int64)
-    suspects = np.zeros(BATCH, np.uint8)
-    pending = np.empty(BATCH, np.int64)
-    scratch = np.empty(4, np.int64)
     tables, starts, ends, hashes, kinds, counts = lookup
     base = 0
     while base < selected.shape[0]:

@@ -44,7 +44,7 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 @kernel
 def render_rows(
     order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes,
-    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts, stack,
+    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts, stack, dates, limbs,
 ):  # fmt: skip
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 
@@ -70,14 +70,14 @@ def render_rows(
         lengths: int64[k], gets each record's length with its newline, by place in `order`; or int64[0].
         counts: int64[2], gets records and their bytes (newlines not counted), added to.
         stack: uint8[MAX_DEPTH], scratch.
+        dates: int64[16, 4], scratch, the first column filled with NULL.
+        limbs: int64[6], scratch.
 
     Returns:
         (next place in `order`, bytes written); the place is DAMAGED - place if the row there is damaged.
     """
     at = 0
     room = out.shape[0] - 64
-    dates = np.full((16, 4), NULL, np.int64)
-    limbs = np.empty(6, np.int64)
     here = first
     while here < order.shape[0]:
         row = order[here]

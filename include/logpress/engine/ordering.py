@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, KinesisSequence
-from logpress.engine.kernels_group import radix_order
 from logpress.engine.store import Rows, Texts, name_is_text
 
 Ints = NDArray[np.int64]
@@ -52,15 +51,6 @@ def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
     words = table.view(">u8").astype(np.uint64) ^ np.uint64(1 << 63)
     chosen = words[np.where(codes == NULL, -1, codes)].view(np.int64)
     return [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
-
-
-def sorted_order(keys: Sequence[Ints], rows: int) -> Ints:
-    """Rows in the order of their keys; equal ones as they stand."""
-    order = np.arange(rows, dtype=np.int64)
-    spare = np.empty_like(order)
-    for key in reversed(keys):
-        radix_order(np.ascontiguousarray(key), order, spare)
-    return order
 
 
 def key_bytes(keys: Sequence[Ints], order: Ints) -> NDArray[np.bytes_]:

@@ -229,7 +229,7 @@ class _Press:
 
     def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(_rows_of(group), rows)
+            return Renderer(self.registers, layouts).records(_rows_of(group, rows))
 
         table, metadata = encode_rows(group, self.days, render)
         numbers, counts = np.unique(group.regs[0, : group.used], return_counts=True)
@@ -309,14 +309,14 @@ def _origin(uri: str, reader: RawReader) -> OriginStats:
     )
 
 
-def _rows_of(group: RowGroup) -> Rows:
-    """A row group's rows as the renderer takes them."""
+def _rows_of(group: RowGroup, rows: NDArray[np.int64]) -> Rows:
+    """Some rows of a row group, as the renderer takes them."""
     registers = group.registers
     texts = {}
     for name, number in registers.dictionaries.items():
         dictionary = group.dictionaries[number]
         texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])
-    return Rows(group.used, {name: group.regs[number, : group.used] for name, number in registers.numbers.items()}, texts)
+    return Rows(len(rows), {name: group.regs[number, rows] for name, number in registers.numbers.items()}, texts)
 
 
 class _HashingSink:

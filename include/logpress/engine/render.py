@@ -81,8 +81,9 @@ class Renderer:
                 write(chunk)
         return int(counts[0]), int(counts[1])
 
-    def records(self, rows: Rows, order: Ints) -> list[bytes]:
-        """The bytes of some rows."""
+    def records(self, rows: Rows) -> list[bytes]:
+        """The bytes of each row."""
+        order = np.arange(rows.count, dtype=np.int64)
         counts = np.zeros(2, dtype=np.int64)
         found: list[bytes] = []
         for chunk in self._chunks(rows, order, counts, None, None, one_by_one=True):
@@ -105,6 +106,7 @@ class Renderer:
         bound = int(max(programs[:, 2].max(initial=0), longest[dictionaries[RAW]])) + 2 * PADDING
         out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+        dates, limbs = np.full((16, 4), NULL, dtype=np.int64), np.empty(6, dtype=np.int64)
         sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
         done = 0
         while done < len(order):
@@ -113,7 +115,7 @@ class Renderer:
             done, used = render_rows(
                 upto, done, out, self._literals, self._steps, programs, regs, texts, offsets, bases, sizes,
                 numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
-                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack,
+                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, limbs,
             )  # fmt: skip
             if done < 0 or done == before:
                 row = order[-1 - done] if done < 0 else order[done]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
+from logpress.engine.group import sort_by
 from logpress.engine.kernels_store import copy_records
-from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys, sorted_order
+from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys
 from logpress.engine.part import PartMetadata
 from logpress.engine.render import BUFFER_BYTES, Renderer
 from logpress.engine.store import Rows, decode_rows
@@ -125,7 +126,7 @@ def restore(
         if len(groups) == 1:
             reader, group = groups[0]
             rows = reader.rows(group)
-            order = sorted_order(sort_keys(rows, reader.metadata.contract), rows.count)
+            order = sort_by(sort_keys(rows, reader.metadata.contract), rows.count)
             meter.records += rows.count
             reader.renderer.render(rows, order, meter)
         elif groups:
@@ -163,7 +164,7 @@ def _restore_sorted(
     def prepare(reader: PartReader, group: int) -> tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]:
         rows = reader.rows(group)
         keys = sort_keys(rows, reader.metadata.contract)
-        order = sorted_order(keys, rows.count)
+        order = sort_by(keys, rows.count)
         return rows, order, key_bytes(keys, order)
 
     with Buckets(splitters, spill_folder) as buckets:

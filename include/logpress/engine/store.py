@@ -41,8 +41,7 @@ from logpress.engine.columns import (
     shift_name,
     stored_columns,
 )
-from logpress.engine.group import Dictionary, RowGroup
-from logpress.engine.kernels_group import radix_order
+from logpress.engine.group import Dictionary, RowGroup, sort_by
 from logpress.engine.kernels_store import collect_texts, gather, renumber, smallest_counters, subtract_counters
 from logpress.engine.program import Registers
 from logpress.engine.spelling import Spelling, spell
@@ -191,20 +190,19 @@ def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], 
 
 
 def _order(group: RowGroup) -> Ints:
-    order = np.arange(group.used, dtype=np.int64)
-    spare = np.empty_like(order)
     registers = group.registers
-    for name in reversed(registers.contract.order_by):
-        keys = group.regs[registers[name], : group.used]
+    keys = []
+    for name in registers.contract.order_by:
+        key = group.regs[registers[name], : group.used]
         if name in registers.dictionaries:
             dictionary = group.dictionaries[registers.dictionaries[name]]
             texts = [dictionary.text(i) for i in range(dictionary.known)]
             rank = np.empty(len(texts) + 1, dtype=np.int64)
             rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
             rank[-1] = -1
-            keys = rank[np.where(keys == NULL, -1, keys)]
-        radix_order(np.ascontiguousarray(keys), order, spare)
-    return order
+            key = rank[np.where(key == NULL, -1, key)]
+        keys.append(key)
+    return sort_by(keys, group.used)
 
 
 def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
