@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
-from logpress.engine.kernels_group import hash_rows
+from logpress.engine.kernels_group import hash_rows, rebuild_table
 from logpress.engine.kernels_press import (
     BATCH,
     DROPPED,
@@ -26,7 +26,6 @@ from logpress.engine.kernels_press import (
     press_rows,
 )
 from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
-from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_end
 from logpress.layout.mine import Mined
 from logpress.layout.tokens import NotAnObjectError
@@ -49,7 +48,16 @@ class Reject:
 
 @dataclass
 class Entries:
-    """The dictionaries of one block: texts as spans of `source`, of rows in `regs` that hold their numbers."""
+    """The dictionaries of one block: each text is a span of the block's buffer, or of its extra texts.
+
+    Attributes:
+        tables: int32[dictionaries, places], open addressing, -1 where free.
+        starts: int64[dictionaries, rows].
+        ends: int64[dictionaries, rows].
+        hashes: uint64[dictionaries, rows].
+        kinds: uint8[dictionaries, rows], see `string_kind`.
+        counts: int64[dictionaries], how many texts each has.
+    """
 
     tables: NDArray[np.int32]
     starts: NDArray[np.int64]
@@ -61,9 +69,8 @@ class Entries:
     @classmethod
     def empty(cls, dictionaries: int, rows: int) -> Entries:
         """Room for `rows` new texts in each dictionary."""
-        places = 1 << max(4, (2 * rows).bit_length())
         return cls(
-            np.full((dictionaries, places), -1, dtype=np.int32),
+            np.full((dictionaries, 2 * rows), -1, dtype=np.int32),
             np.empty((dictionaries, rows), dtype=np.int64),
             np.empty((dictionaries, rows), dtype=np.int64),
             np.empty((dictionaries, rows), dtype=np.uint64),
@@ -76,6 +83,54 @@ class Entries:
         return (self.tables, self.starts, self.ends, self.hashes, self.kinds, self.counts)
 
 
+class Space:
+    """The arrays of one block, which are used again for others: fresh memory costs more than filling it.
+
+    Attributes:
+        rows: how many rows it has room for, a power of two.
+    """
+
+    def __init__(self, registers: Registers, rows: int) -> None:
+        self.rows = rows
+        self.regs = np.empty((len(registers), rows), dtype=np.int64)
+        self.states = np.empty(rows, dtype=np.int64)
+        self.masks = np.empty(rows, dtype=np.uint64)
+        self.hashes = np.empty((2, rows), dtype=np.uint64)
+        self.entries = Entries.empty(len(registers.dictionaries), rows)
+        self.extra_texts = np.empty(1 << 16, dtype=np.uint8)
+        self.extra_used = np.zeros(1, dtype=np.int64)
+
+    def clear(self, rows: int) -> None:
+        """Make ready for a block of so many rows."""
+        self.regs[:, :rows] = NULL
+        self.states[:rows] = MISSED
+        self.entries.tables.fill(-1)
+        self.entries.counts.fill(0)
+        self.extra_used.fill(0)
+
+
+class Spaces:
+    """Spaces that are free; shared by threads."""
+
+    def __init__(self, registers: Registers) -> None:
+        self._registers = registers
+        self._free: dict[int, list[Space]] = {}
+
+    def take(self, rows: int) -> Space:
+        """A space with room for these rows, and one entry more than rows in each dictionary."""
+        size = 1 << max(8, (rows + 1).bit_length())
+        try:
+            space = self._free[size].pop()
+        except (KeyError, IndexError):
+            space = Space(self._registers, size)
+        space.clear(rows)
+        return space
+
+    def give_back(self, space: Space) -> None:
+        """Say that a space is not used any more."""
+        self._free.setdefault(space.rows, []).append(space)
+
+
 @dataclass
 class Block:
     """Some consecutive records of one origin, and what became of them.
@@ -84,29 +139,44 @@ class Block:
         buffer: uint8[n], padded.
         row_starts: int64[rows].
         row_ends: int64[rows].
-        regs: int64[registers, rows].
-        states: int64[rows]: a program's number, IRREGULAR, or below zero.
-        hashes: uint64[2, rows], the records' hashes.
-        entries: the block's dictionaries; texts stand in `buffer`, but extras in `extra_texts`, and raw
-            records in `buffer` too.
+        space: registers, states and dictionaries; rows behind the block's own are undefined.
     """
 
     buffer: NDArray[np.uint8]
     row_starts: NDArray[np.int64]
     row_ends: NDArray[np.int64]
-    regs: NDArray[np.int64]
-    states: NDArray[np.int64]
-    masks: NDArray[np.uint64]
-    hashes: NDArray[np.uint64]
-    entries: Entries
-    extra_texts: NDArray[np.uint8]
-    extra_used: NDArray[np.int64]
+    space: Space
     rejects: list[Reject] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """Records in the block."""
         return len(self.row_starts)
+
+    @property
+    def regs(self) -> NDArray[np.int64]:
+        """int64[registers, >= rows]."""
+        return self.space.regs
+
+    @property
+    def states(self) -> NDArray[np.int64]:
+        """int64[rows]: a program's number, IRREGULAR, or below zero."""
+        return self.space.states[: self.rows]
+
+    @property
+    def masks(self) -> NDArray[np.uint64]:
+        """uint64[>= rows]: slots whose codecs do not fit, of rows in the state FAILED."""
+        return self.space.masks
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """uint64[2, >= rows], the records' hashes."""
+        return self.space.hashes
+
+    @property
+    def entries(self) -> Entries:
+        """The block's dictionaries."""
+        return self.space.entries
 
     def record(self, row: int) -> bytes:
         """A record's bytes."""
@@ -132,46 +202,40 @@ def convert(
     row_ends: NDArray[np.int64],
     registers: Registers,
     known: Known,
+    spaces: Spaces,
 ) -> Block:
     """Match and convert the records at these spans with the layouts known; at most MAX_ROWS of them."""
     rows = len(row_starts)
-    hashes = np.empty((2, rows), dtype=np.uint64)
-    hash_rows(buffer, row_starts, row_ends, rows, hashes)
-    block = Block(
-        buffer,
-        row_starts,
-        row_ends,
-        np.full((len(registers), rows), NULL, dtype=np.int64),
-        np.full(rows, MISSED, dtype=np.int64),
-        np.zeros(rows, dtype=np.uint64),
-        hashes,
-        Entries.empty(len(registers.dictionaries), rows + 1),
-        np.empty(PADDING, dtype=np.uint8),
-        np.zeros(1, dtype=np.int64),
-    )
+    block = Block(buffer, row_starts, row_ends, spaces.take(rows))
+    hash_rows(buffer, row_starts, row_ends, rows, block.hashes)
     _press(block, np.arange(rows, dtype=np.int64), registers, known)
     return block
 
 
 def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: Known) -> None:
     """Run the kernel over these rows; grows the room for extras until they fit."""
+    space, entries = block.space, block.entries
     scratch = _scratch(known.trie.depth)
     while True:
-        before = block.extra_used.copy(), block.entries.counts.copy(), block.entries.tables.copy()
+        used, counts = int(space.extra_used[0]), entries.counts.copy()
         done = press_rows(
             block.buffer, block.row_starts, block.row_ends, rows,
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
-            known.extras, known.extra_texts, block.entries.kernel_view(),
-            registers.dictionaries[EXTRA], registers[EXTRA], block.extra_texts, block.extra_used,
-            block.regs, block.states, block.masks, *scratch,
+            known.extras, known.extra_texts, entries.kernel_view(),
+            registers.dictionaries[EXTRA], registers[EXTRA], space.extra_texts, space.extra_used,
+            space.regs, space.states, space.masks, *scratch,
         )  # fmt: skip
         if done:
             return
-        block.extra_used[:], block.entries.counts[:], block.entries.tables[:] = before
-        block.regs[:, rows] = NULL
-        grown = np.empty(2 * len(block.extra_texts) + (1 << 16), dtype=np.uint8)
-        grown[: len(block.extra_texts)] = block.extra_texts
-        block.extra_texts = grown
+        space.regs[:, rows] = NULL
+        space.extra_used[0] = used
+        entries.counts[:] = counts
+        entries.tables.fill(-1)
+        for number, count in enumerate(counts):
+            rebuild_table(entries.tables[number], entries.hashes[number], count)
+        grown = np.empty(4 * len(space.extra_texts), dtype=np.uint8)
+        grown[:used] = space.extra_texts[:used]
+        space.extra_texts = grown
 
 
 class Settler:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,27 @@ class Reader(Protocol):
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a buffer with the next decompressed bytes; 0 at the end."""
+
+
+class Buffers:
+    """Buffers of the usual size that are free; shared by threads."""
+
+    def __init__(self) -> None:
+        self._free: list[NDArray[np.uint8]] = []
+
+    def take(self, size: int = BLOCK_BYTES) -> NDArray[np.uint8]:
+        """A buffer of at least this size, padding not counted."""
+        if size > BLOCK_BYTES:
+            return np.empty(size + PADDING, dtype=np.uint8)
+        try:
+            return self._free.pop()
+        except IndexError:
+            return np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+
+    def give_back(self, buffer: NDArray[np.uint8]) -> None:
+        """Say that a buffer is not used any more."""
+        if len(buffer) == BLOCK_BYTES + PADDING:
+            self._free.append(buffer)
 
 
 @dataclass
@@ -51,7 +72,7 @@ class RawBlock:
         return starts[:rows], ends[:rows]
 
 
-def read_blocks(reader: Reader, longest: int = LONGEST_RECORD_BYTES, read: Callable[[int], None] | None = None) -> Iterator[RawBlock]:
+def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_BYTES) -> Iterator[RawBlock]:
     """Cut one raw object into blocks.
 
     Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
@@ -59,10 +80,10 @@ def read_blocks(reader: Reader, longest: int = LONGEST_RECORD_BYTES, read: Calla
 
     Args:
         reader: gives decompressed bytes.
+        buffers: where buffers come from; the caller gives back those of blocks it is done with.
         longest: bytes beyond which a record is cut into pieces.
-        read: called with the number of bytes after each read.
     """
-    buffer = np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+    buffer = buffers.take()
     used = searched = 0
     crlf: bool | None = None
     in_piece = ended = False
@@ -72,14 +93,12 @@ def read_blocks(reader: Reader, longest: int = LONGEST_RECORD_BYTES, read: Calla
             count = reader.readinto(memoryview(buffer)[used:room])
             used += count
             ended = count == 0
-            if read is not None and count:
-                read(count)
         cut = used if ended else int(last_newline(buffer, searched, used)) + 1
         if cut == 0 and not ended:
             if used >= longest:
                 yield RawBlock(_padded(buffer, 0, used), used, False, piece=True, continued=True)
                 in_piece, used = True, 0
-                buffer = np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+                buffer = buffers.take()
             else:
                 grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
                 grown[:used] = buffer[:used]
@@ -92,7 +111,7 @@ def read_blocks(reader: Reader, longest: int = LONGEST_RECORD_BYTES, read: Calla
             yield RawBlock(_padded(buffer, 0, begin), begin, False, piece=True)
             in_piece = False
         rest = used - cut
-        following = np.empty(max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) + PADDING, dtype=np.uint8)
+        following = buffers.take(max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES)
         following[:rest] = buffer[cut:used]
         if begin:
             buffer = _padded(buffer, begin, cut)

@@ -83,9 +83,9 @@ class RowGroup:
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
-    def __init__(self, registers: Registers, capacity: int, day: int) -> None:
+    def __init__(self, registers: Registers, regs: NDArray[np.int64], day: int) -> None:
         self.registers = registers
-        self.regs = np.empty((len(registers), capacity), dtype=np.int64)
+        self.regs = regs
         self.used = 0
         self.dictionaries = [Dictionary() for _ in registers.dictionaries]
         self.totals = np.zeros(3, dtype=np.int64)
@@ -112,7 +112,7 @@ class RowGroup:
                 continue
             starts, ends = entries.starts[number, :count], entries.ends[number, :count]
             dictionary.make_room(count, int((ends - starts).sum()))
-            source = block.extra_texts if number == self.registers.dictionaries[EXTRA] else block.buffer
+            source = block.space.extra_texts if number == self.registers.dictionaries[EXTRA] else block.buffer
             dictionary.known = merge_entries(
                 source, starts, ends, entries.hashes[number], entries.kinds[number], count,
                 dictionary.table, dictionary.texts, dictionary.offsets, dictionary.hashes, dictionary.kinds,

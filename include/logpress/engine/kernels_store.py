@@ -142,7 +142,8 @@ def copy_records(data, starts, ends, first, out):
         length = ends[here] - starts[here]
         if at + length > out.shape[0]:
             break
-        out[at : at + length] = data[starts[here] : ends[here]]
+        for k in range(length):
+            out[at + k] = data[starts[here] + k]
         at += length
         here += 1
     return here, at

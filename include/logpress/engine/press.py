@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, convert, lines_in_cuts
-from logpress.engine.blocks import RawBlock, read_blocks
+from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
+from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.group import RowGroup
+from logpress.engine.memory import keep_freed_memory
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import Layouts, Registers
 from logpress.engine.render import Renderer
-from logpress.engine.store import Rows, Texts, encode_rows
+from logpress.engine.store import Texts, encode_rows
 from logpress.errors import SourceError
 from logpress.manifest import ColumnStats, OriginStats, PartStats, SliceManifest, SliceSpec
 from logpress.sources import RawReader, day_of_path, open_raw
@@ -107,6 +108,9 @@ class _Press:
         self.registers = Registers(contract)
         self.layouts = Layouts(contract, self.registers, MOST_LAYOUTS)
         self.settler = Settler(self.registers, self.layouts)
+        self.buffers = Buffers()
+        self.spaces = Spaces(self.registers)
+        self.free_regs: list[NDArray[np.int64]] = []
         self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
         self.finisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
         self.ahead = 2 * threads + 1
@@ -151,7 +155,7 @@ class _Press:
             self.numbers.append(0)
             try:
                 with open_raw(uri) as reader:
-                    for raw in read_blocks(reader):
+                    for raw in read_blocks(reader, self.buffers):
                         jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                         while len(jobs) > self.ahead:
                             self._take(jobs.popleft())
@@ -172,7 +176,7 @@ class _Press:
             return []
         starts, ends = raw.frame()
         known = self.layouts.known
-        return [convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known) for a, b in lines_in_cuts(len(starts))]
+        return [convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known, self.spaces) for a, b in lines_in_cuts(len(starts))]
 
     def _take(self, job: _Job) -> None:
         """Settle a job's blocks and append their rows; jobs come in input order."""
@@ -193,6 +197,8 @@ class _Press:
                     self.totals[1] += 1
             self._append(block, takes_unknown)
             self.numbers[job.origin] += block.rows
+            self.spaces.give_back(block.space)
+        self.buffers.give_back(job.raw.buffer)
         if self.rejects.pending_bytes > 32 << 20:
             self._write_rejects()
         self.raw_bytes += job.raw.end
@@ -203,10 +209,15 @@ class _Press:
         row = 0
         while row < block.rows:
             if self.group is None:
-                self.group = RowGroup(self.registers, self.contract.files.row_group_rows, self.days)
+                self.group = RowGroup(self.registers, self._take_regs(), self.days)
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
             if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
                 self._finish_group()
+
+    def _take_regs(self) -> NDArray[np.int64]:
+        if self.free_regs:
+            return self.free_regs.pop()
+        return np.empty((len(self.registers), self.contract.files.row_group_rows), dtype=np.int64)
 
     # -- row groups to the file
 
@@ -229,7 +240,7 @@ class _Press:
 
     def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(_rows_of(group, rows))
+            return Renderer(self.registers, layouts).records(group.regs[:, rows], _texts_of(group))
 
         table, metadata = encode_rows(group, self.days, render)
         numbers, counts = np.unique(group.regs[0, : group.used], return_counts=True)
@@ -240,6 +251,7 @@ class _Press:
         assert self.part.writer is not None
         self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
         self.metadata.append(metadata)
+        self.free_regs.append(group.regs)
 
     def _write_rejects(self) -> None:
         if not self.rejects.columns["record"]:
@@ -309,14 +321,13 @@ def _origin(uri: str, reader: RawReader) -> OriginStats:
     )
 
 
-def _rows_of(group: RowGroup, rows: NDArray[np.int64]) -> Rows:
-    """Some rows of a row group, as the renderer takes them."""
-    registers = group.registers
+def _texts_of(group: RowGroup) -> dict[str, Texts]:
+    """A row group's dictionaries, as the renderer takes them."""
     texts = {}
-    for name, number in registers.dictionaries.items():
+    for name, number in group.registers.dictionaries.items():
         dictionary = group.dictionaries[number]
         texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])
-    return Rows(len(rows), {name: group.regs[number, rows] for name, number in registers.numbers.items()}, texts)
+    return texts
 
 
 class _HashingSink:
@@ -426,6 +437,7 @@ def press_slice(
     Raises:
         SourceError: if an input is not there or cannot be read.
     """
+    keep_freed_memory()
     return _Press(contract, day, spec, folder, threads, progress).run()
 
 

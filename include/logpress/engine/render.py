@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_render import CUT_EXTRA, render_rows
 from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
-from logpress.engine.store import Rows, Texts
+from logpress.engine.store import GroupDecoder, Texts
 from logpress.errors import PartError
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
@@ -18,7 +18,9 @@ from logpress.layout.model import Layout
 
 Ints = NDArray[np.int64]
 
-BUFFER_BYTES = 4 << 20
+BUFFER_BYTES = 2 << 20
+CHUNK_ROWS = 1 << 15
+"""Rows whose registers are in memory at a time: they stay in cache."""
 _SLOT_BYTES = 72
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
 _NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
@@ -53,20 +55,19 @@ class Renderer:
 
     def render(
         self,
-        rows: Rows,
-        order: Ints | None,
-        write: Callable[[NDArray[np.uint8]], object] | None,
+        decoder: GroupDecoder,
+        write: Callable[[NDArray[np.uint8]], object] | None = None,
+        *,
+        span: tuple[int, int] | None = None,
         digest: NDArray[np.uint64] | None = None,
-        lengths: Ints | None = None,
     ) -> tuple[int, int]:
-        """Write rows' records, each followed by a newline, in chunks of some megabytes.
+        """Write a row group's records as they stand, each followed by a newline, in chunks of some megabytes.
 
         Args:
-            rows: all registers of the contract.
-            order: which rows, in which order; all as they stand if None.
+            decoder: gives all registers of the contract.
             write: gets each chunk, which is reused after the call; None to throw them away.
+            span: first and last row; all if None.
             digest: uint64[2], the records' hashes are added to it.
-            lengths: int64[rows in order], gets the length of each record with its newline.
 
         Returns:
             (records, their bytes without newlines).
@@ -74,60 +75,36 @@ class Renderer:
         Raises:
             PartError: if a row contradicts its layout.
         """
-        order = np.arange(rows.count, dtype=np.int64) if order is None else order
+        first, last = span or (0, decoder.count)
+        sheet = Sheet(self, decoder.texts)
         counts = np.zeros(2, dtype=np.int64)
-        for chunk in self._chunks(rows, order, counts, digest, lengths):
-            if write is not None:
-                write(chunk)
+        matrix = np.empty((len(self.registers), CHUNK_ROWS), dtype=np.int64)
+        for begin in range(first, last, CHUNK_ROWS):
+            rows = min(CHUNK_ROWS, last - begin)
+            self.fill(matrix, 0, decoder.registers(begin, begin + rows))
+            for chunk in sheet.chunks(matrix, np.arange(rows, dtype=np.int64), counts, digest=digest):
+                if write is not None:
+                    write(chunk)
         return int(counts[0]), int(counts[1])
 
-    def records(self, rows: Rows) -> list[bytes]:
-        """The bytes of each row."""
-        order = np.arange(rows.count, dtype=np.int64)
-        counts = np.zeros(2, dtype=np.int64)
-        found: list[bytes] = []
-        for chunk in self._chunks(rows, order, counts, None, None, one_by_one=True):
-            found.append(chunk[:-1].tobytes())
-        return found
-
-    def _chunks(
-        self,
-        rows: Rows,
-        order: Ints,
-        counts: Ints,
-        digest: NDArray[np.uint64] | None,
-        lengths: Ints | None,
-        one_by_one: bool = False,
-    ) -> Iterator[NDArray[np.uint8]]:
-        regs = self._matrix(rows)
-        texts, offsets, bases, sizes, longest = self._arena(rows.texts)
-        programs = self._programs(longest)
-        numbers, dictionaries = self.registers.numbers, self.registers.dictionaries
-        bound = int(max(programs[:, 2].max(initial=0), longest[dictionaries[RAW]])) + 2 * PADDING
-        out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
-        stack = np.empty(MAX_DEPTH, dtype=np.uint8)
-        dates, limbs = np.full((16, 4), NULL, dtype=np.int64), np.empty(6, dtype=np.int64)
-        sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
-        done = 0
-        while done < len(order):
-            before = done
-            upto = order[: done + 1] if one_by_one else order
-            done, used = render_rows(
-                upto, done, out, self._literals, self._steps, programs, regs, texts, offsets, bases, sizes,
-                numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
-                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, limbs,
-            )  # fmt: skip
-            if done < 0 or done == before:
-                row = order[-1 - done] if done < 0 else order[done]
-                raise PartError(f"row {row} of a row group contradicts its layout")
-            yield out[:used]
-
-    def _matrix(self, rows: Rows) -> Ints:
-        matrix = np.full((len(self.registers), rows.count), NULL, dtype=np.int64)
-        for name, number in self.registers.numbers.items():
-            if name in rows.regs:
-                matrix[number] = rows.regs[name]
+    def matrix(self, decoder: GroupDecoder) -> Ints:
+        """All registers of a row group: int64[registers, rows]."""
+        matrix = np.empty((len(self.registers), decoder.count), dtype=np.int64)
+        for begin in range(0, decoder.count, CHUNK_ROWS):
+            self.fill(matrix, begin, decoder.registers(begin, min(begin + CHUNK_ROWS, decoder.count)))
         return matrix
+
+    def fill(self, matrix: Ints, at: int, regs: Mapping[str, Ints]) -> None:
+        """Put registers into a matrix, from column `at` on; those that are missing get NULL."""
+        rows = len(next(iter(regs.values()))) if regs else 0
+        for name, number in self.registers.numbers.items():
+            matrix[number, at : at + rows] = regs.get(name, NULL)
+
+    def records(self, regs: Ints, texts: Mapping[str, Texts]) -> list[bytes]:
+        """The bytes of each row of a matrix of registers."""
+        order = np.arange(regs.shape[1], dtype=np.int64)
+        counts = np.zeros(2, dtype=np.int64)
+        return [chunk[:-1].tobytes() for chunk in Sheet(self, texts).chunks(regs, order, counts, one_by_one=True)]
 
     def _arena(self, texts: Mapping[str, Texts]) -> tuple[NDArray[np.uint8], Ints, Ints, Ints, Ints]:
         """All dictionaries one after the other: texts, offsets, where each begins, how many it has, its longest."""
@@ -163,3 +140,54 @@ class Renderer:
                     bound += _SLOT_BYTES
             programs[number] = first, last, bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
         return programs
+
+
+class Sheet:
+    """Renders rows that share dictionaries: the plan and the texts of one row group, ready for the kernel."""
+
+    def __init__(self, renderer: Renderer, texts: Mapping[str, Texts]) -> None:
+        self._renderer = renderer
+        self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
+        self._programs = renderer._programs(self._longest)
+        raw = int(self._longest[renderer.registers.dictionaries[RAW]])
+        bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
+        self._out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
+
+    def chunks(
+        self,
+        regs: Ints,
+        order: Ints,
+        counts: Ints,
+        *,
+        digest: NDArray[np.uint64] | None = None,
+        lengths: Ints | None = None,
+        one_by_one: bool = False,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Render rows; the chunks share one buffer.
+
+        Args:
+            regs: int64[registers, rows].
+            order: int64[k], which rows, in which order.
+            counts: int64[2], records and their bytes without newlines are added to it.
+            digest: uint64[2], the records' hashes are added to it.
+            lengths: int64[k], gets the length of each record with its newline.
+            one_by_one: whether each chunk is one record.
+        """
+        renderer = self._renderer
+        numbers, dictionaries = renderer.registers.numbers, renderer.registers.dictionaries
+        stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+        dates, limbs = np.full((16, 4), NULL, dtype=np.int64), np.empty(6, dtype=np.int64)
+        sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
+        done = 0
+        while done < len(order):
+            before = done
+            done, used = render_rows(
+                order[: done + 1] if one_by_one else order, done, self._out, renderer._literals, renderer._steps,
+                self._programs, regs, self._texts, self._offsets, self._bases, self._sizes,
+                numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
+                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, limbs,
+            )  # fmt: skip
+            if done < 0 or done == before:
+                row = order[-1 - done] if done < 0 else order[done]
+                raise PartError(f"row {row} of a row group contradicts its layout")
+            yield self._out[:used]

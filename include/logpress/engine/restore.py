@@ -19,10 +19,11 @@ from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
 from logpress.engine.group import sort_by
 from logpress.engine.kernels_store import copy_records
+from logpress.engine.memory import keep_freed_memory
 from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys
 from logpress.engine.part import PartMetadata
-from logpress.engine.render import BUFFER_BYTES, Renderer
-from logpress.engine.store import Rows, decode_rows
+from logpress.engine.render import BUFFER_BYTES, Renderer, Sheet
+from logpress.engine.store import GroupDecoder, Rows
 from logpress.errors import PartError
 
 Progress = Callable[[int, int], None]
@@ -61,7 +62,7 @@ class PartReader:
             if c.encoding == "dictionary" and (pa.types.is_string(c.type) or pa.types.is_binary(c.type))
         ]  # fmt: skip
 
-    def rows(self, group: int, columns: Sequence[str] | None = None) -> Rows:
+    def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
         """One row group's rows; all registers, or those that these file columns give."""
         try:
             handle = pa.memory_map(self.path) if "://" not in self.path else fsspec.open(self.path, "rb").open()
@@ -70,7 +71,8 @@ class PartReader:
                 table = file.read_row_group(group, columns=columns, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise PartError(f"{self.path}: row group {group} cannot be read: {error}") from error
-        return decode_rows(self.metadata.contract, table, self.metadata.row_groups[group], self.metadata.layouts_with)
+        metadata = self.metadata
+        return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,15 @@ def restore(
     Raises:
         PartError: if a file is damaged.
     """
+    keep_freed_memory()
     meter = _Meter(write, progress)
     groups = [(reader, group) for reader in map(PartReader, parts) for group in range(reader.row_groups)]
     with ThreadPoolExecutor(max_workers=threads) as pool:
         if len(groups) == 1:
             reader, group = groups[0]
-            rows = reader.rows(group)
-            order = sort_by(sort_keys(rows, reader.metadata.contract), rows.count)
-            meter.records += rows.count
-            reader.renderer.render(rows, order, meter)
+            sorted_rows = _SortedRows(reader, group)
+            sorted_rows.write(0, len(sorted_rows.order), meter)
+            meter.records += len(sorted_rows.order)
         elif groups:
             _restore_sorted(groups, meter, pool, threads, spill_folder)
     for path in rejects:
@@ -160,21 +162,14 @@ def _restore_sorted(
 ) -> None:
     """Restore several row groups in one order, through buckets on disk."""
     splitters = _splitters(groups)
-
-    def prepare(reader: PartReader, group: int) -> tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]:
-        rows = reader.rows(group)
-        keys = sort_keys(rows, reader.metadata.contract)
-        order = sort_by(keys, rows.count)
-        return rows, order, key_bytes(keys, order)
-
     with Buckets(splitters, spill_folder) as buckets:
-        waiting: deque[tuple[PartReader, Future[tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]]]] = deque()
+        waiting: deque[Future[_SortedRows]] = deque()
         for reader, group in groups:
-            waiting.append((reader, pool.submit(prepare, reader, group)))
+            waiting.append(pool.submit(_SortedRows, reader, group))
             if len(waiting) >= threads:
-                _deal(*waiting.popleft(), buckets)
+                _deal(waiting.popleft().result(), buckets)
         while waiting:
-            _deal(*waiting.popleft(), buckets)
+            _deal(waiting.popleft().result(), buckets)
         out = np.empty(BUFFER_BYTES, dtype=np.uint8)
         for data, starts, ends in buckets.records():
             here = 0
@@ -190,17 +185,29 @@ def _restore_sorted(
                 here = following
 
 
-def _deal(
-    reader: PartReader, prepared: Future[tuple[Rows, NDArray[np.int64], NDArray[np.bytes_]]], buckets: Buckets
-) -> None:
-    rows, order, keys = prepared.result()
+class _SortedRows:
+    """One row group's rows in registers, and their order by key."""
 
-    def render(first: int, last: int, write: Callable[[NDArray[np.uint8]], object]) -> NDArray[np.int64]:
+    def __init__(self, reader: PartReader, group: int) -> None:
+        decoder = reader.decoder(group)
+        self._matrix = reader.renderer.matrix(decoder)
+        numbers = reader.metadata.registers.numbers
+        regs = {name: self._matrix[number] for name, number in numbers.items()}
+        self.keys = sort_keys(Rows(decoder.count, regs, decoder.texts), reader.metadata.contract)
+        self.order = sort_by(self.keys, decoder.count)
+        self._sheet = Sheet(reader.renderer, decoder.texts)
+
+    def write(self, first: int, last: int, write: Callable[[NDArray[np.uint8]], object]) -> NDArray[np.int64]:
+        """Write the rows from one place in the order to another; returns the length of each."""
         lengths = np.empty(last - first, dtype=np.int64)
-        reader.renderer.render(rows, order[first:last], write, lengths=lengths)
+        counts = np.zeros(2, dtype=np.int64)
+        for chunk in self._sheet.chunks(self._matrix, self.order[first:last], counts, lengths=lengths):
+            write(chunk)
         return lengths
 
-    buckets.deal(keys, render)
+
+def _deal(rows: _SortedRows, buckets: Buckets) -> None:
+    buckets.deal(key_bytes(rows.keys, rows.order), rows.write)
 
 
 def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.bytes_]:
@@ -211,7 +218,7 @@ def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.bytes_]:
     columns = physical_columns(contract, contract.restore_order)
     samples = []
     for reader, group in groups[:: max(1, len(groups) // 16)]:
-        sampled = reader.rows(group, columns)
+        sampled = reader.decoder(group, columns).rows()
         keys = sort_keys(sampled, contract)
         chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096), dtype=np.int64)
         samples.append(key_bytes(keys, chosen))
@@ -238,6 +245,7 @@ def digest_files(
     Raises:
         PartError: if a file is damaged.
     """
+    keep_freed_memory()
     totals = np.zeros(2, dtype=np.int64)
     found: list[str] = []
     lock = Lock()
@@ -250,20 +258,25 @@ def digest_files(
             if progress is not None:
                 progress(int(totals[1]), int(totals[0]))
 
-    def one(reader: PartReader, group: int) -> None:
+    def render(reader: PartReader, decoder: GroupDecoder, first: int, last: int) -> None:
         digest = np.zeros(2, dtype=np.uint64)
-        records, size = reader.renderer.render(reader.rows(group), None, None, digest)
+        records, size = reader.renderer.render(decoder, span=(first, last), digest=digest)
         add(records, size, digests.to_text(digest))
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        jobs: list[Future[None]] = []
-        for path in parts:
-            reader = PartReader(path)
-            jobs += [pool.submit(one, reader, group) for group in range(reader.row_groups)]
+        waiting: deque[Future[None]] = deque()
+        for reader in map(PartReader, parts):
+            for group in range(reader.row_groups):
+                decoder = reader.decoder(group)
+                step = -(-decoder.count // threads)
+                for first in range(0, decoder.count, max(1, step)):
+                    waiting.append(pool.submit(render, reader, decoder, first, min(first + step, decoder.count)))
+                while len(waiting) > 2 * threads:
+                    waiting.popleft().result()
         for path in rejects:
             for records in read_rejects(path):
                 data = [record.data for record in records]
                 add(len(data), sum(map(len, data)), digests.digest_records(data))
-        for job in jobs:
-            job.result()
+        while waiting:
+            waiting.popleft().result()
     return int(totals[0]), int(totals[1]), digests.combine(found)

@@ -21,12 +21,14 @@ from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Boolean,
+    Column,
     Contract,
     Decimal,
     Instant,
     Integer,
     KinesisSequence,
     Lookup,
+    dependencies,
 )
 from logpress.engine.columns import (
     DAY,
@@ -285,7 +287,7 @@ def _kinesis_columns(column: KinesisSequence, contract: Contract, regs: dict[str
     shards, places = np.unique(shard_keys[present], return_inverse=True)
     shard_places = np.full(len(shard_keys), NULL, dtype=np.int64)
     shard_places[present] = places
-    described = _Counters.of(shard_places, arrivals, counters, len(shards))
+    described = Counters.of(shard_places, arrivals, counters, len(shards))
     described.subtract(shard_places, arrivals, counters, 1)
     metadata[column.name] = {"shards": shards.tolist(), **described.to_json()}
     predicting = contract.by_name[column.arrival]
@@ -301,7 +303,7 @@ def _kinesis_columns(column: KinesisSequence, contract: Contract, regs: dict[str
 
 
 @dataclass(frozen=True)
-class _Counters:
+class Counters:
     """For each shard and second, the smallest counter: smallest[shard * seconds + second - first]; _EMPTY where none."""
 
     first: int
@@ -309,7 +311,7 @@ class _Counters:
     smallest: Ints
 
     @classmethod
-    def of(cls, shards: Ints, arrivals: Ints, counters: Ints, shard_count: int) -> _Counters:
+    def of(cls, shards: Ints, arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
         present = shards != NULL
         if not present.any():
             return cls(0, 0, np.empty(0, dtype=np.int64))
@@ -333,7 +335,7 @@ class _Counters:
         return {"first_second": self.first, "seconds": self.seconds, "places": len(self.smallest), "smallest": text}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> _Counters:
+    def from_json(cls, data: dict[str, Any]) -> Counters:
         places = int(data["places"])
         packed = np.frombuffer(zstandard.ZstdDecompressor().decompress(base64.b85decode(data["smallest"])), dtype=np.uint8)
         bitmap = (places + 7) // 8
@@ -347,52 +349,153 @@ class _Counters:
 # ---------------------------------------------------------------------------------------------- columns to registers
 
 
-def decode_rows(contract: Contract, table: pa.Table, metadata: dict[str, Any], layouts_with: Callable[[str], NDArray[np.bool_]]) -> Rows:
-    """The reverse of `encode_rows`, for the registers whose columns the table has.
+class GroupDecoder:
+    """Turns columns of one row group back into registers; what all its rows share is prepared once.
 
-    Args:
-        contract: the contract the file was written with.
-        table: columns of a row group, or of some of its rows; strings plain or as dictionaries.
-        metadata: the row group's metadata.
-        layouts_with: for a column, which layouts (bool[layouts]) have a slot for it.
-
-    Raises:
-        PartError: if columns and metadata contradict each other.
+    Attributes:
+        texts: by register name, the texts that the register numbers.
     """
-    rows = Rows(table.num_rows, {}, {})
-    names = set(table.column_names)
-    for column in _by_dependency(contract):
+
+    def __init__(
+        self, contract: Contract, table: pa.Table, metadata: dict[str, Any], layouts_with: Callable[[str], NDArray[np.bool_]]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            contract: the contract the file was written with.
+            table: columns of the row group, or of some of its rows; strings plain or as dictionaries.
+            metadata: the row group's metadata.
+            layouts_with: for a column, which layouts (bool[layouts]) have a slot for it.
+
+        Raises:
+            PartError: if columns and metadata contradict each other.
+        """
+        self._contract = contract
+        names = set(table.column_names)
+        self._table = _one_chunk(table)
+        self.count = table.num_rows
+        self.texts: dict[str, Texts] = {}
+        self._steps: list[Callable[[pa.Table, dict[str, Ints], int], None]] = []
+        known: set[str] = set()
+        for column in columns_by_dependency(contract):
+            name = column.name
+            if isinstance(column, Lookup):
+                if other_name(name) in names and column.key in known and LAYOUT in names:
+                    self._steps.append(self._lookup(column, metadata, layouts_with(name)))
+                    known.add(name)
+            elif isinstance(column, KinesisSequence):
+                if kinesis_names(name)[0] in names and column.arrival in known:
+                    self._steps.append(self._kinesis(column, metadata["kinesis"][name]))
+            elif isinstance(column, Instant):
+                if column.residual_of:
+                    if residual_name(name) in names and all(other in known for other in column.residual_of):
+                        self._steps.append(self._residual(column))
+                        known.add(name)
+                elif name in names:
+                    self._steps.append(self._stored(name, name, 1000 if column.unit == "s" else 1))
+                    known.add(name)
+                if shift_name(name) in names:
+                    self._steps.append(self._stored(f"{name}#shift_min", shift_name(name)))
+            elif name in names:
+                known.add(name)
+                if name_is_text(column.codec):
+                    self._steps.append(self._text(name, name, metadata["spellings"].get(name), column.codec != "json"))
+                    continue
+                self._steps.append(self._stored(name, name))
+                if isinstance(column, Decimal) and scale_name(name) in names:
+                    self._steps.append(self._stored(f"{name}#scale", scale_name(name)))
+        if LAYOUT in names:
+            self._steps.append(self._stored(LAYOUT, LAYOUT))
+        for name in (EXTRA, RAW):
+            if name in names:
+                self._steps.append(self._text(name, name, None, False))
+
+    def registers(self, first: int, last: int) -> dict[str, Ints]:
+        """The registers of the rows from `first` to `last`: int64[last - first] by register name."""
+        table = self._table.slice(first, last - first)
+        regs: dict[str, Ints] = {}
+        for step in self._steps:
+            step(table, regs, first)
+        return regs
+
+    def rows(self) -> Rows:
+        """All rows."""
+        return Rows(self.count, self.registers(0, self.count), self.texts)
+
+    def _stored(self, register: str, stored: str, divisor: int = 1) -> Callable[[pa.Table, dict[str, Ints], int], None]:
+        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+            values = _ints(table, stored)
+            regs[register] = values if divisor == 1 else np.where(values == NULL, NULL, values // divisor)
+
+        return step
+
+    def _text(self, register: str, stored: str, spelling: Any, escape: bool) -> Callable[[pa.Table, dict[str, Ints], int], None]:
+        array = self._table.column(stored).chunk(0)
+        entries = array.dictionary if pa.types.is_dictionary(array.type) else array
+        self.texts[register] = _texts(entries, Spelling.from_json(spelling) if spelling else None, escape)
+
+        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+            regs[register] = _codes(table.column(stored).chunk(0), first)
+
+        return step
+
+    def _residual(self, column: Instant) -> Callable[[pa.Table, dict[str, Ints], int], None]:
+        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+            residual = _ints(table, residual_name(column.name))
+            total = residual + _predicted(column, self._contract, regs)
+            regs[column.name] = np.where(residual == NULL, NULL, total)
+
+        return step
+
+    def _lookup(
+        self, column: Lookup, metadata: dict[str, Any], has_slot: NDArray[np.bool_]
+    ) -> Callable[[pa.Table, dict[str, Ints], int], None]:
         name = column.name
-        if isinstance(column, Lookup):
-            if other_name(name) in names and column.key in rows.regs:
-                _put_back_lookup(rows, table, metadata, column, layouts_with)
-        elif isinstance(column, KinesisSequence):
-            if kinesis_names(name)[0] in names and column.arrival in rows.regs:
-                _put_back_kinesis(rows, table, metadata["kinesis"][name], column, contract)
-        elif isinstance(column, Instant):
-            if column.residual_of and residual_name(name) in names and all(o in rows.regs for o in column.residual_of):
-                residual = _ints(table, residual_name(name))
-                predicted = _predicted(column, contract, rows.regs)
-                rows.regs[name] = np.where(residual == NULL, NULL, residual + predicted)
-            elif not column.residual_of and name in names:
-                stored = _ints(table, name)
-                rows.regs[name] = np.where(stored == NULL, NULL, stored // 1000) if column.unit == "s" else stored
-            if shift_name(name) in names:
-                rows.regs[f"{name}#shift_min"] = _ints(table, shift_name(name))
-        elif name in names:
-            if name_is_text(column.codec):
-                spelling = metadata["spellings"].get(name)
-                _put_texts(rows, name, table.column(name), Spelling.from_json(spelling) if spelling else None, column.codec != "json")
-            else:
-                rows.regs[name] = _ints(table, name)
-                if isinstance(column, Decimal):
-                    rows.regs[f"{name}#scale"] = _ints(table, scale_name(name))
-    if LAYOUT in names:
-        rows.regs[LAYOUT] = _ints(table, LAYOUT)
-    for name in (EXTRA, RAW):
-        if name in names:
-            _put_texts(rows, name, table.column(name), None, False)
-    return rows
+        others_step = self._text(name, other_name(name), metadata["spellings"].get(name), True)
+        others, keys = self.texts[name], self.texts[column.key]
+        lookup: dict[str, str] = metadata["lookups"][name]
+        texts = [others[number] for number in range(len(others))]
+        predicted = np.full(len(keys) + 1, NULL, dtype=np.int64)
+        places: dict[str, int] = {}
+        for number in range(len(keys)):
+            value = lookup.get(keys[number].decode())
+            if value is not None:
+                predicted[number] = places.setdefault(value, len(texts) + len(places))
+        self.texts[name] = texts_of(texts + [value.encode() for value in places])
+        with_none = np.append(has_slot, False)
+
+        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+            others_step(table, regs, first)
+            codes, layouts = regs[name], _ints(table, LAYOUT)
+            following = (codes == NULL) & with_none[np.where(layouts == NULL, -1, layouts)]
+            key_codes = regs[column.key]
+            regs[name] = np.where(following, predicted[np.where(key_codes == NULL, -1, key_codes)], codes)
+
+        return step
+
+    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any]) -> Callable[[pa.Table, dict[str, Ints], int], None]:
+        names = kinesis_names(column.name)
+        counters_of = Counters.from_json(metadata)
+        keys = np.array([*metadata["shards"], NULL], dtype=np.int64)
+        predicting = self._contract.by_name[column.arrival]
+        assert isinstance(predicting, Instant)
+        units = UNITS_PER_SECOND[predicting.unit]
+
+        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+            shards, residuals, counters, subs = (_ints(table, name) for name in names)
+            base = np.where(regs[column.arrival] == NULL, 0, regs[column.arrival]) // units
+            arrivals = np.where(residuals == NULL, NULL, residuals + base)
+            present = shards != NULL
+            if present.any() and (shards[present].min() < 0 or shards[present].max() >= len(keys) - 1):
+                raise PartError("a row names a shard that the file's metadata does not hold")
+            counters = counters.copy()
+            counters_of.subtract(shards, arrivals, counters, -1)
+            regs[f"{column.name}#shard"] = keys[np.where(present, shards, -1)]
+            regs[f"{column.name}#arrival"] = arrivals
+            regs[f"{column.name}#counter"] = counters
+            regs[f"{column.name}#sub"] = subs
+
+        return step
 
 
 def name_is_text(codec: str) -> bool:
@@ -400,12 +503,10 @@ def name_is_text(codec: str) -> bool:
     return codec in ("category", "text", "json", "lookup")
 
 
-def _by_dependency(contract: Contract) -> list[Any]:
-    """Columns after those that predict them."""
-    done: list[Any] = []
+def columns_by_dependency(contract: Contract) -> list[Column]:
+    """The contract's columns, each after those that predict it."""
+    done: list[Column] = []
     names: set[str] = set()
-    from logpress.contract.model import dependencies
-
     while len(done) < len(contract.columns):
         for column in contract.columns:
             if column.name not in names and all(name in names for name in dependencies(column)):
@@ -414,13 +515,22 @@ def _by_dependency(contract: Contract) -> list[Any]:
     return done
 
 
+def _one_chunk(table: pa.Table) -> pa.Table:
+    """The table with each column in exactly one chunk."""
+    table = table.combine_chunks()
+    columns = [c if c.num_chunks == 1 else pa.chunked_array([_empty(c.type)]) for c in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _empty(type_: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(type_):
+        return pa.DictionaryArray.from_arrays(pa.array([], type_.index_type), pa.array([], type_.value_type))
+    return pa.array([], type_)
+
+
 def _ints(table: pa.Table, name: str) -> Ints:
-    array = table.column(name).combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
-    if pa.types.is_timestamp(array.type):
-        array = array.view(pa.int64())
-    elif pa.types.is_float64(array.type):
+    array = table.column(name).chunk(0)
+    if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
         array = array.view(pa.int64())
     elif array.type != pa.int64():
         array = array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
@@ -431,20 +541,17 @@ def _ints(table: pa.Table, name: str) -> Ints:
     return values
 
 
-def _put_texts(rows: Rows, name: str, column: pa.ChunkedArray, spelling: Spelling | None, escape: bool) -> None:
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+def _codes(array: pa.Array, first: int) -> Ints:
+    """Numbers of a slice's texts: of the dictionary, or of the whole plain array, in which the slice begins at `first`."""
     if pa.types.is_dictionary(array.type):
-        codes = array.indices.cast(pa.int64())
-        entries = array.dictionary
-        rows.regs[name] = (codes.fill_null(int(NULL)) if codes.null_count else codes).to_numpy(zero_copy_only=False)
-    else:
-        entries = array
-        rows.regs[name] = np.arange(len(array), dtype=np.int64)
-        if array.null_count:
-            rows.regs[name][array.is_null().to_numpy(zero_copy_only=False)] = NULL
-    rows.texts[name] = _texts(entries, spelling, escape)
+        indices = array.indices.cast(pa.int64())
+        filled = indices.fill_null(int(NULL)) if indices.null_count else indices
+        codes: Ints = filled.to_numpy(zero_copy_only=False)
+        return codes
+    codes = np.arange(first, first + len(array), dtype=np.int64)
+    if array.null_count:
+        codes[array.is_null().to_numpy(zero_copy_only=False)] = NULL
+    return codes
 
 
 def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:
@@ -471,46 +578,3 @@ def texts_of(items: list[bytes]) -> Texts:
 
 def _needs_escapes(data: NDArray[np.uint8]) -> bool:
     return bool(((data < 0x20) | (data == 0x22) | (data == 0x5C)).any())
-
-
-def _put_back_lookup(rows: Rows, table: pa.Table, metadata: dict[str, Any], column: Lookup, layouts_with: Callable[[str], NDArray[np.bool_]]) -> None:
-    name = column.name
-    spelling = metadata["spellings"].get(name)
-    _put_texts(rows, name, table.column(other_name(name)), Spelling.from_json(spelling) if spelling else None, True)
-    others, keys = rows.texts[name], rows.texts[column.key]
-    lookup: dict[str, str] = metadata["lookups"][name]
-    texts = [others[i] for i in range(len(others))]
-    predicted = np.full(len(keys) + 1, NULL, dtype=np.int64)
-    places: dict[str, int] = {}
-    for number in range(len(keys)):
-        value = lookup.get(keys[number].decode())
-        if value is not None:
-            predicted[number] = places.setdefault(value, len(texts) + len(places))
-    texts += [value.encode() for value in places]
-    codes, key_codes = rows.regs[name], rows.regs[column.key]
-    layouts = _ints(table, LAYOUT)
-    has_slot = np.append(layouts_with(name), False)[np.where(layouts == NULL, -1, layouts)]
-    following = predicted[np.where(key_codes == NULL, -1, key_codes)]
-    rows.regs[name] = np.where((codes == NULL) & has_slot, following, codes)
-    rows.texts[name] = texts_of(texts)
-
-
-def _put_back_kinesis(rows: Rows, table: pa.Table, metadata: dict[str, Any], column: KinesisSequence, contract: Contract) -> None:
-    names = kinesis_names(column.name)
-    shards, residuals, counters, subs = (_ints(table, name) for name in names)
-    predicting = contract.by_name[column.arrival]
-    assert isinstance(predicting, Instant)
-    base = np.where(rows.regs[column.arrival] == NULL, 0, rows.regs[column.arrival])
-    arrivals = np.where(residuals == NULL, NULL, residuals + base // UNITS_PER_SECOND[predicting.unit])
-    counters = counters.copy()
-    _Counters.from_json(metadata).subtract(shards, arrivals, counters, -1)
-    keys = np.array([*metadata["shards"], NULL], dtype=np.int64)
-    present = shards != NULL
-    if present.any() and (shards[present].min() < 0 or shards[present].max() >= len(keys) - 1):
-        raise PartError("a row names a shard that the file's metadata does not hold")
-    rows.regs[f"{column.name}#shard"] = keys[np.where(present, shards, -1)]
-    rows.regs[f"{column.name}#arrival"] = arrivals
-    rows.regs[f"{column.name}#counter"] = counters
-    rows.regs[f"{column.name}#sub"] = subs
-
-
