@@ -1,0 +1,151 @@
+"""What a published day saved: rows, bytes, and where they went."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from logpress.contract.model import Contract
+from logpress.manifest import DayManifest
+
+
+class ColumnReport(BaseModel):
+    """One column of a day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    stored_bytes: int
+    bytes_a_row: float
+    encodings: tuple[str, ...]
+
+
+class DayReport(BaseModel):
+    """A published day in figures.
+
+    Attributes:
+        raw_bytes: bytes of the records, separators not counted.
+        stored_bytes: bytes of all Parquet files, rejects included.
+        ratio: raw_bytes / stored_bytes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    day: str
+    published_at: str
+    slices: int
+    files: int
+    rows: int
+    irregular_rows: int
+    rejects: int
+    other_day: int
+    raw_bytes: int
+    stored_bytes: int
+    ratio: float
+    stored_bytes_a_record: float
+    reject_reasons: dict[str, int]
+    unknown_paths: dict[str, int]
+    damaged_origins: dict[str, str]
+    columns: tuple[ColumnReport, ...]
+
+    @classmethod
+    def of(cls, manifest: DayManifest) -> DayReport:
+        """The report of a published day."""
+        parts = [entry.part for entry in manifest.slices if entry.part is not None]
+        rejects = [entry.rejects_part for entry in manifest.slices if entry.rejects_part is not None]
+        sizes: Counter[str] = Counter()
+        encodings: dict[str, set[str]] = {}
+        for part in parts:
+            for column in part.columns:
+                sizes[column.name] += column.stored_bytes
+                encodings.setdefault(column.name, set()).update(column.encodings)
+        reasons: Counter[str] = Counter()
+        unknown: Counter[str] = Counter()
+        for entry in manifest.slices:
+            reasons.update(entry.reject_reasons)
+            unknown.update(entry.unknown_paths)
+        records = manifest.rows + manifest.rejects
+        stored = manifest.stored_bytes
+        columns = [
+            ColumnReport(
+                name=name,
+                stored_bytes=size,
+                bytes_a_row=round(size / max(1, manifest.rows), 4),
+                encodings=tuple(sorted(encodings[name])),
+            )
+            for name, size in sizes.most_common()
+        ]
+        in_columns = sum(sizes.values())
+        footers = sum(part.stored_bytes for part in parts) - in_columns
+        if parts:
+            columns.append(
+                ColumnReport(
+                    name="(footers)", stored_bytes=footers, bytes_a_row=round(footers / max(1, manifest.rows), 4), encodings=()
+                )
+            )
+        return cls(
+            table=manifest.table,
+            day=manifest.day,
+            published_at=manifest.published_at.isoformat(),
+            slices=len(manifest.slices),
+            files=len(parts) + len(rejects),
+            rows=manifest.rows,
+            irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
+            rejects=manifest.rejects,
+            other_day=sum(entry.other_day for entry in manifest.slices),
+            raw_bytes=manifest.raw_bytes,
+            stored_bytes=stored,
+            ratio=round(manifest.raw_bytes / stored, 2) if stored else 0.0,
+            stored_bytes_a_record=round(stored / records, 4) if records else 0.0,
+            reject_reasons=dict(sorted(reasons.items())),
+            unknown_paths=dict(sorted(unknown.items())),
+            damaged_origins={o.uri: o.damage for entry in manifest.slices for o in entry.origins if o.damage},
+            columns=tuple(columns),
+        )
+
+
+def human_bytes(size: float) -> str:
+    """A size as people read it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def render_report(report: DayReport, contract: Contract | None = None) -> RenderableType:
+    """The report as tables with bars, for a terminal."""
+    head = Table.grid(padding=(0, 2))
+    head.add_column(style="dim")
+    head.add_column()
+    head.add_row("rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else ""))
+    if report.rejects:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
+        head.add_row("rejects", f"{report.rejects:,} ({reasons})")
+    if report.other_day:
+        head.add_row("of other days", f"{report.other_day:,} (left to them)")
+    head.add_row("raw", human_bytes(report.raw_bytes))
+    head.add_row("stored", f"{human_bytes(report.stored_bytes)} in {report.files} files")
+    head.add_row("ratio", Text(f"{report.ratio:,.1f} times smaller", style="bold green"))
+    head.add_row("a record", f"{report.stored_bytes_a_record:.2f} bytes")
+    columns = Table(box=None, pad_edge=False)
+    columns.add_column("column")
+    columns.add_column("bytes a row", justify="right")
+    columns.add_column("")
+    largest = max((column.bytes_a_row for column in report.columns), default=1.0) or 1.0
+    meanings = {column.name: column.description for column in contract.columns} if contract else {}
+    for column in report.columns:
+        bar = "█" * max(0, round(30 * column.bytes_a_row / largest))
+        columns.add_row(column.name, f"{column.bytes_a_row:.3f}", Text(bar, style="cyan"), meanings.get(column.name, ""))
+    parts: list[RenderableType] = [Text(f"{report.table} {report.day}", style="bold"), head, Text(), columns]
+    if report.unknown_paths:
+        parts.append(Text("paths that no contract names, kept in _extra:", style="yellow"))
+        parts += [Text(f"  {path}  {count:,} rows") for path, count in report.unknown_paths.items()]
+    for uri, damage in report.damaged_origins.items():
+        parts.append(Text(f"damaged: {uri}: {damage}", style="red"))
+    return Group(*parts)
