@@ -1,0 +1,244 @@
+"""The kernel that writes regular records as lines of JSON, from rows of numbers and dictionaries of texts.
+
+Bounds: a row is begun only if `RECORD_BOUND` bytes (or the longest prepared line) and `PADDING` more are free in `out`;
+the sample's texts are short enough for that. All texts carry `PADDING` readable bytes behind them. Instants lie within
+the days of the table of dates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.jit import PADDING, kernel, load64, store64
+
+RECORD_BOUND = 2048
+"""No regular record is longer, in bytes."""
+
+CLIENT_APP_ID_BYTES = 40
+CREATED_BYTES = 24
+
+_BILLION = np.uint64(1_000_000_000)
+_LOW32 = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+
+
+@kernel
+def copy(source: Any, start: Any, length: Any, out: Any, at: Any) -> Any:
+    """Copy bytes by words, up to 7 bytes too many on both sides; gives where they end in `out`."""
+    k = 0
+    while k < length:
+        store64(out, at + k, load64(source, start + k))
+        k += 8
+    return at + length
+
+
+@kernel
+def text(texts: Any, offsets: Any, number: Any, out: Any, at: Any) -> Any:
+    """Copy text `number`; gives where it ends in `out`."""
+    start = offsets[number]
+    return copy(texts, start, offsets[number + 1] - start, out, at)
+
+
+@kernel
+def write_seconds(out: Any, at: Any, seconds: Any, clock: Any) -> Any:
+    """Write `YYYY-MM-DDTHH:MM:SS` of epoch seconds; `clock` is as `lines.Clock` makes it."""
+    dates, first_day, minutes, digits = clock
+    day = seconds // 86400
+    second = seconds - day * 86400
+    minute = second // 60
+    store64(out, at, dates[day - first_day, 0])
+    store64(out, at + 8, dates[day - first_day, 1])
+    store64(out, at + 11, minutes[minute])
+    store64(out, at + 16, digits[second - minute * 60])
+    out[at + 16] = 58  # the colon before the seconds, where three digits begin
+    return at + 19
+
+
+@kernel
+def write_milliseconds(out: Any, at: Any, milliseconds: Any, clock: Any) -> Any:
+    """Write `YYYY-MM-DDTHH:MM:SS.mmm` of epoch milliseconds."""
+    seconds = milliseconds // 1000
+    at = write_seconds(out, at, seconds, clock)
+    out[at] = 46
+    store64(out, at + 1, clock[3][milliseconds - seconds * 1000])
+    return at + 4
+
+
+@kernel
+def write_number(out: Any, at: Any, value: Any) -> Any:
+    """Write a number that is not negative."""
+    length = 1
+    bound = 10
+    while value >= bound:
+        length += 1
+        bound *= 10
+    end = at + length
+    k = end - 1
+    while k >= at:
+        rest = value // 10
+        out[k] = 48 + value - rest * 10
+        value = rest
+        k -= 1
+    return end
+
+
+@kernel
+def write_sequence(
+    out: Any, at: Any, created: Any, counter: Any, arrival: Any, shard: Any, limbs: Any, digits: Any
+) -> Any:
+    """Write a Kinesis sequence number (see `sequence.py`): always 56 digits, for its highest bits are 2 of 4 bits.
+
+    `limbs` is scratch, uint64[6]: the number in base 2^32, divided by 10^9 six times over.
+    """
+    limbs[0] = np.uint64((shard << 4 | 2) & 0xFFFFFFFF)
+    limbs[1] = np.uint64(shard >> 28 | (arrival & 0xFFFFFFF) << 4)
+    limbs[2] = np.uint64(arrival >> 28 | (counter & 0xFFFF) << 16)
+    limbs[3] = np.uint64(counter >> 16 & 0xFFFFFFFF)
+    limbs[4] = np.uint64(counter >> 48 & 0xFFFF | (shard & 15) << 16 | (created & 0xFFF) << 20)
+    limbs[5] = np.uint64(created >> 12 | 2 << 24)
+    end = at + 56
+    top = 5
+    for group in range(6):
+        rest = np.uint64(0)
+        for k in range(top, -1, -1):
+            value = rest << _32 | limbs[k]
+            limbs[k] = value // _BILLION
+            rest = value - limbs[k] * _BILLION
+        if limbs[top] == 0 and top > 0:
+            top -= 1
+        nine = np.int64(rest)
+        place = end - 9 * (group + 1)
+        # Each word spills over the bytes behind it, which a later group must not lose: highest three digits first.
+        high = nine // 1_000_000
+        middle = nine // 1_000 - high * 1_000
+        low = nine - nine // 1_000 * 1_000
+        for three in range(3):
+            word = digits[high if three == 0 else (middle if three == 1 else low)]
+            spot = place + 3 * three
+            out[spot] = word & np.uint64(255)
+            out[spot + 1] = word >> np.uint64(8) & np.uint64(255)
+            out[spot + 2] = word >> np.uint64(16) & np.uint64(255)
+    out[at] = 48 + np.int64(limbs[0]) // 10
+    out[at + 1] = 48 + np.int64(limbs[0]) % 10
+    return end
+
+
+@kernel
+def write_document(out: Any, at: Any, row: Any, rows: Any, people: Any, words: Any, clock: Any) -> Any:
+    """Write the document of a row; arguments as for `write_lines`."""
+    begins, stamps, users, elapsed, slips, calls, answers, other_urls = rows
+    game, version, games, created, names, name_ends = people
+    texts, offsets, bases, statuses = words
+    user = users[row]
+    begin = begins[row]
+    end = begin + elapsed[row] + slips[row]
+    answer = answers[row]
+    at = text(texts, offsets, 0, out, at)
+    at = copy(games, game[user] * CLIENT_APP_ID_BYTES, CLIENT_APP_ID_BYTES, out, at)
+    at = text(texts, offsets, 1, out, at)
+    at = text(texts, offsets, bases[0] + calls[row], out, at)
+    at = text(texts, offsets, 2, out, at)
+    start = name_ends[user - 1] if user > 0 else 0
+    at = copy(names, start, name_ends[user] - start, out, at)
+    at = text(texts, offsets, 3, out, at)
+    at = write_milliseconds(out, at, begin, clock)
+    at = text(texts, offsets, 4, out, at)
+    at = write_milliseconds(out, at, end, clock)
+    at = text(texts, offsets, 5, out, at)
+    at = text(texts, offsets, bases[1 + other_urls[row]] + calls[row], out, at)
+    at = text(texts, offsets, 6, out, at)
+    at = write_number(out, at, np.int64(elapsed[row]))
+    at = text(texts, offsets, 7, out, at)
+    at = text(texts, offsets, bases[3] + answer, out, at)
+    at = text(texts, offsets, 8, out, at)
+    at = write_number(out, at, np.int64(statuses[answer]))
+    at = text(texts, offsets, 9, out, at)
+    at = text(texts, offsets, bases[4] + version[user], out, at)
+    at = text(texts, offsets, 10, out, at)
+    at = write_seconds(out, at, np.int64(stamps[row]), clock)
+    at = text(texts, offsets, 11, out, at)
+    at = copy(created, user * CREATED_BYTES, CREATED_BYTES, out, at)
+    return text(texts, offsets, 12, out, at)
+
+
+@kernel
+def write_hit_tail(out: Any, at: Any, row: Any, label_ms: Any, rows: Any, people: Any, words: Any, clock: Any) -> Any:
+    """Write what follows the document in a search hit: `fields`, which take the label at its word, and `sort`."""
+    begin = rows[0][row] - label_ms
+    stamp = np.int64(rows[1][row])
+    texts, offsets = words[0], words[1]
+    at = text(texts, offsets, 15, out, at)
+    at = write_milliseconds(out, at, begin, clock)
+    at = text(texts, offsets, 16, out, at)
+    at = copy(people[3], rows[2][row] * CREATED_BYTES, CREATED_BYTES, out, at)
+    at = text(texts, offsets, 17, out, at)
+    at = write_milliseconds(out, at, begin + rows[3][row] + rows[4][row], clock)
+    at = text(texts, offsets, 18, out, at)
+    at = write_seconds(out, at, stamp, clock)
+    at = text(texts, offsets, 19, out, at)
+    at = write_number(out, at, stamp)
+    return text(texts, offsets, 20, out, at)
+
+
+@kernel
+def write_lines(
+    out: NDArray[np.uint8],
+    first: int,
+    last: int,
+    hit: bool,
+    label_ms: int,
+    rows: Any,
+    sequences: Any,
+    people: Any,
+    words: Any,
+    clock: Any,
+    prepared: Any,
+    limbs: NDArray[np.uint64],
+) -> Any:
+    """Write rows as lines, each followed by a newline, until `out` is full or the last row is done.
+
+    Args:
+        out: uint8[n].
+        first: row to begin with.
+        last: row to stop before.
+        hit: whether documents are wrapped in search hits.
+        label_ms: by how much the wrong label shifts begin and end.
+        rows: arrays of the rows: begin, stamp, user, elapsed, slip, call, answer, other_url.
+        sequences: int64 arrays of the rows: created, counter, arrival, shard.
+        people: game and version of each user; client app ids and instants of signing up, texts of fixed width;
+            nicknames, and where they end.
+        words: texts, their offsets, where each dictionary begins among them, HTTP status of each answer.
+        clock: tables of digits, as `lines.Clock` makes them.
+        prepared: int64[k] rows whose lines are given, ascending; the lines, padded; int64[k + 1] offsets; bound of
+            their lengths.
+        limbs: scratch, uint64[6].
+
+    Returns:
+        (row to go on with, bytes written).
+    """
+    given, given_texts, given_offsets, bound = prepared
+    created, counter, arrival, shard = sequences
+    texts, offsets = words[0], words[1]
+    limit = len(out) - max(bound, RECORD_BOUND) - PADDING
+    next_given = np.searchsorted(given, first)
+    at = np.int64(0)
+    row = np.int64(first)
+    while row < last and at <= limit:
+        if next_given < len(given) and given[next_given] == row:
+            at = text(given_texts, given_offsets, next_given, out, at)
+            next_given += 1
+        elif hit:
+            at = text(texts, offsets, 13, out, at)
+            at = write_sequence(out, at, created[row], counter[row], arrival[row], shard[row], limbs, clock[3])
+            at = text(texts, offsets, 14, out, at)
+            at = write_document(out, at, row, rows, people, words, clock)
+            at = write_hit_tail(out, at, row, label_ms, rows, people, words, clock)
+        else:
+            at = write_document(out, at, row, rows, people, words, clock)
+        out[at] = 10
+        at += 1
+        row += 1
+    return row, at

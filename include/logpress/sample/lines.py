@@ -1,0 +1,177 @@
+"""Turns an hour's rows into lines of JSON, in chunks of bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.jit import PADDING
+from logpress.sample.draw import Rows
+from logpress.sample.kernels_lines import CLIENT_APP_ID_BYTES, CREATED_BYTES, write_lines
+from logpress.sample.kinds import Kind
+from logpress.sample.plain import LABEL_MS, document
+from logpress.sample.plan import Plan, Shape
+from logpress.sample.population import Population
+from logpress.sample.sequence import Sequences
+from logpress.sample.unusual import unusual_line
+from logpress.sample.vocabulary import ANSWERS, FUNCTIONS, VERSIONS
+
+CHUNK_BYTES = 2 << 20
+
+DOCUMENT_LITERALS = (
+    '{"client_app_id":"',
+    '","func_name":"',
+    '","nickName":"',
+    '","request_begin_timestamp":"',
+    '+09:00","request_end_timestamp":"',
+    '+09:00","request_url":"',
+    '","response_elapsed_time":',
+    ',"response_reason":"',
+    '","response_status_code":',
+    ',"sdk_version":"',
+    '","timestamp":"',
+    'Z","user_inDate":"',
+    '"}',
+)
+HIT_LITERALS = (
+    '{{"_index":"sdk-log-{day}","_type":"_doc","_id":"',
+    '.0","_version":1,"_score":null,"_source":',
+    ',"fields":{{"request_begin_timestamp":["',
+    'Z"],"user_inDate":["',
+    '"],"request_end_timestamp":["',
+    'Z"],"timestamp":["',
+    '.000Z"]}},"sort":[',
+    "000]}}",
+)
+_COLUMNS = ("begin", "stamp", "user", "elapsed", "slip", "call", "answer", "other_url")
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The records that arrive in one hour, in order of arrival.
+
+    Attributes:
+        rows: as `draw.ROW`.
+        sequences: their Kinesis sequence numbers.
+        unusual: int64[k], rows that are not regular, ascending.
+        lines: the lines of the unusual rows, without their last newlines.
+    """
+
+    rows: Rows
+    sequences: Sequences
+    unusual: NDArray[np.int64]
+    lines: tuple[bytes, ...]
+
+
+class Printer:
+    """Writes rows as lines of one shape; safe to use from several threads."""
+
+    def __init__(self, plan: Plan, population: Population, shape: Shape) -> None:
+        self._shape = shape
+        self._population = population
+        self._people = (
+            population.game,
+            population.version,
+            _padded("".join(population.games).encode()),
+            _padded(_created_texts(population.created)),
+            _padded(population.names),
+            population.name_ends,
+        )
+        assert len(self._people[2]) == len(population.games) * CLIENT_APP_ID_BYTES + PADDING
+        literals = [*DOCUMENT_LITERALS, *(text.format(day=plan.day.isoformat()) for text in HIT_LITERALS)]
+        dictionaries: list[Sequence[str]] = [
+            [function.name for function in FUNCTIONS],
+            [function.url for function in FUNCTIONS],
+            [function.other_url for function in FUNCTIONS],
+            [json.dumps(answer.reason, ensure_ascii=False)[1:-1] for answer in ANSWERS],
+            VERSIONS,
+        ]
+        sizes = [len(literals), *map(len, dictionaries)]
+        texts, offsets = _joined([text.encode() for texts in (literals, *dictionaries) for text in texts])
+        statuses = np.array([answer.status for answer in ANSWERS], dtype=np.int64)
+        self._words = (texts, offsets, np.cumsum(sizes)[:-1], statuses)
+        self._clock = _clock(plan)
+
+    def hour(self, rows: Rows, sequences: Sequences) -> Hour:
+        """Prepares an hour: its unusual records are few, and written here."""
+        unusual = np.flatnonzero(rows["kind"])
+        lines = tuple(
+            unusual_line(
+                Kind(rows["kind"][row]),
+                document(rows, row, self._population),
+                sequences.number(row),
+                self._shape,
+                int(rows["tick"][row]),
+            )
+            for row in unusual.tolist()
+        )
+        return Hour(rows, sequences, unusual, lines)
+
+    def chunks(self, hour: Hour, first: int, last: int) -> Iterator[memoryview]:
+        """The lines of rows `first` to before `last`; a chunk of whole lines is valid until the next is asked for."""
+        out = np.empty(CHUNK_BYTES, dtype=np.uint8)
+        limbs = np.empty(6, dtype=np.uint64)
+        rows = tuple(hour.rows[name] for name in _COLUMNS)
+        sequences = (hour.sequences.created, hour.sequences.counter, hour.sequences.arrival, hour.sequences.shard)
+        bound = max(map(len, hour.lines), default=0) + 1
+        prepared = (hour.unusual, *_joined(hour.lines), bound)
+        hit = self._shape == "hit"
+        while first < last:
+            first, size = write_lines(
+                out,
+                first,
+                last,
+                hit,
+                LABEL_MS,
+                rows,
+                sequences,
+                self._people,
+                self._words,
+                self._clock,
+                prepared,
+                limbs,
+            )
+            yield out[:size].data
+
+
+def _clock(plan: Plan) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64], NDArray[np.uint64]]:
+    """Tables of digits in little-endian words, so that one store writes up to eight.
+
+    Returns:
+        uint64[days, 2] of `YYYY-MM-DDT`; the first of these days, days since 1970 (a record may be late by hours, and
+        its label nine hours off: three days back are enough); uint64[1440] of `HH:MM`; uint64[1000] of three digits.
+    """
+    days = [plan.day + timedelta(days=back) for back in range(-3, 2)]
+    dates = b"".join(f"{day.isoformat()}T".encode().ljust(16) for day in days)
+    minutes = b"".join(f"{minute // 60:02d}:{minute % 60:02d}".encode().ljust(8) for minute in range(1440))
+    digits = b"".join(f"{number:03d}".encode().ljust(8) for number in range(1000))
+    first = plan.day_start // 86_400 - 3
+    return _words(dates).reshape(-1, 2), first, _words(minutes), _words(digits)
+
+
+def _words(data: bytes) -> NDArray[np.uint64]:
+    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
+
+
+def _created_texts(created: NDArray[np.int64]) -> bytes:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` of epoch milliseconds, one after the other."""
+    texts = np.datetime_as_string(created.astype("datetime64[ms]"), unit="ms", timezone="UTC")
+    joined = texts.astype(f"S{CREATED_BYTES}").tobytes()
+    assert len(joined) == len(created) * CREATED_BYTES
+    return joined
+
+
+def _padded(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data + bytes(PADDING), dtype=np.uint8).copy()
+
+
+def _joined(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The texts one after the other, padded, and int64[texts + 1] offsets."""
+    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(text) for text in texts], out=offsets[1:])
+    return _padded(b"".join(texts)), offsets

@@ -1,0 +1,102 @@
+"""Draws who plays: games of very unequal size, and users with a game, a nickname and the instant they signed up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.sample import rates
+from logpress.sample.plan import Plan
+from logpress.sample.vocabulary import (
+    KOREAN_HEADS,
+    KOREAN_TAILS,
+    LATIN_HEADS,
+    LATIN_TAILS,
+    SYMBOLS,
+    VERSION_WEIGHTS,
+)
+
+_GAMES, _USERS, _NAMES = 101, 102, 103
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Games and users of a sample.
+
+    Attributes:
+        games: client app ids, a UUID and four digits each.
+        game: int32[users], place in `games`.
+        version: uint8[users], place in `VERSIONS`.
+        created: int64[users], when the user signed up, epoch ms.
+        names: nicknames as they stand between quotes in JSON, UTF-8, one after the other.
+        name_ends: int64[users], where in `names` each ends.
+    """
+
+    games: tuple[str, ...]
+    game: NDArray[np.int32]
+    version: NDArray[np.uint8]
+    created: NDArray[np.int64]
+    names: bytes
+    name_ends: NDArray[np.int64]
+
+    def nickname(self, user: int) -> str:
+        """What a user is called."""
+        start = int(self.name_ends[user - 1]) if user else 0
+        text: str = json.loads(b'"' + self.names[start : int(self.name_ends[user])] + b'"')
+        return text
+
+
+def weighted(
+    random: np.random.Generator, weights: tuple[float, ...] | NDArray[np.floating], count: int
+) -> NDArray[np.int64]:
+    """`count` places in `weights`, int64, each drawn as often as its weight says."""
+    ends = np.cumsum(np.asarray(weights, dtype=np.float64))
+    places = np.searchsorted(ends, random.random(count) * ends[-1], side="right")
+    drawn: NDArray[np.int64] = np.minimum(places, len(ends) - 1)
+    return drawn
+
+
+def draw_population(plan: Plan, users: int) -> Population:
+    """Games, which are the same for a seed on every day, and users."""
+    random = np.random.default_rng([plan.seed, _GAMES])
+    games = tuple(_client_app_id(random) for _ in range(rates.GAMES))
+    game_version = weighted(random, VERSION_WEIGHTS, rates.GAMES).astype(np.uint8)
+
+    random = plan.stream(_USERS)
+    sizes = (np.arange(rates.GAMES) + rates.GAME_ZIPF_SHIFT) ** -rates.GAME_ZIPF
+    game = weighted(random, sizes, users).astype(np.int32)
+    version = game_version[game]
+    other = random.random(users) < rates.OTHER_VERSION_SHARE
+    version[other] = weighted(random, VERSION_WEIGHTS, int(other.sum()))
+    age = np.minimum(random.exponential(120.0, users), 900.0)
+    created = plan.start * 1000 - 1 - (age * _DAY_MS).astype(np.int64)
+    names = [json.dumps(name, ensure_ascii=False)[1:-1].encode() for name in _nicknames(plan, users)]
+    ends = np.cumsum(np.fromiter(map(len, names), dtype=np.int64, count=users))
+    return Population(games, game, version, created, b"".join(names), ends)
+
+
+def _client_app_id(random: np.random.Generator) -> str:
+    text = random.bytes(15).hex()
+    return f"{text[:8]}-{text[8:12]}-11eb-a{text[12:15]}-{text[15:27]}{random.integers(10_000):04d}"
+
+
+def _nicknames(plan: Plan, users: int) -> list[str]:
+    random = plan.stream(_NAMES)
+    korean = random.random(users) < 0.5
+    mixed = random.random(users) < 0.12
+    heads = [*KOREAN_HEADS, *LATIN_HEADS]
+    tails = [*KOREAN_TAILS, *LATIN_TAILS]
+    head = random.integers(len(LATIN_HEADS), size=users) % np.where(korean, len(KOREAN_HEADS), len(LATIN_HEADS))
+    tail = random.integers(len(LATIN_TAILS), size=users) % np.where(korean ^ mixed, len(KOREAN_TAILS), len(LATIN_TAILS))
+    head += np.where(korean, 0, len(KOREAN_HEADS))
+    tail += np.where(korean ^ mixed, 0, len(KOREAN_TAILS))
+    number = random.integers(10_000, size=users)
+    number[random.random(users) < 0.55] = -1
+    symbol = random.integers(len(SYMBOLS), size=users)
+    symbol[random.random(users) < 0.95] = -1
+    rows = zip(head.tolist(), tail.tolist(), number.tolist(), symbol.tolist(), strict=True)
+    return [f"{heads[h]}{tails[t]}{'' if n < 0 else n}{'' if s < 0 else SYMBOLS[s]}" for h, t, n, s in rows]

@@ -1,0 +1,254 @@
+"""Writes a sample as a day of raw objects, laid out and named as Amazon Data Firehose does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import zstandard
+from isal import isal_zlib
+
+from logpress.errors import LogpressError, UsageError
+from logpress.sample.draw import draw_hours, draw_sessions
+from logpress.sample.kinds import counts
+from logpress.sample.lines import Hour, Printer
+from logpress.sample.plan import Plan, Shape
+from logpress.sample.population import draw_population
+from logpress.sample.sequence import Sequencer
+
+Compression = Literal["gzip", "none", "zstd"]
+
+THREADS = 2
+OBJECT_BYTES = 28_000_000
+"""Raw size of an object on average, where an hour has enough records."""
+SMALLEST_SPLIT_BYTES = 12_000_000
+"""An hour of fewer raw bytes is one object."""
+
+_OBJECTS = 5
+_SUFFIXES: dict[Compression, str] = {"gzip": ".gz", "none": ".ndjson", "zstd": ".zst"}
+_RECORD_BYTES: dict[Shape, int] = {"hit": 868, "document": 470}
+_GZIP_WINDOW = 31
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What a sample consists of.
+
+    Attributes:
+        paths: the objects, in order of arrival.
+        records: lines that are not blank, damaged ones included.
+        rare: records of a rarer layout.
+        damaged: lines that are no JSON, or no UTF-8.
+        blank_lines: lines without a record.
+        raw_bytes: size of all lines, newlines included.
+        stored_bytes: size of the objects as they lie there.
+    """
+
+    paths: tuple[Path, ...]
+    records: int
+    rare: int
+    damaged: int
+    blank_lines: int
+    raw_bytes: int
+    stored_bytes: int
+
+    @property
+    def files(self) -> int:
+        """How many objects there are."""
+        return len(self.paths)
+
+
+def write_sample(
+    output: Path,
+    day: date,
+    records: int,
+    *,
+    seed: int = 7,
+    hours: tuple[int, int] | None = None,
+    shape: Shape = "hit",
+    compression: Compression = "gzip",
+    progress: Callable[[int], None] | None = None,
+) -> SampleSummary:
+    """Write a day of raw logs into `output` as `YYYY/MM/DD/HH/sdk-log-1-YYYY-MM-DD-HH-MM-SS-<uuid>.gz`.
+
+    Records lie in order of arrival, in the folder of the hour (UTC) they arrive in. The same arguments give the same
+    bytes. Memory: 32 bytes a record, and a few megabytes a thread.
+
+    Args:
+        output: folder, made if missing.
+        day: UTC day of every record's `timestamp`.
+        records: how many, damaged lines included.
+        seed: what everything random follows from.
+        hours: first and last UTC hour of arrival, inclusive; the whole day if not given.
+        shape: whole search hits, or bare documents; the documents are the same.
+        compression: of the objects.
+        progress: called with the number of records written so far.
+
+    Raises:
+        UsageError: if the arguments make no sense, or the hours' folders hold objects of something else.
+        LogpressError: if an object cannot be written.
+    """
+    plan = _plan(day, records, seed, hours)
+    _check(shape, Shape, "shape")
+    _check(compression, Compression, "compression")
+    run = hashlib.blake2b(repr((plan, shape, compression)).encode(), digest_size=4).digest()
+    folders = [output / f"{day:%Y/%m/%d}/{hour:02d}" for hour in range(plan.first_hour, plan.last_hour + 1)]
+    _refuse_others(folders, run, compression)
+
+    printer, arrivals = _prepare(plan, shape)
+    written: list[tuple[Path, int, int]] = []
+    pending: deque[Future[tuple[Path, int, int]]] = deque()
+    waiting: deque[int] = deque()
+    done = 0
+
+    def collect(at_most: int) -> None:
+        nonlocal done
+        while len(pending) > at_most:
+            written.append(pending.popleft().result())
+            done += waiting.popleft()
+            if progress is not None:
+                progress(done)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for number, (folder, hour) in enumerate(zip(folders, arrivals, strict=True)):
+                edges = _edges(plan, number, len(hour.rows), shape)
+                for part, (first, last) in enumerate(pairwise(edges)):
+                    name = _name(int(hour.sequences.arrival[first]), run, number, part) + _SUFFIXES[compression]
+                    chunks = printer.chunks(hour, first, last)
+                    pending.append(pool.submit(_write_object, folder / name, compression, chunks))
+                    waiting.append(last - first)
+                    collect(2 * THREADS)
+            collect(0)
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            raise
+    paths, raw, stored = zip(*written, strict=True)
+    return SampleSummary(paths, records, *counts(records), raw_bytes=sum(raw), stored_bytes=sum(stored))
+
+
+def generate_lines(
+    day: date, records: int, seed: int = 7, hours: tuple[int, int] | None = None, shape: Shape = "hit"
+) -> Iterator[bytes]:
+    """The lines that `write_sample` writes, in the same order, in chunks of whole lines of some megabytes.
+
+    Raises:
+        UsageError: if the arguments make no sense.
+    """
+    _check(shape, Shape, "shape")
+    printer, arrivals = _prepare(_plan(day, records, seed, hours), shape)
+    for hour in arrivals:
+        for chunk in printer.chunks(hour, 0, len(hour.rows)):
+            yield bytes(chunk)
+
+
+def _plan(day: date, records: int, seed: int, hours: tuple[int, int] | None) -> Plan:
+    first, last = hours or (0, 23)
+    return Plan(day, records, seed, first, last)
+
+
+def _check(value: str, choices: object, what: str) -> None:
+    if value not in get_args(choices):
+        raise UsageError(f"{value!r} is no {what} of a sample; choose {', '.join(get_args(choices))}")
+
+
+def _prepare(plan: Plan, shape: Shape) -> tuple[Printer, Iterator[Hour]]:
+    sessions = draw_sessions(plan)
+    printer = Printer(plan, draw_population(plan, sessions.users), shape)
+    sequencer = Sequencer(plan)
+
+    def arrivals() -> Iterator[Hour]:
+        for number, rows in enumerate(draw_hours(plan, sessions, THREADS)):
+            yield printer.hour(rows, sequencer.take(number, rows))
+
+    return printer, arrivals()
+
+
+def _edges(plan: Plan, number: int, rows: int, shape: Shape) -> list[int]:
+    """Where an hour's objects begin and end: some 12 to 45 MB raw each, if there are enough rows."""
+    if rows == 0:
+        return []
+    size = rows * _RECORD_BYTES[shape]
+    parts = 1 if size < SMALLEST_SPLIT_BYTES else max(2, round(size / OBJECT_BYTES))
+    shifts = plan.stream(_OBJECTS, number).uniform(-0.3, 0.3, parts - 1)
+    inner = ((np.arange(1, parts) + shifts) * rows / parts).astype(np.int64)
+    return [0, *inner.tolist(), rows]
+
+
+def _name(arrival: int, run: bytes, number: int, part: int) -> str:
+    """As Firehose names objects: stream, its version, the first record's arrival, a UUID; `run` begins the UUID."""
+    rest = hashlib.blake2b(run + bytes([number]) + part.to_bytes(4, "big"), digest_size=12).digest()
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=arrival)
+    return f"sdk-log-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=run + rest)}"
+
+
+def _refuse_others(folders: Iterable[Path], run: bytes, compression: Compression) -> None:
+    """A day must not become a mix of two samples."""
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            ours = f"-{run.hex()}-" in path.name and path.name.endswith(_SUFFIXES[compression])
+            if not ours and not path.name.startswith("."):
+                raise UsageError(
+                    f"{folder} already holds {path.name}, of another sample; remove it or choose another output"
+                )
+
+
+class _Compressor(Protocol):
+    def compress(self, data: memoryview) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Verbatim:
+    """Compresses nothing."""
+
+    def compress(self, data: memoryview) -> bytes:
+        return bytes(data)
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def _compressor(compression: Compression) -> _Compressor:
+    if compression == "gzip":
+        # A gzip header of this module has no time in it, so the same lines give the same bytes.
+        gzip: _Compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP_WINDOW)
+        return gzip
+    if compression == "zstd":
+        zstd: _Compressor = zstandard.ZstdCompressor(level=3).compressobj()
+        return zstd
+    return _Verbatim()
+
+
+def _write_object(path: Path, compression: Compression, chunks: Iterable[memoryview]) -> tuple[Path, int, int]:
+    """Write an object under a hidden name, then rename it; gives its path, raw bytes and stored bytes."""
+    compressor = _compressor(compression)
+    hidden = path.with_name(f".{path.name}.part")
+    raw = stored = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with hidden.open("wb") as file:
+            for chunk in chunks:
+                raw += len(chunk)
+                stored += file.write(compressor.compress(chunk))
+            stored += file.write(compressor.flush())
+        os.replace(hidden, path)
+    except OSError as error:
+        hidden.unlink(missing_ok=True)
+        raise LogpressError(
+            f"{path} cannot be written: {error.strerror}; free space or choose another output"
+        ) from error
+    return path, raw, stored
