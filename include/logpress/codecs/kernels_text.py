@@ -125,11 +125,13 @@ def read_instant(buffer, at, separator, digits, units, dates):
         separator: the byte between date and time.
         digits: digits of the fraction, 0 to 9.
         units: units a second: 1, 1,000 or 1,000,000. Finer digits must be zeros.
-        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again.
+        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again. The first is
+            negative before there is one.
     """
     head = np.int64(load64(buffer, at))
     tail = np.int64(load16(buffer, at + 8))
-    if head == dates[0] and tail == dates[1]:
+    # what stands in `dates` before the first date is negative, and so may text be that is no date
+    if head >= 0 and head == dates[0] and tail == dates[1]:
         days = dates[2]
     else:
         days = read_date(buffer, at)
@@ -263,7 +265,8 @@ def write_integer(out, at, value):
 def read_decimal(buffer, start, end):
     """(bits of the double, digits after the point) of a number without exponent, or (BAD, 0).
 
-    At most 15 digits, so that digits and double determine each other (IEEE 754: 10^k is exact up to k = 22).
+    At most 15 digits, so that digits and double determine each other (IEEE 754: 10^k is exact up to k = 22). Negative
+    zero is left out: its bits are those of NULL.
     """
     at = start
     negative = buffer[at] == 0x2D
@@ -287,6 +290,8 @@ def read_decimal(buffer, start, end):
         count += 1
         if count > 15:
             return BAD, np.int64(0)
+    if negative and mantissa == 0:
+        return BAD, np.int64(0)
     scale = np.int64(0)
     if point >= 0:
         scale = np.int64(end - point - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from logpress.jit import PADDING
 Value = int | tuple[int, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOM = b"\xef\xbb\xbf"
+_DIGITS = re.compile(r"\s*-?[0-9]{1,18}\s*")
 _INT_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 60}
 
 
@@ -150,6 +152,6 @@ def _integer(value: Any) -> int | None:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    if isinstance(value, str) and len(value) < 20 and value.strip().lstrip("-").isdecimal():
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
         return int(value)
     return None

@@ -251,7 +251,7 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             if value == BAD or expected == NULL:
                 masks[row] |= bit
             elif op[4] >= op[5]:
-                if value * (op[4] // op[5]) != expected:
+                if value != expected // (op[4] // op[5]) or expected % (op[4] // op[5]) != 0:
                     masks[row] |= bit
             elif value != expected * (op[5] // op[4]):
                 masks[row] |= bit

@@ -46,10 +46,11 @@ class Leaf:
 
 
 def path_of(parent: str, key: str) -> str:
-    """The path of a member; a key with a dot, bracket or quote in it is written `["..."]`."""
-    if _PLAIN_KEY.fullmatch(key):
+    """The path of a member; a key with a dot, bracket, quote or lone surrogate in it is written `["..."]`."""
+    is_unicode = not any("\ud800" <= c <= "\udfff" for c in key)
+    if is_unicode and _PLAIN_KEY.fullmatch(key):
         return f"{parent}.{key}" if parent else key
-    return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{parent}[{json.dumps(key, ensure_ascii=not is_unicode)}]"
 
 
 @dataclass(slots=True)
