@@ -1,0 +1,196 @@
+"""What the library's tests share: two contracts, records of both, and a press-and-restore round trip."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, settings
+from numpy.typing import NDArray
+
+from logpress.contract import Contract, load_contract
+from logpress.jit import PADDING
+from logpress.manifest import SliceManifest, SliceSpec
+
+_QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large)
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=_QUIET)
+settings.load_profile("long" if os.environ.get("LOGPRESS_FUZZ") == "1" else "quick")
+
+DAY = date(2021, 12, 26)
+_OTHER_LOG = Path(__file__).parent / "contracts" / "other_log.yaml"
+_numbers = itertools.count()
+
+SEED: dict[str, Any] = {
+    "_index": "sdk-log-2021-12-26",
+    "_type": "_doc",
+    "_id": "49623735927354776182646864847313121695850829503304564770.0",
+    "_version": 1,
+    "_score": None,
+    "_source": {
+        "client_app_id": "e085f380-dd96-11eb-a904-599414fa8c5e2319",
+        "func_name": "Backend.GameData.TransactionWrite",
+        "nickName": "호랑이들어와요",
+        "request_begin_timestamp": "2021-12-26T15:10:59.884+09:00",
+        "request_end_timestamp": "2021-12-26T15:10:59.966+09:00",
+        "request_url": "https://api.thebackend.io/data/gameinfo/v3.1/union/transactionWrite",
+        "response_elapsed_time": 81,
+        "response_reason": "Success",
+        "response_status_code": 204,
+        "sdk_version": "5.4.5",
+        "timestamp": "2021-12-26T15:11:04Z",
+        "user_inDate": "2021-08-22T07:51:26.636Z",
+    },
+    "fields": {
+        "request_begin_timestamp": ["2021-12-26T06:10:59.884Z"],
+        "user_inDate": ["2021-08-22T07:51:26.636Z"],
+        "request_end_timestamp": ["2021-12-26T06:10:59.966Z"],
+        "timestamp": ["2021-12-26T15:11:04.000Z"],
+    },
+    "sort": [1640531464000],
+}
+"""The one real record of sdk_log."""
+
+READING: dict[str, Any] = {
+    "schema": 3,
+    "id": "r-000017",
+    "station": {"code": "KR-108", "model": "Davis/6250", "indoors": False, "since": "2014-03-01T00:00:00+09:00"},
+    "received": "2021-12-26T15:11:04.000000+00:00",
+    "measured": "2021-12-27T00:11:01.999125+09:00",
+    "drift": -2001,
+    "values": {"temperature": -3.50, "pressure": 1013.25, "cells": [4, 97]},
+    "notes": {"by": "자동", "flags": [1, None, True]},
+    "epoch": {"s": 1640531464, "ms": 1640531464000},
+    "again": "2021-12-26T15:11:01.999125Z",
+}
+"""A record of other_log."""
+
+
+def compact(document: Any) -> bytes:
+    """A record as loggers write it."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def padded(text: bytes, behind: bytes = b"") -> NDArray[np.uint8]:
+    """A kernel's buffer: the text, then padding that begins with `behind`."""
+    return np.frombuffer(text + behind + bytes(max(0, PADDING - len(behind))), dtype=np.uint8)
+
+
+def records_of(data: bytes) -> list[bytes]:
+    """The records of a raw object, as the design defines them: the plain-Python twin of framing."""
+    lines = data.split(b"\n")
+    whole = lines[:-1]
+    if whole and all(line.endswith(b"\r") for line in whole):
+        lines = [line.removesuffix(b"\r") for line in lines]
+    return [line for line in lines if line not in (b"", b"\r")]
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """What pressing gave, and what restoring gave back."""
+
+    manifest: SliceManifest
+    folder: Path
+    restored: Counter[bytes]
+    restored_count: int
+    files_figures: tuple[int, int, str]
+
+    @property
+    def part(self) -> Path | None:
+        return None if self.manifest.part is None else self.folder / self.manifest.part.path
+
+    def table(self) -> pa.Table:
+        assert self.part is not None
+        return pq.read_table(self.part)
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir())}
+
+
+PressBytes = Callable[..., Pressed]
+
+
+def press(
+    contract: Contract, data: bytes | Sequence[bytes], folder: Path, *, threads: int = 2, day: date = DAY
+) -> Pressed:
+    """Press raw bytes (or records, each written as a line) and restore what came of them.
+
+    Checks what holds for every input: counts add up, and the three digests agree.
+    """
+    from logpress.engine.press import press_slice
+    from logpress.engine.restore import digest_files, restore
+
+    raw = data if isinstance(data, bytes) else b"".join(record + b"\n" for record in data)
+    home = folder / f"press-{next(_numbers)}"
+    home.mkdir()
+    (home / "raw.jsonl").write_bytes(raw)
+    out = home / "out"
+    manifest = press_slice(
+        contract, day, SliceSpec(name="slice", inputs=(str(home / "raw.jsonl"),)), str(out), threads=threads
+    )
+    parts = [str(out / manifest.part.path)] if manifest.part else []
+    rejects = [str(out / manifest.rejects_part.path)] if manifest.rejects_part else []
+    chunks: list[bytes] = []
+    count = restore(parts, rejects, lambda chunk: chunks.append(bytes(chunk)))
+    figures = digest_files(parts, rejects)
+    restored = b"".join(chunks)
+    assert restored == b"" or restored.endswith(b"\n")
+    assert manifest.records == manifest.rows + manifest.rejects + manifest.other_day
+    assert figures == (count, manifest.raw_bytes, manifest.digest)
+    return Pressed(manifest, out, Counter(restored.split(b"\n")[:-1]), count, figures)
+
+
+def assert_round_trip(contract: Contract, records: Sequence[bytes], folder: Path, **options: Any) -> Pressed:
+    """Press these records, and check that the same multiset comes back, with the digest of the records themselves."""
+    from logpress.engine.digest import digest_records
+
+    pressed = press(contract, records, folder, **options)
+    assert pressed.restored == Counter(records)
+    assert pressed.manifest.records == len(records)
+    assert pressed.manifest.digest == digest_records(records)
+    return pressed
+
+
+@pytest.fixture(scope="session")
+def sdk_log() -> Contract:
+    return load_contract("sdk_log")
+
+
+@pytest.fixture(scope="session")
+def other_log() -> Contract:
+    return load_contract(_OTHER_LOG)
+
+
+@pytest.fixture(scope="session", params=["sdk_log", "other_log"])
+def contract(request: pytest.FixtureRequest) -> Contract:
+    """Each contract in turn."""
+    found: Contract = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def model_record(contract: Contract) -> dict[str, Any]:
+    """A regular record of the contract."""
+    return SEED if contract.table == "sdk_log" else READING
+
+
+@pytest.fixture(scope="session")
+def seed() -> bytes:
+    """The real record, compact, as raw input has it."""
+    return compact(SEED)
+
+
+@pytest.fixture(scope="session")
+def press_bytes() -> PressBytes:
+    return press

@@ -1,0 +1,468 @@
+"""Every kernel of the codecs against a twin in plain Python: what is read is written back the same, or is BAD."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.conftest import SEED, compact, padded
+
+from logpress.codecs import kernels_hash, kernels_text
+from logpress.codecs.kernels_text import BAD, NULL
+from logpress.codecs.lenient import LenientReader, corrected_shift_min, parse_path, value_at
+from logpress.contract import Contract
+from logpress.engine.digest import combine, digest_records
+from logpress.jit import PADDING
+
+UNITS = (1, 1_000, 1_000_000)
+POISON = (b"", b"0000000000", b"9.9e9", b"-", b'"', b"\xff" * PADDING)
+
+
+def _room() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.full(256, 0xAA, dtype=np.uint8)
+
+
+# -------------------------------------------------------------------------------------------------------- instants
+
+_INSTANT = re.compile(rb"(\d{4})-(\d\d)-(\d\d)(.)(\d\d):(\d\d):(\d\d)(?:\.(\d+))?", re.DOTALL)
+
+
+def twin_read_instant(text: bytes, separator: int, digits: int, units: int) -> int | None:
+    match = _INSTANT.fullmatch(text)
+    if match is None or match[4][0] != separator or len(match[8] or b"") != digits:
+        return None
+    try:
+        moment = datetime(*(int(match[k]) for k in (1, 2, 3, 5, 6, 7)), tzinfo=UTC)
+    except ValueError:
+        return None
+    scaled = int(match[8] or b"0") * units
+    if scaled % 10**digits:
+        return None
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * units + scaled // 10**digits
+
+
+def kernel_read_instant(text: bytes, separator: int, digits: int, units: int, behind: bytes = b"") -> int | None:
+    dates = np.array([-1, struct.unpack("<H", b"26")[0], 18_987], dtype=np.int64)
+    value = int(kernels_text.read_instant(padded(text, behind), 0, separator, digits, units, dates))
+    return None if value == BAD else value
+
+
+def kernel_write_instant(value: int, separator: int, digits: int, units: int) -> bytes:
+    out = _room()
+    end = kernels_text.write_instant(out, 3, value, separator, digits, units, np.full(4, NULL, dtype=np.int64))
+    assert (out[:3] == 0xAA).all()
+    return out[3:end].tobytes()
+
+
+@st.composite
+def instant_texts(draw: st.DrawFn, digits: int) -> bytes:
+    year, month, day = draw(st.integers(0, 9999)), draw(st.integers(0, 13)), draw(st.integers(0, 32))
+    hour, minute, second = draw(st.integers(0, 25)), draw(st.integers(0, 61)), draw(st.integers(0, 61))
+    fraction = draw(st.integers(0, 10**digits - 1)) // 10 ** draw(st.integers(0, digits)) if digits else 0
+    text = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}" + (
+        f".{fraction:0{digits}}" if digits else ""
+    )
+    mutated = bytearray(text.encode())
+    if draw(st.integers(0, 3)) == 0:
+        mutated[draw(st.integers(0, len(mutated) - 1))] = draw(st.integers(0, 255))
+    return bytes(mutated)
+
+
+@given(st.data(), st.integers(0, 9), st.sampled_from(UNITS), st.sampled_from(POISON))
+def test_instants_are_read_as_the_calendar_says(data: st.DataObject, digits: int, units: int, behind: bytes) -> None:
+    text = data.draw(instant_texts(digits))
+    value = kernel_read_instant(text, ord("T"), digits, units, behind)
+    assert value == twin_read_instant(text, ord("T"), digits, units)
+    if value is not None:
+        assert kernel_write_instant(value, ord("T"), digits, units) == text
+
+
+@given(st.integers(0, 9), st.sampled_from(UNITS), st.data())
+def test_arbitrary_bytes_are_an_instant_only_if_the_twin_says_so(digits: int, units: int, data: st.DataObject) -> None:
+    length = 19 + (digits + 1 if digits else 0)
+    text = data.draw(st.binary(min_size=length, max_size=length))
+    assert kernel_read_instant(text, ord("T"), digits, units) == twin_read_instant(text, ord("T"), digits, units)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:00", 0),
+        ("0001-01-01T00:00:00", -62_135_596_800),
+        ("9999-12-31T23:59:59", 253_402_300_799),
+        ("2000-02-29T12:00:00", 951_825_600),
+        ("2024-02-29T00:00:00", 1_709_164_800),
+        ("1900-02-29T00:00:00", None),
+        ("2021-02-29T00:00:00", None),
+        ("2021-04-31T00:00:00", None),
+        ("0000-12-31T00:00:00", None),
+        ("2021-00-01T00:00:00", None),
+        ("2021-01-00T00:00:00", None),
+        ("2021-12-26T24:00:00", None),
+        ("2021-12-26T23:60:00", None),
+        ("2021-12-26T23:59:60", None),
+        ("2021-12-26t15:11:04", None),
+        ("2021-12-26T15.11:04", None),
+        ("2021/12/26T15:11:04", None),
+        ("+021-12-26T15:11:04", None),
+    ],
+)
+def test_edges_of_the_calendar(text: str, seconds: int | None) -> None:
+    assert kernel_read_instant(text.encode(), ord("T"), 0, 1) == seconds
+    if seconds is not None:
+        assert kernel_write_instant(seconds, ord("T"), 0, 1) == text.encode()
+
+
+def test_every_day_of_the_calendar_is_read_and_written() -> None:
+    dates, written = np.full(3, -1, dtype=np.int64), np.full(4, NULL, dtype=np.int64)
+    out = _room()
+    first = date(1, 1, 1).toordinal()
+    for ordinal in (*range(first, first + 800), *range(date(1599, 1, 1).toordinal(), date(2101, 1, 1).toordinal(), 3)):
+        day = date.fromordinal(ordinal)
+        text = f"{day.isoformat()} 01:02:03".encode()
+        value = kernels_text.read_instant(padded(text), 0, ord(" "), 0, 1, dates)
+        assert value == (ordinal - date(1970, 1, 1).toordinal()) * 86_400 + 3_723
+        assert out[: kernels_text.write_instant(out, 0, value, ord(" "), 0, 1, written)].tobytes() == text
+
+
+def test_finer_digits_than_the_unit_must_be_zeros() -> None:
+    assert kernel_read_instant(b"1970-01-01T00:00:01.884000000", ord("T"), 9, 1_000) == 1_884
+    assert kernel_read_instant(b"1970-01-01T00:00:01.884000001", ord("T"), 9, 1_000) is None
+
+
+def test_bytes_that_look_like_no_date_yet_are_not_taken_from_the_memory_of_the_last_date() -> None:
+    assert kernel_read_instant(b"\xff" * 8 + b"26T15:10:59", ord("T"), 0, 1) is None
+
+
+# --------------------------------------------------------------------------------------------------------- numbers
+
+
+def twin_read_integer(text: bytes) -> int | None:
+    return int(text) if re.fullmatch(rb"0|-?[1-9][0-9]{0,17}", text) else None
+
+
+def kernel_read_integer(text: bytes, behind: bytes) -> int | None:
+    value = int(kernels_text.read_integer(padded(b"7" + text, behind), 1, 1 + len(text)))
+    return None if value == BAD else value
+
+
+def kernel_write_integer(value: int) -> bytes:
+    out = _room()
+    return out[: kernels_text.write_integer(out, 0, value)].tobytes()
+
+
+_number_like = st.one_of(
+    st.integers(-(10**20), 10**20).map(lambda value: str(value).encode()),
+    st.text("0123456789-+.eE", max_size=21).map(str.encode),
+    st.binary(max_size=24),
+)
+
+
+@given(_number_like, st.sampled_from(POISON))
+@example(b"", b"5")
+@example(b"-", b"5")
+@example(b"-0", b"")
+@example(b"999999999999999999", b"9")
+@example(b"-999999999999999999", b"9")
+@example(b"1000000000000000000", b"")
+def test_integers_are_read_and_written_back(text: bytes, behind: bytes) -> None:
+    value = kernel_read_integer(text, behind)
+    assert value == twin_read_integer(text)
+    if value is not None:
+        assert kernel_write_integer(value) == text
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_any_stored_integer_is_written_as_python_writes_it(value: int) -> None:
+    assert kernel_write_integer(value) == str(value).encode()
+
+
+def twin_read_decimal(text: bytes) -> tuple[float, int] | None:
+    match = re.fullmatch(rb"(-?)((?:0|[1-9][0-9]*))(?:\.([0-9]+))?", text)
+    if match is None or len(match[2]) + len(match[3] or b"") > 15 or (match[1] and float(text) == 0):
+        return None
+    return float(text), len(match[3] or b"")
+
+
+def kernel_read_decimal(text: bytes, behind: bytes) -> tuple[int, int] | None:
+    bits, scale = kernels_text.read_decimal(padded(b"7" + text, behind), 1, 1 + len(text))
+    return None if bits == BAD else (int(bits), int(scale))
+
+
+_decimals = st.builds(
+    lambda sign, whole, part: f"{sign}{whole}{'.' if part else ''}{part}".encode(),
+    st.sampled_from(["", "-"]), st.integers(0, 10**15), st.text("0123456789", max_size=15),
+)  # fmt: skip
+
+
+@given(st.one_of(_decimals, _number_like), st.sampled_from(POISON))
+@example(b"-0.0", b"")
+@example(b"-0", b"")
+@example(b"0.00000000000001", b"")
+@example(b"999999999999.999", b"9")
+@example(b"1.", b"5")
+@example(b".5", b"")
+@example(b"00.5", b"")
+@example(b"", b"1")
+def test_decimals_are_read_as_python_reads_doubles(text: bytes, behind: bytes) -> None:
+    found, expected = kernel_read_decimal(text, behind), twin_read_decimal(text)
+    if expected is None:
+        assert found is None
+        return
+    assert found is not None
+    bits, scale = found
+    assert (struct.unpack("<d", struct.pack("<q", bits))[0], scale) == expected
+    assert bits not in (NULL, BAD)
+    out = _room()
+    assert out[: kernels_text.write_decimal(out, 0, bits, scale)].tobytes() == text
+
+
+@given(st.binary(min_size=16, max_size=16) | st.text("0123456789", min_size=16, max_size=16).map(str.encode))
+@example(b"12345678/0000000")
+@example(b"0000000:00000000")
+def test_digits_eight_and_sixteen_at_a_time(text: bytes) -> None:
+    for count, kernel in ((8, kernels_text.eight_digits), (16, kernels_text.sixteen_digits)):
+        head = text[:count]
+        value = int(kernel(padded(text), 0))
+        assert (value if value >= 0 else None) == (int(head) if re.fullmatch(rb"[0-9]+", head) else None)
+
+
+# --------------------------------------------------------------------------------------------------------- Kinesis
+
+
+def twin_kinesis_number(
+    creation: int, shard: int, counter: int, arrival: int, *, version: int = 2, zeros: int = 0
+) -> int:
+    """The number from its hex digits, as the design gives them."""
+    return int(
+        f"{version:x}{creation:09x}{shard & 15:x}{counter:016x}{zeros:02x}{arrival:09x}{shard:08x}{version:x}", 16
+    )
+
+
+def kernel_read_kinesis(text: bytes, behind: bytes = b"") -> tuple[int, ...] | None:
+    parts = np.full(4, -7, dtype=np.int64)
+    return tuple(parts.tolist()) if kernels_text.read_kinesis(padded(text, behind), 0, len(text), parts) else None
+
+
+def kernel_write_kinesis(parts: tuple[int, ...]) -> bytes:
+    out = _room()
+    return out[: kernels_text.write_kinesis(out, 0, *parts, np.empty(6, dtype=np.int64))].tobytes()
+
+
+def test_the_sequence_number_of_the_real_record() -> None:
+    text = str(SEED["_id"]).encode()
+    found = kernel_read_kinesis(text)
+    assert found is not None
+    key, arrival, counter, sub = found
+    assert datetime.fromtimestamp(key >> 20, UTC) == datetime(2021, 11, 8, 13, 0, 26, tzinfo=UTC)
+    assert key & 0xFFFFF == 2
+    assert counter == 13_493_763_523
+    assert datetime.fromtimestamp(arrival, UTC) == datetime(2021, 12, 26, 15, 11, 3, tzinfo=UTC)
+    assert sub == 0
+    assert kernel_write_kinesis(found) == text
+
+
+@given(
+    st.integers(0, 2**36 - 1), st.integers(0, 2**20 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**36 - 1),
+    st.integers(0, 999_999_999), st.sampled_from(POISON),
+)  # fmt: skip
+@example(0, 0, 0, 0, 0, b"")
+@example(2**36 - 1, 2**20 - 1, 2**63 - 1, 2**36 - 1, 999_999_999, b"9")
+def test_sequence_numbers_are_taken_apart_and_put_together(
+    creation: int, shard: int, counter: int, arrival: int, sub: int, behind: bytes
+) -> None:
+    text = f"{twin_kinesis_number(creation, shard, counter, arrival)}.{sub}".encode()
+    parts = (creation << 20 | shard, arrival, counter, sub)
+    assert kernel_read_kinesis(text, behind) == parts
+    assert kernel_write_kinesis(parts) == text
+
+
+@given(st.integers(0, 10**56 - 1), st.text("0123456789.-", max_size=10))
+def test_any_other_number_is_refused_or_given_back(number: int, sub: str) -> None:
+    text = f"{number:056}.{sub}".encode()
+    parts = kernel_read_kinesis(text)
+    assert parts is None or kernel_write_kinesis(parts) == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        twin_kinesis_number(1, 2, 2**63, 4),
+        twin_kinesis_number(1, 2**20, 3, 4),
+        twin_kinesis_number(1, 2, 3, 4, zeros=1),
+        twin_kinesis_number(1, 2, 3, 4, version=1),
+        twin_kinesis_number(1, 2, 3, 4) ^ (1 << 145),
+    ],
+)
+def test_numbers_of_another_make_are_refused(number: int) -> None:
+    assert kernel_read_kinesis(f"{number}.0".encode()) is None
+
+
+@pytest.mark.parametrize("sub", ["", "00", "-1", "0x", "1000000000", "1.0", " 0"])
+def test_sub_sequence_numbers_that_would_be_written_otherwise_are_refused(sub: str) -> None:
+    assert kernel_read_kinesis(f"{twin_kinesis_number(1, 2, 3, 4)}.{sub}".encode()) is None
+
+
+@given(st.binary(max_size=70))
+def test_arbitrary_bytes_are_hardly_a_sequence_number(text: bytes) -> None:
+    assert kernel_read_kinesis(text) is None
+
+
+# ---------------------------------------------------------------------------------------------------------- hashes
+
+_MASK = (1 << 64) - 1
+_S = (0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3, 0x1D8E4E27C47D124F)
+
+
+def _fold(a: int, b: int) -> int:
+    product = a * b
+    return (product & _MASK) ^ (product >> 64)
+
+
+def _words(text: bytes) -> tuple[list[tuple[int, int]], int, int]:
+    pairs, at = [], 0
+    while at + 16 < len(text):
+        pairs.append((int.from_bytes(text[at : at + 8], "little"), int.from_bytes(text[at + 8 : at + 16], "little")))
+        at += 16
+    return pairs, int.from_bytes(text[at : at + 8], "little"), int.from_bytes(text[at + 8 : at + 16], "little")
+
+
+def twin_hash64(text: bytes) -> int:
+    pairs, a, b = _words(text)
+    state = _S[0] ^ len(text)
+    for left, right in pairs:
+        state = _fold(left ^ _S[1], right ^ state)
+    return _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ state))
+
+
+def twin_hash128(text: bytes) -> tuple[int, int]:
+    pairs, a, b = _words(text)
+    one, two = _S[0] ^ len(text), _S[4] ^ len(text)
+    for left, right in pairs:
+        one, two = _fold(left ^ _S[1], right ^ one), _fold(left ^ two, right ^ _S[3])
+    return _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ one)), _fold(_S[3] ^ len(text), _fold(a ^ two, b ^ _S[0]))
+
+
+@given(st.binary(max_size=100), st.integers(0, 9), st.sampled_from(POISON))
+@example(b"", 0, b"\xff" * PADDING)
+@example(b"x" * 16, 0, b"y")
+@example(b"x" * 17, 3, b"y")
+def test_hashes_depend_on_the_text_alone(text: bytes, before: int, behind: bytes) -> None:
+    buffer = padded(b"\x5a" * before + text, behind)
+    span = (before, before + len(text))
+    assert int(kernels_hash.hash64(buffer, *span)) == twin_hash64(text)
+    assert tuple(map(int, kernels_hash.hash128(buffer, *span))) == twin_hash128(text)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=12), st.integers(0, 12), st.randoms())
+def test_the_digest_is_that_of_a_multiset(records: list[bytes], cut: int, shuffler: Any) -> None:
+    total = 0
+    for record in records:
+        low, high = twin_hash128(record)
+        total += high << 64 | low
+    expected = f"{total % (1 << 128):032x}"
+    shuffled = list(records)
+    shuffler.shuffle(shuffled)
+    assert digest_records(shuffled) == expected
+    assert combine([digest_records(records[:cut]), digest_records(records[cut:])]) == expected
+
+
+def test_the_digest_counts_repetitions() -> None:
+    assert len({digest_records([b"{}"] * count) for count in range(5)}) == 5
+
+
+@given(st.lists(st.binary(max_size=20) | st.sampled_from([b"", b"a", b"a\0", b"b"]), max_size=60))
+def test_equal_texts_get_equal_numbers_in_the_order_they_come(texts: list[bytes]) -> None:
+    buffer = padded(b"".join(texts))
+    ends = np.cumsum([0, *map(len, texts)])
+    table = np.full(128, -1, dtype=np.int32)
+    starts_of, ends_of = np.empty(64, dtype=np.int64), np.empty(64, dtype=np.int64)
+    hashes, count = np.empty(64, dtype=np.uint64), np.zeros(1, dtype=np.int64)
+    numbers = []
+    for begin, end in itertools.pairwise(ends):
+        number = int(kernels_hash.find_or_add(buffer, begin, end, table, buffer, starts_of, ends_of, hashes, count))
+        if number == count[0]:
+            starts_of[number], ends_of[number] = begin, end
+            count[0] += 1
+        numbers.append(number)
+    order = list(dict.fromkeys(texts))
+    assert numbers == [order.index(text) for text in texts]
+
+
+# --------------------------------------------------------------------------------------------------- lenient reader
+
+
+@pytest.mark.parametrize(
+    ("wall", "offset", "reference", "shift"),
+    [
+        ("15:10:59", 540, "15:11:04", 540),  # as labelled nine hours before the arrival; as UTC five seconds before
+        ("23:10:59", 540, "14:11:04", 0),  # as UTC it would be nine hours after the arrival
+        ("15:26:04", 540, "15:11:04", 540),  # a clock that is a quarter of an hour fast
+        ("15:26:05", 540, "15:11:04", 0),
+        ("15:10:59", -300, "15:11:04", -300),  # as labelled five hours after the arrival
+        ("10:10:59", -300, "15:11:04", 0),
+        ("15:10:59", 0, "15:11:04", 0),
+        ("15:10:59", 540, None, 0),
+    ],
+)
+def test_a_label_is_corrected_where_the_reference_contradicts_it(
+    wall: str, offset: int, reference: str | None, shift: int
+) -> None:
+    def seconds(text: str) -> int:
+        return int(datetime.fromisoformat(f"2021-12-26T{text}Z").timestamp())
+
+    assert corrected_shift_min(seconds(wall), offset, None if reference is None else seconds(reference)) == shift
+
+
+def test_paths_are_steps() -> None:
+    assert parse_path("a.b[0][12].c") == ("a", "b", 0, 12, "c")
+    document = {"a": {"b": [[*range(12), {"c": 5}]]}}
+    assert value_at(document, parse_path("a.b[0][12].c")) == 5
+    assert value_at(document, parse_path("a.b[1]")) is None
+    assert value_at(document, parse_path("a.b.c")) is None
+
+
+def test_the_lenient_reader_gives_what_the_kernels_give(sdk_log: Contract) -> None:
+    record = compact(SEED)
+    found = dict(LenientReader(sdk_log).registers(record))
+    begin = datetime(2021, 12, 26, 15, 10, 59, 884_000, tzinfo=UTC)
+    assert found["request_begin_at"] == round(begin.timestamp() * 1000)
+    assert found["request_begin_at#shift_min"] == 540
+    assert found["ingested_at"] == 1_640_531_464
+    assert found["_id#counter"] == 13_493_763_523
+    span = found["func_name"]
+    assert isinstance(span, tuple)
+    assert record[slice(*span)] == b"Backend.GameData.TransactionWrite"
+
+
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text() | st.sampled_from(["--5", "- 5", "٣", "1e5", "2021-12-26T15:10:59.884+09:00"])
+    | st.just("0001-01-01T00:00:00+23:59"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=6,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(sorted(SEED["_source"])), _anything), _anything)
+def test_the_lenient_reader_never_raises(sdk_log: Contract, source: dict[str, Any], ident: Any) -> None:
+    record = compact({"_source": source, "_id": ident})
+    for name, value in LenientReader(sdk_log).registers(record):
+        if isinstance(value, tuple):
+            assert 0 <= value[0] <= value[1] <= len(record)
+        else:
+            assert -(2**63) <= value < 2**63, name
+
+
+@given(st.datetimes(), st.integers(-1439, 1439))
+def test_the_lenient_reader_reads_instants_of_any_offset(sdk_log: Contract, moment: datetime, offset_min: int) -> None:
+    labelled = moment.replace(tzinfo=timezone(timedelta(minutes=offset_min)))
+    found = dict(LenientReader(sdk_log).registers(compact({"_source": {"user_inDate": labelled.isoformat()}})))
+    wall = moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert found["user_created_at"] == wall // timedelta(milliseconds=1) - offset_min * 60_000
