@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.jit import PADDING
+from logpress.sample import kernels_lines as kernels
 from logpress.sample.draw import Rows
 from logpress.sample.kernels_lines import CLIENT_APP_ID_BYTES, CREATED_BYTES, write_lines
 from logpress.sample.kinds import Kind
@@ -23,31 +24,30 @@ from logpress.sample.vocabulary import ANSWERS, FUNCTIONS, VERSIONS
 
 CHUNK_BYTES = 2 << 20
 
-DOCUMENT_LITERALS = (
-    '{"client_app_id":"',
-    '","func_name":"',
-    '","nickName":"',
-    '","request_begin_timestamp":"',
-    '+09:00","request_end_timestamp":"',
-    '+09:00","request_url":"',
-    '","response_elapsed_time":',
-    ',"response_reason":"',
-    '","response_status_code":',
-    ',"sdk_version":"',
-    '","timestamp":"',
-    'Z","user_inDate":"',
-    '"}',
+DOCUMENT = (
+    ('{"client_app_id":"', kernels.CLIENT_APP_ID),
+    ('","func_name":"', kernels.FUNCTION),
+    ('","nickName":"', kernels.NICKNAME),
+    ('","request_begin_timestamp":"', kernels.BEGIN),
+    ('+09:00","request_end_timestamp":"', kernels.END),
+    ('+09:00","request_url":"', kernels.ADDRESS),
+    ('","response_elapsed_time":', kernels.ELAPSED),
+    (',"response_reason":"', kernels.REASON),
+    ('","response_status_code":', kernels.STATUS),
+    (',"sdk_version":"', kernels.VERSION),
+    ('","timestamp":"', kernels.STAMP),
+    ('Z","user_inDate":"', kernels.CREATED),
 )
-HIT_LITERALS = (
-    '{{"_index":"sdk-log-{day}","_type":"_doc","_id":"',
-    '.0","_version":1,"_score":null,"_source":',
-    ',"fields":{{"request_begin_timestamp":["',
-    'Z"],"user_inDate":["',
-    '"],"request_end_timestamp":["',
-    'Z"],"timestamp":["',
-    '.000Z"]}},"sort":[',
-    "000]}}",
+DOCUMENT_END = '"}'
+HIT_BEGIN = '.0","_version":1,"_score":null,"_source":'
+HIT = (
+    (DOCUMENT_END + ',"fields":{"request_begin_timestamp":["', kernels.BEGIN_AS_LABELLED),
+    ('Z"],"user_inDate":["', kernels.CREATED),
+    ('"],"request_end_timestamp":["', kernels.END_AS_LABELLED),
+    ('Z"],"timestamp":["', kernels.STAMP),
+    ('.000Z"]},"sort":[', kernels.EPOCH),
 )
+HIT_END = "000]}"
 _COLUMNS = ("begin", "stamp", "user", "elapsed", "slip", "call", "answer", "other_url")
 
 
@@ -83,7 +83,7 @@ class Printer:
             population.name_ends,
         )
         assert len(self._people[2]) == len(population.games) * CLIENT_APP_ID_BYTES + PADDING
-        literals = [*DOCUMENT_LITERALS, *(text.format(day=plan.day.isoformat()) for text in HIT_LITERALS)]
+        literals, self._slots = _skeleton(plan, shape)
         dictionaries: list[Sequence[str]] = [
             [function.name for function in FUNCTIONS],
             [function.url for function in FUNCTIONS],
@@ -94,8 +94,7 @@ class Printer:
         sizes = [len(literals), *map(len, dictionaries)]
         texts, offsets = _joined([text.encode() for texts in (literals, *dictionaries) for text in texts])
         statuses = np.array([answer.status for answer in ANSWERS], dtype=np.int64)
-        self._words = (texts, offsets, np.cumsum(sizes)[:-1], statuses)
-        self._clock = _clock(plan)
+        self._words = (texts, offsets, np.cumsum(sizes)[:-1], statuses, LABEL_MS, digit_tables(plan))
 
     def hour(self, rows: Rows, sequences: Sequences) -> Hour:
         """Prepares an hour: its unusual records are few, and written here."""
@@ -115,31 +114,35 @@ class Printer:
     def chunks(self, hour: Hour, first: int, last: int) -> Iterator[memoryview]:
         """The lines of rows `first` to before `last`; a chunk of whole lines is valid until the next is asked for."""
         out = np.empty(CHUNK_BYTES, dtype=np.uint8)
-        limbs = np.empty(6, dtype=np.uint64)
-        rows = tuple(hour.rows[name] for name in _COLUMNS)
-        sequences = (hour.sequences.created, hour.sequences.counter, hour.sequences.arrival, hour.sequences.shard)
-        bound = max(map(len, hour.lines), default=0) + 1
-        prepared = (hour.unusual, *_joined(hour.lines), bound)
-        hit = self._shape == "hit"
-        while first < last:
-            first, size = write_lines(
-                out,
-                first,
-                last,
-                hit,
-                LABEL_MS,
-                rows,
-                sequences,
-                self._people,
-                self._words,
-                self._clock,
-                prepared,
-                limbs,
+        # Copies, so that the kernel always gets contiguous columns and is compiled once.
+        rows = tuple(np.ascontiguousarray(hour.rows[name][first:last]) for name in _COLUMNS)
+        drawn = hour.sequences
+        sequences = tuple(part[first:last] for part in (drawn.created, drawn.counter, drawn.arrival, drawn.shard))
+        some = slice(*np.searchsorted(hour.unusual, [first, last]).tolist())
+        lines = hour.lines[some]
+        prepared = (hour.unusual[some] - first, *_joined(lines), max(map(len, lines), default=0) + 1)
+        scratch = np.empty(6, dtype=np.uint64)
+        row, count = 0, last - first
+        while row < count:
+            row, size = write_lines(
+                out, row, count, self._slots, rows, sequences, self._people, self._words, prepared, scratch
             )
             yield out[:size].data
 
 
-def _clock(plan: Plan) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64], NDArray[np.uint64]]:
+def _skeleton(plan: Plan, shape: Shape) -> tuple[list[str], NDArray[np.int64]]:
+    """The texts of a regular line that never vary, and int64[texts - 1], the slots between them."""
+    steps: tuple[tuple[str, int], ...] = DOCUMENT
+    end = DOCUMENT_END
+    if shape == "hit":
+        opening = f'{{"_index":"sdk-log-{plan.day.isoformat()}","_type":"_doc","_id":"'
+        (text, slot), *rest = DOCUMENT
+        steps = ((opening, kernels.SEQUENCE), (HIT_BEGIN + text, slot), *rest, *HIT)
+        end = HIT_END
+    return [*(text for text, _ in steps), end], np.array([slot for _, slot in steps], dtype=np.int64)
+
+
+def digit_tables(plan: Plan) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64], NDArray[np.uint64]]:
     """Tables of digits in little-endian words, so that one store writes up to eight.
 
     Returns:

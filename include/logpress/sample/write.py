@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -247,7 +248,8 @@ def _write_object(path: Path, compression: Compression, chunks: Iterable[memoryv
             stored += file.write(compressor.flush())
         os.replace(hidden, path)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
         raise LogpressError(
             f"{path} cannot be written: {error.strerror}; free space or choose another output"
         ) from error
