@@ -57,7 +57,7 @@ class Spelling:
 
     def to_json(self) -> dict[str, object]:
         """A form for the file's metadata."""
-        return {"style": self.style, "odd": {value: text.decode() for value, text in self.odd.items()}}
+        return {"style": self.style, "odd": {value: text.decode() for value, text in sorted(self.odd.items())}}
 
     @classmethod
     def from_json(cls, data: dict[str, object]) -> Spelling:
@@ -85,11 +85,13 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
     }
     style = min(STYLES, key=lambda name: wrong[name])
     escape = STYLES[style]
+    # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
+    # which would depend on how threads were scheduled
     chosen: dict[str, int] = {}
-    for place, (value, text) in enumerate(zip(values, texts, strict=True)):
-        first = chosen.setdefault(value, place)
-        if first != place and escape(value) == text:
-            chosen[value] = place
+    for place, value in enumerate(values):
+        rival = chosen.setdefault(value, place)
+        if rival != place:
+            chosen[value] = min(rival, place, key=lambda at: (escape(values[at]) != texts[at], texts[at]))
     ambiguous = [place for place, value in enumerate(values) if chosen[value] != place]
     odd = {values[p]: texts[p] for p in telling if chosen[values[p]] == p and escape(values[p]) != texts[p]}
     return Spelling(style, odd), values, ambiguous

@@ -264,21 +264,24 @@ def _predicted(column: Instant, contract: Contract, regs: dict[str, Ints]) -> In
 def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]
-    present = (keys != NULL) & (codes != NULL) & (keys < _MOST_LOOKUPS)
+    present = (keys != NULL) & (codes != NULL)
+    if texts[key].known > _MOST_LOOKUPS:
+        present[:] = False  # so many keys would cost more in the metadata than they save
     pairs, counts = np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
     best: dict[int, tuple[int, int]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         number, code = pair >> 32, pair & 0xFFFFFFFF
-        if count > best.get(number, (0, 0))[0]:
+        most, other = best.get(number, (0, code))
+        # of values equally common, the smaller: numbers depend on how threads were scheduled, texts do not
+        if count > most or (count == most and texts[name].text(code) < texts[name].text(other)):
             best[number] = (count, code)
     predicted = np.full(texts[key].known + 1, NULL, dtype=np.int64)
     for number, (_, code) in best.items():
         predicted[number] = code
     agrees = (codes == predicted[np.where(keys == NULL, -1, keys)]) & (regs[LAYOUT] != NULL)
     codes[agrees] = NULL
-    return {
-        texts[key].text(number).decode(): texts[name].text(code).decode() for number, (_, code) in best.items()
-    }
+    pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
+    return dict(sorted(pairs_of_texts.items()))
 
 
 def _kinesis_columns(column: KinesisSequence, contract: Contract, regs: dict[str, Ints], metadata: dict[str, Any]) -> dict[str, pa.Array]:

@@ -81,10 +81,19 @@ def _make_table(catalog: Catalog, lake: Lake, table: str, schema: pa.Schema) -> 
             schema=fresh,
             location=lake.uri_of(lake.table(table)),
             partition_spec=spec,
-            properties={"write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "20"},
+            properties={
+                "write.metadata.delete-after-commit.enabled": "true",
+                "write.metadata.previous-versions-max": "20",
+                **_without_metrics(schema),
+            },
         )
     except TableAlreadyExistsError:
         return catalog.load_table((NAMESPACE, table))
+
+
+def _without_metrics(schema: pa.Schema) -> dict[str, str]:
+    """Properties that say that the columns of restoration have no statistics."""
+    return {f"write.metadata.metrics.column.{name}": "none" for name in schema.names if name.startswith("_")}
 
 
 def replace_day(lake: Lake, table: str, day: date, files: Sequence[str], schema: pa.Schema, summary: dict[str, str]) -> int | None:
@@ -116,6 +125,7 @@ def replace_day(lake: Lake, table: str, day: date, files: Sequence[str], schema:
                 if set(schema.names) - {field.name for field in found.schema().fields}:
                     with transaction.update_schema() as update:
                         update.union_by_name(schema)
+                    transaction.set_properties(_without_metrics(schema))
                 if present:
                     transaction.delete(EqualTo(DAY_COLUMN, day.isoformat()), snapshot_properties=summary)
                 if wanted:

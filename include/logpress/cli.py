@@ -1,0 +1,264 @@
+"""The `logpress` command: press, restore, verify, report, schema, sample.
+
+Heavy modules are imported inside the commands, so that `logpress --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from logpress import __version__
+from logpress.errors import LogpressError, UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from logpress.contract.model import Contract
+
+app = typer.Typer(
+    name="logpress",
+    help="Presses a day of raw JSON logs into Parquet a hundredth of its size, proves it, and gives it back byte for byte.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
+Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
+LakeUri = Annotated[str, typer.Option("--lake", metavar="URI", envvar="LOGPRESS_LAKE", help="The lake: a folder or URI.")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="PATH", help="Raw input: a file, folder, glob or URI; may be repeated."),
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+def _contract(table: str) -> Contract:
+    from logpress.contract import load_contract
+
+    return load_contract(table)
+
+
+def _day(text: str) -> date:
+    from logpress.contract import parse_day
+
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise UsageError(f"--day: {error}") from error
+
+
+def _bars(quiet: bool) -> Any:
+    from logpress.progress import Bars
+
+    return Bars(quiet=quiet)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        print(f"logpress {__version__}")
+        raise typer.Exit
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "  logpress press sdk_log --day 2021-12-26 --input raw/ --lake lake\n\n"
+    "  logpress press sdk_log --day 2021-12-26 --input 'raw/2021/12/26/*/*.gz' --input late.ndjson --lake lake"
+)
+def press(
+    table: Table,
+    day: Day,
+    lake: LakeUri,
+    inputs: Inputs = None,
+    grace: Annotated[float, typer.Option("--grace", min=0, help="Hours that superseded files stay.")] = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
+    contract, when = _contract(table), _day(day)
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from logpress import stages
+    from logpress.quality.size_report import render_report
+
+    with _bars(quiet) as bars:
+        report, checks = stages.run_day(
+            contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars
+        )
+    console = Console()
+    console.print(render_report(report))
+    for check in checks:
+        if not check.ok:
+            print(f"logpress: warning: {check.message}", file=sys.stderr)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "  logpress restore sdk_log --day 2021-12-26 --lake lake --output day.ndjson\n\n"
+    "  logpress restore sdk_log --day 2021-12-26 --lake lake | head -1 | jq ."
+)
+def restore(
+    table: Table,
+    day: Day,
+    lake: LakeUri,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Stdout by default.")] = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Give back a day's records, byte for byte, one a line, in _id order (else by ingest and begin time), rejects last."""
+    contract, when = _contract(table), _day(day)
+    from logpress import stages
+
+    with _bars(quiet or (output is None and sys.stdout.isatty())) as bars:
+        tell = bars.begin("restore", stages.report(contract, when, lake).raw_bytes)
+        if output is None:
+            stages.restore_day(contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell)
+            sys.stdout.buffer.flush()
+        else:
+            stages.restore_to_file(contract, when, lake, output, threads=threads, progress=tell)
+        bars.end("restore")
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "  logpress verify sdk_log --day 2021-12-26 --lake lake\n\n"
+    "  logpress verify sdk_log --day 2021-12-26 --lake lake --input raw/"
+)
+def verify(
+    table: Table, day: Day, lake: LakeUri, inputs: Inputs = None, threads: Threads = None, quiet: Quiet = False
+) -> None:
+    """Prove a published day again: counts and digest of its files against the manifests and, if given, the raw input."""
+    contract, when = _contract(table), _day(day)
+    from logpress import stages
+    from logpress.engine.digest import combine
+
+    with _bars(quiet) as bars:
+        manifest = stages.verify_published(contract, when, lake, inputs or [], threads=threads, progress=bars)
+    against = "its manifests and the raw input" if inputs else "its manifests"
+    digest = combine(entry.digest for entry in manifest.slices)
+    print(f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}")
+
+
+@app.command(epilog="Example:\n\n  logpress report sdk_log --day 2021-12-26 --lake lake --json | jq .ratio")
+def report(
+    table: Table,
+    day: Day,
+    lake: LakeUri,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Show what a published day holds and saved: rows, bytes raw and stored, ratio, bytes a row of each column."""
+    contract, when = _contract(table), _day(day)
+    from logpress import stages
+    from logpress.quality.size_report import render_report
+
+    found = stages.report(contract, when, lake)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+        return
+    from rich.console import Console
+
+    Console().print(render_report(found))
+
+
+@app.command(epilog="Example:\n\n  logpress schema sdk_log")
+def schema(table: Table, as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """List a table's columns: types, meaning, and which are virtual (derived when read, not stored)."""
+    contract = _contract(table)
+    import json
+
+    from logpress.contract.model import is_virtual
+    from logpress.engine.columns import arrow_type
+
+    columns = [
+        {
+            "name": column.name,
+            "type": str(arrow_type(column)),
+            "virtual": is_virtual(column),
+            "nullable": column.nullable,
+            "path": list(column.path),
+            "description": column.description,
+        }
+        for column in contract.columns
+    ]
+    if as_json:
+        print(json.dumps({"table": contract.table, "description": contract.description, "columns": columns}, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title=f"{contract.table}: {contract.description}", title_justify="left", box=None)
+    for heading in ("column", "type", "", "meaning"):
+        shown.add_column(heading, overflow="fold")
+    for column in columns:
+        shown.add_row(
+            str(column["name"]), str(column["type"]), "virtual" if column["virtual"] else "", str(column["description"])
+        )
+    Console().print(shown)
+
+
+@app.command(
+    epilog="Example:\n\n  logpress sample --records 1000000 --day 2021-12-26 --hours 10-11 --output sample"
+)
+def sample(
+    records: Annotated[int, typer.Option("--records", min=0, help="How many.")],
+    day: Day,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the raw objects.")],
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal bytes.")] = 7,
+    hours: Annotated[str | None, typer.Option("--hours", metavar="FIRST-LAST", help="UTC hours; all by default.")] = None,
+    shape: Annotated[str, typer.Option("--shape", help="hit: whole search hits; document: bare documents.")] = "hit",
+    compression: Annotated[str, typer.Option("--compression", help="gzip, zstd or none.")] = "gzip",
+    quiet: Quiet = False,
+) -> None:
+    """Write realistic raw input: gzipped NDJSON objects under YYYY/MM/DD/HH/, in the order records arrived."""
+    when = _day(day)
+    if shape not in ("hit", "document"):
+        raise UsageError(f"--shape: {shape!r} is neither hit nor document")
+    if compression not in ("gzip", "zstd", "none"):
+        raise UsageError(f"--compression: {compression!r} is none of gzip, zstd, none")
+    from logpress.sample import parse_hours, write_sample
+
+    span = parse_hours(hours) if hours else None
+    with _bars(quiet) as bars:
+        tell = bars.begin("sample", None, records)
+        summary = write_sample(
+            output, when, records, seed=seed, hours=span, shape=shape, compression=compression,
+            progress=lambda done: tell(0, done),
+        )  # fmt: skip
+        bars.end("sample")
+    print(f"{records:,} records in {summary.files} objects under {output}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; errors are one line and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except LogpressError as error:
+        print(f"logpress: error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        print("logpress: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""What happens to a day, one function per task of the DAG; the command line calls the same functions.
+
+Every function depends only on (table, day, slice, run) and what lies in the lake, so each can be killed and run again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from logpress.contract.model import Contract
+from logpress.engine.columns import schema_of
+from logpress.engine.press import press_slice
+from logpress.engine.restore import restore as restore_files
+from logpress.errors import ProofError, UsageError
+from logpress.lake.folder import Lake, open_lake_folder, open_or_make_lake
+from logpress.lake.publish import DEFAULT_GRACE, clean_run, publish_day
+from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
+from logpress.quality.proof import prove_accounts, prove_bytes, prove_file, prove_readable
+from logpress.quality.size_report import DayReport
+from logpress.sources import RawObject, hour_of_path, list_inputs
+
+Progress = Callable[[int, int], None]
+_RUN_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
+
+class StageProgress(Protocol):
+    """Hears of a day's progress."""
+
+    def begin(self, stage: str, total_bytes: int | None) -> Progress:
+        """A stage begins; returns what is called with the bytes and records done so far in it."""
+
+    def end(self, stage: str) -> None:
+        """A stage has ended."""
+
+
+class _Silent:
+    def begin(self, stage: str, total_bytes: int | None) -> Progress:
+        return lambda done_bytes, records: None
+
+    def end(self, stage: str) -> None:
+        pass
+
+
+def default_threads() -> int:
+    """As many threads as this process may use cores."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[SliceSpec]:
+    """Cut a day's raw objects into slices: one for each hour folder; one for the rest; large ones cut further.
+
+    Args:
+        contract: the table; its `source.inputs` are taken where `inputs` is empty.
+        day: the UTC day.
+        inputs: files, folders, globs or URIs.
+
+    Raises:
+        UsageError: if there are no inputs.
+        SourceError: if an input is not there, or holds nothing for the day.
+    """
+    objects = list_inputs(inputs or contract.source.inputs, day, lateness=contract.source.lateness)
+    by_hour: dict[str, list[RawObject]] = {}
+    for entry in objects:
+        hour = hour_of_path(entry.uri)
+        by_hour.setdefault(f"{hour:%Y-%m-%dT%H}" if hour else "all", []).append(entry)
+    slices = []
+    for name, entries in sorted(by_hour.items()):
+        cuts = list(_cuts(entries, contract.files.slice_bytes))
+        for number, cut in enumerate(cuts):
+            slices.append(
+                SliceSpec(
+                    name=name if len(cuts) == 1 else f"{name}-{number + 1:0{len(str(len(cuts)))}d}",
+                    inputs=tuple(entry.uri for entry in cut),
+                    raw_bytes=sum(entry.size for entry in cut),
+                )
+            )
+    return slices
+
+
+def _cuts(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
+    cuts: list[list[RawObject]] = [[]]
+    size = 0
+    for entry in entries:
+        if cuts[-1] and size + entry.size > most_bytes:
+            cuts.append([])
+            size = 0
+        cuts[-1].append(entry)
+        size += entry.size
+    return cuts
+
+
+def press(
+    contract: Contract,
+    day: date,
+    spec: SliceSpec,
+    lake_uri: str,
+    run: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> SliceManifest:
+    """Press one slice into the run's staging.
+
+    Raises:
+        SourceError: if an input cannot be read.
+        LakeError: if staging cannot be written.
+    """
+    lake = open_or_make_lake(lake_uri)
+    folder = lake.uri_of(lake.staging(contract.table, day, _checked(run), spec.name))
+    manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
+    lake.write_staged(manifest, run)
+    return manifest
+
+
+def _checked(run: str) -> str:
+    if not _RUN_NAME.fullmatch(run) or run.startswith("."):
+        raise UsageError(f"{run!r} is no name for a run; use letters, digits, dots, dashes and underscores")
+    return run
+
+
+def _staged(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
+    parts, rejects = [], []
+    for manifest in manifests:
+        folder = lake.uri_of(lake.staging(manifest.table, day, run, manifest.slice))
+        if manifest.part is not None:
+            parts.append(f"{folder}/{manifest.part.path}")
+        if manifest.rejects_part is not None:
+            rejects.append(f"{folder}/{manifest.rejects_part.path}")
+    return parts, rejects
+
+
+def verify(
+    contract: Contract,
+    day: date,
+    manifests: Sequence[SliceManifest],
+    lake_uri: str,
+    run: str,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[CheckResult]:
+    """Prove that a run's staged slices hold exactly what was read, and check them.
+
+    Raises:
+        ProofError: if they do not.
+        CheckError: if a check of level `fail` is broken.
+    """
+    lake = open_lake_folder(lake_uri)
+    prove_accounts(manifests)
+    parts, rejects = _staged(lake, day, manifests, _checked(run))
+    stats = [part for manifest in manifests for part in (manifest.part,) if part is not None]
+    for path, part in zip(parts, stats, strict=True):
+        prove_file(path, part)
+    stats = [part for manifest in manifests for part in (manifest.rejects_part,) if part is not None]
+    for path, part in zip(rejects, stats, strict=True):
+        prove_file(path, part)
+    prove_bytes(manifests, parts, rejects, threads=threads or default_threads(), progress=progress)
+    for path in parts:
+        prove_readable(path)
+    results = run_checks(contract, manifests, parts)
+    raise_if_failed(results)
+    return results
+
+
+def publish(
+    contract: Contract,
+    day: date,
+    manifests: Sequence[SliceManifest],
+    lake_uri: str,
+    run: str,
+    *,
+    grace: timedelta = DEFAULT_GRACE,
+    now: datetime | None = None,
+) -> DayManifest:
+    """Make a verified run the day's published content, in one commit.
+
+    Raises:
+        LakeError: if the lake refuses; the day is then as it was.
+    """
+    lake = open_or_make_lake(lake_uri)
+    return publish_day(lake, contract.table, day, manifests, _checked(run), schema_of(contract), grace=grace, now=now)
+
+
+def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
+    """What the published day saved.
+
+    Raises:
+        UsageError: if there is no such lake.
+        LakeError: if the day is not published.
+    """
+    return DayReport.of(open_lake_folder(lake_uri).need_manifest(contract.table, day))
+
+
+def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
+    """Remove what a run has staged."""
+    clean_run(open_or_make_lake(lake_uri), contract.table, day, _checked(run))
+
+
+def run_day(
+    contract: Contract,
+    day: date,
+    inputs: Sequence[str],
+    lake_uri: str,
+    *,
+    threads: int | None = None,
+    grace: timedelta = DEFAULT_GRACE,
+    progress: StageProgress | None = None,
+) -> tuple[DayReport, list[CheckResult]]:
+    """Plan, press, verify, publish and report a day, as the DAG does, in this process.
+
+    Raises:
+        LogpressError: of any stage; the day is then as it was.
+    """
+    heard = progress or _Silent()
+    specs = plan(contract, day, inputs)
+    run = f"local-{uuid.uuid4().hex[:12]}"
+    open_or_make_lake(lake_uri)
+    try:
+        manifests = []
+        tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
+        done_bytes = done_records = 0
+        for spec in specs:
+            manifest = press(
+                contract, day, spec, lake_uri, run, threads=threads,
+                progress=lambda size, records: tell(done_bytes + size, done_records + records),  # noqa: B023
+            )  # fmt: skip
+            manifests.append(manifest)
+            done_bytes += sum(origin.raw_bytes for origin in manifest.origins)
+            done_records += manifest.records
+            tell(done_bytes, done_records)
+        heard.end("press")
+        tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
+        checks = verify(contract, day, manifests, lake_uri, run, threads=threads, progress=tell)
+        heard.end("verify")
+        heard.begin("publish", None)
+        published = publish(contract, day, manifests, lake_uri, run, grace=grace)
+        heard.end("publish")
+    finally:
+        clean(contract, day, lake_uri, run)
+    return DayReport.of(published), checks
+
+
+def restore_day(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    output: BinaryIO,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    spill_folder: str | None = None,
+) -> int:
+    """Write a published day's records, rejects included, one a line.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        LakeError: if the day is not published.
+        ProofError: if fewer or more records come back than the manifests tell of.
+    """
+    lake = open_lake_folder(lake_uri)
+    manifest = lake.need_manifest(contract.table, day)
+    parts, rejects = lake.published_files(manifest)
+    written = restore_files(
+        parts, rejects, output.write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
+    )
+    if written != manifest.rows + manifest.rejects:
+        raise ProofError(f"{contract.table} {day}: {written} records came back, {manifest.rows + manifest.rejects} were pressed")
+    return written
+
+
+def restore_to_file(
+    contract: Contract, day: date, lake_uri: str, path: Path, *, threads: int | None = None, progress: Progress | None = None
+) -> int:
+    """Restore a day to a file, which is there only when it is complete.
+
+    Raises:
+        UsageError: if the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with temporary.open("wb") as output:
+            written = restore_day(
+                contract, day, lake_uri, output, threads=threads, progress=progress, spill_folder=str(path.parent)
+            )
+        temporary.replace(path)
+        return written
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def verify_published(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    inputs: Sequence[str] = (),
+    *,
+    threads: int | None = None,
+    progress: StageProgress | None = None,
+) -> DayManifest:
+    """Prove a published day again: its files against its manifests and, if given, against the raw input.
+
+    Raises:
+        ProofError: if they differ.
+        LakeError: if the day is not published.
+    """
+    heard = progress or _Silent()
+    lake = open_lake_folder(lake_uri)
+    manifest = lake.need_manifest(contract.table, day)
+    prove_accounts(manifest.slices)
+    parts, rejects = lake.published_files(manifest)
+    stats = [entry.part for entry in manifest.slices if entry.part] + [
+        entry.rejects_part for entry in manifest.slices if entry.rejects_part
+    ]
+    for path, part in zip([*parts, *rejects], stats, strict=True):
+        prove_file(path, part)
+    tell = heard.begin("verify", manifest.raw_bytes)
+    prove_bytes(manifest.slices, parts, rejects, threads=threads or default_threads(), progress=tell)
+    heard.end("verify")
+    if inputs:
+        _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard)
+    return manifest
+
+
+def _compare_with_raw(
+    contract: Contract,
+    day: date,
+    lake: Lake,
+    manifest: DayManifest,
+    inputs: Sequence[str],
+    threads: int | None,
+    heard: StageProgress,
+) -> None:
+    """Press the raw input once more, into staging, and compare counts and digests."""
+    from logpress.engine.digest import combine
+
+    run = f"compare-{uuid.uuid4().hex[:12]}"
+    specs = plan(contract, day, inputs)
+    tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
+    try:
+        again = [press(contract, day, spec, lake.uri, run, threads=threads, progress=tell) for spec in specs]
+    finally:
+        clean(contract, day, lake.uri, run)
+    heard.end("read raw")
+    counts = [(sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)]
+    if counts[0] != counts[1]:
+        raise ProofError(
+            f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
+            f"published are {counts[1][0]} with digest {counts[1][1]}"
+        )
+
+
