@@ -117,7 +117,7 @@ def write_sequence(
             top -= 1
         nine = np.int64(rest)
         place = end - 9 * (group + 1)
-        # Each word spills over the bytes behind it, which a later group must not lose: highest three digits first.
+        # Byte by byte: a word would spill over the group behind, which is written already.
         high = nine // 1_000_000
         middle = nine // 1_000 - high * 1_000
         low = nine - nine // 1_000 * 1_000

@@ -18,8 +18,8 @@ SESSION_SIGMA = 0.82
 SESSION_MAX_CALLS = 2000
 USERS_PER_SESSION = 0.93
 
-GAP_MEDIAN_MS = 19_000.0
-GAP_SIGMA = 0.9
+GAP_MEDIAN_MS = 13_500.0
+GAP_SIGMA = 1.2
 """Between two begins of a session; log-normal, as all sigmas here."""
 
 REPEAT_SHARE = 0.10

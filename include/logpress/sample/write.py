@@ -37,7 +37,7 @@ SMALLEST_SPLIT_BYTES = 12_000_000
 
 _OBJECTS = 5
 _SUFFIXES: dict[Compression, str] = {"gzip": ".gz", "none": ".ndjson", "zstd": ".zst"}
-_RECORD_BYTES: dict[Shape, int] = {"hit": 868, "document": 470}
+_RECORD_BYTES: dict[Shape, int] = {"hit": 868, "document": 494}
 _GZIP_WINDOW = 31
 
 
