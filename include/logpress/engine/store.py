@@ -164,11 +164,16 @@ def _spell(group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]) -> 
         column = contract.by_name.get(name)
         if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
             continue
-        spelling, values[name], ambiguous = spell([dictionary.text(i) for i in range(dictionary.known)])
+        register = group.regs[group.registers[name], : group.used]
+        # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
+        used = np.unique(register[register != NULL])
+        spelling, found, ambiguous = spell([dictionary.text(entry) for entry in used])
+        values[name] = [""] * dictionary.known
+        for entry, value in zip(used.tolist(), found, strict=True):
+            values[name][entry] = value
         spellings[name] = spelling.to_json()
         if ambiguous:
-            register = group.regs[group.registers[name], : group.used]
-            _keep_whole(group, np.flatnonzero(np.isin(register, ambiguous)), render)
+            _keep_whole(group, np.flatnonzero(np.isin(register, used[ambiguous])), render)
     return spellings, values
 
 
