@@ -268,8 +268,9 @@ class Contract(Model):
                 kinds = [columns[name].codec for name in column.residual_of]
                 if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
                     raise ValueError(f"`residual_of` of {column.name!r} takes one instant column, and integer columns in ms")
-                if column.label_checked_by and columns[column.label_checked_by].codec != "instant":
-                    raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column")
+                checked_by = column.label_checked_by
+                if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
+                    raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column, not {checked_by!r}")
             if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
                 raise ValueError(f"`key` of {column.name!r} takes a category or text column")
             if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
@@ -297,7 +298,7 @@ def is_virtual(column: Column) -> bool:
 
 def parse_day(text: str) -> date:
     """A day written as YYYY-MM-DD; raises ValueError with a sentence otherwise."""
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError(f"{text!r} is no day; write it as YYYY-MM-DD, as 2021-12-26")
     try:
         return date.fromisoformat(text)

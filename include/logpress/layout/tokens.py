@@ -75,6 +75,11 @@ class _Reader:
             return NotAnObjectError("truncated", f"ends at byte {at} where {expected} should be")
         return NotAnObjectError("not_json", f"byte {at} is {self.record[at : at + 1]!r} where {expected} should be")
 
+    def cut(self, at: int) -> int:
+        """Where to say that a string is wrong: at the end of the record, if that cuts it."""
+        is_cut = self.record[at : at + 1] == b'"' and b'"' not in self.record[at + 1 :]
+        return len(self.record) if is_cut else at
+
     def blanks(self, at: int) -> int:
         match = _BLANKS.match(self.record, at)
         return match.end() if match else at
@@ -111,8 +116,7 @@ class _Reader:
         else:
             match, kind = _NUMBER.match(self.record, at), "number"
         if match is None:
-            cut_string = first == 0x22 and b'"' not in self.record[at + 1 :]
-            raise self.fail(len(self.record) if cut_string else at, "a value")
+            raise self.fail(self.cut(at), "a value")
         if self.skipping is None:
             self.leaves.append(Leaf(path, kind, at, match.end()))
         return match.end()
@@ -142,7 +146,7 @@ class _Reader:
             if top.is_object:
                 match = _STRING.match(self.record, at)
                 if match is None:
-                    raise self.fail(at, "a key in quotes")
+                    raise self.fail(self.cut(at), "a key in quotes")
                 path = path_of(top.path, json.loads(match.group())) if self.skipping is None else ""
                 at = self.blanks(match.end())
                 if self.record[at : at + 1] != b":":
