@@ -92,8 +92,12 @@ def records_of(data: bytes) -> list[bytes]:
     lines = data.split(b"\n")
     whole = lines[:-1]
     if whole and all(line.endswith(b"\r") for line in whole):
-        lines = [line.removesuffix(b"\r") for line in lines]
+        return [line for line in (line.removesuffix(b"\r") for line in lines) if line]
     return [line for line in lines if line not in (b"", b"\r")]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than some seconds; leave out with -m 'not slow'")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,215 @@
+"""Contracts: what a wrong one is told, word for word, and what a right one says of itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from logpress.contract import Contract, contract_names, load_contract, parse_day
+from logpress.contract.model import Instant, dependencies, is_virtual
+from logpress.errors import ContractError
+
+GOOD = """\
+table: orders
+day: placed_at
+columns:
+  - name: order_id
+    path: id
+    codec: text
+  - name: placed_at
+    path: [order.placed, placed]
+    codec: instant
+  - name: shipped_at
+    path: order.shipped
+    codec: instant
+    residual_of: [placed_at]
+  - name: amount
+    path: order.amount
+    codec: decimal
+copies:
+  - {path: epoch, of: placed_at, form: epoch_s}
+literals: [version]
+order_by: [order_id]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "orders.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_good_contract(tmp_path: Path) -> None:
+    contract = load_contract(write(tmp_path, GOOD))
+    assert contract.table == "orders"
+    placed = contract.by_name["placed_at"]
+    assert isinstance(placed, Instant)
+    assert placed.path == ("order.placed", "placed")
+    assert placed.unit == "ms"
+    assert contract.by_name["order_id"].path == ("id",)
+    shipped = contract.by_name["shipped_at"]
+    assert dependencies(shipped) == ("placed_at",)
+    assert [name for name, column in contract.by_name.items() if is_virtual(column)] == ["shipped_at"]
+
+
+CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text"
+COLUMNS = "order_id, placed_at, shipped_at, amount"
+RESIDUAL = "residual_of: [placed_at]"
+ORDER = "order_by: [order_id]"
+AMOUNT = "path: order.amount"
+TAKES = "takes one instant column, and integer columns in ms"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "sentence"),
+    [
+        ("    codec: text", "    codec: txt", 4, f"columns[0]: names no codec; codecs are {CODECS}"),
+        ("    codec: text\n", "", 4, f"columns[0]: lacks `codec`; codecs are {CODECS}"),
+        ("    path: id", "    paht: id", 4, "columns[0].path: is missing; add it"),
+        ("order_by:", "ordr_by:", 20, "ordr_by: is no key of a contract; did you mean 'order_by'?"),
+        ("order_by:", "zzz:", 20, "zzz: is no key of a contract; take it out, or correct its spelling"),
+        (
+            RESIDUAL,
+            "residual: [placed_at]",
+            13,
+            "columns[2].residual: is no key of a contract; did you mean 'residual_of'?",
+        ),
+        ("day: placed_at\n", "", 1, "day: is missing; add it"),
+        ("day: placed_at", "day: placed", 1, f"`day` names 'placed', which is no column; columns are {COLUMNS}"),
+        ("day: placed_at", "day: amount", 1, "`day` names 'amount', whose codec is decimal, not instant"),
+        (
+            ORDER,
+            "order_by: [shipped_at]",
+            1,
+            "`order_by` names 'shipped_at', which is virtual; order by stored columns",
+        ),
+        ("- name: amount", "- name: order_id", 1, "two columns are named 'order_id'; give one of them another name"),
+        (AMOUNT, "path: id", 1, "path 'id' is named twice; a value fills one column, copy or literal"),
+        (AMOUNT, "path: order..amount", 1, "path 'order..amount' is not of the form a.b[0].c"),
+        (RESIDUAL, "residual_of: [shipped_at]", 1, "columns predict each other in a circle: shipped_at -> shipped_at"),
+        (RESIDUAL, "residual_of: [order_id]", 1, f"`residual_of` of 'shipped_at' {TAKES}"),
+        (RESIDUAL, "residual_of: [nothing]", 1, "column 'shipped_at' names 'nothing', which is no column"),
+        (
+            "of: placed_at, f",
+            "of: amount, f",
+            1,
+            "the copy at epoch names 'amount', whose codec is decimal, not instant",
+        ),
+        (
+            RESIDUAL,
+            "label_checked_by: nought",
+            1,
+            "`label_checked_by` of 'shipped_at' takes an instant column, not 'nought'",
+        ),
+        (
+            RESIDUAL,
+            "label_checked_by: amount",
+            1,
+            "`label_checked_by` of 'shipped_at' takes an instant column, not 'amount'",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_its_mend(
+    tmp_path: Path, old: str, new: str, line: int, sentence: str
+) -> None:
+    assert GOOD.count(old) == 1
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    assert str(caught.value).splitlines()[0] == f"{path}:{line}: {sentence}"
+
+
+def test_every_mistake_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("table: orders", "table: Orders").replace("order_by", "ordre_by"))
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}:1: table: String should match pattern '^[a-z][a-z0-9_]*$'",
+        f"{path}:20: ordre_by: is no key of a contract; did you mean 'order_by'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("table: [a\nday: b", ":2: is no YAML: expected ',' or ']', but got ':'"),
+        ("- a\n", ":1: a contract is a mapping with the keys table, day and columns"),
+        ("", ":1: a contract is a mapping with the keys table, day and columns"),
+        ("\ttable: a", ":1: is no YAML: found character '\\t' that cannot start any token"),
+    ],
+)
+def test_what_is_no_contract_at_all(tmp_path: Path, text: str, sentence: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    assert str(caught.value) == f"{path}{sentence}"
+
+
+def test_a_contract_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="there is no such contract file"):
+        load_contract(tmp_path / "none.yaml")
+    with pytest.raises(ContractError) as caught:
+        load_contract("sdk_lok")
+    assert str(caught.value).startswith("no contract is named 'sdk_lok'; there are ")
+    assert "sdk_log" in str(caught.value)
+
+
+def test_a_contract_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "orders.yaml"
+    path.write_bytes(b"table: \xff")
+    with pytest.raises(ContractError, match="cannot be read as a contract"):
+        load_contract(path)
+
+
+def test_own_contracts_come_before_logpresss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sdk_log.yaml").write_text(GOOD)
+    write(tmp_path, GOOD)
+    assert load_contract("sdk_log").table == "sdk_log"
+    monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path))
+    assert load_contract("sdk_log").table == "orders"
+    assert contract_names() == ["orders", "sdk_log"]
+
+
+def test_a_contract_survives_json(contract: Contract) -> None:
+    assert Contract.model_validate(contract.model_dump(mode="json", exclude_defaults=True)) == contract
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        ("{kind: not_null}", "a check of kind not_null needs `column`"),
+        ("{kind: min_rows}", "a check of kind min_rows needs `min`"),
+        ("{kind: max_reject_share}", "a check of kind max_reject_share needs `max`"),
+        ("{kind: range, column: amount}", "a check of kind range needs `min` or `max`"),
+        ("{kind: values, column: order_id}", "a check of kind values needs `values`"),
+    ],
+)
+def test_incomplete_checks(tmp_path: Path, check: str, sentence: str) -> None:
+    path = write(tmp_path, f"{GOOD}checks:\n  - {check}\n")
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    assert str(caught.value) == f"{path}:22: checks[0]: {sentence}"
+
+
+@pytest.mark.parametrize("text", ["2021-12-26", "0001-01-01", "2024-02-29"])
+def test_days(text: str) -> None:
+    assert parse_day(text) == date.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("2021-2-6", "'2021-2-6' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+        ("20211226", "'20211226' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+        ("2021-12-26\n", "'2021-12-26\\n' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+        ("２０２１-12-26", "'２０２１-12-26' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+        ("2021-02-29", "'2021-02-29' is no day: day is out of range for month"),
+        ("", "'' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+    ],
+)
+def test_what_is_no_day(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match="is no day") as caught:
+        parse_day(text)
+    assert str(caught.value) == sentence

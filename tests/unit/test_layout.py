@@ -1,0 +1,397 @@
+"""Layouts: how records are read into leaves and mined, and that the matching kernel finds again what was mined."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.conftest import READING, SEED, compact, padded
+
+from logpress.contract import Contract
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.kernels_match import match_record
+from logpress.layout.mine import Miner
+from logpress.layout.model import InstantFormat, Kind, Layout, Slot
+from logpress.layout.tokens import NotAnObjectError, path_of, read_leaves
+from logpress.layout.trie import Trie, build_trie
+
+Spans = list[tuple[int, int]]
+
+
+def match(trie: Trie, record: bytes, before: bytes = b"", behind: bytes = b"") -> tuple[int, Spans]:
+    """What the kernel finds: a layout's number, and the spans it cut."""
+    spans = np.full(2 * trie.depth + 2, -1, dtype=np.int64)
+    trail = np.empty(2 * trie.depth + 2, dtype=np.int64)
+    start = len(before)
+    number = int(
+        match_record(
+            padded(before + record, behind), start, start + len(record), trie.nodes, trie.literals, spans, trail,
+            np.empty(MAX_DEPTH, dtype=np.uint8),
+        )
+    )  # fmt: skip
+    return number, [(int(a) - start, int(b) - start) for a, b in spans[: 2 * trie.depth].reshape(-1, 2)]
+
+
+def spans_of(layout: Layout, record: bytes, texts: list[bytes]) -> Spans:
+    """Where these texts lie, if the record is literals and texts in turn."""
+    spans, at = [], 0
+    for literal, text in zip(layout.literals, [*texts, None], strict=True):
+        assert record[at : at + len(literal)] == literal
+        at += len(literal)
+        if text is not None:
+            spans.append((at, at + len(text)))
+            at += len(text)
+    assert at == len(record)
+    return spans
+
+
+def everything(path: str) -> bool:
+    return True
+
+
+def nothing(path: str) -> bool:
+    return False
+
+
+# --------------------------------------------------------------------------------------------------------------- leaves
+
+
+def leaves(record: bytes, descend: Any = everything) -> list[tuple[str, str, bytes]]:
+    return [(leaf.path, leaf.kind, record[leaf.start : leaf.end]) for leaf in read_leaves(record, descend)]
+
+
+def test_leaves_are_the_values_in_their_order() -> None:
+    record = b'\xef\xbb\xbf { "a" : 1 , "b":{"c":[true,null,{"d":"x\\"y"}]} ,"e.f":"","":-0.5e+3,"a":[]}\r'
+    assert leaves(record) == [
+        ("a", "number", b"1"),
+        ("b.c[0]", "boolean", b"true"),
+        ("b.c[1]", "null", b"null"),
+        ("b.c[2].d", "string", b'"x\\"y"'),
+        ('["e.f"]', "string", b'""'),
+        ('[""]', "number", b"-0.5e+3"),
+    ]
+
+
+def test_a_container_that_is_not_opened_is_one_leaf() -> None:
+    record = b'{"a":{"b":[1,{"c":"}"}]},"d":[],"e":{}}'
+    assert leaves(record, nothing) == [
+        ("a", "container", b'{"b":[1,{"c":"}"}]}'),
+        ("d", "container", b"[]"),
+        ("e", "container", b"{}"),
+    ]
+    assert leaves(record, lambda path: path == "a") == [
+        ("a.b", "container", b'[1,{"c":"}"}]'),
+        ("d", "container", b"[]"),
+        ("e", "container", b"{}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parent", "key", "path"),
+    [
+        ("", "a", "a"),
+        ("a", "b", "a.b"),
+        ("a[0]", "b c", "a[0].b c"),
+        ("a", "", 'a[""]'),
+        ("", "x.y", '["x.y"]'),
+        ("a", "[0]", 'a["[0]"]'),
+        ("a", 'q"', 'a["q\\""]'),
+        ("", "값", "값"),
+        ("", "\ud800", '["\\ud800"]'),
+        ("", "값\udfff", '["\\uac12\\udfff"]'),
+    ],
+)
+def test_paths(parent: str, key: str, path: str) -> None:
+    assert path_of(parent, key) == path
+    assert path_of(parent, key).encode()
+
+
+@given(st.lists(st.text(max_size=4) | st.text('a.[]"0\\', max_size=4), unique=True, min_size=2, max_size=2))
+def test_different_keys_have_different_paths(keys: list[str]) -> None:
+    assert path_of("p", keys[0]) != path_of("p", keys[1])
+
+
+@pytest.mark.parametrize(
+    ("record", "reason", "message"),
+    [
+        (b"", "truncated", "ends at byte 0 where an object should be"),
+        (b"  ", "truncated", "ends at byte 2 where an object should be"),
+        (b"[1]", "not_an_object", "begins with b'[', not with an object"),
+        (b"hello", "not_json", "byte 0 is b'h' where an object should be"),
+        (b'{"a":1', "truncated", "ends at byte 6 where a comma or the end of the object should be"),
+        (b'{"a', "truncated", "ends at byte 3 where a key in quotes should be"),
+        (b'{"a":"b', "truncated", "ends at byte 7 where a value should be"),
+        (b'{"a"', "truncated", "ends at byte 4 where a colon should be"),
+        (b'{"a":[1 2]}', "not_json", "byte 8 is b'2' where a comma or the end of the array should be"),
+        (b'{"a":nul}', "not_json", "byte 5 is b'n' where a value should be"),
+        (b"{a:1}", "not_json", "byte 1 is b'a' where a key in quotes should be"),
+        (b"{} {}", "not_json", "more text follows the object, from byte 3"),
+        (b'{"a":"\xc3"}', "invalid_utf8", "byte 6 is no UTF-8: invalid continuation byte"),
+    ],
+)
+def test_what_is_said_of_text_that_is_no_object(record: bytes, reason: str, message: str) -> None:
+    with pytest.raises(NotAnObjectError) as caught:
+        read_leaves(record, everything)
+    assert (caught.value.reason, str(caught.value)) == (reason, message)
+
+
+_objects = st.dictionaries(
+    st.text(max_size=4),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=5,
+)
+
+
+@given(_objects, st.sampled_from([None, 0, 2]), st.booleans())
+def test_leaves_are_what_python_reads(document: dict[str, Any], indent: int | None, ascii_only: bool) -> None:
+    record = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
+    expected: list[Any] = []
+
+    def walk(value: Any) -> None:
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, (dict, list)):
+                walk(inner)
+            else:
+                expected.append(inner)
+
+    walk(document)
+    assert [json.loads(text) for _, _, text in leaves(record)] == expected
+    assert [json.loads(text) for _, _, text in leaves(record, nothing)] == list(document.values())
+
+
+@given(st.binary(max_size=40) | _objects.map(lambda document: compact(document)[:-1]))
+@example(b'{"a":1}x')
+def test_what_python_refuses_is_refused(record: bytes) -> None:
+    try:
+        text = record.removeprefix(b"\xef\xbb\xbf").decode()
+        is_object = not text.startswith("\ufeff") and isinstance(json.loads(text), dict)
+    except ValueError:
+        is_object = False
+    if is_object:
+        read_leaves(record, everything)
+    else:
+        with pytest.raises(NotAnObjectError):
+            read_leaves(record, everything)
+
+
+# --------------------------------------------------------------------------------------------------------------- mining
+
+
+def test_the_layout_of_the_real_record(sdk_log: Contract, seed: bytes) -> None:
+    mined = Miner(sdk_log).mine(seed)
+    assert mined.matchable
+    names = [slot.name or slot.path for slot in mined.layout.slots]
+    assert names == [
+        "_id", "client_app_id", "func_name", "nickname", "request_begin_at", "request_end_at", "request_url",
+        "response_elapsed_ms", "response_reason", "response_status_code", "sdk_version", "ingested_at",
+        "user_created_at",
+        "fields.request_begin_timestamp[0]", "fields.user_inDate[0]", "fields.request_end_timestamp[0]",
+        "fields.timestamp[0]",
+        "sort[0]",
+    ]  # fmt: skip
+    begin = mined.layout.slots[4]
+    assert begin == Slot(
+        Kind.FIXED, "column", "request_begin_at", "_source.request_begin_timestamp", InstantFormat("T", 3, "+09:00")
+    )
+    assert mined.layout.literals[0] == b'{"_index":"sdk-log-2021-12-26","_type":"_doc","_id":"'
+    assert mined.layout.literals[5] == b'+09:00","request_end_timestamp":"'
+    assert mined.layout.literals[-1] == b"]}"
+
+
+@pytest.mark.parametrize(
+    ("label", "offset_min"),
+    [("", 0), ("Z", 0), ("+09:00", 540), ("-0330", -210), ("-03:30", -210), ("+00:00", 0), ("+14:00", 840)],
+)
+def test_labels(label: str, offset_min: int) -> None:
+    assert InstantFormat("T", 0, label).offset_min == offset_min
+
+
+def test_lengths_of_instants() -> None:
+    assert [InstantFormat("T", digits, "Z").length for digits in (0, 1, 3, 9)] == [19, 21, 23, 29]
+
+
+@pytest.mark.parametrize(
+    ("record", "roles"),
+    [
+        (b'{"func_name":"a","func_name":"b"}', [("extra", ""), ("column", "func_name")]),
+        (b'{"func_name":"a","_source":{"func_name":"b"}}', [("extra", ""), ("column", "func_name")]),
+        (b'{"_source":{"func_name":null},"func_name":"a"}', [("column", "func_name")]),
+        (b'{"func_name":1}', [("extra", "")]),
+        (b'{"func_name":null}', []),
+        (b'{"response_elapsed_time":"81"}', [("extra", "")]),
+        (b'{"_version":{"a":1},"sort":[5,6]}', [("copy", ""), ("extra", "")]),
+        (b'{"sort":["5"]}', [("extra", "")]),
+        (b'{"other":{"deep":1}}', [("extra", "")]),
+    ],
+)
+def test_which_value_fills_a_column(sdk_log: Contract, record: bytes, roles: list[tuple[str, str]]) -> None:
+    assert [(slot.role, slot.name) for slot in Miner(sdk_log).mine(record).layout.slots] == roles
+
+
+@pytest.mark.parametrize(
+    ("text", "matchable"),
+    [
+        ("2021-12-26T15:11:04Z", True),
+        ("2021-12-26 15:11:04.123456789", True),
+        ("2021-99-99T99:99:99Z", True),  # of the right form; the codec will refuse it
+        ("2021-12-26", False),
+        ("", False),
+        ("2021-12-26T15:11:04.1234567890Z", False),
+        ("2021-12-26T15:11:04z", False),
+    ],
+)
+def test_a_layout_whose_instant_is_of_no_form_is_not_matched(sdk_log: Contract, text: str, matchable: bool) -> None:
+    mined = Miner(sdk_log).mine(compact({"timestamp": text}))
+    assert mined.matchable is matchable
+    assert mined.layout.slots[0].role == ("column" if matchable else "extra")
+
+
+def test_json_columns_are_one_slot_whatever_stands_there(other_log: Contract) -> None:
+    for text in (b"1", b'"x"', b"[1,{}]", b"{}", b"true"):
+        slots = Miner(other_log).mine(b'{"notes":%s}' % text).layout.slots
+        assert [(slot.kind, slot.role, slot.name) for slot in slots] == [(Kind.ANY, "column", "notes")]
+    assert Miner(other_log).mine(b'{"notes":null}').layout == Layout((b'{"notes":null}',), ())
+
+
+def test_mining_is_pure(contract: Contract, model_record: dict[str, Any]) -> None:
+    miner = Miner(contract)
+    record = compact(model_record)
+    first = miner.mine(record)
+    miner.mine(b'{"a":1}')
+    assert miner.mine(record) == first == Miner(contract).mine(record)
+
+
+def test_slots_whose_codecs_fail_become_extra_with_their_label(sdk_log: Contract) -> None:
+    layout = Miner(sdk_log).mine(b'{"timestamp":"2021-12-26T15:11:04+09:00","response_elapsed_time":81}').layout
+    other = layout.without_codecs(frozenset({0}))
+    assert other.literals == (b'{"timestamp":"', b'","response_elapsed_time":', b"}")
+    assert other.slots[0] == Slot(Kind.STRING, "extra", "", "timestamp")
+    assert other.slots[1] == layout.slots[1]
+    assert layout.without_codecs(frozenset()) == layout
+
+
+@given(_objects)
+def test_layouts_survive_json(contract: Contract, document: dict[str, Any]) -> None:
+    model = SEED if contract.table == "sdk_log" else READING
+    layout = Miner(contract).mine(compact(model | document)).layout
+    text = json.dumps(layout.to_json(), ensure_ascii=False).encode()
+    assert Layout.from_json(json.loads(text)) == layout
+
+
+# ------------------------------------------------------------------------------------------------------------- matching
+
+
+@given(st.lists(_objects, min_size=1, max_size=6), st.sampled_from([b"", b"}", b'"' * 9]))
+def test_the_kernel_finds_what_was_mined(contract: Contract, documents: list[dict[str, Any]], behind: bytes) -> None:
+    model = SEED if contract.table == "sdk_log" else READING
+    records = [compact(model), *(compact(d) for d in documents), *(compact(model | d) for d in documents)]
+    miner = Miner(contract)
+    layouts: list[Layout] = []
+    for record in records:
+        mined = miner.mine(record)
+        if mined.matchable and mined.layout not in layouts:
+            layouts.append(mined.layout)
+    trie = build_trie(list(enumerate(layouts)))
+    for record in records:
+        mined = miner.mine(record)
+        if not mined.matchable:
+            continue
+        number, spans = match(trie, record, b"x" * 3, behind)
+        found = layouts[number]
+        texts = [record[a:b] for a, b in spans[: len(found.slots)]]
+        assert found == mined.layout
+        assert spans[: len(found.slots)] == spans_of(found, record, texts)
+
+
+def _plain(literals: list[bytes], slots: list[Slot]) -> Layout:
+    return Layout(tuple(literals), tuple(slots))
+
+
+_STRING = Slot(Kind.STRING, "extra", "", "s")
+_NUMBER = Slot(Kind.NUMBER, "extra", "", "n")
+
+
+def _fixed(digits: int, label: str = "Z") -> Slot:
+    return Slot(Kind.FIXED, "column", "t", "t", InstantFormat("T", digits, label))
+
+
+def test_the_matcher_goes_back_to_another_fixed_length() -> None:
+    layouts = [_plain([b'{"t":"', b'Z","n":', b"}"], [_fixed(digits), _NUMBER]) for digits in (3, 0, 6)]
+    layouts.append(_plain([b'{"t":"', b'Z","n":', b',"m":', b"}"], [_fixed(0), _NUMBER, _NUMBER]))
+    trie = build_trie(list(enumerate(layouts)))
+    for number, text in (
+        (0, b"2021-12-26T15:11:04.123Z"),
+        (1, b"2021-12-26T15:11:04Z"),
+        (2, b"2021-12-26T15:11:04.123456Z"),
+    ):
+        record = b'{"t":"' + text + b'","n":5}'
+        assert match(trie, record) == (
+            number,
+            [(6, 5 + len(text)), (len(record) - 2, len(record) - 1), *[(-1, -1)] * 1][:3],
+        )
+    record = b'{"t":"2021-12-26T15:11:04Z","n":5,"m":77}'
+    assert match(trie, record) == (3, [(6, 25), (32, 33), (38, 40)])
+
+
+def test_the_matcher_goes_back_over_several_slots() -> None:
+    layouts = [
+        _plain([b'{"a":"', b'","t":"', b'Z","b":"', b'","end":1}'], [_STRING, _fixed(0), _STRING]),
+        _plain([b'{"a":"', b'","t":"', b'Z","b":"', b'","end":2}'], [_STRING, _fixed(3), _STRING]),
+        _plain([b'{"a":"', b'","t":"', b'Z","b":', b"}"], [_STRING, _fixed(3), _NUMBER]),
+        _plain([b'{"a":', b"}"], [_NUMBER]),
+    ]
+    trie = build_trie(list(enumerate(layouts)))
+    middle = b'{"a":"x","t":"2021-12-26T15:11:04%sZ","b":%s}'
+    assert match(trie, middle % (b"", b'"y","end":1'))[0] == 0
+    assert match(trie, middle % (b".123", b'"y","end":2'))[0] == 1
+    assert match(trie, middle % (b".123", b"-1.5"))[0] == 2
+    assert match(trie, b'{"a":7}')[0] == 3
+    assert match(trie, middle % (b"", b'"y","end":2'))[0] == -1
+    assert match(trie, middle % (b".123", b"-1.5") + b" ")[0] == -1
+
+
+def test_layouts_share_their_beginnings() -> None:
+    one = _plain([b'{"a":', b',"b":', b"}"], [_NUMBER, _NUMBER])
+    two = _plain([b'{"a":', b',"b":"', b'"}'], [_NUMBER, _STRING])
+    trie = build_trie([(5, one), (9, two)])
+    assert len(trie.nodes) == 5
+    assert match(trie, b'{"a":1,"b":2}')[0] == 5
+    assert match(trie, b'{"a":1,"b":"2"}')[0] == 9
+
+
+def test_no_layouts_match_nothing() -> None:
+    assert match(build_trie([]), b"{}") == (-1, [])
+
+
+@given(st.data())
+def test_a_cut_or_lengthened_record_does_not_match(contract: Contract, data: st.DataObject) -> None:
+    record = compact(SEED if contract.table == "sdk_log" else READING)
+    trie = build_trie([(0, Miner(contract).mine(record).layout)])
+    cut = data.draw(st.integers(0, len(record) - 1))
+    assert match(trie, record[:cut], behind=record[cut:])[0] == -1
+    assert match(trie, record + b"}")[0] == -1
+    assert match(trie, record)[0] == 0
+
+
+@given(st.data())
+def test_whatever_matches_is_literals_and_texts_in_turn(contract: Contract, data: st.DataObject) -> None:
+    record = bytearray(compact(SEED if contract.table == "sdk_log" else READING))
+    layout = Miner(contract).mine(bytes(record)).layout
+    trie = build_trie([(0, layout)])
+    for _ in range(data.draw(st.integers(1, 4))):
+        record[data.draw(st.integers(0, len(record) - 1))] = data.draw(st.sampled_from([*b'"\\,}0', 0, 255]))
+    number, spans = match(trie, bytes(record))
+    if number == 0:
+        assert spans == spans_of(layout, bytes(record), [bytes(record[a:b]) for a, b in spans])
