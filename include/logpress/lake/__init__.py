@@ -1,5 +1,7 @@
-"""The lake: folders, staging, manifests, the catalog, and how a day is published in one step."""
+"""Where published days lie: folders, manifests, the Iceberg catalog, and how a day gets there all at once."""
 
-from logpress.lake.folder import Lake, open_or_make_lake, open_lake_folder
+from logpress.lake.lake import Lake
+from logpress.lake.leftovers import remove_leftovers
+from logpress.lake.publish import publish_day
 
-__all__ = ["Lake", "open_lake_folder", "open_or_make_lake"]
+__all__ = ["Lake", "publish_day", "remove_leftovers"]

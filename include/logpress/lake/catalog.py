@@ -1,164 +1,170 @@
-"""The Iceberg table behind each logpress table, through pyiceberg: an embedded SQLite catalog, or one that is configured.
-
-`LOGPRESS_CATALOG` may hold pyiceberg's catalog properties as `key=value` pairs separated by commas (for Glue:
-`type=glue`); they may also stand in pyiceberg's own configuration under the name `logpress`.
-"""
+"""The Iceberg catalog of a lake: SQLite in the lake's folder, or what LOGPRESS_CATALOG_* in the environment names."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
-from datetime import date
-from typing import Any
+import sqlite3
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.expressions import EqualTo
-from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
-from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import assign_fresh_schema_ids
-from pyiceberg.table import Table
-from pyiceberg.transforms import IdentityTransform
+from logpress.errors import LakeError, UsageError
+from logpress.lake.lake import Lake
+from logpress.lake.locks import locked
+from logpress.lake.storage import lake_errors
 
-from logpress.errors import LakeError
-from logpress.lake.folder import Lake
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
 
-NAMESPACE = "logpress"
-DAY_COLUMN = "day"
-_TRIES = 10
+CATALOG_FILE = "catalog.sqlite"
+PREFIX = "LOGPRESS_CATALOG_"
+BUSY_SECONDS = 60
+
+TABLE_PROPERTIES = {
+    "format-version": "2",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
 
 
-def open_catalog(lake: Lake) -> Catalog:
-    """The lake's catalog.
+def settings(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """What the environment says of the catalog, as pyiceberg's properties.
+
+    `LOGPRESS_CATALOG_TYPE=glue` gives `type`, `LOGPRESS_CATALOG_GLUE__REGION=...` gives `glue.region`: two underscores
+    are a point, one is a hyphen. `LOGPRESS_CATALOG_NAME` and `LOGPRESS_CATALOG_NAMESPACE` are logpress's own.
+    """
+    found = {}
+    for name, value in (os.environ if environment is None else environment).items():
+        if name.startswith(PREFIX) and value:
+            found[name[len(PREFIX) :].lower().replace("__", ".").replace("_", "-")] = value
+    return found
+
+
+def check_configured(lake: Lake) -> None:
+    """See that there is a catalog for a lake, before hours of work are put into it.
+
+    Raises:
+        UsageError: if the lake lies in an object store and nothing names a catalog.
+    """
+    named = settings()
+    if not lake.is_local and not named.keys() - {"name", "namespace"}:
+        raise UsageError(
+            f"{lake.uri}: an object store has no catalog of its own; "
+            f"set {PREFIX}TYPE=glue, or {PREFIX}URI to that of a REST or SQL catalog"
+        )
+
+
+class LakeCatalog:
+    """A lake's catalog, open."""
+
+    def __init__(self, lake: Lake, catalog: Catalog, namespace: str) -> None:
+        self._lake = lake
+        self._namespace = namespace
+        self.catalog = catalog
+
+    def load(self, table: str) -> Table | None:
+        """A table; None if it was never published.
+
+        Raises:
+            LakeError: if the catalog has it in another place: the lake was copied or moved.
+        """
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+        with lake_errors(f"the catalog of {self._lake.uri}"):
+            try:
+                found = self.catalog.load_table((self._namespace, table))
+            except (NoSuchTableError, NoSuchNamespaceError):
+                return None
+            if found.location().rstrip("/") != self._lake.table_folder(table):
+                raise LakeError(
+                    f"{self._lake.uri}: its catalog says that {table} lies in {found.location()}; a lake cannot be "
+                    "copied or moved with its catalog, so use it where it was, or press into a new one"
+                )
+            return found
+
+    def create(self, table: str, schema: Schema) -> Table:
+        """Make a table, partitioned by its column `day`, unless another process just has."""
+        from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+        from pyiceberg.partitioning import PartitionField, PartitionSpec
+        from pyiceberg.transforms import IdentityTransform
+
+        day = PartitionField(schema.find_field("day").field_id, 1000, IdentityTransform(), "day")
+        with lake_errors(f"the catalog of {self._lake.uri}"):
+            with contextlib.suppress(NamespaceAlreadyExistsError):
+                self.catalog.create_namespace_if_not_exists(self._namespace)
+            with contextlib.suppress(TableAlreadyExistsError):
+                return self.catalog.create_table(
+                    (self._namespace, table),
+                    schema=schema,
+                    location=self._lake.table_folder(table),
+                    partition_spec=PartitionSpec(day),
+                    properties=TABLE_PROPERTIES,
+                )
+        found = self.load(table)
+        assert found is not None
+        return found
+
+
+@contextlib.contextmanager
+def open_catalog(lake: Lake) -> Iterator[LakeCatalog]:
+    """Open the catalog of a lake.
 
     Raises:
         LakeError: if it cannot be opened.
+        UsageError: if there is none.
     """
-    configured = os.environ.get("LOGPRESS_CATALOG", "")
-    properties: dict[str, str] = {}
-    if configured:
-        for pair in configured.split(","):
-            key, _, value = pair.partition("=")
-            properties[key.strip()] = value.strip()
-    elif lake.is_local:
-        properties = {"type": "sql", "uri": f"sqlite:///{lake.root}/catalog.sqlite?timeout=60"}
-    else:
-        raise LakeError(
-            f"{lake.uri}: a lake on an object store needs a catalog; set LOGPRESS_CATALOG, as in LOGPRESS_CATALOG=type=glue"
-        )
-    properties.setdefault("warehouse", lake.root if lake.is_local else lake.uri)
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        properties.setdefault("s3.endpoint", endpoint)  # pyarrow's S3 does not read it from the environment
+    check_configured(lake)
+    named = settings()
+    name = named.pop("name", "logpress")
+    namespace = named.pop("namespace", "logpress")
+    with lake_errors(f"the catalog of {lake.uri}"):
+        catalog = _configured(lake, name, named) if named else _embedded(lake, name)
     try:
-        return load_catalog(NAMESPACE, **properties)
-    except Exception as error:  # pyiceberg raises whatever its backends raise
-        raise LakeError(f"{lake.uri}: its catalog cannot be opened: {error}") from error
+        yield LakeCatalog(lake, catalog, namespace)
+    finally:
+        with contextlib.suppress(Exception):
+            catalog.close()
 
 
-def open_table(lake: Lake, table: str) -> Table | None:
-    """The Iceberg table, or None before its first day."""
-    try:
-        return open_catalog(lake).load_table((NAMESPACE, table))
-    except NoSuchTableError:
-        return None
+def _configured(lake: Lake, name: str, named: dict[str, str]) -> Catalog:
+    from pyiceberg.catalog import load_catalog
+
+    return load_catalog(name, **{"warehouse": lake.uri, **_s3_properties(lake), **named})
 
 
-def _make_table(catalog: Catalog, lake: Lake, table: str, schema: pa.Schema) -> Table:
-    try:
-        catalog.create_namespace(NAMESPACE)
-    except NamespaceAlreadyExistsError:
-        pass
-    fresh = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(schema))
-    spec = PartitionSpec(
-        PartitionField(
-            source_id=fresh.find_field(DAY_COLUMN).field_id, field_id=1000, transform=IdentityTransform(), name=DAY_COLUMN
-        )
-    )
-    try:
-        return catalog.create_table(
-            (NAMESPACE, table),
-            schema=fresh,
-            location=lake.uri_of(lake.table(table)),
-            partition_spec=spec,
-            properties={
-                "write.metadata.delete-after-commit.enabled": "true",
-                "write.metadata.previous-versions-max": "20",
-                **_without_metrics(schema),
-            },
-        )
-    except TableAlreadyExistsError:
-        return catalog.load_table((NAMESPACE, table))
+def _s3_properties(lake: Lake) -> dict[str, str]:
+    """What pyarrow's S3 does not take from the environment by itself."""
+    if not lake.uri.startswith(("s3://", "s3a://")):
+        return {}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    found = {"s3.endpoint": endpoint, "s3.region": region}
+    return {key: value for key, value in found.items() if value}
 
 
-def _without_metrics(schema: pa.Schema) -> dict[str, str]:
-    """Properties that say that the columns of restoration have no statistics."""
-    return {f"write.metadata.metrics.column.{name}": "none" for name in schema.names if name.startswith("_")}
+def _embedded(lake: Lake, name: str) -> Catalog:
+    from pyiceberg.catalog.sql import SqlCatalog
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    path = f"{lake.uri}/{CATALOG_FILE}"
+    uri = f"sqlite:///{path}"
+    properties: dict[str, Any] = {"uri": uri, "warehouse": lake.uri}
+    if not _has_tables(path):  # two processes that make them at once would trip over each other
+        with locked(f"{lake.uri}/_locks/catalog"):
+            SqlCatalog(name, **properties).close()
+    catalog = SqlCatalog(name, init_catalog_tables="false", **properties)
+    # No connection outlives its use, so none is carried into a forked process; and whoever finds it busy waits.
+    catalog.engine.dispose()
+    catalog.engine = create_engine(uri, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+    return catalog
 
 
-def replace_day(lake: Lake, table: str, day: date, files: Sequence[str], schema: pa.Schema, summary: dict[str, str]) -> int | None:
-    """Make these files the day's only ones, in one commit.
-
-    Args:
-        lake: the lake.
-        table: its table; made if it is not there.
-        day: the day, the value of the partition column in all the files.
-        files: URIs of part files.
-        schema: their schema; columns that the table lacks are added to it.
-        summary: kept with the snapshot.
-
-    Returns:
-        The table's current snapshot, None if it has none.
-
-    Raises:
-        LakeError: if the commit is refused, or lost too many races.
-    """
-    catalog = open_catalog(lake)
-    wanted = {_file_uri(lake, path) for path in files}
-    for _ in range(_TRIES):
-        try:
-            found = _make_table(catalog, lake, table, schema) if not _exists(catalog, table) else catalog.load_table((NAMESPACE, table))
-            present = _files_of_day(found, day)
-            if present == wanted:
-                return _snapshot_id(found)
-            with found.transaction() as transaction:
-                if set(schema.names) - {field.name for field in found.schema().fields}:
-                    with transaction.update_schema() as update:
-                        update.union_by_name(schema)
-                    transaction.set_properties(_without_metrics(schema))
-                if present:
-                    transaction.delete(EqualTo(DAY_COLUMN, day.isoformat()), snapshot_properties=summary)
-                if wanted:
-                    transaction.add_files(sorted(wanted), snapshot_properties=summary, check_duplicate_files=False)
-            return _snapshot_id(catalog.load_table((NAMESPACE, table)))
-        except CommitFailedException:
-            continue
-        except (OSError, ValueError) as error:
-            raise LakeError(f"{lake.uri}: {table} {day} cannot be committed: {error}") from error
-        except Exception as error:
-            if _is_busy(error):
-                continue
-            raise
-    raise LakeError(f"{lake.uri}: {table} {day} lost {_TRIES} races against other commits; try again")
-
-
-def _is_busy(error: Exception) -> bool:
-    return "database is locked" in str(error)
-
-
-def _exists(catalog: Catalog, table: str) -> bool:
-    return bool(catalog.table_exists((NAMESPACE, table)))
-
-
-def _snapshot_id(table: Table) -> int | None:
-    snapshot = table.current_snapshot()
-    return None if snapshot is None else snapshot.snapshot_id
-
-
-def _file_uri(lake: Lake, path: str) -> str:
-    return path if not lake.is_local else path.removeprefix("file://")
-
-
-def _files_of_day(table: Table, day: date) -> set[str]:
-    tasks: Any = table.scan(row_filter=EqualTo(DAY_COLUMN, day.isoformat())).plan_files()
-    return {task.file.file_path for task in tasks}
+def _has_tables(path: str) -> bool:
+    if not os.path.exists(path):
+        return False
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return {"iceberg_tables", "iceberg_namespace_properties"} <= names

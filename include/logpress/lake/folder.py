@@ -1,12 +1,12 @@
 """The folders of a lake and what lies in them.
 
-    <lake>/_logpress.json                              says that this is a lake
-    <lake>/catalog.sqlite                              the embedded catalog of a local lake
-    <lake>/<table>/dt=D/part-*.parquet                 published parts
-    <lake>/<table>/dt=D/_rejects-*.parquet             published rejects, hidden from Parquet readers by their name
-    <lake>/<table>/dt=D/_manifest.json                 what is published
-    <lake>/<table>/_staging/dt=D/<run>/<slice>/        what a run has pressed so far
-    <lake>/<table>/dt=D/_superseded.json               files to be removed once their grace period is over
+<lake>/_logpress.json                              says that this is a lake
+<lake>/catalog.sqlite                              the embedded catalog of a local lake
+<lake>/<table>/dt=D/part-*.parquet                 published parts
+<lake>/<table>/dt=D/_rejects-*.parquet             published rejects, hidden from Parquet readers by their name
+<lake>/<table>/dt=D/_manifest.json                 what is published
+<lake>/<table>/_staging/dt=D/<run>/<slice>/        what a run has pressed so far
+<lake>/<table>/dt=D/_superseded.json               files to be removed once their grace period is over
 """
 
 from __future__ import annotations
@@ -161,7 +161,9 @@ def open_lake_folder(uri: str) -> Lake:
     except OSError as error:
         raise LakeError(f"{uri}: cannot be reached: {error}") from error
     if not found:
-        raise UsageError(f"{uri}: is no lake (it has no {MARKER}); `logpress press --lake` makes one in an empty folder")
+        raise UsageError(
+            f"{uri}: is no lake (it has no {MARKER}); `logpress press --lake` makes one in an empty folder"
+        )
     return Lake(name, filesystem, root)
 
 

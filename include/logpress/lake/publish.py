@@ -1,26 +1,17 @@
-"""To make a verified day visible, all of it at once, and to clear away what it supersedes.
-
-The order makes it safe to be killed anywhere: files get their final names (which hold a digest of their content, so
-that doing it again changes nothing), then one commit in the catalog switches the day, then the manifest, and only then
-is anything removed.
-"""
+"""Publish a verified day: its files move into place, one commit makes them the day, the manifest says so."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-import pyarrow as pa
-
 from logpress.errors import LakeError
-from logpress.lake.catalog import replace_day
-from logpress.lake.folder import Lake
-from logpress.manifest import DayManifest, SliceManifest
-
-DEFAULT_GRACE = timedelta(hours=1)
-_SUPERSEDED = "_superseded.json"
-_STALE_STAGING = timedelta(days=2)
+from logpress.lake.catalog import LakeCatalog, open_catalog
+from logpress.lake.commit import published_files, replace_day
+from logpress.lake.lake import Lake
+from logpress.lake.leftovers import GRACE, day_lock, note_superseded, remove_leftovers
+from logpress.lake.storage import lake_errors
+from logpress.manifest import DayManifest, PartStats, SliceManifest
 
 
 def publish_day(
@@ -29,142 +20,102 @@ def publish_day(
     day: date,
     manifests: Sequence[SliceManifest],
     run: str,
-    schema: pa.Schema,
     *,
-    grace: timedelta = DEFAULT_GRACE,
-    now: datetime | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    grace: timedelta = GRACE,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DayManifest:
     """Replace a day by what a run has staged.
+
+    It may be killed at any moment and called again: until the commit, readers of the catalog see the old day, from then
+    on the new one. The same files as are published already are not published again.
 
     Args:
         lake: the lake.
         table: the table.
         day: the UTC day.
-        manifests: the run's slices, verified.
-        run: the run whose staging holds the files.
-        schema: the parts' schema.
-        grace: how long superseded files stay for readers that have begun.
-        now: the time (UTC); the clock's if None.
-
-    Returns:
-        What is published now.
+        manifests: what was staged, slice by slice.
+        run: whose staging it is; it is removed.
+        descriptions: what columns mean, for the catalog.
+        grace: how long files that were published before stay.
+        progress: called with files moved so far, and in all.
 
     Raises:
-        LakeError: if files or the catalog refuse; the day is then as it was.
+        LakeError: if the lake or its catalog refuses, or a staged file is missing.
     """
-    now = now or datetime.now(UTC)
-    folder = lake.day(table, day)
-    with lake.lock(table, day):
-        before = lake.manifest(table, day)
-        try:
-            lake.filesystem.makedirs(folder, exist_ok=True)
-            for manifest in manifests:
-                for part in (manifest.part, manifest.rejects_part):
-                    if part is not None:
-                        _move(lake, f"{lake.staging(table, day, run, manifest.slice)}/{part.path}", f"{folder}/{part.path}")
-        except OSError as error:
-            raise LakeError(f"{lake.uri}: the files of {table} {day} cannot be put in place: {error}") from error
-        parts = [lake.uri_of(f"{folder}/{manifest.part.path}") for manifest in manifests if manifest.part]
-        rows = sum(manifest.rows for manifest in manifests)
-        summary = {"logpress.day": day.isoformat(), "logpress.rows": str(rows)}
-        snapshot = replace_day(lake, table, day, parts, schema, summary)
-        published = DayManifest(
-            table=table, day=day.isoformat(), published_at=now.replace(microsecond=0), snapshot_id=snapshot, slices=tuple(manifests)
+    files = [
+        (slice_.slice, part) for slice_ in manifests for part in (slice_.part, slice_.rejects_part) if part is not None
+    ]
+    folder = lake.day_folder(table, day)
+    with day_lock(lake, table, day), open_catalog(lake) as catalog:
+        for done, (slice_, part) in enumerate(files):
+            _move(lake, f"{lake.staging_folder(table, day, run, slice_)}/{part.path}", f"{folder}/{part.path}", part)
+            if progress is not None:
+                progress(done + 1, len(files))
+        paths = [f"{folder}/{slice_.part.path}" for slice_ in manifests if slice_.part is not None]
+        snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions or {})
+        if not lake.is_local:
+            _see_that_it_stands(lake, catalog, table, day, paths)
+        manifest = _write_manifest(lake, table, day, manifests, snapshot_id)
+        note_superseded(lake, table, day, {part.path for _, part in files})
+        with lake_errors(lake.uri):
+            lake.storage.remove(lake.staging_folder(table, day, run))
+    remove_leftovers(lake, table, grace=grace)
+    return manifest
+
+
+def catalog_files(lake: Lake, table: str, day: date) -> list[str]:
+    """The files that the catalog has for a day, in order.
+
+    Raises:
+        LakeError: if the catalog cannot be read.
+        UsageError: if there is none.
+    """
+    with open_catalog(lake) as catalog:
+        found = catalog.load(table)
+        with lake_errors(f"the catalog of {lake.uri}"):
+            return sorted(published_files(found, day)) if found is not None else []
+
+
+def _see_that_it_stands(lake: Lake, catalog: LakeCatalog, table: str, day: date, paths: Sequence[str]) -> None:
+    """In an object store there is no lock: whoever commits last writes the manifest, and nobody else."""
+    found = catalog.load(table)
+    with lake_errors(f"the catalog of {lake.uri}"):
+        standing = set(published_files(found, day)) if found is not None else set()
+    if standing != set(paths):
+        raise LakeError(
+            f"{lake.uri}: another process published {table} {day} at the same time, and what it published stands"
         )
-        if before is not None and _same_content(before, published):
-            published = published.model_copy(update={"published_at": before.published_at})
-        lake.write_atomically(f"{folder}/_manifest.json", published.model_dump_json(indent=1) + "\n")
-        _supersede(lake, folder, published, now, grace)
-    clear(lake, table, now)
-    return published
 
 
-def _same_content(one: DayManifest, other: DayManifest) -> bool:
-    def content(manifest: DayManifest) -> list[tuple[str, str]]:
-        parts = [part for entry in manifest.slices for part in (entry.part, entry.rejects_part) if part is not None]
-        return [(part.path, part.sha256) for part in parts]
-
-    return content(one) == content(other)
-
-
-def _move(lake: Lake, source: str, target: str) -> None:
-    """Give a staged file its place; it is there already if an earlier try got this far."""
-    if lake.filesystem.exists(source):
-        lake.filesystem.mv(source, target)
-    elif not lake.filesystem.exists(target):
-        raise LakeError(f"{lake.uri_of(source)}: the staged file is gone; press the slice again")
+def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
+    """Move a staged file into the day's folder; one of the same name, which has the same content, stays."""
+    with lake_errors(target):
+        if lake.storage.size(target) == part.stored_bytes:
+            return
+        if lake.storage.size(staged) is None:
+            raise LakeError(f"{staged}: the staged file is gone; press the slice again")
+        lake.storage.move(staged, target)
+        lake.storage.sync(target)
 
 
-def _read_superseded(lake: Lake, folder: str) -> dict[str, str]:
+def _write_manifest(
+    lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], snapshot_id: int | None
+) -> DayManifest:
+    """Write what the day consists of now, unless that is written already."""
     try:
-        found: dict[str, str] = json.loads(lake.filesystem.cat_file(f"{folder}/{_SUPERSEDED}"))
-        return found
-    except (FileNotFoundError, ValueError):
-        return {}
+        before = lake.read_day(table, day)
+    except LakeError:
+        before = None  # damaged; this mends it
+    slices = tuple(manifests)
+    if before is not None and _without_times(before.slices) == _without_times(slices):
+        return before
+    now = datetime.now(UTC)
+    manifest = DayManifest(table=table, day=day.isoformat(), published_at=now, snapshot_id=snapshot_id, slices=slices)
+    with lake_errors(lake.uri):
+        lake.storage.write(lake.manifest_path(table, day), manifest.model_dump_json(indent=1).encode())
+    return manifest
 
 
-def _supersede(lake: Lake, folder: str, published: DayManifest, now: datetime, grace: timedelta) -> None:
-    """Note which files of the day's folder are not published any more, and when they may go."""
-    current = _file_names(published)
-    noted = _read_superseded(lake, folder)
-    found = {path.rsplit("/", 1)[-1] for path in lake.filesystem.glob(f"{folder}/*.parquet")}
-    until = {name: noted.get(name, (now + grace).isoformat()) for name in sorted(found - current)}
-    if until != noted:
-        lake.write_atomically(f"{folder}/{_SUPERSEDED}", json.dumps(until, indent=1) + "\n")
-
-
-def _file_names(published: DayManifest) -> set[str]:
-    parts = [part for entry in published.slices for part in (entry.part, entry.rejects_part) if part is not None]
-    return {part.path for part in parts}
-
-
-def clear(lake: Lake, table: str, now: datetime | None = None) -> list[str]:
-    """Remove superseded files whose grace period is over, and staging that a killed run left days ago.
-
-    Returns:
-        The removed files.
-    """
-    now = now or datetime.now(UTC)
-    removed = []
-    for noted_path in lake.filesystem.glob(f"{lake.table(table)}/dt=*/{_SUPERSEDED}"):
-        folder = noted_path.rsplit("/", 1)[0]
-        noted = _read_superseded(lake, folder)
-        published = lake.manifest(table, date.fromisoformat(folder.rsplit("/", 1)[-1].removeprefix("dt=")))
-        current = _file_names(published) if published is not None else set()
-        left = dict(noted)
-        for name, until in noted.items():
-            if datetime.fromisoformat(until) <= now:
-                if name not in current and lake.filesystem.exists(f"{folder}/{name}"):
-                    lake.filesystem.rm(f"{folder}/{name}")
-                    removed.append(f"{folder}/{name}")
-                del left[name]
-        if not left:
-            lake.filesystem.rm(noted_path)
-        elif left != noted:
-            lake.write_atomically(noted_path, json.dumps(left, indent=1) + "\n")
-    _clear_stale_staging(lake, table, now)
-    return removed
-
-
-def _clear_stale_staging(lake: Lake, table: str, now: datetime) -> None:
-    for path in lake.filesystem.glob(f"{lake.table(table)}/_staging/dt=*/*"):
-        try:
-            changed = lake.filesystem.modified(path)
-        except (OSError, NotImplementedError, KeyError):
-            continue
-        if changed.tzinfo is None:
-            changed = changed.replace(tzinfo=UTC)
-        if now - changed > _STALE_STAGING:
-            lake.filesystem.rm(path, recursive=True)
-
-
-def clean_run(lake: Lake, table: str, day: date, run: str) -> None:
-    """Remove the staging of a run, and the folders that this leaves empty."""
-    folder = lake.staging(table, day, run)
-    if lake.filesystem.exists(folder):
-        lake.filesystem.rm(folder, recursive=True)
-    if not lake.is_local:
-        return
-    for parent in (folder.rsplit("/", 1)[0], folder.rsplit("/", 2)[0]):
-        if lake.filesystem.exists(parent) and not lake.filesystem.ls(parent):
-            lake.filesystem.rmdir(parent)
+def _without_times(slices: Sequence[SliceManifest]) -> list[SliceManifest]:
+    return [slice_.model_copy(update={"seconds": 0.0}) for slice_ in slices]

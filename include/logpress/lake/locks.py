@@ -1,0 +1,57 @@
+"""One at a time: locks between processes on one machine, let go of however a process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+
+from logpress.errors import LakeError
+
+WAIT_SECONDS = 600.0
+
+
+@contextlib.contextmanager
+def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold a lock file; it is there only while someone holds or waits for it.
+
+    Args:
+        path: local path of the lock file; its folder is made if missing.
+        wait_seconds: how long to wait for others.
+
+    Raises:
+        LakeError: if others hold it for longer.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, descriptor):
+                break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise LakeError(
+                    f"{path}: another process holds this lock for more than {wait_seconds:.0f} s; "
+                    "let it end, or end it, and try again"
+                ) from None
+            time.sleep(0.05)
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # while it is still held: whoever waits sees that its file is no longer this one
+        os.close(descriptor)
+
+
+def _is_still(path: str, descriptor: int) -> bool:
+    """Whether the file that was locked is the one at this path, not one that was removed meanwhile."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,258 @@
+"""Files of a lake, on a local disk or in any storage of fsspec: small whole reads, atomic writes, moves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+from logpress.errors import LakeError, LogpressError, UsageError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What lies in a folder.
+
+    Attributes:
+        name: last component of its path.
+        is_folder: whether it is a folder.
+        size: bytes; 0 for a folder.
+        modified: when it was last written, UTC; None where the storage does not say, as for folders of object stores.
+    """
+
+    name: str
+    is_folder: bool
+    size: int
+    modified: datetime | None
+
+
+class Storage(Protocol):
+    """What a lake asks of the place it lies in. Paths are whole paths or URIs; errors are the client's own."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None if there is none."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small file; None if there is none."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a small file: readers see the old one or the new one, whole."""
+
+    def list(self, folder: str) -> list[Item]:
+        """What lies in a folder, by name; nothing if there is none."""
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file; readers see no target, or a whole one."""
+
+    def sync(self, path: str) -> None:
+        """Make sure that a file, and its name, outlive a loss of power."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all that is in it, if it is there."""
+
+
+def normal_uri(uri: str) -> str:
+    """The one way to write a lake's place: an absolute local path, or a URI without a slash at its end."""
+    if not uri.strip():
+        raise UsageError("the lake's name is empty; give a folder or a URI such as s3://bucket/lake")
+    protocol, _, path = uri.partition("://")
+    if not path:
+        return os.path.abspath(uri)
+    return os.path.abspath(path) if protocol in ("file", "local") else uri.rstrip("/")
+
+
+def storage_of(uri: str) -> Storage:
+    """The storage a normal URI lies in.
+
+    Raises:
+        UsageError: if its kind is unknown.
+    """
+    return LocalStorage() if "://" not in uri else RemoteStorage(uri)
+
+
+@contextlib.contextmanager
+def lake_errors(place: str) -> Iterator[None]:
+    """Say what a storage or a catalog refused in a sentence that names the place.
+
+    Raises:
+        LakeError: in the place of any other error but logpress's own.
+    """
+    try:
+        yield
+    except LogpressError:
+        raise
+    except (AssertionError, AttributeError, NameError, TypeError):
+        raise  # a defect
+    except Exception as error:  # storages and catalogs raise what their own clients do
+        text = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        if isinstance(error, OSError) and error.filename:
+            text = f"{text}: {error.filename}"
+        raise LakeError(f"{place}: {text or type(error).__name__}") from error
+
+
+class LocalStorage:
+    """A folder on a disk."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+        return os.path.lexists(path)
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None if there is none."""
+        try:
+            return os.stat(path).st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, path: str) -> bytes | None:
+        """A small file; None if there is none."""
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a small file: readers see the old one or the new one, whole."""
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(folder)
+
+    def list(self, folder: str) -> list[Item]:
+        """What lies in a folder, by name; nothing if there is none."""
+        found = []
+        try:
+            for entry in os.scandir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat()
+                    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                    found.append(Item(entry.name, entry.is_dir(), 0 if entry.is_dir() else status.st_size, modified))
+        except FileNotFoundError:
+            return []
+        return sorted(found, key=lambda item: item.name)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file; readers see no target, or a whole one."""
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(source, target)
+
+    def sync(self, path: str) -> None:
+        """Make sure that a file, and its name, outlive a loss of power."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync_folder(os.path.dirname(path))
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all that is in it, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class RemoteStorage:
+    """An object store, or whatever else fsspec knows: a put makes an object appear whole."""
+
+    def __init__(self, uri: str) -> None:
+        import fsspec
+
+        try:
+            self._filesystem, _ = fsspec.core.url_to_fs(uri)
+        except (ValueError, ImportError) as error:
+            raise UsageError(f"{uri}: no such kind of storage: {error}") from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+        self._filesystem.invalidate_cache()
+        return bool(self._filesystem.exists(path))
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None if there is none."""
+        self._filesystem.invalidate_cache()
+        try:
+            return int(self._filesystem.info(path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def read(self, path: str) -> bytes | None:
+        """A small file; None if there is none."""
+        try:
+            return cast(bytes, self._filesystem.cat_file(path))
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a small file: readers see the old one or the new one, whole."""
+        self._filesystem.pipe_file(path, data)
+
+    def list(self, folder: str) -> list[Item]:
+        """What lies in a folder, by name; nothing if there is none."""
+        self._filesystem.invalidate_cache()
+        try:
+            infos: list[dict[str, Any]] = self._filesystem.ls(folder, detail=True)
+        except FileNotFoundError:
+            return []
+        own = folder.rstrip("/").rsplit("/", 1)[-1]
+        items = [_item(info) for info in infos]
+        return sorted((item for item in items if item.is_folder or item.name != own), key=lambda item: item.name)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file; readers see no target, or a whole one."""
+        self._filesystem.cp_file(source, target)
+        self._filesystem.rm_file(source)
+
+    def sync(self, path: str) -> None:
+        """Nothing to do: what an object store has taken, it keeps."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all that is in it, if it is there."""
+        self._filesystem.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.rm(path, recursive=True)
+
+
+def _item(info: dict[str, Any]) -> Item:
+    modified = info.get("LastModified") or info.get("mtime") or info.get("created") or info.get("last_modified")
+    if isinstance(modified, int | float):
+        modified = datetime.fromtimestamp(modified, UTC)
+    if isinstance(modified, datetime) and modified.tzinfo is None:
+        modified = modified.replace(tzinfo=UTC)
+    return Item(
+        name=str(info["name"]).rstrip("/").rsplit("/", 1)[-1],
+        is_folder=info["type"] == "directory",
+        size=int(info.get("size") or 0),
+        modified=modified if isinstance(modified, datetime) else None,
+    )

@@ -1,0 +1,434 @@
+"""Lakes, and days that are published in them all at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from logpress.errors import LakeError, UsageError
+from logpress.lake import Lake, publish_day, remove_leftovers
+from logpress.lake import commit as commits
+from logpress.lake.catalog import check_configured, open_catalog, settings
+from logpress.lake.locks import locked
+from logpress.lake.publish import catalog_files
+from logpress.manifest import PartStats, SliceManifest
+
+DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
+TABLE = "log"
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake.create(str(tmp_path / "lake"))
+
+
+def write(path: Path, table: pa.Table) -> PartStats:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, store_schema=False)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    name = f"{path.name}-{digest[:12]}.parquet"
+    path.rename(path.parent / name)
+    return PartStats(
+        path=name,
+        rows=table.num_rows,
+        row_groups=1,
+        stored_bytes=(path.parent / name).stat().st_size,
+        sha256=digest,
+        columns=(),
+    )
+
+
+def rows_of(day: date, names: list[str], **more: pa.Array) -> pa.Table:
+    at = [datetime(day.year, day.month, day.day, 1, 2, 3, 4000 * n, tzinfo=UTC) for n in range(len(names))]
+    columns = {
+        "name": pa.array(names),
+        "at": pa.array(at, pa.timestamp("ms", "UTC")),
+        "status": pa.array([200] * len(names), pa.int16()),
+        **more,
+        "day": pa.array([day] * len(names), pa.date32()),
+        "_raw": pa.array([b"\xff"] * len(names), pa.binary()),
+    }
+    fields = [pa.field(key, value.type, nullable=key != "day") for key, value in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
+
+
+def stage(
+    lake: Lake, day: date, slice_: str, names: list[str], run: str = "run", rejects: int = 0, **more: pa.Array
+) -> SliceManifest:
+    folder = Path(lake.staging_folder(TABLE, day, run, slice_))
+    part = write(folder / f"part-{slice_}", rows_of(day, names, **more)) if names else None
+    rejected = write(folder / f"_rejects-{slice_}", pa.table({"record": [b"x"] * rejects})) if rejects else None
+    return SliceManifest(
+        table=TABLE, day=day.isoformat(), slice=slice_, origins=(), records=len(names) + rejects, rows=len(names),
+        irregular_rows=0, rejects=rejects, other_day=0, raw_bytes=100, digest="0" * 32,
+        part=part, rejects_part=rejected,
+    )  # fmt: skip
+
+
+def publish(lake: Lake, day: date, *manifests: SliceManifest, run: str = "run", **options):
+    return publish_day(lake, TABLE, day, manifests, run, **options)
+
+
+def scan(lake: Lake, day: date | None = None) -> list[str]:
+    """Names, as any reader of the catalog finds them."""
+    with open_catalog(lake) as catalog:
+        table = catalog.load(TABLE)
+        found = table.scan(**({"row_filter": f"day = '{day}'"} if day else {})).to_arrow()
+    return sorted(found["name"].to_pylist())
+
+
+def snapshots(lake: Lake) -> int:
+    with open_catalog(lake) as catalog:
+        return len(catalog.load(TABLE).snapshots())
+
+
+def parts(lake: Lake, day: date = DAY) -> list[str]:
+    return sorted(path.name for path in Path(lake.day_folder(TABLE, day)).glob("*.parquet"))
+
+
+# -- lakes
+
+
+def test_a_lake_is_made_in_a_new_or_empty_folder_and_found_again(tmp_path):
+    for name in ("new/deep", "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        made = Lake.create(str(tmp_path / name))
+        assert json.loads((tmp_path / name / "_logpress.json").read_text()) == {"format": 1}
+        assert Lake.open(f"file://{tmp_path / name}/") == Lake.create(str(tmp_path / name)) == made
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    with pytest.raises(UsageError, match=r"not empty \(it holds 'precious'\)"):
+        Lake.create(str(tmp_path))
+    with pytest.raises(UsageError, match="is a file"):
+        Lake.create(str(tmp_path / "precious"))
+    assert os.listdir(tmp_path) == ["precious"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "kind", "message"),
+    [
+        (lambda path: None, UsageError, "there is no such folder"),
+        (lambda path: path.mkdir(), UsageError, "has no _logpress.json"),
+        (lambda path: (path.mkdir(), (path / "_logpress.json").write_text('{"format": 2}')), LakeError, "format 2"),
+        (lambda path: (path.mkdir(), (path / "_logpress.json").write_text("x")), LakeError, "is damaged"),
+        (lambda path: path.write_text("x"), LakeError, "Not a directory"),
+    ],
+)
+def test_what_is_no_lake_is_refused(tmp_path, prepare, kind, message):
+    prepare(tmp_path / "lake")
+    with pytest.raises(kind, match=message):
+        Lake.open(str(tmp_path / "lake"))
+
+
+def test_names_that_would_leave_staging_are_refused(lake):
+    for name in ("", "..", "a/b", "/x"):
+        with pytest.raises(UsageError, match="cannot be the name"):
+            lake.staging_folder(TABLE, DAY, name)
+
+
+def test_a_day_that_is_not_published_is_told_from_those_that_are(lake):
+    with pytest.raises(UsageError, match="no day of it is published"):
+        lake.need_day(TABLE, DAY)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    with pytest.raises(UsageError, match="published are 2021-12-26 to 2021-12-26, 1 in all"):
+        lake.need_day(TABLE, NEXT_DAY)
+
+
+# -- publishing
+
+
+def test_a_published_day_is_what_readers_of_the_catalog_find(lake):
+    manifests = [stage(lake, DAY, "h10", ["a", "b"], rejects=1), stage(lake, DAY, "h11", ["c"])]
+    published = publish(lake, DAY, *manifests, descriptions={"name": "The name"})
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["d"]))
+    assert scan(lake) == ["a", "b", "c", "d"]
+    assert scan(lake, DAY) == ["a", "b", "c"]
+    assert lake.read_day(TABLE, DAY) == published
+    assert lake.days(TABLE) == [DAY, NEXT_DAY]
+    found, rejects = lake.files(published)
+    assert catalog_files(lake, TABLE, DAY) == sorted(found)
+    assert all(os.path.getsize(path) for path in found + rejects)
+    assert not os.path.exists(lake.staging_root(TABLE))
+    with open_catalog(lake) as catalog:
+        schema = catalog.load(TABLE).schema()
+        assert str(schema.find_field("at").field_type) == "timestamptz"
+        assert schema.find_field("name").doc == "The name"
+        assert schema.find_field("day").required
+
+
+def test_instants_come_back_right_and_filters_on_them_find_their_rows(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a", "b", "c"]))
+    with open_catalog(lake) as catalog:
+        found = catalog.load(TABLE).scan(row_filter="at >= '2021-12-26T01:02:03.004+00:00'").to_arrow()
+    assert sorted(found["name"].to_pylist()) == ["b", "c"]
+    assert found["at"].type == pa.timestamp("us", "UTC")
+    assert datetime(2021, 12, 26, 1, 2, 3, 8000, tzinfo=UTC) in found["at"].to_pylist()
+
+
+def test_duckdb_reads_the_same(lake):
+    import duckdb
+
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a", "b"], rejects=1))
+    rows = duckdb.sql(f"SELECT name, "at", day FROM read_parquet('{lake.uri}/{TABLE}/dt=*/part-*.parquet')").fetchall()
+    assert sorted(row[0] for row in rows) == ["a", "b"]
+
+
+def test_a_day_is_replaced_whole_and_the_old_files_stay_for_a_while(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), stage(lake, DAY, "h11", ["b"], rejects=2))
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
+    before = parts(lake)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    assert scan(lake) == ["n", "x"]
+    assert set(before) < set(parts(lake))
+    remove_leftovers(lake, TABLE)
+    assert set(before) < set(parts(lake))
+    remove_leftovers(lake, TABLE, grace=timedelta(0))
+    assert len(parts(lake)) == 1
+    assert not os.listdir(lake.superseded_root(TABLE))
+    assert scan(lake) == ["n", "x"]
+
+
+def test_without_grace_old_files_go_at_once(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1))
+    published = publish(lake, DAY, stage(lake, DAY, "h10", ["x"]), grace=timedelta(0))
+    assert parts(lake) == [published.slices[0].part.path]
+
+
+def test_one_snapshot_replaces_a_day_without_a_gap(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    assert snapshots(lake) == 2
+    with open_catalog(lake) as catalog:
+        table = catalog.load(TABLE)
+        seen = [table.scan(snapshot_id=one.snapshot_id).to_arrow()["name"].to_pylist() for one in table.snapshots()]
+    assert seen == [["a"], ["x"]]
+
+
+def test_the_same_files_are_not_published_again(lake):
+    first = publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    again = publish(lake, DAY, stage(lake, DAY, "h10", ["a"]).model_copy(update={"seconds": 9.0}))
+    assert again == first
+    assert snapshots(lake) == 1
+
+
+def test_a_file_that_comes_back_within_the_grace_period_is_kept(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), grace=timedelta(0))
+    assert len(parts(lake)) == 1
+    assert scan(lake) == ["a"]
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "over another"])
+def test_a_day_without_rows_is_published_too(lake, first):
+    if not first:
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+        publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
+    published = publish(lake, DAY, stage(lake, DAY, "h10", [], rejects=2), stage(lake, DAY, "h11", []))
+    assert (published.rows, published.rejects) == (0, 2)
+    assert lake.read_day(TABLE, DAY) == published
+    assert catalog_files(lake, TABLE, DAY) == []
+    if not first:
+        assert scan(lake) == ["n"]
+
+
+def test_a_column_that_appears_is_added_and_old_days_stay_readable(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], level=pa.array([7], pa.int32())))
+    with open_catalog(lake) as catalog:
+        found = catalog.load(TABLE).scan().to_arrow()
+    assert dict(zip(found["name"].to_pylist(), found["level"].to_pylist(), strict=True)) == {"a": None, "n": 7}
+    wider = NEXT_DAY + timedelta(days=1)
+    publish(lake, wider, stage(lake, wider, "h10", ["w"], level=pa.array([1 << 40], pa.int64())))
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["m"]))
+    with open_catalog(lake) as catalog:
+        found = catalog.load(TABLE).scan().to_arrow()
+    assert dict(zip(found["name"].to_pylist(), found["level"].to_pylist(), strict=True)) == {
+        "a": None, "m": None, "w": 1 << 40,
+    }  # fmt: skip
+
+
+def test_a_type_that_contradicts_the_table_is_refused_and_nothing_changes(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], level=pa.array([7], pa.int32())))
+    with pytest.raises(LakeError, match="level"):
+        publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], level=pa.array(["x"])))
+    assert scan(lake) == ["a"]
+
+
+def test_a_killed_publish_can_be_done_again_from_any_point(lake, monkeypatch):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    for name, now in (("replace_day", "a"), ("_write_manifest", "x"), ("note_superseded", "x")):
+        manifests = [stage(lake, DAY, "h10", ["x"]), stage(lake, DAY, "h11", ["y"])]
+        with monkeypatch.context() as patched:
+            patched.setattr(f"logpress.lake.publish.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                publish(lake, DAY, *manifests)
+        assert now in scan(lake)
+        publish(lake, DAY, *manifests, grace=timedelta(0))
+        assert scan(lake) == ["x", "y"]
+        assert len(parts(lake)) == 2
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), grace=timedelta(0))
+
+
+def test_a_staged_file_that_is_gone_is_named(lake):
+    manifest = stage(lake, DAY, "h10", ["a"])
+    os.unlink(f"{lake.staging_folder(TABLE, DAY, 'run', 'h10')}/{manifest.part.path}")
+    with pytest.raises(LakeError, match="is gone; press the slice again"):
+        publish(lake, DAY, manifest)
+
+
+def test_a_damaged_manifest_is_named_and_mended_by_pressing_again(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    Path(lake.manifest_path(TABLE, DAY)).write_text("{")
+    with pytest.raises(LakeError, match=r"_manifest\.json: is damaged"):
+        lake.read_day(TABLE, DAY)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    assert lake.read_day(TABLE, DAY).rows == 1
+
+
+def test_staging_of_killed_runs_goes_after_a_day(lake):
+    stage(lake, DAY, "h10", ["a"], run="killed")
+    remove_leftovers(lake, TABLE)
+    assert os.path.exists(lake.staging_folder(TABLE, DAY, "killed"))
+    old = datetime.now(UTC).timestamp() - 2 * 86400
+    for folder, _, names in os.walk(lake.staging_root(TABLE), topdown=False):
+        for name in [*names, "."]:
+            os.utime(os.path.join(folder, name), (old, old))
+    remove_leftovers(lake, TABLE)
+    assert not os.path.exists(lake.staging_root(TABLE))
+
+
+# -- several at once
+
+PUBLISH_IN_ANOTHER_PROCESS = """
+import sys
+from datetime import date
+from logpress.lake import Lake, publish_day
+from logpress.manifest import SliceManifest
+lake = Lake.create(sys.argv[1])
+for argument in sys.argv[3:]:
+    manifest = SliceManifest.model_validate_json(argument)
+    publish_day(lake, manifest.table, date.fromisoformat(manifest.day), [manifest], sys.argv[2])
+"""
+
+
+def test_two_processes_publish_days_of_one_new_table_at_once(lake):
+    days = [DAY + timedelta(days=n) for n in range(6)]
+    manifests = [stage(lake, day, "h10", [f"n{n}"]).model_dump_json() for n, day in enumerate(days)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", PUBLISH_IN_ANOTHER_PROCESS, lake.uri, "run", *manifests[n::2]])
+        for n in range(2)
+    ]
+    assert [process.wait(120) for process in running] == [0, 0]
+    assert scan(lake) == [f"n{n}" for n in range(6)]
+    assert lake.days(TABLE) == days
+
+
+def test_of_two_who_publish_the_same_day_the_last_wins_whole(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["old"]))
+    errors = []
+
+    def one(run: str) -> None:
+        try:
+            for turn in range(3):
+                names = [f"{run}{turn}"]
+                manifests = [stage(lake, DAY, slice_, names, run=run) for slice_ in ("h10", "h11")]
+                publish(lake, DAY, *manifests, run=run)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(run,)) for run in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert scan(lake) in (["a2", "a2"], ["b2", "b2"])
+    assert catalog_files(lake, TABLE, DAY) == sorted(lake.files(lake.read_day(TABLE, DAY))[0])
+
+
+def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    real, calls = commits._evolve, []
+
+    def with_company(*arguments):
+        real(*arguments)
+        if not calls:
+            calls.append(1)
+            publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], run="other"), run="other")
+
+    monkeypatch.setattr(commits, "_evolve", with_company)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    assert scan(lake) == ["n", "x"]
+
+
+def test_who_loses_every_time_says_so(lake, monkeypatch):
+    from pyiceberg.exceptions import CommitFailedException
+
+    def lose(*_):
+        raise CommitFailedException("changed")
+
+    monkeypatch.setattr(commits, "_try", lose)
+    monkeypatch.setattr(commits, "_WAIT_SECONDS", 0.0)
+    with pytest.raises(LakeError, match="others changed log at each of 10 tries"):
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+
+
+def test_a_lock_is_let_go_of_and_leaves_nothing(tmp_path):
+    path = str(tmp_path / "locks/a")
+    with locked(path), pytest.raises(LakeError, match="holds this lock"), locked(path, wait_seconds=0):
+        pass
+    assert not os.path.exists(path)
+    with locked(path):
+        assert os.path.exists(path)
+
+
+# -- other catalogs and storages
+
+
+def test_a_lake_that_was_copied_does_not_touch_the_first(lake, tmp_path):
+    import shutil
+
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    shutil.copytree(lake.uri, tmp_path / "copy")
+    copy = Lake.open(str(tmp_path / "copy"))
+    with pytest.raises(LakeError, match="a lake cannot be copied"):
+        publish(copy, DAY, stage(copy, DAY, "h10", ["x"]))
+    assert scan(lake) == ["a"]
+
+
+def test_the_environment_names_another_catalog(lake, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGPRESS_CATALOG_URI", f"sqlite:///{tmp_path}/own.sqlite")
+    monkeypatch.setenv("LOGPRESS_CATALOG_NAMESPACE", "games")
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    assert scan(lake) == ["a"]
+    assert (tmp_path / "own.sqlite").exists()
+    assert not os.path.exists(f"{lake.uri}/catalog.sqlite")
+    assert settings({"LOGPRESS_CATALOG_S3__ACCESS_KEY_ID": "x", "LOGPRESS_CATALOG_TYPE": "", "HOME": "/"}) == {
+        "s3.access-key-id": "x"
+    }
+
+
+def test_an_object_store_needs_a_catalog():
+    lake = Lake.create("memory://lakes/one")
+    assert Lake.open("memory://lakes/one/") == lake
+    with pytest.raises(UsageError, match="LOGPRESS_CATALOG_TYPE=glue"):
+        check_configured(lake)
+
+
+def test_a_catalog_that_is_no_database_is_named(lake):
+    Path(lake.uri, "catalog.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(LakeError, match="not a database"):
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
