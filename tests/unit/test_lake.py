@@ -181,7 +181,7 @@ def test_duckdb_reads_the_same(lake):
     import duckdb
 
     publish(lake, DAY, stage(lake, DAY, "h10", ["a", "b"], rejects=1))
-    rows = duckdb.sql(f"SELECT name, "at", day FROM read_parquet('{lake.uri}/{TABLE}/dt=*/part-*.parquet')").fetchall()
+    rows = duckdb.sql(f"SELECT name, day FROM read_parquet('{lake.uri}/{TABLE}/dt=*/part-*.parquet')").fetchall()
     assert sorted(row[0] for row in rows) == ["a", "b"]
 
 
