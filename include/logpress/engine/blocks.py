@@ -66,9 +66,13 @@ class RawBlock:
 
     def frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Spans of the block's records: int64[rows] starts and ends."""
-        lines = int(count_lines(self.buffer, self.end)) + 1
+        lines = self.end // 128 + 1
         starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
         rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
+        if rows < 0:  # lines are shorter than was guessed
+            lines = int(count_lines(self.buffer, self.end)) + 1
+            starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
+            rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
         return starts[:rows], ends[:rows]
 
 

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.block import Block
-from logpress.engine.kernels_group import DIGIT_BITS, append_rows, merge_entries, radix_order, rebuild_table
+from logpress.engine.kernels_group import (
+    DIGIT_BITS,
+    choose_rows,
+    copy_layouts,
+    copy_numbers,
+    copy_register,
+    merge_entries,
+    radix_order,
+    rebuild_table,
+)
 from logpress.engine.program import EXTRA, Registers
 from logpress.jit import PADDING
 
@@ -76,16 +85,18 @@ class RowGroup:
     """Rows of one row group, in input order, in registers.
 
     Attributes:
-        regs: int64[registers, capacity].
+        regs: int64[capacity] for each register. They are arrays of their own, because arrays of some megabytes come from
+            memory that is used again, see `memory.py`; one of all registers would be fresh each time.
         used: rows in use.
         dictionaries: by dictionary number.
         totals: int64[3]: rows taken, rows left to another day, bytes taken.
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
-    def __init__(self, registers: Registers, regs: NDArray[np.int64], day: int) -> None:
+    def __init__(self, registers: Registers, capacity: int, day: int) -> None:
         self.registers = registers
-        self.regs = regs
+        self.capacity = capacity
+        self.regs = [np.empty(capacity, dtype=np.int64) for _ in range(len(registers))]
         self.used = 0
         self.dictionaries = [Dictionary() for _ in registers.dictionaries]
         self.totals = np.zeros(3, dtype=np.int64)
@@ -95,7 +106,11 @@ class RowGroup:
     @property
     def is_full(self) -> bool:
         """Whether no row fits any more."""
-        return self.used == self.regs.shape[1]
+        return self.used == self.capacity
+
+    def register(self, name: str) -> NDArray[np.int64]:
+        """One register of all rows: a view, int64[used]."""
+        return self.regs[self.registers[name]][: self.used]
 
     @property
     def dictionary_bytes(self) -> int:
@@ -118,11 +133,20 @@ class RowGroup:
                 dictionary.table, dictionary.texts, dictionary.offsets, dictionary.hashes, dictionary.kinds,
                 dictionary.known, numbers[number],
             )  # fmt: skip
-        contract = self.registers.contract
-        following, self.used = append_rows(
-            first, block.row_starts, block.row_ends, block.states, layout_of, block.hashes, block.regs,
-            self.registers.dictionary_of, numbers, self.registers[contract.day], units_per_second * SECONDS_A_DAY,
-            self._day, take_unknown, self.regs, self.used, self.totals, self.digest,
-            np.empty(block.rows, dtype=np.int64),
+        registers = self.registers
+        places = np.empty(block.rows, dtype=np.int64)
+        following, count = choose_rows(
+            first, self.capacity - self.used, block.row_starts, block.row_ends, block.states, block.hashes,
+            block.regs[registers[registers.contract.day]], units_per_second * SECONDS_A_DAY, self._day, take_unknown,
+            self.totals, self.digest, places,
         )  # fmt: skip
+        copy_layouts(block.states, layout_of, places, count, self.regs[0], self.used)
+        for register, number in enumerate(registers.dictionary_of.tolist()):
+            if register == 0:
+                continue
+            if number < 0:
+                copy_register(block.regs[register], places, count, self.regs[register], self.used)
+            else:
+                copy_numbers(block.regs[register], numbers[number], places, count, self.regs[register], self.used)
+        self.used += count
         return int(following)

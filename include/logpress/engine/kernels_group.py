@@ -108,51 +108,39 @@ def rebuild_table(table, hashes, known):
 
 
 @kernel
-def append_rows(
-    first, row_starts, row_ends, states, layout_of, hashes, regs, dictionary_of, numbers,
-    day_register, units_per_day, day, take_unknown, group, used, totals, digest, places,
+def choose_rows(
+    first, room, row_starts, row_ends, states, hashes, days, units_per_day, day, take_unknown, totals, digest, places
 ):  # fmt: skip
-    """Append a block's finished rows to a row group until it is full; rows of other days are only counted.
+    """Choose which of a block's finished rows are taken, until there is no room; rows of other days are only counted.
 
     Args:
-        first: first row of the block to append.
+        first: first row of the block to look at.
+        room: how many rows can be taken.
         row_starts: int64[rows].
         row_ends: int64[rows].
         states: int64[rows]: a program's number, IRREGULAR, or below zero for rows that are left out.
-        layout_of: int64[programs], the layout stored for each program.
-        hashes: uint64[2, rows].
-        regs: int64[registers, rows].
-        dictionary_of: int64[registers], the dictionary whose numbers a register holds, or -1.
-        numbers: int64[dictionaries, c], the row group's number of each of the block's entries.
-        day_register: register of the instant whose UTC date is the record's day.
+        hashes: uint64[2, >= rows].
+        days: int64[>= rows], the register of the instant whose UTC date is the record's day.
         units_per_day: its units a day.
         day: days since 1970-01-01.
         take_unknown: whether records that name no day are taken.
-        group: int64[registers, capacity].
-        used: rows of it in use.
         totals: int64[3]: rows taken, rows of another day, bytes taken; added to.
         digest: uint64[2], the multiset digest of what is taken; added to.
-        places: int64[rows], scratch.
+        places: int64[>= rows], gets the rows that are taken.
 
     Returns:
-        (next row of the block, rows of the group in use)
+        (next row of the block, how many rows are taken)
     """
-    capacity = group.shape[1]
-    registers = regs.shape[0]
     row = first
-    # which rows are taken, and where they go, first; then register by register, so that each is one stream
     count = 0
     while row < states.shape[0]:
         if states[row] >= 0:
-            instant = regs[day_register, row]
-            if instant == NULL:
-                mine = take_unknown
-            else:
-                mine = instant // units_per_day == day
+            instant = days[row]
+            mine = take_unknown if instant == NULL else instant // units_per_day == day
             if not mine:
                 totals[1] += 1
             else:
-                if used + count == capacity:
+                if count == room:
                     break
                 places[count] = row
                 count += 1
@@ -160,22 +148,30 @@ def append_rows(
                 totals[2] += row_ends[row] - row_starts[row]
                 add_hash(digest, hashes[0, row], hashes[1, row])
         row += 1
+    return row, count
+
+
+@kernel
+def copy_layouts(states, layout_of, places, count, target, at):
+    """target[at + k] = the layout of row places[k], NULL for a row that is kept whole."""
     for k in range(count):
         state = states[places[k]]
-        group[0, used + k] = NULL if state == IRREGULAR else layout_of[state]
-    for register in range(1, registers):
-        number = dictionary_of[register]
-        source = regs[register]
-        target = group[register]
-        if number < 0:
-            for k in range(count):
-                target[used + k] = source[places[k]]
-        else:
-            mapped = numbers[number]
-            for k in range(count):
-                value = source[places[k]]
-                target[used + k] = NULL if value == NULL else mapped[value]
-    return row, used + count
+        target[at + k] = NULL if state == IRREGULAR else layout_of[state]
+
+
+@kernel
+def copy_register(source, places, count, target, at):
+    """target[at + k] = source[places[k]]; int64 all."""
+    for k in range(count):
+        target[at + k] = source[places[k]]
+
+
+@kernel
+def copy_numbers(source, numbers, places, count, target, at):
+    """target[at + k] = numbers[source[places[k]]]: dictionary entries get their numbers in the row group."""
+    for k in range(count):
+        value = source[places[k]]
+        target[at + k] = NULL if value == NULL else numbers[value]
 
 
 @kernel

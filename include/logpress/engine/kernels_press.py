@@ -83,14 +83,17 @@ def _next_newline(buffer, start, end):
 
 @kernel
 def frame_lines(buffer, end, crlf, row_starts, row_ends):
-    """Spans of the lines of buffer[:end] that are not blank, without their separators; returns how many.
+    """Spans of the lines of buffer[:end] that are not blank, without their separators.
 
     Args:
         buffer: uint8[n].
         end: bytes to frame; the last line may lack its newline.
         crlf: whether a carriage return before a newline belongs to the separator.
-        row_starts: int64[>= lines], filled.
-        row_ends: int64[>= lines], filled.
+        row_starts: int64[n], filled.
+        row_ends: int64[n], filled.
+
+    Returns:
+        How many there are, or -1 if there are more than n.
     """
     rows = 0
     at = 0
@@ -100,6 +103,8 @@ def frame_lines(buffer, end, crlf, row_starts, row_ends):
         if last > at and buffer[last - 1] == 0x0D and (crlf or last - at == 1):
             last -= 1
         if last > at:
+            if rows == row_starts.shape[0]:
+                return -1
             row_starts[rows] = at
             row_ends[rows] = last
             rows += 1

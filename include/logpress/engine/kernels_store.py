@@ -14,9 +14,77 @@ from logpress.jit import kernel
 
 @kernel
 def gather(source, order, target):
-    """target[i] = source[order[i]]; int64, `order` a permutation of the rows of `source`."""
+    """target[i] = source[order[i]]; int64 all, `order` a permutation of the rows in use of `source`."""
     for i in range(order.shape[0]):
         target[i] = source[order[i]]
+
+
+@kernel
+def add_scaled(total, values, factor):
+    """total += values * factor, int64[n] both; NULL counts as 0."""
+    for i in range(values.shape[0]):
+        if values[i] != NULL:
+            total[i] += values[i] * factor
+
+
+@kernel
+def less_predicted(values, predicted, divisor, sign, out):
+    """out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL."""
+    for i in range(values.shape[0]):
+        out[i] = NULL if values[i] == NULL else values[i] - sign * (predicted[i] // divisor)
+
+
+@kernel
+def number_few(values, distinct, count, numbers):
+    """Number the few distinct values of a register in the order they come.
+
+    Args:
+        values: int64[n], or NULL.
+        distinct: int64[m], gets the distinct values.
+        count: int64[1], gets how many there are.
+        numbers: int64[n], gets each row's number, or NULL.
+
+    Returns:
+        False if there are more than m.
+    """
+    last = np.int64(0)
+    count[0] = 0
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value == NULL:
+            numbers[i] = NULL
+            continue
+        if last < count[0] and distinct[last] == value:
+            numbers[i] = last
+            continue
+        found = np.int64(0)
+        while found < count[0] and distinct[found] != value:
+            found += 1
+        if found == count[0]:
+            if found == distinct.shape[0]:
+                return False
+            distinct[found] = value
+            count[0] += 1
+        last = found
+        numbers[i] = found
+    return True
+
+
+@kernel
+def mark_used(codes, used):
+    """used[code] = True for each code that is not NULL; bool[entries]."""
+    for i in range(codes.shape[0]):
+        if codes[i] != NULL:
+            used[codes[i]] = True
+
+
+@kernel
+def any_null(values):
+    """Whether a register has a NULL."""
+    found = False
+    for i in range(values.shape[0]):
+        found |= values[i] == NULL
+    return found
 
 
 @kernel
@@ -101,25 +169,11 @@ def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign
 
 
 @kernel
-def most_common(keys, values, value_count, counts, best):
-    """For each key, the value it has most often (the first of equals).
-
-    Args:
-        keys: int64[n], number of the key, or NULL.
-        values: int64[n], number of the value, or NULL.
-        value_count: how many values there are.
-        counts: int64[keys * value_count], zeros.
-        best: int64[keys], filled with -1 by the caller.
-    """
+def count_pairs(keys, values, value_count, counts):
+    """counts[key * value_count + value] += 1 for each row that has both; int64[keys * value_count]."""
     for i in range(keys.shape[0]):
         if keys[i] != NULL and values[i] != NULL:
             counts[keys[i] * value_count + values[i]] += 1
-    for key in range(best.shape[0]):
-        top = 0
-        for value in range(value_count):
-            if counts[key * value_count + value] > top:
-                top = counts[key * value_count + value]
-                best[key] = value
 
 
 @kernel

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+import pyarrow as pa
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _LARGEST_KEPT_BYTES = 32 << 20  # the most that glibc takes for M_MMAP_THRESHOLD
 
 
@@ -20,6 +22,8 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's arrays then come from the same memory
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, 512 << 20)
     mallopt(_M_TOP_PAD, 16 << 20)
+    mallopt(_M_ARENA_MAX, 1)  # a thread's own arena gives its memory back whatever the thresholds say

@@ -31,7 +31,7 @@ from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.group import RowGroup
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.part import PartMetadata, open_writer
-from logpress.engine.program import Layouts, Registers
+from logpress.engine.program import LAYOUT, Layouts, Registers
 from logpress.engine.render import Renderer
 from logpress.engine.store import Texts, encode_rows
 from logpress.errors import SourceError
@@ -110,7 +110,6 @@ class _Press:
         self.settler = Settler(self.registers, self.layouts)
         self.buffers = Buffers()
         self.spaces = Spaces(self.registers)
-        self.free_regs: list[NDArray[np.int64]] = []
         self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
         self.finisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
         self.ahead = 2 * threads + 1
@@ -209,15 +208,10 @@ class _Press:
         row = 0
         while row < block.rows:
             if self.group is None:
-                self.group = RowGroup(self.registers, self._take_regs(), self.days)
+                self.group = RowGroup(self.registers, self.contract.files.row_group_rows, self.days)
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
             if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
                 self._finish_group()
-
-    def _take_regs(self) -> NDArray[np.int64]:
-        if self.free_regs:
-            return self.free_regs.pop()
-        return np.empty((len(self.registers), self.contract.files.row_group_rows), dtype=np.int64)
 
     # -- row groups to the file
 
@@ -240,10 +234,10 @@ class _Press:
 
     def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(group.regs[:, rows], _texts_of(group))
+            return Renderer(self.registers, layouts).records(np.stack([reg[rows] for reg in group.regs]), _texts_of(group))
 
         table, metadata = encode_rows(group, self.days, render)
-        numbers, counts = np.unique(group.regs[0, : group.used], return_counts=True)
+        numbers, counts = np.unique(group.register(LAYOUT), return_counts=True)
         self.layout_rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
         if self.part is None:
             self.part = _Output(self.filesystem, self.folder, "part", self.spec.name)
@@ -251,7 +245,6 @@ class _Press:
         assert self.part.writer is not None
         self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
         self.metadata.append(metadata)
-        self.free_regs.append(group.regs)
 
     def _write_rejects(self) -> None:
         if not self.rejects.columns["record"]:

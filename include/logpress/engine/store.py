@@ -44,7 +44,19 @@ from logpress.engine.columns import (
     stored_columns,
 )
 from logpress.engine.group import Dictionary, RowGroup, sort_by
-from logpress.engine.kernels_store import collect_texts, gather, renumber, smallest_counters, subtract_counters
+from logpress.engine.kernels_store import (
+    add_scaled,
+    any_null,
+    collect_texts,
+    count_pairs,
+    gather,
+    less_predicted,
+    mark_used,
+    number_few,
+    renumber,
+    smallest_counters,
+    subtract_counters,
+)
 from logpress.engine.program import Registers
 from logpress.engine.spelling import Spelling, spell
 from logpress.errors import PartError
@@ -122,7 +134,7 @@ def encode_rows(group: RowGroup, day: int, render: Callable[[RowGroup, Ints], li
         elif isinstance(column, Instant):
             stored = regs[name]
             if column.residual_of:
-                columns[residual_name(name)] = _numbers(_less(stored, _predicted(column, contract, regs)), pa.int64())
+                columns[residual_name(name)] = _numbers(_residual(column, contract, regs, 1, stored), pa.int64())
             else:
                 stored = _scaled(stored, 1000 if column.unit == "s" else 1)
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
@@ -164,9 +176,11 @@ def _spell(group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]) -> 
         column = contract.by_name.get(name)
         if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
             continue
-        register = group.regs[group.registers[name], : group.used]
+        register = group.register(name)
         # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
-        used = np.unique(register[register != NULL])
+        is_used = np.zeros(dictionary.known, dtype=np.bool_)
+        mark_used(register, is_used)
+        used = np.flatnonzero(is_used)
         spelling, found, ambiguous = spell([dictionary.text(entry) for entry in used])
         values[name] = [""] * dictionary.known
         for entry, value in zip(used.tolist(), found, strict=True):
@@ -180,7 +194,7 @@ def _spell(group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]) -> 
 def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
     """Keep the bytes of these rows in `_raw`, unless they are kept already."""
     registers = group.registers
-    rows = rows[group.regs[0, rows] != NULL]
+    rows = rows[group.regs[0][rows] != NULL]
     raw = group.dictionaries[registers.dictionaries[RAW]]
     for row, record in zip(rows, render(group, rows), strict=True):
         raw.make_room(1, len(record))
@@ -189,18 +203,17 @@ def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], 
         raw.offsets[raw.known + 1] = begin + len(record)
         raw.kinds[raw.known] = 0
         raw.hashes[raw.known] = 0
-        group.regs[registers[RAW], row] = raw.known
-        group.regs[0, row] = NULL
+        group.regs[registers[RAW]][row] = raw.known
+        group.regs[registers[EXTRA]][row] = NULL
+        group.regs[registers[LAYOUT]][row] = NULL
         raw.known += 1
-        for name in ("_extra",):
-            group.regs[registers[name], row] = NULL
 
 
 def _order(group: RowGroup) -> Ints:
     registers = group.registers
     keys = []
     for name in registers.contract.order_by:
-        key = group.regs[registers[name], : group.used]
+        key = group.register(name)
         if name in registers.dictionaries:
             dictionary = group.dictionaries[registers.dictionaries[name]]
             texts = [dictionary.text(i) for i in range(dictionary.known)]
@@ -213,8 +226,7 @@ def _order(group: RowGroup) -> Ints:
 
 
 def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
-    missing = values == NULL
-    mask = missing if missing.any() else None
+    mask = values == NULL if any_null(values) else None
     if pa.types.is_boolean(type_):
         return pa.array(values == 1, mask=mask)
     if type_ != pa.int64():
@@ -241,38 +253,26 @@ def _strings(codes: Ints, dictionary: Dictionary, values: list[str] | None, type
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=mask), entries, safe=False)
 
 
-def _less(values: Ints, predicted: Ints) -> Ints:
-    return np.where(values == NULL, NULL, values - predicted)
-
-
 def _scaled(values: Ints, factor: int) -> Ints:
     return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
 
 
-def _predicted(column: Instant, contract: Contract, regs: dict[str, Ints]) -> Ints:
-    """What the columns that an instant follows say of it, in its own unit; no value counts as 0."""
-    total: Ints | None = None
-    base_units = 1000
+def _residual(column: Instant, contract: Contract, regs: dict[str, Ints], sign: int, values: Ints) -> Ints:
+    """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit."""
+    predicted = np.zeros(len(values), dtype=np.int64)  # microseconds
     for name in column.residual_of:
         other = contract.by_name[name]
-        values = np.where(regs[name] == NULL, 0, regs[name])
-        if isinstance(other, Instant):
-            base_units = UNITS_PER_SECOND[other.unit]
-            micros = values * (1_000_000 // base_units)
-        else:
-            micros = values * 1000
-        total = micros if total is None else total + micros
-    assert total is not None
-    return total // (1_000_000 // UNITS_PER_SECOND[column.unit])
+        factor = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
+        add_scaled(predicted, regs[name], factor)
+    out = np.empty_like(predicted)
+    less_predicted(values, predicted, 1_000_000 // UNITS_PER_SECOND[column.unit], sign, out)
+    return out
 
 
 def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]
-    present = (keys != NULL) & (codes != NULL)
-    if texts[key].known > _MOST_LOOKUPS:
-        present[:] = False  # so many keys would cost more in the metadata than they save
-    pairs, counts = np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
+    pairs, counts = _count_pairs(keys, codes, texts[key].known, texts[name].known)
     best: dict[int, tuple[int, int]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         number, code = pair >> 32, pair & 0xFFFFFFFF
@@ -289,25 +289,56 @@ def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: 
     return dict(sorted(pairs_of_texts.items()))
 
 
+def _count_pairs(keys: Ints, codes: Ints, key_count: int, code_count: int) -> tuple[Ints, Ints]:
+    """The pairs (key * 2^32 + code) that occur, ascending, and how often each does."""
+    if key_count > _MOST_LOOKUPS:  # so many keys would cost more in the metadata than they save
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if key_count * code_count <= 1 << 20:
+        dense = np.zeros(key_count * code_count, dtype=np.int64)
+        count_pairs(keys, codes, code_count, dense)
+        places = np.flatnonzero(dense)
+        return (places // code_count << 32) + places % code_count, dense[places]
+    present = (keys != NULL) & (codes != NULL)
+    return np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
+
+
 def _kinesis_columns(column: KinesisSequence, contract: Contract, regs: dict[str, Ints], metadata: dict[str, Any]) -> dict[str, pa.Array]:
     shard_keys, arrivals, counters, subs = (regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub"))
-    present = shard_keys != NULL
-    shards, places = np.unique(shard_keys[present], return_inverse=True)
-    shard_places = np.full(len(shard_keys), NULL, dtype=np.int64)
-    shard_places[present] = places
+    shards, shard_places = _number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))
     described.subtract(shard_places, arrivals, counters, 1)
     metadata[column.name] = {"shards": shards.tolist(), **described.to_json()}
     predicting = contract.by_name[column.arrival]
     assert isinstance(predicting, Instant)
-    expected = np.where(regs[column.arrival] == NULL, 0, regs[column.arrival]) // UNITS_PER_SECOND[predicting.unit]
+    expected = np.zeros(len(arrivals), dtype=np.int64)
+    add_scaled(expected, regs[column.arrival], 1)
+    residuals = np.empty_like(arrivals)
+    less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
     names = kinesis_names(column.name)
     return {
         names[0]: _numbers(shard_places, pa.int32()),
-        names[1]: _numbers(_less(arrivals, expected), pa.int64()),
+        names[1]: _numbers(residuals, pa.int64()),
         names[2]: _numbers(counters, pa.int64()),
         names[3]: _numbers(subs, pa.int32()),
     }
+
+
+def _number_shards(keys: Ints) -> tuple[Ints, Ints]:
+    """The distinct shards, ascending, and each row's place among them."""
+    distinct, count = np.empty(1 << 10, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    numbers = np.empty(len(keys), dtype=np.int64)
+    if not number_few(keys, distinct, count, numbers):
+        present = keys != NULL
+        shards, places = np.unique(keys[present], return_inverse=True)
+        numbers[:] = NULL
+        numbers[present] = places
+        return shards, numbers
+    found = distinct[: count[0]]
+    order = np.argsort(found)
+    rank = np.empty(len(found) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(found))
+    rank[-1] = NULL
+    return found[order], rank[np.where(numbers == NULL, -1, numbers)]
 
 
 @dataclass(frozen=True)
@@ -450,8 +481,7 @@ class GroupDecoder:
     def _residual(self, column: Instant) -> Callable[[pa.Table, dict[str, Ints], int], None]:
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
             residual = _ints(table, residual_name(column.name))
-            total = residual + _predicted(column, self._contract, regs)
-            regs[column.name] = np.where(residual == NULL, NULL, total)
+            regs[column.name] = _residual(column, self._contract, regs, -1, residual)
 
         return step
 
@@ -491,10 +521,12 @@ class GroupDecoder:
 
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
             shards, residuals, counters, subs = (_ints(table, name) for name in names)
-            base = np.where(regs[column.arrival] == NULL, 0, regs[column.arrival]) // units
-            arrivals = np.where(residuals == NULL, NULL, residuals + base)
+            base = np.zeros(len(residuals), dtype=np.int64)
+            add_scaled(base, regs[column.arrival], 1)
+            arrivals = np.empty_like(base)
+            less_predicted(residuals, base, units, -1, arrivals)
             present = shards != NULL
-            if present.any() and (shards[present].min() < 0 or shards[present].max() >= len(keys) - 1):
+            if ((shards < 0) & present).any() or shards.max(initial=-1) >= len(keys) - 1:
                 raise PartError("a row names a shard that the file's metadata does not hold")
             counters = counters.copy()
             counters_of.subtract(shards, arrivals, counters, -1)
