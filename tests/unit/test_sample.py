@@ -307,7 +307,7 @@ def test_gaps_between_calls_cost_about_two_bytes(many: Rows) -> None:
     gaps = np.diff(many["begin"][order])[np.diff(many["user"][order]) == 0]
     logs = np.log(gaps[gaps > 0])
     bits = (logs.mean() + np.log(logs.std() * np.sqrt(2 * np.pi * np.e))) / np.log(2)
-    assert 15.8 < bits < 16.5
+    assert 14.1 < bits < 14.8
 
 
 def test_games_are_of_very_unequal_size(many: Rows) -> None:

@@ -18,7 +18,7 @@ SESSION_SIGMA = 0.82
 SESSION_MAX_CALLS = 2000
 USERS_PER_SESSION = 0.93
 
-GAP_MEDIAN_MS = 13_500.0
+GAP_MEDIAN_MS = 4_300.0
 GAP_SIGMA = 1.2
 """Between two begins of a session; log-normal, as all sigmas here."""
 
