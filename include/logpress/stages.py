@@ -6,20 +6,19 @@ Every function depends only on (table, day, slice, run) and what lies in the lak
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from logpress.contract.model import Contract
-from logpress.engine.columns import schema_of
 from logpress.engine.press import press_slice
 from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
-from logpress.lake.folder import Lake, open_lake_folder, open_or_make_lake
-from logpress.lake.publish import DEFAULT_GRACE, clean_run, publish_day
+from logpress.lake import Lake, publish_day
+from logpress.lake.leftovers import GRACE, remove_empty_staging
+from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file, prove_readable
@@ -27,7 +26,6 @@ from logpress.quality.size_report import DayReport
 from logpress.sources import RawObject, hour_of_path, list_inputs
 
 Progress = Callable[[int, int], None]
-_RUN_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 class StageProgress(Protocol):
@@ -112,23 +110,18 @@ def press(
         SourceError: if an input cannot be read.
         LakeError: if staging cannot be written.
     """
-    lake = open_or_make_lake(lake_uri)
-    folder = lake.uri_of(lake.staging(contract.table, day, _checked(run), spec.name))
-    manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
-    lake.write_staged(manifest, run)
+    lake = Lake.create(lake_uri)
+    folder = lake.staging_folder(contract.table, day, run, spec.name)
+    with lake_errors(folder):
+        manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
+        lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
     return manifest
-
-
-def _checked(run: str) -> str:
-    if not _RUN_NAME.fullmatch(run) or run.startswith("."):
-        raise UsageError(f"{run!r} is no name for a run; use letters, digits, dots, dashes and underscores")
-    return run
 
 
 def _staged(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
     parts, rejects = [], []
     for manifest in manifests:
-        folder = lake.uri_of(lake.staging(manifest.table, day, run, manifest.slice))
+        folder = lake.staging_folder(manifest.table, day, run, manifest.slice)
         if manifest.part is not None:
             parts.append(f"{folder}/{manifest.part.path}")
         if manifest.rejects_part is not None:
@@ -152,9 +145,9 @@ def verify(
         ProofError: if they do not.
         CheckError: if a check of level `fail` is broken.
     """
-    lake = open_lake_folder(lake_uri)
+    lake = Lake.open(lake_uri)
     prove_accounts(manifests)
-    parts, rejects = _staged(lake, day, manifests, _checked(run))
+    parts, rejects = _staged(lake, day, manifests, run)
     stats = [part for manifest in manifests for part in (manifest.part,) if part is not None]
     for path, part in zip(parts, stats, strict=True):
         prove_file(path, part)
@@ -176,16 +169,17 @@ def publish(
     lake_uri: str,
     run: str,
     *,
-    grace: timedelta = DEFAULT_GRACE,
-    now: datetime | None = None,
+    grace: timedelta = GRACE,
 ) -> DayManifest:
     """Make a verified run the day's published content, in one commit.
 
     Raises:
         LakeError: if the lake refuses; the day is then as it was.
     """
-    lake = open_or_make_lake(lake_uri)
-    return publish_day(lake, contract.table, day, manifests, _checked(run), schema_of(contract), grace=grace, now=now)
+    descriptions = {column.name: column.description for column in contract.columns if column.description}
+    return publish_day(
+        Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=descriptions, grace=grace
+    )
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
@@ -195,12 +189,15 @@ def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
         UsageError: if there is no such lake.
         LakeError: if the day is not published.
     """
-    return DayReport.of(open_lake_folder(lake_uri).need_manifest(contract.table, day))
+    return DayReport.of(Lake.open(lake_uri).need_day(contract.table, day))
 
 
 def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
     """Remove what a run has staged."""
-    clean_run(open_or_make_lake(lake_uri), contract.table, day, _checked(run))
+    lake = Lake.create(lake_uri)
+    with lake_errors(lake.uri):
+        lake.storage.remove(lake.staging_folder(contract.table, day, run))
+        remove_empty_staging(lake, contract.table)
 
 
 def run_day(
@@ -210,7 +207,7 @@ def run_day(
     lake_uri: str,
     *,
     threads: int | None = None,
-    grace: timedelta = DEFAULT_GRACE,
+    grace: timedelta = GRACE,
     progress: StageProgress | None = None,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, in this process.
@@ -221,7 +218,7 @@ def run_day(
     heard = progress or _Silent()
     specs = plan(contract, day, inputs)
     run = f"local-{uuid.uuid4().hex[:12]}"
-    open_or_make_lake(lake_uri)
+    Lake.create(lake_uri)
     try:
         manifests = []
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
@@ -266,9 +263,9 @@ def restore_day(
         LakeError: if the day is not published.
         ProofError: if fewer or more records come back than the manifests tell of.
     """
-    lake = open_lake_folder(lake_uri)
-    manifest = lake.need_manifest(contract.table, day)
-    parts, rejects = lake.published_files(manifest)
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(contract.table, day)
+    parts, rejects = lake.files(manifest)
     written = restore_files(
         parts, rejects, output.write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
     )
@@ -315,10 +312,10 @@ def verify_published(
         LakeError: if the day is not published.
     """
     heard = progress or _Silent()
-    lake = open_lake_folder(lake_uri)
-    manifest = lake.need_manifest(contract.table, day)
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(contract.table, day)
     prove_accounts(manifest.slices)
-    parts, rejects = lake.published_files(manifest)
+    parts, rejects = lake.files(manifest)
     stats = [entry.part for entry in manifest.slices if entry.part] + [
         entry.rejects_part for entry in manifest.slices if entry.rejects_part
     ]
