@@ -138,11 +138,10 @@ def press(
     raw = data if isinstance(data, bytes) else b"".join(record + b"\n" for record in data)
     home = folder / f"press-{next(_numbers)}"
     home.mkdir()
-    (home / "raw.jsonl").write_bytes(raw)
+    source = folder / "raw.jsonl"  # always the same name: a rejects file says where its records come from
+    source.write_bytes(raw)
     out = home / "out"
-    manifest = press_slice(
-        contract, day, SliceSpec(name="slice", inputs=(str(home / "raw.jsonl"),)), str(out), threads=threads
-    )
+    manifest = press_slice(contract, day, SliceSpec(name="slice", inputs=(str(source),)), str(out), threads=threads)
     parts = [str(out / manifest.part.path)] if manifest.part else []
     rejects = [str(out / manifest.rejects_part.path)] if manifest.rejects_part else []
     chunks: list[bytes] = []

@@ -8,11 +8,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from logpress.contract import Contract
 from logpress.engine import blocks
 from logpress.engine import press as pressing
 from logpress.engine.digest import digest_records
+from logpress.engine.part import PartMetadata
 
 Change = Callable[[dict[str, Any]], None]
 MODELS = {"sdk_log": SEED, "other_log": READING}
@@ -376,19 +377,21 @@ def test_realistic_records_come_back(contract: Contract, tmp_path: Path) -> None
     )
 
 
-def small_row_groups(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    """Close row groups at this many rows; a contract's smallest is 1,000."""
+def small_row_groups(contract: Contract, monkeypatch: pytest.MonkeyPatch, rows: int) -> Contract:
+    """The contract with row groups of fewer rows than a contract may ask for; its files say that it asks for 1,000."""
+    to_text = PartMetadata.to_text
 
-    def take(self: Any) -> Any:
-        return self.free_regs.pop() if self.free_regs else np.empty((len(self.registers), rows), dtype=np.int64)
+    def with_rows(count: int) -> Contract:
+        return contract.model_copy(update={"files": contract.files.model_copy(update={"row_group_rows": count})})
 
-    monkeypatch.setattr(pressing._Press, "_take_regs", take)
+    monkeypatch.setattr(PartMetadata, "to_text", lambda self: to_text(replace(self, contract=with_rows(1_000))))
+    return with_rows(rows)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 255, 256, 257, 1_000])
 def test_row_groups_of_any_size(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    small_row_groups(monkeypatch, rows)
-    pressed = assert_round_trip(contract, realistic(contract, 20 if rows < 7 else 600), tmp_path)
+    records = realistic(contract, 20 if rows < 7 else 600)
+    pressed = assert_round_trip(small_row_groups(contract, monkeypatch, rows), records, tmp_path)
     part = pressed.manifest.part
     assert part is not None
     assert part.row_groups == -(-pressed.manifest.rows // rows)
@@ -472,7 +475,7 @@ def test_the_same_input_gives_the_same_files(
     contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     small_blocks(monkeypatch, 3_000)
-    small_row_groups(monkeypatch, 100)
+    contract = small_row_groups(contract, monkeypatch, 100)
     records = realistic(contract, 400) if kind == "realistic" else same_value_records()
     found = []
     for threads in (1, 3):
