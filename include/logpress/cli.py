@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,21 +23,41 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="logpress",
-    help="Presses a day of raw JSON logs into Parquet a hundredth of its size, proves it, and gives it back byte for byte.",
+    help="Presses a day of raw JSON logs into Parquet a hundredth of its size, and gives it back byte for byte.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class Shape(Enum):
+    """What `sample` writes."""
+
+    hit = "hit"
+    document = "document"
+
+
+class Compression(Enum):
+    """How `sample` compresses."""
+
+    gzip = "gzip"
+    zstd = "zstd"
+    none = "none"
+
+
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
 Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
-LakeUri = Annotated[str, typer.Option("--lake", metavar="URI", envvar="LOGPRESS_LAKE", help="The lake: a folder or URI.")]
+LakeUri = Annotated[
+    str, typer.Option("--lake", metavar="URI", envvar="LOGPRESS_LAKE", help="The lake: a folder or URI.")
+]
 Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", metavar="PATH", help="Raw input: a file, folder, glob or URI; may be repeated."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -115,7 +136,7 @@ def restore(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Give back a day's records, byte for byte, one a line, in _id order (else by ingest and begin time), rejects last."""
+    """Give back a day's records byte for byte, one a line, in _id order (else by ingest and begin time), then rejects."""
     contract, when = _contract(table), _day(day)
     from logpress import stages
 
@@ -137,7 +158,7 @@ def restore(
 def verify(
     table: Table, day: Day, lake: LakeUri, inputs: Inputs = None, threads: Threads = None, quiet: Quiet = False
 ) -> None:
-    """Prove a published day again: counts and digest of its files against the manifests and, if given, the raw input."""
+    """Prove a published day again: its files against its manifests and, if given, the raw input."""
     contract, when = _contract(table), _day(day)
     from logpress import stages
     from logpress.engine.digest import combine
@@ -146,7 +167,9 @@ def verify(
         manifest = stages.verify_published(contract, when, lake, inputs or [], threads=threads, progress=bars)
     against = "its manifests and the raw input" if inputs else "its manifests"
     digest = combine(entry.digest for entry in manifest.slices)
-    print(f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}")
+    print(
+        f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}"
+    )
 
 
 @app.command(epilog="Example:\n\n  logpress report sdk_log --day 2021-12-26 --lake lake --json | jq .ratio")
@@ -194,44 +217,47 @@ def schema(table: Table, as_json: Annotated[bool, typer.Option("--json", help="M
         print(json.dumps({"table": contract.table, "description": contract.description, "columns": columns}, indent=1))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     shown = RichTable(title=f"{contract.table}: {contract.description}", title_justify="left", box=None)
     for heading in ("column", "type", "", "meaning"):
         shown.add_column(heading, overflow="fold")
     for column in columns:
-        shown.add_row(
-            str(column["name"]), str(column["type"]), "virtual" if column["virtual"] else "", str(column["description"])
+        cells = (
+            str(column["name"]),
+            str(column["type"]),
+            "virtual" if column["virtual"] else "",
+            str(column["description"]),
         )
+        shown.add_row(*map(escape, cells))
     Console().print(shown)
 
 
-@app.command(
-    epilog="Example:\n\n  logpress sample --records 1000000 --day 2021-12-26 --hours 10-11 --output sample"
-)
+@app.command(epilog="Example:\n\n  logpress sample --records 1000000 --day 2021-12-26 --hours 10-11 --output sample")
 def sample(
     records: Annotated[int, typer.Option("--records", min=0, help="How many.")],
     day: Day,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the raw objects.")],
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal bytes.")] = 7,
-    hours: Annotated[str | None, typer.Option("--hours", metavar="FIRST-LAST", help="UTC hours; all by default.")] = None,
-    shape: Annotated[str, typer.Option("--shape", help="hit: whole search hits; document: bare documents.")] = "hit",
-    compression: Annotated[str, typer.Option("--compression", help="gzip, zstd or none.")] = "gzip",
+    hours: Annotated[
+        str | None, typer.Option("--hours", metavar="FIRST-LAST", help="UTC hours; all by default.")
+    ] = None,
+    shape: Annotated[
+        Shape, typer.Option("--shape", help="hit: whole search hits; document: bare documents.")
+    ] = Shape.hit,
+    compression: Annotated[Compression, typer.Option("--compression", help="gzip, zstd or none.")] = Compression.gzip,
     quiet: Quiet = False,
 ) -> None:
     """Write realistic raw input: gzipped NDJSON objects under YYYY/MM/DD/HH/, in the order records arrived."""
     when = _day(day)
-    if shape not in ("hit", "document"):
-        raise UsageError(f"--shape: {shape!r} is neither hit nor document")
-    if compression not in ("gzip", "zstd", "none"):
-        raise UsageError(f"--compression: {compression!r} is none of gzip, zstd, none")
     from logpress.sample import parse_hours, write_sample
 
     span = parse_hours(hours) if hours else None
     with _bars(quiet) as bars:
         tell = bars.begin("sample", None, records)
         summary = write_sample(
-            output, when, records, seed=seed, hours=span, shape=shape, compression=compression,
+            output, when, records, seed=seed, hours=span, shape=shape.value, compression=compression.value,
             progress=lambda done: tell(0, done),
         )  # fmt: skip
         bars.end("sample")

@@ -51,8 +51,8 @@ numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
 def kernel(function: F) -> F:
     """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
 
-    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in and
-    out of each small function, atomically, would take longer than the function.
+    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
+    and out of each small function, atomically, would take longer than the function.
     """
     return numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
 

@@ -72,7 +72,9 @@ class LenientReader:
     """Reads what it can of a record's columns; never raises."""
 
     def __init__(self, contract: Contract) -> None:
-        order = sorted(contract.columns, key=lambda column: isinstance(column, Instant) and bool(column.label_checked_by))
+        order = sorted(
+            contract.columns, key=lambda column: isinstance(column, Instant) and bool(column.label_checked_by)
+        )
         self._columns: list[tuple[Column, list[tuple[str | int, ...]]]] = [
             (column, [parse_path(path) for path in column.path]) for column in order
         ]
@@ -96,9 +98,9 @@ class LenientReader:
         if isinstance(column, Instant):
             self._fill_instant(column, value, found)
         elif isinstance(column, Integer):
-            if (number := _integer(value)) is not None and -(2 ** (_INT_BITS[column.type] - 1)) <= number:
-                if number < 2 ** (_INT_BITS[column.type] - 1):
-                    found[name] = number
+            number, limit = _integer(value), 2 ** (_INT_BITS[column.type] - 1)
+            if number is not None and -limit <= number < limit:
+                found[name] = number
         elif isinstance(column, Decimal):
             if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e308:
                 found[name] = struct.unpack("<q", struct.pack("<d", float(value)))[0]

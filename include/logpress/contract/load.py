@@ -45,7 +45,7 @@ def load_contract(name_or_path: str | Path) -> Contract:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ContractError(f"{line}: is no YAML: {getattr(error, 'problem', error)}") from error
-    if not isinstance(data, dict):
+    if tree is None or not isinstance(data, dict):
         raise ContractError(f"{path}:1: a contract is a mapping with the keys table, day and columns")
     try:
         return Contract.model_validate(data)

@@ -99,8 +99,8 @@ class Instant(ColumnBase):
 
     `label_checked_by` names an instant column that is known to be true: where the text's own offset (its
     label) contradicts that column and the wall clock read as UTC agrees with it, the label is taken as wrong.
-    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the small
-    difference is stored and the column is virtual.
+    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the
+    small difference is stored and the column is virtual.
     """
 
     codec: Literal["instant"]
@@ -214,67 +214,81 @@ class Contract(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
-        columns = self.by_name
-        if len(columns) != len(self.columns):
-            names = [column.name for column in self.columns]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(f"two columns are named {twice[0]!r}; give one of them another name")
-
-        def need(name: str, where: str, *codecs: str) -> None:
-            if name not in columns:
-                raise ValueError(f"{where} names {name!r}, which is no column; columns are {', '.join(columns)}")
-            if codecs and columns[name].codec not in codecs:
-                raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}, not {' or '.join(codecs)}")
-
-        need(self.day, "`day`", "instant")
-        for name in self.order_by:
-            need(name, "`order_by`")
-            if is_virtual(columns[name]):
-                raise ValueError(f"`order_by` names {name!r}, which is virtual; order by stored columns")
-        for name in self.restore_order:
-            need(name, "`restore_order`")
-        for copy in self.copies:
-            need(copy.of, f"the copy at {copy.path}", "instant")
-        for check in self.checks:
-            if check.column is not None:
-                need(check.column, f"a check of kind {check.kind}")
-        paths = [path for column in self.columns for path in column.path]
-        paths += [copy.path for copy in self.copies] + list(self.literals)
-        for path in paths:
-            if paths.count(path) > 1:
-                raise ValueError(f"path {path!r} is named twice; a value fills one column, copy or literal")
-            if not _PATH.match(path):
-                raise ValueError(f"path {path!r} is not of the form a.b[0].c")
-        self._check_dependencies(columns)
+        _check_names(self)
+        _check_paths(self)
+        _check_circles(self)
+        for column in self.columns:
+            _check_references(column, self.by_name)
         return self
 
-    def _check_dependencies(self, columns: dict[str, Column]) -> None:
-        done: set[str] = set()
 
-        def visit(name: str, trail: tuple[str, ...]) -> None:
-            if name in trail:
-                raise ValueError(f"columns predict each other in a circle: {' -> '.join((*trail, name))}")
-            if name not in columns:
-                raise ValueError(f"column {trail[-1]!r} names {name!r}, which is no column")
-            if name not in done:
-                for other in dependencies(columns[name]):
-                    visit(other, (*trail, name))
-                done.add(name)
+def _check_names(contract: Contract) -> None:
+    columns = contract.by_name
+    names = [column.name for column in contract.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two columns are named {name!r}; give one of them another name")
 
-        for name in columns:
-            visit(name, ())
-        for column in self.columns:
-            if isinstance(column, Instant):
-                kinds = [columns[name].codec for name in column.residual_of]
-                if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
-                    raise ValueError(f"`residual_of` of {column.name!r} takes one instant column, and integer columns in ms")
-                checked_by = column.label_checked_by
-                if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
-                    raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column, not {checked_by!r}")
-            if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
-                raise ValueError(f"`key` of {column.name!r} takes a category or text column")
-            if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
-                raise ValueError(f"`arrival` of {column.name!r} takes an instant column")
+    def need(name: str, where: str, codec: str = "") -> None:
+        if name not in columns:
+            raise ValueError(f"{where} names {name!r}, which is no column; columns are {', '.join(columns)}")
+        if codec and columns[name].codec != codec:
+            raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}, not {codec}")
+
+    need(contract.day, "`day`", "instant")
+    for name in contract.order_by:
+        need(name, "`order_by`")
+        if is_virtual(columns[name]):
+            raise ValueError(f"`order_by` names {name!r}, which is virtual; order by stored columns")
+    for name in contract.restore_order:
+        need(name, "`restore_order`")
+    for copy in contract.copies:
+        need(copy.of, f"the copy at {copy.path}", "instant")
+    for check in contract.checks:
+        if check.column is not None:
+            need(check.column, f"a check of kind {check.kind}")
+
+
+def _check_paths(contract: Contract) -> None:
+    paths = [path for column in contract.columns for path in column.path]
+    paths += [copy.path for copy in contract.copies] + list(contract.literals)
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ValueError(f"path {path!r} is named twice; a value fills one column, copy or literal")
+        if not _PATH.match(path):
+            raise ValueError(f"path {path!r} is not of the form a.b[0].c")
+
+
+def _check_circles(contract: Contract) -> None:
+    columns = contract.by_name
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            raise ValueError(f"columns predict each other in a circle: {' -> '.join((*trail, name))}")
+        if name not in columns:
+            raise ValueError(f"column {trail[-1]!r} names {name!r}, which is no column")
+        if name not in done:
+            for other in dependencies(columns[name]):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in columns:
+        visit(name, ())
+
+
+def _check_references(column: Column, columns: dict[str, Column]) -> None:
+    if isinstance(column, Instant):
+        kinds = [columns[name].codec for name in column.residual_of]
+        if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
+            raise ValueError(f"`residual_of` of {column.name!r} takes one instant column, and integer columns in ms")
+        checked_by = column.label_checked_by
+        if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
+            raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column, not {checked_by!r}")
+    if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
+        raise ValueError(f"`key` of {column.name!r} takes a category or text column")
+    if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
+        raise ValueError(f"`arrival` of {column.name!r} takes an instant column")
 
 
 _PATH = re.compile(r"^[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*$")

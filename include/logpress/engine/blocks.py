@@ -94,7 +94,7 @@ def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_
     while not ended:
         room = len(buffer) - PADDING
         while used < room and not ended:
-            count = reader.readinto(memoryview(buffer)[used:room])
+            count = reader.readinto(buffer.data[used:room])
             used += count
             ended = count == 0
         cut = used if ended else int(last_newline(buffer, searched, used)) + 1
@@ -115,7 +115,9 @@ def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_
             yield RawBlock(_padded(buffer, 0, begin), begin, False, piece=True)
             in_piece = False
         rest = used - cut
-        following = buffers.take(max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES)
+        following = buffers.take(
+            max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES
+        )
         following[:rest] = buffer[cut:used]
         if begin:
             buffer = _padded(buffer, begin, cut)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +37,11 @@ class Dictionary:
     """
 
     def __init__(self) -> None:
-        self.table = np.full(1 << 10, -1, dtype=np.int32)
-        self.texts = np.zeros(1 << 14, dtype=np.uint8)
-        self.offsets = np.zeros((1 << 9) + 1, dtype=np.int64)
-        self.hashes = np.empty(1 << 9, dtype=np.uint64)
-        self.kinds = np.empty(1 << 9, dtype=np.uint8)
+        self.table: NDArray[np.int32] = np.full(1 << 10, -1, dtype=np.int32)
+        self.texts: NDArray[np.uint8] = np.zeros(1 << 14, dtype=np.uint8)
+        self.offsets: NDArray[np.int64] = np.zeros((1 << 9) + 1, dtype=np.int64)
+        self.hashes: NDArray[np.uint64] = np.empty(1 << 9, dtype=np.uint64)
+        self.kinds: NDArray[np.uint8] = np.empty(1 << 9, dtype=np.uint8)
         self.known = 0
 
     @property
@@ -75,7 +76,7 @@ def sort_by(keys: Iterable[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
     return order
 
 
-def _grown(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
     grown = np.zeros(size, dtype=array.dtype)
     grown[: len(array)] = array
     return grown
@@ -85,8 +86,8 @@ class RowGroup:
     """Rows of one row group, in input order, in registers.
 
     Attributes:
-        regs: int64[capacity] for each register. They are arrays of their own, because arrays of some megabytes come from
-            memory that is used again, see `memory.py`; one of all registers would be fresh each time.
+        regs: int64[capacity] for each register. They are arrays of their own, because arrays of some megabytes come
+            from memory that is used again, see `memory.py`; one of all registers would be fresh each time.
         used: rows in use.
         dictionaries: by dictionary number.
         totals: int64[3]: rows taken, rows left to another day, bytes taken.
@@ -117,7 +118,9 @@ class RowGroup:
         """Bytes of all texts of all dictionaries."""
         return sum(dictionary.stored_bytes for dictionary in self.dictionaries)
 
-    def append(self, block: Block, first: int, layout_of: NDArray[np.int64], units_per_second: int, take_unknown: bool) -> int:
+    def append(
+        self, block: Block, first: int, layout_of: NDArray[np.int64], units_per_second: int, take_unknown: bool
+    ) -> int:
         """Append a settled block's rows from `first` on, until the group is full; returns the next row to append."""
         entries = block.entries
         numbers = np.empty((len(self.dictionaries), max(1, int(entries.counts.max()))), dtype=np.int64)

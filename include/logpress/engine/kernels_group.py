@@ -17,7 +17,6 @@ IRREGULAR = 1 << 40
 DIGIT_BITS = 11
 
 
-
 @kernel
 def hash_rows(buffer, row_starts, row_ends, rows, hashes):
     """Hash each record into hashes: uint64[2, rows]."""
@@ -45,7 +44,9 @@ def sum_hashes(hashes, rows, totals):
 
 
 @kernel
-def merge_entries(buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers):
+def merge_entries(
+    buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers
+):
     """Give a block's dictionary entries their numbers in the row group's dictionary, adding those that are new.
 
     Args:

@@ -294,7 +294,8 @@ def _extra(buffer, spans, extras, first, last, texts, out, used):
 @kernel
 def press_rows(
     buffer, row_starts, row_ends, selected, nodes, literals, ops, programs, variants, extras, extra_texts,
-    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks, spans, trail, stack, chosen, pending, suspects, scratch,
+    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks,
+    spans, trail, stack, chosen, pending, suspects, scratch,
 ):  # fmt: skip
     """Match and convert rows of a block.
 
@@ -340,9 +341,7 @@ def press_rows(
             row = selected[base + k]
             masks[row] = 0
             suspects[k] = 0
-            states[row] = match_record(
-                buffer, row_starts[row], row_ends[row], nodes, literals, spans[k], trail, stack
-            )
+            states[row] = match_record(buffer, row_starts[row], row_ends[row], nodes, literals, spans[k], trail, stack)
             pending[k] = states[row] >= 0
             waiting += pending[k]
         contiguous = selected[base + size - 1] - selected[base] == size - 1
@@ -362,9 +361,7 @@ def press_rows(
             rows = chosen[:count]
             row_base = selected[base] if contiguous else selected[base + chosen[0]] - chosen[0]
             for o in range(programs[program, 0], programs[program, 1]):
-                _convert(
-                    ops[o], buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch
-                )
+                _convert(ops[o], buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch)
             first = programs[program, 2]
             last = programs[program, 3]
             for k in rows:

@@ -44,7 +44,8 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 @kernel
 def render_rows(
     order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes,
-    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts, stack, dates, limbs,
+    extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts,
+    stack, dates, limbs,
 ):  # fmt: skip
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 

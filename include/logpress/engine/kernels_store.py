@@ -21,7 +21,7 @@ def gather(source, order, target):
 
 @kernel
 def add_scaled(total, values, factor):
-    """total += values * factor, int64[n] both; NULL counts as 0."""
+    """Do total += values * factor, int64[n] both; NULL counts as 0."""
     for i in range(values.shape[0]):
         if values[i] != NULL:
             total[i] += values[i] * factor
@@ -29,7 +29,7 @@ def add_scaled(total, values, factor):
 
 @kernel
 def less_predicted(values, predicted, divisor, sign, out):
-    """out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL."""
+    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL."""
     for i in range(values.shape[0]):
         out[i] = NULL if values[i] == NULL else values[i] - sign * (predicted[i] // divisor)
 

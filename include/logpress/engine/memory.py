@@ -1,4 +1,4 @@
-"""Tells the C library to keep memory that is freed: pages fresh from the kernel cost more than what is computed in them.
+"""Tells the C library to keep memory that is freed: fresh pages cost more than what is computed in them.
 
 Pressing and restoring use the same few megabytes over and over. By default glibc gives arrays of that size back to the
 kernel when they are freed, and takes zeroed pages for the next; that was a quarter of the whole time.

@@ -1,14 +1,15 @@
 """Records of many row groups in one order, in bounded memory: sort each, deal out to buckets on disk, sort each bucket.
 
 A row's key is the contract's `restore_order` as fixed-width bytes that compare like the values: instants and integers
-as big-endian words, sequence numbers by shard, counter and arrival (which is the order of their texts), texts by their first
-48 bytes. What has no value comes last.
+as big-endian words, sequence numbers by shard, counter and arrival (which is the order of their texts), texts by
+their first 48 bytes. What has no value comes last.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, KinesisSequence
-from logpress.engine.store import Rows, Texts, name_is_text
+from logpress.engine.rows import Rows, Texts, name_is_text
 
 Ints = NDArray[np.int64]
 
@@ -31,7 +32,9 @@ def sort_keys(rows: Rows, contract: Contract) -> list[Ints]:
     for name in contract.restore_order:
         column = contract.by_name[name]
         if isinstance(column, KinesisSequence):
-            shard, counter, arrival, sub = (rows.regs[f"{name}#{part}"] for part in ("shard", "counter", "arrival", "sub"))
+            shard, counter, arrival, sub = (
+                rows.regs[f"{name}#{part}"] for part in ("shard", "counter", "arrival", "sub")
+            )
             # as in the number: creation second, low digit of the shard, counter, arrival, shard
             head = np.where(shard == NULL, _LAST, ((shard >> 20) << 4) | (shard & 15))
             keys += [head, counter, arrival, shard, sub]
@@ -88,7 +91,9 @@ class Buckets:
     def _keys_path(self, bucket: int) -> Path:
         return Path(self._holder.name) / f"{bucket}.keys"
 
-    def deal(self, keys: NDArray[np.bytes_], render: Callable[[int, int, Callable[[NDArray[np.uint8]], object]], Ints]) -> None:
+    def deal(
+        self, keys: NDArray[np.bytes_], render: Callable[[int, int, Callable[[NDArray[np.uint8]], object]], Ints]
+    ) -> None:
         """Deal out one sorted run.
 
         Args:
@@ -96,7 +101,7 @@ class Buckets:
             render: writes the records from one place of the run to another, and returns the length of each.
         """
         cuts = [0, *np.searchsorted(keys, self._splitters, side="left").tolist(), len(keys)]
-        for bucket, (first, last) in enumerate(zip(cuts[:-1], cuts[1:], strict=True)):
+        for bucket, (first, last) in enumerate(pairwise(cuts)):
             if first == last:
                 continue
             with self._path(bucket).open("ab") as file:

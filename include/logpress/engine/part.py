@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, Any
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +34,7 @@ class PartMetadata:
     Attributes:
         contract: the contract it was written with.
         layouts: the skeletons of its records, by number.
-        row_groups: per row group: spellings, lookups, counters; see `store.py`.
+        row_groups: per row group: spellings, lookups, counters; see `encode.py`.
     """
 
     contract: Contract
@@ -47,7 +50,9 @@ class PartMetadata:
         """
         text = (file.metadata.metadata or {}).get(METADATA_KEY)
         if text is None:
-            raise PartError("the file has no logpress metadata; it was not written by logpress, or was rewritten by another tool")
+            raise PartError(
+                "the file has no logpress metadata; it was not written by logpress, or was rewritten by another tool"
+            )
         try:
             data = json.loads(text)
             if data["format"] != FORMAT:
@@ -77,7 +82,10 @@ class PartMetadata:
 
     def layouts_with(self, column: str) -> NDArray[np.bool_]:
         """Which layouts have a slot for a column: bool[layouts]."""
-        return np.array([any(slot.role == "column" and slot.name == column for slot in l.slots) for l in self.layouts], dtype=bool)
+        return np.array(
+            [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in self.layouts],
+            dtype=bool,
+        )
 
 
 def writer_schema(contract: Contract) -> pa.Schema:
@@ -129,3 +137,18 @@ def parquet_encoding(column: StoredColumn) -> str | None:
     if column.encoding == "delta":
         return "DELTA_LENGTH_BYTE_ARRAY" if pa.types.is_string(column.type) else "DELTA_BINARY_PACKED"
     return _PARQUET_NAMES.get(column.encoding)
+
+
+@contextmanager
+def open_part(path: str) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, local or by fsspec URI.
+
+    Raises:
+        PartError: if it is not there, or no Parquet file.
+    """
+    try:
+        handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
+        with handle:
+            yield pq.ParquetFile(handle, read_dictionary=None, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise PartError(f"{path}: cannot be read as a part file: {error}") from error

@@ -6,20 +6,16 @@ group; a full row group is sorted, encoded and written by a further thread while
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import IO, Any, cast
+from typing import Any
 
 import fsspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -28,14 +24,17 @@ from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
+from logpress.engine.encode import encode_rows
 from logpress.engine.group import RowGroup
 from logpress.engine.memory import keep_freed_memory
+from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
+from logpress.engine.rejects import REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
-from logpress.engine.store import Texts, encode_rows
+from logpress.engine.rows import Texts
 from logpress.errors import SourceError
-from logpress.manifest import ColumnStats, OriginStats, PartStats, SliceManifest, SliceSpec
+from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources import RawReader, day_of_path, open_raw
 
 Progress = Callable[[int, int], None]
@@ -45,45 +44,6 @@ MOST_LAYOUTS = 1_000
 
 DICTIONARY_BUDGET_BYTES = 128 << 20
 """Texts that a row group may hold before it is closed early."""
-
-REJECTS_SCHEMA = pa.schema(
-    [
-        pa.field("origin", pa.string(), nullable=False),
-        pa.field("record_number", pa.int64(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("message", pa.string(), nullable=False),
-        pa.field("continued", pa.bool_(), nullable=False),
-        pa.field("record", pa.binary(), nullable=False),
-    ]
-)
-
-
-@dataclass
-class _Rejects:
-    """Rejected records on their way to the rejects file."""
-
-    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTS_SCHEMA.names})
-    records: int = 0
-    record_bytes: int = 0
-    pending_bytes: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    digests: list[str] = field(default_factory=list)
-
-    def add(self, origin: str, number: int, reason: str, message: str, record: bytes, continued: bool = False) -> None:
-        for name, value in zip(REJECTS_SCHEMA.names, (origin, number, reason, message, continued, record), strict=True):
-            self.columns[name].append(value)
-        self.records += 1
-        self.record_bytes += len(record)
-        self.pending_bytes += len(record)
-        self.reasons[reason] += 1
-        self.digests.append(digests.digest_records([record]))
-
-    def take(self) -> pa.Table:
-        table = pa.table(self.columns, schema=REJECTS_SCHEMA)
-        self.columns = {name: [] for name in REJECTS_SCHEMA.names}
-        self.pending_bytes = 0
-        self.digests = [digests.combine(self.digests)]
-        return table
 
 
 @dataclass(frozen=True)
@@ -98,7 +58,9 @@ class _Job:
 class _Press:
     """The state of pressing one slice."""
 
-    def __init__(self, contract: Contract, day: date, spec: SliceSpec, folder: str, threads: int, progress: Progress | None) -> None:
+    def __init__(
+        self, contract: Contract, day: date, spec: SliceSpec, folder: str, threads: int, progress: Progress | None
+    ) -> None:
         self.contract = contract
         self.day = day
         self.days = (day - date(1970, 1, 1)).days
@@ -118,15 +80,15 @@ class _Press:
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
         self.group: RowGroup | None = None
         self.finishing: Future[None] | None = None
-        self.rejects = _Rejects()
+        self.rejects = Rejects()
         self.origins: list[OriginStats] = []
         self.numbers: list[int] = []  # records per origin so far
         self.totals = np.zeros(4, dtype=np.int64)
         self.group_digests: list[str] = []
         self.layout_rows: Counter[int] = Counter()
         self.metadata: list[dict[str, Any]] = []
-        self.part: _Output | None = None
-        self.rejects_out: _Output | None = None
+        self.part: Output | None = None
+        self.rejects_out: Output | None = None
         self.raw_bytes = 0
 
     # -- reading and converting
@@ -175,7 +137,10 @@ class _Press:
             return []
         starts, ends = raw.frame()
         known = self.layouts.known
-        return [convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known, self.spaces) for a, b in lines_in_cuts(len(starts))]
+        return [
+            convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known, self.spaces)
+            for a, b in lines_in_cuts(len(starts))
+        ]
 
     def _take(self, job: _Job) -> None:
         """Settle a job's blocks and append their rows; jobs come in input order."""
@@ -185,13 +150,22 @@ class _Press:
         if job.raw.piece:
             self.numbers[job.origin] += 1
             record = job.raw.buffer[: job.raw.end].tobytes()
-            self.rejects.add(uri, self.numbers[job.origin], "too_long", "a piece of a record longer than 256 MiB", record, job.raw.continued)
+            self.rejects.add(
+                uri,
+                self.numbers[job.origin],
+                "too_long",
+                "a piece of a record longer than 256 MiB",
+                record,
+                job.raw.continued,
+            )
         for block in blocks:
             self.settler.settle(block)
             for reject in block.rejects:
                 record = block.record(reject.row)
                 if takes_unknown:
-                    self.rejects.add(uri, self.numbers[job.origin] + reject.row + 1, reject.reason, reject.message, record)
+                    self.rejects.add(
+                        uri, self.numbers[job.origin] + reject.row + 1, reject.reason, reject.message, record
+                    )
                 else:
                     self.totals[1] += 1
             self._append(block, takes_unknown)
@@ -234,13 +208,15 @@ class _Press:
 
     def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(np.stack([reg[rows] for reg in group.regs]), _texts_of(group))
+            return Renderer(self.registers, layouts).records(
+                np.stack([reg[rows] for reg in group.regs]), _texts_of(group)
+            )
 
         table, metadata = encode_rows(group, self.days, render)
         numbers, counts = np.unique(group.register(LAYOUT), return_counts=True)
         self.layout_rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
         if self.part is None:
-            self.part = _Output(self.filesystem, self.folder, "part", self.spec.name)
+            self.part = Output(self.filesystem, self.folder, "part", self.spec.name)
             self.part.writer = open_writer(self.part.sink, self.contract)
         assert self.part.writer is not None
         self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
@@ -250,7 +226,7 @@ class _Press:
         if not self.rejects.columns["record"]:
             return
         if self.rejects_out is None:
-            self.rejects_out = _Output(self.filesystem, self.folder, "_rejects", self.spec.name)
+            self.rejects_out = Output(self.filesystem, self.folder, "_rejects", self.spec.name)
             self.rejects_out.writer = pq.ParquetWriter(
                 self.rejects_out.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
                 data_page_version="1.0", write_page_checksum=True, store_schema=False,
@@ -280,7 +256,8 @@ class _Press:
         if self.rejects_out is not None:
             rejects_part = self.rejects_out.close()
         origins = tuple(
-            origin.model_copy(update={"records": records}) for origin, records in zip(self.origins, self.numbers, strict=True)
+            origin.model_copy(update={"records": records})
+            for origin, records in zip(self.origins, self.numbers, strict=True)
         )
         return SliceManifest(
             table=self.contract.table,
@@ -323,85 +300,6 @@ def _texts_of(group: RowGroup) -> dict[str, Texts]:
     return texts
 
 
-class _HashingSink:
-    """A file that hashes what is written to it."""
-
-    def __init__(self, sink: IO[bytes]) -> None:
-        self.sink = sink
-        self.sha256 = hashlib.sha256()
-        self.written = 0
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        self.sha256.update(view)
-        self.sink.write(view)
-        self.written += len(view)
-        return len(view)
-
-    def tell(self) -> int:
-        return self.written
-
-    def flush(self) -> None:
-        self.sink.flush()
-
-    def close(self) -> None:
-        self.closed = True
-        self.sink.close()
-
-
-class _Output:
-    """A Parquet file that gets its name, which holds a digest of its content, when it is complete."""
-
-    def __init__(self, filesystem: Any, folder: str, prefix: str, slice_name: str) -> None:
-        self.filesystem = filesystem
-        self.folder = folder
-        self.prefix = f"{prefix}-{slice_name}"
-        self.temporary = f"{folder}/_unfinished-{prefix}-{slice_name}-{os.getpid()}"
-        self.hashing = _HashingSink(filesystem.open(self.temporary, "wb"))
-        self.sink = cast(IO[bytes], pa.PythonFile(self.hashing, mode="w"))
-        self.writer: pq.ParquetWriter | None = None
-
-    def close(self) -> PartStats:
-        assert self.writer is not None
-        self.writer.close()
-        self.sink.close()
-        self.hashing.close()
-        sha256 = self.hashing.sha256.hexdigest()
-        name = f"{self.prefix}-{sha256[:12]}.parquet"
-        for old in self.filesystem.glob(f"{self.folder}/{self.prefix}-*.parquet"):
-            self.filesystem.rm(old)
-        self.filesystem.mv(self.temporary, f"{self.folder}/{name}")
-        with self.filesystem.open(f"{self.folder}/{name}", "rb") as file:
-            metadata = pq.ParquetFile(file).metadata
-        return PartStats(
-            path=name,
-            rows=metadata.num_rows,
-            row_groups=metadata.num_row_groups,
-            stored_bytes=self.hashing.written,
-            sha256=sha256,
-            columns=_column_stats(metadata),
-        )
-
-    def discard(self) -> None:
-        if self.writer is not None:
-            with contextlib.suppress(OSError, pa.ArrowException):
-                self.writer.close()
-        self.hashing.close()
-        if self.filesystem.exists(self.temporary):
-            self.filesystem.rm(self.temporary)
-
-
-def _column_stats(metadata: pq.FileMetaData) -> tuple[ColumnStats, ...]:
-    stats = []
-    for number in range(metadata.num_columns):
-        chunks = [metadata.row_group(group).column(number) for group in range(metadata.num_row_groups)]
-        encodings = sorted({encoding for chunk in chunks for encoding in chunk.encodings})
-        size = sum(chunk.total_compressed_size for chunk in chunks)
-        stats.append(ColumnStats(name=chunks[0].path_in_schema if chunks else "", stored_bytes=size, encodings=tuple(encodings)))
-    return tuple(stats)
-
-
 def press_slice(
     contract: Contract,
     day: date,
@@ -432,5 +330,3 @@ def press_slice(
     """
     keep_freed_memory()
     return _Press(contract, day, spec, folder, threads, progress).run()
-
-

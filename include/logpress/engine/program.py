@@ -148,7 +148,7 @@ def _copy_at(contract: Contract, path: str) -> Copy:
 
 def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
     """For each extra slot: its index, and what stands before its value in the row's `_extra`."""
-    prefixes = []
+    prefixes: list[tuple[int, bytes]] = []
     for index, slot in enumerate(layout.slots):
         if slot.role == "extra":
             opening = "," if prefixes else "{"

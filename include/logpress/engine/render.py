@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.decode import GroupDecoder
 from logpress.engine.kernels_render import CUT_EXTRA, render_rows
 from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
-from logpress.engine.store import GroupDecoder, Texts
+from logpress.engine.rows import Texts
 from logpress.errors import PartError
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 
 import fsspec
@@ -17,31 +15,18 @@ from numpy.typing import NDArray
 
 from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
+from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
 from logpress.engine.kernels_store import copy_records
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys
-from logpress.engine.part import PartMetadata
+from logpress.engine.part import PartMetadata, open_part
+from logpress.engine.rejects import read_rejects
 from logpress.engine.render import BUFFER_BYTES, Renderer, Sheet
-from logpress.engine.store import GroupDecoder, Rows
+from logpress.engine.rows import Rows
 from logpress.errors import PartError
 
 Progress = Callable[[int, int], None]
-
-
-@contextmanager
-def open_part(path: str) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, local or by fsspec URI.
-
-    Raises:
-        PartError: if it is not there, or no Parquet file.
-    """
-    try:
-        handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
-        with handle:
-            yield pq.ParquetFile(handle, read_dictionary=None, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise PartError(f"{path}: cannot be read as a part file: {error}") from error
 
 
 class PartReader:
@@ -54,7 +39,9 @@ class PartReader:
             self.row_groups = file.num_row_groups
             self.rows_by_group = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         if len(self.metadata.row_groups) != self.row_groups:
-            raise PartError(f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}")
+            raise PartError(
+                f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}"
+            )
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
         contract = self.metadata.contract
         self._dictionaries = [
@@ -75,25 +62,6 @@ class PartReader:
         return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with)
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedRecord:
-    """A record of the rejects file."""
-
-    data: bytes
-    continued: bool
-
-
-def read_rejects(path: str) -> Iterator[list[RejectedRecord]]:
-    """The records of a rejects file, row group by row group, in their order."""
-    with open_part(path) as file:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=["record", "continued"])
-            yield [
-                RejectedRecord(data, continued)
-                for data, continued in zip(table["record"].to_pylist(), table["continued"].to_pylist(), strict=True)
-            ]
-
-
 def restore(
     parts: Sequence[str],
     rejects: Sequence[str],
@@ -105,8 +73,8 @@ def restore(
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
-    Rows come in the contract's `restore_order` over all parts, then the rejects in the order they were read. Memory is
-    bounded: several row groups are sorted through files in a temporary folder, which takes as much space as the raw records.
+    Rows come in the contract's `restore_order` over all parts, then the rejects in the order they were read. Memory
+    is bounded: several row groups are sorted through files in a temporary folder, as large as the raw records.
 
     Args:
         parts: part files, paths or fsspec URIs.
@@ -151,14 +119,18 @@ class _Meter:
         self._bytes = 0
 
     def __call__(self, chunk: NDArray[np.uint8]) -> None:
-        self._write(memoryview(chunk))
+        self._write(chunk.data)
         self._bytes += len(chunk)
         if self._progress is not None:
             self._progress(self._bytes, self.records)
 
 
 def _restore_sorted(
-    groups: list[tuple[PartReader, int]], meter: _Meter, pool: ThreadPoolExecutor, threads: int, spill_folder: str | None
+    groups: list[tuple[PartReader, int]],
+    meter: _Meter,
+    pool: ThreadPoolExecutor,
+    threads: int,
+    spill_folder: str | None,
 ) -> None:
     """Restore several row groups in one order, through buckets on disk."""
     splitters = _splitters(groups)

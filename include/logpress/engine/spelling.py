@@ -80,9 +80,7 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
     values = [unescape(text) for text in texts]
     # only these can differ between styles; for all others every style gives the text itself
     telling = [place for place, text in enumerate(texts) if b"\\" in text or b"/" in text or not text.isascii()]
-    wrong = {
-        style: sum(escape(values[place]) != texts[place] for place in telling) for style, escape in STYLES.items()
-    }
+    wrong = {style: sum(escape(values[place]) != texts[place] for place in telling) for style, escape in STYLES.items()}
     style = min(STYLES, key=lambda name: wrong[name])
     escape = STYLES[style]
     # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,

@@ -165,9 +165,7 @@ def string_kind(buffer, start, end):
                             i += 6
                     if not paired:
                         kind = SURROGATE
-            elif (
-                c == 0x22 or c == 0x5C or c == 0x2F or c == 0x62 or c == 0x66 or c == 0x6E or c == 0x72 or c == 0x74
-            ):
+            elif c == 0x22 or c == 0x5C or c == 0x2F or c == 0x62 or c == 0x66 or c == 0x6E or c == 0x72 or c == 0x74:
                 if kind == PLAIN:
                     kind = ESCAPED
                 i += 2

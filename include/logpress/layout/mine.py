@@ -90,7 +90,7 @@ class Miner:
         return wanted and leaf.kind == "string"
 
     def _choose(self, leaves: list[Leaf]) -> dict[str, int]:
-        """For each named path, which leaf fills it: the last of equal keys, as JSON readers do, and one path a column."""
+        """For each named path, which leaf fills it: the last of equal keys, as readers do, and one path a column."""
         last = {leaf.path: index for index, leaf in enumerate(leaves)}
         chosen = {path: index for path, index in last.items() if path in self._copies}
         filled: set[str] = set()

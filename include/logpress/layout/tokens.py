@@ -140,7 +140,7 @@ class _Reader:
         return at + 1
 
     def member(self, at: int) -> int:
-        """Read a key, if this is an object, and find where its value begins; push the value on by a loop, not by recursion."""
+        """Read a key, if this is an object, and begin its value; containers are entered by a loop, not by recursion."""
         while True:
             top = self.open[-1]
             if top.is_object:

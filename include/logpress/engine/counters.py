@@ -1,0 +1,86 @@
+"""Counters of Kinesis sequence numbers: which shards there are, and where each shard's counter stood in each second."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.kernels_store import number_few, smallest_counters, subtract_counters
+from logpress.engine.rows import Ints
+from logpress.errors import PartError
+
+_EMPTY = np.iinfo(np.int64).max
+
+
+def number_shards(keys: Ints) -> tuple[Ints, Ints]:
+    """The distinct shards, ascending, and each row's place among them."""
+    distinct, count = np.empty(1 << 10, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    numbers = np.empty(len(keys), dtype=np.int64)
+    if not number_few(keys, distinct, count, numbers):
+        present = keys != NULL
+        shards, places = np.unique(keys[present], return_inverse=True)
+        numbers[:] = NULL
+        numbers[present] = places
+        return shards, numbers
+    found = distinct[: count[0]]
+    order = np.argsort(found)
+    rank = np.empty(len(found) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(found))
+    rank[-1] = NULL
+    return found[order], rank[np.where(numbers == NULL, -1, numbers)]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """For each shard and second the smallest counter, smallest[shard * seconds + second - first], or _EMPTY."""
+
+    first: int
+    seconds: int
+    smallest: Ints
+
+    @classmethod
+    def of(cls, shards: Ints, arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
+        """The counters of these rows; none where the seconds lie too far apart for a table."""
+        present = shards != NULL
+        if not present.any():
+            return cls(0, 0, np.empty(0, dtype=np.int64))
+        first, last = int(arrivals[present].min()), int(arrivals[present].max())
+        if (last - first + 1) * shard_count > 4 * len(shards) + (1 << 20):
+            return cls(0, 0, np.empty(0, dtype=np.int64))  # seconds too far apart to be worth a table
+        smallest = np.full((last - first + 1) * shard_count, _EMPTY, dtype=np.int64)
+        smallest_counters(shards, arrivals, counters, first, last - first + 1, smallest)
+        return cls(first, last - first + 1, smallest)
+
+    def subtract(self, shards: Ints, arrivals: Ints, counters: Ints, sign: int) -> None:
+        """Take off (sign 1) or put back (sign -1) the smallest counter of each row's shard and second."""
+        if self.seconds and not subtract_counters(
+            shards, arrivals, counters, self.first, self.seconds, self.smallest, sign
+        ):
+            raise PartError("a sequence number lies outside the counters that the file's metadata holds")
+
+    def to_json(self) -> dict[str, Any]:
+        """Differences from one second to the next, eight byte planes, zstd, base85."""
+        filled = self.smallest != _EMPTY
+        planes = np.diff(self.smallest[filled], prepend=0).view(np.uint8).reshape(-1, 8).T
+        packed = np.packbits(filled).tobytes() + np.ascontiguousarray(planes).tobytes()
+        text = base64.b85encode(zstandard.ZstdCompressor(level=19).compress(packed)).decode()
+        return {"first_second": self.first, "seconds": self.seconds, "places": len(self.smallest), "smallest": text}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Counters:
+        """The reverse of `to_json`."""
+        places = int(data["places"])
+        packed = np.frombuffer(
+            zstandard.ZstdDecompressor().decompress(base64.b85decode(data["smallest"])), dtype=np.uint8
+        )
+        bitmap = (places + 7) // 8
+        filled = np.unpackbits(packed[:bitmap], count=places).astype(bool)
+        planes = packed[bitmap:].reshape(8, -1)
+        smallest = np.full(places, _EMPTY, dtype=np.int64)
+        smallest[filled] = np.cumsum(np.ascontiguousarray(planes.T).view(np.int64).ravel())
+        return cls(int(data["first_second"]), int(data["seconds"]), smallest)

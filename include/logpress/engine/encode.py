@@ -1,0 +1,278 @@
+"""Registers of a filled row group to the columns of its Parquet table.
+
+What another column predicts is taken off: instants become residuals, lookups their exceptions, counters their distance
+from the smallest of the shard and second. What the reverse needs besides the columns goes into the row group's
+metadata, which is JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from logpress.codecs.kernels_text import NULL
+from logpress.contract.model import (
+    UNITS_PER_SECOND,
+    Boolean,
+    Contract,
+    Decimal,
+    Instant,
+    Integer,
+    KinesisSequence,
+    Lookup,
+)
+from logpress.engine.columns import (
+    DAY,
+    EXTRA,
+    LAYOUT,
+    RAW,
+    arrow_type,
+    kinesis_names,
+    other_name,
+    residual_name,
+    scale_name,
+    shift_name,
+    stored_columns,
+)
+from logpress.engine.counters import Counters, number_shards
+from logpress.engine.group import Dictionary, RowGroup, sort_by
+from logpress.engine.kernels_store import (
+    add_scaled,
+    any_null,
+    collect_texts,
+    count_pairs,
+    gather,
+    less_predicted,
+    mark_used,
+    renumber,
+)
+from logpress.engine.rows import Ints, residual_of
+from logpress.engine.spelling import spell
+from logpress.layout.kernels_json import ESCAPED
+
+_MOST_LOOKUPS = 1 << 16
+
+
+def encode_rows(
+    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]]
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The table of a row group in its final order, and the metadata of its restoration.
+
+    Args:
+        group: the filled row group; its registers are used up.
+        day: days since 1970-01-01 that the `day` column says.
+        render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
+    """
+    registers = group.registers
+    spellings, values = _spell(group, render)
+    order = _order(group)
+    regs: dict[str, Ints] = {}
+    for name, number in registers.numbers.items():
+        regs[name] = np.empty(len(order), dtype=np.int64)
+        gather(group.regs[number], order, regs[name])
+    metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
+    columns: dict[str, pa.Array] = {}
+    texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
+    contract = registers.contract
+    lookups = {
+        column.name: _take_off_lookup(regs, texts, column.name, column.key)
+        for column in contract.columns
+        if isinstance(column, Lookup)
+    }
+    kinesis: dict[str, Any] = {}
+    # from here on the registers of texts are used up: `_strings` numbers them anew
+    for column in contract.columns:
+        name = column.name
+        if isinstance(column, Lookup):
+            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
+        elif isinstance(column, KinesisSequence):
+            columns |= _kinesis_columns(column, contract, regs, kinesis)
+        elif isinstance(column, Instant):
+            stored = regs[name]
+            if column.residual_of:
+                columns[residual_name(name)] = _numbers(residual_of(column, contract, regs, 1, stored), pa.int64())
+            else:
+                stored = _scaled(stored, 1000 if column.unit == "s" else 1)
+                columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
+            if column.label_checked_by:
+                columns[shift_name(name)] = _numbers(regs[f"{name}#shift_min"], pa.int16())
+        elif isinstance(column, Decimal):
+            columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
+            columns[scale_name(name)] = _numbers(regs[f"{name}#scale"], pa.int8())
+        elif isinstance(column, (Integer, Boolean)):
+            columns[name] = _numbers(regs[name], arrow_type(column))
+        else:
+            columns[name] = _strings(regs[name], texts[name], values.get(name))
+    rows = len(order)
+    columns[DAY] = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
+    ).cast(pa.date32())
+    columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
+    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
+    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    metadata |= {"lookups": lookups, "kinesis": kinesis}
+    stored_order = stored_columns(contract)
+    arrays = [
+        columns[c.name].dictionary_decode()
+        if pa.types.is_dictionary(columns[c.name].type) and c.encoding != "dictionary"
+        else columns[c.name]
+        for c in stored_order
+    ]
+    schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
+    return pa.Table.from_arrays(arrays, schema=schema), metadata
+
+
+def _spell(
+    group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Spellings of the columns with escapes, and their values by dictionary number; ambiguous rows are kept whole."""
+    spellings: dict[str, Any] = {}
+    values: dict[str, list[str]] = {}
+    contract = group.registers.contract
+    for name, number in group.registers.dictionaries.items():
+        dictionary = group.dictionaries[number]
+        column = contract.by_name.get(name)
+        if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
+            continue
+        register = group.register(name)
+        # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
+        is_used = np.zeros(dictionary.known, dtype=np.bool_)
+        mark_used(register, is_used)
+        used = np.flatnonzero(is_used)
+        spelling, found, ambiguous = spell([dictionary.text(entry) for entry in used.tolist()])
+        values[name] = [""] * dictionary.known
+        for entry, value in zip(used.tolist(), found, strict=True):
+            values[name][entry] = value
+        spellings[name] = spelling.to_json()
+        if ambiguous:
+            _keep_whole(group, np.flatnonzero(np.isin(register, used[ambiguous])), render)
+    return spellings, values
+
+
+def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
+    """Keep the bytes of these rows in `_raw`, unless they are kept already."""
+    registers = group.registers
+    rows = rows[group.regs[0][rows] != NULL]
+    raw = group.dictionaries[registers.dictionaries[RAW]]
+    for row, record in zip(rows, render(group, rows), strict=True):
+        raw.make_room(1, len(record))
+        begin = raw.stored_bytes
+        raw.texts[begin : begin + len(record)] = np.frombuffer(record, dtype=np.uint8)
+        raw.offsets[raw.known + 1] = begin + len(record)
+        raw.kinds[raw.known] = 0
+        raw.hashes[raw.known] = 0
+        group.regs[registers[RAW]][row] = raw.known
+        group.regs[registers[EXTRA]][row] = NULL
+        group.regs[registers[LAYOUT]][row] = NULL
+        raw.known += 1
+
+
+def _order(group: RowGroup) -> Ints:
+    registers = group.registers
+    keys = []
+    for name in registers.contract.order_by:
+        key = group.register(name)
+        if name in registers.dictionaries:
+            dictionary = group.dictionaries[registers.dictionaries[name]]
+            texts = [dictionary.text(i) for i in range(dictionary.known)]
+            rank = np.empty(len(texts) + 1, dtype=np.int64)
+            rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+            rank[-1] = -1
+            key = rank[np.where(key == NULL, -1, key)]
+        keys.append(key)
+    return sort_by(keys, group.used)
+
+
+def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
+    mask = values == NULL if any_null(values) else None
+    if pa.types.is_boolean(type_):
+        return pa.array(values == 1, mask=mask)
+    if type_ != pa.int64():
+        values = values.astype(type_.to_pandas_dtype())
+    return pa.array(values, type=type_, mask=mask)
+
+
+def _strings(
+    codes: Ints, dictionary: Dictionary, values: list[str] | None, type_: pa.DataType | None = None
+) -> pa.Array:
+    """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
+    type_ = type_ or pa.string()
+    used = np.empty(dictionary.known, dtype=np.int64)
+    count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
+    used = used[:count]
+    if values is not None:
+        entries = pa.array([values[number] for number in used], type_)
+    else:
+        size = int((dictionary.offsets[used + 1] - dictionary.offsets[used]).sum())
+        data = np.empty(size, dtype=np.uint8)
+        offsets = np.empty(count + 1, dtype=np.int32)
+        collect_texts(dictionary.texts, dictionary.offsets, used, data, offsets)
+        entries = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    missing = codes < 0
+    mask = missing if missing.any() else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=mask), entries, safe=False)
+
+
+def _scaled(values: Ints, factor: int) -> Ints:
+    return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
+
+
+def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
+    """What each key's value mostly is; rows that agree and have a layout lose theirs."""
+    keys, codes = regs[key], regs[name]
+    pairs, counts = _count_pairs(keys, codes, texts[key].known, texts[name].known)
+    best: dict[int, tuple[int, int]] = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        number, code = pair >> 32, pair & 0xFFFFFFFF
+        most, other = best.get(number, (0, code))
+        # of values equally common, the smaller: numbers depend on how threads were scheduled, texts do not
+        if count > most or (count == most and texts[name].text(code) < texts[name].text(other)):
+            best[number] = (count, code)
+    predicted = np.full(texts[key].known + 1, NULL, dtype=np.int64)
+    for number, (_, code) in best.items():
+        predicted[number] = code
+    agrees = (codes == predicted[np.where(keys == NULL, -1, keys)]) & (regs[LAYOUT] != NULL)
+    codes[agrees] = NULL
+    pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
+    return dict(sorted(pairs_of_texts.items()))
+
+
+def _count_pairs(keys: Ints, codes: Ints, key_count: int, code_count: int) -> tuple[Ints, Ints]:
+    """The pairs (key * 2^32 + code) that occur, ascending, and how often each does."""
+    if key_count > _MOST_LOOKUPS:  # so many keys would cost more in the metadata than they save
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if key_count * code_count <= 1 << 20:
+        dense = np.zeros(key_count * code_count, dtype=np.int64)
+        count_pairs(keys, codes, code_count, dense)
+        places = np.flatnonzero(dense)
+        return (places // code_count << 32) + places % code_count, dense[places]
+    present = (keys != NULL) & (codes != NULL)
+    return np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
+
+
+def _kinesis_columns(
+    column: KinesisSequence, contract: Contract, regs: dict[str, Ints], metadata: dict[str, Any]
+) -> dict[str, pa.Array]:
+    shard_keys, arrivals, counters, subs = (
+        regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
+    )
+    shards, shard_places = number_shards(shard_keys)
+    described = Counters.of(shard_places, arrivals, counters, len(shards))
+    described.subtract(shard_places, arrivals, counters, 1)
+    metadata[column.name] = {"shards": shards.tolist(), **described.to_json()}
+    predicting = contract.by_name[column.arrival]
+    assert isinstance(predicting, Instant)
+    expected = np.zeros(len(arrivals), dtype=np.int64)
+    add_scaled(expected, regs[column.arrival], 1)
+    residuals = np.empty_like(arrivals)
+    less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
+    names = kinesis_names(column.name)
+    return {
+        names[0]: _numbers(shard_places, pa.int32()),
+        names[1]: _numbers(residuals, pa.int64()),
+        names[2]: _numbers(counters, pa.int64()),
+        names[3]: _numbers(subs, pa.int32()),
+    }

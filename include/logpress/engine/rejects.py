@@ -1,0 +1,73 @@
+"""Rejects: records that are no JSON object, kept in a Parquet file of their own, with their origin and the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from logpress.engine import digest as digests
+from logpress.engine.part import open_part
+
+REJECTS_SCHEMA = pa.schema(
+    [
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("record_number", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("continued", pa.bool_(), nullable=False),
+        pa.field("record", pa.binary(), nullable=False),
+    ]
+)
+
+
+@dataclass
+class Rejects:
+    """Rejected records on their way to the rejects file."""
+
+    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTS_SCHEMA.names})
+    records: int = 0
+    record_bytes: int = 0
+    pending_bytes: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    digests: list[str] = field(default_factory=list)
+
+    def add(self, origin: str, number: int, reason: str, message: str, record: bytes, continued: bool = False) -> None:
+        """Keep one record; `continued` says that it is a piece and another follows."""
+        for name, value in zip(REJECTS_SCHEMA.names, (origin, number, reason, message, continued, record), strict=True):
+            self.columns[name].append(value)
+        self.records += 1
+        self.record_bytes += len(record)
+        self.pending_bytes += len(record)
+        self.reasons[reason] += 1
+        self.digests.append(digests.digest_records([record]))
+
+    def take(self) -> pa.Table:
+        """What was kept since the last call, to be written."""
+        table = pa.table(self.columns, schema=REJECTS_SCHEMA)
+        self.columns = {name: [] for name in REJECTS_SCHEMA.names}
+        self.pending_bytes = 0
+        self.digests = [digests.combine(self.digests)]
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record of the rejects file."""
+
+    data: bytes
+    continued: bool
+
+
+def read_rejects(path: str) -> Iterator[list[RejectedRecord]]:
+    """The records of a rejects file, row group by row group, in their order."""
+    with open_part(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=["record", "continued"])
+            yield [
+                RejectedRecord(data, continued)
+                for data, continued in zip(table["record"].to_pylist(), table["continued"].to_pylist(), strict=True)
+            ]

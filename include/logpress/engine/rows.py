@@ -1,0 +1,77 @@
+"""Rows in registers, and what both ways between registers and stored columns share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.contract.model import UNITS_PER_SECOND, Column, Contract, Instant, dependencies
+from logpress.engine.kernels_store import add_scaled, less_predicted
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one dictionary: text i is data[offsets[i]:offsets[i + 1]]."""
+
+    data: NDArray[np.uint8]
+    offsets: Ints
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+
+def texts_of(items: list[bytes]) -> Texts:
+    """Texts from a list."""
+    offsets = np.zeros(len(items) + 1, dtype=np.int64)
+    np.cumsum([len(item) for item in items], out=offsets[1:])
+    return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
+
+
+@dataclass
+class Rows:
+    """Rows in registers, with the texts that dictionary registers number.
+
+    Attributes:
+        regs: by register name, int64[rows]; only those that were asked for.
+        texts: by register name.
+    """
+
+    count: int
+    regs: dict[str, Ints]
+    texts: dict[str, Texts]
+
+
+def name_is_text(codec: str) -> bool:
+    """Whether a codec's register numbers texts."""
+    return codec in ("category", "text", "json", "lookup")
+
+
+def columns_by_dependency(contract: Contract) -> list[Column]:
+    """The contract's columns, each after those that predict it."""
+    done: list[Column] = []
+    names: set[str] = set()
+    while len(done) < len(contract.columns):
+        for column in contract.columns:
+            if column.name not in names and all(name in names for name in dependencies(column)):
+                done.append(column)
+                names.add(column.name)
+    return done
+
+
+def residual_of(column: Instant, contract: Contract, regs: dict[str, Ints], sign: int, values: Ints) -> Ints:
+    """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit."""
+    predicted = np.zeros(len(values), dtype=np.int64)  # microseconds
+    for name in column.residual_of:
+        other = contract.by_name[name]
+        factor = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
+        add_scaled(predicted, regs[name], factor)
+    out = np.empty_like(predicted)
+    less_predicted(values, predicted, 1_000_000 // UNITS_PER_SECOND[column.unit], sign, out)
+    return out
