@@ -31,7 +31,8 @@ from logpress.layout.model import Kind
 ROOT = Path(__file__).parents[2]
 STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
 TEXTS = [
-    b"", b'"', b"\\", b'\\"', b'\\u12', b"\\ud83d\\u", b"-", b"-0.", b"1e", b"tru", b"fals", b"nul", b"[", b'{"', b'{"a":',
+    b"", b'"', b"\\", b'\\"', b'\\u12', b"\\ud83d\\u", b"-", b"-0.", b"1e", b"tru", b"fals", b"nul",
+    b"[", b'{"', b'{"a":',
     b"\xf0\x9f",
     b"2021-12-26T15:11:04.884",
     b"49623735927354776182646864847313121695850829503304564770.0", b"12345678", b"x" * 63, b"{" * 600,
