@@ -136,7 +136,7 @@ def restore(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Give back a day's records byte for byte, one a line, in _id order (else by ingest and begin time), then rejects."""
+    """Give back a day's records byte for byte, one a line, in _id order, or by ingest and begin time; then rejects."""
     contract, when = _contract(table), _day(day)
     from logpress import stages
 

@@ -67,14 +67,18 @@ class SliceManifest(Model):
     origins: tuple[OriginStats, ...]
     records: int
     rows: int = Field(description="records of this day in the part, irregular ones included")
-    irregular_rows: int = Field(description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit")
+    irregular_rows: int = Field(
+        description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit"
+    )
     rejects: int = Field(description="records that are no JSON object, in the rejects file")
     other_day: int = Field(description="records that belong to another day and were left to it")
     raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
     digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
     part: PartStats | None = Field(description="None where the slice has no row of this day")
     rejects_part: PartStats | None = None
-    unknown_paths: dict[str, int] = Field(default_factory=dict, description="paths that no contract names, and in how many rows")
+    unknown_paths: dict[str, int] = Field(
+        default_factory=dict, description="paths that no contract names, and in how many rows"
+    )
     reject_reasons: dict[str, int] = Field(default_factory=dict)
     layouts: int = 0
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")

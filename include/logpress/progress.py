@@ -32,10 +32,14 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
-    def begin(self, stage: str, total_bytes: int | None, total_records: int | None = None) -> Callable[[int, int], None]:
+    def begin(
+        self, stage: str, total_bytes: int | None, total_records: int | None = None
+    ) -> Callable[[int, int], None]:
         """Show a stage; returns what takes the bytes and records done so far."""
         total = total_records if total_records is not None else total_bytes
         task = self._tasks[stage] = self._progress.add_task(stage, total=total, figures="")
@@ -49,7 +53,9 @@ class Bars:
                 return
             shown = now
             seconds = max(now - began, 1e-3)
-            rate = f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{done_records / seconds:,.0f} records/s"
+            rate = (
+                f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{done_records / seconds:,.0f} records/s"
+            )
             done = done_records if total_records is not None else done_bytes
             # compressed input: its decompressed size is not known beforehand, so the bar only fills as far as is known
             self._progress.update(

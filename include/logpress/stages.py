@@ -177,9 +177,7 @@ def publish(
         LakeError: if the lake refuses; the day is then as it was.
     """
     descriptions = {column.name: column.description for column in contract.columns if column.description}
-    return publish_day(
-        Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=descriptions, grace=grace
-    )
+    return publish_day(Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=descriptions, grace=grace)
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
@@ -270,12 +268,20 @@ def restore_day(
         parts, rejects, output.write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
     )
     if written != manifest.rows + manifest.rejects:
-        raise ProofError(f"{contract.table} {day}: {written} records came back, {manifest.rows + manifest.rejects} were pressed")
+        raise ProofError(
+            f"{contract.table} {day}: {written} records came back, {manifest.rows + manifest.rejects} were pressed"
+        )
     return written
 
 
 def restore_to_file(
-    contract: Contract, day: date, lake_uri: str, path: Path, *, threads: int | None = None, progress: Progress | None = None
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    path: Path,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Restore a day to a file, which is there only when it is complete.
 
@@ -349,11 +355,11 @@ def _compare_with_raw(
     finally:
         clean(contract, day, lake.uri, run)
     heard.end("read raw")
-    counts = [(sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)]
+    counts = [
+        (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)
+    ]
     if counts[0] != counts[1]:
         raise ProofError(
             f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
             f"published are {counts[1][0]} with digest {counts[1][1]}"
         )
-
-

@@ -63,13 +63,16 @@ def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManife
         count = sum(m.irregular_rows if check.kind == "max_irregular_share" else m.rejects for m in manifests)
         total = rows + sum(m.rejects for m in manifests)
         share = count / total if total else 0.0
-        return _result(check, share <= check.max, f"{count} of {total} records are {what} ({share:.3%}), at most {check.max:.3%} may be")
+        return _result(
+            check,
+            share <= check.max,
+            f"{count} of {total} records are {what} ({share:.3%}), at most {check.max:.3%} may be",
+        )
     share = broken / rows if rows else 0.0
+    low, high = ("any" if bound is None else f"{bound:g}" for bound in (check.min, check.max))
     wish = {
         "not_null": "have no value",
-        "range": f"lie outside {check.min if check.min is not None else '-inf':g} to {check.max if check.max is not None else 'inf':g}"
-        if check.kind == "range" and check.min is not None and check.max is not None
-        else f"lie outside {check.min} to {check.max}",
+        "range": f"lie outside {low} to {high}",
         "values": f"are none of {', '.join(check.values)}",
     }[check.kind]
     message = f"{broken} of {rows} values of {check.column} {wish} ({share:.3%}), at most {check.max_share:.3%} may"

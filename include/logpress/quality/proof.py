@@ -38,8 +38,8 @@ def prove_accounts(manifests: Sequence[SliceManifest]) -> None:
         told = manifest.rows + manifest.rejects + manifest.other_day
         if manifest.records != told:
             raise ProofError(
-                f"slice {manifest.slice} read {manifest.records} records, but {told} became rows ({manifest.rows}), rejects "
-                f"({manifest.rejects}) or belong to another day ({manifest.other_day})"
+                f"slice {manifest.slice} read {manifest.records} records, but {told} became rows ({manifest.rows}), "
+                f"rejects ({manifest.rejects}) or belong to another day ({manifest.other_day})"
             )
         if manifest.records != sum(origin.records for origin in manifest.origins):
             raise ProofError(f"slice {manifest.slice}: the records of its origins do not add up to {manifest.records}")
@@ -112,7 +112,11 @@ def prove_readable(path: str) -> int:
         written = pq.ParquetFile(handle, read_dictionary=None)
         group = zlib.crc32(path.rsplit("/", 1)[-1].encode()) % written.num_row_groups
         schema = written.schema_arrow
-        texts = [field.name for field in schema if pa.types.is_string(field.type) and _is_dictionary(written, group, field.name)]
+        texts = [
+            field.name
+            for field in schema
+            if pa.types.is_string(field.type) and _is_dictionary(written, group, field.name)
+        ]
         try:
             other = fastparquet.ParquetFile(path, open_with=lambda name, mode="rb": fsspec.open(name, mode).open())
             frame = other[group].to_pandas(categories=[])
@@ -147,22 +151,22 @@ _NONE = np.iinfo(np.int64).min
 
 
 def _values(array: pa.Array) -> np.ndarray[Any, Any]:
-    """What pyarrow read, as integers, doubles' bits, dictionary numbers or objects; nulls as _NONE or None."""
+    """What pyarrow read, as integers, doubles' bits or objects; nulls as _NONE or None."""
     type_ = array.type
     if pa.types.is_dictionary(type_):
         values = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        return values[array.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return values[np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False))]
     if pa.types.is_timestamp(type_):
-        return array.cast(pa.timestamp("us", type_.tz)).view(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False)
-    if pa.types.is_date(type_):
-        return array.view(pa.int32()).cast(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False)
-    if pa.types.is_floating(type_):
-        return array.view(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False)
-    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
-        return array.cast(pa.int8() if pa.types.is_boolean(type_) else type_).cast(pa.int64()).fill_null(_NONE).to_numpy(
-            zero_copy_only=False
-        )
-    return np.array(array.to_pylist(), dtype=object)
+        array = array.cast(pa.timestamp("us", type_.tz)).view(pa.int64())
+    elif pa.types.is_date(type_):
+        array = array.view(pa.int32())
+    elif pa.types.is_floating(type_):
+        array = array.view(pa.int64())
+    elif pa.types.is_boolean(type_):
+        array = array.cast(pa.int8())
+    elif not pa.types.is_integer(type_):
+        return np.array(array.to_pylist(), dtype=object)
+    return np.asarray(array.cast(pa.int64()).fill_null(_NONE).to_numpy(zero_copy_only=False))
 
 
 def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any, Any]:

@@ -85,7 +85,10 @@ class DayReport(BaseModel):
         if parts:
             columns.append(
                 ColumnReport(
-                    name="(footers)", stored_bytes=footers, bytes_a_row=round(footers / max(1, manifest.rows), 4), encodings=()
+                    name="(footers)",
+                    stored_bytes=footers,
+                    bytes_a_row=round(footers / max(1, manifest.rows), 4),
+                    encodings=(),
                 )
             )
         return cls(
@@ -123,7 +126,9 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
     head = Table.grid(padding=(0, 2))
     head.add_column(style="dim")
     head.add_column()
-    head.add_row("rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else ""))
+    head.add_row(
+        "rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else "")
+    )
     if report.rejects:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
@@ -141,7 +146,9 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
     meanings = {column.name: column.description for column in contract.columns} if contract else {}
     for column in report.columns:
         bar = "█" * max(0, round(30 * column.bytes_a_row / largest))
-        columns.add_row(column.name, f"{column.bytes_a_row:.3f}", Text(bar, style="cyan"), meanings.get(column.name, ""))
+        columns.add_row(
+            column.name, f"{column.bytes_a_row:.3f}", Text(bar, style="cyan"), meanings.get(column.name, "")
+        )
     parts: list[RenderableType] = [Text(f"{report.table} {report.day}", style="bold"), head, Text(), columns]
     if report.unknown_paths:
         parts.append(Text("paths that no contract names, kept in _extra:", style="yellow"))
