@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, Protocol
 
 from logpress.contract.model import Contract
@@ -17,7 +18,9 @@ from logpress.engine.press import press_slice
 from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake, publish_day
-from logpress.lake.leftovers import GRACE, remove_empty_staging
+from logpress.lake.catalog import check_configured
+from logpress.lake.leftovers import GRACE, remove_leftovers
+from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
@@ -60,10 +63,18 @@ def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[Slic
         inputs: files, folders, globs or URIs.
 
     Raises:
-        UsageError: if there are no inputs.
-        SourceError: if an input is not there, or holds nothing for the day.
+        UsageError: if no inputs are named, or they hold nothing of the day.
+        SourceError: if an input is not there, or cannot be read.
     """
-    objects = list_inputs(inputs or contract.source.inputs, day, lateness=contract.source.lateness)
+    named = list(inputs or contract.source.inputs)
+    if not named:
+        raise UsageError(
+            f"nothing says where the raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
+            "contract"
+        )
+    objects = list_inputs(named, day, lateness=contract.source.lateness)
+    if not objects:
+        raise UsageError(f"there is no raw input for {day} at {', '.join(named)}")
     by_hour: dict[str, list[RawObject]] = {}
     for entry in objects:
         hour = hour_of_path(entry.uri)
@@ -111,6 +122,7 @@ def press(
         LakeError: if staging cannot be written.
     """
     lake = Lake.create(lake_uri)
+    check_configured(lake)
     folder = lake.staging_folder(contract.table, day, run, spec.name)
     with lake_errors(folder):
         manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
@@ -191,11 +203,18 @@ def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
 
 
 def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
-    """Remove what a run has staged."""
-    lake = Lake.create(lake_uri)
+    """Remove what a run has staged, and what earlier runs have left behind; does nothing where there is no lake.
+
+    Raises:
+        LakeError: if it cannot be removed.
+    """
+    try:
+        lake = Lake.open(lake_uri)
+    except UsageError:
+        return
     with lake_errors(lake.uri):
         lake.storage.remove(lake.staging_folder(contract.table, day, run))
-        remove_empty_staging(lake, contract.table)
+    remove_leftovers(lake, contract.table)
 
 
 def run_day(
@@ -216,7 +235,7 @@ def run_day(
     heard = progress or _Silent()
     specs = plan(contract, day, inputs)
     run = f"local-{uuid.uuid4().hex[:12]}"
-    Lake.create(lake_uri)
+    check_configured(Lake.create(lake_uri))
     try:
         manifests = []
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
@@ -288,6 +307,12 @@ def restore_to_file(
     Raises:
         UsageError: if the file cannot be written.
     """
+    path = path.resolve()  # a link stays a link
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
+        with path.open("wb") as output:
+            return restore_day(contract, day, lake_uri, output, threads=threads, progress=progress)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with temporary.open("wb") as output:
@@ -327,6 +352,11 @@ def verify_published(
     ]
     for path, part in zip([*parts, *rejects], stats, strict=True):
         prove_file(path, part)
+    if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
+        raise ProofError(
+            f"{contract.table} {day}: the catalog has other files than the manifest, as after a publish that was "
+            "killed; press the day again"
+        )
     tell = heard.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads or default_threads(), progress=tell)
     heard.end("verify")
@@ -344,16 +374,15 @@ def _compare_with_raw(
     threads: int | None,
     heard: StageProgress,
 ) -> None:
-    """Press the raw input once more, into staging, and compare counts and digests."""
+    """Press the raw input once more, into a folder that is thrown away, and compare counts and digests."""
     from logpress.engine.digest import combine
 
-    run = f"compare-{uuid.uuid4().hex[:12]}"
     specs = plan(contract, day, inputs)
     tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
-    try:
-        again = [press(contract, day, spec, lake.uri, run, threads=threads, progress=tell) for spec in specs]
-    finally:
-        clean(contract, day, lake.uri, run)
+    again = []
+    for spec in specs:
+        with TemporaryDirectory(prefix="logpress-") as folder:
+            again.append(press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=tell))
     heard.end("read raw")
     counts = [
         (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)

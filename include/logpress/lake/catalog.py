@@ -42,14 +42,27 @@ def settings(environment: dict[str, str] | None = None) -> dict[str, str]:
     return found
 
 
+def is_configured(lake: Lake) -> bool:
+    """Whether it is known which catalog is the lake's."""
+    return lake.is_local or bool(settings().keys() - {"name", "namespace"})
+
+
+def is_missing(lake: Lake) -> bool:
+    """Whether the lake's own catalog was never made, or is lost."""
+    return (
+        lake.is_local
+        and not settings().keys() - {"name", "namespace"}
+        and not _has_tables(f"{lake.uri}/{CATALOG_FILE}")
+    )
+
+
 def check_configured(lake: Lake) -> None:
     """See that there is a catalog for a lake, before hours of work are put into it.
 
     Raises:
         UsageError: if the lake lies in an object store and nothing names a catalog.
     """
-    named = settings()
-    if not lake.is_local and not named.keys() - {"name", "namespace"}:
+    if not is_configured(lake):
         raise UsageError(
             f"{lake.uri}: an object store has no catalog of its own; "
             f"set {PREFIX}TYPE=glue, or {PREFIX}URI to that of a REST or SQL catalog"

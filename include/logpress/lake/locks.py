@@ -18,16 +18,20 @@ def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold a lock file; it is there only while someone holds or waits for it.
 
     Args:
-        path: local path of the lock file; its folder is made if missing.
+        path: local path of the lock file; its folder is made if missing, and removed when empty.
         wait_seconds: how long to wait for others.
 
     Raises:
         LakeError: if others hold it for longer.
     """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    folder = os.path.dirname(path)
     deadline = time.monotonic() + wait_seconds
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        os.makedirs(folder, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            continue  # whoever let go just now took the empty folder away
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_still(path, descriptor):
@@ -47,6 +51,8 @@ def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.unlink(path)  # while it is still held: whoever waits sees that its file is no longer this one
         os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 def _is_still(path: str, descriptor: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import LakeCatalog, open_catalog
+from logpress.lake.catalog import LakeCatalog, is_configured, is_missing, open_catalog
 from logpress.lake.commit import published_files, replace_day
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import GRACE, day_lock, note_superseded, remove_leftovers
@@ -64,13 +64,16 @@ def publish_day(
     return manifest
 
 
-def catalog_files(lake: Lake, table: str, day: date) -> list[str]:
-    """The files that the catalog has for a day, in order.
+def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
+    """The files that the catalog has for a day, in order; None where nothing says which catalog that is.
 
     Raises:
         LakeError: if the catalog cannot be read.
-        UsageError: if there is none.
     """
+    if not is_configured(lake):
+        return None
+    if is_missing(lake):
+        return []
     with open_catalog(lake) as catalog:
         found = catalog.load(table)
         with lake_errors(f"the catalog of {lake.uri}"):

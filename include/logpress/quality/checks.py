@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from logpress.contract.model import Check, Contract, Level, is_virtual
-from logpress.errors import CheckError
+from logpress.contract.model import Check, Contract, KinesisSequence, Level
+from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
+from logpress.quality.values import column_values, seconds_of
 
 
 class CheckResult(BaseModel):
@@ -69,7 +68,7 @@ def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManife
             f"{count} of {total} records are {what} ({share:.3%}), at most {check.max:.3%} may be",
         )
     share = broken / rows if rows else 0.0
-    low, high = ("any" if bound is None else f"{bound:g}" for bound in (check.min, check.max))
+    low, high = ("any" if bound is None else f"{bound:.12g}" for bound in (check.min, check.max))
     wish = {
         "not_null": "have no value",
         "range": f"lie outside {low} to {high}",
@@ -85,28 +84,22 @@ def _result(check: Check, ok: bool, message: str) -> CheckResult:
 
 
 def _broken_rows(contract: Contract, check: Check, parts: Sequence[str]) -> int:
-    """Rows that break a check on one stored column; row group by row group."""
+    """Rows that break a check on one column; row group by row group."""
     assert check.column is not None
-    if is_virtual(contract.by_name[check.column]):
-        return 0
-    broken = 0
-    for path in parts:
-        with fsspec.open(path, "rb") as handle:
-            file = pq.ParquetFile(handle)
-            for group in range(file.num_row_groups):
-                broken += _count(check, file.read_row_group(group, columns=[check.column]).column(0))
-    return broken
+    if isinstance(contract.by_name[check.column], KinesisSequence) and check.kind != "not_null":
+        raise ContractError(
+            f"a check of kind {check.kind} cannot be made of {check.column}: sequence numbers are opaque"
+        )
+    return sum(_count(check, array) for path in parts for array in column_values(contract, check.column, path))
 
 
-def _count(check: Check, column: pa.ChunkedArray) -> int:
+def _count(check: Check, array: pa.Array) -> int:
     if check.kind == "not_null":
-        return int(column.null_count)
+        return int(array.null_count)
     if check.kind == "values":
-        inside = pc.is_in(column, value_set=pa.array(check.values))
-        return int(pc.sum(pc.and_(pc.is_valid(column), pc.invert(inside))).as_py() or 0)
-    broken = pa.scalar(False)
-    if check.min is not None:
-        broken = pc.less(column, check.min)
-    if check.max is not None:
-        broken = pc.or_(broken, pc.greater(column, check.max))
-    return int(pc.sum(broken).as_py() or 0)
+        plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        inside = pc.is_in(plain, value_set=pa.array(check.values))
+        return int(pc.sum(pc.and_(pc.is_valid(plain), pc.invert(inside))).as_py() or 0)
+    numbers = seconds_of(array)
+    bounds = ((pc.less, check.min), (pc.greater, check.max))
+    return sum(int(pc.sum(beyond(numbers, bound)).as_py() or 0) for beyond, bound in bounds if bound is not None)

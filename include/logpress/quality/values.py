@@ -1,0 +1,70 @@
+"""The values of one column of a part, stored or virtual, a row group at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from logpress.codecs.kernels_text import NULL
+from logpress.contract.model import Contract, Instant, KinesisSequence, is_virtual
+from logpress.engine.columns import arrow_type, physical_columns
+from logpress.engine.part import open_part
+from logpress.engine.restore import PartReader
+from logpress.engine.rows import Texts
+
+
+def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
+    """Read a column.
+
+    Args:
+        contract: the table.
+        name: a column of it.
+        path: a part file, a path or fsspec URI.
+
+    Returns:
+        One array a row group. Of a sequence number only that it is there, as booleans: true or null.
+
+    Raises:
+        PartError: if the file is damaged.
+    """
+    if is_virtual(contract.by_name[name]):
+        yield from _virtual(contract, name, path)
+        return
+    with open_part(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=[name], use_threads=False).column(0).combine_chunks()
+
+
+def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
+    column = contract.by_name[name]
+    needed = physical_columns(contract, [name])
+    reader = PartReader(path)
+    for group in range(reader.row_groups):
+        rows = reader.decoder(group, needed).rows()
+        if isinstance(column, KinesisSequence):
+            missing = rows.regs[f"{name}#shard"] == NULL
+            yield pa.array(~missing, mask=missing)
+        elif isinstance(column, Instant):
+            values = rows.regs[name]
+            yield pa.array(values, pa.int64(), mask=values == NULL).view(pa.timestamp(column.unit, "UTC"))
+        else:
+            codes = rows.regs[name]
+            texts = pa.array(_plain(rows.texts[name]), arrow_type(column))
+            yield pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == NULL), texts)
+
+
+def _plain(texts: Texts) -> list[str]:
+    """Texts as they read, without JSON's escapes."""
+    return [json.loads(b'"%b"' % texts[number]) for number in range(len(texts))]
+
+
+def seconds_of(array: pa.Array) -> pa.Array:
+    """Instants as seconds since 1970, which the bounds of a check are in; numbers as they are."""
+    if not pa.types.is_timestamp(array.type):
+        return array
+    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[array.type.unit]
+    values = array.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) / per_second
+    return pa.array(values, mask=np.asarray(array.is_null()))
