@@ -96,7 +96,8 @@ class Space:
         self.states = np.empty(rows, dtype=np.int64)
         self.masks = np.empty(rows, dtype=np.uint64)
         self.hashes = np.empty((2, rows), dtype=np.uint64)
-        self.entries = Entries.empty(len(registers.dictionaries), rows)
+        # a record that is kept whole may bring two texts: what the kernel read, and what the lenient reader found
+        self.entries = Entries.empty(len(registers.dictionaries), 2 * rows)
         self.extra_texts = np.empty(1 << 16, dtype=np.uint8)
         self.extra_used = np.zeros(1, dtype=np.int64)
 
@@ -255,13 +256,14 @@ class Settler:
         self._again(block, left)
         mined: dict[int, Mined] = {}
         pending = self._left(block)
+        tried: set[tuple[int, int, int]] = set()
         while pending:
             row = pending[0]
             state = int(block.states[row])
-            if state == FAILED and self.layouts.add_variant(int(block.regs[0, row]), int(block.masks[row])):
+            failure = (row, int(block.regs[0, row]), int(block.masks[row]))
+            if state == FAILED and failure not in tried and self.layouts.add_variant(*failure[1:]):
+                tried.add(failure)
                 self._again(block, np.array(pending), alone=mined.get(row))
-                if int(block.states[row]) < 0:
-                    self._keep_whole(block, row)
             elif state == MISSED and row not in mined and self._is_minable(block, row):
                 self._mine(block, row, pending, mined)
             else:

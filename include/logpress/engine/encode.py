@@ -204,7 +204,11 @@ def _strings(
     count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
     used = used[:count]
     if values is not None:
-        entries = pa.array([values[number] for number in used], type_)
+        # spellings of one value share its entry: Arrow writes a dictionary with equal entries wrongly
+        places: dict[str, int] = {}
+        shared = np.array([places.setdefault(values[number], len(places)) for number in used] + [-1], dtype=np.int64)
+        codes = shared[codes]
+        entries = pa.array(list(places), type_)
     else:
         size = int((dictionary.offsets[used + 1] - dictionary.offsets[used]).sum())
         data = np.empty(size, dtype=np.uint8)

@@ -11,6 +11,9 @@ import numpy as np
 from logpress.codecs.kernels_text import NULL
 from logpress.jit import kernel
 
+_LONGEST_US = 3 * 10**17
+"""Microseconds of some ten thousand years."""
+
 
 @kernel
 def gather(source, order, target):
@@ -21,9 +24,13 @@ def gather(source, order, target):
 
 @kernel
 def add_scaled(total, values, factor):
-    """Do total += values * factor, int64[n] both; NULL counts as 0."""
+    """Do total += values * factor, int64[n] both; NULL counts as 0, and so does what is too large to be a time.
+
+    So the sum cannot wrap around, and a difference from it is never NULL.
+    """
+    limit = _LONGEST_US // factor
     for i in range(values.shape[0]):
-        if values[i] != NULL:
+        if -limit < values[i] < limit:
             total[i] += values[i] * factor
 
 

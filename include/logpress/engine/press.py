@@ -42,6 +42,9 @@ Progress = Callable[[int, int], None]
 MOST_LAYOUTS = 1_000
 """Layouts of one part; records that would need more are kept whole."""
 
+MOST_UNKNOWN_PATHS = 200
+"""Unknown paths that a manifest names; the most common ones, as it travels through XCom."""
+
 DICTIONARY_BUDGET_BYTES = 128 << 20
 """Texts that a row group may hold before it is closed early."""
 
@@ -273,7 +276,7 @@ class _Press:
             digest=digests.combine([*self.group_digests, *self.rejects.digests]),
             part=part,
             rejects_part=rejects_part,
-            unknown_paths=dict(sorted(unknown.items())),
+            unknown_paths=dict(sorted(unknown.most_common(MOST_UNKNOWN_PATHS))),
             reject_reasons=dict(sorted(self.rejects.reasons.items())),
             layouts=len(self.layouts.all),
             seconds=round(time.monotonic() - began, 3),

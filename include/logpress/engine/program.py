@@ -49,6 +49,9 @@ from logpress.layout.mine import Miner
 from logpress.layout.model import Kind, Layout, Slot
 from logpress.layout.trie import Trie, build_trie
 
+MOST_SLOTS = 512
+"""A record with more values than this is kept whole."""
+
 LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
 _LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)}
 _LIMITS["int64"] = (-(10**18), 10**18)
@@ -244,7 +247,7 @@ class Layouts:
 
     def _number(self, layout: Layout) -> int | None:
         number = self._numbers.get(layout)
-        if number is None and len(self.all) < self.limit:
+        if number is None and len(self.all) < self.limit and len(layout.slots) <= MOST_SLOTS:
             number = self._numbers[layout] = len(self.all)
             self.all.append(layout)
         return number

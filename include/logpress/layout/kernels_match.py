@@ -64,7 +64,7 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
         buffer: uint8[n].
         start: first byte of the record.
         end: behind its last byte.
-        nodes: int64[n, 7], see `Trie`.
+        nodes: int64[n, 8], see `Trie`.
         literals: uint8[m], see `Trie`.
         spans: int64[>= 2 * depth], filled with start and end of each slot.
         trail: int64[>= 2 * depth + 2], scratch.
@@ -104,6 +104,8 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
                     return nodes[node, 6]
             else:
                 stop = slot_end(buffer, after, end, kind, nodes[node, 3], stack)
+                if kind == 3 and stop >= 0 and buffer[after + 10] != nodes[node, 7]:
+                    stop = -1
                 if stop >= 0:
                     spans[2 * depth] = after
                     spans[2 * depth + 1] = stop
