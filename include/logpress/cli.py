@@ -267,13 +267,15 @@ def sample(
 def main() -> None:
     """Run the command line; errors are one line and an exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False)  # typer gives back what an Exit says, and 130 for Ctrl-C
+        if code == 130:
+            print("logpress: stopped", file=sys.stderr)
+        if code:
+            sys.exit(code)
     except LogpressError as error:
         print(f"logpress: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         print("logpress: stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Progress bars with rates on stderr, one a stage; silent where stderr is no terminal."""
+"""Progress bars with rates on stderr, one a stage; a line now and then where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+LINE_SECONDS = 30.0
+"""How often a line is printed where no bar can be shown, as in the log of a scheduler."""
+
 
 class Bars:
     """What a long command shows while it works."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._shown = not quiet and sys.stderr.isatty()
+        self._lines = not quiet and not self._shown
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<9}"),
@@ -44,18 +48,22 @@ class Bars:
         total = total_records if total_records is not None else total_bytes
         task = self._tasks[stage] = self._progress.add_task(stage, total=total, figures="")
         began = time.monotonic()
-        shown = 0.0
+        shown = began if self._lines else 0.0
+        pause = LINE_SECONDS if self._lines else 0.1
 
         def tell(done_bytes: int, done_records: int) -> None:
             nonlocal shown
             now = time.monotonic()
-            if not self._shown or now - shown < 0.1:
+            if not (self._shown or self._lines) or now - shown < pause:
                 return
             shown = now
             seconds = max(now - began, 1e-3)
             rate = (
                 f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{done_records / seconds:,.0f} records/s"
             )
+            if self._lines:
+                print(f"logpress: {stage}: {done_records:,} records, {rate}", file=sys.stderr)
+                return
             done = done_records if total_records is not None else done_bytes
             # compressed input: its decompressed size is not known beforehand, so the bar only fills as far as is known
             self._progress.update(

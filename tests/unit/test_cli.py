@@ -1,0 +1,256 @@
+"""The command line: what it prints and where, its exit codes, and that it answers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from logpress import __version__
+from logpress.cli import main
+
+DAY = "2021-12-26"
+COMMANDS = ("press", "restore", "verify", "report", "schema", "sample")
+
+
+class Ran:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def logpress(monkeypatch, capfd):
+    """Run a command in this process."""
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["logpress", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return Ran(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def raw(tmp_path, seed) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "a.ndjson").write_bytes((seed + b"\n") * 3 + b"no record\n")
+    return folder
+
+
+@pytest.fixture
+def lake(tmp_path) -> str:
+    return str(tmp_path / "lake")
+
+
+@pytest.fixture
+def published(logpress, raw, lake) -> str:
+    assert logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake).code == 0
+    return lake
+
+
+def in_a_process(*arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "logpress.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=120, **options)
+
+
+def one_error(ran: Ran, code: int) -> str:
+    assert ran.code == code
+    assert ran.out == ""
+    (line,) = ran.err.splitlines()
+    assert line.startswith("logpress: error: ")
+    return line
+
+
+# -- help
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy():
+    heavy = "{'numba', 'numpy', 'pyarrow', 'pyiceberg', 'pandas', 'fsspec', 'pydantic'}"
+    code = f"import sys, logpress.cli; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        ran = in_a_process("--help")
+        took.append(time.monotonic() - began)
+        assert ran.returncode == 0
+        assert all(command in ran.stdout.decode() for command in COMMANDS)
+    assert min(took) < 1.0  # 0.3 s on a machine with nothing else to do
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_helps_with_an_example(logpress, command):
+    ran = logpress(command, "--help")
+    assert ran.code == 0
+    assert f"logpress {command} " in ran.out
+    assert "Example" in ran.out
+
+
+def test_version(logpress):
+    assert logpress("--version").out.strip() == f"logpress {__version__}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["pres"], ["press"], ["press", "sdk_log", "--day", DAY], ["report", "--nonsense"], ["sample", "--records", "x"]],
+    ids=" ".join,
+)
+def test_wrong_use_is_told_and_ends_with_2(logpress, arguments):
+    ran = logpress(*arguments)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "Error" in ran.err
+    assert "Traceback" not in ran.err
+
+
+# -- what users get wrong
+
+
+@pytest.mark.parametrize("day", ["2021-13-01", "2021-02-30", "26.12.2021", "2021-12-26T00", "", "yesterday"])
+def test_what_is_no_day_is_refused(logpress, raw, lake, day):
+    error = one_error(logpress("press", "sdk_log", "--day", day, "--input", raw, "--lake", lake), 2)
+    assert "is no day" in error
+    assert not os.path.exists(lake)
+
+
+def test_an_unknown_table_is_refused_with_those_there_are(logpress):
+    assert "sdk_log" in one_error(logpress("schema", "sdk"), 2)
+    assert "/no/such.yaml" in one_error(logpress("schema", "/no/such.yaml"), 2)
+
+
+def test_missing_input_leaves_no_lake(logpress, lake, tmp_path):
+    missing = one_error(logpress("press", "sdk_log", "--day", DAY, "--input", tmp_path / "none", "--lake", lake), 1)
+    assert str(tmp_path / "none") in missing
+    assert not os.path.exists(lake)
+
+
+@pytest.mark.parametrize("command", ["restore", "verify", "report"])
+def test_a_lake_or_day_that_is_not_there_is_told(logpress, command, published, tmp_path):
+    none = one_error(logpress(command, "sdk_log", "--day", DAY, "--lake", tmp_path / "none"), 2)
+    assert "is no lake" in none
+    other = one_error(logpress(command, "sdk_log", "--day", "2021-12-27", "--lake", published), 2)
+    assert "no day 2021-12-27" in other
+
+
+def test_a_folder_of_something_else_is_left_alone(logpress, raw, tmp_path):
+    before = sorted(os.listdir(raw))
+    error = one_error(logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", raw), 2)
+    assert "not empty" in error
+    assert sorted(os.listdir(raw)) == before
+
+
+# -- what it does
+
+
+def test_press_reports_and_warns(logpress, raw, lake):
+    ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--input", raw / "a.ndjson", "--lake", lake)
+    assert ran.code == 0
+    assert "3" in ran.out
+    assert "request_begin_at" in ran.out
+    assert "logpress: warning: 1 of 4 records are rejects" in ran.err
+
+
+def test_restore_gives_the_records_to_stdout_or_a_file(logpress, published, raw, tmp_path):
+    expected = Counter((raw / "a.ndjson").read_bytes().splitlines())
+    ran = in_a_process("restore", "sdk_log", "--day", DAY, "--lake", published)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert Counter(ran.stdout.splitlines()) == expected
+    target = tmp_path / "day.ndjson"
+    assert logpress("restore", "sdk_log", "--day", DAY, "--lake", published, "--output", target).code == 0
+    assert target.read_bytes() == ran.stdout
+    assert sorted(os.listdir(tmp_path)) == ["day.ndjson", "lake", "raw"]
+
+
+def test_restore_to_where_nothing_can_be_written_is_refused(logpress, published, tmp_path):
+    for target in (tmp_path / "none/day", tmp_path):
+        error = one_error(logpress("restore", "sdk_log", "--day", DAY, "--lake", published, "--output", target), 2)
+        assert str(target) in error
+
+
+def test_restore_ends_quietly_when_its_reader_has_enough(published):
+    command = f"{sys.executable} -m logpress.cli restore sdk_log --day {DAY} --lake {published} | true"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120)
+    assert ran.stderr == b""
+
+
+def test_verify_says_what_it_has_proven(logpress, published, raw):
+    ran = logpress("verify", "sdk_log", "--day", DAY, "--lake", published, "--input", raw)
+    assert ran.code == 0
+    assert "4 records" in ran.out
+    (raw / "b.ndjson").write_bytes(b"{}\n")
+    error = one_error(logpress("verify", "sdk_log", "--day", DAY, "--lake", published, "--input", raw), 1)
+    assert "5 records" in error
+
+
+def test_a_damaged_part_is_no_traceback(logpress, published):
+    (path,) = Path(published).glob("sdk_log/dt=*/part-*.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+    for command in ("restore", "verify"):
+        assert path.name in one_error(logpress(command, "sdk_log", "--day", DAY, "--lake", published), 1)
+
+
+def test_report_as_json(logpress, published):
+    found = json.loads(logpress("report", "sdk_log", "--day", DAY, "--lake", published, "--json").out)
+    assert (found["rows"], found["rejects"]) == (3, 1)
+    assert found["ratio"] == pytest.approx(found["raw_bytes"] / found["stored_bytes"], abs=0.01)
+    assert "rows" in logpress("report", "sdk_log", "--day", DAY, "--lake", published).out
+
+
+def test_schema(logpress):
+    found = json.loads(logpress("schema", "sdk_log", "--json").out)
+    columns = {column["name"]: column for column in found["columns"]}
+    assert columns["request_url"]["virtual"]
+    assert not columns["func_name"]["virtual"]
+    assert columns["request_begin_at"]["type"] == "timestamp[ms, tz=UTC]"
+    assert "The function called" in logpress("schema", "sdk_log").out
+
+
+def test_a_contract_from_a_file(logpress):
+    path = Path(__file__).parents[1] / "contracts" / "other_log.yaml"
+    assert json.loads(logpress("schema", str(path), "--json").out)["table"] == "other_log"
+
+
+def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
+    options = ("--records", "300", "--day", DAY, "--hours", "10-11", "--seed", "3")
+    for shape in ("hit", "document"):
+        folder = tmp_path / shape
+        assert logpress("sample", *options, "--output", folder, "--shape", shape).code == 0
+        assert logpress("press", "sdk_log", "--day", DAY, "--input", folder, "--lake", f"{lake}-{shape}").code == 0
+    assert "hours" in one_error(logpress("sample", *options[:4], "--hours", "9-99", "--output", tmp_path / "x"), 2)
+
+
+def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
+    from logpress import stages
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "press", stopped)
+    ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
+    assert ran.code == 130
+    assert "Traceback" not in ran.err
+    assert not list(Path(lake).glob("*/_staging/**/*"))
+
+
+def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(logpress, raw, lake, monkeypatch):
+    from logpress import progress
+
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    command = ("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
+    told = logpress(*command).err
+    assert "logpress: press: " in told
+    assert "records" in told
+    assert "\x1b" not in told
+    assert "logpress: press: " not in logpress(*command, "--quiet").err
