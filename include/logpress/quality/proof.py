@@ -155,7 +155,8 @@ def _values(array: pa.Array) -> np.ndarray[Any, Any]:
     type_ = array.type
     if pa.types.is_dictionary(type_):
         values = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        return values[np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False))]
+        chosen: np.ndarray[Any, Any] = values[np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False))]
+        return chosen
     if pa.types.is_timestamp(type_):
         array = array.cast(pa.timestamp("us", type_.tz)).view(pa.int64())
     elif pa.types.is_date(type_):
