@@ -18,7 +18,7 @@ from logpress.engine.press import press_slice
 from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake, publish_day
-from logpress.lake.catalog import check_configured
+from logpress.lake.catalog import check_configured, see_catalog
 from logpress.lake.leftovers import GRACE, remove_leftovers
 from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
@@ -235,7 +235,7 @@ def run_day(
     heard = progress or _Silent()
     specs = plan(contract, day, inputs)
     run = f"local-{uuid.uuid4().hex[:12]}"
-    check_configured(Lake.create(lake_uri))
+    see_catalog(Lake.create(lake_uri), contract.table)
     try:
         manifests = []
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))

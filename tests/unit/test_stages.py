@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.conftest import SEED, compact
 from logpress import stages
 from logpress.contract import Contract
 from logpress.contract.model import Check, Files
-from logpress.errors import CheckError, LogpressError, PartError, ProofError, SourceError, UsageError
+from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 from logpress.manifest import SliceManifest
@@ -374,6 +375,14 @@ def test_a_pipe_is_written_to_and_not_replaced(sdk_log, raw, lake_uri, tmp_path)
     assert pipe.is_fifo()
     assert os.read(descriptor, 10) == b'{"_index":'
     os.close(descriptor)
+
+
+def test_a_lake_that_was_copied_is_refused_before_any_work(sdk_log, raw, lake_uri, tmp_path, monkeypatch):
+    run(sdk_log, raw, lake_uri)
+    shutil.copytree(lake_uri, tmp_path / "copy")
+    monkeypatch.setattr(stages, "press", None)
+    with pytest.raises(LakeError, match="a lake cannot be copied"):
+        run(sdk_log, raw, str(tmp_path / "copy"))
 
 
 def test_cleaning_what_is_not_there_makes_nothing(sdk_log, lake_uri):

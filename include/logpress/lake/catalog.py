@@ -69,6 +69,19 @@ def check_configured(lake: Lake) -> None:
         )
 
 
+def see_catalog(lake: Lake, table: str) -> None:
+    """See that a lake's catalog answers and has the table in this lake, before hours of work are put into it.
+
+    Raises:
+        LakeError: if it does not.
+        UsageError: if nothing names the catalog.
+    """
+    check_configured(lake)
+    if not is_missing(lake):
+        with open_catalog(lake) as catalog:
+            catalog.load(table)
+
+
 class LakeCatalog:
     """A lake's catalog, open."""
 
