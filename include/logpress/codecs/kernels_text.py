@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import bits_double, double_bits, kernel, load16, load64, mul128
+from logpress.jit import bits_double, double_bits, kernel, load16, load64, mul128, store16, store64
 
 NULL = np.int64(-(2**63))
 """Stands for no value in a register."""
@@ -19,6 +19,9 @@ BAD = np.int64(-(2**63) + 1)
 _POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
 _TEN16 = np.uint64(10**16)
+_PAIRS = np.array([ord(f"{n:02d}"[0]) | ord(f"{n:02d}"[1]) << 8 for n in range(100)], dtype=np.uint64)
+"""The two digits of each number below 100, as a word of two bytes."""
+
 _ZEROS = np.uint64(0x3030303030303030)
 _NOT_DIGIT = np.uint64(0x8080808080808080)
 _TO_HIGH = np.uint64(0x7676767676767676)
@@ -168,12 +171,22 @@ def read_instant(buffer, at, separator, digits, units, dates):
 
 
 @kernel
+def write_pair(out, at, value):
+    """Write a number below 100 with two digits."""
+    store16(out, at, _PAIRS[value])
+
+
+@kernel
 def write_digits(out, at, value, count):
     """Write a non-negative number with exactly `count` digits."""
-    for k in range(count - 1, -1, -1):
-        rest = value // 10
-        out[at + k] = 48 + (value - rest * 10)
+    k = count
+    while k >= 2:
+        rest = value // 100
+        k -= 2
+        store16(out, at + k, _PAIRS[value - rest * 100])
         value = rest
+    if k == 1:
+        out[at] = 48 + value % 10
 
 
 @kernel
@@ -204,19 +217,17 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         dates[1] = np.int64(load64(out, at))
         dates[2] = np.int64(load16(out, at + 8))
     else:
-        for k in range(8):
-            out[at + k] = (dates[1] >> (8 * k)) & 0xFF
-        out[at + 8] = dates[2] & 0xFF
-        out[at + 9] = (dates[2] >> 8) & 0xFF
+        store64(out, at, np.uint64(dates[1]))
+        store16(out, at + 8, np.uint64(dates[2]))
     hour = seconds // 3600
     minute = (seconds - hour * 3600) // 60
     second = seconds - hour * 3600 - minute * 60
     out[at + 10] = separator
-    write_digits(out, at + 11, hour, 2)
+    write_pair(out, at + 11, hour)
     out[at + 13] = 0x3A
-    write_digits(out, at + 14, minute, 2)
+    write_pair(out, at + 14, minute)
     out[at + 16] = 0x3A
-    write_digits(out, at + 17, second, 2)
+    write_pair(out, at + 17, second)
     if digits == 0:
         return at + 19
     out[at + 19] = 0x2E
