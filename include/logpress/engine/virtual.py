@@ -1,61 +1,130 @@
-"""Virtual columns as Arrow arrays: what is derived from stored columns when somebody reads it."""
+"""Virtual columns: what a part file does not hold under its own name, derived from what it holds."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import Column, Instant, KinesisSequence, Lookup
-from logpress.engine.columns import arrow_type
+from logpress.contract.model import Column, Instant, KinesisSequence, is_virtual
+from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.decode import GroupDecoder
-from logpress.engine.kernels_render import render_sequences
+from logpress.engine.kernels_virtual import SEQUENCE_BYTES, write_sequences
+from logpress.engine.part import PartMetadata
 from logpress.engine.rows import Ints, Texts
 from logpress.engine.spelling import unescape
+from logpress.errors import PartError
 
-_LONGEST_SEQUENCE_BYTES = 80
+CHUNK_ROWS = 1 << 16
+"""Rows that are derived at a time: bounds the memory, and keeps texts within Arrow's 32-bit offsets."""
+
+Derive = Callable[[dict[str, Ints]], pa.Array]
 
 
-def virtual_array(column: Column, decoder: GroupDecoder, regs: dict[str, Ints]) -> pa.Array:
-    """One virtual column.
+class VirtualColumns:
+    """Derives virtual columns for rows of one row group; what all rows share is prepared once."""
+
+    def __init__(self, metadata: PartMetadata, group: int, table: pa.Table, names: Sequence[str]) -> None:
+        """Prepare.
+
+        Args:
+            metadata: of the part.
+            group: number of the row group.
+            table: all of its rows or any of them, in any order: the columns that `physical_columns` names, or more.
+            names: virtual columns of the contract.
+
+        Raises:
+            PartError: if the file lacks a column that is needed.
+        """
+        contract = metadata.contract
+        needed = physical_columns(contract, names)
+        missing = sorted(set(needed) - set(table.column_names))
+        if missing:
+            raise PartError(f"the file has no column {missing[0]}, which {', '.join(names)} need")
+        self.count = table.num_rows
+        self._decoder = GroupDecoder(contract, table.select(needed), metadata.row_groups[group], metadata.layouts_with)
+        self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
+
+    def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
+        """The columns of the rows from `first` to `last`, by name.
+
+        Instants are timestamps (UTC, in ms or us), lookups dictionaries of distinct strings, sequence numbers strings.
+
+        Raises:
+            PartError: if columns and metadata contradict each other.
+        """
+        if not self._derive:
+            return {}
+        regs = self._decoder.registers(first, last)
+        return {name: derive(regs) for name, derive in self._derive.items()}
+
+    def _derivation(self, column: Column) -> Derive:
+        if isinstance(column, Instant):
+            return lambda regs: _instants(column, regs[column.name])
+        if isinstance(column, KinesisSequence):
+            return lambda regs: _sequences(*(regs[f"{column.name}#{part}"] for part in _SEQUENCE_PARTS))
+        entries, places = _values(self._decoder.texts[column.name])
+        return lambda regs: _strings(regs[column.name], entries, places)
+
+
+def with_virtual(table: pa.Table, metadata: PartMetadata, group: int, names: Sequence[str]) -> pa.Table:
+    """These columns, stored or virtual, of rows of one row group.
 
     Args:
-        column: the contract's column.
-        decoder: of the row group, or of some of its rows.
-        regs: the decoder's registers of the rows.
+        table: all of the row group's rows or any of them: the columns that `physical_columns` names, or more.
+        metadata: of the part.
+        group: number of the row group.
+        names: columns, in the order they are wanted.
 
-    Returns:
-        Timestamps (UTC) for instants; a dictionary array of strings for lookups; strings for sequence numbers.
+    Raises:
+        PartError: if the file lacks a column that is needed, or contradicts its metadata.
     """
-    if isinstance(column, Instant):
-        values = regs[column.name]
-        missing = values == NULL
-        factor = 1000 if column.unit == "s" else 1  # Parquet and Arrow readers get milliseconds
-        array = pa.array(np.where(missing, 0, values) * factor, mask=missing if missing.any() else None)
-        return array.view(arrow_type(column))
-    if isinstance(column, Lookup):
-        return _text_array(regs[column.name], decoder.texts[column.name])
-    if isinstance(column, KinesisSequence):
-        return _sequence_array(column.name, regs)
-    raise TypeError(f"{column.name} is stored, not virtual")
+    by_name = metadata.contract.by_name
+    wanted = [name for name in names if name in by_name and is_virtual(by_name[name])]
+    virtual = VirtualColumns(metadata, group, table, wanted)
+    found: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    for first in range(0, max(1, table.num_rows), CHUNK_ROWS):
+        for name, array in virtual.arrays(first, min(first + CHUNK_ROWS, table.num_rows)).items():
+            found[name].append(array)
+    columns = [pa.chunked_array(found[name]) if name in found else table.column(name) for name in names]
+    return pa.Table.from_arrays(columns, names=list(names))
 
 
-def _text_array(codes: Ints, texts: Texts) -> pa.DictionaryArray:
-    places: dict[str, int] = {}
-    shared = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]
-    missing = codes == NULL
-    numbers = np.array([*shared, 0], dtype=np.int32)[np.where(missing, -1, codes)]
-    indices = pa.array(numbers, mask=missing if missing.any() else None)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(places), pa.string()))
+_SEQUENCE_PARTS = ("shard", "arrival", "counter", "sub")
 
 
-def _sequence_array(name: str, regs: dict[str, Ints]) -> pa.Array:
-    shards, arrivals, counters, subs = (regs[f"{name}#{part}"] for part in ("shard", "arrival", "counter", "sub"))
+def _instants(column: Instant, values: Ints) -> pa.Array:
+    if column.unit == "s":  # Parquet has no seconds, so readers get milliseconds
+        values = np.where(values == NULL, NULL, values * 1000)
+    missing = values == NULL
+    return pa.array(values, pa.int64(), mask=missing if missing.any() else None).view(arrow_type(column))
+
+
+def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.Array:
     rows = len(shards)
-    out = np.empty(_LONGEST_SEQUENCE_BYTES * rows + 64, dtype=np.uint8)
+    out = np.empty(rows * SEQUENCE_BYTES, dtype=np.uint8)
     offsets = np.empty(rows + 1, dtype=np.int32)
-    render_sequences(shards, arrivals, counters, subs, out, offsets, np.empty(6, dtype=np.int64))
+    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.empty(6, dtype=np.int64))
     missing = shards == NULL
-    validity = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
-    data = pa.py_buffer(out[: offsets[-1]].tobytes())
-    return pa.Array.from_buffers(pa.string(), rows, [validity, pa.py_buffer(offsets), data])
+    valid = pa.array(~missing).buffers()[1] if missing.any() else None
+    data = out[:used].copy()  # the texts are seldom as long as they may be
+    return pa.Array.from_buffers(pa.string(), rows, [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _values(texts: Texts) -> tuple[pa.Array, Ints]:
+    """The distinct values of texts between quotes, and each text's place among them; the place behind stands for none.
+
+    Two texts may have one value: as an exception of one key and the rule of another, or with other escapes. Arrow wants
+    the entries of a dictionary distinct.
+    """
+    places: dict[str, int] = {}
+    found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]
+    return pa.array(list(places), pa.string()), np.array([*found, -1], dtype=np.int64)
+
+
+def _strings(codes: Ints, entries: pa.Array, places: Ints) -> pa.Array:
+    missing = codes == NULL
+    indices = places[np.where(missing, -1, codes)].astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=missing if missing.any() else None), entries)

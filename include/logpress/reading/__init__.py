@@ -1,6 +1,7 @@
-"""What ML engineers and serving machines call: `open_lake(uri).table(name).scan(start, end)`."""
+"""What ML engineers and serving machines call: open a lake, pick a table, scan days into a frame."""
 
+from logpress.reading.columns import ColumnInfo
 from logpress.reading.lake import LakeReader, TableReader, open_lake
 from logpress.reading.scan import Scan
 
-__all__ = ["LakeReader", "Scan", "TableReader", "open_lake"]
+__all__ = ["ColumnInfo", "LakeReader", "Scan", "TableReader", "open_lake"]

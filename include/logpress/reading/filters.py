@@ -1,99 +1,224 @@
-"""Conditions on rows: what of them the stored columns can answer, and what needs virtual columns."""
+"""Conditions on rows: from what callers write to one Arrow expression, and which columns it needs."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from logpress.contract.model import Contract, is_virtual
-from logpress.engine.columns import stored_columns
 from logpress.errors import UsageError
+from logpress.reading.names import no_column
 
 Condition = tuple[str, str, Any]
-Where: TypeAlias = Sequence[Condition] | Sequence[Sequence[Condition]] | Any | None
-"""Conditions, lists of conditions, or a pyarrow expression."""
+Where: TypeAlias = "pc.Expression | Sequence[Condition] | Sequence[Sequence[Condition]]"
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATIONS: dict[str, Callable[[Any, Any], pc.Expression]] = {
+    "==": lambda field, value: field == value,
+    "!=": lambda field, value: field != value,
+    "<": lambda field, value: field < value,
+    "<=": lambda field, value: field <= value,
+    ">": lambda field, value: field > value,
+    ">=": lambda field, value: field >= value,
+}
+_SAME = {"=": "==", "<>": "!="}
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition in two parts, both of which must hold.
+    """Which rows are wanted.
 
     Attributes:
-        stored: on stored columns; also rules out row groups by their statistics.
-        rest: what needs virtual columns.
-        names: all columns that the two name.
+        expression: true for them.
+        columns: the columns it needs, in the table's order.
+        stored: true for them too, and maybe for others, but needs stored columns only; None where there is no such.
+        stored_columns: the columns `stored` needs.
+        is_stored: whether `stored` says all.
     """
 
+    expression: pc.Expression
+    columns: tuple[str, ...]
     stored: pc.Expression | None
-    rest: pc.Expression | None
-    names: frozenset[str]
+    stored_columns: tuple[str, ...]
+    is_stored: bool
 
 
-def known_columns(contract: Contract) -> list[str]:
-    """Every column that can be read: the contract's, and the file's own."""
-    names = [column.name for column in contract.columns]
-    return names + [column.name for column in stored_columns(contract) if column.name not in names]
+def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> Filter | None:
+    """Make a filter; None if all rows are wanted.
 
-
-def check_columns(contract: Contract, names: Sequence[str]) -> None:
-    """Refuse columns that are not there.
-
-    Raises:
-        UsageError: naming close matches.
-    """
-    known = known_columns(contract)
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"columns are {', '.join(known)}"
-            raise UsageError(f"{contract.table} has no column {name!r}; {hint}")
-
-
-def parse_where(contract: Contract, where: Where) -> Filter:
-    """Split a condition.
+    Args:
+        where: an expression, a list of conditions that must all hold, or a list of such lists of which one must hold.
+        schema: all columns of the table, with the types readers see.
+        virtual: those that are derived.
 
     Raises:
-        UsageError: if it is of another form, or names a column that is not there.
+        UsageError: if a condition names no column, or cannot be applied to it.
     """
-    if where is None:
-        return Filter(None, None, frozenset())
-    virtual = {column.name for column in contract.columns if is_virtual(column)}
+    stored: pc.Expression | None
     if isinstance(where, pc.Expression):
-        names = frozenset(_WORD.findall(str(where))) & set(known_columns(contract))
-        return Filter(None, where, names) if names & virtual else Filter(where, None, names)
-    groups = _groups(where)
-    names = frozenset(name for group in groups for name, _, _ in group)
-    check_columns(contract, sorted(names))
-    if not names & virtual:
-        return Filter(_expression(groups), None, names)
-    if len(groups) > 1:
-        return Filter(None, _expression(groups), names)
-    stored = [condition for condition in groups[0] if condition[0] not in virtual]
-    rest = [condition for condition in groups[0] if condition[0] in virtual]
-    return Filter(_expression([stored]) if stored else None, _expression([rest]), names)
+        expression, columns = where, _columns_of(where, schema)
+        stored = None if virtual.intersection(columns) else where
+    else:
+        ways = _ways(where)
+        if not ways:
+            return None
+        expression = _any_of([[_condition(item, schema) for item in way] for way in ways])
+        columns = _columns_of(expression, schema)
+        # A way that says nothing of stored columns lets any row pass until its virtual columns are known.
+        on_stored = [[item for item in way if item[0] not in virtual] for way in ways]
+        stored = _any_of([[_condition(item, schema) for item in way] for way in on_stored]) if all(on_stored) else None
+    return Filter(
+        expression,
+        columns,
+        stored,
+        () if stored is None else _columns_of(stored, schema),
+        not virtual.intersection(columns),
+    )
 
 
-def _groups(where: Sequence[Any]) -> list[list[Condition]]:
-    groups = [list(where)] if where and isinstance(where[0], tuple) else [list(group) for group in where]
-    for group in groups:
-        for condition in group:
-            if not (isinstance(condition, tuple) and len(condition) == 3):
-                raise UsageError(
-                    f'{condition!r} is no condition; write (column, operator, value), as ("func_name", "==", "x")'
-                )
-    return groups
+def _ways(where: object) -> list[list[Condition]]:
+    """A list of conditions, or of lists of them, as the latter."""
+    if isinstance(where, str) or not isinstance(where, Sequence):
+        raise UsageError(f"`where` is a list of (column, operator, value), or an expression of pyarrow, not {where!r}")
+    if not where:
+        return []
+    ways: list[Any] = [where] if all(_is_condition(item) for item in where) else list(where)
+    for way in ways:
+        if not isinstance(way, Sequence) or isinstance(way, str) or not way or not all(map(_is_condition, way)):
+            raise UsageError(f"`where` holds {way!r}; each condition is (column, operator, value)")
+    return [list(way) for way in ways]
 
 
-def _expression(groups: list[list[Condition]]) -> pc.Expression:
+def _is_condition(item: Any) -> bool:
+    return isinstance(item, Sequence) and len(item) == 3 and isinstance(item[0], str) and isinstance(item[1], str)
+
+
+def _any_of(ways: list[list[pc.Expression]]) -> pc.Expression:
+    whole = None
+    for way in ways:
+        part = way[0]
+        for condition in way[1:]:
+            part = part & condition
+        whole = part if whole is None else whole | part
+    assert whole is not None
+    return whole
+
+
+def _condition(item: Condition, schema: pa.Schema) -> pc.Expression:
+    name, operator, value = item
+    if name not in schema.names:
+        raise no_column(name, schema.names)
+    field, type_ = pc.field(name), schema.field(name).type
+    operator = _SAME.get(operator, operator.strip().lower())
+    if operator in ("in", "not in"):
+        if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+            raise UsageError(f"the condition on {name} with {operator!r} takes a list of values, not {value!r}")
+        values = [_scalar(name, type_, one) for one in value]
+        inside = field.isin(_array(name, type_, [one for one in values if one.is_valid]))
+        if any(not one.is_valid for one in values):
+            inside = inside | field.is_null()
+        return inside if operator == "in" else ~inside
+    if operator not in _OPERATIONS:
+        raise UsageError(
+            f"the condition on {name} has the operator {item[1]!r}; there are ==, !=, <, <=, >, >=, in and not in"
+        )
+    scalar = _scalar(name, type_, value)
+    if scalar.is_valid:
+        return _OPERATIONS[operator](field, scalar)
+    if operator not in ("==", "!="):
+        raise UsageError(f"the condition on {name} compares with no value; use == or != for that")
+    return field.is_null() if operator == "==" else field.is_valid()
+
+
+def _array(name: str, type_: pa.DataType, values: list[pa.Scalar]) -> pa.Array:
+    """A set of values in the column's type; those that it cannot hold equal none of the column's."""
+    fitting = []
+    for value in values:
+        try:
+            cast = value.cast(type_)
+            if pc.equal(cast, value).as_py():
+                fitting.append(cast.as_py())
+        except pa.ArrowException:
+            continue
+    return pa.array(fitting, type_)
+
+
+def _scalar(name: str, type_: pa.DataType, value: Any) -> pa.Scalar:
+    """A value in a type that can be compared with the column's without loss."""
     try:
-        return pq.filters_to_expression(groups)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"the condition cannot be understood: {error}") from error
+        if isinstance(value, pa.Scalar):
+            value = value.as_py()
+        if value is None:
+            return pa.scalar(None, type_)
+        if pa.types.is_timestamp(type_):
+            return pa.scalar(_instant(name, value), pa.timestamp("us", "UTC"))
+        if pa.types.is_date(type_):
+            return pa.scalar(_date(value), type_)
+        scalar = pa.scalar(value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise _unfit(name, type_, value) from error
+    if _kind(scalar.type) != _kind(type_):
+        raise _unfit(name, type_, value)
+    return scalar
+
+
+def _kind(type_: pa.DataType) -> str:
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_):
+        return "number"
+    return "text" if pa.types.is_string(type_) else str(type_)
+
+
+def _unfit(name: str, type_: pa.DataType, value: Any) -> UsageError:
+    return UsageError(f"the condition on {name} compares with {value!r}, but {name} is {type_}")
+
+
+def _instant(name: str, value: Any) -> datetime:
+    """A moment; text and datetimes without a time zone are UTC, a date is its midnight in UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    elif type(value) is date:
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    elif not isinstance(value, datetime):
+        value = pa.scalar(value).as_py()  # numpy.datetime64
+        if not isinstance(value, datetime):
+            raise TypeError(value)
+    if getattr(value, "nanosecond", 0):
+        raise UsageError(f"the condition on {name} compares with {value!r}, which is finer than a microsecond")
+    if hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime()
+    moment: datetime = value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise TypeError(value)
+    return value
+
+
+def _columns_of(expression: pc.Expression, schema: pa.Schema) -> tuple[str, ...]:
+    """The columns an expression needs: those without which Arrow refuses it."""
+    empty = schema.empty_table()
+    try:
+        empty.filter(expression)
+        return tuple(name for name in schema.names if not _holds(expression, empty.drop_columns([name])))
+    except pa.ArrowException as error:
+        text = str(error)
+        missing = re.match(r"No match for FieldRef\.Name\((.*?)\) in ", text, re.DOTALL)
+        if missing:
+            raise no_column(missing[1], schema.names) from error
+        raise UsageError(f"the condition {expression} cannot be applied: {text.splitlines()[0]}") from error
+
+
+def _holds(expression: pc.Expression, table: pa.Table) -> bool:
+    try:
+        table.filter(expression)
+    except pa.ArrowException:
+        return False
+    return True

@@ -1,156 +1,217 @@
-"""A lake and its tables, as readers see them."""
+"""Lakes and tables, as readers see them: which days are published, which columns there are, and scans of both."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
 
 import pyarrow as pa
 
-from logpress.contract.model import Contract, is_virtual, parse_day
-from logpress.engine.columns import arrow_type, readable_columns
-from logpress.engine.restore import PartReader
+from logpress.contract.model import Contract, parse_day
 from logpress.errors import UsageError
 from logpress.lake import Lake
+from logpress.lake.lake import day_of_folder
+from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
-from logpress.reading.filters import Where
-from logpress.reading.scan import Scan
+from logpress.reading.columns import ColumnInfo, columns_of
+from logpress.reading.filters import Where, compile_filter
+from logpress.reading.names import no_column, no_such
+from logpress.reading.part import Part, Request
+from logpress.reading.scan import Scan, default_threads
+
+Day = date | str
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnInfo:
-    """One column of a table.
+def open_lake(uri: str | os.PathLike[str]) -> LakeReader:
+    """Open a lake for reading.
 
-    Attributes:
-        name: as in `columns=`.
-        type: what readers get; instants are UTC.
-        description: what it means.
-        virtual: whether it is derived when read, and costs nothing to store.
+    Args:
+        uri: a path, or a URI of any storage that fsspec knows, as `s3://bucket/lake`.
+
+    Raises:
+        UsageError: if there is no lake.
+        LakeError: if it cannot be read.
     """
+    return LakeReader(Lake.open(os.fspath(uri)))
 
+
+@dataclass(frozen=True)
+class LakeReader:
+    """A lake. Make one with `open_lake`."""
+
+    _lake: Lake
+
+    @property
+    def uri(self) -> str:
+        """Where it lies: an absolute path, or a URI."""
+        return self._lake.uri
+
+    def tables(self) -> list[str]:
+        """The names of its tables, in order.
+
+        Raises:
+            LakeError: if it cannot be read.
+        """
+        with lake_errors(self._lake.uri):
+            folders = [item.name for item in self._lake.storage.list(self._lake.uri) if item.is_folder]
+        return [name for name in folders if not name.startswith(("_", ".")) and self._is_table(name)]
+
+    def table(self, name: str) -> TableReader:
+        """A table.
+
+        Raises:
+            UsageError: if there is no such table.
+            LakeError: if the lake cannot be read.
+        """
+        if not self._is_table(name):
+            raise no_such("table", name, self.tables())
+        return TableReader(self._lake, name)
+
+    def _is_table(self, name: str) -> bool:
+        if not name or "/" in name:
+            return False
+        with lake_errors(self._lake.uri):
+            items = self._lake.storage.list(self._lake.table_folder(name))
+        return any(day_of_folder(item.name) is not None for item in items)
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """A table of a lake. Make one with `LakeReader.table`."""
+
+    _lake: Lake
     name: str
-    type: pa.DataType
-    description: str
-    virtual: bool
+
+    def days(self) -> list[date]:
+        """The published days (UTC), in order.
+
+        Raises:
+            LakeError: if the lake cannot be read.
+        """
+        return self._lake.days(self.name)
+
+    @property
+    def columns(self) -> list[ColumnInfo]:
+        """The columns of the newest published day that has rows; those a scan gives without being asked come first.
+
+        Raises:
+            UsageError: if no day is published.
+            LakeError: if the lake cannot be read.
+            PartError: if a file is damaged.
+        """
+        return columns_of(self._newest_contract())
+
+    def files(self, start: Day | None = None, end: Day | None = None) -> list[str]:
+        """The part files that are published for some days, for readers of Parquet.
+
+        Args:
+            start: first day (UTC); None for all days.
+            end: last day, included; as `start` if None.
+
+        Raises:
+            UsageError: if a day makes no sense, or none of them is published.
+            LakeError: if the lake cannot be read.
+        """
+        manifests = self._manifests(start, end)
+        return [path for manifest in manifests for path in self._lake.files(manifest)[0]]
+
+    def scan(
+        self,
+        start: Day | None = None,
+        end: Day | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Scan:
+        """Rows of some days.
+
+        Days of the range that are not published are left out; `Scan.days` says which there are.
+
+        Args:
+            start: first day (UTC), as `date` or "YYYY-MM-DD"; None for all days.
+            end: last day, included; as `start` if None.
+            columns: in the order they are wanted; those of the contract without underscore if None.
+            where: which rows: [(column, operator, value), ...], all of which must hold; a list of such lists, one of
+                which must hold; or an expression of pyarrow.compute. Operators are ==, !=, <, <=, >, >=, in, not in.
+                Moments without a time zone are UTC. A missing value (None) equals only None.
+            threads: row groups that are read at a time; as many as there are cores, at most 8, if None.
+
+        Raises:
+            UsageError: if a day or column makes no sense, or none of the days is published.
+            LakeError: if the lake cannot be read.
+            PartError: if a file is damaged.
+        """
+        manifests = self._manifests(start, end)
+        known = columns_of(self._contracts(manifests) or self._newest_contract())
+        types = pa.schema([pa.field(column.name, column.type) for column in known])
+        names = _chosen(columns, known)
+        virtual = frozenset(column.name for column in known if column.virtual)
+        wanted = None if where is None else compile_filter(where, types, virtual)
+        return Scan(
+            days=tuple(date.fromisoformat(manifest.day) for manifest in manifests),
+            files=tuple(path for manifest in manifests for path in self._lake.files(manifest)[0]),
+            rows=sum(manifest.rows for manifest in manifests),
+            schema=pa.schema([types.field(name) for name in names]),
+            _request=Request(tuple(names), types, wanted),
+            _repeating=frozenset(column.name for column in known if column.repeats),
+            _threads=threads or default_threads(),
+        )
+
+    def _manifests(self, start: Day | None, end: Day | None) -> list[DayManifest]:
+        """Of the published days from `start` to `end`, at least one."""
+        first = None if start is None else _day(start)
+        last = first if end is None else _day(end)
+        if first is not None and last is not None and first > last:
+            raise UsageError(f"the first day, {first}, comes after the last, {last}")
+        if first is not None and first == last:
+            return [self._lake.need_day(self.name, first)]
+        published = self.days()
+        wanted = [d for d in published if (first is None or first <= d) and (last is None or d <= last)]
+        found = [manifest for day in wanted if (manifest := self._lake.read_day(self.name, day)) is not None]
+        if not found:
+            known = f"published are {published[0]} to {published[-1]}" if published else "no day is published"
+            raise UsageError(f"{self._lake.uri}: {self.name} has no day from {first} to {last}; {known}")
+        return found
+
+    def _contracts(self, manifests: Sequence[DayManifest]) -> list[Contract]:
+        """The contracts that the parts were written with, the newest first: one for each set of columns."""
+        paths: dict[tuple[str, ...], str] = {}
+        for manifest in reversed(manifests):
+            parts = [entry.part for entry in manifest.slices if entry.part is not None]
+            for part, path in zip(parts, self._lake.files(manifest)[0], strict=True):
+                paths.setdefault(tuple(column.name for column in part.columns), path)
+        return [Part.open(path).contract for path in paths.values()]
+
+    def _newest_contract(self) -> list[Contract]:
+        for day in reversed(self.days()):
+            manifest = self._lake.read_day(self.name, day)
+            found = self._contracts([manifest]) if manifest is not None else []
+            if found:
+                return found[:1]
+        raise UsageError(f"{self._lake.uri}: no row of {self.name} is published yet, so its columns are not known")
 
 
-def _as_day(day: date | str) -> date:
-    if isinstance(day, date):
-        return day
+def _day(day: Day) -> date:
+    if isinstance(day, datetime) or not isinstance(day, date | str):
+        raise UsageError(f"{day!r} is no day; give a date, or YYYY-MM-DD as text")
     try:
-        return parse_day(day)
+        return parse_day(day) if isinstance(day, str) else day
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-class TableReader:
-    """One table of a lake."""
-
-    def __init__(self, lake: Lake, name: str) -> None:
-        self._lake = lake
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<table {self.name} of {self._lake.uri}>"
-
-    def days(self) -> list[date]:
-        """The published days, in order."""
-        return self._lake.days(self.name)
-
-    def manifests(self, start: date | str, end: date | str) -> list[DayManifest]:
-        """What is published from one day to another, both included; days that are not published are left out."""
-        first, last = _as_day(start), _as_day(end)
-        if last < first:
-            raise UsageError(f"the scan ends on {last}, before it begins on {first}")
-        found = []
-        for number in range((last - first).days + 1):
-            manifest = self._lake.read_day(self.name, first + timedelta(days=number))
-            if manifest is not None:
-                found.append(manifest)
-        return found
-
-    def files(self, start: date | str, end: date | str) -> list[str]:
-        """Paths or URIs of the Parquet files of some days, both ends included: exactly what is published."""
-        return [path for manifest in self.manifests(start, end) for path in self._lake.files(manifest)[0]]
-
-    @property
-    def contract(self) -> Contract:
-        """The contract that the newest published day was written with.
-
-        Raises:
-            UsageError: if no day is published.
-        """
-        for day in reversed(self.days()):
-            for path in self.files(day, day):
-                return PartReader(path).metadata.contract
-        raise UsageError(f"{self._lake.uri}: {self.name} has no published day with rows")
-
-    @property
-    def columns(self) -> list[ColumnInfo]:
-        """The contract's columns; those that begin with an underscore are read only when they are named."""
-        return [ColumnInfo(c.name, arrow_type(c), c.description, is_virtual(c)) for c in self.contract.columns]
-
-    def scan(
-        self,
-        start: date | str,
-        end: date | str | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Where = None,
-    ) -> Scan:
-        """Rows of some days.
-
-        Args:
-            start: first UTC day, a date or `YYYY-MM-DD`.
-            end: last day, included; `start` if None.
-            columns: which columns, in this order; all readable ones, virtual ones too, if None.
-            where: conditions `[(column, op, value), ...]` (all must hold), a list of such lists (one must hold), or a
-                pyarrow expression. Row groups whose statistics rule them out are not read.
-
-        Raises:
-            UsageError: if no day is published, a day is no day, or a column is not there.
-        """
-        manifests = self.manifests(start, start if end is None else end)
-        if not manifests:
-            days = self.days()
-            known = f"published are {days[0]} to {days[-1]}" if days else "no day is published"
-            raise UsageError(f"{self.name} has no day from {start} to {end or start}; {known}")
-        contract = self.contract
-        parts = [path for manifest in manifests for path in self._lake.files(manifest)[0]]
-        return Scan(contract, parts, tuple(columns or readable_columns(contract)), where)
-
-
-class LakeReader:
-    """A lake."""
-
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
-
-    def __repr__(self) -> str:
-        return f"<lake {self._lake.uri}>"
-
-    def tables(self) -> list[str]:
-        """Tables with a published day."""
-        items = [item.name for item in self._lake.storage.list(self._lake.uri)]
-        return sorted(name for name in items if name[:1].isalpha() and "." not in name and self._lake.days(name))
-
-    def table(self, name: str) -> TableReader:
-        """One table.
-
-        Raises:
-            UsageError: if the lake has no such table.
-        """
-        if not self._lake.days(name):
-            raise UsageError(f"{self._lake.uri} has no table {name!r}; it has {', '.join(self.tables()) or 'none'}")
-        return TableReader(self._lake, name)
-
-
-def open_lake(uri: str) -> LakeReader:
-    """Open a lake, a folder or an fsspec URI, for reading.
-
-    Raises:
-        UsageError: if it is no lake.
-        LakeError: if it cannot be reached.
-    """
-    return LakeReader(Lake.open(str(uri)))
+def _chosen(columns: Sequence[str] | None, known: Sequence[ColumnInfo]) -> list[str]:
+    if columns is None:
+        return [column.name for column in known if column.default]
+    if isinstance(columns, str) or not columns:
+        raise UsageError(f"`columns` is {columns!r}; give a list of at least one name")
+    names = [column.name for column in known]
+    for name in columns:
+        if name not in names:
+            raise no_column(name, names)
+        if list(columns).count(name) > 1:
+            raise UsageError(f"`columns` names {name!r} twice")
+    return list(columns)

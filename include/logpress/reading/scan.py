@@ -1,145 +1,195 @@
-"""Rows of some published days as Arrow, pandas, Polars or DuckDB: only the columns and row groups that are needed."""
+"""A scan: the rows of some days, as Arrow, pandas, Polars or DuckDB want them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import fsspec
 import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
-from pyarrow.fs import LocalFileSystem
 
-from logpress.contract.model import Contract, is_virtual
-from logpress.engine.columns import arrow_type, physical_columns, stored_columns
-from logpress.engine.decode import GroupDecoder
-from logpress.engine.part import PartMetadata
-from logpress.engine.virtual import virtual_array
-from logpress.errors import PartError, UsageError
-from logpress.reading.filters import Where, check_columns, parse_where
+from logpress.errors import UsageError
+from logpress.reading.part import Part, Request, Rows
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import polars as pl
 
+BATCH_ROWS = 1 << 16
+"""Rows of a batch, unless asked otherwise."""
 
+_PARTS_AHEAD = 4
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
 class Scan:
-    """Rows to be read; nothing is read before one of the `to_` methods is called.
+    """Rows of some days of a table; nothing is read until one of the methods is called, and then each time anew.
+
+    It holds on to the files that were published when it was made, so all that is read of a day is of one publication.
+    It can be pickled, and be used by several threads. Anything that takes an Arrow stream takes a scan.
 
     Attributes:
-        columns: names, in order.
-        files: the part files.
+        days: the published days it covers.
+        files: their part files.
+        rows: how many rows these have, before any condition.
+        schema: of what it gives: instants UTC, strings plain.
     """
 
-    def __init__(self, contract: Contract, files: Sequence[str], columns: Sequence[str], where: Where) -> None:
-        check_columns(contract, columns)
-        self._contract = contract
-        self.files = tuple(files)
-        self.columns = tuple(columns)
-        self._filter = parse_where(contract, where)
-        wanted = [*self.columns, *sorted(self._filter.names)]
-        self._physical = physical_columns(contract, wanted) or [contract.order_by[0] if contract.order_by else "day"]
+    days: tuple[date, ...]
+    files: tuple[str, ...]
+    rows: int
+    schema: pa.Schema
+    _request: Request
+    _repeating: frozenset[str]
+    _threads: int
 
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of what is read: strings as strings, instants in UTC."""
-        types: dict[str, pa.DataType] = {column.name: column.type for column in stored_columns(self._contract)}
-        types |= {column.name: arrow_type(column) for column in self._contract.columns}
-        return pa.schema([pa.field(name, types[name]) for name in self.columns])
-
-    def to_batches(self, *, categories: bool = False) -> pa.RecordBatchReader:
-        """A stream of record batches, one row group after the other: memory is bounded by a row group.
+    def to_batches(self, *, batch_rows: int = BATCH_ROWS, categories: bool = False) -> pa.RecordBatchReader:
+        """Stream the rows in bounded memory: that of some row groups, however many days there are.
 
         Args:
-            categories: strings as dictionaries, which takes less memory.
+            batch_rows: the most rows of a batch.
+            categories: give strings of few distinct values as dictionaries; each row group has its own.
+
+        Raises:
+            UsageError: if `batch_rows` is below 1.
+            PartError: while reading, if a file is gone or damaged.
         """
-        schema = _with_categories(self.schema) if categories else self.schema
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+        if batch_rows < 1:
+            raise UsageError(f"batch_rows is {batch_rows}; it takes a number of rows")
+        schema = self._schema(categories)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, batch_rows))
 
     def to_arrow(self, *, categories: bool = False) -> pa.Table:
-        """All rows as an Arrow table."""
-        table = self.to_batches(categories=categories).read_all()
+        """All rows as a table.
+
+        Args:
+            categories: give strings of few distinct values as dictionaries.
+
+        Raises:
+            PartError: if a file is gone or damaged.
+        """
+        schema = self._schema(categories)
+
+        def convert(rows: Rows | None) -> list[pa.RecordBatch]:
+            return [] if rows is None else list(rows.batches(schema, BATCH_ROWS))
+
+        batches = [batch for found in self._read(convert) for batch in found]
+        table = pa.Table.from_batches(batches, schema)
         return table.unify_dictionaries() if categories else table
 
     def to_pandas(self, *, categories: bool = False) -> pd.DataFrame:
-        """All rows as a pandas frame; with `categories`, strings are categoricals."""
-        frame: pd.DataFrame = self.to_arrow(categories=categories).to_pandas()
+        """All rows as a pandas frame: strings `str`, instants `datetime64[ms, UTC]`.
+
+        Integers and booleans with missing values become pandas' nullable types, so that no digit is lost.
+
+        Args:
+            categories: give strings of few distinct values as categoricals.
+
+        Raises:
+            PartError: if a file is gone or damaged.
+        """
+        import pandas as pd
+
+        table = self.to_arrow(categories=categories)
+        exact: list[tuple[int, str, Any]] = []
+        for place, field in enumerate(table.schema):
+            dtype: Any = _PANDAS_NULLABLE.get(str(field.type))
+            if dtype is not None and table.column(place).null_count:
+                exact.append((place, field.name, getattr(pd, dtype)().__from_arrow__(table.column(place))))
+        table = table.drop_columns([name for _, name, _ in exact])
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+        for place, name, values in exact:
+            frame.insert(place, name, values)
         return frame
 
-    def to_polars(self) -> pl.DataFrame:
-        """All rows as a Polars frame."""
+    def to_polars(self, *, categories: bool = False) -> pl.DataFrame:
+        """All rows as a Polars frame.
+
+        Args:
+            categories: give strings of few distinct values as categoricals.
+
+        Raises:
+            PartError: if a file is gone or damaged.
+        """
         import polars as pl
 
-        frame = pl.from_arrow(self.to_arrow())
+        frame = pl.from_arrow(self.to_arrow(categories=categories))
         assert isinstance(frame, pl.DataFrame)
         return frame
 
     def to_duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
-        """All rows as a DuckDB relation."""
+        """A DuckDB relation that reads the scan, in bounded memory, each time it is run.
+
+        Args:
+            connection: the connection it belongs to; DuckDB's default one if None.
+        """
         import duckdb
 
-        return (connection or duckdb.connect()).from_arrow(self.to_arrow())
+        return (connection or duckdb.default_connection()).from_arrow(self)
 
     def count(self) -> int:
-        """How many rows there are."""
-        narrow = Scan(self._contract, self.files, (), None)
-        narrow._filter = self._filter
-        narrow._physical = physical_columns(self._contract, sorted(self._filter.names)) or narrow._physical
-        return sum(table.num_rows for table in narrow._tables())
+        """How many rows there are; without a condition, from the manifests alone.
 
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for table in self._tables():
-            yield from table.select(self.columns).cast(schema).to_batches()
+        Raises:
+            PartError: if a file is gone or damaged.
+        """
+        if self._request.filter is None:
+            return self.rows
+        nothing = Request((), self._request.types, self._request.filter)
+        return sum(self._read(lambda rows: 0 if rows is None else rows.matches(BATCH_ROWS), nothing))
 
-    def _tables(self) -> Iterator[pa.Table]:
-        for path in self.files:
-            yield from self._tables_of(path)
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows as an Arrow C stream (the Arrow PyCapsule interface)."""
+        return self.to_batches().__arrow_c_stream__(requested_schema)
 
-    def _tables_of(self, path: str) -> Iterator[pa.Table]:
-        try:
-            with fsspec.open(path, "rb") as handle:
-                metadata = PartMetadata.read(pq.ParquetFile(handle))
-                texts = [c.name for c in stored_columns(metadata.contract) if pa.types.is_string(c.type)]
-                texts = [name for name in texts if name in self._physical and name not in ("_extra",)]
-                file = pq.ParquetFile(handle, read_dictionary=texts)
-                missing = set(self._physical) - set(file.schema_arrow.names)
-                if missing:
-                    raise UsageError(f"{path}: was written before the contract had {', '.join(sorted(missing))}")
-                for group in self._row_groups(path, file):
-                    table = file.read_row_group(group, columns=self._physical)
-                    yield self._finish(table, metadata, group)
-        except (OSError, pa.ArrowException) as error:
-            raise PartError(f"{path}: cannot be read: {error}") from error
+    def _schema(self, categories: bool) -> pa.Schema:
+        if not categories:
+            return self.schema
+        coded = pa.dictionary(pa.int32(), pa.string())
+        return pa.schema([field.with_type(coded) if field.name in self._repeating else field for field in self.schema])
 
-    def _row_groups(self, path: str, file: pq.ParquetFile) -> list[int]:
-        """Row groups that the statistics do not rule out."""
-        every = list(range(file.num_row_groups))
-        if self._filter.stored is None or "://" in path:
-            return every
-        fragment: Any = ds.ParquetFileFormat().make_fragment(path, filesystem=LocalFileSystem())
-        kept = fragment.subset(filter=self._filter.stored, schema=file.schema_arrow)
-        return [group.id for group in kept.row_groups]
+    def _batches(self, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        for rows in self._read(lambda rows: rows):
+            if rows is not None:
+                yield from rows.batches(schema, batch_rows)
 
-    def _finish(self, table: pa.Table, metadata: PartMetadata, group: int) -> pa.Table:
-        """Filter a row group's rows, and add virtual columns."""
-        if self._filter.stored is not None:
-            table = table.filter(self._filter.stored)
-        by_name = self._contract.by_name
-        wanted = dict.fromkeys([*self.columns, *sorted(self._filter.names)])
-        virtual = [by_name[name] for name in wanted if name in by_name and is_virtual(by_name[name])]
-        if virtual:
-            decoder = GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with)
-            regs = decoder.registers(0, decoder.count)
-            for column in virtual:
-                table = table.append_column(column.name, virtual_array(column, decoder, regs))
-        if self._filter.rest is not None:
-            table = table.filter(self._filter.rest)
-        return table
+    def _read(self, convert: Callable[[Rows | None], Out], request: Request | None = None) -> Iterator[Out]:
+        """What becomes of each row group, in order; a few parts and row groups are under way at a time."""
+        request = request or self._request
+        with ThreadPoolExecutor(self._threads, "scan") as pool:
+            parts = _ahead(pool, lambda path: Part.open(path, request), self.files, _PARTS_AHEAD)
+            groups = ((part, group) for part in parts for group in part.groups)
+            yield from _ahead(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
 
 
-def _with_categories(schema: pa.Schema) -> pa.Schema:
-    category = pa.dictionary(pa.int32(), pa.string())
-    fields = [field.with_type(category) if pa.types.is_string(field.type) else field for field in schema]
-    return pa.schema(fields)
+def _ahead(pool: ThreadPoolExecutor, function: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
+    """Apply a function in a pool, in order, to at most `ahead` items before they are asked for."""
+    waiting: deque[Future[Out]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+_PANDAS_NULLABLE = {
+    "int8": "Int8Dtype", "int16": "Int16Dtype", "int32": "Int32Dtype", "int64": "Int64Dtype", "bool": "BooleanDtype",
+}  # fmt: skip
+
+
+def default_threads() -> int:
+    """As many threads as this process may use cores, at most 8: beyond that the memory of row groups counts."""
+    return min(8, max(1, len(os.sched_getaffinity(0))))
