@@ -5,16 +5,19 @@ Every function depends only on (table, day, slice, run) and what lies in the lak
 
 from __future__ import annotations
 
+import importlib
 import os
+import threading
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Protocol
 
 from logpress.contract.model import Contract
-from logpress.engine.press import press_slice
+from logpress.engine.press import SlicePress, press_slice
 from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake, publish_day
@@ -126,8 +129,14 @@ def press(
     folder = lake.staging_folder(contract.table, day, run, spec.name)
     with lake_errors(folder):
         manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
-        lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
+        _write_staged(lake, manifest, run)
     return manifest
+
+
+def _write_staged(lake: Lake, manifest: SliceManifest, run: str) -> None:
+    """Keep a slice's manifest with its staged files."""
+    folder = lake.staging_folder(manifest.table, date.fromisoformat(manifest.day), run, manifest.slice)
+    lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
 
 
 def _staged(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
@@ -166,9 +175,11 @@ def verify(
     stats = [part for manifest in manifests for part in (manifest.rejects_part,) if part is not None]
     for path, part in zip(rejects, stats, strict=True):
         prove_file(path, part)
-    prove_bytes(manifests, parts, rejects, threads=threads or default_threads(), progress=progress)
-    for path in parts:
-        prove_readable(path)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        readable = [pool.submit(prove_readable, path) for path in parts]
+        prove_bytes(manifests, parts, rejects, threads=threads or default_threads(), progress=progress)
+        for job in readable:
+            job.result()
     results = run_checks(contract, manifests, parts)
     raise_if_failed(results)
     return results
@@ -234,21 +245,12 @@ def run_day(
     """
     heard = progress or _Silent()
     specs = plan(contract, day, inputs)
+    threading.Thread(target=_import_ahead, daemon=True).start()
     run = f"local-{uuid.uuid4().hex[:12]}"
     see_catalog(Lake.create(lake_uri), contract.table)
     try:
-        manifests = []
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
-        done_bytes = done_records = 0
-        for spec in specs:
-            manifest = press(
-                contract, day, spec, lake_uri, run, threads=threads,
-                progress=lambda size, records: tell(done_bytes + size, done_records + records),  # noqa: B023
-            )  # fmt: skip
-            manifests.append(manifest)
-            done_bytes += sum(origin.raw_bytes for origin in manifest.origins)
-            done_records += manifest.records
-            tell(done_bytes, done_records)
+        manifests = _press_all(contract, day, specs, lake_uri, run, threads or default_threads(), tell)
         heard.end("press")
         tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
         checks = verify(contract, day, manifests, lake_uri, run, threads=threads, progress=tell)
@@ -259,6 +261,47 @@ def run_day(
     finally:
         clean(contract, day, lake_uri, run)
     return DayReport.of(published), checks
+
+
+def _import_ahead() -> None:
+    """Import what the later stages need while the first one works."""
+    for name in ("fastparquet", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow"):
+        importlib.import_module(name)
+
+
+def _press_all(
+    contract: Contract, day: date, specs: Sequence[SliceSpec], lake_uri: str, run: str, threads: int, tell: Progress
+) -> list[SliceManifest]:
+    """Press slices one after the other; while one is being finished, the next is read."""
+    lake = Lake.open(lake_uri)
+    manifests: list[SliceManifest] = []
+    waiting: SlicePress | None = None
+    done = [0, 0]
+
+    def finish(pressed: SlicePress) -> None:
+        manifest = pressed.finish()
+        _write_staged(lake, manifest, run)
+        manifests.append(manifest)
+
+    with lake_errors(lake.uri):
+        for spec in specs:
+            folder = lake.staging_folder(contract.table, day, run, spec.name)
+            before = tuple(done)
+
+            def progress(size: int, records: int, before: tuple[int, ...] = before) -> None:
+                done[0], done[1] = before[0] + size, before[1] + records
+                tell(done[0], done[1])
+
+            following = SlicePress(contract, day, spec, folder, threads, progress)
+            try:
+                following.read()
+            finally:
+                if waiting is not None:
+                    finish(waiting)
+            waiting = following
+        if waiting is not None:
+            finish(waiting)
+    return manifests
 
 
 def restore_day(

@@ -58,12 +58,14 @@ class _Job:
     blocks: Future[list[Block]]
 
 
-class _Press:
-    """The state of pressing one slice."""
+class SlicePress:
+    """Presses one slice: `read`, then `finish`. While one slice finishes, another may read."""
 
     def __init__(
         self, contract: Contract, day: date, spec: SliceSpec, folder: str, threads: int, progress: Progress | None
     ) -> None:
+        keep_freed_memory()
+        self.began = time.monotonic()
         self.contract = contract
         self.day = day
         self.days = (day - date(1970, 1, 1)).days
@@ -96,22 +98,40 @@ class _Press:
 
     # -- reading and converting
 
-    def run(self) -> SliceManifest:
-        began = time.monotonic()
+    def read(self) -> None:
+        """Read and convert all input; the last row group is still being written when this returns.
+
+        Raises:
+            SourceError: if an input is not there or cannot be read.
+        """
         self.filesystem.makedirs(self.folder, exist_ok=True)
         try:
             self._read_all()
             self._finish_group()
-            self._wait_for_finisher()
-            return self._close(began)
         except BaseException:
-            for output in (self.part, self.rejects_out):
-                if output is not None:
-                    output.discard()
+            self.discard()
             raise
         finally:
             self.workers.shutdown(cancel_futures=True)
+
+    def finish(self) -> SliceManifest:
+        """Complete the files, give them their names, and tell what is in them."""
+        try:
+            self._wait_for_finisher()
+            return self._close()
+        except BaseException:
+            self.discard()
+            raise
+        finally:
             self.finisher.shutdown(cancel_futures=True)
+
+    def discard(self) -> None:
+        """Stop, and remove what was written."""
+        self.workers.shutdown(cancel_futures=True)
+        self.finisher.shutdown(cancel_futures=True)
+        for output in (self.part, self.rejects_out):
+            if output is not None:
+                output.discard()
 
     def _read_all(self) -> None:
         jobs: deque[_Job] = deque()
@@ -237,7 +257,7 @@ class _Press:
         assert self.rejects_out.writer is not None
         self.rejects_out.writer.write_table(self.rejects.take())
 
-    def _close(self, began: float) -> SliceManifest:
+    def _close(self) -> SliceManifest:
         self._write_rejects()
         part = rejects_part = None
         unknown: Counter[str] = Counter()
@@ -279,7 +299,7 @@ class _Press:
             unknown_paths=dict(sorted(unknown.most_common(MOST_UNKNOWN_PATHS))),
             reject_reasons=dict(sorted(self.rejects.reasons.items())),
             layouts=len(self.layouts.all),
-            seconds=round(time.monotonic() - began, 3),
+            seconds=round(time.monotonic() - self.began, 3),
         )
 
 
@@ -331,5 +351,6 @@ def press_slice(
     Raises:
         SourceError: if an input is not there or cannot be read.
     """
-    keep_freed_memory()
-    return _Press(contract, day, spec, folder, threads, progress).run()
+    press = SlicePress(contract, day, spec, folder, threads, progress)
+    press.read()
+    return press.finish()

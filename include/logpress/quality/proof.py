@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fastparquet
 import fsspec
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,6 +16,9 @@ from logpress.engine.digest import combine
 from logpress.engine.restore import digest_files
 from logpress.errors import ProofError
 from logpress.manifest import PartStats, SliceManifest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def prove_accounts(manifests: Sequence[SliceManifest]) -> None:
@@ -107,6 +108,8 @@ def prove_readable(path: str) -> int:
     Raises:
         ProofError: if fastparquet cannot read the file, or reads other values than pyarrow.
     """
+    import fastparquet  # slow to import, and needed here only
+
     compared = 0
     with fsspec.open(path, "rb") as handle:
         written = pq.ParquetFile(handle, read_dictionary=None)
