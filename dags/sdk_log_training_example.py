@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, get_current_context, task
 
@@ -30,7 +30,7 @@ COLUMNS = [
     max_active_runs=1,
     params={"day": Param(None, type=["null", "string"], format="date", title="Day")},
     tags=["logpress", "example", "sdk_log"],
-    default_args={"owner": OWNER, "retries": 1},
+    default_args={"owner": OWNER, "retries": 2, "retry_delay": timedelta(minutes=1)},
 )
 def sdk_log_training_example() -> None:
     """Load a day as soon as it is published."""

@@ -6,10 +6,8 @@ It reads the manifests with the rights of the api-server itself, and shows them 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.api_fastapi.core_api.security import requires_access_asset
 from airflow.plugins_manager import AirflowPlugin
@@ -18,23 +16,19 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 
-from logpress.contract import contract_names, parse_day
-from logpress.manifest import DayManifest
+from logpress.contract import contract_names, load_contract, parse_day
+from logpress.errors import LogpressError, UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from logpress.lake import Lake
+    from logpress.quality.size_report import DayReport
 
 SHOWN_DAYS = 60
 PATH = "/logpress"
 
 templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
-templates.filters["bytes"] = lambda count: _bytes(count)
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one column of a day takes."""
-
-    name: str
-    stored_bytes: int
-    encodings: str
 
 
 def lake_uri() -> str | None:
@@ -43,27 +37,27 @@ def lake_uri() -> str | None:
     return found
 
 
-def published(uri: str, tables: list[str], limit: int = SHOWN_DAYS) -> Iterator[DayManifest]:
-    """The newest days of each table, newest first."""
-    import fsspec
+def newest_days(uri: str, limit: int = SHOWN_DAYS) -> list[DayReport]:
+    """The newest published days of each table, newest first."""
+    from logpress.lake import Lake
 
-    filesystem, root = fsspec.core.url_to_fs(uri)
-    for table in tables:
-        paths = sorted(filesystem.glob(f"{root}/{table}/dt=*/_manifest.json"), reverse=True)
-        for path in paths[:limit]:
-            yield DayManifest.model_validate_json(filesystem.cat_file(path))
+    lake = Lake.open(uri)
+    days = [(table, day) for table in contract_names() for day in sorted(lake.days(table), reverse=True)[:limit]]
+    return [report(lake, table, day) for table, day in days]
 
 
-def columns(day: DayManifest) -> list[Column]:
-    """What the columns of a day take in all its parts, the largest first."""
-    sizes: dict[str, int] = {}
-    encodings: dict[str, set[str]] = {}
-    for manifest in day.slices:
-        for column in manifest.part.columns if manifest.part else ():
-            sizes[column.name] = sizes.get(column.name, 0) + column.stored_bytes
-            encodings.setdefault(column.name, set()).update(column.encodings)
-    found = [Column(name, size, ", ".join(sorted(encodings[name]))) for name, size in sizes.items()]
-    return sorted(found, key=lambda column: -column.stored_bytes)
+def report(lake: Lake, table: str, day: date) -> DayReport:
+    """What a published day takes."""
+    from logpress.quality.size_report import DayReport
+
+    return DayReport.of(lake.need_day(table, day))
+
+
+def render(template: str, **values: Any) -> str:
+    """A page."""
+    from logpress.quality.size_report import human_bytes
+
+    return templates.get_template(template).render(path=PATH, human_bytes=human_bytes, **values)
 
 
 app = FastAPI(title="logpress", openapi_url=None, dependencies=[Depends(requires_access_asset(method="GET"))])
@@ -73,37 +67,23 @@ app = FastAPI(title="logpress", openapi_url=None, dependencies=[Depends(requires
 def days_page() -> str:
     """All published days, newest first."""
     uri = lake_uri()
-    days = list(published(uri, contract_names())) if uri else []
-    return templates.get_template("days.html").render(lake=uri, days=days, path=PATH, limit=SHOWN_DAYS)
+    try:
+        days = newest_days(uri) if uri else []
+    except UsageError:  # it becomes a lake when its first day is pressed
+        days = []
+    return render("days.html", lake=uri, days=days, limit=SHOWN_DAYS)
 
 
 @app.get("/{table}/{day}", response_class=HTMLResponse)
 def day_page(table: str, day: str) -> str:
     """The size report of one day."""
-    uri = lake_uri()
-    if not uri or table not in contract_names():
-        raise HTTPException(404, "there is no such table")
-    manifest = _read(uri, table, day)
-    return templates.get_template("day.html").render(day=manifest, columns=columns(manifest), path=PATH)
-
-
-def _read(uri: str, table: str, day: str) -> DayManifest:
-    import fsspec
+    from logpress.lake import Lake
 
     try:
-        path = f"{uri.rstrip('/')}/{table}/dt={parse_day(day)}/_manifest.json"
-        with fsspec.open(path) as file:
-            return DayManifest.model_validate_json(file.read())
-    except (ValueError, FileNotFoundError) as error:
-        raise HTTPException(404, f"{table} has no published day {day}") from error
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
+        found = report(Lake.open(lake_uri() or ""), load_contract(table).table, parse_day(day))
+    except (LogpressError, ValueError) as error:
+        raise HTTPException(404, str(error)) from error
+    return render("day.html", day=found)
 
 
 class PressedDays(AirflowPlugin):

@@ -22,7 +22,7 @@ from airflow.sdk import (
     teardown,
 )
 
-from logpress.errors import CheckError, ContractError, ProofError, SourceError, UsageError
+from logpress.errors import CheckError, ContractError, ProofError, UsageError
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags.day import is_complete
 from logpress_dags.docs import DAILY
@@ -46,33 +46,36 @@ NO_RETRY = ExceptionRetryPolicy(
 )
 """Errors that no second try can mend fail their task at once; all others are tried again."""
 
-FORM = {
-    "day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Day",
-        description="UTC day to press, where the run has neither partition key nor logical date",
-    ),
-    "input": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Input",
-        description="Paths, folders, globs or URIs of raw records, one a line; left empty: as configured",
-    ),
-    "lake": Param(
-        None,
-        type=["null", "string"],
-        title="Lake",
-        description="Folder or URI of the lake to publish to; left empty: as configured",
-    ),
-}
-
 
 def asset_of(table: str) -> Asset:
     """The asset that is updated, with the day as partition key, whenever a day of a table is published."""
     return Asset(name=table, group="logpress")
+
+
+def form() -> dict[str, Param]:
+    """The form of a run made by hand. Each DAG gets its own: Airflow writes a run's values into the Params."""
+    return {
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Day",
+            description="UTC day to press, where the run has neither partition key nor logical date",
+        ),
+        "input": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Input",
+            description="Paths, folders, globs or URIs of raw records, one a line; left empty: as configured",
+        ),
+        "lake": Param(
+            None,
+            type=["null", "string"],
+            title="Lake",
+            description="Folder or URI of the lake to publish to; left empty: as configured",
+        ),
+    }
 
 
 def table_dag(contract: Contract) -> DAG:
@@ -89,7 +92,7 @@ def table_dag(contract: Contract) -> DAG:
         start_date=datetime(2000, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=4,
-        params=FORM,
+        params=form(),
         tags=["logpress", contract.table],
         default_args={
             "owner": OWNER,
@@ -116,12 +119,13 @@ def table_dag(contract: Contract) -> DAG:
             """Cut the day's raw input into slices."""
             from logpress import stages
 
-            with storage_access(run["lake"], *run["inputs"]):
+            with storage_access(*run["inputs"]):
                 specs = stages.plan(contract, date.fromisoformat(run["day"]), run["inputs"])
-            if not specs:
-                raise SourceError(f"there is no raw input for {run['day']} at {', '.join(run['inputs'])}")
             return [spec.model_dump(mode="json") for spec in specs]
 
+        # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever
+        # a later task is cleared, and never publishes what this try has not proven.
+        @setup
         @task(map_index_template="{{ slice_name }}", show_return_value_in_logs=False)
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""
@@ -133,26 +137,25 @@ def table_dag(contract: Contract) -> DAG:
                 manifest = stages.press(contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"])
             return manifest.model_dump(mode="json")
 
-        @task
-        def verify(run: Run, pressed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        @setup
+        def verify(run: Run, pressed: Sequence[dict[str, Any]]) -> None:
             """Count, prove that every record can be given back, and check what the contract asks for."""
             from logpress import stages
 
+            day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
             with storage_access(run["lake"]):
-                checks = stages.verify(
-                    contract, date.fromisoformat(run["day"]), _manifests(pressed), run["lake"], run["name"]
-                )
-            return [check.model_dump(mode="json") for check in checks]
+                checks = stages.verify(contract, day, manifests, run["lake"], run["name"])
+            for check in checks:
+                log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)
 
         @task(outlets=[asset])
         def publish(run: Run, pressed: Sequence[dict[str, Any]], *, outlet_events: Any) -> dict[str, Any]:
             """Replace the day in the lake, all of it at once, and tell who hangs on it."""
             from logpress import stages
 
+            day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
             with storage_access(run["lake"]):
-                manifest = stages.publish(
-                    contract, date.fromisoformat(run["day"]), _manifests(pressed), run["lake"], run["name"]
-                )
+                manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
             figures = {
                 "lake": run["lake"],
                 "rows": manifest.rows,
@@ -168,10 +171,14 @@ def table_dag(contract: Contract) -> DAG:
         @task
         def report(run: Run) -> None:
             """Print what the day takes, column by column."""
+            from rich.console import Console
+
             from logpress import stages
+            from logpress.quality.size_report import render_report
 
             with storage_access(run["lake"]):
-                log.info("%s", stages.report(contract, date.fromisoformat(run["day"]), run["lake"]))
+                found = stages.report(contract, date.fromisoformat(run["day"]), run["lake"])
+            Console(width=100, color_system=None).print(render_report(found))
 
         @teardown
         def clean(run: Run) -> None:
@@ -184,9 +191,11 @@ def table_dag(contract: Contract) -> DAG:
         run = open_staging()
         wait_until_complete() >> run
         pressed = press.partial(run=run).expand(spec=plan(run))
+        verified = verify(run, pressed)
         published = publish(run, pressed)
-        verify(run, pressed) >> published
-        published >> [report(run), clean(run)]
+        verified >> published
+        published >> report(run)
+        [run, pressed, verified, published] >> clean(run)
 
     return daily()
 

@@ -28,7 +28,6 @@ def _airflow_environment() -> dict[str, str]:
     """What scripts/with-airflow sets, with the tests' own folders before it."""
     own = {
         "AIRFLOW_HOME": str(HOME),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
         "LOGPRESS_LAKE": str(HOME / "lake"),
         "LOGPRESS_INPUT": str(HOME / "raw" / "{day}"),
     }
@@ -55,9 +54,9 @@ def airflow_home() -> Path:
     return HOME
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def dags(airflow_home: Path) -> dict[str, Any]:
-    """The DAGs of this checkout by id, loaded as Airflow loads them."""
+    """The DAGs of this checkout by id, loaded as Airflow loads them; anew for each test, as a task's process does."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
@@ -67,22 +66,13 @@ def dags(airflow_home: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def raw() -> Callable[..., Path]:
-    """Makes the raw logs of a day, once: `raw(day)` gives their folder."""
+    """Makes two hours of raw logs of a day, once: `raw(day)` gives their folder."""
+    from logpress.sample import parse_hours, write_sample
 
     def make(day: date, records: int = RECORDS) -> Path:
         folder = HOME / "raw" / day.isoformat()
         if not folder.exists():
-            command = [
-                "logpress",
-                "sample",
-                "--records",
-                str(records),
-                "--day",
-                day.isoformat(),
-                "--output",
-                str(folder),
-            ]
-            subprocess.run(command, check=True, capture_output=True)
+            write_sample(folder, day, records, hours=parse_hours("10-11"))
         return folder
 
     return make

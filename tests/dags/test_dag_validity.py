@@ -38,8 +38,8 @@ def test_the_daily_dag_is_a_chain_from_waiting_to_the_report(dags):
     for before, after in pairwise(order):
         assert after in dag.get_task(before).downstream_task_ids
     assert dag.get_task("press").is_mapped
-    assert dag.get_task("open_staging").is_setup
     assert dag.get_task("clean").is_teardown
+    assert [task.task_id for task in dag.tasks if task.is_setup] == ["open_staging", "press", "verify"]
     assert dag.get_task("publish").downstream_task_ids == {"report", "clean"}
     assert [outlet.name for outlet in dag.get_task("publish").outlets] == ["sdk_log"]
 

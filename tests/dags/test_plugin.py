@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import HTTPException
 
+from logpress.lake import Lake
 from logpress.manifest import ColumnStats, DayManifest, PartStats, SliceManifest
 
 
@@ -22,42 +23,43 @@ def plugin(airflow_home, monkeypatch, tmp_path):
     return module
 
 
-def publish(lake: Path, day: str, table: str = "sdk_log") -> DayManifest:
+def publish(lake: Path, day: str, table: str = "sdk_log", column: str = "func_name") -> None:
+    """Puts a manifest of two slices into a lake."""
+    Lake.create(str(lake))
+
     def slice_of(name: str, sizes: dict[str, int]) -> SliceManifest:
-        columns = tuple(
-            ColumnStats(name=column, stored_bytes=size, encodings=("PLAIN",)) for column, size in sizes.items()
-        )
-        part = PartStats(path=name, rows=50, row_groups=1, stored_bytes=600, sha256="00", columns=columns)
+        columns = [ColumnStats(name=name, stored_bytes=size, encodings=("PLAIN",)) for name, size in sizes.items()]
+        part = PartStats(path=name, rows=50, row_groups=1, stored_bytes=600, sha256="00", columns=tuple(columns))
         counts = {"records": 50, "rows": 50, "irregular_rows": 0, "rejects": 0, "other_day": 0, "raw_bytes": 60_000}
         return SliceManifest(table=table, day=day, slice=name, origins=(), digest="00", part=part, **counts)
 
-    slices = (slice_of("a", {"func_name": 100, "_id": 400}), slice_of("b", {"func_name": 150, "_id": 350}))
+    slices = (slice_of("a", {column: 100, "_id": 400}), slice_of("b", {column: 150, "_id": 350}))
     manifest = DayManifest(table=table, day=day, published_at=datetime(2021, 12, 27, 1, tzinfo=UTC), slices=slices)
     folder = lake / table / f"dt={day}"
     folder.mkdir(parents=True)
     (folder / "_manifest.json").write_text(manifest.model_dump_json())
-    return manifest
 
 
 def test_the_newest_days_come_first_and_no_more_than_asked_for(plugin, tmp_path):
     for day in ("2021-12-25", "2021-12-26", "2021-12-27"):
         publish(tmp_path, day)
-    days = [manifest.day for manifest in plugin.published(str(tmp_path), ["sdk_log", "other"], limit=2)]
-    assert days == ["2021-12-27", "2021-12-26"]
+    assert [report.day for report in plugin.newest_days(str(tmp_path), limit=2)] == ["2021-12-27", "2021-12-26"]
 
 
-def test_the_pages_show_what_the_manifest_says(plugin, tmp_path):
+def test_the_pages_show_what_the_manifests_say(plugin, tmp_path):
     publish(tmp_path, "2021-12-26")
     assert "<td>100</td><td>0</td>" in plugin.days_page().replace("\n  ", "")
     page = plugin.day_page("sdk_log", "2021-12-26")
-    assert "100 rows and 0 rejects: 120.0 kB raw in\n1.2 kB of Parquet, 100 to 1" in page
-    assert page.index("_id") < page.index("func_name")
-    assert "25.0 %" in page
+    assert "100 rows and 0 rejects:\n120.0 kB raw in 1.2 kB of Parquet, 100.0 times smaller" in page
+    assert page.index("<code>_id") < page.index("<code>func_name")
+    assert "20.8 %" in page
 
 
-def test_the_columns_of_all_parts_are_added_up(plugin, tmp_path):
-    columns = plugin.columns(publish(tmp_path, "2021-12-26"))
-    assert [(column.name, column.stored_bytes) for column in columns] == [("_id", 750), ("func_name", 250)]
+def test_what_is_shown_is_text_not_html(plugin, tmp_path):
+    publish(tmp_path, "2021-12-26", column="<b>")
+    page = plugin.day_page("sdk_log", "2021-12-26")
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
 
 
 def test_an_empty_lake_and_no_lake_say_what_to_do(plugin, monkeypatch):

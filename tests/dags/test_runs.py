@@ -1,0 +1,161 @@
+"""Real runs of the DAGs in this process: days, twice the same day, refusals, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from logpress.errors import ProofError, SourceError
+
+DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def states(run) -> dict[str, set[str]]:
+    """The states of a run's tasks, mapped ones together."""
+    found: dict[str, set[str]] = {}
+    for task in run.get_task_instances():
+        found.setdefault(task.task_id, set()).add(str(task.state))
+    return found
+
+
+def files(lake: Path) -> dict[str, str]:
+    """The Parquet files of a lake, with a digest of their bytes."""
+    return {
+        str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in lake.rglob("*.parquet")
+    }
+
+
+def staged(lake: Path) -> list[Path]:
+    return [path for path in lake.glob("*/_staging/**/*") if path.is_file()]
+
+
+@pytest.fixture
+def lake(airflow_home, tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("LOGPRESS_LAKE", str(tmp_path / "lake"))
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def dags(dags):
+    """The DAGs, trying again without long waits."""
+    for task in (task for dag in dags.values() for task in dag.tasks):
+        task.retry_delay = timedelta(seconds=1)
+    return dags
+
+
+@pytest.fixture
+def daily(dags, raw, lake):
+    raw(DAY)
+    raw(NEXT_DAY)
+    return dags["sdk_log_daily"]
+
+
+def test_two_days_and_one_of_them_again(daily, lake):
+    for day in (DAY, NEXT_DAY):
+        assert daily.test(logical_date=midnight(day)).state == "success"
+    first = files(lake)
+    assert {name.split("/")[1] for name in first} == {"dt=2021-12-26", "dt=2021-12-27"}
+
+    again = daily.test(logical_date=midnight(DAY))
+    assert again.state == "success"
+    assert set(states(again)) == {task.task_id for task in daily.tasks}
+    assert files(lake) == first
+    assert staged(lake) == []
+
+
+def test_the_asset_event_carries_the_day_and_its_figures(daily, lake):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    run = daily.test(logical_date=midnight(DAY))
+    with create_session() as session:
+        event = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).one()
+        assert event.partition_key == DAY.isoformat()
+        assert event.extra["lake"] == str(lake)
+        assert event.extra["rows"] > 0
+        assert event.extra["raw_bytes"] > event.extra["stored_bytes"] > 0
+        assert event.extra["ratio"] == round(event.extra["raw_bytes"] / event.extra["stored_bytes"], 1)
+
+
+def test_the_mapped_tasks_are_named_after_their_slices(daily):
+    run = daily.test(logical_date=midnight(DAY))
+    planned = {spec["name"] for spec in run.get_task_instance("plan").xcom_pull(task_ids="plan")}
+    pressed = {task.rendered_map_index for task in run.get_task_instances() if task.task_id == "press"}
+    assert pressed == planned
+
+
+def test_the_form_can_name_the_day_and_the_lake(daily, tmp_path):
+    other = tmp_path / "other"
+    run = daily.test(logical_date=None, run_conf={"day": DAY.isoformat(), "lake": str(other)})
+    assert run.state == "success"
+    assert {name.split("/")[1] for name in files(other)} == {"dt=2021-12-26"}
+
+
+@pytest.mark.parametrize(
+    ("logical_date", "form"),
+    [(None, {}), (midnight(NEXT_DAY), {"day": DAY.isoformat()})],
+    ids=["no day", "two days"],
+)
+def test_a_run_of_no_day_or_of_two_is_refused_at_once(daily, lake, logical_date, form):
+    run = daily.test(logical_date=logical_date, run_conf=form)
+    assert run.state == "failed"
+    found = states(run)
+    assert found.pop("wait_until_complete") == {"failed"}
+    assert found.pop("clean") <= {"upstream_failed", "skipped"}
+    assert set().union(*found.values()) == {"upstream_failed"}
+    assert not lake.exists()
+
+
+def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, lake, monkeypatch):
+    from logpress import stages
+
+    def not_the_same(*args: object, **options: object) -> None:
+        assert staged(lake)
+        raise ProofError("slice a gives back 1 record less than was read")
+
+    assert daily.test(logical_date=midnight(DAY)).state == "success"
+    before = files(lake)
+    monkeypatch.setattr(stages, "verify", not_the_same)
+    run = daily.test(logical_date=midnight(DAY))
+    assert run.state == "failed"
+    assert states(run)["verify"] == {"failed"}
+    assert states(run)["publish"] == {"upstream_failed"}
+    assert states(run)["clean"] == {"success"}
+    assert [task.try_number for task in run.get_task_instances() if task.task_id == "verify"] == [1]
+    assert files(lake) == before
+    assert staged(lake) == []
+
+
+def test_a_source_that_fails_for_a_while_is_read_in_the_end(daily, lake, monkeypatch):
+    from logpress import stages
+
+    press, tries = stages.press, []
+
+    def away_at_first(*args: object, **options: object) -> object:
+        tries.append(1)
+        if len(tries) <= 2:
+            raise SourceError("the bucket does not answer")
+        return press(*args, **options)
+
+    monkeypatch.setattr(stages, "press", away_at_first)
+    assert daily.test(logical_date=midnight(DAY)).state == "success"
+    assert len(tries) == 4
+    assert files(lake)
+
+
+def test_the_training_example_loads_the_day(dags, daily, lake):
+    assert daily.test(logical_date=midnight(DAY)).state == "success"
+    run = dags["sdk_log_training_example"].test(logical_date=None, run_conf={"day": DAY.isoformat()})
+    assert run.state == "success"
+    (task,) = run.get_task_instances()
+    rows, columns = task.xcom_pull(task_ids="load_day")
+    assert rows > 0
+    assert columns == 6

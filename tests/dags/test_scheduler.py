@@ -1,0 +1,235 @@
+"""Airflow itself, started as `make up` starts it: every way to start a day, a backfill, and who follows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
+BY_HAND = "2021-12-28"
+SECONDS = 300
+
+# What a run by hand is triggered with, and the day it is (None: it is refused).
+WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "partition key": ({"partition_key": BY_HAND}, BY_HAND),
+    "form": ({"conf": {"day": BY_HAND}}, BY_HAND),
+    "key and form disagree": ({"partition_key": BY_HAND, "conf": {"day": "2021-12-26"}}, None),
+    "nothing": ({}, None),
+    "a key that is no day as we write it": ({"partition_key": "2021-12-6"}, None),
+}
+PUBLISHED = [*BACKFILLED, *(day for _, day in WAYS.values() if day)]
+
+
+@dataclass
+class Api:
+    """Airflow's API, logged in."""
+
+    base: str
+    token: str = ""
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(self.base + path, data, headers, method=method), timeout=30) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text.startswith(("{", "[")) else text
+
+    def status(self, method: str, path: str, body: Any = None) -> int:
+        """The HTTP status alone."""
+        try:
+            self(method, path, body)
+        except HTTPError as error:
+            return error.code
+        return 200
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """All runs of a DAG but those that its schedule has started."""
+        runs = self("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+        return [run for run in runs if run["run_type"] != "scheduled"]
+
+
+@dataclass
+class Started:
+    """A running `scripts/up.py`."""
+
+    api: Api
+    process: subprocess.Popen[str]
+    lake: Path
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory, raw) -> Iterator[Started]:
+    for day in (*BACKFILLED, BY_HAND):
+        raw(date.fromisoformat(day))
+    home = tmp_path_factory.mktemp("airflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW") or name == "AIRFLOW__CORE__DAGS_FOLDER"
+    }
+    own = {"AIRFLOW_HOME": str(home), "AIRFLOW__API__PORT": str(port), "LOGPRESS_LAKE": str(home / "lake")}
+    command = [ROOT / "scripts/with-airflow", sys.executable, ROOT / "scripts/up.py"]
+    process = subprocess.Popen(command, env=inherited | own, stdout=subprocess.PIPE, text=True)
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Ctrl-C" in line:
+                break
+        assert any("Airflow is ready: http://127.0.0.1:" in line for line in said), said
+        api = Api(f"http://127.0.0.1:{port}")
+        password = json.loads((home / "simple_auth_manager_passwords.json.generated").read_text())["admin"]
+        assert any(password in line for line in said)
+        api.token = api("POST", "/auth/token", {"username": "admin", "password": password})["access_token"]
+        yield Started(api, process, home / "lake")
+    finally:
+        family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        try:
+            process.wait(60)
+        finally:
+            for member in family:
+                if member.pid != process.pid and member.is_running():
+                    member.kill()
+
+
+def wait_for(what: str, check: Any) -> Any:
+    """What `check` gives once it gives something."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(2)
+    raise AssertionError(f"after {SECONDS} s still waiting for {what}")
+
+
+@pytest.fixture(scope="module")
+def finished(airflow: Started) -> dict[str, Any]:
+    """All runs, finished: a backfill, and one run for each way to start it by hand."""
+    api = airflow.api
+    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 2)
+    backfill = {
+        "dag_id": "sdk_log_daily",
+        "from_date": f"{BACKFILLED[0]}T00:00:00Z",
+        "to_date": f"{BACKFILLED[-1]}T00:00:00Z",
+        "max_active_runs": 2,
+    }
+    api("POST", "/api/v2/backfills", backfill)
+    by_hand = {
+        way: api("POST", "/api/v2/dags/sdk_log_daily/dagRuns", {"logical_date": None, **body})["dag_run_id"]
+        for way, (body, _) in WAYS.items()
+    }
+
+    def done(dag_id: str, count: int) -> list[dict[str, Any]]:
+        runs = [run for run in api.runs(dag_id) if run["state"] in ("success", "failed")]
+        return runs if len(runs) >= count else []
+
+    all_runs = wait_for("the runs", lambda: done("sdk_log_daily", len(WAYS) + len(BACKFILLED)))
+    runs = {run["dag_run_id"]: run for run in all_runs}
+    examples = wait_for("the example to follow", lambda: done("sdk_log_training_example", len(PUBLISHED)))
+    # Not before: Airflow 3.3 answers 500 while a run that an event has started is still queued.
+    events = api("GET", "/api/v2/assets/events?limit=100")["asset_events"]
+    return {"runs": runs, "by_hand": by_hand, "events": events, "examples": examples}
+
+
+def test_a_backfill_runs_each_day_of_its_range_once(finished):
+    backfilled = [run for run in finished["runs"].values() if run["run_type"] == "backfill"]
+    assert sorted(run["partition_key"] for run in backfilled) == BACKFILLED
+    assert {run["state"] for run in backfilled} == {"success"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_start_a_day(finished, way):
+    run = finished["runs"][finished["by_hand"][way]]
+    assert run["state"] == ("failed" if WAYS[way][1] is None else "success")
+
+
+def test_a_key_that_is_no_day_is_refused_when_triggered(airflow):
+    body = {"logical_date": None, "partition_key": "Sunday"}
+    assert airflow.api.status("POST", "/api/v2/dags/sdk_log_daily/dagRuns", body) == 400
+
+
+def test_each_published_day_is_an_event_with_its_key_and_figures(finished):
+    assert sorted(event["partition_key"] for event in finished["events"]) == sorted(PUBLISHED)
+    assert all(event["extra"]["rows"] > 0 and event["extra"]["ratio"] > 1 for event in finished["events"])
+
+
+def test_the_example_follows_each_event_with_the_same_day(finished):
+    assert sorted(run["partition_key"] for run in finished["examples"]) == sorted(PUBLISHED)
+    assert {run["state"] for run in finished["examples"]} == {"success"}
+
+
+def test_the_lake_holds_the_days_and_no_staging(airflow, finished):
+    days = {path.parent.name for path in airflow.lake.glob("sdk_log/dt=*/*.parquet")}
+    assert days == {f"dt={day}" for day in (*BACKFILLED, BY_HAND)}
+    assert not [path for path in airflow.lake.glob("*/_staging/**/*") if path.is_file()]
+
+
+def test_the_page_of_published_days_is_for_users_only(airflow, finished):
+    assert Api(airflow.api.base).status("GET", "/logpress/") == 401
+    assert Api(airflow.api.base).status("GET", f"/logpress/sdk_log/{BY_HAND}") == 401
+    page = airflow.api("GET", "/logpress/")
+    assert all(day in page for day in (*BACKFILLED, BY_HAND))
+    assert "func_name" in airflow.api("GET", f"/logpress/sdk_log/{BY_HAND}")
+
+
+def test_clearing_publish_presses_and_proves_again(airflow, finished):
+    run = quote(finished["by_hand"]["form"])
+    path = f"/api/v2/dags/sdk_log_daily/dagRuns/{run}"
+
+    def tries() -> dict[str, int]:
+        tasks = airflow.api("GET", f"{path}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["try_number"] for task in tasks}
+
+    before = tries()
+    clear = {"dag_run_id": unquote(run), "task_ids": ["publish"], "include_downstream": True}
+    clear |= {"only_failed": False, "dry_run": False, "reset_dag_runs": True}
+    airflow.api("POST", "/api/v2/dags/sdk_log_daily/clearTaskInstances", clear)
+    wait_for("the cleared run", lambda: airflow.api("GET", path)["state"] == "success")
+    again = {"open_staging", "press", "verify", "publish", "report", "clean"}
+    assert tries() == {task: count + (task in again) for task, count in before.items()}
+
+
+def test_nothing_listens_beyond_this_machine(airflow):
+    family = [
+        airflow.process.pid,
+        *(child.pid for child in psutil.Process(airflow.process.pid).children(recursive=True)),
+    ]
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.net_connections("inet")
+        if connection.pid in family and connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_ctrl_c_stops_everything(airflow, finished):
+    family = psutil.Process(airflow.process.pid).children(recursive=True)
+    airflow.process.send_signal(signal.SIGINT)
+    assert airflow.process.wait(90) == 0
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
