@@ -237,7 +237,7 @@ def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages, "press", stopped)
+    monkeypatch.setattr(stages.SlicePress, "read", stopped)
     ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
     assert ran.code == 130
     assert "Traceback" not in ran.err
