@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import itertools
 import json
 import pickle
 import random
@@ -181,7 +183,17 @@ def press(contract: Contract, lake: Path, home: Path, day: date, records: list[b
 
 
 def build(contract: Contract, home: Path) -> Sample:
-    small = contract.model_copy(update={"files": contract.files.model_copy(update={"row_group_rows": 1000})})
+    small = Contract.model_validate(
+        {
+            **(plain := contract.model_dump(mode="json")),
+            "files": {**plain["files"], "row_group_rows": 1000},
+            # fastparquet misreads wide instants that are delta-coded, so days with them are not published
+            "columns": [
+                {**column, "storage": {"encoding": "plain"}} if column["codec"] == "instant" else column
+                for column in plain["columns"]
+            ],
+        }
+    )
     rng, rows = random.Random(7), []
     for day in DAYS:
         made = [MAKERS[contract.table](rng, day, number) for number in range(3000)]
@@ -374,7 +386,7 @@ def test_sequence_numbers_are_written_as_plain_python_writes_them(parts: list[tu
     shards, arrivals, counters, subs = np.array(wide, dtype=np.int64).reshape(-1, 4).T.copy()
     out, offsets = np.empty(len(parts) * SEQUENCE_BYTES, dtype=np.uint8), np.empty(len(parts) + 1, dtype=np.int32)
     used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.empty(6, dtype=np.int64))
-    texts = [out[a:b].tobytes().decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    texts = [out[a:b].tobytes().decode() for a, b in itertools.pairwise(offsets)]
     assert texts == ["" if p is None else sequence(*p) for p in parts]
     assert used == sum(map(len, texts))
 
@@ -465,7 +477,10 @@ def test_expressions_are_what_arrow_makes_of_them(calls: Sample, where: pc.Expre
         ),
         ([("request_begin_at", "<", np.datetime64("2021-12-26T03:00"))], [("request_begin_at", "<", "2021-12-26T03")]),
         ([("day", "==", "2021-12-27")], [("day", ">", DAYS[0])]),
-        ([("func_name", "in", ("Login", "Chat.Send"))], [[("func_name", "=", "Login")], [("func_name", "=", "Chat.Send")]]),
+        (
+            [("func_name", "in", ("Login", "Chat.Send"))],
+            [[("func_name", "=", "Login")], [("func_name", "=", "Chat.Send")]],
+        ),
         ([("func_name", "IN", {"Login"})], [("func_name", "==", pa.scalar("Login"))]),
         ([], None),
     ],
