@@ -245,13 +245,15 @@ def run_day(
     """
     heard = progress or _Silent()
     specs = plan(contract, day, inputs)
-    threading.Thread(target=_import_ahead, daemon=True).start()
     run = f"local-{uuid.uuid4().hex[:12]}"
     see_catalog(Lake.create(lake_uri), contract.table)
+    ahead = threading.Thread(target=_import_ahead)  # two threads must not import one package at once
+    ahead.start()
     try:
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
         manifests = _press_all(contract, day, specs, lake_uri, run, threads or default_threads(), tell)
         heard.end("press")
+        ahead.join()
         tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
         checks = verify(contract, day, manifests, lake_uri, run, threads=threads, progress=tell)
         heard.end("verify")
@@ -259,13 +261,14 @@ def run_day(
         published = publish(contract, day, manifests, lake_uri, run, grace=grace)
         heard.end("publish")
     finally:
+        ahead.join()
         clean(contract, day, lake_uri, run)
     return DayReport.of(published), checks
 
 
 def _import_ahead() -> None:
     """Import what the later stages need while the first one works."""
-    for name in ("fastparquet", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow"):
+    for name in ("fastparquet", "pyiceberg.io.pyarrow"):
         importlib.import_module(name)
 
 
