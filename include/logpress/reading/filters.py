@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -182,14 +183,16 @@ def _instant(name: str, value: Any) -> datetime:
         value = datetime.fromisoformat(value)
     elif type(value) is date:
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    elif not isinstance(value, datetime):
-        value = pa.scalar(value).as_py()  # numpy.datetime64
-        if not isinstance(value, datetime):
-            raise TypeError(value)
-    if getattr(value, "nanosecond", 0):
-        raise UsageError(f"the condition on {name} compares with {value!r}, which is finer than a microsecond")
-    if hasattr(value, "to_pydatetime"):
-        value = value.to_pydatetime()
+    given, finer = value, bool(getattr(value, "nanosecond", 0))
+    if isinstance(value, np.datetime64):
+        micros = value.astype("datetime64[us]")
+        value, finer = micros.item(), bool(micros != value)
+    elif hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime(warn=False)
+    if finer:
+        raise UsageError(f"the condition on {name} compares with {given!r}, which is finer than a microsecond")
+    if not isinstance(value, datetime):
+        raise TypeError(value)
     moment: datetime = value
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
@@ -204,6 +207,8 @@ def _date(value: Any) -> date:
 
 def _columns_of(expression: pc.Expression, schema: pa.Schema) -> tuple[str, ...]:
     """The columns an expression needs: those without which Arrow refuses it."""
+    if "FieldPath(" in str(expression):
+        raise UsageError(f"the condition {expression} cannot be applied: name columns, do not number them")
     empty = schema.empty_table()
     try:
         empty.filter(expression)
