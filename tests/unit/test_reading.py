@@ -283,6 +283,8 @@ def scan_of(lake: str, *args: Any, **options: Any) -> Scan:
         (lambda lake: scan_of(lake, columns=[]), "give a list of at least one name"),
         (lambda lake: scan_of(lake, columns=["day", "day"]), "names 'day' twice"),
         (lambda lake: scan_of(lake).to_batches(batch_rows=0), "batch_rows is 0"),
+        (lambda lake: scan_of(lake).share(2, 2), "there is no share 2 of 2"),
+        (lambda lake: scan_of(lake).share(0, 2).share(0, 2), "cannot be shared out again"),
     ],
 )
 def test_what_makes_no_sense_is_refused(calls: Sample, ask: Callable[[str], Any], says: str) -> None:
@@ -636,6 +638,17 @@ def test_a_scan_can_be_pickled_and_shared(calls: Sample) -> None:
     for worker in workers:
         worker.join()
     assert [table == found[0] for table in found] == [True] * 4
+
+
+@pytest.mark.parametrize("where", [None, [("client_app_id", "<", "game-02"), ("request_url", "!=", "x")]])
+def test_shares_give_each_row_once(calls: Sample, where: Any) -> None:
+    scan = calls.table.scan(columns=["client_app_id", "_id"], where=where)
+    shares = [scan.share(index, 3) for index in range(3)]
+    assert [share.count() for share in shares] == [share.to_arrow().num_rows for share in shares]
+    assert sum(share.count() for share in shares) == scan.count() > 0
+    by = [("client_app_id", "ascending"), ("_id", "ascending")]
+    together = pa.concat_tables([share.to_arrow() for share in shares])
+    assert together.sort_by(by) == scan.to_arrow().sort_by(by)
 
 
 # ------------------------------------------------------------------------------------------------ other readers

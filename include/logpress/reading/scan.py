@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,7 +39,7 @@ class Scan:
     Attributes:
         days: the published days it covers.
         files: their part files.
-        rows: how many rows these have, before any condition.
+        rows: how many rows these have, before any condition or share.
         schema: of what it gives: instants UTC, strings plain.
     """
 
@@ -50,6 +50,25 @@ class Scan:
     _request: Request
     _repeating: frozenset[str]
     _threads: int
+    _share: tuple[int, int] = (0, 1)
+
+    def share(self, index: int, count: int) -> Scan:
+        """One of `count` scans that together give each row of this one once: for workers that read side by side.
+
+        Row groups are dealt out in turn, so shares are even where there are many of them.
+
+        Args:
+            index: which of them, from 0.
+            count: how many.
+
+        Raises:
+            UsageError: if there is no such share, or this is one already.
+        """
+        if self._share != (0, 1):
+            raise UsageError("a share cannot be shared out again; share out the whole scan")
+        if not 0 <= index < count:
+            raise UsageError(f"there is no share {index} of {count}; they are numbered from 0")
+        return replace(self, _share=(index, count))
 
     def to_batches(self, *, batch_rows: int = BATCH_ROWS, categories: bool = False) -> pa.RecordBatchReader:
         """Stream the rows in bounded memory: that of some row groups, however many days there are.
@@ -136,12 +155,12 @@ class Scan:
         return (connection or duckdb.default_connection()).from_arrow(self)
 
     def count(self) -> int:
-        """How many rows there are; without a condition, from the manifests alone.
+        """How many rows there are; of a whole scan without a condition, from the manifests alone.
 
         Raises:
             PartError: if a file is gone or damaged.
         """
-        if self._request.filter is None:
+        if self._request.filter is None and self._share == (0, 1):
             return self.rows
         nothing = Request((), self._request.types, self._request.filter)
         return sum(self._read(lambda rows: 0 if rows is None else rows.matches(BATCH_ROWS), nothing))
@@ -166,8 +185,18 @@ class Scan:
         request = request or self._request
         with ThreadPoolExecutor(self._threads, "scan") as pool:
             parts = _ahead(pool, lambda path: Part.open(path, request), self.files, _PARTS_AHEAD)
-            groups = ((part, group) for part in parts for group in part.groups)
+            groups = self._groups(parts)
             yield from _ahead(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
+
+    def _groups(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
+        """The row groups of this share that can match."""
+        index, count = self._share
+        before = 0
+        for part in parts:
+            for group in part.groups:
+                if (before + group) % count == index:
+                    yield part, group
+            before += part.footer.num_row_groups
 
 
 def _ahead(pool: ThreadPoolExecutor, function: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
