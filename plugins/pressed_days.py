@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.api_fastapi.core_api.security import requires_access_asset
 from airflow.plugins_manager import AirflowPlugin
@@ -90,8 +90,8 @@ class PressedDays(AirflowPlugin):
     """Adds the page to the UI's menu."""
 
     name = "logpress"
-    fastapi_apps: list[Any] = [{"app": app, "url_prefix": PATH, "name": "logpress"}]  # noqa: RUF012 (Airflow's own form)
-    external_views: list[Any] = [  # noqa: RUF012
+    fastapi_apps: ClassVar[list[Any]] = [{"app": app, "url_prefix": PATH, "name": "logpress"}]
+    external_views: ClassVar[list[Any]] = [
         {
             "name": "Pressed days",
             "href": f"{PATH}/",
