@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import itertools
 import json
@@ -30,6 +31,7 @@ from hypothesis import strategies as st
 from logpress import open_lake, stages
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
+from logpress.engine.decode import GroupDecoder
 from logpress.engine.kernels_virtual import SEQUENCE_BYTES, write_sequences
 from logpress.engine.part import PartMetadata
 from logpress.engine.virtual import with_virtual
@@ -624,6 +626,19 @@ def test_a_stream_reads_no_further_than_it_is_read(calls: Sample, monkeypatch: p
     assert len(seen) <= 2
     del reader
     assert threading.active_count() == threads
+
+
+def test_a_stream_lets_go_of_what_it_has_given(sample: Sample) -> None:
+    scan = sample.table.scan(threads=1)
+    gc.collect()
+    gc.disable()
+    try:
+        alive = []
+        for _ in scan.to_batches():
+            alive.append(sum(isinstance(thing, GroupDecoder) and bool(vars(thing)) for thing in gc.get_objects()))
+    finally:
+        gc.enable()
+    assert max(alive) <= 2
 
 
 def test_a_scan_can_be_pickled_and_shared(calls: Sample) -> None:

@@ -60,6 +60,15 @@ class VirtualColumns:
         regs = self._decoder.registers(first, last)
         return {name: derive(regs) for name, derive in self._derive.items()}
 
+    def release(self) -> None:
+        """Let go of the rows, of which no more columns will be asked.
+
+        A decoder's steps refer to the decoder, so Python would keep the row group until it next looks for such circles:
+        several of them, when they are read one after the other.
+        """
+        self._derive.clear()
+        vars(self._decoder).clear()
+
     def _derivation(self, column: Column) -> Derive:
         if isinstance(column, Instant):
             return lambda regs: _instants(column, regs[column.name])

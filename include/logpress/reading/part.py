@@ -153,34 +153,40 @@ class Rows:
     filter: Filter | None
 
     def batches(self, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows in batches, none of them empty.
+        """The rows in batches, none of them empty; they can be taken once.
 
         Args:
             schema: of the batches: strings plain or as dictionaries.
             batch_rows: the most rows of a batch.
         """
-        for first in range(0, self.count, batch_rows):
-            rows = min(batch_rows, self.count - first)
-            columns = self._columns(schema.names, first, rows)
-            arrays = [columns[name] for name in schema.names]
-            if self.filter is not None:
-                chosen = matching(columns, rows, self.filter.expression)
-                if len(chosen) == 0:
-                    continue
-                if len(chosen) < rows:
-                    arrays = [array.take(pa.array(chosen)) for array in arrays]
-            fitted = [_fitted(array, field) for array, field in zip(arrays, schema, strict=True)]
-            yield pa.RecordBatch.from_arrays(fitted, schema=schema)
+        try:
+            for first in range(0, self.count, batch_rows):
+                rows = min(batch_rows, self.count - first)
+                columns = self._columns(schema.names, first, rows)
+                arrays = [columns[name] for name in schema.names]
+                if self.filter is not None:
+                    chosen = matching(columns, rows, self.filter.expression)
+                    if len(chosen) == 0:
+                        continue
+                    if len(chosen) < rows:
+                        arrays = [array.take(pa.array(chosen)) for array in arrays]
+                fitted = [_fitted(array, field) for array, field in zip(arrays, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(fitted, schema=schema)
+        finally:
+            self.virtual.release()
 
     def matches(self, batch_rows: int) -> int:
-        """How many rows are wanted; `batch_rows` are looked at a time."""
-        if self.filter is None:
-            return self.count
-        found = 0
-        for first in range(0, self.count, batch_rows):
-            rows = min(batch_rows, self.count - first)
-            found += len(matching(self._columns([], first, rows), rows, self.filter.expression))
-        return found
+        """How many rows are wanted; `batch_rows` are looked at a time. They can be counted once."""
+        try:
+            if self.filter is None:
+                return self.count
+            found = 0
+            for first in range(0, self.count, batch_rows):
+                rows = min(batch_rows, self.count - first)
+                found += len(matching(self._columns([], first, rows), rows, self.filter.expression))
+            return found
+        finally:
+            self.virtual.release()
 
     def _columns(self, names: Sequence[str], first: int, count: int) -> dict[str, Array]:
         """These columns, and those of the filter, of some of the rows."""
