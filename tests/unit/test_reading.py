@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import fastparquet
+import fsspec
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -653,6 +654,22 @@ def test_a_scan_can_be_pickled_and_shared(calls: Sample) -> None:
     for worker in workers:
         worker.join()
     assert [table == found[0] for table in found] == [True] * 4
+
+
+def test_a_lake_in_another_storage_reads_the_same(calls: Sample) -> None:
+    storage = fsspec.filesystem("memory")
+    storage.put(f"{calls.lake}/", "/reading-lake/", recursive=True)
+    try:
+        table = open_lake("memory://reading-lake").table("sdk_log")
+        where = [("client_app_id", "<", "game-02"), ("request_url", "!=", "x")]
+        scan = table.scan(where=where)
+        assert scan.files[0].startswith("memory://reading-lake/sdk_log/dt=")
+        assert scan.to_arrow() == calls.table.scan(where=where).to_arrow()
+        storage.rm(scan.files[0])
+        with pytest.raises(PartError, match=r"memory://.*part-.* is gone"):
+            scan.to_arrow()
+    finally:
+        storage.rm("/reading-lake", recursive=True)
 
 
 @pytest.mark.parametrize("where", [None, [("client_app_id", "<", "game-02"), ("request_url", "!=", "x")]])
