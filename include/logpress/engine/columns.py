@@ -94,7 +94,7 @@ def _stored_types(column: Column) -> list[tuple[str, pa.DataType, Encoding]]:
         if column.residual_of:
             stored = [(residual_name(name), pa.int64(), "dictionary")]
         else:
-            stored = [(name, arrow_type(column), "delta")]
+            stored = [(name, arrow_type(column), "plain")]  # fastparquet misreads wide deltas
         if column.label_checked_by:
             stored.append((shift_name(name), pa.int16(), "dictionary"))
         return stored

@@ -148,9 +148,11 @@ class GroupDecoder:
         return step
 
     def _residual(self, column: Instant) -> Step:
+        contract = self._contract  # not self, which would keep the row group alive
+
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
             residual = _ints(table, residual_name(column.name))
-            regs[column.name] = residual_of(column, self._contract, regs, -1, residual)
+            regs[column.name] = residual_of(column, contract, regs, -1, residual)
 
         return step
 
