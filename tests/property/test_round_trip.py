@@ -435,23 +435,23 @@ def test_a_carriage_return_is_part_of_its_record_where_not_every_line_has_one(
 
 def late_and_early(monkeypatch: pytest.MonkeyPatch, *, early: bool) -> None:
     """Make every block be converted before any layout is known, or each one after all before it are settled."""
-    begin = pressing._Press.__init__
+    begin = pressing.SlicePress.__init__
 
     def patched(self: Any, *args: Any, **options: Any) -> None:
         begin(self, *args, **options)
         self.ahead = 1_000 if early else 0
 
-    monkeypatch.setattr(pressing._Press, "__init__", patched)
+    monkeypatch.setattr(pressing.SlicePress, "__init__", patched)
     read_blocks = pressing.read_blocks
     if early:
         # the coordinator settles the first block only once all of them had the time to be converted
-        take = pressing._Press._take
+        take = pressing.SlicePress._take
 
         def slow_take(self: Any, job: Any) -> None:
             time.sleep(0.002)
             take(self, job)
 
-        monkeypatch.setattr(pressing._Press, "_take", slow_take)
+        monkeypatch.setattr(pressing.SlicePress, "_take", slow_take)
     monkeypatch.setattr(pressing, "read_blocks", read_blocks)
 
 

@@ -107,7 +107,8 @@ def test_version(logpress):
     [["pres"], ["press"], ["press", "sdk_log", "--day", DAY], ["report", "--nonsense"], ["sample", "--records", "x"]],
     ids=" ".join,
 )
-def test_wrong_use_is_told_and_ends_with_2(logpress, arguments):
+def test_wrong_use_is_told_and_ends_with_2(logpress, monkeypatch, arguments):
+    monkeypatch.delenv("LOGPRESS_LAKE", raising=False)
     ran = logpress(*arguments)
     assert ran.code == 2
     assert ran.out == ""
