@@ -133,18 +133,6 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
     return readable + [column for column in found if column.name.startswith("_")]
 
 
-def schema_of(contract: Contract) -> pa.Schema:
-    """The Arrow schema of a part file."""
-    return pa.schema(
-        [pa.field(c.name, c.type, nullable=c.name != DAY) for c in stored_columns(contract)],
-    )
-
-
-def readable_columns(contract: Contract) -> list[str]:
-    """What a reader gets without asking: the contract's columns that do not begin with an underscore."""
-    return [column.name for column in contract.columns if not column.name.startswith("_")]
-
-
 def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
     """The file's columns that are needed to give these columns, stored or virtual, in the file's order.
 

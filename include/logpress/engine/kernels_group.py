@@ -37,13 +37,6 @@ def add_hash(totals, one, two):
 
 
 @kernel
-def sum_hashes(hashes, rows, totals):
-    """Add the hashes of all rows to totals: uint64[2]."""
-    for row in range(rows):
-        add_hash(totals, hashes[0, row], hashes[1, row])
-
-
-@kernel
 def merge_entries(
     buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers
 ):

@@ -177,24 +177,3 @@ def render_rows(
             lengths[here] = at - begin
         here += 1
     return here, at
-
-
-@kernel
-def render_sequences(shards, arrivals, counters, subs, out, offsets, limbs):
-    """Write Kinesis sequence numbers one after the other.
-
-    Args:
-        shards: int64[n], or NULL where there is no number.
-        arrivals: int64[n].
-        counters: int64[n].
-        subs: int64[n].
-        out: uint8[80 * n + 64].
-        offsets: int32[n + 1], filled.
-        limbs: int64[6], scratch.
-    """
-    at = 0
-    offsets[0] = 0
-    for i in range(shards.shape[0]):
-        if shards[i] != NULL:
-            at = write_kinesis(out, at, shards[i], arrivals[i], counters[i], subs[i], limbs)
-        offsets[i + 1] = at
