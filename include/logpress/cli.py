@@ -77,7 +77,7 @@ def _day(text: str) -> date:
 
 
 def _bars(quiet: bool) -> Any:
-    from logpress.progress import Bars
+    from logpress.bars import Bars
 
     return Bars(quiet=quiet)
 
@@ -109,11 +109,11 @@ def press(
 
     from rich.console import Console
 
-    from logpress import stages
+    from logpress import whole_day
     from logpress.quality.size_report import render_report
 
     with _bars(quiet) as bars:
-        report, checks = stages.run_day(
+        report, checks = whole_day.run_day(
             contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars
         )
     console = Console()
@@ -138,15 +138,15 @@ def restore(
 ) -> None:
     """Give back a day's records byte for byte, one a line, in _id order, or by ingest and begin time; then rejects."""
     contract, when = _contract(table), _day(day)
-    from logpress import stages
+    from logpress import published, stages
 
     with _bars(quiet or (output is None and sys.stdout.isatty())) as bars:
         tell = bars.begin("restore", stages.report(contract, when, lake).raw_bytes)
         if output is None:
-            stages.restore_day(contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell)
+            published.restore_day(contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell)
             sys.stdout.buffer.flush()
         else:
-            stages.restore_to_file(contract, when, lake, output, threads=threads, progress=tell)
+            published.restore_to_file(contract, when, lake, output, threads=threads, progress=tell)
         bars.end("restore")
 
 
@@ -160,11 +160,11 @@ def verify(
 ) -> None:
     """Prove a published day again: its files against its manifests and, if given, the raw input."""
     contract, when = _contract(table), _day(day)
-    from logpress import stages
+    from logpress import published
     from logpress.engine.digest import combine
 
     with _bars(quiet) as bars:
-        manifest = stages.verify_published(contract, when, lake, inputs or [], threads=threads, progress=bars)
+        manifest = published.verify_published(contract, when, lake, inputs or [], threads=threads, progress=bars)
     against = "its manifests and the raw input" if inputs else "its manifests"
     digest = combine(entry.digest for entry in manifest.slices)
     print(

@@ -57,6 +57,12 @@ def kernel(function: F) -> F:
     return numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
 
 
+def inner_kernel(function: F) -> F:
+    """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
+    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    return compiled  # type: ignore[no-any-return]
+
+
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
     return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
@@ -101,7 +107,73 @@ def _storer(bits: int) -> Any:
 
 
 store64 = _storer(64)
+store32 = _storer(32)
 store16 = _storer(16)
+
+
+_WIDE = 32
+
+
+def _wide_load(builder: Any, pointer: Any) -> Any:
+    kind = ir.VectorType(ir.IntType(8), _WIDE)
+    value = builder.load(builder.bitcast(pointer, kind.as_pointer()))
+    value.align = 1
+    return value
+
+
+@intrinsic
+def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
+    """Which of 32 bytes differ between left[i:] and right[j:]: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [
+            _pointer(context, builder, signature.args[k], args[k],
+                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
+            for k in (0, 2)
+        ]  # fmt: skip
+        one, two = (_wide_load(builder, pointer) for pointer in pointers)
+        bits = builder.bitcast(builder.icmp_unsigned("!=", one, two), ir.IntType(_WIDE))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.uint64(left, i, right, j), codegen
+
+
+@intrinsic
+def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are `byte`: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+        wanted = builder.trunc(context.cast(builder, args[2], signature.args[2], types.uint64), ir.IntType(8))
+        kind = ir.VectorType(ir.IntType(8), _WIDE)
+        one = builder.insert_element(ir.Constant(kind, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
+        every = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+        bits = builder.bitcast(
+            builder.icmp_unsigned("==", _wide_load(builder, pointer), every), ir.IntType(_WIDE)
+        )
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.uint64(array, index, byte), codegen
+
+
+@intrinsic
+def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
+    """Copy 32 bytes from source[i:] to target[j:]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [
+            _pointer(context, builder, signature.args[k], args[k],
+                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
+            for k in (0, 2)
+        ]  # fmt: skip
+        value = _wide_load(builder, pointers[0])
+        kind = ir.VectorType(ir.IntType(8), _WIDE)
+        builder.store(value, builder.bitcast(pointers[1], kind.as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    return types.none(source, i, target, j), codegen
 
 
 @intrinsic

@@ -1,78 +1,54 @@
-"""Progress bars with rates on stderr, one a stage; a line now and then where stderr is no terminal."""
+"""How long work tells of its progress."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from threading import Lock
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
-LINE_SECONDS = 30.0
-"""How often a line is printed where no bar can be shown, as in the log of a scheduler."""
+Progress = Callable[[int, int], None]
+"""Called with the bytes and records done so far."""
 
 
-class Bars:
-    """What a long command shows while it works."""
+class StageProgress(Protocol):
+    """Hears of the progress of work that has stages."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
-        self._lines = not quiet and not self._shown
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=not self._shown,
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def begin(
-        self, stage: str, total_bytes: int | None, total_records: int | None = None
-    ) -> Callable[[int, int], None]:
-        """Show a stage; returns what takes the bytes and records done so far."""
-        total = total_records if total_records is not None else total_bytes
-        task = self._tasks[stage] = self._progress.add_task(stage, total=total, figures="")
-        began = time.monotonic()
-        shown = began if self._lines else 0.0
-        pause = LINE_SECONDS if self._lines else 0.1
-
-        def tell(done_bytes: int, done_records: int) -> None:
-            nonlocal shown
-            now = time.monotonic()
-            if not (self._shown or self._lines) or now - shown < pause:
-                return
-            shown = now
-            seconds = max(now - began, 1e-3)
-            rate = (
-                f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{done_records / seconds:,.0f} records/s"
-            )
-            if self._lines:
-                print(f"logpress: {stage}: {done_records:,} records, {rate}", file=sys.stderr)
-                return
-            done = done_records if total_records is not None else done_bytes
-            # compressed input: its decompressed size is not known beforehand, so the bar only fills as far as is known
-            self._progress.update(
-                task, completed=min(done, total) if total else done, figures=f"{done_records:,} records  {rate}"
-            )
-
-        return tell
+    def begin(self, stage: str, total_bytes: int | None) -> Progress:
+        """A stage begins; returns what is called with the bytes and records done so far in it."""
 
     def end(self, stage: str) -> None:
-        """Fill a stage's bar."""
-        task = self._tasks[stage]
-        self._progress.update(task, total=1, completed=1)
+        """A stage has ended."""
+
+
+class Silent:
+    """Hears, and shows nothing."""
+
+    def begin(self, stage: str, total_bytes: int | None) -> Progress:
+        """Nothing is shown of a stage."""
+        return lambda done_bytes, records: None
+
+    def end(self, stage: str) -> None:
+        """Nothing is shown of a stage."""
+
+
+class Summed:
+    """The progress of several pieces of work, which may be done at once, as that of one."""
+
+    def __init__(self, tell: Progress | None) -> None:
+        self.tell = tell
+        self._lock = Lock()
+        self._done: list[tuple[int, int]] = []
+
+    def part(self) -> Progress:
+        """What one piece of work calls with its own bytes and records done so far."""
+        with self._lock:
+            place = len(self._done)
+            self._done.append((0, 0))
+
+        def progress(done_bytes: int, records: int) -> None:
+            with self._lock:
+                self._done[place] = (done_bytes, records)
+                if self.tell is not None:
+                    self.tell(sum(size for size, _ in self._done), sum(count for _, count in self._done))
+
+        return progress

@@ -49,7 +49,7 @@ class Api:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.base + path, data, headers, method=method), timeout=30) as answer:
+        with urlopen(Request(self.base + path, data, headers, method=method), timeout=SECONDS) as answer:
             text = answer.read().decode()
         return json.loads(text) if text.startswith(("{", "[")) else text
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, compact
 
-from logpress import stages
+from logpress import whole_day
 from logpress.contract import load_contract
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
@@ -43,7 +43,7 @@ def write_raw(folder: Path, records_an_hour: int) -> Path:
 
 
 def press(raw: Path, lake: Path) -> None:
-    stages.run_day(load_contract(TABLE), DAY, [str(raw)], str(lake), grace=timedelta(0))
+    whole_day.run_day(load_contract(TABLE), DAY, [str(raw)], str(lake), grace=timedelta(0))
 
 
 def day_files(lake: Path) -> dict[str, str]:

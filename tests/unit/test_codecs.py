@@ -253,7 +253,7 @@ def kernel_read_kinesis(text: bytes, behind: bytes = b"") -> tuple[int, ...] | N
 
 def kernel_write_kinesis(parts: tuple[int, ...]) -> bytes:
     out = _room()
-    return out[: kernels_text.write_kinesis(out, 0, *parts, np.empty(6, dtype=np.int64))].tobytes()
+    return out[: kernels_text.write_kinesis(out, 0, *parts, np.full((64, 8), NULL, dtype=np.int64))].tobytes()
 
 
 def test_the_sequence_number_of_the_real_record() -> None:
@@ -344,10 +344,16 @@ def twin_hash64(text: bytes) -> int:
 
 def twin_hash128(text: bytes) -> tuple[int, int]:
     pairs, a, b = _words(text)
-    one, two = _S[0] ^ len(text), _S[4] ^ len(text)
-    for left, right in pairs:
-        one, two = _fold(left ^ _S[1], right ^ one), _fold(left ^ two, right ^ _S[3])
-    return _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ one)), _fold(_S[3] ^ len(text), _fold(a ^ two, b ^ _S[0]))
+    one, two, odd_one, odd_two = (_S[k] ^ len(text) for k in (0, 4, 1, 2))
+    for place, (left, right) in enumerate(pairs):
+        if place % 2 == 0:
+            one, two = _fold(left ^ _S[1], right ^ one), _fold(left ^ two, right ^ _S[3])
+        else:
+            odd_one, odd_two = _fold(left ^ _S[2], right ^ odd_one), _fold(left ^ odd_two, right ^ _S[0])
+    return (
+        _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ one) ^ _fold(odd_one, _S[3])),
+        _fold(_S[3] ^ len(text), _fold(a ^ two, b ^ _S[0]) ^ _fold(odd_two, _S[1])),
+    )
 
 
 @given(st.binary(max_size=100), st.integers(0, 9), st.sampled_from(POISON))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.conftest import SEED, compact
 
-from logpress import stages
+from logpress import published, stages, whole_day
 from logpress.contract import Contract
 from logpress.contract.model import Check, Files
 from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
@@ -75,7 +75,7 @@ def pressed(contract: Contract, raw: Path, lake_uri: str) -> list[SliceManifest]
 
 
 def run(contract: Contract, raw: Path, lake_uri: str, day: date = DAY, **options: Any):
-    return stages.run_day(contract, day, [str(raw)], lake_uri, **options)
+    return whole_day.run_day(contract, day, [str(raw)], lake_uri, **options)
 
 
 def files(lake_uri: str) -> dict[str, str]:
@@ -87,7 +87,7 @@ def files(lake_uri: str) -> dict[str, str]:
 
 def restored(contract: Contract, lake_uri: str, day: date = DAY) -> Counter[bytes]:
     out = io.BytesIO()
-    count = stages.restore_day(contract, day, lake_uri, out)
+    count = published.restore_day(contract, day, lake_uri, out)
     found = Counter(out.getvalue().splitlines())
     assert found.total() == count
     return found
@@ -311,11 +311,11 @@ def test_checks_count_what_breaks_them(sdk_log, raw, lake_uri, check, broken):
 
 def test_a_published_day_is_proven_again_against_its_files_and_the_input(sdk_log, raw, lake_uri):
     run(sdk_log, raw, lake_uri)
-    assert stages.verify_published(sdk_log, DAY, lake_uri).rows == 121
-    assert stages.verify_published(sdk_log, DAY, lake_uri, [str(raw)]).rows == 121
+    assert published.verify_published(sdk_log, DAY, lake_uri).rows == 121
+    assert published.verify_published(sdk_log, DAY, lake_uri, [str(raw)]).rows == 121
     write(raw / "2021/12/26/11/late.gz", [record(7, hour=11)])
     with pytest.raises(ProofError, match="124 records"):
-        stages.verify_published(sdk_log, DAY, lake_uri, [str(raw)])
+        published.verify_published(sdk_log, DAY, lake_uri, [str(raw)])
     assert not os.path.exists(Lake.open(lake_uri).staging_root("sdk_log"))
 
 
@@ -335,11 +335,11 @@ def test_a_published_file_that_is_not_as_it_was_is_found(sdk_log, raw, lake_uri,
     else:
         os.unlink(f"{lake_uri}/catalog.sqlite")
     with pytest.raises((ProofError, PartError)):
-        stages.verify_published(sdk_log, DAY, lake_uri)
+        published.verify_published(sdk_log, DAY, lake_uri)
 
 
 def test_days_and_lakes_that_are_not_there_are_named(sdk_log, raw, lake_uri, tmp_path):
-    for do in (stages.report, stages.verify_published):
+    for do in (stages.report, published.verify_published):
         with pytest.raises(UsageError, match="is no lake"):
             do(sdk_log, DAY, lake_uri)
     run(sdk_log, raw, lake_uri)
@@ -354,13 +354,13 @@ def test_days_and_lakes_that_are_not_there_are_named(sdk_log, raw, lake_uri, tmp
 def test_a_file_is_restored_whole_or_not_at_all(sdk_log, raw, lake_uri, tmp_path):
     run(sdk_log, raw, lake_uri)
     target = tmp_path / "day.ndjson"
-    assert stages.restore_to_file(sdk_log, DAY, lake_uri, target) == 123
+    assert published.restore_to_file(sdk_log, DAY, lake_uri, target) == 123
     assert target.read_bytes().count(b"\n") == 123
     before = sorted(os.listdir(tmp_path))
     Path(Lake.open(lake_uri).files(Lake.open(lake_uri).need_day("sdk_log", DAY))[0][0]).unlink()
     target.write_bytes(b"kept")
     with pytest.raises(PartError):
-        stages.restore_to_file(sdk_log, DAY, lake_uri, target)
+        published.restore_to_file(sdk_log, DAY, lake_uri, target)
     assert target.read_bytes() == b"kept"
     assert sorted(os.listdir(tmp_path)) == before
 
@@ -371,7 +371,7 @@ def test_a_pipe_is_written_to_and_not_replaced(sdk_log, raw, lake_uri, tmp_path)
     os.mkfifo(pipe)
     descriptor = os.open(pipe, os.O_RDWR)  # so that neither end waits for the other
     fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1 << 20)
-    stages.restore_to_file(sdk_log, DAY, lake_uri, pipe)
+    published.restore_to_file(sdk_log, DAY, lake_uri, pipe)
     assert pipe.is_fifo()
     assert os.read(descriptor, 10) == b'{"_index":'
     os.close(descriptor)

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import bits_double, double_bits, kernel, load16, load64, mul128, store16, store64
+from logpress.jit import (
+    bits_double,
+    double_bits,
+    inner_kernel,
+    kernel,
+    load16,
+    load32,
+    load64,
+    mul128,
+    store16,
+    store32,
+    store64,
+)
 
 NULL = np.int64(-(2**63))
 """Stands for no value in a register."""
@@ -18,19 +30,28 @@ BAD = np.int64(-(2**63) + 1)
 
 _POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
+_TEN8 = np.uint64(10**8)
 _TEN16 = np.uint64(10**16)
 _PAIRS = np.array([ord(f"{n:02d}"[0]) | ord(f"{n:02d}"[1]) << 8 for n in range(100)], dtype=np.uint64)
 """The two digits of each number below 100, as a word of two bytes."""
 
+_TRIPLES = np.array([0x2E | sum(ord(c) << 8 * k + 8 for k, c in enumerate(f"{n:03d}")) for n in range(1000)], np.uint64)
+"""A point and the three digits of each number below 1,000, as a word of four bytes."""
+
 _ZEROS = np.uint64(0x3030303030303030)
 _NOT_DIGIT = np.uint64(0x8080808080808080)
 _TO_HIGH = np.uint64(0x7676767676767676)
+_CLOCK = np.uint64(0x30303A30303A3030)
+_CLOCK_TO_HIGH = np.uint64(0x76767F76767F7676)
+_MILLIS = np.uint64(0x3030302E)
+_MILLIS_TO_HIGH = np.uint64(0x7676767F)
+_BYTE = np.uint64(0xFF)
 
 
-@kernel
-def eight_digits(buffer, at):
-    """The number that eight digits write, or -1 (D. Lemire, "Quickly parsing eight digits", 2018)."""
-    word = load64(buffer, at) ^ _ZEROS
+@inner_kernel
+def digits_of(word):
+    """The number that a word of eight digits writes, or -1 (D. Lemire, "Quickly parsing eight digits", 2018)."""
+    word ^= _ZEROS
     if ((word + _TO_HIGH) | word) & _NOT_DIGIT != 0:
         return np.int64(-1)
     word = word * np.uint64(10) + (word >> np.uint64(8))
@@ -39,7 +60,13 @@ def eight_digits(buffer, at):
     return np.int64((low + high) >> np.uint64(32))
 
 
-@kernel
+@inner_kernel
+def eight_digits(buffer, at):
+    """The number that eight digits at a place write, or -1."""
+    return digits_of(load64(buffer, at))
+
+
+@inner_kernel
 def sixteen_digits(buffer, at):
     """The number that sixteen digits write, or a negative number."""
     high = eight_digits(buffer, at)
@@ -49,7 +76,7 @@ def sixteen_digits(buffer, at):
     return high * 100_000_000 + low
 
 
-@kernel
+@inner_kernel
 def add128(low, high, addend):
     """(low, high) + addend, as (low, high), modulo 2^128."""
     total = low + addend
@@ -82,7 +109,7 @@ def civil_from_days(days):
     return year_of_era + era * 400 + (1 if month <= 2 else 0), month, day_of_year - (153 * part + 2) // 5 + 1
 
 
-@kernel
+@inner_kernel
 def two_digits(buffer, at):
     """The number that two digits write, or a number above 99."""
     tens = np.int64(buffer[at]) - 48
@@ -118,7 +145,7 @@ def read_date(buffer, at):
     return days_from_civil(year, month, day)
 
 
-@kernel
+@inner_kernel
 def read_instant(buffer, at, separator, digits, units, dates):
     """The wall clock of `YYYY-MM-DD?HH:MM:SS[.fraction]` in units since 1970, or BAD.
 
@@ -143,16 +170,26 @@ def read_instant(buffer, at, separator, digits, units, dates):
         dates[0] = head
         dates[1] = tail
         dates[2] = days
-    hour = two_digits(buffer, at + 11)
-    minute = two_digits(buffer, at + 14)
-    second = two_digits(buffer, at + 17)
+    # HH:MM:SS as one word: digits become 0 to 9 and colons 0, anything else is above
+    word = load64(buffer, at + 11) ^ _CLOCK
+    if ((word + _CLOCK_TO_HIGH) | word) & _NOT_DIGIT != 0 or buffer[at + 10] != separator:
+        return BAD
+    word = word * np.uint64(10) + (word >> np.uint64(8))
+    hour = np.int64(word & _BYTE)
+    minute = np.int64((word >> np.uint64(24)) & _BYTE)
+    second = np.int64((word >> np.uint64(48)) & _BYTE)
     if hour > 23 or minute > 59 or second > 59:
         return BAD
-    if buffer[at + 10] != separator or buffer[at + 13] != 0x3A or buffer[at + 16] != 0x3A:
-        return BAD
-    value = ((days * 24 + hour) * 60 + minute) * 60 + second
+    value = days * 86400 + hour * 3600 + minute * 60 + second
     if digits == 0:
         return value * units
+    if digits == 3 and units == 1000:
+        word = np.uint64(load32(buffer, at + 19)) ^ _MILLIS
+        if ((word + _MILLIS_TO_HIGH) | word) & np.uint64(0x80808080) != 0:
+            return BAD
+        hundreds = np.int64((word >> np.uint64(8)) & _BYTE)
+        tens = np.int64((word >> np.uint64(16)) & _BYTE)
+        return value * 1000 + hundreds * 100 + tens * 10 + np.int64(word >> np.uint64(24))
     if buffer[at + 19] != 0x2E:
         return BAD
     fraction = np.int64(0)
@@ -170,13 +207,19 @@ def read_instant(buffer, at, separator, digits, units, dates):
     return value * units + fraction // step
 
 
-@kernel
-def write_pair(out, at, value):
-    """Write a number below 100 with two digits."""
-    store16(out, at, _PAIRS[value])
+@inner_kernel
+def write_eight(out, at, value):
+    """Write a number below 10^8 with eight digits: two halves, four pairs, eight digits in one word each time."""
+    upper = value // np.uint64(10_000)
+    word = upper | ((value - upper * np.uint64(10_000)) << np.uint64(32))
+    upper = ((word * np.uint64(10486)) >> np.uint64(20)) & np.uint64(0x0000007F0000007F)
+    word = upper | ((word - upper * np.uint64(100)) << np.uint64(16))
+    upper = ((word * np.uint64(103)) >> np.uint64(10)) & np.uint64(0x000F000F000F000F)
+    word = upper | ((word - upper * np.uint64(10)) << np.uint64(8))
+    store64(out, at, word | _ZEROS)
 
 
-@kernel
+@inner_kernel
 def write_digits(out, at, value, count):
     """Write a non-negative number with exactly `count` digits."""
     k = count
@@ -189,7 +232,7 @@ def write_digits(out, at, value, count):
         out[at] = 48 + value % 10
 
 
-@kernel
+@inner_kernel
 def write_instant(out, at, wall, separator, digits, units, dates):
     """Write a wall clock as `read_instant` reads it; returns the end.
 
@@ -200,44 +243,60 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         separator: the byte between date and time.
         digits: digits of the fraction.
         units: units a second.
-        dates: int64[4]: the day written last, its eight and two bytes.
+        dates: int64[4]: the minute written last, its sixteen bytes; spares writing them anew, as most instants
+            that follow each other lie in the same minute.
     """
-    seconds = wall // units
-    fraction = wall - seconds * units
-    days = seconds // 86400
-    seconds -= days * 86400
-    if days != dates[0]:
+    if units == 1000:
+        minute = wall // 60_000
+    elif units == 1:
+        minute = wall // 60
+    else:
+        minute = wall // 60_000_000
+    rest = np.uint64(wall - minute * 60 * units)
+    if minute != dates[0]:
+        days = minute // 1440
         year, month, day = civil_from_days(days)
+        of_day = minute - days * 1440
         write_digits(out, at, year, 4)
         out[at + 4] = 0x2D
         write_digits(out, at + 5, month, 2)
         out[at + 7] = 0x2D
         write_digits(out, at + 8, day, 2)
-        dates[0] = days
+        out[at + 10] = separator
+        write_digits(out, at + 11, of_day // 60, 2)
+        out[at + 13] = 0x3A
+        write_digits(out, at + 14, of_day % 60, 2)
+        dates[0] = minute
         dates[1] = np.int64(load64(out, at))
-        dates[2] = np.int64(load16(out, at + 8))
+        dates[2] = np.int64(load64(out, at + 8))
     else:
         store64(out, at, np.uint64(dates[1]))
-        store16(out, at + 8, np.uint64(dates[2]))
-    hour = seconds // 3600
-    minute = (seconds - hour * 3600) // 60
-    second = seconds - hour * 3600 - minute * 60
-    out[at + 10] = separator
-    write_pair(out, at + 11, hour)
-    out[at + 13] = 0x3A
-    write_pair(out, at + 14, minute)
+        store64(out, at + 8, np.uint64(dates[2]))
     out[at + 16] = 0x3A
-    write_pair(out, at + 17, second)
+    if units == 1000:
+        second = rest // np.uint64(1000)
+        fraction = rest - second * np.uint64(1000)
+    elif units == 1:
+        second = rest
+        fraction = np.uint64(0)
+    else:
+        second = rest // np.uint64(1_000_000)
+        fraction = rest - second * np.uint64(1_000_000)
+    store16(out, at + 17, _PAIRS[second])
     if digits == 0:
         return at + 19
+    if digits == 3 and units == 1000:
+        store32(out, at + 19, _TRIPLES[fraction])
+        return at + 23
     out[at + 19] = 0x2E
     scale = _POW10[digits]
-    fraction = fraction * (scale // units) if scale >= units else fraction // (units // scale)
-    write_digits(out, at + 20, fraction, digits)
+    tail = np.int64(fraction)
+    tail = tail * (scale // units) if scale >= units else tail // (units // scale)
+    write_digits(out, at + 20, tail, digits)
     return at + 20 + digits
 
 
-@kernel
+@inner_kernel
 def read_integer(buffer, start, end):
     """The number that at most 18 digits write without leading zeros, or BAD."""
     at = start
@@ -249,6 +308,14 @@ def read_integer(buffer, start, end):
         return BAD
     if buffer[at] == 48 and (length > 1 or negative):
         return BAD
+    if length <= 8:
+        # the digits at the upper end of a word, zeros before them
+        shift = np.uint64(64 - 8 * length)
+        word = load64(buffer, at) << shift | (_ZEROS ^ (_ZEROS << shift))
+        value = digits_of(word)
+        if value < 0:
+            return BAD
+        return -value if negative else value
     value = np.int64(0)
     for k in range(at, end):
         digit = np.int64(buffer[k]) - 48
@@ -258,7 +325,7 @@ def read_integer(buffer, start, end):
     return -value if negative else value
 
 
-@kernel
+@inner_kernel
 def write_integer(out, at, value):
     """Write a number; returns the end."""
     if value < 0:
@@ -266,6 +333,11 @@ def write_integer(out, at, value):
         at += 1
         value = -value
     count = 1
+    if value < 1000:
+        # the upper bytes of a point and three digits
+        count = 1 + (value >= 10) + (value >= 100)
+        store32(out, at, _TRIPLES[value] >> np.uint64(8 * (4 - count)))
+        return at + count
     while count < 19 and value >= _POW10[count]:
         count += 1
     write_digits(out, at, value, count)
@@ -331,7 +403,7 @@ def write_decimal(out, at, bits, scale):
     return at
 
 
-@kernel
+@inner_kernel
 def read_kinesis(buffer, start, end, parts):
     """Take a Kinesis sequence number and sub-sequence number apart; whether it could be.
 
@@ -389,8 +461,47 @@ def read_kinesis(buffer, start, end, parts):
 
 
 @kernel
-def write_kinesis(out, at, shard_key, arrival, counter, sub, limbs):
+def _shard_limbs(shard_key, limbs):
+    """The eight-digit groups, lowest first, of a sequence number with this shard and no arrival and counter.
+
+    Args:
+        shard_key: creation second * 2^20 + shard number.
+        limbs: int64[8]: the shard, and its seven groups.
+    """
+    shard = np.uint64(shard_key) & np.uint64((1 << 20) - 1)
+    creation = np.uint64(shard_key) >> np.uint64(20)
+    low = np.uint64(2) | (shard << np.uint64(4))
+    high = ((shard & np.uint64(15)) << np.uint64(16)) | (creation << np.uint64(20)) | (np.uint64(2) << np.uint64(56))
+    middle = np.uint64(0)
+    mask = np.uint64(0xFFFFFFFF)
+    limbs[0] = shard_key
+    for k in range(7):
+        # one long division of the six 32-bit words by 10^8; the two in the middle begin as zero
+        rest = high >> np.uint64(32)
+        quotient = rest // _TEN8
+        rest = ((rest - quotient * _TEN8) << np.uint64(32)) | (high & mask)
+        upper = rest // _TEN8
+        high = (quotient << np.uint64(32)) | upper
+        rest -= upper * _TEN8
+        rest = (rest << np.uint64(32)) | (middle >> np.uint64(32))
+        quotient = rest // _TEN8
+        rest = ((rest - quotient * _TEN8) << np.uint64(32)) | (middle & mask)
+        upper = rest // _TEN8
+        middle = (quotient << np.uint64(32)) | upper
+        rest -= upper * _TEN8
+        rest = (rest << np.uint64(32)) | (low >> np.uint64(32))
+        quotient = rest // _TEN8
+        rest = ((rest - quotient * _TEN8) << np.uint64(32)) | (low & mask)
+        upper = rest // _TEN8
+        low = (quotient << np.uint64(32)) | upper
+        limbs[k + 1] = np.int64(rest - upper * _TEN8)
+
+
+@inner_kernel
+def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
     """Put a Kinesis sequence number together and write it; returns the end.
+
+    The number is a sum: what its shard says, arrival * 2^36, counter * 2^80. Each is added in groups of eight digits.
 
     Args:
         out: uint8[n].
@@ -399,35 +510,43 @@ def write_kinesis(out, at, shard_key, arrival, counter, sub, limbs):
         arrival: second.
         counter: below 2^63.
         sub: sub-sequence number.
-        limbs: int64[6], scratch.
+        shards: int64[64, 8], scratch: groups of the shards met; the first column negative where there is none.
     """
-    shard = np.uint64(shard_key) & np.uint64((1 << 20) - 1)
-    creation = np.uint64(shard_key) >> np.uint64(20)
-    low = np.uint64(2) | (shard << np.uint64(4)) | (np.uint64(arrival) << np.uint64(36))
-    middle = (np.uint64(arrival) >> np.uint64(28)) | (np.uint64(counter) << np.uint64(16))
-    high = (
-        (np.uint64(counter) >> np.uint64(48))
-        | ((shard & np.uint64(15)) << np.uint64(16))
-        | (creation << np.uint64(20))
-        | (np.uint64(2) << np.uint64(56))
-    )
-    mask = np.uint64(0xFFFFFFFF)
-    limbs[0] = np.int64(high >> np.uint64(32))
-    limbs[1] = np.int64(high & mask)
-    limbs[2] = np.int64(middle >> np.uint64(32))
-    limbs[3] = np.int64(middle & mask)
-    limbs[4] = np.int64(low >> np.uint64(32))
-    limbs[5] = np.int64(low & mask)
-    first = 0
-    for k in range(6, -1, -1):
-        rest = np.uint64(0)
-        for j in range(first, 6):
-            value = (rest << np.uint64(32)) | np.uint64(limbs[j])
-            quotient = value // np.uint64(100_000_000)
-            limbs[j] = np.int64(quotient)
-            rest = value - quotient * np.uint64(100_000_000)
-        while first < 5 and limbs[first] == 0:
-            first += 1
-        write_digits(out, at + 8 * k, np.int64(rest), 8)
+    limbs = shards[shard_key & 63]
+    if limbs[0] != shard_key:
+        _shard_limbs(shard_key, limbs)
+    # 2^36 and 2^80 in groups of eight digits
+    a1 = np.uint64(arrival) // _TEN8
+    a0 = np.uint64(arrival) - a1 * _TEN8
+    rest = np.uint64(counter) // _TEN8
+    c0 = np.uint64(counter) - rest * _TEN8
+    c2 = rest // _TEN8
+    c1 = rest - c2 * _TEN8
+    g0 = np.uint64(limbs[1]) + a0 * np.uint64(19476736) + c0 * np.uint64(74706176)
+    g1 = np.uint64(limbs[2]) + a0 * np.uint64(687) + a1 * np.uint64(19476736)
+    g1 += c0 * np.uint64(96146291) + c1 * np.uint64(74706176)
+    g2 = np.uint64(limbs[3]) + a1 * np.uint64(687)
+    g2 += c0 * np.uint64(20892581) + c1 * np.uint64(96146291) + c2 * np.uint64(74706176)
+    g3 = np.uint64(limbs[4]) + c0 + c1 * np.uint64(20892581) + c2 * np.uint64(96146291)
+    g4 = np.uint64(limbs[5]) + c1 + c2 * np.uint64(20892581)
+    g5 = np.uint64(limbs[6]) + c2
+    carry = g0 // _TEN8
+    write_eight(out, at + 48, g0 - carry * _TEN8)
+    g1 += carry
+    carry = g1 // _TEN8
+    write_eight(out, at + 40, g1 - carry * _TEN8)
+    g2 += carry
+    carry = g2 // _TEN8
+    write_eight(out, at + 32, g2 - carry * _TEN8)
+    g3 += carry
+    carry = g3 // _TEN8
+    write_eight(out, at + 24, g3 - carry * _TEN8)
+    g4 += carry
+    carry = g4 // _TEN8
+    write_eight(out, at + 16, g4 - carry * _TEN8)
+    g5 += carry
+    carry = g5 // _TEN8
+    write_eight(out, at + 8, g5 - carry * _TEN8)
+    write_eight(out, at, np.uint64(limbs[7]) + carry)
     out[at + 56] = 0x2E
     return write_integer(out, at + 57, sub)

@@ -9,7 +9,7 @@ import numpy as np
 
 from logpress.codecs.kernels_hash import hash128
 from logpress.codecs.kernels_text import NULL
-from logpress.jit import kernel
+from logpress.jit import inner_kernel, kernel
 from logpress.layout.kernels_json import same_bytes
 
 IRREGULAR = 1 << 40
@@ -26,7 +26,7 @@ def hash_rows(buffer, row_starts, row_ends, rows, hashes):
         hashes[1, row] = two
 
 
-@kernel
+@inner_kernel
 def add_hash(totals, one, two):
     """Add a record's hash, a 128-bit number, to totals: uint64[2] (low, high), modulo 2^128."""
     low = totals[0] + one

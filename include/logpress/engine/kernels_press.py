@@ -17,7 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
-from logpress.jit import kernel, load64, trailing_zeros
+from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, same_bytes, string_kind
 from logpress.layout.kernels_match import match_record
 
@@ -32,9 +32,6 @@ INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, V
 BATCH = 256
 
 _ONE = np.uint64(1)
-_NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
-_LOW_BITS = np.uint64(0x0101010101010101)
-_HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 @kernel
@@ -69,15 +66,14 @@ def all_crlf(buffer, end):
     return found
 
 
-@kernel
+@inner_kernel
 def _next_newline(buffer, start, end):
     i = start
     while i < end:
-        word = load64(buffer, i) ^ _NEWLINES
-        found = (word - _LOW_BITS) & ~word & _HIGH_BITS
+        found = equal32(buffer, i, 0x0A)
         if found != 0:
-            return min(i + (trailing_zeros(found) >> 3), end)
-        i += 8
+            return min(i + trailing_zeros(found), end)
+        i += 32
     return end
 
 

@@ -12,7 +12,7 @@ from logpress.codecs.kernels_hash import hash128
 from logpress.codecs.kernels_text import NULL, write_decimal, write_instant, write_integer, write_kinesis
 from logpress.engine.kernels_group import add_hash
 from logpress.engine.kernels_press import BOOLEAN, COPY_EPOCH, COPY_INSTANT, DECIMAL, INSTANT, INTEGER, KINESIS
-from logpress.jit import kernel, load64, store64
+from logpress.jit import copy32, inner_kernel, kernel, store64
 from logpress.layout.kernels_match import slot_end
 
 CUT_EXTRA = 9
@@ -22,16 +22,16 @@ DAMAGED = -1
 """Added to the negative place of a row that cannot be written."""
 
 
-@kernel
+@inner_kernel
 def copy_bytes(source, start, out, at, length):
-    """Copy bytes by words; reads and writes up to 7 bytes more."""
+    """Copy bytes, 32 at a time; reads and writes up to 31 bytes more."""
     k = 0
     while k < length:
-        store64(out, at + k, load64(source, start + k))
-        k += 8
+        copy32(source, start + k, out, at + k)
+        k += 32
 
 
-@kernel
+@inner_kernel
 def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
     """(start, end) of a row's text in `texts`, or (-1, -1) if its number is out of range."""
     number = regs[register, row]
@@ -45,7 +45,7 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 def render_rows(
     order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes,
     extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts,
-    stack, dates, limbs,
+    stack, dates, shards,
 ):  # fmt: skip
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 
@@ -72,7 +72,7 @@ def render_rows(
         counts: int64[2], gets records and their bytes (newlines not counted), added to.
         stack: uint8[MAX_DEPTH], scratch.
         dates: int64[16, 4], scratch, the first column filled with NULL.
-        limbs: int64[6], scratch.
+        shards: int64[64, 8], scratch, filled with NULL.
 
     Returns:
         (next place in `order`, bytes written); the place is DAMAGED - place if the row there is damaged.
@@ -130,12 +130,7 @@ def render_rows(
                 value = regs[step[4], row]
                 if value == NULL:
                     return DAMAGED - here, begin
-                if code == INSTANT:
-                    wall = value + step[10] * 60 * step[8]
-                    if step[5] >= 0:
-                        wall -= regs[step[5], row] * 60 * step[8]
-                    at = write_instant(out, at, wall, step[6], step[7], step[8], dates[s & 15])
-                elif code == COPY_INSTANT:
+                if code == INSTANT or code == COPY_INSTANT:
                     wall = value + step[10] * 60 * step[8]
                     if step[5] >= 0:
                         wall -= regs[step[5], row] * 60 * step[8]
@@ -149,7 +144,7 @@ def render_rows(
                         at = write_integer(out, at, value * (step[7] // step[6]))
                 elif code == KINESIS:
                     at = write_kinesis(
-                        out, at, value, regs[step[6], row], regs[step[7], row], regs[step[8], row], limbs
+                        out, at, value, regs[step[6], row], regs[step[7], row], regs[step[8], row], shards
                     )
                 elif code == BOOLEAN:
                     word = np.uint64(0x65757274) if value == 1 else np.uint64(0x65736C6166)

@@ -20,7 +20,7 @@ def write_sequences(
     subs: NDArray[np.int64],
     out: NDArray[np.uint8],
     offsets: NDArray[np.int32],
-    limbs: NDArray[np.int64],
+    shards_met: NDArray[np.int64],
 ) -> int:
     """Write the sequence number of each row; a row without a shard gets no bytes.
 
@@ -31,7 +31,7 @@ def write_sequences(
         subs: int64[n].
         out: uint8[n * SEQUENCE_BYTES].
         offsets: int32[n + 1], gets where each text begins, and the end.
-        limbs: int64[6], scratch.
+        shards_met: int64[64, 8], scratch, filled with NULL.
 
     Returns:
         The bytes written.
@@ -40,6 +40,6 @@ def write_sequences(
     offsets[0] = 0
     for i in range(shards.shape[0]):
         if shards[i] != NULL:
-            at = write_kinesis(out, at, shards[i], arrivals[i], counters[i], subs[i], limbs)
+            at = write_kinesis(out, at, shards[i], arrivals[i], counters[i], subs[i], shards_met)
         offsets[i + 1] = at
     return at

@@ -177,7 +177,7 @@ class Sheet:
         renderer = self._renderer
         numbers, dictionaries = renderer.registers.numbers, renderer.registers.dictionaries
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
-        dates, limbs = np.full((16, 4), NULL, dtype=np.int64), np.empty(6, dtype=np.int64)
+        dates, shards = np.full((16, 4), NULL, dtype=np.int64), np.full((64, 8), NULL, dtype=np.int64)
         sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
         done = 0
         while done < len(order):
@@ -186,7 +186,7 @@ class Sheet:
                 order[: done + 1] if one_by_one else order, done, self._out, renderer._literals, renderer._steps,
                 self._programs, regs, self._texts, self._offsets, self._bases, self._sizes,
                 numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
-                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, limbs,
+                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, shards,
             )  # fmt: skip
             if done < 0 or done == before:
                 row = order[-1 - done] if done < 0 else order[done]

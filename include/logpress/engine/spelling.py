@@ -7,6 +7,7 @@ group says how values are escaped; the few texts that are spelt otherwise are li
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ STYLES: dict[Style, Callable[[str], bytes]] = {
     "ascii_slashes": lambda value: _ascii(value).replace(b"/", b"\\/"),
 }
 """What each style escapes: quotes, backslashes and control characters; what is not ASCII; slashes."""
+
+
+_ESCAPED_BY_ALL = re.compile(r'["\\\x00-\x1f]')
 
 
 def unescape(text: bytes) -> str:
@@ -53,7 +57,11 @@ class Spelling:
     def text(self, value: str) -> bytes:
         """The text between the quotes of a value."""
         found = self.odd.get(value)
-        return STYLES[self.style](value) if found is None else found
+        if found is not None:
+            return found
+        if self.style == "plain" and _ESCAPED_BY_ALL.search(value) is None:
+            return value.encode()  # as nearly all are
+        return STYLES[self.style](value)
 
     def to_json(self) -> dict[str, object]:
         """A form for the file's metadata."""
@@ -78,9 +86,16 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
         from it by their value.
     """
     values = [unescape(text) for text in texts]
-    # only these can differ between styles; for all others every style gives the text itself
-    telling = [place for place, text in enumerate(texts) if b"\\" in text or b"/" in text or not text.isascii()]
-    wrong = {style: sum(escape(values[place]) != texts[place] for place in telling) for style, escape in STYLES.items()}
+    # a text without escapes is what the plain style gives; other styles escape slashes and what is not ASCII
+    escaped = [place for place, text in enumerate(texts) if b"\\" in text]
+    slashes = sum(b"/" in text for text in texts if b"\\" not in text)
+    wide = sum(not text.isascii() for text in texts if b"\\" not in text)
+    both = sum(b"/" in text or not text.isascii() for text in texts if b"\\" not in text)
+    unescaped_wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
+    wrong = {
+        style: unescaped_wrong[style] + sum(escape(values[place]) != texts[place] for place in escaped)
+        for style, escape in STYLES.items()
+    }
     style = min(STYLES, key=lambda name: wrong[name])
     escape = STYLES[style]
     # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
@@ -91,5 +106,6 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
         if rival != place:
             chosen[value] = min(rival, place, key=lambda at: (escape(values[at]) != texts[at], texts[at]))
     ambiguous = [place for place, value in enumerate(values) if chosen[value] != place]
-    odd = {values[p]: texts[p] for p in telling if chosen[values[p]] == p and escape(values[p]) != texts[p]}
+    told = escaped if style == "plain" else range(len(texts))
+    odd = {values[p]: texts[p] for p in told if chosen[values[p]] == p and escape(values[p]) != texts[p]}
     return Spelling(style, odd), values, ambiguous

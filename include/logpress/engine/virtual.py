@@ -115,7 +115,7 @@ def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.A
     rows = len(shards)
     out = np.empty(rows * SEQUENCE_BYTES, dtype=np.uint8)
     offsets = np.empty(rows + 1, dtype=np.int32)
-    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.empty(6, dtype=np.int64))
+    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.full((64, 8), NULL, dtype=np.int64))
     missing = shards == NULL
     valid = pa.array(~missing).buffers()[1] if missing.any() else None
     data = out[:used].copy()  # the texts are seldom as long as they may be

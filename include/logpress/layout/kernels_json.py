@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import kernel, load64, trailing_zeros
+from logpress.jit import differing32, equal32, inner_kernel, kernel, load64, trailing_zeros
 
 MAX_DEPTH = 512
 """How deep `value_end` follows brackets; deeper text is left to the plain-Python reader."""
@@ -18,6 +18,7 @@ PLAIN, ESCAPED, BROKEN, SURROGATE = 0, 1, 2, 3
 
 TOO_DEEP = -2
 
+_ONE = np.uint64(1)
 _ONES = np.uint64(0x0101010101010101)
 _HIGHS = np.uint64(0x8080808080808080)
 _QUOTES = np.uint64(0x2222222222222222)
@@ -26,19 +27,16 @@ _SPACES = np.uint64(0x2020202020202020)
 _EIGHT = np.uint64(8)
 
 
-@kernel
+@inner_kernel
 def same_bytes(left, i, right, j, length):
-    """Whether left[i:i+length] == right[j:j+length]; reads up to 7 bytes behind both."""
+    """Whether left[i:i+length] == right[j:j+length]; reads up to 31 bytes behind both."""
     k = 0
-    while k + 8 <= length:
-        if load64(left, i + k) != load64(right, j + k):
+    while k + 32 <= length:
+        if differing32(left, i + k, right, j + k) != 0:
             return False
-        k += 8
-    rest = length - k
-    if rest == 0:
-        return True
-    difference = load64(left, i + k) ^ load64(right, j + k)
-    return difference << (np.uint64(64) - _EIGHT * np.uint64(rest)) == 0
+        k += 32
+    rest = np.uint64(length - k)
+    return differing32(left, i + k, right, j + k) & ((_ONE << rest) - _ONE) == 0
 
 
 @kernel
@@ -46,12 +44,11 @@ def quote_at(buffer, start, end):
     """Index of the first unescaped double quote in buffer[start:end], or `end` if there is none."""
     i = start
     while i < end:
-        word = load64(buffer, i) ^ _QUOTES
-        found = (word - _ONES) & ~word & _HIGHS
+        found = equal32(buffer, i, 0x22)
         if found == 0:
-            i += 8
+            i += 32
             continue
-        i += trailing_zeros(found) >> 3
+        i += trailing_zeros(found)
         if i >= end:
             return end
         backslashes = 0
@@ -63,7 +60,7 @@ def quote_at(buffer, start, end):
     return end
 
 
-@kernel
+@inner_kernel
 def bare_end(buffer, start, end):
     """End of a number, `true` or `false` that begins at `start`: the next comma, bracket or blank."""
     i = start

@@ -8,32 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import kernel, load64, trailing_zeros
+from logpress.jit import equal32, kernel, trailing_zeros
 from logpress.layout.kernels_json import bare_end, quote_at, same_bytes, value_end
-
-_QUOTES = np.uint64(0x2222222222222222)
-_LOW_BITS = np.uint64(0x0101010101010101)
-_HIGH_BITS = np.uint64(0x8080808080808080)
+_NONE = np.uint64(0)
+_ONE = np.uint64(1)
 
 
 @kernel
 def slot_end(buffer, start, end, kind, length, stack):
     """End of the text of a slot that begins at `start`, or -1 if it is not of that kind."""
     if kind == 0:
-        i = start
-        while i < end:
-            word = load64(buffer, i) ^ _QUOTES
-            found = (word - _LOW_BITS) & ~word & _HIGH_BITS
-            if found != 0:
-                i += trailing_zeros(found) >> 3
-                if i >= end:
-                    return -1
-                if i == start or buffer[i - 1] != 0x5C:
-                    return i
-                stop = quote_at(buffer, start, end)
-                return stop if stop < end else -1
-            i += 8
-        return -1
+        stop = quote_at(buffer, start, end)
+        return stop if stop < end else -1
     if start >= end:
         return -1
     c = buffer[start]
@@ -78,24 +64,7 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
     while True:
         length = nodes[node, 1]
         follow = False
-        same = at + length <= end
-        if same:
-            # `same_bytes`, four words at a time: literals are most of a record
-            mine = nodes[node, 0]
-            k = 0
-            while k + 32 <= length:
-                differs = (load64(buffer, at + k) ^ load64(literals, mine + k)) | (
-                    load64(buffer, at + k + 8) ^ load64(literals, mine + k + 8)
-                )
-                differs |= (load64(buffer, at + k + 16) ^ load64(literals, mine + k + 16)) | (
-                    load64(buffer, at + k + 24) ^ load64(literals, mine + k + 24)
-                )
-                if differs != 0:
-                    same = False
-                    break
-                k += 32
-            if same:
-                same = same_bytes(buffer, at + k, literals, mine + k, length - k)
+        same = at + length <= end and same_bytes(buffer, at, literals, nodes[node, 0], length)
         if same:
             after = at + length
             kind = nodes[node, 2]
@@ -103,9 +72,23 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
                 if after == end:
                     return nodes[node, 6]
             else:
-                stop = slot_end(buffer, after, end, kind, nodes[node, 3], stack)
-                if kind == 3 and stop >= 0 and buffer[after + 10] != nodes[node, 7]:
-                    stop = -1
+                # the common cases of `slot_end`, without the cost of a call
+                stop = -1
+                found = equal32(buffer, after, 0x22) if kind == 0 else _NONE
+                if found != 0 and ((found & _ONE) != 0 or buffer[after + trailing_zeros(found) - 1] != 0x5C):
+                    stop = after + trailing_zeros(found)
+                    if stop >= end:
+                        stop = -1
+                elif kind == 3:
+                    stop = after + nodes[node, 3]
+                    if stop >= end or buffer[after + 10] != nodes[node, 7]:
+                        stop = -1
+                elif kind == 1:
+                    c = buffer[after]
+                    if after < end and (c == 0x2D or (48 <= c <= 57)):
+                        stop = bare_end(buffer, after, end)
+                else:
+                    stop = slot_end(buffer, after, end, kind, nodes[node, 3], stack)
                 if stop >= 0:
                     spans[2 * depth] = after
                     spans[2 * depth + 1] = stop

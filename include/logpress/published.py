@@ -1,0 +1,153 @@
+"""What can be done with a published day: give its records back, and prove it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from logpress.contract.model import Contract
+from logpress.engine.digest import combine
+from logpress.engine.press import press_slice
+from logpress.engine.restore import restore as restore_files
+from logpress.errors import ProofError, UsageError
+from logpress.lake import Lake
+from logpress.lake.publish import catalog_files
+from logpress.manifest import DayManifest
+from logpress.progress import Progress, Silent, StageProgress
+from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
+from logpress.stages import default_threads, plan
+
+
+def restore_day(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    output: BinaryIO,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    spill_folder: str | None = None,
+) -> int:
+    """Write a published day's records, rejects included, one a line.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        LakeError: if the day is not published.
+        ProofError: if fewer or more records come back than the manifests tell of.
+    """
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(contract.table, day)
+    parts, rejects = lake.files(manifest)
+    written = restore_files(
+        parts, rejects, output.write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
+    )
+    if written != manifest.rows + manifest.rejects:
+        raise ProofError(
+            f"{contract.table} {day}: {written} records came back, {manifest.rows + manifest.rejects} were pressed"
+        )
+    return written
+
+
+def restore_to_file(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    path: Path,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Restore a day to a file, which is there only when it is complete.
+
+    Raises:
+        UsageError: if the file cannot be written.
+    """
+    path = path.resolve()  # a link stays a link
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
+        with path.open("wb") as output:
+            return restore_day(contract, day, lake_uri, output, threads=threads, progress=progress)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with temporary.open("wb") as output:
+            written = restore_day(
+                contract, day, lake_uri, output, threads=threads, progress=progress, spill_folder=str(path.parent)
+            )
+        temporary.replace(path)
+        return written
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def verify_published(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    inputs: Sequence[str] = (),
+    *,
+    threads: int | None = None,
+    progress: StageProgress | None = None,
+) -> DayManifest:
+    """Prove a published day again: its files against its manifests and, if given, against the raw input.
+
+    Raises:
+        ProofError: if they differ.
+        LakeError: if the day is not published.
+    """
+    heard = progress or Silent()
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(contract.table, day)
+    prove_accounts(manifest.slices)
+    parts, rejects = lake.files(manifest)
+    stats = [entry.part for entry in manifest.slices if entry.part] + [
+        entry.rejects_part for entry in manifest.slices if entry.rejects_part
+    ]
+    for path, part in zip([*parts, *rejects], stats, strict=True):
+        prove_file(path, part)
+    if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
+        raise ProofError(
+            f"{contract.table} {day}: the catalog has other files than the manifest, as after a publish that was "
+            "killed; press the day again"
+        )
+    tell = heard.begin("verify", manifest.raw_bytes)
+    prove_bytes(manifest.slices, parts, rejects, threads=threads or default_threads(), progress=tell)
+    heard.end("verify")
+    if inputs:
+        _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard)
+    return manifest
+
+
+def _compare_with_raw(
+    contract: Contract,
+    day: date,
+    lake: Lake,
+    manifest: DayManifest,
+    inputs: Sequence[str],
+    threads: int | None,
+    heard: StageProgress,
+) -> None:
+    """Press the raw input once more, into a folder that is thrown away, and compare counts and digests."""
+    specs = plan(contract, day, inputs)
+    tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
+    again = []
+    for spec in specs:
+        with TemporaryDirectory(prefix="logpress-") as folder:
+            again.append(press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=tell))
+    heard.end("read raw")
+    counts = [
+        (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)
+    ]
+    if counts[0] != counts[1]:
+        raise ProofError(
+            f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
+            f"published are {counts[1][0]} with digest {counts[1][1]}"
+        )
