@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, timedelta
 
 from logpress.contract.model import Contract
+from logpress.engine.group import Stores
 from logpress.engine.press import SlicePress
 from logpress.lake import Lake
 from logpress.lake.catalog import see_catalog
@@ -129,6 +130,7 @@ def _press_all(
     manifests: list[SliceManifest] = []
     waiting: SlicePress | None = None
     summed = Summed(tell)
+    stores = Stores()
 
     def finish(pressed: SlicePress) -> None:
         manifest = pressed.finish()
@@ -139,7 +141,7 @@ def _press_all(
     with lake_errors(lake.uri):
         for spec in specs:
             folder = lake.staging_folder(contract.table, day, run, spec.name)
-            following = SlicePress(contract, day, spec, folder, threads, summed.part())
+            following = SlicePress(contract, day, spec, folder, threads, summed.part(), stores)
             try:
                 following.read()
             finally:

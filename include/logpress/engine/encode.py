@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import (
@@ -38,7 +39,8 @@ from logpress.engine.columns import (
     stored_columns,
 )
 from logpress.engine.counters import Counters, number_shards
-from logpress.engine.group import Dictionary, RowGroup, sort_by
+from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by, widened
+from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import (
     add_scaled,
     any_null,
@@ -68,11 +70,7 @@ def encode_rows(
     """
     registers = group.registers
     spellings, values = _spell(group, render)
-    order = _order(group)
-    regs: dict[str, Ints] = {}
-    for name, number in registers.numbers.items():
-        regs[name] = np.empty(len(order), dtype=np.int64)
-        gather(group.regs[number], order, regs[name])
+    regs = _Sorted(group, _order(group))
     metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
     columns: dict[str, pa.Array] = {}
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
@@ -87,7 +85,7 @@ def encode_rows(
     for column in contract.columns:
         name = column.name
         if isinstance(column, Lookup):
-            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
+            columns[other_name(name)] = _strings(regs.pop(name), texts[name], values.get(name))
         elif isinstance(column, KinesisSequence):
             columns |= _kinesis_columns(column, contract, regs, kinesis)
         elif isinstance(column, Instant):
@@ -105,8 +103,8 @@ def encode_rows(
         elif isinstance(column, (Integer, Boolean)):
             columns[name] = _numbers(regs[name], arrow_type(column))
         else:
-            columns[name] = _strings(regs[name], texts[name], values.get(name))
-    rows = len(order)
+            columns[name] = _strings(regs.pop(name), texts[name], values.get(name))
+    rows = group.used
     columns[DAY] = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
     ).cast(pa.date32())
@@ -123,6 +121,27 @@ def encode_rows(
     ]
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema), metadata
+
+
+class _Sorted(dict[str, Any]):
+    """The registers of a row group in their final order, each gathered when it is first asked for."""
+
+    def __init__(self, group: RowGroup, order: Ints) -> None:
+        super().__init__()
+        self._group = group
+        self._order = order
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        source = self._group.register(name)
+        values = self[name] = np.empty(len(self._order), dtype=source.dtype)
+        gather(source, self._order, values)
+        return values
+
+    def pop(self, name: str) -> NDArray[Any]:  # type: ignore[override]
+        """A register that is not asked for again."""
+        values = self[name]
+        del self[name]
+        return values
 
 
 def _spell(
@@ -155,7 +174,7 @@ def _spell(
 def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
     """Keep the bytes of these rows in `_raw`, unless they are kept already."""
     registers = group.registers
-    rows = rows[group.regs[0][rows] != NULL]
+    rows = rows[group.register(LAYOUT)[rows] >= 0]
     raw = group.dictionaries[registers.dictionaries[RAW]]
     for row, record in zip(rows, render(group, rows), strict=True):
         raw.make_room(1, len(record))
@@ -164,9 +183,9 @@ def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], 
         raw.offsets[raw.known + 1] = begin + len(record)
         raw.kinds[raw.known] = 0
         raw.hashes[raw.known] = 0
-        group.regs[registers[RAW]][row] = raw.known
-        group.regs[registers[EXTRA]][row] = NULL
-        group.regs[registers[LAYOUT]][row] = NULL
+        group.register(RAW)[row] = raw.known
+        group.register(EXTRA)[row] = NARROW_NULL
+        group.register(LAYOUT)[row] = NARROW_NULL
         raw.known += 1
 
 
@@ -181,13 +200,14 @@ def _order(group: RowGroup) -> Ints:
             rank = np.empty(len(texts) + 1, dtype=np.int64)
             rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
             rank[-1] = -1
-            key = rank[np.where(key == NULL, -1, key)]
-        keys.append(key)
+            key = rank[np.maximum(key, -1)]
+        keys.append(widened(key))
     return sort_by(keys, group.used)
 
 
-def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
-    mask = values == NULL if any_null(values) else None
+def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
+    null = null_of(values)
+    mask = values == null if any_null(values, null) else None
     if pa.types.is_boolean(type_):
         return pa.array(values == 1, mask=mask)
     if type_ != pa.int64():
@@ -196,7 +216,7 @@ def _numbers(values: Ints, type_: pa.DataType) -> pa.Array:
 
 
 def _strings(
-    codes: Ints, dictionary: Dictionary, values: list[str] | None, type_: pa.DataType | None = None
+    codes: NDArray[np.int32], dictionary: Dictionary, values: list[str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
     """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
     type_ = type_ or pa.string()
@@ -206,7 +226,7 @@ def _strings(
     if values is not None:
         # spellings of one value share its entry: Arrow writes a dictionary with equal entries wrongly
         places: dict[str, int] = {}
-        shared = np.array([places.setdefault(values[number], len(places)) for number in used] + [-1], dtype=np.int64)
+        shared = np.array([places.setdefault(values[number], len(places)) for number in used] + [-1], dtype=np.int32)
         codes = shared[codes]
         entries = pa.array(list(places), type_)
     else:
@@ -217,14 +237,14 @@ def _strings(
         entries = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     missing = codes < 0
     mask = missing if missing.any() else None
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=mask), entries, safe=False)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), entries, safe=False)
 
 
 def _scaled(values: Ints, factor: int) -> Ints:
     return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
 
 
-def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
+def _take_off_lookup(regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]
     pairs, counts = _count_pairs(keys, codes, texts[key].known, texts[name].known)
@@ -235,16 +255,18 @@ def _take_off_lookup(regs: dict[str, Ints], texts: dict[str, Dictionary], name: 
         # of values equally common, the smaller: numbers depend on how threads were scheduled, texts do not
         if count > most or (count == most and texts[name].text(code) < texts[name].text(other)):
             best[number] = (count, code)
-    predicted = np.full(texts[key].known + 1, NULL, dtype=np.int64)
+    predicted = np.full(texts[key].known + 1, NARROW_NULL, dtype=np.int32)
     for number, (_, code) in best.items():
         predicted[number] = code
-    agrees = (codes == predicted[np.where(keys == NULL, -1, keys)]) & (regs[LAYOUT] != NULL)
-    codes[agrees] = NULL
+    agrees = (codes == predicted[np.maximum(keys, -1)]) & (regs[LAYOUT] >= 0)
+    codes[agrees] = NARROW_NULL
     pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
     return dict(sorted(pairs_of_texts.items()))
 
 
-def _count_pairs(keys: Ints, codes: Ints, key_count: int, code_count: int) -> tuple[Ints, Ints]:
+def _count_pairs(
+    keys: NDArray[np.int32], codes: NDArray[np.int32], key_count: int, code_count: int
+) -> tuple[Ints, Ints]:
     """The pairs (key * 2^32 + code) that occur, ascending, and how often each does."""
     if key_count > _MOST_LOOKUPS:  # so many keys would cost more in the metadata than they save
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -253,12 +275,12 @@ def _count_pairs(keys: Ints, codes: Ints, key_count: int, code_count: int) -> tu
         count_pairs(keys, codes, code_count, dense)
         places = np.flatnonzero(dense)
         return (places // code_count << 32) + places % code_count, dense[places]
-    present = (keys != NULL) & (codes != NULL)
-    return np.unique(keys[present] * (1 << 32) + codes[present], return_counts=True)
+    present = (keys >= 0) & (codes >= 0)
+    return np.unique(keys[present].astype(np.int64) * (1 << 32) + codes[present], return_counts=True)
 
 
 def _kinesis_columns(
-    column: KinesisSequence, contract: Contract, regs: dict[str, Ints], metadata: dict[str, Any]
+    column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any]
 ) -> dict[str, pa.Array]:
     shard_keys, arrivals, counters, subs = (
         regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_text import NULL
 from logpress.engine.block import Block
 from logpress.engine.kernels_group import (
     DIGIT_BITS,
+    NARROW_NULL,
+    append_rows,
     choose_rows,
-    copy_layouts,
-    copy_numbers,
-    copy_register,
     merge_entries,
     radix_order,
     rebuild_table,
@@ -67,6 +67,18 @@ class Dictionary:
         return self.texts[self.offsets[number] : self.offsets[number + 1]].tobytes()
 
 
+def null_of(values: NDArray[Any]) -> int:
+    """What stands for no value in a register."""
+    return int(NARROW_NULL if values.dtype == np.int32 else NULL)
+
+
+def widened(values: NDArray[Any]) -> NDArray[np.int64]:
+    """A register as int64."""
+    if values.dtype == np.int64:
+        return values
+    return np.where(values == NARROW_NULL, NULL, values.astype(np.int64))
+
+
 def sort_by(keys: Iterable[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
     """The order of rows by these keys, the most significant first; equal ones as they stand."""
     order = np.arange(rows, dtype=np.int64)
@@ -82,22 +94,56 @@ def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
     return grown
 
 
+class Store:
+    """Room for the registers of one row group.
+
+    Attributes:
+        wide: int64[wide registers, capacity].
+        narrow: int32[narrow registers, capacity].
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+        wide, narrow, capacity = shape
+        self.wide = np.empty((wide, capacity), dtype=np.int64)
+        self.narrow = np.empty((narrow, capacity), dtype=np.int32)
+
+
+class Stores:
+    """Stores that are free; shared by threads. Fresh memory costs more than filling it, so it is used again."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[int, int, int], list[Store]] = {}
+
+    def take(self, registers: Registers, capacity: int) -> Store:
+        """A store for so many rows."""
+        narrow = int(registers.is_narrow.sum())
+        shape = (len(registers) - narrow, narrow, capacity)
+        try:
+            return self._free[shape].pop()
+        except (KeyError, IndexError):
+            return Store(shape)
+
+    def give_back(self, store: Store) -> None:
+        """Say that a store is not used any more."""
+        self._free.setdefault(store.shape, []).append(store)
+
+
 class RowGroup:
     """Rows of one row group, in input order, in registers.
 
     Attributes:
-        regs: int64[capacity] for each register. They are arrays of their own, because arrays of some megabytes come
-            from memory that is used again, see `memory.py`; one of all registers would be fresh each time.
+        store: the registers' room.
         used: rows in use.
         dictionaries: by dictionary number.
         totals: int64[3]: rows taken, rows left to another day, bytes taken.
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
-    def __init__(self, registers: Registers, capacity: int, day: int) -> None:
+    def __init__(self, registers: Registers, capacity: int, day: int, store: Store) -> None:
         self.registers = registers
         self.capacity = capacity
-        self.regs = [np.empty(capacity, dtype=np.int64) for _ in range(len(registers))]
+        self.store = store
         self.used = 0
         self.dictionaries = [Dictionary() for _ in registers.dictionaries]
         self.totals = np.zeros(3, dtype=np.int64)
@@ -109,9 +155,15 @@ class RowGroup:
         """Whether no row fits any more."""
         return self.used == self.capacity
 
-    def register(self, name: str) -> NDArray[np.int64]:
-        """One register of all rows: a view, int64[used]."""
-        return self.regs[self.registers[name]][: self.used]
+    def register(self, name: str) -> NDArray[Any]:
+        """One register of all rows: a view, int64[used] or int32[used]."""
+        number = self.registers[name]
+        matrix = self.store.narrow if self.registers.is_narrow[number] else self.store.wide
+        return matrix[self.registers.place_of[number], : self.used]
+
+    def matrix(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """All registers of some rows: int64[registers, rows]."""
+        return np.stack([widened(self.register(name)[rows]) for name in self.registers.numbers])
 
     @property
     def dictionary_bytes(self) -> int:
@@ -143,13 +195,9 @@ class RowGroup:
             block.regs[registers[registers.contract.day]], units_per_second * SECONDS_A_DAY, self._day, take_unknown,
             self.totals, self.digest, places,
         )  # fmt: skip
-        copy_layouts(block.states, layout_of, places, count, self.regs[0], self.used)
-        for register, number in enumerate(registers.dictionary_of.tolist()):
-            if register == 0:
-                continue
-            if number < 0:
-                copy_register(block.regs[register], places, count, self.regs[register], self.used)
-            else:
-                copy_numbers(block.regs[register], numbers[number], places, count, self.regs[register], self.used)
+        append_rows(
+            block.regs, block.states, layout_of, places, count, numbers, registers.dictionary_of, registers.is_narrow,
+            registers.place_of, self.store.wide, self.store.narrow, self.used,
+        )  # fmt: skip
         self.used += count
         return int(following)

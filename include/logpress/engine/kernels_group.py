@@ -16,6 +16,9 @@ IRREGULAR = 1 << 40
 
 DIGIT_BITS = 11
 
+NARROW_NULL = np.int32(-(2**31))
+"""Stands for no value in an int32 register."""
+
 
 @kernel
 def hash_rows(buffer, row_starts, row_ends, rows, hashes):
@@ -146,26 +149,42 @@ def choose_rows(
 
 
 @kernel
-def copy_layouts(states, layout_of, places, count, target, at):
-    """target[at + k] = the layout of row places[k], NULL for a row that is kept whole."""
+def append_rows(
+    regs, states, layout_of, places, count, numbers, dictionary_of, is_narrow, place_of, wide, narrow, at
+):  # fmt: skip
+    """Copy a block's rows to the end of a row group.
+
+    Args:
+        regs: int64[registers, >= rows], the block's.
+        states: int64[rows]: a program's number, or IRREGULAR for a row that is kept whole.
+        layout_of: int64[programs], the layout of each.
+        places: int64[>= count], which rows.
+        count: how many.
+        numbers: int64[dictionaries, entries]: what the row group calls each of the block's texts.
+        dictionary_of: int64[registers], or -1.
+        is_narrow: bool[registers], whether the register stands in `narrow`.
+        place_of: int64[registers], its row there, or in `wide`.
+        wide: int64[wide registers, capacity].
+        narrow: int32[narrow registers, capacity].
+        at: rows in use; at + count is within the capacity.
+    """
     for k in range(count):
         state = states[places[k]]
-        target[at + k] = NULL if state == IRREGULAR else layout_of[state]
-
-
-@kernel
-def copy_register(source, places, count, target, at):
-    """target[at + k] = source[places[k]]; int64 all."""
-    for k in range(count):
-        target[at + k] = source[places[k]]
-
-
-@kernel
-def copy_numbers(source, numbers, places, count, target, at):
-    """target[at + k] = numbers[source[places[k]]]: dictionary entries get their numbers in the row group."""
-    for k in range(count):
-        value = source[places[k]]
-        target[at + k] = NULL if value == NULL else numbers[value]
+        narrow[0, at + k] = NARROW_NULL if state == IRREGULAR else layout_of[state]
+    for register in range(1, regs.shape[0]):
+        dictionary = dictionary_of[register]
+        place = place_of[register]
+        if dictionary >= 0:
+            for k in range(count):
+                value = regs[register, places[k]]
+                narrow[place, at + k] = NARROW_NULL if value == NULL else numbers[dictionary, value]
+        elif is_narrow[register]:
+            for k in range(count):
+                value = regs[register, places[k]]
+                narrow[place, at + k] = NARROW_NULL if value == NULL else value
+        else:
+            for k in range(count):
+                wide[place, at + k] = regs[register, places[k]]
 
 
 @kernel

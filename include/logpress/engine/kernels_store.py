@@ -17,7 +17,7 @@ _LONGEST_US = 3 * 10**17
 
 @kernel
 def gather(source, order, target):
-    """target[i] = source[order[i]]; int64 all, `order` a permutation of the rows in use of `source`."""
+    """target[i] = source[order[i]]; registers, and `order` a permutation (int64) of the rows in use of `source`."""
     for i in range(order.shape[0]):
         target[i] = source[order[i]]
 
@@ -79,18 +79,18 @@ def number_few(values, distinct, count, numbers):
 
 @kernel
 def mark_used(codes, used):
-    """used[code] = True for each code that is not NULL; bool[entries]."""
+    """used[code] = True for each code (int32) that is not null; bool[entries]."""
     for i in range(codes.shape[0]):
-        if codes[i] != NULL:
+        if codes[i] >= 0:
             used[codes[i]] = True
 
 
 @kernel
-def any_null(values):
-    """Whether a register has a NULL."""
+def any_null(values, null):
+    """Whether a register has a null."""
     found = False
     for i in range(values.shape[0]):
-        found |= values[i] == NULL
+        found |= values[i] == null
     return found
 
 
@@ -99,7 +99,7 @@ def renumber(codes, numbers, used):
     """Number dictionary entries anew, in the order in which rows use them.
 
     Args:
-        codes: int64[n], entry of each row, or NULL; replaced by the new number, or -1.
+        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or -1.
         numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
         used: int64[entries], gets the entries in their new order.
 
@@ -109,7 +109,7 @@ def renumber(codes, numbers, used):
     count = 0
     for i in range(codes.shape[0]):
         code = codes[i]
-        if code == NULL:
+        if code < 0:
             codes[i] = -1
             continue
         number = numbers[code]
@@ -177,10 +177,10 @@ def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign
 
 @kernel
 def count_pairs(keys, values, value_count, counts):
-    """counts[key * value_count + value] += 1 for each row that has both; int64[keys * value_count]."""
+    """counts[key * value_count + value] += 1 for each row that has both (int32, or negative); int64[keys * value_count]."""
     for i in range(keys.shape[0]):
-        if keys[i] != NULL and values[i] != NULL:
-            counts[keys[i] * value_count + values[i]] += 1
+        if keys[i] >= 0 and values[i] >= 0:
+            counts[np.int64(keys[i]) * value_count + values[i]] += 1
 
 
 @kernel

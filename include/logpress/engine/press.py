@@ -19,13 +19,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.encode import encode_rows
-from logpress.engine.group import RowGroup
+from logpress.engine.group import RowGroup, Stores
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
@@ -62,7 +61,14 @@ class SlicePress:
     """Presses one slice: `read`, then `finish`. While one slice finishes, another may read."""
 
     def __init__(
-        self, contract: Contract, day: date, spec: SliceSpec, folder: str, threads: int, progress: Progress | None
+        self,
+        contract: Contract,
+        day: date,
+        spec: SliceSpec,
+        folder: str,
+        threads: int,
+        progress: Progress | None,
+        stores: Stores | None = None,
     ) -> None:
         keep_freed_memory()
         self.began = time.monotonic()
@@ -83,6 +89,7 @@ class SlicePress:
         day_column = contract.by_name[contract.day]
         assert isinstance(day_column, Instant)
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
+        self.stores = stores or Stores()
         self.group: RowGroup | None = None
         self.finishing: Future[None] | None = None
         self.rejects = Rejects()
@@ -205,7 +212,9 @@ class SlicePress:
         row = 0
         while row < block.rows:
             if self.group is None:
-                self.group = RowGroup(self.registers, self.contract.files.row_group_rows, self.days)
+                capacity = self.contract.files.row_group_rows
+                store = self.stores.take(self.registers, capacity)
+                self.group = RowGroup(self.registers, capacity, self.days, store)
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
             if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
                 self._finish_group()
@@ -231,13 +240,12 @@ class SlicePress:
 
     def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(
-                np.stack([reg[rows] for reg in group.regs]), _texts_of(group)
-            )
+            return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
         table, metadata = encode_rows(group, self.days, render)
-        numbers, counts = np.unique(group.register(LAYOUT), return_counts=True)
-        self.layout_rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
+        self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
+        self.stores.give_back(group.store)
         if self.part is None:
             self.part = Output(self.filesystem, self.folder, "part", self.spec.name)
             self.part.writer = open_writer(self.part.sink, self.contract)
@@ -263,7 +271,7 @@ class SlicePress:
         unknown: Counter[str] = Counter()
         irregular = 0
         for number, count in self.layout_rows.items():
-            if number == NULL:
+            if number < 0:
                 irregular += count
                 continue
             layout = self.layouts.all[number]

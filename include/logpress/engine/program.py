@@ -10,7 +10,8 @@ A register is one int64 a row. Between text and Parquet every value is in regist
 | instant | UTC in the column's unit; `#shift_min` where the label is checked: minutes by which the label lied |
 | kinesis_sequence | `#shard`, `#arrival` (second), `#counter`, `#sub` |
 
-`_layout` (register 0), `_extra` and `_raw` are the record's own. NULL is the smallest int64.
+`_layout` (register 0), `_extra` and `_raw` are the record's own. NULL is the smallest int64; where registers of a row
+group are kept as int32, the smallest int32.
 """
 
 from __future__ import annotations
@@ -97,6 +98,22 @@ class Registers:
         for name, number in self.dictionaries.items():
             of[self.numbers[name]] = number
         return of
+
+    @cached_property
+    def is_narrow(self) -> NDArray[np.bool_]:
+        """bool[registers]: which registers a row group keeps as int32: numbers of texts and layouts, and small ones."""
+        narrow = self.dictionary_of >= 0
+        narrow[0] = True
+        for name, number in self.numbers.items():
+            if name.endswith(("#shift_min", "#scale")) or isinstance(self.contract.by_name.get(name), Boolean):
+                narrow[number] = True
+        return narrow
+
+    @cached_property
+    def place_of(self) -> NDArray[np.int64]:
+        """int64[registers]: each register's row in the matrix of the narrow, or of the wide ones."""
+        narrow = self.is_narrow
+        return np.where(narrow, np.cumsum(narrow), np.cumsum(~narrow)) - 1
 
 
 def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
