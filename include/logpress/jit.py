@@ -150,9 +150,7 @@ def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
         one = builder.insert_element(ir.Constant(kind, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
         every = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
-        bits = builder.bitcast(
-            builder.icmp_unsigned("==", _wide_load(builder, pointer), every), ir.IntType(_WIDE)
-        )
+        bits = builder.bitcast(builder.icmp_unsigned("==", _wide_load(builder, pointer), every), ir.IntType(_WIDE))
         return builder.zext(bits, ir.IntType(64))
 
     return types.uint64(array, index, byte), codegen

@@ -6,7 +6,7 @@ Every function depends only on (table, day, slice, run) and what lies in the lak
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -20,7 +20,8 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
-from logpress.quality.proof import prove_accounts, prove_bytes, prove_file, prove_readable
+from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
+from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
 from logpress.sources import RawObject, hour_of_path, list_inputs
 
@@ -131,8 +132,18 @@ def prove_staged(
     *,
     threads: int,
     progress: Progress | None = None,
+    readable: Callable[[str], int] = prove_readable,
 ) -> None:
     """Prove that one staged slice holds exactly what was read, and that another reader reads it.
+
+    Args:
+        lake: the lake.
+        day: the UTC day.
+        manifest: of the slice.
+        run: whose staging it is in.
+        threads: threads that render records.
+        progress: called with bytes and records done so far.
+        readable: reads a part file with the other reader.
 
     Raises:
         ProofError: if it does not.
@@ -141,13 +152,10 @@ def prove_staged(
     for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
         prove_file(path, stats)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        readable = [pool.submit(prove_readable, path) for path in parts] if threads > 1 else []
+        jobs = [pool.submit(readable, path) for path in parts]
         prove_bytes([manifest], parts, rejects, threads=threads, progress=progress)
-        for job in readable:
+        for job in jobs:
             job.result()
-    if threads == 1:
-        for path in parts:
-            prove_readable(path)
 
 
 def verify(
@@ -180,8 +188,9 @@ def prove_all(
     *,
     threads: int,
     summed: Summed,
+    readable: Callable[[str], int] = prove_readable,
 ) -> None:
-    """Prove staged slices, several at a time where there are several.
+    """Prove staged slices, several at a time where there are several; for the arguments see `prove_staged`.
 
     Raises:
         ProofError: if one does not hold what was read.
@@ -190,10 +199,11 @@ def prove_all(
     with ThreadPoolExecutor(max_workers=together) as pool:
         jobs = [
             pool.submit(
-                prove_staged, lake, day, manifest, run, threads=-(-threads // together), progress=summed.part()
+                prove_staged, lake, day, manifest, run,
+                threads=-(-threads // together), progress=summed.part(), readable=readable,
             )
             for manifest in manifests
-        ]
+        ]  # fmt: skip
         try:
             for job in jobs:
                 job.result()
@@ -202,9 +212,7 @@ def prove_all(
             raise
 
 
-def check(
-    contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str
-) -> list[CheckResult]:
+def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> list[CheckResult]:
     """Run the contract's checks over staged slices.
 
     Raises:
@@ -256,5 +264,3 @@ def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
     with lake_errors(lake.uri):
         lake.storage.remove(lake.staging_folder(contract.table, day, run))
     remove_leftovers(lake, contract.table)
-
-

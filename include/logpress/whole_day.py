@@ -6,6 +6,7 @@ While a slice is read, the one before it is written and the one before that is p
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 import uuid
 from collections.abc import Sequence
@@ -22,9 +23,14 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.quality.checks import CheckResult
+from logpress.quality.other_reader import OtherReader
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
 from logpress.stages import check, clean, default_threads, plan, prove_all, prove_staged, publish, write_staged
+
+
+_SWITCH_SECONDS = 0.0005
+"""How long a thread waits for another one's Python: each of many short kernels comes back to Python for a moment."""
 
 
 def run_day(
@@ -48,12 +54,13 @@ def run_day(
     run = f"local-{uuid.uuid4().hex[:12]}"
     lake = Lake.create(lake_uri)
     see_catalog(lake, contract.table)
-    ahead = threading.Thread(target=_import_ahead)  # two threads must not import one package at once
-    ahead.start()
+    ahead = _ImportAhead()
     proving = _Proving(lake, day, run)
+    switch_seconds = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
-        manifests = _press_all(contract, day, specs, lake, run, threads, tell, proving)
+        manifests = _press_all(contract, day, specs, lake, run, threads, ahead.after_first(tell), proving)
         heard.end("press")
         ahead.join()
         tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
@@ -65,16 +72,40 @@ def run_day(
         published = publish(contract, day, manifests, lake_uri, run, grace=grace)
         heard.end("publish")
     finally:
+        sys.setswitchinterval(switch_seconds)
         proving.stop()
         ahead.join()
         clean(contract, day, lake_uri, run)
     return DayReport.of(published), checks
 
 
-def _import_ahead() -> None:
-    """Import what the later stages need while the first one works."""
-    for name in ("fastparquet", "pyiceberg.io.pyarrow", "pyiceberg.catalog.sql"):
-        importlib.import_module(name)
+class _ImportAhead:
+    """Imports what the later stages need in a thread of its own, while kernels work and leave the interpreter alone."""
+
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=self._import, name="import")
+        self._is_started = False
+
+    @staticmethod
+    def _import() -> None:
+        for name in ("pyiceberg.io.pyarrow", "pyiceberg.catalog.sql"):
+            importlib.import_module(name)
+
+    def after_first(self, tell: Progress) -> Progress:
+        """Begin once some records are done, when all kernels are loaded: that, too, needs the interpreter."""
+
+        def progress(done_bytes: int, records: int) -> None:
+            if not self._is_started:
+                self._is_started = True
+                self._thread.start()
+            tell(done_bytes, records)
+
+        return progress
+
+    def join(self) -> None:
+        """Wait until all is imported: two threads must not import one package at once."""
+        if self._is_started:
+            self._thread.join()
 
 
 class _Proving:
@@ -84,6 +115,7 @@ class _Proving:
         self._lake, self._day, self._run = lake, day, run
         self._summed = Summed(None)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prove")
+        self._other = OtherReader()
         self._jobs: list[tuple[SliceManifest, Future[None]]] = []
         self._last: list[SliceManifest] = []
 
@@ -93,8 +125,9 @@ class _Proving:
             self._last.append(manifest)
             return
         job = self._worker.submit(
-            prove_staged, self._lake, self._day, manifest, self._run, threads=1, progress=self._summed.part()
-        )
+            prove_staged, self._lake, self._day, manifest, self._run,
+            threads=1, progress=self._summed.part(), readable=self._other.prove_readable,
+        )  # fmt: skip
         self._jobs.append((manifest, job))
 
     def raise_if_failed(self) -> None:
@@ -107,13 +140,17 @@ class _Proving:
         """Prove what is not yet proved; returns when all is."""
         self._summed.tell = tell
         waiting = [manifest for manifest, job in self._jobs if job.cancel()] + self._last
-        prove_all(self._lake, self._day, waiting, self._run, threads=threads, summed=self._summed)
+        prove_all(
+            self._lake, self._day, waiting, self._run,
+            threads=threads, summed=self._summed, readable=self._other.prove_readable,
+        )  # fmt: skip
         self._worker.shutdown()
         self.raise_if_failed()
 
     def stop(self) -> None:
         """Begin no more, and wait for what is being proved."""
         self._worker.shutdown(cancel_futures=True)
+        self._other.close()
 
 
 def _press_all(

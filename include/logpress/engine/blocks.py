@@ -32,7 +32,7 @@ class Buffers:
     def __init__(self) -> None:
         self._free: list[NDArray[np.uint8]] = []
 
-    def take(self, size: int = BLOCK_BYTES) -> NDArray[np.uint8]:
+    def take(self, size: int = 0) -> NDArray[np.uint8]:
         """A buffer of at least this size, padding not counted."""
         if size > BLOCK_BYTES:
             return np.empty(size + PADDING, dtype=np.uint8)

@@ -24,6 +24,7 @@ from logpress.contract.model import (
     Integer,
     KinesisSequence,
     Lookup,
+    dependencies,
 )
 from logpress.engine.columns import (
     DAY,
@@ -39,7 +40,7 @@ from logpress.engine.columns import (
     stored_columns,
 )
 from logpress.engine.counters import Counters, number_shards
-from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by, widened
+from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import (
     add_scaled,
@@ -81,36 +82,38 @@ def encode_rows(
         if isinstance(column, Lookup)
     }
     kinesis: dict[str, Any] = {}
+    asked_again = {other for column in contract.columns for other in dependencies(column)}
     # from here on the registers of texts are used up: `_strings` numbers them anew
     for column in contract.columns:
         name = column.name
+        take = regs.__getitem__ if name in asked_again else regs.pop
         if isinstance(column, Lookup):
             columns[other_name(name)] = _strings(regs.pop(name), texts[name], values.get(name))
         elif isinstance(column, KinesisSequence):
             columns |= _kinesis_columns(column, contract, regs, kinesis)
         elif isinstance(column, Instant):
-            stored = regs[name]
+            stored = take(name)
             if column.residual_of:
                 columns[residual_name(name)] = _numbers(residual_of(column, contract, regs, 1, stored), pa.int64())
             else:
                 stored = _scaled(stored, 1000 if column.unit == "s" else 1)
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
             if column.label_checked_by:
-                columns[shift_name(name)] = _numbers(regs[f"{name}#shift_min"], pa.int16())
+                columns[shift_name(name)] = _numbers(regs.pop(f"{name}#shift_min"), pa.int16())
         elif isinstance(column, Decimal):
-            columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
-            columns[scale_name(name)] = _numbers(regs[f"{name}#scale"], pa.int8())
+            columns[name] = _numbers(take(name), pa.int64()).view(pa.float64())
+            columns[scale_name(name)] = _numbers(regs.pop(f"{name}#scale"), pa.int8())
         elif isinstance(column, (Integer, Boolean)):
-            columns[name] = _numbers(regs[name], arrow_type(column))
+            columns[name] = _numbers(take(name), arrow_type(column))
         else:
             columns[name] = _strings(regs.pop(name), texts[name], values.get(name))
     rows = group.used
     columns[DAY] = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
     ).cast(pa.date32())
-    columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
-    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
-    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    columns[LAYOUT] = _numbers(regs.pop(LAYOUT), pa.int32())
+    columns[EXTRA] = _strings(regs.pop(EXTRA), texts[EXTRA], None)
+    columns[RAW] = _strings(regs.pop(RAW), texts[RAW], None, pa.binary())
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
     arrays = [
@@ -126,7 +129,7 @@ def encode_rows(
 class _Sorted(dict[str, Any]):
     """The registers of a row group in their final order, each gathered when it is first asked for."""
 
-    def __init__(self, group: RowGroup, order: Ints) -> None:
+    def __init__(self, group: RowGroup, order: NDArray[np.int32]) -> None:
         super().__init__()
         self._group = group
         self._order = order
@@ -189,7 +192,7 @@ def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], 
         raw.known += 1
 
 
-def _order(group: RowGroup) -> Ints:
+def _order(group: RowGroup) -> NDArray[np.int32]:
     registers = group.registers
     keys = []
     for name in registers.contract.order_by:
@@ -197,11 +200,11 @@ def _order(group: RowGroup) -> Ints:
         if name in registers.dictionaries:
             dictionary = group.dictionaries[registers.dictionaries[name]]
             texts = [dictionary.text(i) for i in range(dictionary.known)]
-            rank = np.empty(len(texts) + 1, dtype=np.int64)
+            rank = np.empty(len(texts) + 1, dtype=np.int32)
             rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
             rank[-1] = -1
             key = rank[np.maximum(key, -1)]
-        keys.append(widened(key))
+        keys.append(key)
     return sort_by(keys, group.used)
 
 
@@ -283,7 +286,7 @@ def _kinesis_columns(
     column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any]
 ) -> dict[str, pa.Array]:
     shard_keys, arrivals, counters, subs = (
-        regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
+        regs.pop(f"{column.name}#{part}") for part in ("shard", "arrival", "counter", "sub")
     )
     shards, shard_places = number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))

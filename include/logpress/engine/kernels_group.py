@@ -189,14 +189,14 @@ def append_rows(
 
 @kernel
 def radix_order(keys, order, spare, counts):
-    """Sort rows by int64 keys, stably: `order` holds rows in their order so far and gets their new order.
+    """Sort rows by keys (int64 or int32), stably: `order` holds rows in their order so far and gets their new order.
 
     A least-significant-digit radix sort of 11 bits a pass that leaves out digits in which all keys agree.
 
     Args:
         keys: int64[n], by row.
-        order: int64[n], a permutation.
-        spare: int64[n], scratch.
+        order: int32[n], a permutation.
+        spare: int32[n], scratch.
         counts: int64[2^DIGIT_BITS], scratch.
     """
     rows = order.shape[0]

@@ -50,7 +50,7 @@ def render_rows(
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 
     Args:
-        order: int64[k], rows in the order they are written.
+        order: int32[k], rows in the order they are written.
         first: where in `order` to begin.
         out: uint8[n].
         literals: uint8[...], padded.

@@ -177,7 +177,7 @@ def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign
 
 @kernel
 def count_pairs(keys, values, value_count, counts):
-    """counts[key * value_count + value] += 1 for each row that has both (int32, or negative); int64[keys * value_count]."""
+    """Do counts[key * value_count + value] += 1 for each row that has both; int32[n], negative for none."""
     for i in range(keys.shape[0]):
         if keys[i] >= 0 and values[i] >= 0:
             counts[np.int64(keys[i]) * value_count + values[i]] += 1

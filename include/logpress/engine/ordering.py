@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
     return [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
 
 
-def key_bytes(keys: Sequence[Ints], order: Ints) -> NDArray[np.bytes_]:
+def key_bytes(keys: Sequence[Ints], order: NDArray[Any]) -> NDArray[np.bytes_]:
     """Keys as bytes that compare like the values, in this order of rows; a final byte keeps zeros from being cut."""
     packed = np.empty((len(order), 8 * len(keys) + 1), dtype=np.uint8)
     packed[:, -1] = 1

@@ -84,17 +84,18 @@ class SlicePress:
         self.buffers = Buffers()
         self.spaces = Spaces(self.registers)
         self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
-        self.finisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
+        self.finisher = ThreadPoolExecutor(max_workers=2, thread_name_prefix="finish")
         self.ahead = 2 * threads + 1
         day_column = contract.by_name[contract.day]
         assert isinstance(day_column, Instant)
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
         self.stores = stores or Stores()
         self.group: RowGroup | None = None
-        self.finishing: Future[None] | None = None
+        self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
         self.origins: list[OriginStats] = []
         self.numbers: list[int] = []  # records per origin so far
+        self.takes_unknown: list[bool] = []  # per origin: whether a record that names no day is the day's
         self.totals = np.zeros(4, dtype=np.int64)
         self.group_digests: list[str] = []
         self.layout_rows: Counter[int] = Counter()
@@ -114,7 +115,7 @@ class SlicePress:
         self.filesystem.makedirs(self.folder, exist_ok=True)
         try:
             self._read_all()
-            self._finish_group()
+            self._finish_group(others=1)
         except BaseException:
             self.discard()
             raise
@@ -144,6 +145,7 @@ class SlicePress:
         jobs: deque[_Job] = deque()
         for number, uri in enumerate(self.spec.inputs):
             self.numbers.append(0)
+            self.takes_unknown.append(day_of_path(uri) in (None, self.day))
             try:
                 with open_raw(uri) as reader:
                     for raw in read_blocks(reader, self.buffers):
@@ -176,7 +178,7 @@ class SlicePress:
         """Settle a job's blocks and append their rows; jobs come in input order."""
         blocks = job.blocks.result()
         uri = self.spec.inputs[job.origin]
-        takes_unknown = day_of_path(uri) in (None, self.day)
+        takes_unknown = self.takes_unknown[job.origin]
         if job.raw.piece:
             self.numbers[job.origin] += 1
             record = job.raw.buffer[: job.raw.end].tobytes()
@@ -221,7 +223,8 @@ class SlicePress:
 
     # -- row groups to the file
 
-    def _finish_group(self) -> None:
+    def _finish_group(self, others: int = 0) -> None:
+        """Hand the row group to the finisher, once no more than some others are with it."""
         group, self.group = self.group, None
         if group is None:
             return
@@ -229,16 +232,17 @@ class SlicePress:
         self.group_digests.append(digests.to_text(group.digest))
         if group.used == 0:
             return
-        self._wait_for_finisher()
-        layouts = tuple(self.layouts.all)
-        self.finishing = self.finisher.submit(self._write_group, group, layouts)
+        self._wait_for_finisher(others)
+        before = self.finishing[-1] if self.finishing else None
+        self.finishing.append(self.finisher.submit(self._write_group, group, tuple(self.layouts.all), before))
 
-    def _wait_for_finisher(self) -> None:
-        if self.finishing is not None:
-            finishing, self.finishing = self.finishing, None
-            finishing.result()
+    def _wait_for_finisher(self, others: int = 0) -> None:
+        while len(self.finishing) > others:
+            self.finishing.popleft().result()
 
-    def _write_group(self, group: RowGroup, layouts: tuple[Any, ...]) -> None:
+    def _write_group(self, group: RowGroup, layouts: tuple[Any, ...], before: Future[None] | None) -> None:
+        """Encode a row group, and write it when the one before it is written."""
+
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
             return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
@@ -246,6 +250,8 @@ class SlicePress:
         counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         self.stores.give_back(group.store)
+        if before is not None:
+            before.result()
         if self.part is None:
             self.part = Output(self.filesystem, self.folder, "part", self.spec.name)
             self.part.writer = open_writer(self.part.sink, self.contract)

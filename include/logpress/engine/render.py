@@ -79,11 +79,12 @@ class Renderer:
         first, last = span or (0, decoder.count)
         sheet = Sheet(self, decoder.texts)
         counts = np.zeros(2, dtype=np.int64)
-        matrix = np.empty((len(self.registers), CHUNK_ROWS), dtype=np.int64)
+        # rows of a power of two would all fall into the same places of the cache
+        matrix = np.empty((len(self.registers), CHUNK_ROWS + 8), dtype=np.int64)
         for begin in range(first, last, CHUNK_ROWS):
             rows = min(CHUNK_ROWS, last - begin)
             self.fill(matrix, 0, decoder.registers(begin, begin + rows))
-            for chunk in sheet.chunks(matrix, np.arange(rows, dtype=np.int64), counts, digest=digest):
+            for chunk in sheet.chunks(matrix, np.arange(rows, dtype=np.int32), counts, digest=digest):
                 if write is not None:
                     write(chunk)
         return int(counts[0]), int(counts[1])
@@ -103,7 +104,7 @@ class Renderer:
 
     def records(self, regs: Ints, texts: Mapping[str, Texts]) -> list[bytes]:
         """The bytes of each row of a matrix of registers."""
-        order = np.arange(regs.shape[1], dtype=np.int64)
+        order = np.arange(regs.shape[1], dtype=np.int32)
         counts = np.zeros(2, dtype=np.int64)
         return [chunk[:-1].tobytes() for chunk in Sheet(self, texts).chunks(regs, order, counts, one_by_one=True)]
 
@@ -157,7 +158,7 @@ class Sheet:
     def chunks(
         self,
         regs: Ints,
-        order: Ints,
+        order: NDArray[np.int32],
         counts: Ints,
         *,
         digest: NDArray[np.uint64] | None = None,
@@ -168,7 +169,7 @@ class Sheet:
 
         Args:
             regs: int64[registers, rows].
-            order: int64[k], which rows, in which order.
+            order: int32[k], which rows, in which order.
             counts: int64[2], records and their bytes without newlines are added to it.
             digest: uint64[2], the records' hashes are added to it.
             lengths: int64[k], gets the length of each record with its newline.

@@ -192,7 +192,7 @@ def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.bytes_]:
     for reader, group in groups[:: max(1, len(groups) // 16)]:
         sampled = reader.decoder(group, columns).rows()
         keys = sort_keys(sampled, contract)
-        chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096), dtype=np.int64)
+        chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096))
         samples.append(key_bytes(keys, chosen))
     sample = np.sort(np.concatenate(samples))
     return sample[np.linspace(0, len(sample), buckets + 1).astype(np.int64)[1:-1]]

@@ -10,6 +10,7 @@ import numpy as np
 
 from logpress.jit import equal32, kernel, trailing_zeros
 from logpress.layout.kernels_json import bare_end, quote_at, same_bytes, value_end
+
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
 

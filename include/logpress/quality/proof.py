@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 import fsspec
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from logpress.engine.digest import combine
 from logpress.engine.restore import digest_files
 from logpress.errors import ProofError
 from logpress.manifest import PartStats, SliceManifest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def prove_accounts(manifests: Sequence[SliceManifest]) -> None:
@@ -95,141 +87,3 @@ def prove_bytes(
             f"read were {expected_records} of {expected_bytes} bytes with digest {expected}"
         )
     return digest
-
-
-def prove_readable(path: str) -> int:
-    """Read a row group with fastparquet, which shares no code with the writer, and compare every value.
-
-    Which row group is told by the file's name, and so is the same each time.
-
-    Returns:
-        How many values were compared.
-
-    Raises:
-        ProofError: if fastparquet cannot read the file, or reads other values than pyarrow.
-    """
-    import fastparquet  # slow to import, and needed here only
-
-    compared = 0
-    with fsspec.open(path, "rb") as handle:
-        written = pq.ParquetFile(handle, read_dictionary=None)
-        group = zlib.crc32(path.rsplit("/", 1)[-1].encode()) % written.num_row_groups
-        schema = written.schema_arrow
-        texts = [
-            field.name
-            for field in schema
-            if pa.types.is_string(field.type) and _is_dictionary(written, group, field.name)
-        ]
-        table = pq.ParquetFile(handle, read_dictionary=texts).read_row_group(group, use_threads=False).combine_chunks()
-        try:
-            other = fastparquet.ParquetFile(path, open_with=lambda name, mode="rb": fsspec.open(name, mode).open())
-            categories = {name: len(_array(table, name).dictionary) for name in texts}
-            frame = other[group].to_pandas(categories=categories)
-        except Exception as error:  # whatever a foreign reader raises is a finding about the file
-            raise ProofError(f"{path}: fastparquet cannot read row group {group}: {error}") from error
-        for name in schema.names:
-            compared += _compare(f"{path}: row group {group}", name, _array(table, name), frame[name])
-    return compared
-
-
-def _array(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _is_dictionary(file: pq.ParquetFile, group: int, name: str) -> bool:
-    """Whether all pages of a column's texts are numbers of dictionary entries."""
-    column = file.metadata.row_group(group).column(file.schema_arrow.get_field_index(name))
-    return bool(column.has_dictionary_page) and "PLAIN" not in _data_encodings(column)
-
-
-def _data_encodings(column: pq.ColumnChunkMetaData) -> set[str]:
-    """Encodings of a column's values; the first PLAIN is the dictionary page's own."""
-    encodings = list(column.encodings)
-    if column.has_dictionary_page and "PLAIN" in encodings:
-        encodings.remove("PLAIN")
-    return set(encodings)
-
-
-def _compare(where: str, name: str, array: pa.Array, series: pd.Series[Any]) -> int:
-    if len(array) != len(series):
-        raise ProofError(f"{where}, {name}: pyarrow reads {len(array)} values, fastparquet {len(series)}")
-    if pa.types.is_dictionary(array.type) and isinstance(series.dtype, _categorical()):
-        ours, theirs = _places(array, series)
-    else:
-        ours, theirs = _values(array), _values_of_series(series, array)
-    different = np.flatnonzero(ours != theirs)
-    if len(different):
-        row = int(different[0])
-        raise ProofError(
-            f"{where}, {name}, row {row}: pyarrow reads {array[row].as_py()!r}, fastparquet {series.iloc[row]!r}"
-        )
-    return len(array)
-
-
-_NONE = np.iinfo(np.int64).min
-"""Stands for null on both sides; none of the codecs gives it as a value."""
-
-
-def _categorical() -> type:
-    """The type of pandas's categories."""
-    import pandas as pd  # as slow as fastparquet
-
-    return pd.CategoricalDtype
-
-
-def _places(array: pa.Array, series: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Each row's place among the texts that fastparquet found: as pyarrow has it, and as fastparquet does."""
-    places = {text: place for place, text in enumerate(series.cat.categories.tolist())}
-    of_entry = np.array([places.get(text, -2) for text in array.dictionary.to_pylist()] + [-1], dtype=np.int64)
-    return of_entry[array.indices.fill_null(-1).to_numpy()], series.cat.codes.to_numpy()
-
-
-def _values(array: pa.Array) -> np.ndarray[Any, Any]:
-    """What pyarrow read, as integers, doubles' bits or objects; nulls as _NONE or None."""
-    type_ = array.type
-    if pa.types.is_timestamp(type_):
-        array = array.cast(pa.timestamp("us", type_.tz)).view(pa.int64())
-    elif pa.types.is_date(type_):
-        array = array.view(pa.int32())
-    elif pa.types.is_floating(type_):
-        array = array.view(pa.int64())
-    elif pa.types.is_boolean(type_):
-        array = array.cast(pa.int8())
-    elif not pa.types.is_integer(type_):
-        present = array.is_valid().to_numpy(zero_copy_only=False)
-        return _objects(present, lambda places: array.take(pa.array(places)).to_pylist())
-    array = array.cast(pa.int64())
-    return np.asarray((array.fill_null(_NONE) if array.null_count else array).to_numpy(zero_copy_only=False))
-
-
-def _objects(
-    present: np.ndarray[Any, Any], values_at: Callable[[np.ndarray[Any, Any]], Sequence[Any]]
-) -> np.ndarray[Any, Any]:
-    """Objects by row, None where there is none; most rows have none."""
-    found = np.full(len(present), None, dtype=object)
-    places = np.flatnonzero(present)
-    if len(places):
-        found[places] = values_at(places)
-    return found
-
-
-def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any, Any]:
-    """What fastparquet read, in the same form."""
-    type_ = array.type
-    if pa.types.is_timestamp(type_):
-        naive = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
-        # not a time is the smallest number, as _NONE
-        return np.asarray(naive.to_numpy(dtype="datetime64[us]").view(np.int64))
-    if pa.types.is_date(type_):
-        return np.where(series.isna(), _NONE, series.to_numpy().astype("datetime64[D]").astype(np.int64))
-    if pa.types.is_floating(type_):
-        return np.where(series.isna(), _NONE, series.to_numpy(dtype=np.float64).view(np.int64))
-    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
-        missing = series.isna().to_numpy()
-        if not missing.any():
-            return series.to_numpy(dtype=np.int64)
-        found = np.full(len(series), _NONE, dtype=np.int64)
-        found[~missing] = series[~missing].astype(np.int64).to_numpy()
-        return found
-    return _objects(~series.isna().to_numpy(), lambda present: series.to_numpy()[present])
