@@ -113,13 +113,18 @@ def press(
 
     from rich.console import Console
 
+    from logpress.quality.other_reader import OtherReader
+
+    other_reader = OtherReader()  # it has much to import, and so has this process: both at once
+
     from logpress import whole_day
     from logpress.quality.size_report import render_report
 
     with _bars(quiet) as bars:
         report, checks = whole_day.run_day(
-            contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars
-        )
+            contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
+            other_reader=other_reader,
+        )  # fmt: skip
     console = Console()
     console.print(render_report(report))
     for check in checks:
@@ -290,6 +295,8 @@ def main() -> None:
             error.show()
             sys.exit(error.exit_code)
         raise
+    finally:
+        gc.freeze()  # the interpreter need not look for garbage among all that is loaded when it ends
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ While a slice is read, the one before it is written and the one before that is p
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -29,10 +30,6 @@ from logpress.quality.size_report import DayReport
 from logpress.stages import check, clean, default_threads, plan, prove_all, prove_staged, publish, write_staged
 
 
-_SWITCH_SECONDS = 0.0005
-"""How long a thread waits for another one's Python: each of many short kernels comes back to Python for a moment."""
-
-
 def run_day(
     contract: Contract,
     day: date,
@@ -42,80 +39,79 @@ def run_day(
     threads: int | None = None,
     grace: timedelta = GRACE,
     progress: StageProgress | None = None,
+    other_reader: OtherReader | None = None,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, in this process.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
+        lake_uri: the lake, made if missing.
+        threads: threads that convert records, and that prove them; as many as cores if None.
+        grace: how long superseded files stay.
+        progress: hears of the stages.
+        other_reader: a process that was started already; it is ended.
 
     Raises:
         LogpressError: of any stage; the day is then as it was.
     """
-    heard = progress or Silent()
-    threads = threads or default_threads()
-    specs = plan(contract, day, inputs)
-    run = f"local-{uuid.uuid4().hex[:12]}"
-    lake = Lake.create(lake_uri)
-    see_catalog(lake, contract.table)
-    ahead = _ImportAhead()
-    proving = _Proving(lake, day, run)
-    switch_seconds = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
-        manifests = _press_all(contract, day, specs, lake, run, threads, ahead.after_first(tell), proving)
-        heard.end("press")
-        ahead.join()
-        tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
-        prove_accounts(manifests)
-        proving.finish(threads, tell)
-        checks = check(contract, day, manifests, lake, run)
-        heard.end("verify")
-        heard.begin("publish", None)
-        published = publish(contract, day, manifests, lake_uri, run, grace=grace)
-        heard.end("publish")
-    finally:
-        sys.setswitchinterval(switch_seconds)
-        proving.stop()
-        ahead.join()
-        clean(contract, day, lake_uri, run)
+    with contextlib.closing(other_reader or OtherReader()) as other, _short_turns():
+        specs = plan(contract, day, inputs)
+        lake = Lake.create(lake_uri)
+        see_catalog(lake, contract.table)
+        run = f"local-{uuid.uuid4().hex[:12]}"
+        proving = _Proving(lake, day, run, other)
+        heard = progress or Silent()
+        threads = threads or default_threads()
+        try:
+            tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
+            manifests = _press_all(contract, day, specs, lake, run, threads, tell, proving)
+            heard.end("press")
+            tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
+            prove_accounts(manifests)
+            importing = threading.Thread(target=_import_for_publishing, name="import")
+            importing.start()
+            try:
+                proving.finish(threads, tell)
+                checks = check(contract, day, manifests, lake, run)
+            finally:
+                importing.join()
+            heard.end("verify")
+            heard.begin("publish", None)
+            published = publish(contract, day, manifests, lake_uri, run, grace=grace)
+            heard.end("publish")
+        finally:
+            proving.stop()
+            clean(contract, day, lake_uri, run)
     return DayReport.of(published), checks
 
 
-class _ImportAhead:
-    """Imports what the later stages need in a thread of its own, while kernels work and leave the interpreter alone."""
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads wait no longer than half a millisecond for another one's Python: kernels come back to it often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
-    def __init__(self) -> None:
-        self._thread = threading.Thread(target=self._import, name="import")
-        self._is_started = False
 
-    @staticmethod
-    def _import() -> None:
-        for name in ("pyiceberg.io.pyarrow", "pyiceberg.catalog.sql"):
-            importlib.import_module(name)
-
-    def after_first(self, tell: Progress) -> Progress:
-        """Begin once some records are done, when all kernels are loaded: that, too, needs the interpreter."""
-
-        def progress(done_bytes: int, records: int) -> None:
-            if not self._is_started:
-                self._is_started = True
-                self._thread.start()
-            tell(done_bytes, records)
-
-        return progress
-
-    def join(self) -> None:
-        """Wait until all is imported: two threads must not import one package at once."""
-        if self._is_started:
-            self._thread.join()
+def _import_for_publishing() -> None:
+    """Import what publishing needs while kernels prove: while they press, they come back to Python too often."""
+    for name in ("pyiceberg.io.pyarrow", "pyiceberg.catalog.sql"):
+        importlib.import_module(name)
 
 
 class _Proving:
     """Proves slices while others are pressed, one at a time; what is left in the end, several at a time."""
 
-    def __init__(self, lake: Lake, day: date, run: str) -> None:
+    def __init__(self, lake: Lake, day: date, run: str, other: OtherReader) -> None:
         self._lake, self._day, self._run = lake, day, run
         self._summed = Summed(None)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prove")
-        self._other = OtherReader()
+        self._other = other
         self._jobs: list[tuple[SliceManifest, Future[None]]] = []
         self._last: list[SliceManifest] = []
 
@@ -150,7 +146,6 @@ class _Proving:
     def stop(self) -> None:
         """Begin no more, and wait for what is being proved."""
         self._worker.shutdown(cancel_futures=True)
-        self._other.close()
 
 
 def _press_all(

@@ -178,8 +178,13 @@ def test_writers_stay_inside_their_room(
         kernels_text.write_integer(out, 0, number),
         kernels_text.write_instant(out, 0, wall, ord("T"), 9, 1_000_000, np.full(4, kernels_text.NULL, dtype=np.int64)),
         kernels_text.write_decimal(out, 0, bits, scale),
-        kernels_text.write_kinesis(  # fmt: skip
-            out, 0, counter % 2**56, counter % 2**36, counter, 999_999_999,
+        kernels_text.write_kinesis(
+            out,
+            0,
+            counter % 2**56,
+            counter % 2**36,
+            counter,
+            999_999_999,
             np.full((64, 8), kernels_text.NULL, dtype=np.int64),
         ),
     ]

@@ -233,12 +233,12 @@ def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
-    from logpress import stages
+    from logpress import whole_day
 
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages.SlicePress, "read", stopped)
+    monkeypatch.setattr(whole_day.SlicePress, "read", stopped)
     ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
     assert ran.code == 130
     assert "Traceback" not in ran.err
@@ -246,9 +246,9 @@ def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
 
 
 def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(logpress, raw, lake, monkeypatch):
-    from logpress import progress
+    from logpress import bars
 
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(bars, "LINE_SECONDS", 0.0)
     command = ("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
     told = logpress(*command).err
     assert "logpress: press: " in told

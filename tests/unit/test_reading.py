@@ -397,7 +397,7 @@ def test_sequence_numbers_are_written_as_plain_python_writes_them(parts: list[tu
     wide = [(NULL,) * 4 if p is None else (p[1] << 20 | p[0], p[3], p[2], p[4]) for p in parts]
     shards, arrivals, counters, subs = np.array(wide, dtype=np.int64).reshape(-1, 4).T.copy()
     out, offsets = np.empty(len(parts) * SEQUENCE_BYTES, dtype=np.uint8), np.empty(len(parts) + 1, dtype=np.int32)
-    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.empty(6, dtype=np.int64))
+    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.full((64, 8), NULL, dtype=np.int64))
     texts = [out[a:b].tobytes().decode() for a, b in itertools.pairwise(offsets)]
     assert texts == ["" if p is None else sequence(*p) for p in parts]
     assert used == sum(map(len, texts))

@@ -92,7 +92,8 @@ class Space:
 
     def __init__(self, registers: Registers, rows: int) -> None:
         self.rows = rows
-        self.regs = np.empty((len(registers), rows), dtype=np.int64)
+        # registers a power of two apart would all fall into the same places of the cache
+        self.regs = np.empty((len(registers), rows + 8), dtype=np.int64)
         self.states = np.empty(rows, dtype=np.int64)
         self.masks = np.empty(rows, dtype=np.uint64)
         self.hashes = np.empty((2, rows), dtype=np.uint64)

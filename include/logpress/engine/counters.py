@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_store import number_few, smallest_counters, subtract_counters
@@ -17,22 +18,22 @@ from logpress.errors import PartError
 _EMPTY = np.iinfo(np.int64).max
 
 
-def number_shards(keys: Ints) -> tuple[Ints, Ints]:
-    """The distinct shards, ascending, and each row's place among them."""
-    distinct, count = np.empty(1 << 10, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    numbers = np.empty(len(keys), dtype=np.int64)
-    if not number_few(keys, distinct, count, numbers):
+def number_shards(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """The distinct shards, ascending, and each row's place among them, or -1."""
+    distinct, count = np.empty(1 << 12, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    numbers = np.empty(len(keys), dtype=np.int32)
+    if not number_few(keys, np.full(1 << 14, -1, dtype=np.int64), distinct, count, numbers):
         present = keys != NULL
         shards, places = np.unique(keys[present], return_inverse=True)
-        numbers[:] = NULL
+        numbers[:] = -1
         numbers[present] = places
         return shards, numbers
     found = distinct[: count[0]]
     order = np.argsort(found)
-    rank = np.empty(len(found) + 1, dtype=np.int64)
+    rank = np.empty(len(found) + 1, dtype=np.int32)
     rank[order] = np.arange(len(found))
-    rank[-1] = NULL
-    return found[order], rank[np.where(numbers == NULL, -1, numbers)]
+    rank[-1] = -1
+    return found[order], rank[numbers]
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,20 @@ class Counters:
     smallest: Ints
 
     @classmethod
-    def of(cls, shards: Ints, arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
+    def of(cls, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
         """The counters of these rows; none where the seconds lie too far apart for a table."""
-        present = shards != NULL
+        present = shards >= 0
         if not present.any():
             return cls(0, 0, np.empty(0, dtype=np.int64))
-        first, last = int(arrivals[present].min()), int(arrivals[present].max())
+        told = arrivals if present.all() else arrivals[present]
+        first, last = int(told.min()), int(told.max())
         if (last - first + 1) * shard_count > 4 * len(shards) + (1 << 20):
             return cls(0, 0, np.empty(0, dtype=np.int64))  # seconds too far apart to be worth a table
         smallest = np.full((last - first + 1) * shard_count, _EMPTY, dtype=np.int64)
         smallest_counters(shards, arrivals, counters, first, last - first + 1, smallest)
         return cls(first, last - first + 1, smallest)
 
-    def subtract(self, shards: Ints, arrivals: Ints, counters: Ints, sign: int) -> None:
+    def subtract(self, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, sign: int) -> None:
         """Take off (sign 1) or put back (sign -1) the smallest counter of each row's shard and second."""
         if self.seconds and not subtract_counters(
             shards, arrivals, counters, self.first, self.seconds, self.smallest, sign

@@ -198,7 +198,7 @@ class GroupDecoder:
             if ((shards < 0) & present).any() or shards.max(initial=-1) >= len(keys) - 1:
                 raise PartError("a row names a shard that the file's metadata does not hold")
             counters = counters.copy()
-            counters_of.subtract(shards, arrivals, counters, -1)
+            counters_of.subtract(np.where(present, shards, -1).astype(np.int32), arrivals, counters, -1)
             regs[f"{column.name}#shard"] = keys[np.where(present, shards, -1)]
             regs[f"{column.name}#arrival"] = arrivals
             regs[f"{column.name}#counter"] = counters

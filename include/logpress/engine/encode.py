@@ -24,7 +24,6 @@ from logpress.contract.model import (
     Integer,
     KinesisSequence,
     Lookup,
-    dependencies,
 )
 from logpress.engine.columns import (
     DAY,
@@ -40,7 +39,7 @@ from logpress.engine.columns import (
     stored_columns,
 )
 from logpress.engine.counters import Counters, number_shards
-from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
+from logpress.engine.group import Dictionary, RowGroup, Store, null_of, sort_by
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import (
     add_scaled,
@@ -60,7 +59,7 @@ _MOST_LOOKUPS = 1 << 16
 
 
 def encode_rows(
-    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]]
+    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Store
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of a row group in its final order, and the metadata of its restoration.
 
@@ -68,10 +67,11 @@ def encode_rows(
         group: the filled row group; its registers are used up.
         day: days since 1970-01-01 that the `day` column says.
         render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
+        room: for the registers in their final order; the table's columns may lie in it.
     """
     registers = group.registers
     spellings, values = _spell(group, render)
-    regs = _Sorted(group, _order(group))
+    regs = _Sorted(group, _order(group), room)
     metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
     columns: dict[str, pa.Array] = {}
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
@@ -82,38 +82,36 @@ def encode_rows(
         if isinstance(column, Lookup)
     }
     kinesis: dict[str, Any] = {}
-    asked_again = {other for column in contract.columns for other in dependencies(column)}
     # from here on the registers of texts are used up: `_strings` numbers them anew
     for column in contract.columns:
         name = column.name
-        take = regs.__getitem__ if name in asked_again else regs.pop
         if isinstance(column, Lookup):
-            columns[other_name(name)] = _strings(regs.pop(name), texts[name], values.get(name))
+            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
         elif isinstance(column, KinesisSequence):
             columns |= _kinesis_columns(column, contract, regs, kinesis)
         elif isinstance(column, Instant):
-            stored = take(name)
+            stored = regs[name]
             if column.residual_of:
                 columns[residual_name(name)] = _numbers(residual_of(column, contract, regs, 1, stored), pa.int64())
             else:
                 stored = _scaled(stored, 1000 if column.unit == "s" else 1)
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
             if column.label_checked_by:
-                columns[shift_name(name)] = _numbers(regs.pop(f"{name}#shift_min"), pa.int16())
+                columns[shift_name(name)] = _numbers(regs[f"{name}#shift_min"], pa.int16())
         elif isinstance(column, Decimal):
-            columns[name] = _numbers(take(name), pa.int64()).view(pa.float64())
-            columns[scale_name(name)] = _numbers(regs.pop(f"{name}#scale"), pa.int8())
+            columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
+            columns[scale_name(name)] = _numbers(regs[f"{name}#scale"], pa.int8())
         elif isinstance(column, (Integer, Boolean)):
-            columns[name] = _numbers(take(name), arrow_type(column))
+            columns[name] = _numbers(regs[name], arrow_type(column))
         else:
-            columns[name] = _strings(regs.pop(name), texts[name], values.get(name))
+            columns[name] = _strings(regs[name], texts[name], values.get(name))
     rows = group.used
     columns[DAY] = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
     ).cast(pa.date32())
-    columns[LAYOUT] = _numbers(regs.pop(LAYOUT), pa.int32())
-    columns[EXTRA] = _strings(regs.pop(EXTRA), texts[EXTRA], None)
-    columns[RAW] = _strings(regs.pop(RAW), texts[RAW], None, pa.binary())
+    columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
+    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
+    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
     arrays = [
@@ -127,24 +125,17 @@ def encode_rows(
 
 
 class _Sorted(dict[str, Any]):
-    """The registers of a row group in their final order, each gathered when it is first asked for."""
+    """The registers of a row group in their final order, each a contiguous array."""
 
-    def __init__(self, group: RowGroup, order: NDArray[np.int32]) -> None:
+    def __init__(self, group: RowGroup, order: NDArray[np.int32], room: Store) -> None:
         super().__init__()
-        self._group = group
-        self._order = order
-
-    def __missing__(self, name: str) -> NDArray[Any]:
-        source = self._group.register(name)
-        values = self[name] = np.empty(len(self._order), dtype=source.dtype)
-        gather(source, self._order, values)
-        return values
-
-    def pop(self, name: str) -> NDArray[Any]:  # type: ignore[override]
-        """A register that is not asked for again."""
-        values = self[name]
-        del self[name]
-        return values
+        registers = group.registers
+        wide, narrow = room.columns(len(order))
+        gather(group.store.wide, order, wide)
+        gather(group.store.narrow, order, narrow)
+        for name, number in registers.numbers.items():
+            columns = narrow if registers.is_narrow[number] else wide
+            self[name] = columns[registers.place_of[number]]
 
 
 def _spell(
@@ -164,7 +155,7 @@ def _spell(
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
         used = np.flatnonzero(is_used)
-        spelling, found, ambiguous = spell([dictionary.text(entry) for entry in used.tolist()])
+        spelling, found, ambiguous = spell(_entries(dictionary, used, pa.binary()).to_pylist())
         values[name] = [""] * dictionary.known
         for entry, value in zip(used.tolist(), found, strict=True):
             values[name][entry] = value
@@ -204,7 +195,7 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
             rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
             rank[-1] = -1
             key = rank[np.maximum(key, -1)]
-        keys.append(key)
+        keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
 
 
@@ -233,14 +224,19 @@ def _strings(
         codes = shared[codes]
         entries = pa.array(list(places), type_)
     else:
-        size = int((dictionary.offsets[used + 1] - dictionary.offsets[used]).sum())
-        data = np.empty(size, dtype=np.uint8)
-        offsets = np.empty(count + 1, dtype=np.int32)
-        collect_texts(dictionary.texts, dictionary.offsets, used, data, offsets)
-        entries = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+        entries = _entries(dictionary, used, type_)
     missing = codes < 0
     mask = missing if missing.any() else None
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), entries, safe=False)
+
+
+def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Array:
+    """Some texts of a dictionary, as Arrow has them."""
+    size = int((dictionary.offsets[places + 1] - dictionary.offsets[places]).sum())
+    data = np.empty(size, dtype=np.uint8)
+    offsets = np.empty(len(places) + 1, dtype=np.int32)
+    collect_texts(dictionary.texts, dictionary.offsets, places, data, offsets)
+    return pa.Array.from_buffers(type_, len(places), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _scaled(values: Ints, factor: int) -> Ints:
@@ -286,7 +282,7 @@ def _kinesis_columns(
     column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any]
 ) -> dict[str, pa.Array]:
     shard_keys, arrivals, counters, subs = (
-        regs.pop(f"{column.name}#{part}") for part in ("shard", "arrival", "counter", "sub")
+        regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
     )
     shards, shard_places = number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))
@@ -300,7 +296,7 @@ def _kinesis_columns(
     less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
     names = kinesis_names(column.name)
     return {
-        names[0]: _numbers(shard_places, pa.int32()),
+        names[0]: pa.array(shard_places, mask=shard_places < 0 if any_null(shard_places, -1) else None),
         names[1]: _numbers(residuals, pa.int64()),
         names[2]: _numbers(counters, pa.int64()),
         names[3]: _numbers(subs, pa.int32()),

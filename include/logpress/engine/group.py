@@ -98,15 +98,24 @@ class Store:
     """Room for the registers of one row group.
 
     Attributes:
-        wide: int64[wide registers, capacity].
-        narrow: int32[narrow registers, capacity].
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
         wide, narrow, capacity = shape
-        self.wide = np.empty((wide, capacity), dtype=np.int64)
-        self.narrow = np.empty((narrow, capacity), dtype=np.int32)
+        # a row's registers side by side: rows are put in order one by one
+        self.wide = np.empty((capacity, wide), dtype=np.int64)
+        self.narrow = np.empty((capacity, narrow), dtype=np.int32)
+
+    def columns(self, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The same room for the registers one after the other: int64[wide, rows] and int32[narrow, rows]."""
+        wide, narrow, _ = self.shape
+        return (
+            self.wide.ravel()[: wide * rows].reshape(wide, rows),
+            self.narrow.ravel()[: narrow * rows].reshape(narrow, rows),
+        )
 
 
 class Stores:
@@ -159,7 +168,7 @@ class RowGroup:
         """One register of all rows: a view, int64[used] or int32[used]."""
         number = self.registers[name]
         matrix = self.store.narrow if self.registers.is_narrow[number] else self.store.wide
-        return matrix[self.registers.place_of[number], : self.used]
+        return matrix[: self.used, self.registers.place_of[number]]
 
     def matrix(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """All registers of some rows: int64[registers, rows]."""

@@ -16,6 +16,9 @@ IRREGULAR = 1 << 40
 
 DIGIT_BITS = 11
 
+ROWS_AT_A_TIME = 64
+"""Rows whose registers are copied at a time, so that both sides stay in cache."""
+
 NARROW_NULL = np.int32(-(2**31))
 """Stands for no value in an int32 register."""
 
@@ -163,28 +166,30 @@ def append_rows(
         numbers: int64[dictionaries, entries]: what the row group calls each of the block's texts.
         dictionary_of: int64[registers], or -1.
         is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its row there, or in `wide`.
-        wide: int64[wide registers, capacity].
-        narrow: int32[narrow registers, capacity].
+        place_of: int64[registers], its column there, or in `wide`.
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
         at: rows in use; at + count is within the capacity.
     """
-    for k in range(count):
-        state = states[places[k]]
-        narrow[0, at + k] = NARROW_NULL if state == IRREGULAR else layout_of[state]
-    for register in range(1, regs.shape[0]):
-        dictionary = dictionary_of[register]
-        place = place_of[register]
-        if dictionary >= 0:
-            for k in range(count):
-                value = regs[register, places[k]]
-                narrow[place, at + k] = NARROW_NULL if value == NULL else numbers[dictionary, value]
-        elif is_narrow[register]:
-            for k in range(count):
-                value = regs[register, places[k]]
-                narrow[place, at + k] = NARROW_NULL if value == NULL else value
-        else:
-            for k in range(count):
-                wide[place, at + k] = regs[register, places[k]]
+    for first in range(0, count, ROWS_AT_A_TIME):
+        last = min(first + ROWS_AT_A_TIME, count)
+        for k in range(first, last):
+            state = states[places[k]]
+            narrow[at + k, 0] = NARROW_NULL if state == IRREGULAR else layout_of[state]
+        for register in range(1, regs.shape[0]):
+            dictionary = dictionary_of[register]
+            place = place_of[register]
+            if dictionary >= 0:
+                for k in range(first, last):
+                    value = regs[register, places[k]]
+                    narrow[at + k, place] = NARROW_NULL if value == NULL else numbers[dictionary, value]
+            elif is_narrow[register]:
+                for k in range(first, last):
+                    value = regs[register, places[k]]
+                    narrow[at + k, place] = NARROW_NULL if value == NULL else value
+            else:
+                for k in range(first, last):
+                    wide[at + k, place] = regs[register, places[k]]
 
 
 @kernel

@@ -11,15 +11,25 @@ import numpy as np
 from logpress.codecs.kernels_text import NULL
 from logpress.jit import kernel
 
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_UPPER = np.uint64(40)
 _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
 
 
 @kernel
-def gather(source, order, target):
-    """target[i] = source[order[i]]; registers, and `order` a permutation (int64) of the rows in use of `source`."""
+def gather(rows, order, columns):
+    """Rows in another order, as columns: columns[k, i] = rows[order[i], k].
+
+    Args:
+        rows: int64 or int32[capacity, k].
+        order: int32[n], rows in use.
+        columns: of the same type, [k, n].
+    """
     for i in range(order.shape[0]):
-        target[i] = source[order[i]]
+        row = order[i]
+        for k in range(rows.shape[1]):
+            columns[k, i] = rows[row, k]
 
 
 @kernel
@@ -42,38 +52,36 @@ def less_predicted(values, predicted, divisor, sign, out):
 
 
 @kernel
-def number_few(values, distinct, count, numbers):
+def number_few(values, table, distinct, count, numbers):
     """Number the few distinct values of a register in the order they come.
 
     Args:
         values: int64[n], or NULL.
+        table: int64[2^k], filled with -1; more than twice as long as `distinct`.
         distinct: int64[m], gets the distinct values.
         count: int64[1], gets how many there are.
-        numbers: int64[n], gets each row's number, or NULL.
+        numbers: int32[n], gets each row's number, or -1.
 
     Returns:
         False if there are more than m.
     """
-    last = np.int64(0)
+    mask = table.shape[0] - 1
     count[0] = 0
     for i in range(values.shape[0]):
         value = values[i]
         if value == NULL:
-            numbers[i] = NULL
+            numbers[i] = -1
             continue
-        if last < count[0] and distinct[last] == value:
-            numbers[i] = last
-            continue
-        found = np.int64(0)
-        while found < count[0] and distinct[found] != value:
-            found += 1
-        if found == count[0]:
-            if found == distinct.shape[0]:
+        at = np.int64((np.uint64(value) * _ODD) >> _UPPER) & mask
+        while table[at] >= 0 and distinct[table[at]] != value:
+            at = (at + 1) & mask
+        if table[at] < 0:
+            if count[0] == distinct.shape[0]:
                 return False
-            distinct[found] = value
+            table[at] = count[0]
+            distinct[count[0]] = value
             count[0] += 1
-        last = found
-        numbers[i] = found
+        numbers[i] = table[at]
     return True
 
 
@@ -150,7 +158,7 @@ def smallest_counters(shards, arrivals, counters, first, seconds, smallest):
     """For each shard and second, the smallest counter: smallest[shard * seconds + arrival - first].
 
     Args:
-        shards: int64[n], place in the list of shards, or NULL.
+        shards: int32[n], place in the list of shards, or -1.
         arrivals: int64[n], seconds.
         counters: int64[n].
         first: first second.
@@ -158,8 +166,8 @@ def smallest_counters(shards, arrivals, counters, first, seconds, smallest):
         smallest: int64[shards * seconds], filled with the largest int64 by the caller.
     """
     for i in range(shards.shape[0]):
-        if shards[i] != NULL:
-            place = shards[i] * seconds + arrivals[i] - first
+        if shards[i] >= 0:
+            place = np.int64(shards[i]) * seconds + arrivals[i] - first
             smallest[place] = min(smallest[place], counters[i])
 
 
@@ -167,8 +175,8 @@ def smallest_counters(shards, arrivals, counters, first, seconds, smallest):
 def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign):
     """counters[i] -= sign * the smallest counter of its shard and second; False if a place is out of range."""
     for i in range(shards.shape[0]):
-        if shards[i] != NULL:
-            place = shards[i] * seconds + arrivals[i] - first
+        if shards[i] >= 0:
+            place = np.int64(shards[i]) * seconds + arrivals[i] - first
             if place < 0 or place >= smallest.shape[0]:
                 return False
             counters[i] -= sign * smallest[place]

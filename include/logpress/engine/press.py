@@ -246,7 +246,8 @@ class SlicePress:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
             return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
-        table, metadata = encode_rows(group, self.days, render)
+        room = self.stores.take(self.registers, group.capacity)
+        table, metadata = encode_rows(group, self.days, render, room)
         counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         self.stores.give_back(group.store)
@@ -257,6 +258,8 @@ class SlicePress:
             self.part.writer = open_writer(self.part.sink, self.contract)
         assert self.part.writer is not None
         self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        del table  # which lies in this room
+        self.stores.give_back(room)
         self.metadata.append(metadata)
 
     def _write_rejects(self) -> None:

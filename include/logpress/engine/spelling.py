@@ -86,17 +86,17 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
         from it by their value.
     """
     values = [unescape(text) for text in texts]
-    # a text without escapes is what the plain style gives; other styles escape slashes and what is not ASCII
+    # the plain style gives a text without escapes; others would escape slashes, or what is not ASCII
     escaped = [place for place, text in enumerate(texts) if b"\\" in text]
-    slashes = sum(b"/" in text for text in texts if b"\\" not in text)
-    wide = sum(not text.isascii() for text in texts if b"\\" not in text)
-    both = sum(b"/" in text or not text.isascii() for text in texts if b"\\" not in text)
-    unescaped_wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
-    wrong = {
-        style: unescaped_wrong[style] + sum(escape(values[place]) != texts[place] for place in escaped)
-        for style, escape in STYLES.items()
-    }
-    style = min(STYLES, key=lambda name: wrong[name])
+    style = "plain"
+    if any(_plain(values[place]) != texts[place] for place in escaped):
+        bare = [text for text in texts if b"\\" not in text]
+        slashes, wide = [b"/" in text for text in bare], [not text.isascii() for text in bare]
+        both = [one or other for one, other in zip(slashes, wide, strict=True)]
+        wrong = {"plain": 0, "ascii": sum(wide), "plain_slashes": sum(slashes), "ascii_slashes": sum(both)}
+        for name, escape in STYLES.items():
+            wrong[name] += sum(escape(values[place]) != texts[place] for place in escaped)
+        style = min(STYLES, key=lambda name: wrong[name])
     escape = STYLES[style]
     # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
     # which would depend on how threads were scheduled

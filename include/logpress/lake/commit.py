@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from logpress.errors import LakeError
 from logpress.lake.catalog import LakeCatalog
 from logpress.lake.lake import Lake
-from logpress.lake.schema import iceberg_schema
 from logpress.lake.storage import lake_errors
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ def replace_day(
     """
     from pyiceberg.exceptions import CommitFailedException, ValidationException
 
+    from logpress.lake.schema import iceberg_schema
+
     schemas = [_schema_of(path) for path in paths]
     for attempt in range(TRIES):
         found = catalog.load(table)
@@ -105,6 +106,8 @@ def _try(
 ) -> int | None:
     from pyiceberg.exceptions import CommitFailedException
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
+
+    from logpress.lake.schema import iceberg_schema
 
     old = published_files(table, day)
     added = [path for path in paths if path not in old]

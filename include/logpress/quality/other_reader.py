@@ -59,6 +59,7 @@ class OtherReader:
 
 def main() -> None:
     """Answer the process that started this one, until it closes its end."""
+    gc.set_threshold(200_000, 20, 50)  # imports leave much behind, and none of it is garbage
     import fastparquet  # noqa: F401  # ahead of the first question
 
     from logpress.quality.readable import prove_readable
@@ -69,6 +70,7 @@ def main() -> None:
         except ProofError as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), flush=True)
+    gc.freeze()  # nor when the interpreter ends
 
 
 if __name__ == "__main__":
