@@ -88,6 +88,9 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         print(f"logpress {__version__}")
         raise typer.Exit
+    # Arrow's arrays come from the memory that numpy's have left, and nothing here multiplies matrices.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imports make hundreds of thousands of objects that stay: to look through them for garbage again and again took
     # a twentieth of a whole press.
     gc.set_threshold(200_000, 20, 50)
