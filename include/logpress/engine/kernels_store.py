@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.kernels_group import NARROW_NULL
 from logpress.jit import kernel
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -30,6 +31,69 @@ def gather(rows, order, columns):
         row = order[i]
         for k in range(rows.shape[1]):
             columns[k, i] = rows[row, k]
+
+
+@kernel
+def pack_register(values, rows, column, first):
+    """rows[first + i, column] = values[i], with the null of an int32 where `rows` has those.
+
+    Args:
+        values: int64[n], or NULL.
+        rows: int64 or int32[capacity, k].
+        column: which.
+        first: where to begin; first + n is within the capacity.
+    """
+    narrow = rows.itemsize == 4
+    for i in range(values.shape[0]):
+        value = values[i]
+        rows[first + i, column] = NARROW_NULL if narrow and value == NULL else value
+
+
+@kernel
+def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
+    """Rows in another order, as columns: the registers of row order[i] become columns[:, i].
+
+    Args:
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
+        order: int32[n], rows in use.
+        is_narrow: bool[registers], whether the register stands in `narrow`.
+        place_of: int64[registers], its column there, or in `wide`.
+        columns: int64[registers, >= n].
+    """
+    for i in range(order.shape[0]):
+        row = order[i]
+        for register in range(is_narrow.shape[0]):
+            if is_narrow[register]:
+                value = narrow[row, place_of[register]]
+                columns[register, i] = NULL if value == NARROW_NULL else value
+            else:
+                columns[register, i] = wide[row, place_of[register]]
+
+
+@kernel
+def choose_buckets(keys, splitters, buckets):
+    """How many splitters each row's key has reached: its bucket.
+
+    Args:
+        keys: int64[words, n], the most significant word first.
+        splitters: int64[words, m], ascending.
+        buckets: int32[n], filled.
+    """
+    words = keys.shape[0]
+    for i in range(keys.shape[1]):
+        low = 0
+        high = splitters.shape[1]
+        while low < high:
+            middle = (low + high) // 2
+            word = 0
+            while word < words and keys[word, i] == splitters[word, middle]:
+                word += 1
+            if word < words and keys[word, i] < splitters[word, middle]:
+                high = middle
+            else:
+                low = middle + 1
+        buckets[i] = low
 
 
 @kernel
@@ -189,30 +253,3 @@ def count_pairs(keys, values, value_count, counts):
     for i in range(keys.shape[0]):
         if keys[i] >= 0 and values[i] >= 0:
             counts[np.int64(keys[i]) * value_count + values[i]] += 1
-
-
-@kernel
-def copy_records(data, starts, ends, first, out):
-    """Copy records one after the other until `out` is full.
-
-    Args:
-        data: uint8[n].
-        starts: int64[k].
-        ends: int64[k].
-        first: which record to begin with.
-        out: uint8[m].
-
-    Returns:
-        (next record, bytes written)
-    """
-    at = 0
-    here = first
-    while here < starts.shape[0]:
-        length = ends[here] - starts[here]
-        if at + length > out.shape[0]:
-            break
-        for k in range(length):
-            out[at + k] = data[starts[here] + k]
-        at += length
-        here += 1
-    return here, at

@@ -1,16 +1,20 @@
-"""Records of many row groups in one order, in bounded memory: sort each, deal out to buckets on disk, sort each bucket.
+"""Rows of many row groups in one order, in bounded memory: deal them out to buckets of the key space, sort each bucket.
 
-A row's key is the contract's `restore_order` as fixed-width bytes that compare like the values: instants and integers
-as big-endian words, sequence numbers by shard, counter and arrival (which is the order of their texts), texts by
-their first 48 bytes. What has no value comes last.
+What is dealt out are registers, not records: they are a seventh of the size, and are rendered when their turn comes.
+
+A row's key is the contract's `restore_order` as words that compare like the values: instants and integers as they are,
+sequence numbers by shard, counter and arrival (which is the order of their texts), texts by their first 48 bytes. What
+has no value comes last.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,11 +22,20 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, KinesisSequence
+from logpress.engine.group import widened
+from logpress.engine.kernels_group import NARROW_NULL
+from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber
+from logpress.engine.program import Registers
 from logpress.engine.rows import Rows, Texts, name_is_text
 
 Ints = NDArray[np.int64]
 
-BUCKET_BYTES = 192 << 20
+BUCKET_BYTES = 96 << 20
+"""What a bucket should hold: it is in memory when its turn comes, and so is the next."""
+
+MEMORY_BYTES = 256 << 20
+"""What all buckets together may hold in memory; more goes to disk."""
+
 _TEXT_WORDS = 6
 _LAST = np.iinfo(np.int64).max
 
@@ -57,79 +70,159 @@ def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
     return [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
 
 
-def key_bytes(keys: Sequence[Ints], order: NDArray[Any]) -> NDArray[np.bytes_]:
-    """Keys as bytes that compare like the values, in this order of rows; a final byte keeps zeros from being cut."""
-    packed = np.empty((len(order), 8 * len(keys) + 1), dtype=np.uint8)
-    packed[:, -1] = 1
-    for place, key in enumerate(keys):
-        words = key[order].view(np.uint64) ^ np.uint64(1 << 63)
-        packed[:, 8 * place : 8 * place + 8] = words.astype(">u8").view(np.uint8).reshape(-1, 8)
-    return packed.view(f"S{packed.shape[1]}").ravel()
+@dataclass
+class Packed:
+    """Rows side by side, as a row group keeps them while it fills, with the texts that their registers number.
+
+    Attributes:
+        wide: int64[rows, wide registers].
+        narrow: int32[rows, narrow registers].
+        texts: by register name.
+    """
+
+    wide: Ints
+    narrow: NDArray[np.int32]
+    texts: dict[str, Texts]
+
+    def register(self, registers: Registers, name: str) -> Ints:
+        """One register of all rows."""
+        number = registers[name]
+        matrix = self.narrow if registers.is_narrow[number] else self.wide
+        return widened(matrix[:, registers.place_of[number]])
+
+    def keys(self, registers: Registers) -> list[Ints]:
+        """The key of each row as words, the most significant first; int64[rows] each."""
+        names = [name for column in registers.contract.restore_order for name in registers.of_column(column)]
+        regs = {name: self.register(registers, name) for name in names}
+        return sort_keys(Rows(len(self.wide), regs, self.texts), registers.contract)
+
+    def taken(self, registers: Registers, rows: NDArray[np.int64]) -> Packed:
+        """Some of the rows, with just the texts that they use."""
+        wide, narrow = self.wide[rows], self.narrow[rows]
+        texts = {}
+        for name, found in self.texts.items():
+            codes = np.ascontiguousarray(narrow[:, registers.place_of[registers[name]]])
+            used = np.empty(len(found), dtype=np.int64)
+            count = renumber(codes, np.full(len(found), -1, dtype=np.int64), used)
+            codes[codes < 0] = NARROW_NULL
+            narrow[:, registers.place_of[registers[name]]] = codes
+            texts[name] = _taken_texts(found, used[:count])
+        return Packed(wide, narrow, texts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        texts = sum(found.data.nbytes + found.offsets.nbytes for found in self.texts.values())
+        return int(self.wide.nbytes + self.narrow.nbytes + texts)
+
+
+def _taken_texts(texts: Texts, places: Ints) -> Texts:
+    offsets = np.zeros(len(places) + 1, dtype=np.int64)
+    np.cumsum(texts.offsets[places + 1] - texts.offsets[places], out=offsets[1:])
+    data = np.empty(int(offsets[-1]), dtype=np.uint8)
+    collect_texts(texts.data, texts.offsets, places, data, np.empty(len(places) + 1, dtype=np.int64))
+    return Texts(data, offsets)
+
+
+def together(runs: Sequence[Packed], registers: Registers) -> Packed:
+    """The rows of several runs as one."""
+    if len(runs) == 1:
+        return runs[0]
+    wide, narrow = np.concatenate([run.wide for run in runs]), np.concatenate([run.narrow for run in runs])
+    texts = {}
+    for name in registers.dictionaries:
+        place = registers.place_of[registers[name]]
+        offsets, at, base, row = [], 0, 0, 0
+        for run in runs:
+            found, codes = run.texts[name], narrow[row : row + len(run.narrow), place]
+            codes[codes >= 0] += base
+            offsets.append(found.offsets[:-1] + at)
+            base, at, row = base + len(found), at + int(found.offsets[-1]), row + len(codes)
+        offsets.append(np.array([at], dtype=np.int64))
+        texts[name] = Texts(np.concatenate([run.texts[name].data for run in runs]), np.concatenate(offsets))
+    return Packed(wide, narrow, texts)
 
 
 class Buckets:
-    """Sorted runs dealt out to buckets of the key space, each a file, and given back in order.
+    """Rows dealt out to buckets of the key space: in memory while they fit, then in a file each.
 
     Args:
-        splitters: the first keys of all buckets but the first, ascending.
-        folder: where the files go; a temporary folder in it is made and removed.
+        registers: of the rows.
+        splitters: int64[words, buckets - 1], the first keys of all buckets but the first, ascending.
+        folder: where the files go; a temporary folder in it is made when it is needed, and removed.
     """
 
-    def __init__(self, splitters: NDArray[np.bytes_], folder: str | None) -> None:
+    def __init__(self, registers: Registers, splitters: Ints, folder: str | None) -> None:
+        self._registers = registers
         self._splitters = splitters
-        self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=folder)
-        self._runs: list[list[tuple[int, int]]] = [[] for _ in range(len(splitters) + 1)]  # rows, first byte
+        self._parent = folder
+        self._holder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = Lock()
+        self._in_memory: list[list[Packed]] = [[] for _ in range(len(self))]
+        self._on_disk: list[list[int]] = [[] for _ in range(len(self))]  # rows of each run
+        self._kept = 0
+
+    def __len__(self) -> int:
+        return int(self._splitters.shape[1]) + 1
 
     def __enter__(self) -> Buckets:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._holder.cleanup()
+        if self._holder is not None:
+            self._holder.cleanup()
+
+    def deal(self, rows: Packed) -> None:
+        """Deal out some rows; may be called from several threads."""
+        if len(self) == 1:
+            self._add(0, rows)
+            return
+        keys = np.stack(rows.keys(self._registers))
+        buckets = np.empty(len(rows.wide), dtype=np.int32)
+        choose_buckets(keys, self._splitters, buckets)
+        order = np.argsort(buckets, kind="stable")
+        cuts = np.searchsorted(buckets[order], np.arange(len(self) + 1))
+        for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):
+            if first < last:
+                self._add(bucket, rows.taken(self._registers, order[first:last]))
+
+    def _add(self, bucket: int, run: Packed) -> None:
+        with self._lock:
+            if self._holder is None and self._kept + run.nbytes <= MEMORY_BYTES:
+                self._in_memory[bucket].append(run)
+                self._kept += run.nbytes
+                return
+            if self._holder is None:
+                self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
+            with self._path(bucket).open("ab") as file:
+                arrays: list[NDArray[Any]] = [run.wide, run.narrow, *self._text_arrays(run)]
+                for array in arrays:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
+            self._on_disk[bucket].append(len(run.wide))
+
+    def _text_arrays(self, run: Packed) -> Iterator[NDArray[Any]]:
+        for name in self._registers.dictionaries:
+            yield run.texts[name].data
+            yield run.texts[name].offsets
 
     def _path(self, bucket: int) -> Path:
+        assert self._holder is not None
         return Path(self._holder.name) / f"{bucket}"
 
-    def _keys_path(self, bucket: int) -> Path:
-        return Path(self._holder.name) / f"{bucket}.keys"
-
-    def deal(
-        self, keys: NDArray[np.bytes_], render: Callable[[int, int, Callable[[NDArray[np.uint8]], object]], Ints]
-    ) -> None:
-        """Deal out one sorted run.
-
-        Args:
-            keys: the run's keys, ascending.
-            render: writes the records from one place of the run to another, and returns the length of each.
-        """
-        cuts = [0, *np.searchsorted(keys, self._splitters, side="left").tolist(), len(keys)]
-        for bucket, (first, last) in enumerate(pairwise(cuts)):
-            if first == last:
-                continue
-            with self._path(bucket).open("ab") as file:
-                begin = file.tell()
-                lengths = render(first, last, lambda chunk, file=file: file.write(memoryview(chunk)))  # type: ignore[misc]
-            with self._keys_path(bucket).open("ab") as file:
-                file.write(keys[first:last].tobytes())
-                file.write(lengths.tobytes())
-            self._runs[bucket].append((last - first, begin))
-
-    def records(self) -> Iterator[tuple[NDArray[np.uint8], Ints, Ints]]:
-        """Per bucket: the bytes of its records, and where each begins and ends, in order."""
-        for bucket, runs in enumerate(self._runs):
-            if not runs:
-                continue
-            data = np.fromfile(self._path(bucket), dtype=np.uint8)
-            packed = self._keys_path(bucket).read_bytes()
-            width = self._splitters.dtype.itemsize
-            keys, starts, ends = [], [], []
-            at = 0
-            for rows, begin in runs:
-                keys.append(np.frombuffer(packed, dtype=f"S{width}", count=rows, offset=at))
-                lengths = np.frombuffer(packed, dtype=np.int64, count=rows, offset=at + rows * width)
-                at += rows * (width + 8)
-                ends.append(begin + np.cumsum(lengths))
-                starts.append(ends[-1] - lengths)
-            order = np.argsort(np.concatenate(keys), kind="stable")
-            yield data, np.concatenate(starts)[order], np.concatenate(ends)[order]
+    def rows(self, bucket: int) -> Packed | None:
+        """All rows of a bucket, which is then empty; None where there are none."""
+        runs, self._in_memory[bucket] = self._in_memory[bucket], []
+        if self._on_disk[bucket]:
+            with self._path(bucket).open("rb") as file:
+                for _ in self._on_disk[bucket]:
+                    arrays = [
+                        np.lib.format.read_array(file, allow_pickle=False)
+                        for _ in range(2 + 2 * len(self._registers.dictionaries))
+                    ]
+                    texts = {
+                        name: Texts(arrays[2 + 2 * k], arrays[3 + 2 * k])
+                        for k, name in enumerate(self._registers.dictionaries)
+                    }
+                    runs.append(Packed(arrays[0], arrays[1], texts))
             self._path(bucket).unlink()
-            self._keys_path(bucket).unlink()
+        return together(runs, self._registers) if runs else None

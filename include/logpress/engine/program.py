@@ -91,6 +91,10 @@ class Registers:
         """The register's number, or -1 if the contract has no such register."""
         return self.numbers.get(name, -1)
 
+    def of_column(self, column: str) -> list[str]:
+        """The names of a column's registers."""
+        return [name for name in self.numbers if name == column or name.startswith(f"{column}#")]
+
     @cached_property
     def dictionary_of(self) -> NDArray[np.int64]:
         """int64[registers]: the dictionary a register's numbers belong to, or -1."""

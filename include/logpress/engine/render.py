@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +90,6 @@ class Renderer:
                     write(chunk)
         return int(counts[0]), int(counts[1])
 
-    def matrix(self, decoder: GroupDecoder) -> Ints:
-        """All registers of a row group: int64[registers, rows]."""
-        matrix = np.empty((len(self.registers), decoder.count), dtype=np.int64)
-        for begin in range(0, decoder.count, CHUNK_ROWS):
-            self.fill(matrix, begin, decoder.registers(begin, min(begin + CHUNK_ROWS, decoder.count)))
-        return matrix
-
     def fill(self, matrix: Ints, at: int, regs: Mapping[str, Ints]) -> None:
         """Put registers into a matrix, from column `at` on; those that are missing get NULL."""
         rows = len(next(iter(regs.values()))) if regs else 0
@@ -152,8 +146,14 @@ class Sheet:
         self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
         self._programs = renderer._programs(self._longest)
         raw = int(self._longest[renderer.registers.dictionaries[RAW]])
-        bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
-        self._out = np.empty(max(BUFFER_BYTES, bound), dtype=np.uint8)
+        self._bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
+        self._out = np.empty(max(BUFFER_BYTES, self._bound), dtype=np.uint8)
+
+    def twin(self, out: NDArray[np.uint8] | None = None) -> Sheet:
+        """The same plan and texts with a buffer of its own: `out`, if it is large enough, or a new one."""
+        twin = copy(self)
+        twin._out = out if out is not None and len(out) >= self._bound else np.empty_like(self._out)
+        return twin
 
     def chunks(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
@@ -13,18 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_text import NULL
 from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
-from logpress.engine.kernels_store import copy_records
+from logpress.engine.kernels_store import pack_register, unpack_rows
 from logpress.engine.memory import keep_freed_memory
-from logpress.engine.ordering import BUCKET_BYTES, Buckets, key_bytes, sort_keys
+from logpress.engine.ordering import BUCKET_BYTES, Buckets, Packed, sort_keys
 from logpress.engine.part import PartMetadata, open_part
+from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
-from logpress.engine.render import BUFFER_BYTES, Renderer, Sheet
-from logpress.engine.rows import Rows
+from logpress.engine.render import CHUNK_ROWS, Renderer, Sheet
+from logpress.engine.rows import texts_of
 from logpress.errors import PartError
+from logpress.layout.model import Layout
 
 Progress = Callable[[int, int], None]
 
@@ -38,6 +41,7 @@ class PartReader:
             self.metadata = PartMetadata.read(file)
             self.row_groups = file.num_row_groups
             self.rows_by_group = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            self.text_bytes = [_text_bytes(file.metadata.row_group(i)) for i in range(file.num_row_groups)]
         if len(self.metadata.row_groups) != self.row_groups:
             raise PartError(
                 f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}"
@@ -62,6 +66,19 @@ class PartReader:
         return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with)
 
 
+def _text_bytes(group: pq.RowGroupMetaData) -> int:
+    """Bytes of a row group's texts, about: dictionaries are counted once, and taken to be pressed to a third."""
+    size = 0
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.physical_type == "BYTE_ARRAY":
+            if column.has_dictionary_page:
+                size += 3 * (column.data_page_offset - column.dictionary_page_offset)
+            else:
+                size += column.total_uncompressed_size
+    return int(size)
+
+
 def restore(
     parts: Sequence[str],
     rejects: Sequence[str],
@@ -74,7 +91,7 @@ def restore(
     """Write every record of these files, each followed by one newline.
 
     Rows come in the contract's `restore_order` over all parts, then the rejects in the order they were read. Memory
-    is bounded: several row groups are sorted through files in a temporary folder, as large as the raw records.
+    is bounded: what does not fit goes through files in a temporary folder, a sixth as large as the raw records.
 
     Args:
         parts: part files, paths or fsspec URIs.
@@ -93,13 +110,8 @@ def restore(
     keep_freed_memory()
     meter = _Meter(write, progress)
     groups = [(reader, group) for reader in map(PartReader, parts) for group in range(reader.row_groups)]
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        if len(groups) == 1:
-            reader, group = groups[0]
-            sorted_rows = _SortedRows(reader, group)
-            sorted_rows.write(0, len(sorted_rows.order), meter)
-            meter.records += len(sorted_rows.order)
-        elif groups:
+    if groups:
+        with ThreadPoolExecutor(max_workers=threads) as pool:
             _restore_sorted(groups, meter, pool, threads, spill_folder)
     for path in rejects:
         for records in read_rejects(path):
@@ -132,73 +144,164 @@ def _restore_sorted(
     threads: int,
     spill_folder: str | None,
 ) -> None:
-    """Restore several row groups in one order, through buckets on disk."""
-    splitters = _splitters(groups)
-    with Buckets(splitters, spill_folder) as buckets:
-        waiting: deque[Future[_SortedRows]] = deque()
+    """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
+    packer = _Packer([reader for reader, _ in groups])
+    with Buckets(packer.registers, _splitters(groups), spill_folder) as buckets:
+        waiting: deque[Future[None]] = deque()
         for reader, group in groups:
-            waiting.append(pool.submit(_SortedRows, reader, group))
-            if len(waiting) >= threads:
-                _deal(waiting.popleft().result(), buckets)
+            waiting.append(pool.submit(lambda *of: buckets.deal(packer.pack(*of)), reader, group))
+            if len(waiting) > threads:
+                waiting.popleft().result()
         while waiting:
-            _deal(waiting.popleft().result(), buckets)
-        out = np.empty(BUFFER_BYTES, dtype=np.uint8)
-        for data, starts, ends in buckets.records():
-            here = 0
-            while here < len(starts):
-                following, used = copy_records(data, starts, ends, here, out)
-                if following == here:
-                    meter.records += 1
-                    meter(data[starts[here] : ends[here]])
-                    here += 1
-                    continue
-                meter.records += following - here
-                meter(out[:used])
-                here = following
+            waiting.popleft().result()
+        following: Future[_SortedRows | None] = pool.submit(_SortedRows.of, packer, buckets, 0)
+        for bucket in range(len(buckets)):
+            rows = following.result()
+            if bucket + 1 < len(buckets):
+                following = pool.submit(_SortedRows.of, packer, buckets, bucket + 1)
+            if rows is not None:
+                rows.write(meter, pool, threads)
+
+
+class _Packer:
+    """Packs row groups of parts that may know other layouts, or be of another version of the contract."""
+
+    def __init__(self, readers: Sequence[PartReader]) -> None:
+        self.registers = readers[0].metadata.registers
+        numbers: dict[Layout, int] = {}
+        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path: the common number of each of the part's layouts
+        for reader in readers:
+            if reader.path not in self._layouts and self._is_common(reader):
+                found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
+                self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
+        self.renderer = Renderer(self.registers, tuple(numbers))
+
+    def _is_common(self, reader: PartReader) -> bool:
+        return reader.metadata.contract == self.registers.contract
+
+    def pack(self, reader: PartReader, group: int) -> Packed:
+        """The rows of one row group."""
+        decoder = reader.decoder(group)
+        narrow = int(self.registers.is_narrow.sum())
+        rows = Packed(
+            np.empty((decoder.count, len(self.registers) - narrow), dtype=np.int64),
+            np.empty((decoder.count, narrow), dtype=np.int32),
+            {name: decoder.texts.get(name, texts_of([])) for name in self.registers.dictionaries},
+        )
+        if not self._is_common(reader):
+            return self._pack_whole(rows, reader, decoder)
+        layouts = self._layouts[reader.path]
+        for first in range(0, decoder.count, CHUNK_ROWS):
+            regs = decoder.registers(first, min(first + CHUNK_ROWS, decoder.count))
+            numbers = regs[LAYOUT]
+            if numbers.max(initial=-1) >= len(layouts) - 1:
+                raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
+            regs[LAYOUT] = layouts[np.where(numbers == NULL, -1, numbers)]
+            self._fill(rows, first, regs)
+        return rows
+
+    def _fill(self, rows: Packed, first: int, regs: Mapping[str, NDArray[np.int64]]) -> None:
+        """Pack registers; those that are missing get null."""
+        count = len(next(iter(regs.values())))
+        nothing = np.full(count, NULL, dtype=np.int64)
+        for name, number in self.registers.numbers.items():
+            matrix = rows.narrow if self.registers.is_narrow[number] else rows.wide
+            pack_register(regs.get(name, nothing), matrix, self.registers.place_of[number], first)
+
+    def _pack_whole(self, rows: Packed, reader: PartReader, decoder: GroupDecoder) -> Packed:
+        """Rows of another version of the contract: their key, and each record whole."""
+        records: list[bytes] = []
+        reader.renderer.render(decoder, lambda chunk: records.extend(chunk.tobytes().split(b"\n")[:-1]))
+        texts = dict.fromkeys(self.registers.dictionaries, texts_of([])) | {RAW: texts_of(records)}
+        wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
+        regs = {
+            name: values
+            for name, values in decoder.registers(0, decoder.count).items()
+            if name in wanted and name not in self.registers.dictionaries
+        }
+        self._fill(rows, 0, regs | {RAW: np.arange(decoder.count, dtype=np.int64)})
+        return Packed(rows.wide, rows.narrow, texts)
 
 
 class _SortedRows:
-    """One row group's rows in registers, and their order by key."""
+    """The rows of one bucket in order, ready to be rendered."""
 
-    def __init__(self, reader: PartReader, group: int) -> None:
-        decoder = reader.decoder(group)
-        self._matrix = reader.renderer.matrix(decoder)
-        numbers = reader.metadata.registers.numbers
-        regs = {name: self._matrix[number] for name, number in numbers.items()}
-        self.keys = sort_keys(Rows(decoder.count, regs, decoder.texts), reader.metadata.contract)
-        self.order = sort_by(self.keys, decoder.count)
-        self._sheet = Sheet(reader.renderer, decoder.texts)
+    def __init__(self, packer: _Packer, rows: Packed) -> None:
+        self._rows = rows
+        self._registers = packer.registers
+        self._order = sort_by(rows.keys(packer.registers), len(rows.wide))
+        self._sheet = Sheet(packer.renderer, rows.texts)
 
-    def write(self, first: int, last: int, write: Callable[[NDArray[np.uint8]], object]) -> NDArray[np.int64]:
-        """Write the rows from one place in the order to another; returns the length of each."""
-        lengths = np.empty(last - first, dtype=np.int64)
+    @classmethod
+    def of(cls, packer: _Packer, buckets: Buckets, bucket: int) -> _SortedRows | None:
+        """A bucket's rows; None where it has none."""
+        rows = buckets.rows(bucket)
+        return None if rows is None else cls(packer, rows)
+
+    def write(self, meter: _Meter, pool: ThreadPoolExecutor, threads: int) -> None:
+        """Write all rows in order; several threads render."""
+        waiting: deque[tuple[int, Future[list[NDArray[np.uint8]]]]] = deque()
+        free: list[NDArray[np.uint8]] = []
+        for first in range(0, len(self._order), _ROWS_AT_A_TIME):
+            order = self._order[first : first + _ROWS_AT_A_TIME]
+            waiting.append((len(order), pool.submit(self._render, order, free)))
+            if len(waiting) > threads + 1:
+                self._pass_on(*waiting.popleft(), meter, free)
+        while waiting:
+            self._pass_on(*waiting.popleft(), meter, free)
+
+    @staticmethod
+    def _pass_on(
+        records: int, job: Future[list[NDArray[np.uint8]]], meter: _Meter, free: list[NDArray[np.uint8]]
+    ) -> None:
+        meter.records += records
+        chunks = job.result()
+        for chunk in chunks:
+            meter(chunk)
+        if chunks and isinstance(chunks[-1].base, np.ndarray):
+            free.append(chunks[-1].base)  # a chunk is a view of its buffer
+
+    def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        """Render some rows; the last chunk lies in a buffer that may be used again."""
+        try:
+            sheet = self._sheet.twin(free.pop())
+        except IndexError:
+            sheet = self._sheet.twin()
+        registers = self._registers
+        matrix = np.empty((len(registers), _ROWS_AT_A_TIME + 8), dtype=np.int64)
+        unpack_rows(self._rows.wide, self._rows.narrow, order, registers.is_narrow, registers.place_of, matrix)
         counts = np.zeros(2, dtype=np.int64)
-        for chunk in self._sheet.chunks(self._matrix, self.order[first:last], counts, lengths=lengths):
-            write(chunk)
-        return lengths
+        chunks: list[NDArray[np.uint8]] = []
+        for chunk in sheet.chunks(matrix, np.arange(len(order), dtype=np.int32), counts):
+            if chunks:  # the chunks share a buffer
+                chunks[-1] = chunks[-1].copy()
+            chunks.append(chunk)
+        return chunks
 
 
-def _deal(rows: _SortedRows, buckets: Buckets) -> None:
-    buckets.deal(key_bytes(rows.keys, rows.order), rows.write)
+_ROWS_AT_A_TIME = 2048
+"""Rows rendered at a time: some two megabytes of usual records."""
+
+_GUESSED_ROW_BYTES = 192
 
 
-def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.bytes_]:
-    """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys."""
+def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.int64]:
+    """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys: int64[words, n]."""
     contract = groups[0][0].metadata.contract
     rows = sum(reader.rows_by_group[group] for reader, group in groups)
-    buckets = max(1, rows * _GUESSED_RECORD_BYTES // BUCKET_BYTES)
+    size = rows * _GUESSED_ROW_BYTES + sum(reader.text_bytes[group] for reader, group in groups)
+    buckets = max(1, min(rows // 1000, size // BUCKET_BYTES))
     columns = physical_columns(contract, contract.restore_order)
     samples = []
-    for reader, group in groups[:: max(1, len(groups) // 16)]:
+    common = [(reader, group) for reader, group in groups if reader.metadata.contract == contract]
+    for reader, group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
         sampled = reader.decoder(group, columns).rows()
-        keys = sort_keys(sampled, contract)
         chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096))
-        samples.append(key_bytes(keys, chosen))
-    sample = np.sort(np.concatenate(samples))
-    return sample[np.linspace(0, len(sample), buckets + 1).astype(np.int64)[1:-1]]
-
-
-_GUESSED_RECORD_BYTES = 1000
+        samples.append(np.stack([key[chosen] for key in sort_keys(sampled, contract)]))
+    sample = np.concatenate(samples, axis=1)
+    order = np.lexsort(sample[::-1])
+    places = np.linspace(0, len(order), buckets + 1).astype(np.int64)[1:-1]
+    return np.ascontiguousarray(sample[:, order[places]])
 
 
 def digest_files(

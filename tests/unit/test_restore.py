@@ -1,0 +1,110 @@
+"""Records come back in one order over all row groups, whether their rows fit into memory or go through files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import DAY
+
+from logpress.contract.model import Contract
+from logpress.engine import ordering
+from logpress.engine import restore as restoring
+from logpress.engine.kernels_store import choose_buckets
+from logpress.engine.press import press_slice
+from logpress.manifest import SliceSpec
+from logpress.sample import write_sample
+
+RECORDS = 9_000
+
+
+def press_parts(contracts: Sequence[Contract], raw: Path, folder: Path) -> list[str]:
+    """The objects of each hour as one part, each with its own contract; row groups of a thousand rows."""
+    parts = []
+    for number, (contract, hour) in enumerate(zip(contracts, sorted(raw.rglob("[0-9][0-9]/*.ndjson")), strict=False)):
+        small = contract.model_copy(update={"files": contract.files.model_copy(update={"row_group_rows": 1_000})})
+        out = folder / f"{number}"
+        manifest = press_slice(small, DAY, SliceSpec(name=f"s{number}", inputs=(str(hour),)), str(out))
+        assert manifest.part is not None
+        parts.append(str(out / manifest.part.path))
+    return parts
+
+
+def restored(parts: Sequence[str], **options: object) -> bytes:
+    chunks: list[bytes] = []
+    count = restoring.restore(parts, [], lambda chunk: chunks.append(bytes(chunk)), **options)
+    data = b"".join(chunks)
+    assert data.count(b"\n") == count
+    return data
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("restore") / "raw"
+    write_sample(folder, DAY, RECORDS, hours=(10, 12), compression="none")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parts(sdk_log: Contract, raw: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return press_parts([sdk_log] * 100, raw, tmp_path_factory.mktemp("parts"))
+
+
+def test_records_of_many_parts_come_back_in_the_order_of_their_ids(parts: list[str]) -> None:
+    ids = [json.loads(line)["_id"] for line in restored(parts).splitlines()]
+    assert len(parts) > 1
+    assert len(ids) > 0.99 * RECORDS
+    assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("memory", [0, 200_000, 1 << 30])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_buckets_change_nothing(
+    parts: list[str], memory: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = restored(parts)
+    made: list[int] = []
+    add = ordering.Buckets._add
+    monkeypatch.setattr(
+        ordering.Buckets, "_add", lambda self, bucket, run: (made.append(bucket), add(self, bucket, run))
+    )
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
+    monkeypatch.setattr(ordering, "MEMORY_BYTES", memory)
+    assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
+    assert len(set(made)) > 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_of_another_version_of_the_contract_come_back_in_the_same_order(
+    parts: list[str], sdk_log: Contract, raw: Path, tmp_path: Path
+) -> None:
+    other = sdk_log.model_copy(update={"description": "as it was before"})
+    mixed = press_parts([sdk_log, other] * 50, raw, tmp_path)
+    assert restored(mixed) == restored(parts)
+
+
+def test_what_a_stopped_restore_spilled_is_removed(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
+    monkeypatch.setattr(ordering, "MEMORY_BYTES", 0)
+
+    def full(chunk: object) -> None:
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        restoring.restore(parts, [], full, spill_folder=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bucket_is_how_many_splitters_a_key_has_reached() -> None:
+    random = np.random.default_rng(5)
+    keys = random.integers(-2, 3, (3, 500))
+    splitters = np.array(sorted(map(tuple, random.integers(-2, 3, (7, 3)).tolist()))).T.copy()
+    buckets = np.empty(500, dtype=np.int32)
+    choose_buckets(keys, splitters, buckets)
+    expected = [sum(tuple(splitter) <= tuple(key) for splitter in splitters.T) for key in keys.T]
+    assert buckets.tolist() == expected
