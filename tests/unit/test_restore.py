@@ -78,6 +78,16 @@ def test_buckets_change_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_long_records_fill_more_than_a_buffer(sdk_log: Contract, tmp_path: Path) -> None:
+    model = {"_id": "49623735927354776182646864847313121695850829503304564770.0", "pad": ""}
+    records = [json.dumps(model | {"pad": letter * 900_000}).encode() for letter in "abcdefgh"]
+    source = tmp_path / "raw.ndjson"
+    source.write_bytes(b"\n".join(records))
+    manifest = press_slice(sdk_log, DAY, SliceSpec(name="s", inputs=(str(source),)), str(tmp_path / "out"))
+    assert manifest.part is not None
+    assert sorted(restored([str(tmp_path / "out" / manifest.part.path)]).splitlines()) == sorted(records)
+
+
 def test_parts_of_another_version_of_the_contract_come_back_in_the_same_order(
     parts: list[str], sdk_log: Contract, raw: Path, tmp_path: Path
 ) -> None:

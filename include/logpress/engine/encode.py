@@ -52,7 +52,7 @@ from logpress.engine.kernels_store import (
     renumber,
 )
 from logpress.engine.rows import Ints, residual_of
-from logpress.engine.spelling import spell
+from logpress.engine.spelling import Spelling, plain_values, spell
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
@@ -140,10 +140,13 @@ class _Sorted(dict[str, Any]):
 
 def _spell(
     group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]
-) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Spellings of the columns with escapes, and their values by dictionary number; ambiguous rows are kept whole."""
+) -> tuple[dict[str, Any], dict[str, dict[int, str]]]:
+    """Spellings of the columns with escapes, and the values that differ from their texts, by dictionary number.
+
+    Rows whose spelling cannot be told from the value are kept whole.
+    """
     spellings: dict[str, Any] = {}
-    values: dict[str, list[str]] = {}
+    values: dict[str, dict[int, str]] = {}
     contract = group.registers.contract
     for name, number in group.registers.dictionaries.items():
         dictionary = group.dictionaries[number]
@@ -155,11 +158,15 @@ def _spell(
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
         used = np.flatnonzero(is_used)
+        escaped = used[dictionary.kinds[used] == ESCAPED]
+        plain = plain_values([dictionary.text(entry) for entry in escaped.tolist()])
+        if plain is not None:
+            spellings[name] = Spelling().to_json()
+            values[name] = dict(zip(escaped.tolist(), plain, strict=True))
+            continue
         spelling, found, ambiguous = spell(_entries(dictionary, used, pa.binary()).to_pylist())
-        values[name] = [""] * dictionary.known
-        for entry, value in zip(used.tolist(), found, strict=True):
-            values[name][entry] = value
         spellings[name] = spelling.to_json()
+        values[name] = dict(zip(used.tolist(), found, strict=True))
         if ambiguous:
             _keep_whole(group, np.flatnonzero(np.isin(register, used[ambiguous])), render)
     return spellings, values
@@ -210,21 +217,24 @@ def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
 
 
 def _strings(
-    codes: NDArray[np.int32], dictionary: Dictionary, values: list[str] | None, type_: pa.DataType | None = None
+    codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
     """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
     type_ = type_ or pa.string()
     used = np.empty(dictionary.known, dtype=np.int64)
     count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
     used = used[:count]
-    if values is not None:
+    entries = _entries(dictionary, used, type_)
+    if values:
+        found = _entries(dictionary, used, pa.binary()).to_pylist()
+        for place, number in enumerate(used.tolist()):
+            if number in values:
+                found[place] = values[number].encode()
         # spellings of one value share its entry: Arrow writes a dictionary with equal entries wrongly
-        places: dict[str, int] = {}
-        shared = np.array([places.setdefault(values[number], len(places)) for number in used] + [-1], dtype=np.int32)
+        places: dict[bytes, int] = {}
+        shared = np.array([places.setdefault(value, len(places)) for value in found] + [-1], dtype=np.int32)
         codes = shared[codes]
-        entries = pa.array(list(places), type_)
-    else:
-        entries = _entries(dictionary, used, type_)
+        entries = pa.array(list(places), pa.binary()).view(type_)
     missing = codes < 0
     mask = missing if missing.any() else None
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), entries, safe=False)

@@ -273,9 +273,8 @@ class _SortedRows:
         counts = np.zeros(2, dtype=np.int64)
         chunks: list[NDArray[np.uint8]] = []
         for chunk in sheet.chunks(matrix, np.arange(len(order), dtype=np.int32), counts):
-            if chunks:  # the chunks share a buffer
-                chunks[-1] = chunks[-1].copy()
-            chunks.append(chunk)
+            is_last = counts[0] == len(order)
+            chunks.append(chunk if is_last else chunk.copy())  # the next one is written to the same buffer
         return chunks
 
 

@@ -75,6 +75,16 @@ class Spelling:
         return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
 
 
+def plain_values(texts: Sequence[bytes]) -> list[str] | None:
+    """The values of texts between quotes if the plain style spells each of them as it stands, else None.
+
+    Then no two texts of a dictionary have one value, as each is the plain spelling of its own; a text without a
+    backslash always is.
+    """
+    values = [unescape(text) for text in texts]
+    return values if all(_plain(value) == text for value, text in zip(values, texts, strict=True)) else None
+
+
 def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
     """Find how texts are spelt.
 

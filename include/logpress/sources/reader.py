@@ -47,7 +47,7 @@ class RawReader:
         while used < 4 and (count := self._stored.readinto(memoryview(head)[used:])):
             used += count
         self._stored.seek(0)
-        if head.startswith(b"\x1f\x8b"):
+        if head.startswith(b"\x1f\x8b\x08"):  # RFC 1952 knows no method of compression but 8
             from logpress.sources.gzip import GzipDecoder
 
             self.compression = "gzip"
