@@ -9,10 +9,9 @@ import numpy as np
 
 from logpress.codecs.kernels_hash import hash128
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.kernels_press import IRREGULAR
 from logpress.jit import inner_kernel, kernel
 from logpress.layout.kernels_json import same_bytes
-
-IRREGULAR = 1 << 40
 
 DIGIT_BITS = 11
 

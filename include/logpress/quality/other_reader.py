@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import subprocess
 import sys
 from threading import Lock
@@ -20,9 +21,11 @@ class OtherReader:
     """A process that compares part files; started at once, asked later, from any thread."""
 
     def __init__(self) -> None:
+        # of a group of its own, so that Ctrl-C reaches this process alone; -P: no module comes from the current folder
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0,
+        )  # fmt: skip
         self._lock = Lock()
 
     def close(self) -> None:
@@ -65,11 +68,17 @@ def main() -> None:
     from logpress.quality.readable import prove_readable
 
     for line in sys.stdin:
+        path = json.loads(line)
         try:
-            answer: dict[str, object] = {"compared": prove_readable(json.loads(line))}
+            answer: dict[str, object] = {"compared": prove_readable(path)}
         except ProofError as error:
             answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)
+        except Exception as error:  # as of a file that is gone: the other process tells of it
+            answer = {"error": f"{path}: cannot be read: {error}"}
+        try:
+            print(json.dumps(answer), flush=True)
+        except BrokenPipeError:  # nobody waits for the answer any more
+            os._exit(0)
     gc.freeze()  # nor when the interpreter ends
 
 

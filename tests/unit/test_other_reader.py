@@ -1,0 +1,69 @@
+"""The process that reads part files with fastparquet: what it finds, and what becomes of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import SEED, compact, press
+
+from logpress.contract.model import Contract
+from logpress.errors import ProofError
+from logpress.quality.other_reader import OtherReader
+from logpress.quality.readable import prove_readable
+
+
+@pytest.fixture(scope="module")
+def part(sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory) -> str:
+    model = compact(SEED)
+    records = [model.replace(b":81,", b":%d," % k) for k in range(50)]
+    return str(press(sdk_log, records, tmp_path_factory.mktemp("part")).part)
+
+
+@pytest.fixture
+def other() -> Iterator[OtherReader]:
+    with closing(OtherReader()) as other:
+        yield other
+
+
+def test_it_compares_what_this_process_would(part: str, other: OtherReader) -> None:
+    values = pq.read_metadata(part).num_columns * 50
+    assert [other.prove_readable(part), other.prove_readable(part), prove_readable(part)] == [values] * 3
+
+
+def test_a_finding_is_told_and_the_next_file_is_read(part: str, other: OtherReader, tmp_path: Path) -> None:
+    bad = tmp_path / "part-bad.parquet"
+    bad.write_bytes(Path(part).read_bytes()[:-9])
+    for path in (bad, tmp_path / "gone.parquet"):
+        with pytest.raises(ProofError, match=path.name):
+            other.prove_readable(str(path))
+    assert other.prove_readable(part)
+
+
+def test_a_crash_of_it_is_an_error_here(part: str, other: OtherReader) -> None:
+    other._process.kill()
+    with pytest.raises(ProofError, match="the process that reads it with fastparquet ended"):
+        other.prove_readable(part)
+
+
+def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
+    other = OtherReader()
+    other.close()
+    assert other._process.returncode == 0
+    code = (
+        "from logpress.quality.other_reader import OtherReader\n"
+        "other = OtherReader()\n"
+        "print(other._process.pid, flush=True)\n"
+        "input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    child.wait(60)
