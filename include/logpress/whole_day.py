@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,13 +69,12 @@ def run_day(
             heard.end("press")
             tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
             prove_accounts(manifests)
-            importing = threading.Thread(target=_import_for_publishing, name="import")
-            importing.start()
-            try:
+            with ThreadPoolExecutor(max_workers=2, thread_name_prefix="meanwhile") as meanwhile:
+                importing = meanwhile.submit(_import_for_publishing)
+                checking = meanwhile.submit(check, contract, day, manifests, lake, run)
                 proving.finish(threads, tell)
-                checks = check(contract, day, manifests, lake, run)
-            finally:
-                importing.join()
+                checks = checking.result()
+                importing.result()
             heard.end("verify")
             heard.begin("publish", None)
             published = publish(contract, day, manifests, lake_uri, run, grace=grace)
