@@ -49,23 +49,27 @@ class Buffers:
 
 @dataclass
 class RawBlock:
-    """Whole lines of one origin.
+    """Whole records of one origin.
 
     Attributes:
         buffer: uint8[n], padded.
         end: bytes in use.
         crlf: whether a carriage return belongs to the separator.
         piece: whether this is a piece of a record that is too long; `continued` if another piece follows.
+        spans: int64[rows] starts and ends of the records, where they are known already; else they are lines.
     """
 
     buffer: NDArray[np.uint8]
     end: int
-    crlf: bool
+    crlf: bool = False
     piece: bool = False
     continued: bool = False
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Spans of the block's records: int64[rows] starts and ends."""
+        if self.spans is not None:
+            return self.spans
         lines = self.end // 128 + 1
         starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
         rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
