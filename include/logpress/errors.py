@@ -27,6 +27,14 @@ class SourceError(LogpressError):
     """Raw input is missing or cannot be read; the message names the origin."""
 
 
+class RefusedError(SourceError):
+    """A source refuses what is asked of it (password, permission, certificate): asking again would end the same way."""
+
+
+class BrokenOffError(SourceError):
+    """A source broke off, or gave less than it had said: reading from the beginning again may succeed."""
+
+
 class PartError(LogpressError):
     """A part file is damaged, or was not written by logpress."""
 

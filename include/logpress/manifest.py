@@ -25,6 +25,9 @@ class SliceSpec(Model):
     name: str = Field(description="unique within the day, safe in a file name; shown in the Airflow UI")
     inputs: tuple[str, ...] = Field(description="paths or URIs of raw objects, in the order they are read")
     raw_bytes: int | None = Field(default=None, description="size of the inputs as they lie there, where known")
+    expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
+    source: str | None = Field(default=None, description="what all slices of the source make up together")
+    source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
 
 
 class OriginStats(Model):
@@ -36,6 +39,7 @@ class OriginStats(Model):
     compression: Literal["none", "gzip", "zstd"]
     records: int
     damage: str | None = Field(default=None, description="why reading stopped early, as in a cut gzip member")
+    expected: int | None = Field(default=None, description="records that plan had counted, where the source can count")
 
 
 class ColumnStats(Model):
@@ -81,6 +85,9 @@ class SliceManifest(Model):
     )
     reject_reasons: dict[str, int] = Field(default_factory=dict)
     layouts: int = 0
+    source: str | None = Field(default=None, description="what all slices of the source make up together")
+    source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
 
 

@@ -20,10 +20,12 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
+from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
 from logpress.sources import RawObject, hour_of_path, list_inputs
+from logpress.sources.search.address import is_cluster
 
 
 def default_threads() -> int:
@@ -49,6 +51,12 @@ def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[Slic
             f"nothing says where the raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
             "contract"
         )
+    clusters = [uri for uri in named if is_cluster(uri)]
+    if clusters:
+        from logpress.sources.search.plan import plan_clusters  # its client takes a third of a second to import
+
+        others = [uri for uri in named if uri not in clusters]
+        return plan_clusters(clusters, day, contract.source) + (plan(contract, day, others) if others else [])
     objects = list_inputs(named, day, lateness=contract.source.lateness)
     if not objects:
         raise UsageError(f"there is no raw input for {day} at {', '.join(named)}")
@@ -175,9 +183,22 @@ def verify(
         CheckError: if a check of level `fail` is broken.
     """
     lake = Lake.open(lake_uri)
-    prove_accounts(manifests)
+    prove_counts(contract, day, manifests, lake, run)
     prove_all(lake, day, manifests, run, threads=threads or default_threads(), summed=Summed(progress))
     return check(contract, day, manifests, lake, run)
+
+
+def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> None:
+    """Prove that counts add up, within logpress and, where the source can count, against the source.
+
+    Raises:
+        ProofError: if they do not.
+        SourceError: if the source cannot be asked any more.
+    """
+    prove_accounts(manifests)
+    prove_complete(manifests, contract.source)
+    prove_unchanged(manifests, contract.source)
+    prove_distinct(lake, day, manifests, run)
 
 
 def prove_all(

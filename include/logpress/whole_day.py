@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 from logpress.contract.model import Contract
 from logpress.engine.group import Stores
-from logpress.engine.press import SlicePress
+from logpress.engine.press import SlicePress, read_slice
 from logpress.lake import Lake
 from logpress.lake.catalog import see_catalog
 from logpress.lake.leftovers import GRACE
@@ -24,9 +24,18 @@ from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.quality.checks import CheckResult
 from logpress.quality.other_reader import OtherReader
-from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
-from logpress.stages import check, clean, default_threads, plan, prove_all, prove_staged, publish, write_staged
+from logpress.stages import (
+    check,
+    clean,
+    default_threads,
+    plan,
+    prove_all,
+    prove_counts,
+    prove_staged,
+    publish,
+    write_staged,
+)
 
 
 def run_day(
@@ -68,7 +77,7 @@ def run_day(
             manifests = _press_all(contract, day, specs, lake, run, threads, tell, proving)
             heard.end("press")
             tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
-            prove_accounts(manifests)
+            prove_counts(contract, day, manifests, lake, run)
             with ThreadPoolExecutor(max_workers=2, thread_name_prefix="meanwhile") as meanwhile:
                 importing = meanwhile.submit(_import_for_publishing)
                 checking = meanwhile.submit(check, contract, day, manifests, lake, run)
@@ -171,9 +180,8 @@ def _press_all(
     with lake_errors(lake.uri):
         for spec in specs:
             folder = lake.staging_folder(contract.table, day, run, spec.name)
-            following = SlicePress(contract, day, spec, folder, threads, summed.part(), stores)
             try:
-                following.read()
+                following = read_slice(contract, day, spec, folder, threads, summed.part(), stores)
             finally:
                 if waiting is not None:
                     finish(waiting)

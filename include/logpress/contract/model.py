@@ -172,11 +172,37 @@ class Check(Model):
         return self
 
 
-class Source(Model):
+class ClusterSource(Model):
+    """How a day is pulled from an OpenSearch or Elasticsearch cluster."""
+
+    index: str = Field(default="", description="index, alias or pattern that holds a day, such as `log-{day}`")
+    time_field: str = Field(default="", description="date field by whose hours a day is cut; empty: by shards only")
+    missing_index: Literal["wait", "fail", "empty"] = Field(
+        default="wait",
+        description="tried again, refused, or published as a day of no records",
+    )
+    red_index: Literal["wait", "fail"] = Field(default="wait", description="an index that lacks shards")
+    growing_index: Literal["fail", "go_on"] = Field(
+        default="fail", description="documents that come while the day is pulled: refused, or left out"
+    )
+    slice_documents: int = Field(default=2_000_000, ge=1, description="documents that plan puts into one slice")
+    page_bytes: int = Field(default=4_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
+    scrolls_at_a_time: int = Field(default=2, ge=1, le=64, description="shards of a slice that are read side by side")
+    documents_per_second: float | None = Field(default=None, gt=0, description="most that one slice asks for")
+    keep_alive: str = Field(default="5m", pattern=r"^[0-9]+[smh]$", description="how long a scroll waits to be asked")
+    timeout_seconds: float = Field(default=120, gt=0, description="how long an answer may take")
+    restarts: int = Field(default=5, ge=0, description="how often a slice begins again before its task fails")
+    compressed: bool = Field(default=False, description="whether responses come as gzip; pays on slow networks")
+    aws: bool = Field(default=False, description="whether requests are signed with AWS credentials (SigV4)")
+    hit_version: bool = Field(default=False, description="whether hits carry `_version`")
+    hit_fields: tuple[str, ...] = Field(default=(), description="fields that hits repeat under `fields`")
+
+
+class Source(ClusterSource):
     """Where a day's raw records come from."""
 
     inputs: tuple[str, ...] = Field(
-        default=(), description="paths, folders or globs; {day}, {year}, {month} and {day_of_month} are filled in"
+        default=(), description="paths, folders, globs or URIs; {day}, {year}, {month} and {day_of_month} are filled in"
     )
     lateness: timedelta = Field(
         default=timedelta(hours=1), description="how long after the end of a day its records still arrive"

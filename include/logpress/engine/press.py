@@ -25,16 +25,19 @@ from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import RowGroup, Stores
+from logpress.engine.ids import Ids
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
 from logpress.engine.rejects import REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
+from logpress.engine.restart import begun_again
 from logpress.engine.rows import Texts
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources import RawReader, day_of_path, open_raw
+from logpress.sources.search.address import is_cluster
 
 Progress = Callable[[int, int], None]
 
@@ -103,6 +106,7 @@ class SlicePress:
         self.part: Output | None = None
         self.rejects_out: Output | None = None
         self.raw_bytes = 0
+        self.ids: Ids | None = None
 
     # -- reading and converting
 
@@ -141,7 +145,26 @@ class SlicePress:
             if output is not None:
                 output.discard()
 
+    def _pull_all(self) -> None:
+        """Read all inputs from a cluster."""
+        from logpress.engine.pull import Pull  # its client takes a third of a second to import
+
+        jobs: deque[_Job] = deque()
+        self.numbers = [0] * len(self.spec.inputs)
+        self.takes_unknown = [True] * len(self.spec.inputs)
+        with Pull(self.spec, self.contract.source, self.buffers) as pull:
+            for number, raw in pull.blocks():
+                jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
+                while len(jobs) > self.ahead:
+                    self._take(jobs.popleft())
+            while jobs:
+                self._take(jobs.popleft())
+            self.origins = pull.origins()
+            self.ids = pull.ids
+
     def _read_all(self) -> None:
+        if any(map(is_cluster, self.spec.inputs)):
+            return self._pull_all()
         jobs: deque[_Job] = deque()
         for number, uri in enumerate(self.spec.inputs):
             self.numbers.append(0)
@@ -295,6 +318,7 @@ class SlicePress:
             part = self.part.close()
         if self.rejects_out is not None:
             rejects_part = self.rejects_out.close()
+        distinct_ids = self.ids.write(self.filesystem, self.folder) if self.ids is not None else None
         origins = tuple(
             origin.model_copy(update={"records": records})
             for origin, records in zip(self.origins, self.numbers, strict=True)
@@ -316,6 +340,9 @@ class SlicePress:
             unknown_paths=dict(sorted(unknown.most_common(MOST_UNKNOWN_PATHS))),
             reject_reasons=dict(sorted(self.rejects.reasons.items())),
             layouts=len(self.layouts.all),
+            source=self.spec.source,
+            source_records=self.spec.source_records,
+            distinct_ids=distinct_ids,
             seconds=round(time.monotonic() - self.began, 3),
         )
 
@@ -338,6 +365,29 @@ def _texts_of(group: RowGroup) -> dict[str, Texts]:
         dictionary = group.dictionaries[number]
         texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])
     return texts
+
+
+def read_slice(
+    contract: Contract,
+    day: date,
+    spec: SliceSpec,
+    folder: str,
+    threads: int,
+    progress: Progress | None,
+    stores: Stores | None = None,
+) -> SlicePress:
+    """Read a slice, from its beginning again where the source broke off; for the arguments see `press_slice`.
+
+    Raises:
+        SourceError: if an input is not there or cannot be read.
+    """
+
+    def read() -> SlicePress:
+        press = SlicePress(contract, day, spec, folder, threads, progress, stores)
+        press.read()
+        return press
+
+    return begun_again(read, contract.source.restarts, spec.name)
 
 
 def press_slice(
@@ -368,6 +418,4 @@ def press_slice(
     Raises:
         SourceError: if an input is not there or cannot be read.
     """
-    press = SlicePress(contract, day, spec, folder, threads, progress)
-    press.read()
-    return press.finish()
+    return read_slice(contract, day, spec, folder, threads, progress).finish()

@@ -1,0 +1,91 @@
+"""The proof that a source which can count its records gave all of them, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from logpress.contract.model import ClusterSource
+from logpress.engine.ids import FILE_NAME, distinct_in
+from logpress.errors import ProofError
+from logpress.lake import Lake
+from logpress.manifest import SliceManifest
+
+
+def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:
+    """Check that slices gave the records that were planned, and that these are all the source had.
+
+    Raises:
+        ProofError: saying by how many, and where.
+    """
+    may_grow = source.growing_index == "go_on"
+    planned: dict[str, int] = {}
+    known: dict[str, int] = {}
+    for manifest in manifests:
+        for origin in manifest.origins:
+            if origin.expected is None:
+                continue
+            less = origin.expected - origin.records
+            if less > 0 or (less < 0 and not may_grow):
+                raise ProofError(
+                    f"slice {manifest.slice}: {origin.uri} gave {origin.records} records, {abs(less)} "
+                    f"{'fewer' if less > 0 else 'more'} than the {origin.expected} that were planned"
+                )
+        if manifest.distinct_ids is not None and manifest.distinct_ids != manifest.records:
+            raise ProofError(
+                f"slice {manifest.slice}: {manifest.records} records have {manifest.distinct_ids} different ids: "
+                f"{manifest.records - manifest.distinct_ids} came twice"
+            )
+        if manifest.source is not None and manifest.source_records is not None:
+            expected = sum(origin.expected or 0 for origin in manifest.origins)
+            planned[manifest.source] = planned.get(manifest.source, 0) + expected
+            known[manifest.source] = manifest.source_records
+    for uri, records in known.items():
+        if planned[uri] != records:
+            raise ProofError(
+                f"{uri} had {records} records, the slices that were pressed make up {planned[uri]}: "
+                f"{abs(records - planned[uri])} too {'few' if planned[uri] < records else 'many'}"
+            )
+
+
+def prove_unchanged(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:
+    """Ask the sources once more how many records they have.
+
+    Raises:
+        ProofError: if it is not what it was when the slices were planned, and the contract does not let it grow.
+        SourceError: if a source cannot be asked.
+    """
+    known = {manifest.source: manifest.source_records for manifest in manifests if manifest.source is not None}
+    if not known:
+        return
+    from logpress.sources.search.plan import recount
+
+    for uri, before in known.items():
+        now = recount(uri, source)
+        if before is not None and (now < before or (now > before and source.growing_index != "go_on")):
+            raise ProofError(
+                f"{uri} had {before} records when the day was planned and has {now} now: it is still being written; "
+                "press the day again once nothing writes to it any more"
+            )
+
+
+def prove_distinct(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> None:
+    """Check that no id is in two staged slices of a run.
+
+    Raises:
+        ProofError: if one is, or the ids that a slice left cannot be read.
+    """
+    with_ids = [manifest for manifest in manifests if manifest.distinct_ids is not None]
+    if len(with_ids) < 2:  # within a slice it is known already
+        return
+    paths = [f"{lake.staging_folder(entry.table, day, run, entry.slice)}/{FILE_NAME}" for entry in with_ids]
+    records = sum(manifest.records for manifest in with_ids)
+    try:
+        distinct = distinct_in(paths)
+    except (OSError, ValueError) as error:
+        raise ProofError(f"the ids of the slices cannot be compared: {error}") from error
+    if distinct != records:
+        raise ProofError(
+            f"{records} records of {len(with_ids)} slices have {distinct} different ids: {records - distinct} came in "
+            "more than one slice; the index changed while it was pulled: press the day again"
+        )

@@ -1,0 +1,1 @@
+"""A day's records from an OpenSearch or Elasticsearch cluster: addresses, connection, plan, scrolls."""

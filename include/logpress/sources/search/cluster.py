@@ -1,0 +1,198 @@
+"""One connection to a cluster: requests whose answers stay bytes, and errors that are one sentence.
+
+opensearch-py makes the connection (TLS, passwords, AWS signatures). Its transport is left out on purpose: it sends a
+request again after 502, 503 and 504, and a scroll that is continued twice skips a page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+from typing import Any, cast
+
+import urllib3
+from opensearchpy import Urllib3AWSV4SignerAuth, Urllib3HttpConnection
+from urllib3.exceptions import (
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+    TimeoutError,
+)
+
+from logpress.contract.model import ClusterSource
+from logpress.errors import BrokenOffError, RefusedError, SourceError, UsageError
+from logpress.sources.search.address import Address
+
+BUSY = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers of a cluster, or of what stands before it, that is overloaded, restarting or in trouble."""
+
+_NEVER = urllib3.Retry(False)
+
+
+class MissingIndexError(SourceError):
+    """There is no such index."""
+
+
+class ExpiredError(BrokenOffError):
+    """The cluster does not know a scroll any more."""
+
+
+class Cluster:
+    """A cluster. May be used by several threads at once."""
+
+    def __init__(self, address: Address, source: ClusterSource) -> None:
+        self.address = address.whole
+        self._timeout = source.timeout_seconds
+        self._connection = Urllib3HttpConnection(
+            host=address.host,
+            port=address.port,
+            use_ssl=address.is_tls,
+            verify_certs=True,
+            ca_certs=_authorities(),
+            http_auth=_credentials(address, source),
+            pool_maxsize=source.scrolls_at_a_time + 1,
+            timeout=source.timeout_seconds,
+        )
+        self._headers = {"content-type": "application/json"}
+        if source.compressed:
+            self._headers["accept-encoding"] = "gzip"
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._connection.close()
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a request once; its answer, read as JSON. For what is raised see `fetch`."""
+        data = self.fetch(method, path, body)[0]
+        try:
+            return cast(dict[str, Any], json.loads(data))
+        except ValueError as error:
+            raise BrokenOffError(f"{self.address}: answers with something that is no JSON: {data[:80]!r}") from error
+
+    def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bytes, int]:
+        """Send a request once, and never again.
+
+        Returns:
+            The bytes of the answer, decompressed; and how many came over the network.
+
+        Raises:
+            BrokenOffError: if the cluster does not answer, breaks off, or says that it has too much to do.
+            RefusedError: if it refuses (password, permission, certificate, a request that it does not understand).
+            MissingIndexError: if there is no such index.
+        """
+        connection = self._connection
+        text = None if body is None else json.dumps(body).encode()
+        headers = {**connection.headers, **self._headers}
+        if callable(connection.http_auth):
+            headers.update(connection.http_auth(method, connection.host + path, text))
+        try:
+            response = connection.pool.urlopen(
+                method, path, text, headers=headers, retries=_NEVER, timeout=self._timeout, preload_content=False
+            )
+            try:
+                data = response.read(decode_content=True)
+                received = response.tell()
+            finally:
+                response.release_conn()
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        if response.status >= 300:
+            raise self._refusal(response.status, data)
+        return data, received
+
+    def _unreachable(self, error: Exception) -> SourceError:
+        reason: BaseException = error
+        while (inner := getattr(reason, "reason", None)) is not None and isinstance(inner, BaseException):
+            reason = inner
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return RefusedError(
+                f"{self.address}: its certificate is not trusted ({reason.verify_message}); set OPENSEARCH_CA_CERTS to "
+                "the file of the authority that signed it"
+            )
+        if isinstance(error, SSLError) or isinstance(reason, ssl.SSLError):
+            what = "does not speak TLS" if "WRONG_VERSION" in str(reason) else f"TLS fails: {_plain(reason)}"
+            return RefusedError(f"{self.address}: {what}; see whether the scheme is right")
+        if isinstance(error, LocationParseError):
+            return RefusedError(f"{self.address}: {_plain(error)}")
+        if isinstance(reason, NameResolutionError):
+            return BrokenOffError(f"{self.address}: no host of that name is known")
+        if isinstance(reason, NewConnectionError):
+            return BrokenOffError(f"{self.address}: cannot be reached: {_plain(reason.__cause__ or reason)}")
+        if isinstance(reason, TimeoutError):
+            return BrokenOffError(f"{self.address}: no answer came within {self._timeout:g} seconds")
+        return BrokenOffError(f"{self.address}: the connection broke off: {_plain(reason)}")
+
+    def _refusal(self, status: int, data: bytes) -> SourceError:
+        kind, reason = _said(data)
+        told = f"{self.address}: the cluster answers {status}: {reason}"
+        if status == 401:
+            return RefusedError(
+                f"{self.address}: the cluster wants a user and password, or does not know those given; see "
+                "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD, or the Airflow connection opensearch_default"
+            )
+        if status == 403:
+            return RefusedError(f"{self.address}: the user given lacks a permission: {reason}")
+        if status == 404 and kind == "index_not_found_exception":
+            return MissingIndexError(f"{self.address}: there is no such index")
+        if kind == "search_context_missing_exception" or (status == 404 and "search context" in reason):
+            return ExpiredError(
+                f"{self.address}: a scroll is not known any more: a node restarted, or `source.keep_alive` is too short"
+            )
+        if status in BUSY or kind == "circuit_breaking_exception":
+            return BrokenOffError(told)
+        return RefusedError(told)
+
+
+def _authorities() -> str | None:
+    path = os.environ.get("OPENSEARCH_CA_CERTS") or None
+    if path is not None and not os.path.isfile(path):
+        raise UsageError(f"OPENSEARCH_CA_CERTS: {path} is no file")
+    return path
+
+
+def _credentials(address: Address, source: ClusterSource) -> Any:
+    """What opensearch-py takes as `http_auth`."""
+    if source.aws or os.environ.get("OPENSEARCH_AUTH", "") == "aws":
+        from botocore.session import get_session
+
+        session = get_session()
+        credentials = session.get_credentials()
+        named = re.search(r"\.([a-z0-9-]+)\.(es|aoss)\.amazonaws\.com", address.host)
+        region = session.get_config_variable("region") or (named[1] if named else None)
+        if credentials is None or not region:
+            what = "credentials" if credentials is None else "region (set AWS_DEFAULT_REGION)"
+            raise RefusedError(f"{address.whole}: requests are to be signed for AWS, but no {what} can be found")
+        return Urllib3AWSV4SignerAuth(credentials, region, named[2] if named else "es")
+    user, password = os.environ.get("OPENSEARCH_USERNAME"), os.environ.get("OPENSEARCH_PASSWORD")
+    if not user and not password:
+        return None
+    if not user or password is None:
+        raise UsageError("OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD are set both, or neither")
+    return (user, password)
+
+
+def _said(data: bytes) -> tuple[str, str]:
+    """Kind and reason of an error, as the cluster gives them; the root cause, where there is one."""
+    try:
+        error = json.loads(data)["error"]
+        if isinstance(error, str):
+            return "", error
+        causes = [
+            *(failure.get("reason", {}) for failure in error.get("failed_shards", ())),
+            *error.get("root_cause", ()),
+        ]
+        cause = causes[0] if causes else error
+        return str(cause.get("type", "")), _plain(str(cause.get("reason") or error.get("reason") or cause.get("type")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", _plain(data[:200].decode(errors="replace")) or "nothing more"
+
+
+def _plain(error: object) -> str:
+    """One line, without the client's own objects."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:?|<[a-z/!][^<>]*>", "", text)
+    return " ".join(text.split())[:300] or type(error).__name__

@@ -1,0 +1,204 @@
+"""One scroll over a part of an index: pages as the server sent them, one fetched ahead of the one that is used.
+
+A page that was served but not received is gone: the next request gives the page after it. So no request of a scroll is
+ever sent twice; whatever goes wrong ends the scroll, and the slice begins again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from logpress.contract.model import ClusterSource
+from logpress.errors import BrokenOffError, SourceError
+from logpress.sources.search.address import Address
+from logpress.sources.search.cluster import Cluster
+from logpress.sources.search.envelope import Envelope, hits_begin
+
+MOST_HITS = 10_000
+"""Hits of a page that a server allows unless it is told otherwise (`index.max_result_window`)."""
+
+FIRST_HITS = 500
+"""Hits of a page where nothing says how large they are."""
+
+_PATIENCE_SECONDS = 5.0
+"""How long the end of a scroll waits for an answer that no one wants any more."""
+
+
+class Pace:
+    """Holds back requests so that no more documents a second are asked for; shared by scrolls."""
+
+    def __init__(self, documents_per_second: float | None) -> None:
+        self._rate = documents_per_second
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def wait(self, documents: int, stopped: threading.Event) -> None:
+        """Wait for the turn of a request for so many documents, or until it is not wanted any more."""
+        if self._rate is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            begin = max(now, self._free_at)
+            self._free_at = begin + documents / self._rate
+        if begin > now:
+            stopped.wait(begin - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One response.
+
+    Attributes:
+        data: its bytes.
+        begin: where the first hit begins, if there is one.
+        envelope: what stands around the hits.
+        hits: how many there must be.
+    """
+
+    data: bytes
+    begin: int
+    envelope: Envelope
+    hits: int
+
+
+def page_hits(source: ClusterSource, hit_bytes: float | None) -> int:
+    """How many hits make a page of about the size that is wanted.
+
+    Args:
+        source: says which size.
+        hit_bytes: mean size of a hit, if it is known.
+    """
+    if not hit_bytes:
+        return FIRST_HITS
+    return max(1, min(MOST_HITS, int(source.page_bytes / hit_bytes)))
+
+
+class Scroll:
+    """A scroll; its pages are fetched by a thread of its own.
+
+    Attributes:
+        total: documents it goes over, as the first page says; None before it came.
+        received_bytes: bytes that came over the network.
+        page_bytes: bytes of the pages so far, decompressed.
+    """
+
+    def __init__(
+        self, cluster: Cluster, address: Address, source: ClusterSource, pace: Pace, hit_bytes: float | None = None
+    ) -> None:
+        self.address = address
+        self.total: int | None = None
+        self.received_bytes = 0
+        self.page_bytes = 0
+        self._cluster = cluster
+        self._source = source
+        self._pace = pace
+        self._size = page_hits(source, hit_bytes)
+        self._scroll_id: str | None = None
+        self._stopped = threading.Event()
+        self._ready: queue.Queue[Page | BaseException | None] = queue.Queue(maxsize=1)
+        self._thread = threading.Thread(target=self._run, name="scroll", daemon=True)
+        self._thread.start()
+
+    def pages(self) -> Iterator[Page]:
+        """The pages, in the order of the index.
+
+        Raises:
+            SourceError: if the cluster does not give them all.
+        """
+        while (page := self._ready.get()) is not None:
+            if isinstance(page, BaseException):
+                raise page
+            yield page
+
+    def close(self) -> None:
+        """Stop fetching, and let the cluster forget the scroll."""
+        self._stopped.set()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            try:
+                self._ready.get(timeout=0.05)  # make room, should the thread wait to hand over a page
+            except queue.Empty:
+                self._thread.join(timeout=0.05)
+        if self._scroll_id is not None:
+            with contextlib.suppress(SourceError):  # it will forget by itself once `keep_alive` is over
+                self._cluster.fetch("DELETE", "/_search/scroll", {"scroll_id": [self._scroll_id]})
+            self._scroll_id = None
+
+    def _run(self) -> None:
+        result: Page | BaseException | None = None
+        try:
+            page = self._first()
+            left = page.envelope.total
+            while left:
+                self._ready.put(page)
+                left -= page.hits
+                if not left or self._stopped.is_set():
+                    break
+                self._pace.wait(min(left, self._size), self._stopped)
+                if self._stopped.is_set():
+                    break
+                page = self._next(min(left, self._size))
+        except BaseException as error:  # handed to the thread that asks for pages
+            result = error
+        self._ready.put(result)
+
+    def _first(self) -> Page:
+        address, source = self.address, self._source
+        body: dict[str, object] = {
+            "size": self._size,
+            "query": address.query(source.time_field),
+            "track_total_hits": True,
+        }
+        if source.hit_version:
+            body["version"] = True
+        if source.hit_fields:
+            body["docvalue_fields"] = list(source.hit_fields)
+        self._pace.wait(self._size, self._stopped)
+        shard = "" if address.shard is None else f"&preference=_shards:{address.shard}"
+        path = search_path(address, f"scroll={source.keep_alive}{shard}")
+        page = self._page(self._cluster.fetch("POST", path, body), None)
+        self.total = page.envelope.total
+        return page
+
+    def _next(self, hits: int) -> Page:
+        body = {"scroll": self._source.keep_alive, "scroll_id": self._scroll_id}
+        return self._page(self._cluster.fetch("POST", "/_search/scroll", body), hits)
+
+    def _page(self, answer: tuple[bytes, int], hits: int | None) -> Page:
+        data, received = answer
+        self.received_bytes += received
+        self.page_bytes += len(data)
+        try:
+            begin = hits_begin(data)
+            envelope = Envelope.parse(data[:begin] + b"]}}")
+        except ValueError as error:
+            raise BrokenOffError(f"{self.address}: an answer is no search response: {error}") from error
+        self._scroll_id = envelope.scroll_id or self._scroll_id
+        problem = envelope.problem()
+        if problem is None and not self._scroll_id:
+            problem = "it has no _scroll_id before its hits"
+        if problem is None and self.total not in (None, envelope.total):
+            problem = f"it speaks of {envelope.total} documents, the first page spoke of {self.total}"
+        if problem is not None:
+            raise BrokenOffError(f"{self.address}: a page is not to be trusted: {problem}")
+        return Page(data, begin, envelope, min(envelope.total, self._size) if hits is None else hits)
+
+
+def search_path(address: Address, parameters: str = "") -> str:
+    """The path of a search that fails rather than leave a shard or an index out."""
+    index = quote(address.index, safe="*,")
+    strict = "allow_partial_search_results=false&ignore_unavailable=false&allow_no_indices=false"
+    return f"/{index}/_search?{strict}{'&' if parameters else ''}{parameters}"
+
+
+def hits_of(data: bytes) -> list[object]:
+    """The hits of a small response, as Python objects."""
+    found: list[object] = json.loads(data)["hits"]["hits"]
+    return found
