@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from logpress.contract.model import Contract
 
 AWS_CONNECTION = "aws_default"
+SEARCH_CONNECTION = "opensearch_default"
+_CLUSTERS = ("opensearch+", "elasticsearch+")
 
 
 class Run(TypedDict):
@@ -72,11 +74,15 @@ def lake() -> str:
 
 @contextmanager
 def storage_access(*uris: str) -> Iterator[None]:
-    """Lends the AWS connection to everything that opens S3 inside the block, in this process only.
+    """Lends the connections to everything that opens S3 or a cluster inside the block, in this process only.
 
     Where there is no such connection, what the machine itself may do holds (its role or environment).
     """
-    found = _aws_environment() if any(uri.startswith(("s3://", "s3a://")) for uri in uris) else {}
+    found: dict[str, str] = {}
+    if any(uri.startswith(_CLUSTERS) for uri in uris):
+        found |= _search_environment()
+    if found.get("OPENSEARCH_AUTH") == "aws" or any(uri.startswith(("s3://", "s3a://")) for uri in uris):
+        found |= _aws_environment()
     before = {name: os.environ.get(name) for name in found}
     os.environ.update(found)
     try:
@@ -97,6 +103,22 @@ def _setting(name: str) -> str | None:
 def _inputs(contract: Contract) -> list[str]:
     text = Variable.get(f"{contract.table}_input", default=None) or os.environ.get("LOGPRESS_INPUT", "")
     return [part.strip() for part in text.split(",") if part.strip()] or list(contract.source.inputs)
+
+
+def _search_environment() -> dict[str, str]:
+    """What the connection to a cluster says: login and password; in its extra, `ca_certs` and `auth` (`aws`)."""
+    try:
+        connection = Connection.get(SEARCH_CONNECTION)
+    except AirflowNotFoundException:
+        return {}
+    extra = connection.extra_dejson
+    found = {
+        "OPENSEARCH_USERNAME": connection.login,
+        "OPENSEARCH_PASSWORD": connection.password,
+        "OPENSEARCH_CA_CERTS": extra.get("ca_certs"),
+        "OPENSEARCH_AUTH": extra.get("auth"),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _aws_environment() -> dict[str, str]:

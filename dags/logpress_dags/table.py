@@ -22,7 +22,7 @@ from airflow.sdk import (
     teardown,
 )
 
-from logpress.errors import CheckError, ContractError, ProofError, UsageError
+from logpress.errors import CheckError, ContractError, ProofError, RefusedError, UsageError
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags.day import is_complete
 from logpress_dags.docs import DAILY
@@ -38,7 +38,7 @@ OWNER = "data-platform"
 NO_RETRY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception=[UsageError, ContractError, ProofError, CheckError],
+            exception=[UsageError, ContractError, ProofError, CheckError, RefusedError],
             action=RetryAction.FAIL,
             reason="trying again would end the same way; the error says what to do",
         )
@@ -126,7 +126,11 @@ def table_dag(contract: Contract) -> DAG:
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever
         # a later task is cleared, and never publishes what this try has not proven.
         @setup
-        @task(map_index_template="{{ slice_name }}", show_return_value_in_logs=False)
+        @task(
+            map_index_template="{{ slice_name }}",
+            show_return_value_in_logs=False,
+            pool=contract.source.pool,
+        )
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""
             from logpress import stages
@@ -143,7 +147,7 @@ def table_dag(contract: Contract) -> DAG:
             from logpress import stages
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
-            with storage_access(run["lake"]):
+            with storage_access(run["lake"], *run["inputs"]):
                 checks = stages.verify(contract, day, manifests, run["lake"], run["name"])
             for check in checks:
                 log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)

@@ -47,6 +47,13 @@ class Compression(Enum):
     none = "none"
 
 
+class Form(Enum):
+    """How `restore` writes records."""
+
+    records = "records"
+    bulk = "bulk"
+
+
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
 Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
 LakeUri = Annotated[
@@ -138,13 +145,17 @@ def press(
 @app.command(
     epilog="Examples:\n\n"
     "  logpress restore sdk_log --day 2021-12-26 --lake lake --output day.ndjson\n\n"
-    "  logpress restore sdk_log --day 2021-12-26 --lake lake | head -1 | jq ."
+    "  logpress restore sdk_log --day 2021-12-26 --lake lake | head -1 | jq .\n\n"
+    "  logpress restore sdk_log --day 2021-12-26 --lake lake --as bulk --output day.bulk"
 )
 def restore(
     table: Table,
     day: Day,
     lake: LakeUri,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Stdout by default.")] = None,
+    form: Annotated[
+        Form, typer.Option("--as", help="records: their own bytes; bulk: what _bulk of a search server takes.")
+    ] = Form.records,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
@@ -155,10 +166,14 @@ def restore(
     with _bars(quiet or (output is None and sys.stdout.isatty())) as bars:
         tell = bars.begin("restore", stages.report(contract, when, lake).raw_bytes)
         if output is None:
-            published.restore_day(contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell)
+            published.restore_day(
+                contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell, bulk=form is Form.bulk
+            )
             sys.stdout.buffer.flush()
         else:
-            published.restore_to_file(contract, when, lake, output, threads=threads, progress=tell)
+            published.restore_to_file(
+                contract, when, lake, output, threads=threads, progress=tell, bulk=form is Form.bulk
+            )
         bars.end("restore")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from logpress.contract.model import Contract
+from logpress.engine.bulk import BulkWriter
 from logpress.engine.digest import combine
 from logpress.engine.press import press_slice
 from logpress.engine.restore import restore as restore_files
@@ -31,8 +32,9 @@ def restore_day(
     threads: int | None = None,
     progress: Progress | None = None,
     spill_folder: str | None = None,
+    bulk: bool = False,
 ) -> int:
-    """Write a published day's records, rejects included, one a line.
+    """Write a published day's records, rejects included, one a line; or, with `bulk`, its rows as a `_bulk` body.
 
     Returns:
         How many there are.
@@ -44,13 +46,15 @@ def restore_day(
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
     parts, rejects = lake.files(manifest)
+    write: Callable[[memoryview], object] = output.write
+    expected = manifest.rows + manifest.rejects
+    if bulk:  # no cluster would take a reject
+        write, rejects, expected = BulkWriter(write).write, [], manifest.rows
     written = restore_files(
-        parts, rejects, output.write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
+        parts, rejects, write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
     )
-    if written != manifest.rows + manifest.rejects:
-        raise ProofError(
-            f"{contract.table} {day}: {written} records came back, {manifest.rows + manifest.rejects} were pressed"
-        )
+    if written != expected:
+        raise ProofError(f"{contract.table} {day}: {written} records came back, {expected} were pressed")
     return written
 
 
@@ -62,6 +66,7 @@ def restore_to_file(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    bulk: bool = False,
 ) -> int:
     """Restore a day to a file, which is there only when it is complete.
 
@@ -73,13 +78,14 @@ def restore_to_file(
         raise UsageError(f"{path}: is a folder; name a file")
     if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
         with path.open("wb") as output:
-            return restore_day(contract, day, lake_uri, output, threads=threads, progress=progress)
+            return restore_day(contract, day, lake_uri, output, threads=threads, progress=progress, bulk=bulk)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with temporary.open("wb") as output:
             written = restore_day(
-                contract, day, lake_uri, output, threads=threads, progress=progress, spill_folder=str(path.parent)
-            )
+                contract, day, lake_uri, output,
+                threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk,
+            )  # fmt: skip
         temporary.replace(path)
         return written
     except OSError as error:

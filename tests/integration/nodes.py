@@ -255,5 +255,13 @@ def sample_documents(folder: Path, records: int, day: str = "2021-12-26") -> Ite
     for path in sorted(folder.rglob("*.ndjson")):
         for line in path.read_bytes().split(b"\n"):
             found = re.match(rb'.*?"_id":"([^"]+)".*?"_source":(\{.*\}),"fields":', line)
-            if found:
+            if found and _is_json(found[2]):  # a sample has damaged records too, which no server takes
                 yield found[1].decode(), found[2]
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

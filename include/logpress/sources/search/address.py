@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from logpress.errors import UsageError
 
@@ -83,9 +83,7 @@ class Address:
         """
         scheme = uri.partition("://")[0]
         if scheme not in _SCHEMES:
-            raise UsageError(
-                f"{scheme}://...: is no kind of cluster; kinds are {', '.join(f'{s}://' for s in _SCHEMES)}"
-            )
+            raise UsageError(f"{scheme}://...: is no kind of cluster; kinds are {', '.join(_SCHEMES)}")
         if "@" in uri:
             raise UsageError(
                 f"{scheme}://...@...: a user or password must not stand in a URI, where it would be logged; "
@@ -94,9 +92,7 @@ class Address:
         try:
             parts = urlsplit(uri)
             port = parts.port or _PORTS[_SCHEMES[scheme]]
-            query = {
-                name: values[-1] for name, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
-            }
+            query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
             hours, rest = (Hours.parse(query.pop(name)) if name in query else None for name in ("hours", "rest"))
             shard = int(query.pop("shard")) if "shard" in query else None
         except ValueError as error:
