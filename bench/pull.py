@@ -1,4 +1,4 @@
-"""Measures how fast a day is pulled from a search server: `logpress press`, proof included, beside tools that only fetch.
+"""Measures how fast a day is pulled from a search server: `logpress press` beside tools that only fetch.
 
 `python -m bench.pull --records 200000` starts an OpenSearch node of its own (Java 17 and Maven are needed), or takes a
 running one with `--port`. The peers are opensearch-py's `helpers.scan`, which gives Python objects, and elasticdump

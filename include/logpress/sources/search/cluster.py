@@ -108,9 +108,10 @@ class Cluster:
         reason: BaseException = error
         while (inner := getattr(reason, "reason", None)) is not None and isinstance(inner, BaseException):
             reason = inner
-        if isinstance(reason, ssl.SSLCertVerificationError):
+        untrusted = re.search(r"certificate verify failed: (.*?)(?: \(_ssl|$)", str(reason))
+        if untrusted:
             return RefusedError(
-                f"{self.address}: its certificate is not trusted ({reason.verify_message}); set OPENSEARCH_CA_CERTS to "
+                f"{self.address}: its certificate is not trusted ({_plain(untrusted[1])}); set OPENSEARCH_CA_CERTS to "
                 "the file of the authority that signed it"
             )
         if isinstance(error, SSLError) or isinstance(reason, ssl.SSLError):

@@ -1,0 +1,329 @@
+"""Faults on purpose between logpress and a real server: every time the complete day, or a clear failure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from tests.integration.nodes import Node, sample_documents
+from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied
+
+from logpress import published, whole_day
+from logpress.contract import Contract, load_contract
+from logpress.engine import restart
+from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
+from logpress.lake import Lake
+from logpress.stages import plan
+
+DAY = date(2021, 12, 26)
+RECORDS = 3_000
+INDEX = f"sdk-log-{DAY}"
+
+
+@pytest.fixture(scope="module")
+def served(opensearch: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    opensearch.load(INDEX, sample_documents(tmp_path_factory.mktemp("sample"), RECORDS), 2)
+    return opensearch
+
+
+@pytest.fixture(scope="module")
+def hits(served: Node) -> Counter[bytes]:
+    return Counter(served.hits(INDEX))
+
+
+@pytest.fixture
+def proxy(served: Node) -> Iterator[Proxy]:
+    with proxied(served.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def no_long_waits(monkeypatch):
+    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
+    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def sdk_log(**source: object) -> Contract:
+    """The contract with small pages: about 20 of each of the two shards."""
+    found = load_contract("sdk_log")
+    settings = {"page_bytes": 50_000, "restarts": 2, "timeout_seconds": 5, **source}
+    return found.model_copy(update={"source": found.source.model_copy(update=settings)})
+
+
+def run(contract: Contract, uri: str, folder: Path) -> Counter[bytes]:
+    lake = str(folder / "lake")
+    whole_day.run_day(contract, DAY, [uri], lake, grace=timedelta(0))
+    published.restore_to_file(contract, DAY, lake, folder / "day")
+    return Counter((folder / "day").read_bytes().split(b"\n")[:-1])
+
+
+def is_published(folder: Path) -> bool:
+    return any((folder / "lake").glob("sdk_log/dt=*/*.parquet"))
+
+
+def open_scrolls(node: Node) -> int:
+    nodes = json.loads(node.ask("GET", "/_nodes/stats/indices/search"))["nodes"].values()
+    return sum(entry["indices"]["search"]["open_contexts"] for entry in nodes)
+
+
+HARMS = {
+    "dropped": drop,
+    "cut": cut,
+    "429": answer(429),
+    "502": answer(502),
+    "503": answer(503),
+    "504": answer(504),
+    "circuit breaker": answer(
+        500, b'{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":500}'
+    ),
+    "not whole": changed(lambda data: data.replace(b'"failed":0', b'"failed":1', 1)),
+    "timed out": changed(lambda data: data.replace(b'"timed_out":false', b'"timed_out":true', 1)),
+    "no JSON": changed(lambda data: data[: len(data) // 2]),
+    "no JSON after the hits": changed(lambda data: data[:-1]),
+    "an HTML page": answer(200, b"<html>maintenance</html>"),
+    "a hit too few": changed(lambda data: data[: data.rindex(b',{"_index"')] + b"]}}"),
+    "a hit too many": changed(
+        lambda data: data[: data.rindex(b',{"_index"')] + data[data.rindex(b',{"_index"') : -3] * 2 + b"]}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("place", [("search", 1), ("scroll", 7)], ids=["first", "later"])
+def test_one_fault_restarts_the_slice_and_the_day_is_complete(served, proxy, hits, tmp_path, harm, place):
+    proxy.harms[place] = harm
+    before = open_scrolls(served)
+    assert run(sdk_log(), proxy.uri, tmp_path) == hits
+    assert proxy.seen["search"] >= 3  # two shards, and one of them again at least
+    # where the first page was lost, so was the name of its scroll: the server forgets it by itself
+    assert open_scrolls(served) <= before + (place[0] == "search")
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_a_fault_that_stays_is_a_clear_failure(proxy, tmp_path, harm):
+    proxy.harms["scroll", 0] = harm
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1") as failure:
+        run(sdk_log(), proxy.uri, tmp_path)
+    assert "\n" not in str(failure.value)
+    assert not is_published(tmp_path)
+    assert proxy.seen["search"] >= 3  # it was tried three times
+
+
+def test_no_request_of_a_scroll_is_sent_twice(proxy, tmp_path):
+    proxy.harms["scroll", 0] = answer(503)
+    with pytest.raises(BrokenOffError):
+        run(sdk_log(restarts=0, scrolls_at_a_time=1), proxy.uri, tmp_path)
+    assert proxy.seen["search"] == 1
+    assert proxy.seen["scroll"] == 1
+    assert proxy.seen["close"] == 1
+
+
+def test_a_page_that_comes_too_late_is_not_skipped(proxy, hits, tmp_path):
+    proxy.harms["scroll", 3] = late(2.5)
+    assert run(sdk_log(timeout_seconds=1), proxy.uri, tmp_path) == hits
+
+
+def test_a_scroll_that_expires_begins_again(served, proxy, hits, tmp_path):
+    proxy.harms["scroll", 5] = meanwhile(lambda: served.ask("DELETE", "/_search/scroll/_all"))
+    assert run(sdk_log(), proxy.uri, tmp_path) == hits
+
+
+def test_a_scroll_that_always_expires_says_so(served, proxy, tmp_path):
+    proxy.harms["scroll", 0] = meanwhile(lambda: served.ask("DELETE", "/_search/scroll/_all"))
+    with pytest.raises(BrokenOffError, match="keep_alive"):
+        run(sdk_log(), proxy.uri, tmp_path)
+
+
+def test_an_index_that_grows_before_a_slice_is_pulled_is_refused(served, proxy, tmp_path):
+    proxy.harms["search", 1] = meanwhile(lambda: served.put(INDEX, "new", b'{"timestamp":"2021-12-26T10:00:00Z"}'))
+    try:
+        with pytest.raises(ProofError, match=r"still being\s+written|were planned"):
+            run(sdk_log(scrolls_at_a_time=1), proxy.uri, tmp_path)
+        assert not is_published(tmp_path)
+    finally:
+        served.ask("DELETE", f"/{INDEX}/_doc/new?refresh=true")
+
+
+def test_an_index_that_grows_behind_a_slice_is_refused(served, proxy, tmp_path):
+    proxy.harms["scroll", 9] = meanwhile(lambda: served.put(INDEX, "new", b'{"timestamp":"2021-12-26T10:00:00Z"}'))
+    try:
+        with pytest.raises(ProofError, match=r"had \d+ records when the day was planned|were planned"):
+            run(sdk_log(), proxy.uri, tmp_path)
+        assert not is_published(tmp_path)
+    finally:
+        served.ask("DELETE", f"/{INDEX}/_doc/new?refresh=true")
+
+
+def test_an_index_that_may_grow_gives_what_was_there(served, proxy, hits, tmp_path):
+    proxy.harms["scroll", 9] = meanwhile(lambda: served.put(INDEX, "new", b'{"timestamp":"2021-12-26T10:00:00Z"}'))
+    try:
+        restored = run(sdk_log(growing_index="go_on"), proxy.uri, tmp_path)
+        assert not hits - restored
+        assert restored.total() - hits.total() in (0, 1)
+    finally:
+        served.ask("DELETE", f"/{INDEX}/_doc/new?refresh=true")
+
+
+def test_a_page_served_twice_in_the_place_of_another_is_found_out(proxy, tmp_path):
+    kept: list[bytes] = []
+
+    def keep(data: bytes) -> bytes:
+        kept.append(data)
+        return data
+
+    proxy.harms["scroll", 1] = changed(keep)
+    proxy.harms["scroll", 2] = changed(lambda data: kept[0])
+    with pytest.raises(ProofError, match=r"different ids: \d+ came twice"):
+        run(sdk_log(scrolls_at_a_time=1), proxy.uri, tmp_path)
+    assert not is_published(tmp_path)
+
+
+def test_the_same_document_in_two_slices_is_found_out(served, tmp_path):
+    from logpress import stages
+
+    contract = sdk_log(slice_documents=1_000)
+    specs = plan(contract, DAY, [served.uri])
+    manifests = [stages.press(contract, DAY, spec, str(tmp_path / "lake"), "run") for spec in specs]
+    lake = Lake.open(str(tmp_path / "lake"))
+    stages.prove_counts(contract, DAY, manifests, lake, "run")
+    one, two = (Path(lake.staging_folder(contract.table, DAY, "run", m.slice)) for m in manifests[:2])
+    shutil.copy(one / "_ids", two / "_ids")
+    with pytest.raises(ProofError, match=r"came in\s+more than one slice"):
+        stages.prove_counts(contract, DAY, manifests, lake, "run")
+    with pytest.raises(ProofError, match="too few"):
+        stages.prove_counts(contract, DAY, manifests[:-1], lake, "run")
+
+
+def test_documents_a_second_are_bounded(served, hits, tmp_path):
+    from time import monotonic
+
+    began = monotonic()
+    assert run(sdk_log(documents_per_second=2_000), served.uri, tmp_path) == hits
+    assert monotonic() - began > 1.3
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "message"),
+    [
+        ("opensearch+http://127.0.0.1:1", SourceError, "127.0.0.1:1.*cannot be reached: Connection refused"),
+        ("opensearch+http://no-such-host.invalid:9200", SourceError, "no host of that name"),
+        ("{uri}/no-such-index", SourceError, "no-such-index: there is no such index"),
+        ("{uri}/no-such-*", SourceError, "there is no such index"),
+        ("opensearch+https://127.0.0.1:{port}", RefusedError, "does not speak TLS|TLS fails"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line(served, uri, error, message):
+    with pytest.raises(error, match=message) as failure:
+        plan(sdk_log(), DAY, [uri.format(uri=served.uri, port=served.port)])
+    assert "\n" not in str(failure.value)
+    assert "0x" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, b"Unauthorized", "OPENSEARCH_PASSWORD"),
+        (
+            403,
+            b'{"error":{"type":"security_exception","reason":"no permissions for [indices:data/read]"}}',
+            "permission",
+        ),
+        (400, b'{"error":{"root_cause":[{"type":"x","reason":"Batch size is too large"}]}}', "Batch size is too large"),
+    ],
+)
+def test_a_refusal_is_one_line_and_ends_at_once(proxy, tmp_path, status, body, message, monkeypatch):
+    monkeypatch.setenv("OPENSEARCH_USERNAME", "me")
+    monkeypatch.setenv("OPENSEARCH_PASSWORD", "a-secret")
+    proxy.harms["search", 0] = answer(status, body)
+    with pytest.raises(RefusedError, match=message) as failure:
+        run(sdk_log(scrolls_at_a_time=1), proxy.uri, tmp_path)
+    assert "a-secret" not in str(failure.value)
+    assert proxy.seen["search"] == 1
+
+
+def test_a_missing_or_empty_index_is_what_the_contract_says(served, tmp_path):
+    served.ask("PUT", "/bare-2021-12-26", {"settings": {"number_of_replicas": 0}})
+    try:
+        for index in ("gone-{day}", "bare-{day}"):
+            with pytest.raises(SourceError) as waiting:
+                plan(sdk_log(index=index), DAY, [served.uri])
+            assert not isinstance(waiting.value, RefusedError)
+            with pytest.raises(RefusedError):
+                plan(sdk_log(index=index, missing_index="fail"), DAY, [served.uri])
+        contract = sdk_log(index="gone-{day}", missing_index="empty")
+        contract = contract.model_copy(update={"checks": ()})
+        assert run(contract, served.uri, tmp_path) == Counter()
+    finally:
+        served.ask("DELETE", "/bare-2021-12-26")
+
+
+def test_a_red_index_is_waited_for_or_refused(served):
+    settings = {"number_of_replicas": 0, "index.routing.allocation.require._name": "no-such-node"}
+    served.ask("PUT", "/red-2021-12-26?wait_for_active_shards=0&timeout=1s", {"settings": settings})
+    try:
+        with pytest.raises(SourceError, match="red"):
+            plan(sdk_log(index="red-{day}"), DAY, [served.uri])
+        with pytest.raises(RefusedError, match="red"):
+            plan(sdk_log(index="red-{day}", red_index="fail"), DAY, [served.uri])
+    finally:
+        served.ask("DELETE", "/red-2021-12-26")
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A TLS server that knows nothing, with a certificate of its own: its port, and the certificate."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
+         "-out", tmp_path / "cert", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], tmp_path / "cert"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_certificate_must_be_trusted(tls, monkeypatch):
+    port, certificate = tls
+    with pytest.raises(RefusedError, match=r"not trusted.*OPENSEARCH_CA_CERTS"):
+        plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
+    monkeypatch.setenv("OPENSEARCH_CA_CERTS", str(certificate))
+    with pytest.raises(RefusedError, match="user and password"):
+        plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
+    monkeypatch.setenv("OPENSEARCH_CA_CERTS", "/no/such/file")
+    with pytest.raises(UsageError, match="is no file"):
+        plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
+
+
+def test_a_node_restarted_in_the_middle(served, proxy, hits, tmp_path):
+    def again() -> None:
+        served.stop()
+        served.start()
+
+    proxy.harms["scroll", 6] = meanwhile(again)
+    try:
+        assert run(sdk_log(timeout_seconds=60, restarts=6), proxy.uri, tmp_path) == hits
+    except LogpressError as error:
+        pytest.fail(f"the day is not complete: {error}")

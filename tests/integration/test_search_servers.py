@@ -1,0 +1,172 @@
+"""A day pulled from real servers: every hit byte for byte as a plain search gives it, and put back again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from tests.integration.nodes import Node, sample_documents
+
+from logpress import published, whole_day
+from logpress.contract import Contract, load_contract
+from logpress.lake import Lake
+from logpress.manifest import DayManifest
+from logpress.stages import plan
+
+DAY = date(2021, 12, 26)
+INDEX = f"sdk-log-{DAY}"
+RECORDS = 200_000 if os.environ.get("LOGPRESS_FULL") == "1" else 20_000
+SHARDS = 5
+
+PLAIN = {"func_name": "Backend.Odd", "timestamp": "2021-12-26T09:30:00Z"}
+ODD = {
+    "pretty": json.dumps({**PLAIN, "nested": {"list": [1, {}, []]}}, indent=2).encode(),
+    "tabs": b'{\t"func_name" :\r\n"Backend.Tabs" , "timestamp":"2021-12-26T10:00:00Z" }',
+    "escapes": rb'{"func_name":"Backend.\u00c9\/\ud83d\ude00\\\"","n":1e3,"m":-0.0,"timestamp":"2021-12-26T10:00:00Z"}',
+    "like-an-envelope": rb'{"func_name":"\"hits\":[{","a":"}]}}","timestamp":"2021-12-26T10:00:00Z","hits":{"hits":[]}}',
+    "no-time": b'{"func_name":"Backend.NoTime"}',
+    "bad-time": b'{"func_name":"Backend.BadTime","timestamp":"yesterday"}',
+    "two-times": b'{"func_name":"Backend.TwoTimes","timestamp":["2021-12-26T09:00:00Z","2021-12-26T10:00:00Z"]}',
+    "empty": b"{}",
+    "korean": '{"func_name":"게임","timestamp":"2021-12-26T11:59:59.999Z"}'.encode(),
+}
+LATER = b'{"func_name":"Backend.NextDay","timestamp":"2021-12-27T00:00:00Z"}'
+
+
+@pytest.fixture(scope="session")
+def loaded(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """A server with a day."""
+    node.load(INDEX, sample_documents(tmp_path_factory.mktemp("sample"), RECORDS), SHARDS)
+    for name, source in {**ODD, "later": LATER}.items():
+        node.put(INDEX, name, source)
+    return node
+
+
+def sdk_log(**source: object) -> Contract:
+    found = load_contract("sdk_log")
+    return found.model_copy(update={"source": found.source.model_copy(update=source)})
+
+
+def press(contract: Contract, uri: str, folder: Path) -> tuple[DayManifest, Counter[bytes]]:
+    """Press a day, and give it back; its odd records hold line breaks, so it is cut by what JSON says."""
+    lake = str(folder / "lake")
+    whole_day.run_day(contract, DAY, [uri], lake, grace=timedelta(0))
+    published.restore_to_file(contract, DAY, lake, folder / "day")
+    text = (folder / "day").read_bytes().decode()
+    decoder, at, found = json.JSONDecoder(), 0, Counter[bytes]()
+    while at < len(text):
+        _, end = decoder.raw_decode(text, at)
+        found[text[at:end].encode()] += 1
+        assert text[end] == "\n"
+        at = end + 1
+    return Lake.open(lake).need_day(contract.table, DAY), found
+
+
+def open_scrolls(node: Node) -> int:
+    nodes = json.loads(node.ask("GET", "/_nodes/stats/indices/search"))["nodes"].values()
+    return sum(entry["indices"]["search"]["open_contexts"] for entry in nodes)
+
+
+def test_every_hit_comes_back_as_a_plain_search_gives_it(loaded, tmp_path):
+    plain = Counter(loaded.hits(INDEX))
+    later = Counter({hit: 1 for hit in plain if b"Backend.NextDay" in hit})
+    before = open_scrolls(loaded)
+    manifest, restored = press(sdk_log(page_bytes=300_000), loaded.uri, tmp_path)
+    assert restored == plain - later
+    assert later.total() == 1
+    assert sum(entry.other_day for entry in manifest.slices) == 1
+    assert sum(entry.records for entry in manifest.slices) == plain.total()
+    assert {entry.source_records for entry in manifest.slices} == {plain.total()}
+    assert open_scrolls(loaded) == before
+    assert not any(b'"sort"' in hit for hit in restored)
+    has_types = {b'"_type":"_doc"' in hit for hit in restored}
+    assert has_types == {loaded.kind.name == "elasticsearch-7"}
+
+
+@pytest.mark.parametrize("most", [6_000, 1_000])
+def test_slices_by_hour_and_shard_give_the_same(loaded, tmp_path, most):
+    if RECORDS > 20_000:
+        most *= 10
+    loaded.ask("DELETE", f"/{INDEX}/_doc/two-times?refresh=true")  # no hour alone has it: see the next test
+    try:
+        contract = sdk_log(slice_documents=most, scrolls_at_a_time=3)
+        specs = plan(contract, DAY, [loaded.uri])
+        assert len(specs) > 3
+        assert any(spec.name.startswith("index-rest") for spec in specs)
+        manifest, restored = press(contract, loaded.uri, tmp_path)
+        assert restored == Counter(hit for hit in loaded.hits(INDEX) if b"Backend.NextDay" not in hit)
+        assert {entry.slice for entry in manifest.slices} == {spec.name for spec in specs}
+    finally:
+        loaded.put(INDEX, "two-times", ODD["two-times"])
+
+
+def test_documents_of_two_hours_are_cut_by_shards_only(loaded):
+    specs = plan(sdk_log(slice_documents=1_000), DAY, [loaded.uri])
+    assert len(specs) == SHARDS
+    assert not any("hours=" in uri for spec in specs for uri in spec.inputs)
+    assert sum(sum(spec.expected) for spec in specs) == specs[0].source_records
+
+
+def test_compressed_responses_hold_the_same(loaded, tmp_path):
+    manifest, restored = press(sdk_log(compressed=True), loaded.uri, tmp_path)
+    assert restored.total() == sum(entry.rows + entry.rejects for entry in manifest.slices)
+    origins = [origin for entry in manifest.slices for origin in entry.origins]
+    assert all(origin.compression == "gzip" and origin.stored_bytes < origin.raw_bytes / 2 for origin in origins)
+
+
+def test_version_and_fields_where_the_contract_asks(loaded, tmp_path):
+    contract = sdk_log(hit_version=True, hit_fields=("timestamp",))
+    _, restored = press(contract, loaded.uri, tmp_path)
+    assert all(b'"_version":' in hit for hit in restored)
+    assert any(b'"fields":{"timestamp":["2021-12-26T' in hit for hit in restored)
+
+
+def test_an_alias_and_a_pattern_over_two_indices(loaded, tmp_path):
+    loaded.ask("PUT", "/other-log", {"settings": {"number_of_replicas": 0, "number_of_shards": 2}})
+    try:
+        loaded.put("other-log", "pretty", ODD["korean"])  # an id that the other index has too
+        actions = [{"add": {"index": name, "alias": "all-logs"}} for name in (INDEX, "other-log")]
+        loaded.ask("POST", "/_aliases", {"actions": actions})
+        _, by_alias = press(sdk_log(), f"{loaded.uri}/all-logs", tmp_path)
+        (tmp_path / "more").mkdir()
+        _, by_pattern = press(sdk_log(), f"{loaded.uri}/sdk-log-*,other-log", tmp_path / "more")
+        assert by_alias == by_pattern
+        assert sum(b'"_index":"other-log"' in hit for hit in by_alias) == 1
+        assert not any(b"Backend.NextDay" in hit or b"Backend.NoTime" in hit for hit in by_alias)
+    finally:
+        loaded.ask("DELETE", "/other-log")
+
+
+def test_a_day_put_back_into_an_empty_index_has_the_same_sources(loaded, tmp_path):
+    contract = sdk_log()
+    press(contract, loaded.uri, tmp_path)
+    body = tmp_path / "day.bulk"
+    rows = published.restore_to_file(contract, DAY, str(tmp_path / "lake"), body, bulk=True)
+    lines = body.read_bytes().replace(f'"_index":"{INDEX}"'.encode(), b'"_index":"again"').split(b"\n")[:-1]
+    assert len(lines) == 2 * rows
+    loaded.ask("PUT", "/again", {"settings": {"number_of_replicas": 0}, "mappings": {"enabled": False}})
+    try:
+        for first in range(0, len(lines), 20_000):
+            answer = json.loads(loaded.ask("POST", "/_bulk", b"\n".join([*lines[first : first + 20_000], b""])))
+            assert not answer["errors"]
+        loaded.ask("POST", "/again/_refresh")
+        before, after = (
+            {
+                found[1]: found[2]
+                for hit in loaded.hits(index)
+                if (found := re.match(rb'.*?"_id":"([^"]+)".*?"_source":(.*)\}$', hit, re.DOTALL))
+            }
+            for index in (INDEX, "again")
+        )
+        before.pop(b"later")
+        spaced = {name: source.replace(b"\r", b" ").replace(b"\n", b" ") for name, source in before.items()}
+        assert after == spaced
+        changed = {name for name, source in before.items() if source != spaced[name]}
+        assert changed == {b"pretty", b"tabs"}
+    finally:
+        loaded.ask("DELETE", "/again")
