@@ -28,7 +28,7 @@ ODD = {
     "pretty": json.dumps({**PLAIN, "nested": {"list": [1, {}, []]}}, indent=2).encode(),
     "tabs": b'{\t"func_name" :\r\n"Backend.Tabs" , "timestamp":"2021-12-26T10:00:00Z" }',
     "escapes": rb'{"func_name":"Backend.\u00c9\/\ud83d\ude00\\\"","n":1e3,"m":-0.0,"timestamp":"2021-12-26T10:00:00Z"}',
-    "like-an-envelope": rb'{"func_name":"\"hits\":[{","a":"}]}}","timestamp":"2021-12-26T10:00:00Z","hits":{"hits":[]}}',
+    "like-an-envelope": rb'{"func_name":"\"hits\":[{","a":"}]}}","timestamp":"2021-12-26T10:00:00Z","hits":[]}',
     "no-time": b'{"func_name":"Backend.NoTime"}',
     "bad-time": b'{"func_name":"Backend.BadTime","timestamp":"yesterday"}',
     "two-times": b'{"func_name":"Backend.TwoTimes","timestamp":["2021-12-26T09:00:00Z","2021-12-26T10:00:00Z"]}',
