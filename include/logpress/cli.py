@@ -106,7 +106,8 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command(
     epilog="Examples:\n\n"
     "  logpress press sdk_log --day 2021-12-26 --input raw/ --lake lake\n\n"
-    "  logpress press sdk_log --day 2021-12-26 --input 'raw/2021/12/26/*/*.gz' --input late.ndjson --lake lake"
+    "  logpress press sdk_log --day 2021-12-26 --input 'raw/2021/12/26/*/*.gz' --input late.ndjson --lake lake\n\n"
+    "  logpress press sdk_log --day 2021-12-26 --input opensearch+https://search.example.com:9200 --lake lake"
 )
 def press(
     table: Table,

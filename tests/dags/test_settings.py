@@ -87,3 +87,36 @@ def test_without_a_connection_the_machines_own_rights_hold(settings, monkeypatch
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the machine's")
     with settings.storage_access("s3://raw/logs"):
         assert os.environ["AWS_ACCESS_KEY_ID"] == "the machine's"
+
+
+def test_the_connection_to_a_cluster_is_lent_only_for_as_long(settings, monkeypatch):
+    names = ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH")
+    for name in (*names, "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_OPENSEARCH_DEFAULT",
+        '{"conn_type": "opensearch", "login": "me", "password": "a-secret", "extra": {"ca_certs": "/etc/ca.pem"}}',
+    )
+    with settings.storage_access("/local/lake", "s3://raw/logs"):
+        assert "OPENSEARCH_PASSWORD" not in os.environ
+    with settings.storage_access("/local/lake", "opensearch+https://search:9200"):
+        assert [os.environ.get(name) for name in names] == ["me", "a-secret", "/etc/ca.pem", None]
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+    assert not any(name in os.environ for name in names)
+
+
+def test_a_cluster_that_wants_signatures_gets_the_aws_connection_too(settings, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", '{"conn_type": "opensearch", "extra": {"auth": "aws"}}')
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_DEFAULT", '{"conn_type": "aws", "login": "an-id", "password": "a-secret", "extra": {}}'
+    )
+    with settings.storage_access("opensearch+https://x.ap-northeast-2.es.amazonaws.com"):
+        assert os.environ["OPENSEARCH_AUTH"] == "aws"
+        assert os.environ["AWS_ACCESS_KEY_ID"] == "an-id"
+
+
+def test_a_cluster_without_a_connection_is_asked_as_the_environment_says(settings, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", raising=False)
+    monkeypatch.setenv("OPENSEARCH_USERNAME", "the machine")
+    with settings.storage_access("elasticsearch+http://search:9200"):
+        assert os.environ["OPENSEARCH_USERNAME"] == "the machine"

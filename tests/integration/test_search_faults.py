@@ -19,9 +19,9 @@ from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, mea
 
 from logpress import published, whole_day
 from logpress.contract import Contract, load_contract
-from logpress.engine import restart
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
+from logpress.sources import restart
 from logpress.stages import plan
 
 DAY = date(2021, 12, 26)

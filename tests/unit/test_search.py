@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
 from logpress.contract import load_contract
-from logpress.engine import restart
 from logpress.engine.bulk import BulkWriter
 from logpress.engine.ids import FILE_NAME, Ids, distinct_in
 from logpress.engine.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids, object_end
@@ -23,6 +22,7 @@ from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.manifest import OriginStats, SliceManifest
 from logpress.quality.completeness import prove_complete
+from logpress.sources import restart
 from logpress.sources.search.address import Address, Hours, is_cluster
 from logpress.sources.search.cluster import _credentials
 from logpress.sources.search.envelope import Envelope, hits_begin
@@ -388,7 +388,7 @@ def test_work_begins_again_while_it_breaks_off(monkeypatch, caplog):
             raise BrokenOffError("gone")
         return "done"
 
-    assert restart.begun_again(work, 2, "a") == "done"
+    assert restart.begun_again(work, 2, "slice a") == "done"
     assert "slice a begins again" in caplog.text
     tries.clear()
     with pytest.raises(BrokenOffError, match="gone"):

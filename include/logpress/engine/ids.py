@@ -45,7 +45,10 @@ class Ids:
 
 
 def _sorted(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(hashes[:, np.lexsort((hashes[1], hashes[0]))])
+    found = np.ascontiguousarray(hashes[:, np.argsort(hashes[0])])
+    if (found[0, 1:] == found[0, :-1]).any():  # equal first words: their second words have to be in order too
+        found = np.ascontiguousarray(hashes[:, np.lexsort((hashes[1], hashes[0]))])
+    return found
 
 
 def count_distinct(hashes: NDArray[np.uint64]) -> int:

@@ -14,6 +14,79 @@ ACTION_BYTES = 64
 """What an action has besides the values in it, at most."""
 
 
+@inner_kernel
+def _blanks_end(buffer, i, end):
+    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
+        i += 1
+    return i
+
+
+@kernel
+def is_action(buffer, start, end):
+    """What the line buffer[start:end] is to `_bulk`: 0 no action; 1 one that a document follows; 2 `delete`.
+
+    An action is an object with one key, `index`, `create`, `update` or `delete`, whose value is an object.
+    """
+    i = _blanks_end(buffer, start, end)
+    if i >= end or buffer[i] != 0x7B:
+        return 0
+    i = _blanks_end(buffer, i + 1, end)
+    if i + 8 >= end or buffer[i] != 0x22:
+        return 0
+    quote = quote_at(buffer, i + 1, end)
+    a, b, c = buffer[i + 1], buffer[i + 2], buffer[i + 5]
+    length = quote - i - 1
+    is_index = length == 5 and a == 0x69 and b == 0x6E and c == 0x78
+    is_create = length == 6 and a == 0x63 and b == 0x72 and c == 0x74
+    is_update = length == 6 and a == 0x75 and b == 0x70 and c == 0x74
+    is_delete = length == 6 and a == 0x64 and b == 0x65 and c == 0x74
+    if not (is_index or is_create or is_update or is_delete):
+        return 0
+    i = _blanks_end(buffer, quote + 1, end)
+    if i >= end or buffer[i] != 0x3A:
+        return 0
+    i = _blanks_end(buffer, i + 1, end)
+    if i >= end or buffer[i] != 0x7B:
+        return 0
+    i = object_end(buffer, i, end)
+    if i < 0:
+        return 0
+    i = _blanks_end(buffer, i, end)
+    if i >= end or buffer[i] != 0x7D or _blanks_end(buffer, i + 1, end) != end:
+        return 0
+    return 2 if is_delete else 1
+
+
+@kernel
+def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
+    """Spans of records in a body of `_bulk`: an action with its document, or one line.
+
+    Args:
+        buffer: uint8[n], padded.
+        starts: int64[>= rows], of lines.
+        ends: int64[>= rows].
+        rows: how many lines.
+        pair_starts: int64[>= rows], filled.
+        pair_ends: int64[>= rows], filled.
+
+    Returns:
+        (how many there are, the last line if it is an action without a document, else -1).
+    """
+    found = 0
+    row = 0
+    while row < rows:
+        last = row
+        if is_action(buffer, starts[row], ends[row]) == 1:
+            if row + 1 == rows:
+                return found, row
+            last = row + 1
+        pair_starts[found] = starts[row]
+        pair_ends[found] = ends[last]
+        found += 1
+        row = last + 1
+    return found, -1
+
+
 @kernel
 def frame_objects(buffer, end, starts, ends):
     """Spans of the JSON objects of buffer[:end], each of which a newline follows.
@@ -73,7 +146,7 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
     """Write records as `_bulk` takes them.
 
     A record with an object `_source` is a hit: its `_index`, `_id` and `_routing` go into the action, its `_source` is
-    the document. Any other record is a document.
+    the document. An action, and the object behind it, stay what they are. Any other record is a document.
 
     Args:
         buffer: uint8[n], padded.
@@ -90,8 +163,16 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
     """
     index_name, id_name, routing_name, source_name, head = names
     at = 0
+    alone = False  # the object is the document of an action that is written already
     for row in range(rows):
         end = ends[row]
+        action = 0 if alone else is_action(buffer, starts[row], end)
+        if alone or action != 0:
+            at = _put(buffer, starts[row], end, out, at)
+            out[at] = 0x0A
+            at += 1
+            alone = action == 1
+            continue
         values[:, :] = 0
         i = starts[row] + 1
         while i < end:

@@ -23,6 +23,7 @@ from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
+from logpress.engine.bulk_input import paired
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import RowGroup, Stores
 from logpress.engine.ids import Ids
@@ -32,11 +33,11 @@ from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
 from logpress.engine.rejects import REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
-from logpress.engine.restart import begun_again
 from logpress.engine.rows import Texts
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources import RawReader, day_of_path, open_raw
+from logpress.sources.restart import begun_again
 from logpress.sources.search.address import is_cluster
 
 Progress = Callable[[int, int], None]
@@ -171,7 +172,7 @@ class SlicePress:
             self.takes_unknown.append(day_of_path(uri) in (None, self.day))
             try:
                 with open_raw(uri) as reader:
-                    for raw in read_blocks(reader, self.buffers):
+                    for raw in paired(read_blocks(reader, self.buffers)):
                         jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                         while len(jobs) > self.ahead:
                             self._take(jobs.popleft())
@@ -387,7 +388,7 @@ def read_slice(
         press.read()
         return press
 
-    return begun_again(read, contract.source.restarts, spec.name)
+    return begun_again(read, contract.source.restarts, f"slice {spec.name}")
 
 
 def press_slice(

@@ -24,6 +24,8 @@ _WORDS: dict[int, tuple[bytes, LeafKind]] = {
     ord("n"): (b"null", "null"),
 }
 _BOM = b"\xef\xbb\xbf"
+_ACTION = re.compile(rb'[ \t]*\{[ \t]*"(?:index|create|update)"[ \t]*:[ \t]*\{')
+_BEHIND_ACTION = re.compile(rb"[ \t\r]*\n[ \t\r\n]*(?=\{)")
 _PLAIN_KEY = re.compile(r"[^.\[\]\"]+")
 
 
@@ -97,6 +99,10 @@ class _Reader:
         at = self.value(at, "")
         while self.open:
             at = self.after_value(at)
+        if _ACTION.match(self.record) and (behind := _BEHIND_ACTION.match(self.record, at)):
+            at = self.value(behind.end(), "")  # a pair of `_bulk`: the document that follows its action
+            while self.open:
+                at = self.after_value(at)
         at = self.blanks(at)
         if at != len(self.record):
             raise NotAnObjectError("not_json", f"more text follows the object, from byte {at}")
@@ -185,6 +191,7 @@ def read_leaves(record: bytes, descend: Callable[[str], bool]) -> list[Leaf]:
             Empty containers are leaves only where they are not descended into.
 
     Raises:
-        NotAnObjectError: if the bytes are not exactly one JSON object.
+        NotAnObjectError: if the bytes are not exactly one JSON object, or one behind a line that is an action of
+            `_bulk`.
     """
     return _Reader(record, descend).read()

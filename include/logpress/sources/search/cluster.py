@@ -37,6 +37,10 @@ class MissingIndexError(SourceError):
     """There is no such index."""
 
 
+class BusyError(BrokenOffError):
+    """The cluster answers that it has too much to do, or is in trouble."""
+
+
 class ExpiredError(BrokenOffError):
     """The cluster does not know a scroll any more."""
 
@@ -80,7 +84,7 @@ class Cluster:
             The bytes of the answer, decompressed; and how many came over the network.
 
         Raises:
-            BrokenOffError: if the cluster does not answer, breaks off, or says that it has too much to do.
+            BrokenOffError: if the cluster does not answer, or breaks off; BusyError if it has too much to do.
             RefusedError: if it refuses (password, permission, certificate, a request that it does not understand).
             MissingIndexError: if there is no such index.
         """
@@ -144,7 +148,7 @@ class Cluster:
                 f"{self.address}: a scroll is not known any more: a node restarted, or `source.keep_alive` is too short"
             )
         if status in BUSY or kind == "circuit_breaking_exception":
-            return BrokenOffError(told)
+            return BusyError(told)
         return RefusedError(told)
 
 

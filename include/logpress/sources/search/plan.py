@@ -13,8 +13,9 @@ from logpress.contract.model import ClusterSource
 from logpress.errors import RefusedError, SourceError, UsageError
 from logpress.manifest import SliceSpec
 from logpress.sources.listing import fill_in
+from logpress.sources.restart import begun_again
 from logpress.sources.search.address import Address, Hours
-from logpress.sources.search.cluster import Cluster, MissingIndexError
+from logpress.sources.search.cluster import BusyError, Cluster, MissingIndexError
 from logpress.sources.search.scroll import hits_of, search_path
 
 _PROBED = 50
@@ -70,6 +71,10 @@ def plan_cluster(uri: str, day: date, source: ClusterSource, prefix: str = "") -
         SourceError: if the index is not there, lacks shards, or is still being written, and the contract wants that.
         UsageError: if nothing names an index.
     """
+    return begun_again(lambda: _plan(uri, day, source, prefix), source.restarts, "planning", BusyError)
+
+
+def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[SliceSpec]:
     named = Address.parse(uri)
     pattern = named.index or source.index
     if not pattern:
@@ -122,8 +127,12 @@ def recount(uri: str, source: ClusterSource) -> int:
         SourceError: if it cannot be asked.
     """
     address = Address.parse(uri)
-    with closing(Cluster(address, source)) as cluster:
-        return count_documents(cluster, address, source)
+
+    def ask() -> int:
+        with closing(Cluster(address, source)) as cluster:
+            return count_documents(cluster, address, source)
+
+    return begun_again(ask, source.restarts, "counting")
 
 
 def count_documents(cluster: Cluster, address: Address, source: ClusterSource) -> int:

@@ -18,8 +18,8 @@ LONGEST_WAIT_SECONDS = 60.0
 T = TypeVar("T")
 
 
-def begun_again(work: Callable[[], T], restarts: int, name: str) -> T:
-    """Do some work, from its beginning again while it ends with BrokenOffError, and so often at most.
+def begun_again(work: Callable[[], T], restarts: int, name: str, kind: type[BrokenOffError] = BrokenOffError) -> T:
+    """Do some work, from its beginning again while it ends with an error of that kind, and so often at most.
 
     The waits are random between nothing and a bound that doubles ("full jitter": Marc Brooker, Exponential Backoff And
     Jitter, AWS Architecture Blog 2015), so that slices which a cluster refused together do not come back together.
@@ -27,10 +27,10 @@ def begun_again(work: Callable[[], T], restarts: int, name: str) -> T:
 
     def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        log.warning("slice %s begins again in %.1f s: %s", name, state.upcoming_sleep, error)
+        log.warning("%s begins again in %.1f s: %s", name, state.upcoming_sleep, error)
 
     trying = Retrying(
-        retry=retry_if_exception_type(BrokenOffError),
+        retry=retry_if_exception_type(kind),
         stop=stop_after_attempt(restarts + 1),
         wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
         before_sleep=tell,

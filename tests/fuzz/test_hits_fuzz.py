@@ -1,0 +1,56 @@
+"""The kernels of hits and of `_bulk` bodies up against a page that may not be touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.conftest import SEED, compact
+from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
+
+from logpress.engine.bulk import _NAMES
+from logpress.engine.kernels_bulk import ACTION_BYTES, frame_objects, is_action, pair_lines, write_pairs
+from logpress.engine.kernels_hits import frame_hits, hash_ids, object_end
+from logpress.layout.kernels_json import MAX_DEPTH
+
+STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
+PIECES = [
+    *TEXTS, compact(SEED), b"{", b"}", b"]", b",", b" ", b'"', b"\\", b'{"_id":"', b'{"_index":"i","_id":"a"}',
+    b'{"_source":{"a":1}}', b'"_id"', b":", b'{"index":{"_id":"a"}}', b'{ "delete" : {} }', b'{"create":', b"\n",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guard() -> Guarded:
+    return Guarded()
+
+
+def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
+    """Everything that the kernels say of buffer[:end]."""
+    starts, ends = np.zeros(end + 1, dtype=np.int64), np.zeros(end + 1, dtype=np.int64)
+    found: list[Any] = [object_end(buffer, 0, end), *frame_hits(buffer, 0, end, starts, ends)]
+    rows = max(0, found[1])
+    hashes = np.zeros((2, rows + 1), dtype=np.uint64)
+    found += [starts[:rows].tolist(), ends[:rows].tolist()]
+    found += [hash_ids(buffer, starts, ends, rows, hashes, STACK), hashes.tolist()]
+    whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)  # as if it were one hit
+    found += [hash_ids(buffer, *whole, 1, hashes, STACK)]
+    found += [is_action(buffer, 0, end), pair_lines(buffer, *whole, 1, starts, ends)]
+    rows = int(frame_objects(buffer, end, starts, ends))
+    found.append(rows)
+    if rows > 0:
+        out = np.zeros(end + (ACTION_BYTES + 8) * rows + 100, dtype=np.uint8)
+        used = write_pairs(buffer, starts, ends, rows, _NAMES, out, np.empty((4, 2), dtype=np.int64), STACK)
+        assert used <= len(out) - 100
+        assert not out[used:].any()
+        found.append(out[:used].tobytes())
+    return found
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join) | st.binary(max_size=120))
+def test_kernels_stay_inside_the_padding(guard: Guarded, text: bytes) -> None:
+    assert read_all(guard.text(text), len(text)) == read_all(in_the_open(text), len(text))
