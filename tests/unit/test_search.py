@@ -26,7 +26,7 @@ from logpress.sources import restart
 from logpress.sources.search.address import Address, Hours, is_cluster
 from logpress.sources.search.cluster import _credentials
 from logpress.sources.search.envelope import Envelope, hits_begin
-from logpress.sources.search.plan import _merged, _Range, _slices
+from logpress.sources.search.plan import _merged, _Range, _slices, plan_cluster
 from logpress.sources.search.scroll import page_hits
 
 DAY = date(2021, 12, 26)
@@ -314,6 +314,20 @@ def test_small_hours_are_merged_and_large_ones_cut():
     assert names == [
         "2021-12-26T00-02", "2021-12-26T03-shard-0", "2021-12-26T03-shard-1", "2021-12-26T04", "rest",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("uri", "source", "message"),
+    [
+        ("opensearch+http://127.0.0.1:1", {"index": ""}, "names no index"),
+        ("opensearch+http://127.0.0.1:1/all-logs", {"time_field": ""}, "time_field"),
+        ("opensearch+http://127.0.0.1:1/i-{day}?shard=0", {}, "part of an index"),
+        ("opensearch+http://127.0.0.1:1/i?rest=2021-12-26T00..2021-12-27T00", {}, "part of an index"),
+    ],
+)
+def test_what_cannot_be_planned_at_all(uri, source, message):
+    with pytest.raises(UsageError, match=message):
+        plan_cluster(uri, DAY, SOURCE.model_copy(update=source))
 
 
 # -- completeness

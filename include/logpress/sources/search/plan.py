@@ -69,7 +69,7 @@ def plan_cluster(uri: str, day: date, source: ClusterSource, prefix: str = "") -
 
     Raises:
         SourceError: if the index is not there, lacks shards, or is still being written, and the contract wants that.
-        UsageError: if nothing names an index.
+        UsageError: if nothing names an index, or the day in one that holds others too.
     """
     return begun_again(lambda: _plan(uri, day, source, prefix), source.restarts, "planning", BusyError)
 
@@ -79,9 +79,13 @@ def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[Slice
     pattern = named.index or source.index
     if not pattern:
         raise UsageError(f"{uri}: names no index, nor does `source.index` of the contract")
+    if named.shard is not None or named.rest is not None:
+        raise UsageError(f"{uri}: names a part of an index, as plan does; name the index, or some hours of it")
     address = replace(named, index=fill_in(pattern, day))
     is_daily = address.index != pattern or any(day.strftime(form) in pattern for form in _DAY_FORMS)
-    hours = named.hours or (None if is_daily and not named.rest else Hours.of_day(day))
+    hours = named.hours or (None if is_daily else Hours.of_day(day))
+    if hours is not None and not source.time_field:
+        raise UsageError(f"{address}: may hold other days too; let `source.time_field` say by which field to tell")
     with closing(Cluster(address, source)) as cluster:
         try:
             shards = _shards(cluster, address, source)
