@@ -91,6 +91,8 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
     # Arrow's arrays come from the memory that numpy's have left, and nothing here multiplies matrices.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # To look for pydantic's plugins is to read what every installed package says of itself.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Imports make hundreds of thousands of objects that stay: to look through them for garbage again and again took
     # a twentieth of a whole press.
     gc.set_threshold(200_000, 20, 50)
@@ -111,14 +113,13 @@ def press(
     quiet: Quiet = False,
 ) -> None:
     """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
+    from logpress.companion import Companion
+
+    companion = Companion()  # it has much to import, and so has this process: both at once
     contract, when = _contract(table), _day(day)
     from datetime import timedelta
 
     from rich.console import Console
-
-    from logpress.quality.other_reader import OtherReader
-
-    other_reader = OtherReader()  # it has much to import, and so has this process: both at once
 
     from logpress import whole_day
     from logpress.quality.size_report import render_report
@@ -126,7 +127,7 @@ def press(
     with _bars(quiet) as bars:
         report, checks = whole_day.run_day(
             contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-            other_reader=other_reader,
+            companion=companion,
         )  # fmt: skip
     console = Console()
     console.print(render_report(report))

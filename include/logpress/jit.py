@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 PADDING = 64
@@ -54,13 +55,30 @@ def kernel(function: F) -> F:
     Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
     and out of each small function, atomically, would take longer than the function.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
+    return _compiled(function)
 
 
 def inner_kernel(function: F) -> F:
     """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
-    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
-    return compiled  # type: ignore[no-any-return]
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache on disk, but for what it does before it loads a kernel.
+
+    To declare all functions that Numba knows takes a third of a second, and is of use only to the compiler, which does
+    it for itself when there is something to compile.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The process that reads part files with fastparquet: what it finds, and what becomes of it."""
+"""The process that makes calls for the one that presses: what it answers, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, compact, press
 
+from logpress.companion import Companion
 from logpress.contract.model import Contract
-from logpress.errors import ProofError
-from logpress.quality.other_reader import OtherReader
+from logpress.errors import LogpressError, ProofError
 from logpress.quality.readable import prove_readable
 
 
@@ -27,39 +27,40 @@ def part(sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def other() -> Iterator[OtherReader]:
-    with closing(OtherReader()) as other:
-        yield other
+def companion() -> Iterator[Companion]:
+    with closing(Companion()) as companion:
+        yield companion
 
 
-def test_it_compares_what_this_process_would(part: str, other: OtherReader) -> None:
+def test_it_compares_what_this_process_would(part: str, companion: Companion) -> None:
     values = pq.read_metadata(part).num_columns * 50
-    assert [other.prove_readable(part), other.prove_readable(part), prove_readable(part)] == [values] * 3
+    found = [companion.call(prove_readable, part), companion.call(prove_readable, part), prove_readable(part)]
+    assert found == [values] * 3
 
 
-def test_a_finding_is_told_and_the_next_file_is_read(part: str, other: OtherReader, tmp_path: Path) -> None:
+def test_a_finding_is_told_and_the_next_file_is_read(part: str, companion: Companion, tmp_path: Path) -> None:
     bad = tmp_path / "part-bad.parquet"
     bad.write_bytes(Path(part).read_bytes()[:-9])
     for path in (bad, tmp_path / "gone.parquet"):
         with pytest.raises(ProofError, match=path.name):
-            other.prove_readable(str(path))
-    assert other.prove_readable(part)
+            companion.call(prove_readable, str(path))
+    assert companion.call(prove_readable, part)
 
 
-def test_a_crash_of_it_is_an_error_here(part: str, other: OtherReader) -> None:
-    other._process.kill()
-    with pytest.raises(ProofError, match="the process that reads it with fastparquet ended"):
-        other.prove_readable(part)
+def test_a_crash_of_it_is_an_error_here(part: str, companion: Companion) -> None:
+    companion._process.kill()
+    with pytest.raises(LogpressError, match="the process that was to prove readable ended"):
+        companion.call(prove_readable, part)
 
 
 def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
-    other = OtherReader()
-    other.close()
-    assert other._process.returncode == 0
+    companion = Companion()
+    companion.close()
+    assert companion._process.returncode == 0
     code = (
-        "from logpress.quality.other_reader import OtherReader\n"
-        "other = OtherReader()\n"
-        "print(other._process.pid, flush=True)\n"
+        "from logpress.companion import Companion\n"
+        "companion = Companion()\n"
+        "print(companion._process.pid, flush=True)\n"
         "input()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
