@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,20 +116,20 @@ def press(
     """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
     from logpress.companion import Companion
 
-    companion = Companion()  # it has much to import, and so has this process: both at once
-    contract, when = _contract(table), _day(day)
-    from datetime import timedelta
+    with closing(Companion()) as companion:  # it has much to import, and so has this process: both at once
+        contract, when = _contract(table), _day(day)
+        from datetime import timedelta
 
-    from rich.console import Console
+        from rich.console import Console
 
-    from logpress import whole_day
-    from logpress.quality.size_report import render_report
+        from logpress import whole_day
+        from logpress.quality.size_report import render_report
 
-    with _bars(quiet) as bars:
-        report, checks = whole_day.run_day(
-            contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-            companion=companion,
-        )  # fmt: skip
+        with _bars(quiet) as bars:
+            report, checks = whole_day.run_day(
+                contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
+                companion=companion,
+            )  # fmt: skip
     console = Console()
     console.print(render_report(report))
     for check in checks:

@@ -38,18 +38,22 @@ class Companion:
 
     def __init__(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        # -P: no module comes from the current folder
+        # of a group of its own, so that Ctrl-C reaches this process alone; -P: no module comes from the current folder
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            process_group=0,
         )  # fmt: skip
         theirs.close()
         self._lock = Lock()
+        self._was_asked = False
 
     def close(self) -> None:
         """Let it end; an answer that is awaited comes first."""
         with self._lock, contextlib.suppress(OSError):
             self._connection.close()
+            if not self._was_asked:
+                self._process.kill()  # it may still import
         self._process.wait()
 
     def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,6 +63,7 @@ class Companion:
             LogpressError: if the process ended; else whatever the function raises.
         """
         with self._lock:
+            self._was_asked = True
             try:
                 self._connection.send((function, args, kwargs))
                 result, error = self._connection.recv()

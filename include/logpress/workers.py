@@ -147,6 +147,7 @@ def _answer(worker: _Worker) -> Any:
 
 def _work(connection: Connection, done: NDArray[np.int64], others: list[Connection], parent: int) -> None:
     """Do one job after the other, until the parent closes its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it, and ends this process
     end_with(parent)
     for other in others:
         other.close()
@@ -164,7 +165,6 @@ def serve(connection: Connection, **always: Any) -> None:
         connection: ends this when its other end is closed.
         always: named arguments of every call.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it, and ends this process
     while True:
         try:
             function, arguments, named = connection.recv()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,8 +56,12 @@ def test_a_crash_of_it_is_an_error_here(part: str, companion: Companion) -> None
 
 def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
     companion = Companion()
+    companion.call(os.getpid)
     companion.close()
     assert companion._process.returncode == 0
+    idle = Companion()
+    idle.close()
+    assert idle._process.returncode is not None
     code = (
         "from logpress.companion import Companion\n"
         "companion = Companion()\n"
