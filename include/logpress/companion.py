@@ -48,6 +48,11 @@ class Companion:
         self._lock = Lock()
         self._was_asked = False
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def close(self) -> None:
         """Let it end; an answer that is awaited comes first."""
         with self._lock, contextlib.suppress(OSError):

@@ -193,6 +193,22 @@ def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any
 
 
 @intrinsic
+def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
+    """Begin to load the cache line of the byte at this offset of an array; any offset will do, nothing is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        offset_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        pointer = _pointer(context, builder, signature.args[0], args[0], offset_value)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to be read, to be kept, data
+        return context.get_dummy_value()
+
+    return types.none(array, offset), codegen
+
+
+@intrinsic
 def mul128(typing_context: Any, a: Any, b: Any) -> Any:
     """The 128-bit product of two unsigned 64-bit words, as (low, high)."""
 

@@ -240,8 +240,9 @@ def publish(
     Raises:
         LakeError: if the lake refuses; the day is then as it was.
     """
-    descriptions = {column.name: column.description for column in contract.columns if column.description}
-    return publish_day(Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=descriptions, grace=grace)
+    return publish_day(
+        Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace
+    )
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:

@@ -21,6 +21,7 @@ from logpress.engine.restore import digest_files
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
 from logpress.lake.leftovers import GRACE
+from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
@@ -28,7 +29,7 @@ from logpress.quality.checks import CheckResult
 from logpress.quality.proof import compare, prove_accounts, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.stages import check, clean, default_threads, plan, press, prove_all, publish, staged_files
+from logpress.stages import check, clean, default_threads, plan, press, prove_all, staged_files
 from logpress.workers import Job, Workers
 
 _MOSTLY = 0.7
@@ -128,9 +129,11 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 def _publish(work: _Work, grace: timedelta) -> DayManifest:
     work.heard.end("verify")
     work.heard.begin("publish", None)
+    contract = work.contract
     published = work.companion.call(
-        publish, work.contract, work.day, work.in_order, work.lake.uri, work.run, grace=grace
-    )
+        publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
+        descriptions=contract.descriptions, grace=grace,
+    )  # fmt: skip
     work.heard.end("publish")
     return published
 

@@ -17,6 +17,8 @@ from tests.conftest import SEED, compact, press
 from logpress.companion import Companion
 from logpress.contract.model import Contract
 from logpress.errors import LogpressError, ProofError
+from logpress.lake import Lake
+from logpress.lake.catalog import see_catalog
 from logpress.quality.readable import prove_readable
 
 
@@ -63,13 +65,19 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
     idle.close()
     assert idle._process.returncode is not None
     code = (
-        "from logpress.companion import Companion\n"
-        "companion = Companion()\n"
-        "print(companion._process.pid, flush=True)\n"
-        "input()"
+        "from logpress.companion import Companion\ncompanion = Companion()\nprint(companion.pid, flush=True)\ninput()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
     child.wait(60)
+
+
+def test_it_does_not_import_the_engine() -> None:
+    """What presses takes a second to import, and is not needed there."""
+    with closing(Companion()) as companion:
+        companion.call(see_catalog, Lake("/nowhere"), "sdk_log")
+        loaded = {Path(found.path).name.partition(".")[0] for found in psutil.Process(companion.pid).memory_maps()}
+    assert "libarrow" in loaded
+    assert "libllvmlite" not in loaded
