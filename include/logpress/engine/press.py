@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,6 +27,7 @@ from logpress.engine.bulk_input import paired
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import RowGroup, Stores
 from logpress.engine.ids import Ids
+from logpress.engine.inline import executor
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
@@ -72,7 +73,6 @@ class SlicePress:
         folder: str,
         threads: int,
         progress: Progress | None,
-        stores: Stores | None = None,
     ) -> None:
         keep_freed_memory()
         self.began = time.monotonic()
@@ -87,13 +87,13 @@ class SlicePress:
         self.settler = Settler(self.registers, self.layouts)
         self.buffers = Buffers()
         self.spaces = Spaces(self.registers)
-        self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
-        self.finisher = ThreadPoolExecutor(max_workers=2, thread_name_prefix="finish")
-        self.ahead = 2 * threads + 1
+        self.workers = executor(threads, "press")
+        self.finisher = executor(2 if threads else 0, "finish")
+        self.ahead = 2 * threads + 1 if threads else 0
         day_column = contract.by_name[contract.day]
         assert isinstance(day_column, Instant)
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
-        self.stores = stores or Stores()
+        self.stores = Stores()
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
@@ -368,29 +368,6 @@ def _texts_of(group: RowGroup) -> dict[str, Texts]:
     return texts
 
 
-def read_slice(
-    contract: Contract,
-    day: date,
-    spec: SliceSpec,
-    folder: str,
-    threads: int,
-    progress: Progress | None,
-    stores: Stores | None = None,
-) -> SlicePress:
-    """Read a slice, from its beginning again where the source broke off; for the arguments see `press_slice`.
-
-    Raises:
-        SourceError: if an input is not there or cannot be read.
-    """
-
-    def read() -> SlicePress:
-        press = SlicePress(contract, day, spec, folder, threads, progress, stores)
-        press.read()
-        return press
-
-    return begun_again(read, contract.source.restarts, f"slice {spec.name}")
-
-
 def press_slice(
     contract: Contract,
     day: date,
@@ -403,14 +380,14 @@ def press_slice(
     """Press one slice into a part file, and a rejects file where there are rejects.
 
     The same inputs give the same files, byte for byte, whatever the number of threads. Files of an earlier try of the
-    same slice are replaced.
+    same slice are replaced. Where a cluster breaks off, the slice begins again.
 
     Args:
         contract: the table.
         day: the UTC day whose records are taken; others are counted.
         spec: the slice.
         folder: where the files go, a path or fsspec URI; made if missing.
-        threads: threads that convert.
+        threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
         progress: called with raw bytes and records done so far.
 
     Returns:
@@ -419,4 +396,10 @@ def press_slice(
     Raises:
         SourceError: if an input is not there or cannot be read.
     """
-    return read_slice(contract, day, spec, folder, threads, progress).finish()
+
+    def read() -> SlicePress:
+        press = SlicePress(contract, day, spec, folder, threads, progress)
+        press.read()
+        return press
+
+    return begun_again(read, contract.source.restarts, f"slice {spec.name}").finish()

@@ -18,6 +18,7 @@ from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
+from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_register, unpack_rows
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.ordering import BUCKET_BYTES, Buckets, Packed, sort_keys
@@ -304,7 +305,12 @@ def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.int64]:
 
 
 def digest_files(
-    parts: Sequence[str], rejects: Sequence[str], *, threads: int = 2, progress: Progress | None = None
+    parts: Sequence[str],
+    rejects: Sequence[str],
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+    groups: range | None = None,
 ) -> tuple[int, int, str]:
     """What restoration would give from these files: (records, their bytes, multiset digest).
 
@@ -313,8 +319,9 @@ def digest_files(
     Args:
         parts: part files, paths or fsspec URIs.
         rejects: rejects files.
-        threads: row groups done at a time.
+        threads: row groups done at a time; 0: all is done in the calling thread.
         progress: called with bytes and records done so far.
+        groups: which row groups of the parts; all if None.
 
     Raises:
         PartError: if a file is damaged.
@@ -337,12 +344,12 @@ def digest_files(
         records, size = reader.renderer.render(decoder, span=(first, last), digest=digest)
         add(records, size, digests.to_text(digest))
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with executor(threads, "render") as pool:
         waiting: deque[Future[None]] = deque()
         for reader in map(PartReader, parts):
-            for group in range(reader.row_groups):
+            for group in range(reader.row_groups) if groups is None else groups:
                 decoder = reader.decoder(group)
-                step = -(-decoder.count // threads)
+                step = -(-decoder.count // max(1, threads))
                 for first in range(0, decoder.count, max(1, step)):
                     waiting.append(pool.submit(render, reader, decoder, first, min(first + step, decoder.count)))
                 while len(waiting) > 2 * threads:
