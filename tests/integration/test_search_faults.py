@@ -109,9 +109,9 @@ def test_one_fault_restarts_the_slice_and_the_day_is_complete(served, proxy, hit
     assert open_scrolls(served) <= before + (place[0] == "search")
 
 
-@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
-def test_a_fault_that_stays_is_a_clear_failure(proxy, tmp_path, harm):
-    proxy.harms["scroll", 0] = harm
+@pytest.mark.parametrize("name", ["dropped", "cut", "429", "503", "not whole", "no JSON", "a hit too few"])
+def test_a_fault_that_stays_is_a_clear_failure(proxy, tmp_path, name):
+    proxy.harms["scroll", 0] = HARMS[name]
     with pytest.raises(SourceError, match=r"127\.0\.0\.1") as failure:
         run(sdk_log(), proxy.uri, tmp_path)
     assert "\n" not in str(failure.value)
@@ -202,6 +202,20 @@ def test_the_same_document_in_two_slices_is_found_out(served, tmp_path):
         stages.prove_counts(contract, DAY, manifests, lake, "run")
     with pytest.raises(ProofError, match="too few"):
         stages.prove_counts(contract, DAY, manifests[:-1], lake, "run")
+
+
+def test_pages_that_turn_out_too_large_are_asked_for_anew(served, proxy, tmp_path):
+    from logpress.engine.press import press_slice
+
+    contract = sdk_log(scrolls_at_a_time=1)
+    (spec,) = plan(contract, DAY, [proxy.uri])
+    wrong = spec.model_copy(update={"raw_bytes": 10 * sum(spec.expected)})  # as if hits had 10 bytes
+    before = open_scrolls(served)
+    manifest = press_slice(contract, DAY, wrong, str(tmp_path / "out"))
+    assert manifest.records == spec.source_records
+    assert (proxy.seen["search"], proxy.seen["close"]) == (4, 4)
+    assert max(origin.raw_bytes for origin in manifest.origins) > 4 * contract.source.page_bytes
+    assert open_scrolls(served) == before
 
 
 def test_documents_a_second_are_bounded(served, hits, tmp_path):

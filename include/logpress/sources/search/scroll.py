@@ -1,4 +1,4 @@
-"""One scroll over a part of an index: pages as the server sent them, one fetched ahead of the one that is used.
+"""One scroll over a part of an index: pages as the server sent them, fetched ahead of the one that is used.
 
 A page that was served but not received is gone: the next request gives the page after it. So no request of a scroll is
 ever sent twice; whatever goes wrong ends the scroll, and the slice begins again.
@@ -26,6 +26,9 @@ MOST_HITS = 10_000
 
 FIRST_HITS = 500
 """Hits of a page where nothing says how large they are."""
+
+_TOO_LARGE = 4
+"""By how much a scroll's first page may be larger than wanted; beyond it, the scroll begins again with fewer hits."""
 
 _PATIENCE_SECONDS = 5.0
 """How long the end of a scroll waits for an answer that no one wants any more."""
@@ -81,7 +84,7 @@ def page_hits(source: ClusterSource, hit_bytes: float | None) -> int:
 
 
 class Scroll:
-    """A scroll; its pages are fetched by a thread of its own.
+    """A scroll; its pages are fetched by a thread of its own, two of them ahead at the most.
 
     Attributes:
         total: documents it goes over, as the first page says; None before it came.
@@ -126,18 +129,27 @@ class Scroll:
                 self._ready.get(timeout=0.05)  # make room, should the thread wait to hand over a page
             except queue.Empty:
                 self._thread.join(timeout=0.05)
-        if self._scroll_id is not None:
-            with contextlib.suppress(SourceError):  # it will forget by itself once `keep_alive` is over
-                self._cluster.fetch("DELETE", "/_search/scroll", {"scroll_id": [self._scroll_id]})
-            self._scroll_id = None
+        if not self._thread.is_alive():
+            self._forget()  # else the thread does it, when its answer has come
+
+    def _forget(self) -> None:
+        scroll_id, self._scroll_id = self._scroll_id, None
+        if scroll_id is not None:
+            with contextlib.suppress(SourceError):  # the cluster forgets it by itself once `keep_alive` is over
+                self._cluster.fetch("DELETE", "/_search/scroll", {"scroll_id": [scroll_id]})
 
     def _run(self) -> None:
         result: Page | BaseException | None = None
         try:
             page = self._first()
+            if len(page.data) > _TOO_LARGE * self._source.page_bytes and page.hits > 1:
+                self._forget()  # nothing was taken of it yet
+                self.total = None
+                self._size = page_hits(self._source, len(page.data) / page.hits)
+                page = self._first()
             left = page.envelope.total
             while left:
-                self._ready.put(page)
+                self._hand(page)
                 left -= page.hits
                 if not left or self._stopped.is_set():
                     break
@@ -147,7 +159,16 @@ class Scroll:
                 page = self._next(min(left, self._size))
         except BaseException as error:  # handed to the thread that asks for pages
             result = error
-        self._ready.put(result)
+        self._hand(result)
+        if self._stopped.is_set():
+            self._forget()
+
+    def _hand(self, page: Page | BaseException | None) -> None:
+        """Hand over a page, once there is room for it, unless no one wants it any more."""
+        while not self._stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                self._ready.put(page, timeout=0.1)
+                return
 
     def _first(self) -> Page:
         address, source = self.address, self._source
