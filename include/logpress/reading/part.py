@@ -183,7 +183,7 @@ class Rows:
         return self.count if self.filter is None else len(self.places(batch_rows))
 
     def places(self, batch_rows: int) -> NDArray[np.int64]:
-        """Which rows of the row group are wanted, ascending; `batch_rows` are looked at a time. They can be asked once."""
+        """Which rows of the row group are wanted, ascending; can be asked once. `batch_rows` are looked at a time."""
         try:
             found = [np.arange(self.count)] if self.filter is None else [np.empty(0, dtype=np.int64)]
             for first in range(0, self.count if self.filter is not None else 0, batch_rows):
