@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -129,8 +130,10 @@ class Node:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                self.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
-                return
+                found = json.loads(self.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s"))
+                if found["cluster_name"] == self._command[-1]:  # and not another one that took the port
+                    return
+                break
             except OSError:
                 time.sleep(0.3)
         self.stop()
@@ -218,7 +221,9 @@ def _bulks(documents: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
 
 def _free_port() -> int:
     """A port P below 9299 such that P+1, where HTTP answers, is free; and P+101, for the node's own talk."""
-    for port in range(9220, 9290, 2):
+    ports = list(range(9220, 9290, 2))
+    random.shuffle(ports)  # other tests may look for one at the same time
+    for port in ports:
         with socket.socket() as one, socket.socket() as two:
             try:
                 one.bind(("127.0.0.1", port + 1))
@@ -238,6 +243,14 @@ def start_node(name: str) -> Node:
     kind = KINDS[name]
     java = find_java(kind.java, exact=kind.java == 17)
     parts = class_path(kind)
+    try:
+        return _start(kind, java, parts)
+    except CannotStartError:  # someone else may have taken the port
+        return _start(kind, java, parts)
+
+
+def _start(kind: Kind, java: str, parts: str) -> Node:
+    name = kind.name
     folder = Path(tempfile.mkdtemp(prefix=f"logpress-{name}-"))
     port = _free_port()
     command = [

@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -294,8 +295,9 @@ def test_a_red_index_is_waited_for_or_refused(served):
 
 
 @pytest.fixture
-def tls(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """A TLS server that knows nothing, with a certificate of its own: its port, and the certificate."""
+def tls(tmp_path: Path) -> Iterator[tuple[int, Path, list[str | None]]]:
+    """A TLS server that lets no one in, with a certificate of its own: its port, the certificate, who came."""
+    came: list[str | None] = []
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
          "-out", tmp_path / "cert", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
@@ -304,6 +306,7 @@ def tls(tmp_path: Path) -> Iterator[tuple[int, Path]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            came.append(self.headers["Authorization"])
             self.send_error(401)
 
         def log_message(self, *args: object) -> None:
@@ -314,30 +317,38 @@ def tls(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1], tmp_path / "cert"
+    yield server.server_address[1], tmp_path / "cert", came
     server.shutdown()
     server.server_close()
 
 
 def test_a_certificate_must_be_trusted(tls, monkeypatch):
-    port, certificate = tls
+    port, certificate, came = tls
     with pytest.raises(RefusedError, match=r"not trusted.*OPENSEARCH_CA_CERTS"):
         plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
     monkeypatch.setenv("OPENSEARCH_CA_CERTS", str(certificate))
     with pytest.raises(RefusedError, match="user and password"):
         plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
+    monkeypatch.setenv("OPENSEARCH_USERNAME", "me")
+    monkeypatch.setenv("OPENSEARCH_PASSWORD", "a-secret")
+    with pytest.raises(RefusedError, match="user and password") as refusal:
+        plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
+    assert "a-secret" not in str(refusal.value)
+    assert came == [None, "Basic " + b64encode(b"me:a-secret").decode()]
     monkeypatch.setenv("OPENSEARCH_CA_CERTS", "/no/such/file")
     with pytest.raises(UsageError, match="is no file"):
         plan(sdk_log(), DAY, [f"opensearch+https://localhost:{port}"])
 
 
-def test_a_node_restarted_in_the_middle(served, proxy, hits, tmp_path):
+def test_a_node_restarted_in_the_middle(served, proxy, hits, tmp_path, monkeypatch):
+    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 2.0)  # the node needs some time
+
     def again() -> None:
         served.stop()
         served.start()
 
     proxy.harms["scroll", 6] = meanwhile(again)
     try:
-        assert run(sdk_log(timeout_seconds=60, restarts=6), proxy.uri, tmp_path) == hits
+        assert run(sdk_log(timeout_seconds=60, restarts=12), proxy.uri, tmp_path) == hits
     except LogpressError as error:
         pytest.fail(f"the day is not complete: {error}")
