@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+from tests.twins import records_of as records_of
 
 from logpress.contract import Contract, load_contract
 from logpress.jit import PADDING
@@ -85,15 +86,6 @@ def compact(document: Any) -> bytes:
 def padded(text: bytes, behind: bytes = b"") -> NDArray[np.uint8]:
     """A kernel's buffer: the text, then padding that begins with `behind`."""
     return np.frombuffer(text + behind + bytes(max(0, PADDING - len(behind))), dtype=np.uint8)
-
-
-def records_of(data: bytes) -> list[bytes]:
-    """The records of a raw object, as the design defines them: the plain-Python twin of framing."""
-    lines = data.split(b"\n")
-    whole = lines[:-1]
-    if whole and all(line.endswith(b"\r") for line in whole):
-        return [line for line in (line.removesuffix(b"\r") for line in lines) if line]
-    return [line for line in lines if line not in (b"", b"\r")]
 
 
 def pytest_configure(config: pytest.Config) -> None:
