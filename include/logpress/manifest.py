@@ -35,6 +35,7 @@ class OriginStats(Model):
     raw_bytes: int = Field(description="bytes after decompression, separators included")
     compression: Literal["none", "gzip", "zstd"]
     records: int
+    version: str = Field(default="", description="its ETag, or when it was last written: tells whether it has changed")
     damage: str | None = Field(default=None, description="why reading stopped early, as in a cut gzip member")
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import fsspec
 import numpy as np
@@ -34,7 +35,7 @@ from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
-from logpress.sources import RawReader, day_of_path, open_raw
+from logpress.sources import Openings, RawReader, day_of_path
 
 Progress = Callable[[int, int], None]
 
@@ -82,6 +83,8 @@ class SlicePress:
         self.layouts = Layouts(contract, self.registers, MOST_LAYOUTS)
         self.settler = Settler(self.registers, self.layouts)
         self.buffers = Buffers()
+        self.zone = ZoneInfo(contract.source.path_time_zone)
+        self.openings = Openings(spec.inputs, contract.source.storage_options)
         self.spaces = Spaces(self.registers)
         self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
         self.finisher = ThreadPoolExecutor(max_workers=2, thread_name_prefix="finish")
@@ -120,6 +123,7 @@ class SlicePress:
             self.discard()
             raise
         finally:
+            self.openings.close()
             self.workers.shutdown(cancel_futures=True)
 
     def finish(self) -> SliceManifest:
@@ -145,9 +149,9 @@ class SlicePress:
         jobs: deque[_Job] = deque()
         for number, uri in enumerate(self.spec.inputs):
             self.numbers.append(0)
-            self.takes_unknown.append(day_of_path(uri) in (None, self.day))
+            self.takes_unknown.append(day_of_path(uri, self.zone) in (None, self.day))
             try:
-                with open_raw(uri) as reader:
+                with self.openings.open(uri) as reader:
                     for raw in read_blocks(reader, self.buffers):
                         jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                         while len(jobs) > self.ahead:
@@ -324,6 +328,7 @@ def _origin(uri: str, reader: RawReader) -> OriginStats:
     return OriginStats(
         uri=uri,
         stored_bytes=reader.stored_bytes,
+        version=reader.version,
         raw_bytes=reader.raw_bytes,
         compression=reader.compression,
         records=0,
