@@ -71,7 +71,7 @@ class SliceManifest(Model):
     irregular_rows: int = Field(
         description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit"
     )
-    rejects: int = Field(description="records that are no JSON object, in the rejects file")
+    rejects: int = Field(description="records that are no JSON object, and duplicates, in the rejects file")
     other_day: int = Field(description="records that belong to another day and were left to it")
     raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
     digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
@@ -83,6 +83,11 @@ class SliceManifest(Model):
     reject_reasons: dict[str, int] = Field(default_factory=dict)
     layouts: int = 0
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
+
+    @property
+    def duplicates(self) -> int:
+        """Rejects that are equal to an earlier record of the slice."""
+        return self.reject_reasons.get("duplicate", 0)
 
 
 class DayManifest(Model):

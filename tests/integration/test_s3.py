@@ -182,7 +182,7 @@ def test_an_empty_object_and_one_longer_than_a_range(s3: Any) -> None:
         assert found == expected
 
 
-# ------------------------------------------------------------------------------------------------------------- accidents
+# ------------------------------------------------------------------------------------------------------------ accidents
 
 
 def test_connections_that_break_in_the_middle_are_gone_on_with(
@@ -192,15 +192,11 @@ def test_connections_that_break_in_the_middle_are_gone_on_with(
     records = [compact(document(n, nickName=f"{chance.getrandbits(4_000):x}")) for n in range(8_000)]
     put(s3, {"raw/2021/12/26/10/a": b"".join(records), "raw/2021/12/26/10/b": gzip.compress(b"\n".join(records[:50]))})
     assert sum(map(len, records)) > remote.RANGE_BYTES
-    proxy.cut_after, proxy.cuts_left = 1_500_000, 9
+    proxy.cut_after, proxy.cuts_left = 1_500_000, 6
     lake = str(tmp_path / "lake")
-    whole_day.run_day(with_duplicates(sdk_log), DAY, [f"s3://{BUCKET}/raw"], lake)
-    assert proxy.cuts == 9
+    whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
+    assert proxy.cuts == 6
     assert restored(sdk_log, lake) == Counter(records) + Counter(records[:50])
-
-
-def with_duplicates(contract: Contract) -> Contract:
-    return contract.model_copy(update={"source": contract.source.model_copy(update={"duplicates": "keep"})})
 
 
 def test_a_connection_that_always_breaks_is_an_error(s3: Any, proxy: Proxy) -> None:
@@ -219,7 +215,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     line = compact(document(1))
     data = (line + b"\n") * (6 * remote.RANGE_BYTES // len(line))
     put(s3, {"raw": data})
-    other = data.replace(b"호", b"\xed\x98\xb9")[: None if same_size else -1]
+    other = data.replace(b"Success", b"Failure")[: None if same_size else -1]
     proxy.on_bytes = (remote.RANGE_BYTES // 2, lambda: s3.pipe_file(f"{BUCKET}/raw", other))
     lake = str(tmp_path / "lake")
     with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: it changed while being read"):
@@ -227,7 +223,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     assert Lake.open(lake).days("sdk_log") == []
 
 
-# ---------------------------------------------------------------------------------------------------------------- errors
+# --------------------------------------------------------------------------------------------------------------- errors
 
 
 def one_line(error: LogpressError, server: S3Server) -> str:
@@ -269,14 +265,12 @@ def test_credentials_that_end_between_plan_and_press(
     (spec,) = stages.plan(sdk_log, DAY, [f"s3://{BUCKET}/raw"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     forget()
-    with pytest.raises(SourceError, match="cannot be read: .*signature") as found:
+    with pytest.raises(SourceError, match=r"cannot be read: .*signature") as found:
         stages.press(sdk_log, DAY, spec, str(tmp_path / "lake"), "run")
     one_line(found.value, server)
 
 
-def test_a_clock_that_is_wrong(
-    s3: Any, server: S3Server, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clock_that_is_wrong(s3: Any, server: S3Server, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     import botocore.auth
 
     put(s3, {"raw": b"{}"})
@@ -291,8 +285,6 @@ def test_a_clock_that_is_wrong(
 def test_options_of_the_contract_reach_the_server(
     s3: Any, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import botocore.endpoint
-
     put(s3, {"raw": compact(document(1))})
     seen = []
     import aiobotocore.endpoint

@@ -25,14 +25,15 @@ from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.encode import encode_rows
-from logpress.engine.group import RowGroup, Stores
+from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
-from logpress.engine.rejects import REJECTS_SCHEMA, Rejects
+from logpress.engine.rejects import DUPLICATE, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
+from logpress.engine.seen import Seen, seen_path
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources import Openings, RawReader, day_of_path
@@ -96,6 +97,7 @@ class SlicePress:
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
+        self.seen = Seen() if contract.source.duplicates == "reject" else None
         self.origins: list[OriginStats] = []
         self.numbers: list[int] = []  # records per origin so far
         self.takes_unknown: list[bool] = []  # per origin: whether a record that names no day is the day's
@@ -204,6 +206,7 @@ class SlicePress:
                     )
                 else:
                     self.totals[1] += 1
+            self._reject_repeats(block, uri, self.numbers[job.origin], takes_unknown)
             self._append(block, takes_unknown)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
@@ -213,6 +216,17 @@ class SlicePress:
         self.raw_bytes += job.raw.end
         if self.progress is not None:
             self.progress(self.raw_bytes, sum(self.numbers))
+
+    def _reject_repeats(self, block: Block, uri: str, before: int, takes_unknown: bool) -> None:
+        """Make rejects of the rows that are equal to an earlier one of the slice, where the contract says so."""
+        if self.seen is None:
+            return
+        days = block.regs[self.registers[self.contract.day]]
+        units = self.units_per_second * SECONDS_A_DAY
+        for row in self.seen.repeats(block, days, units, self.days, takes_unknown).tolist():
+            digest = digests.to_text(block.hashes[:, row])
+            message = "equal to an earlier record of its slice"
+            self.rejects.add(uri, before + row + 1, DUPLICATE, message, block.record(row), digest=digest)
 
     def _append(self, block: Block, takes_unknown: bool) -> None:
         row = 0
@@ -280,6 +294,8 @@ class SlicePress:
 
     def _close(self) -> SliceManifest:
         self._write_rejects()
+        if self.seen is not None:
+            self.seen.write(self.filesystem, seen_path(self.folder, self.spec.name))
         part = rejects_part = None
         unknown: Counter[str] = Counter()
         irregular = 0

@@ -82,7 +82,7 @@ def _folders(uri: str) -> list[str]:
 
 
 def day_of_path(uri: str, zone: tzinfo = UTC) -> date | None:
-    """The day that the YYYY/MM/DD folders of a raw object's path name, of an hour the UTC day; None if they name none."""
+    """The day that the YYYY/MM/DD folders of a raw object's path name, of an hour its UTC day; None if none."""
     span = span_of(_folders(uri), zone)
     if span is None or not span.is_day:
         return None

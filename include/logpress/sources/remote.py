@@ -142,7 +142,10 @@ class RemoteObject:
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
         import fsspec
 
-        filesystem, path = fsspec.core.url_to_fs(uri, **(options or {}))
+        options = dict(options or {})
+        if uri.startswith(("s3://", "s3a://")):  # what is tried again is tried again here, behind the last byte
+            options.setdefault("config_kwargs", {"retries": {"total_max_attempts": 1}})
+        filesystem, path = fsspec.core.url_to_fs(uri, **options)
         protocols = (filesystem.protocol,) if isinstance(filesystem.protocol, str) else filesystem.protocol
         self._object: _Object
         self._data = memoryview(b"")
