@@ -122,9 +122,7 @@ def table_dag(contract: Contract) -> DAG:
             day = date.fromisoformat(run["day"])
             with storage_access(run["lake"], *run["inputs"]):
                 specs = stages.plan(contract, day, run["inputs"])
-                changes = stages.changes(contract, day, run["lake"], run["inputs"])
-            if changes is not None:
-                print(changes)
+                print(stages.changes(contract, day, run["lake"], run["inputs"]) or "the day is not published yet")
             return [spec.model_dump(mode="json") for spec in specs]
 
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,6 +92,8 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
     # Arrow's arrays come from the memory that numpy's have left, and nothing here multiplies matrices.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # To look for pydantic's plugins is to read what every installed package says of itself.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Imports make hundreds of thousands of objects that stay: to look through them for garbage again and again took
     # a twentieth of a whole press.
     gc.set_threshold(200_000, 20, 50)
@@ -111,26 +114,25 @@ def press(
     quiet: Quiet = False,
 ) -> None:
     """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
-    contract, when = _contract(table), _day(day)
-    from datetime import timedelta
+    from logpress.companion import Companion
 
-    from rich.console import Console
+    with closing(Companion()) as companion:  # it has much to import, and so has this process: both at once
+        contract, when = _contract(table), _day(day)
+        from datetime import timedelta
 
-    from logpress.quality.other_reader import OtherReader
+        from rich.console import Console
 
-    other_reader = OtherReader()  # it has much to import, and so has this process: both at once
+        from logpress import stages, whole_day
+        from logpress.quality.size_report import render_report
 
-    from logpress import stages, whole_day
-    from logpress.quality.size_report import render_report
-
-    changes = stages.changes(contract, when, lake, inputs or [])
-    if changes is not None and not quiet:
-        print(f"logpress: {changes}", file=sys.stderr)
-    with _bars(quiet) as bars:
-        report, checks = whole_day.run_day(
-            contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-            other_reader=other_reader,
-        )  # fmt: skip
+        changes = stages.changes(contract, when, lake, inputs or [])
+        if changes is not None and not quiet:
+            print(f"logpress: {changes}", file=sys.stderr)
+        with _bars(quiet) as bars:
+            report, checks = whole_day.run_day(
+                contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
+                companion=companion,
+            )  # fmt: skip
     console = Console()
     console.print(render_report(report))
     for check in checks:

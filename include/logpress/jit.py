@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 PADDING = 64
@@ -54,13 +55,30 @@ def kernel(function: F) -> F:
     Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
     and out of each small function, atomically, would take longer than the function.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)  # type: ignore[no-any-return]
+    return _compiled(function)
 
 
 def inner_kernel(function: F) -> F:
     """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
-    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
-    return compiled  # type: ignore[no-any-return]
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache on disk, but for what it does before it loads a kernel.
+
+    To declare all functions that Numba knows takes a third of a second, and is of use only to the compiler, which does
+    it for itself when there is something to compile.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -213,6 +231,22 @@ def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any
         return context.get_dummy_value()
 
     return types.none(source, i, target, j), codegen
+
+
+@intrinsic
+def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
+    """Begin to load the cache line of the byte at this offset of an array; any offset will do, nothing is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        offset_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        pointer = _pointer(context, builder, signature.args[0], args[0], offset_value)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to be read, to be kept, data
+        return context.get_dummy_value()
+
+    return types.none(array, offset), codegen
 
 
 @intrinsic

@@ -92,7 +92,9 @@ def press(
     check_configured(lake)
     folder = lake.staging_folder(contract.table, day, run, spec.name)
     with lake_errors(folder):
-        manifest = press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=progress)
+        manifest = press_slice(
+            contract, day, spec, folder, threads=default_threads() if threads is None else threads, progress=progress
+        )
         write_staged(lake, manifest, run)
     return manifest
 
@@ -103,7 +105,8 @@ def write_staged(lake: Lake, manifest: SliceManifest, run: str) -> None:
     lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
 
 
-def _staged(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
+def staged_files(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
+    """The parts and the rejects files of staged slices."""
     parts, rejects = [], []
     for manifest in manifests:
         folder = lake.staging_folder(manifest.table, day, run, manifest.slice)
@@ -138,7 +141,7 @@ def prove_staged(
     Raises:
         ProofError: if it does not.
     """
-    parts, rejects = _staged(lake, day, [manifest], run)
+    parts, rejects = staged_files(lake, day, [manifest], run)
     for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
         prove_file(path, stats)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -208,7 +211,7 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
     Raises:
         CheckError: if a check of level `fail` is broken.
     """
-    results = run_checks(contract, manifests, _staged(lake, day, manifests, run)[0])
+    results = run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0])
     if contract.source.duplicates == "reject" and len(manifests) > 1:
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
@@ -243,8 +246,9 @@ def publish(
     Raises:
         LakeError: if the lake refuses; the day is then as it was.
     """
-    descriptions = {column.name: column.description for column in contract.columns if column.description}
-    return publish_day(Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=descriptions, grace=grace)
+    return publish_day(
+        Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace
+    )
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:

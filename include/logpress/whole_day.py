@@ -1,32 +1,39 @@
-"""A whole day in one process, as the command line presses it: the DAG's stages, overlapping.
+"""A whole day on one machine, as the command line presses it: the DAG's stages, on all cores.
 
-While a slice is read, the one before it is written and the one before that is proved, so that no core waits.
+Slices are pressed and proved by a process a core each. A day that is a single slice, or mostly one, is pressed and
+proved by the threads of one process instead.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from logpress.companion import Companion
 from logpress.contract.model import Contract
-from logpress.engine.group import Stores
-from logpress.engine.press import SlicePress
+from logpress.engine.restore import digest_files
 from logpress.lake import Lake
-from logpress.lake.catalog import see_catalog
+from logpress.lake.catalog import check_configured, see_catalog
 from logpress.lake.leftovers import GRACE
+from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
-from logpress.manifest import SliceManifest, SliceSpec
+from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.quality.checks import CheckResult
-from logpress.quality.other_reader import OtherReader
-from logpress.quality.proof import prove_accounts
+from logpress.quality.proof import compare, prove_accounts, prove_file
+from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.stages import check, clean, default_threads, plan, prove_all, prove_staged, publish, write_staged
+from logpress.stages import check, clean, default_threads, plan, press, prove_all, staged_files
+from logpress.workers import Job, Workers
+
+_MOSTLY = 0.7
+"""A slice with more of a day than this would keep one process busy while the others wait."""
 
 
 def run_day(
@@ -38,51 +45,205 @@ def run_day(
     threads: int | None = None,
     grace: timedelta = GRACE,
     progress: StageProgress | None = None,
-    other_reader: OtherReader | None = None,
+    companion: Companion | None = None,
 ) -> tuple[DayReport, list[CheckResult]]:
-    """Plan, press, verify, publish and report a day, as the DAG does, in this process.
+    """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
 
     Args:
         contract: the table.
         day: the UTC day.
         inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
         lake_uri: the lake, made if missing.
-        threads: threads that convert records, and that prove them; as many as cores if None.
+        threads: processes, or threads of one, that press and prove; as many as cores if None.
         grace: how long superseded files stay.
         progress: hears of the stages.
-        other_reader: a process that was started already; it is ended.
+        companion: a process that was started already; it is ended.
 
     Raises:
         LogpressError: of any stage; the day is then as it was.
     """
-    with contextlib.closing(other_reader or OtherReader()) as other, _short_turns():
+    with contextlib.closing(companion or Companion()) as beside:
         specs = plan(contract, day, inputs)
         lake = Lake.create(lake_uri)
-        see_catalog(lake, contract.table)
-        run = f"local-{uuid.uuid4().hex[:12]}"
-        proving = _Proving(lake, day, run, other)
-        heard = progress or Silent()
+        check_configured(lake)
+        work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
         threads = threads or default_threads()
+        processes = min(threads, len(specs))
         try:
-            tell = heard.begin("press", sum(spec.raw_bytes or 0 for spec in specs))
-            manifests = _press_all(contract, day, specs, lake, run, threads, tell, proving)
-            heard.end("press")
-            tell = heard.begin("verify", sum(manifest.raw_bytes for manifest in manifests))
-            prove_accounts(manifests)
-            with ThreadPoolExecutor(max_workers=2, thread_name_prefix="meanwhile") as meanwhile:
-                importing = meanwhile.submit(_import_for_publishing)
-                checking = meanwhile.submit(check, contract, day, manifests, lake, run)
-                proving.finish(threads, tell)
-                checks = checking.result()
-                importing.result()
-            heard.end("verify")
-            heard.begin("publish", None)
-            published = publish(contract, day, manifests, lake_uri, run, grace=grace)
-            heard.end("publish")
+            if processes > 1 and not _is_mostly_one(specs):
+                checks = _with_processes(work, processes)
+            else:
+                checks = _with_threads(work, threads)
+            published = _publish(work, grace)
         finally:
-            proving.stop()
-            clean(contract, day, lake_uri, run)
+            clean(contract, day, lake_uri, work.run)
     return DayReport.of(published), checks
+
+
+@dataclass
+class _Work:
+    """A day on its way.
+
+    Attributes:
+        manifests: of the slices that are pressed, by name.
+    """
+
+    contract: Contract
+    day: date
+    specs: Sequence[SliceSpec]
+    lake: Lake
+    run: str
+    companion: Companion
+    heard: StageProgress
+    manifests: dict[str, SliceManifest] = field(default_factory=dict)
+
+    @property
+    def in_order(self) -> list[SliceManifest]:
+        """The manifests, in the order of the plan."""
+        return [self.manifests[spec.name] for spec in self.specs]
+
+    def begin_press(self) -> Progress:
+        return self.heard.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
+
+    def begin_verify(self) -> Progress:
+        self.heard.end("press")
+        prove_accounts(self.in_order)
+        return self.heard.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
+
+    def see_catalog(self) -> None:
+        """See that the catalog answers, before hours of work are put into the day."""
+        self.companion.call(see_catalog, self.lake, self.contract.table)
+
+    def prove_readable(self, path: str) -> int:
+        return self.companion.call(prove_readable, path)
+
+    def check(self) -> list[CheckResult]:
+        return check(self.contract, self.day, self.in_order, self.lake, self.run)
+
+
+def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
+    sizes = [spec.raw_bytes or 0 for spec in specs]
+    return max(sizes) > _MOSTLY * sum(sizes)
+
+
+def _publish(work: _Work, grace: timedelta) -> DayManifest:
+    work.heard.end("verify")
+    work.heard.begin("publish", None)
+    contract = work.contract
+    published = work.companion.call(
+        publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
+        descriptions=contract.descriptions, grace=grace,
+    )  # fmt: skip
+    work.heard.end("publish")
+    return published
+
+
+# -- several slices: a process each
+
+
+def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
+    """Press all slices, the largest first, then prove them; a process that is free takes the next job."""
+    jobs = deque(
+        Job(_press, (work.contract, work.day, spec, work.lake.uri, work.run))
+        for spec in sorted(work.specs, key=lambda spec: -(spec.raw_bytes or 0))
+    )
+    pressing, proving = list(jobs), list[Job]()
+    pieces: dict[str, list[Job]] = {}
+    tell, told = work.begin_press(), pressing
+    with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
+        seeing = meanwhile.submit(work.see_catalog)
+        reading: list[Future[int]] = []
+        checking: Future[list[CheckResult]] | None = None
+        try:
+            while jobs or workers.is_busy:
+                while jobs and workers.free:
+                    workers.start(jobs.popleft())
+                for job in workers.wait():
+                    if job.function is not _press:
+                        _compare_if_complete(pieces, job)
+                        continue
+                    manifest: SliceManifest = job.result
+                    work.manifests[manifest.slice] = manifest
+                    proofs = pieces[manifest.slice] = _proofs(work, manifest, processes)
+                    proving += proofs
+                    jobs += proofs
+                    parts, _ = staged_files(work.lake, work.day, [manifest], work.run)
+                    reading += [meanwhile.submit(work.prove_readable, path) for path in parts]
+                    if len(work.manifests) == len(work.specs):
+                        tell, told = work.begin_verify(), proving
+                        checking = meanwhile.submit(work.check)
+                tell(sum(job.done[0] for job in told), sum(job.done[1] for job in told))
+                if seeing.done():
+                    seeing.result()
+            seeing.result()
+            for future in reading:
+                future.result()
+            assert checking is not None
+            return checking.result()
+        except BaseException:
+            meanwhile.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _press(
+    contract: Contract, day: date, spec: SliceSpec, lake_uri: str, run: str, *, progress: Progress
+) -> SliceManifest:
+    return press(contract, day, spec, lake_uri, run, threads=0, progress=progress)
+
+
+def _proofs(work: _Work, manifest: SliceManifest, processes: int) -> list[Job]:
+    """The proof of a slice in pieces: some row groups each; and its files as such, with its rejects."""
+    ranges: list[range] = []
+    if manifest.part is not None:
+        groups = manifest.part.row_groups
+        step = -(-groups // (2 * processes))
+        ranges = [range(first, min(first + step, groups)) for first in range(0, groups, step)]
+    return [Job(_prove, (manifest, work.lake.uri, work.day, work.run, groups)) for groups in [*ranges, None]]
+
+
+def _prove(
+    manifest: SliceManifest, lake_uri: str, day: date, run: str, groups: range | None, *, progress: Progress
+) -> tuple[int, int, str]:
+    """A piece of a slice's proof: what these row groups give back; without them, its rejects, and its files' bytes."""
+    parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
+    if groups is not None:
+        return digest_files(parts, [], threads=0, groups=groups, progress=progress)
+    for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
+        prove_file(path, stats)
+    return digest_files([], rejects, threads=0, progress=progress)
+
+
+def _compare_if_complete(pieces: dict[str, list[Job]], job: Job) -> None:
+    manifest: SliceManifest = job.arguments[0]
+    found = [piece.result for piece in pieces[manifest.slice]]
+    if None not in found:
+        compare([manifest], found)
+
+
+# -- one slice: threads
+
+
+def _with_threads(work: _Work, threads: int) -> list[CheckResult]:
+    """Press slice after slice, then prove them."""
+    with _short_turns(), ThreadPoolExecutor(max_workers=2) as meanwhile:
+        seeing = meanwhile.submit(work.see_catalog)
+        summed = Summed(work.begin_press())
+        for spec in work.specs:
+            work.manifests[spec.name] = press(
+                work.contract, work.day, spec, work.lake.uri, work.run,
+                threads=threads if threads > 1 else 0, progress=summed.part(),
+            )  # fmt: skip
+            if seeing.done():
+                seeing.result()
+        summed = Summed(work.begin_verify())
+        checking = meanwhile.submit(work.check)
+        with lake_errors(work.lake.uri):
+            prove_all(
+                work.lake, work.day, work.in_order, work.run,
+                threads=threads, summed=summed, readable=work.prove_readable,
+            )  # fmt: skip
+        seeing.result()
+        return checking.result()
 
 
 @contextlib.contextmanager
@@ -94,91 +255,3 @@ def _short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def _import_for_publishing() -> None:
-    """Import what publishing needs while kernels prove: while they press, they come back to Python too often."""
-    for name in ("pyiceberg.io.pyarrow", "pyiceberg.catalog.sql"):
-        importlib.import_module(name)
-
-
-class _Proving:
-    """Proves slices while others are pressed, one at a time; what is left in the end, several at a time."""
-
-    def __init__(self, lake: Lake, day: date, run: str, other: OtherReader) -> None:
-        self._lake, self._day, self._run = lake, day, run
-        self._summed = Summed(None)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prove")
-        self._other = other
-        self._jobs: list[tuple[SliceManifest, Future[None]]] = []
-        self._last: list[SliceManifest] = []
-
-    def add(self, manifest: SliceManifest, is_last: bool) -> None:
-        """A slice is pressed: prove it when the one before is proved; the last one in the end, with all threads."""
-        if is_last:
-            self._last.append(manifest)
-            return
-        job = self._worker.submit(
-            prove_staged, self._lake, self._day, manifest, self._run,
-            threads=1, progress=self._summed.part(), readable=self._other.prove_readable,
-        )  # fmt: skip
-        self._jobs.append((manifest, job))
-
-    def raise_if_failed(self) -> None:
-        """Say what has gone wrong so far."""
-        for _, job in self._jobs:
-            if job.done() and not job.cancelled():
-                job.result()
-
-    def finish(self, threads: int, tell: Progress) -> None:
-        """Prove what is not yet proved; returns when all is."""
-        self._summed.tell = tell
-        waiting = [manifest for manifest, job in self._jobs if job.cancel()] + self._last
-        prove_all(
-            self._lake, self._day, waiting, self._run,
-            threads=threads, summed=self._summed, readable=self._other.prove_readable,
-        )  # fmt: skip
-        self._worker.shutdown()
-        self.raise_if_failed()
-
-    def stop(self) -> None:
-        """Begin no more, and wait for what is being proved."""
-        self._worker.shutdown(cancel_futures=True)
-
-
-def _press_all(
-    contract: Contract,
-    day: date,
-    specs: Sequence[SliceSpec],
-    lake: Lake,
-    run: str,
-    threads: int,
-    tell: Progress,
-    proving: _Proving,
-) -> list[SliceManifest]:
-    """Press slices one after the other; while one is being finished, the next is read."""
-    manifests: list[SliceManifest] = []
-    waiting: SlicePress | None = None
-    summed = Summed(tell)
-    stores = Stores()
-
-    def finish(pressed: SlicePress) -> None:
-        manifest = pressed.finish()
-        write_staged(lake, manifest, run)
-        manifests.append(manifest)
-        proving.add(manifest, is_last=len(manifests) == len(specs))
-
-    with lake_errors(lake.uri):
-        for spec in specs:
-            folder = lake.staging_folder(contract.table, day, run, spec.name)
-            following = SlicePress(contract, day, spec, folder, threads, summed.part(), stores)
-            try:
-                following.read()
-            finally:
-                if waiting is not None:
-                    finish(waiting)
-            waiting = following
-            proving.raise_if_failed()
-        if waiting is not None:
-            finish(waiting)
-    return manifests

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, compact
@@ -142,3 +143,27 @@ def test_killed_in_its_first_press_a_lake_is_usable(expected, tmp_path):
         process.wait(60)
     press(raw, lake)
     assert day_files(lake) == files
+
+
+@pytest.mark.parametrize("stop", ["ctrl-c", "a worker is killed"])
+def test_stopped_while_workers_press_nothing_is_left_behind(expected, tmp_path, stop):
+    old_raw, new_raw, old, _ = expected
+    lake = tmp_path / "lake"
+    press(old_raw, lake)
+    command = [*COMMAND, "--input", str(new_raw), "--lake", str(lake), "--threads", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    started = psutil.Process(process.pid)
+    while not list(lake.glob(f"{TABLE}/_staging/*/*/*")):
+        assert process.poll() is None
+        time.sleep(0.0005)
+    children = started.children()
+    assert len(children) == 3  # two that press, and the companion
+    if stop == "ctrl-c":
+        process.send_signal(signal.SIGINT)
+    else:
+        next(child for child in children if child.cmdline() == started.cmdline()).kill()
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.count("\n")) == ((130, 1) if stop == "ctrl-c" else (1, 1)), told
+    assert not any(child.is_running() for child in children)
+    assert day_files(lake) == old
+    assert not list(lake.glob(f"{TABLE}/_staging/**/part-*"))

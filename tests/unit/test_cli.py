@@ -238,7 +238,8 @@ def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(whole_day.SlicePress, "read", stopped)
+    monkeypatch.setattr(whole_day, "press", stopped)
+    monkeypatch.setattr(whole_day.Workers, "wait", stopped)
     ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
     assert ran.code == 130
     assert "Traceback" not in ran.err

@@ -250,6 +250,11 @@ class Contract(Model):
         """The columns by name."""
         return {column.name: column for column in self.columns}
 
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """What the columns mean, by name."""
+        return {column.name: column.description for column in self.columns if column.description}
+
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
         _check_names(self)

@@ -19,6 +19,7 @@ from logpress.contract.model import (
     KinesisSequence,
     Lookup,
 )
+from logpress.engine.arrow import missing_of, values_of
 from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
@@ -216,8 +217,8 @@ def _one_chunk(table: pa.Table) -> pa.Table:
 
 def _empty(type_: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(type_):
-        return pa.DictionaryArray.from_arrays(pa.array([], type_.index_type), pa.array([], type_.value_type))
-    return pa.array([], type_)
+        return pa.DictionaryArray.from_arrays(pa.nulls(0, type_.index_type), pa.nulls(0, type_.value_type))
+    return pa.nulls(0, type_)
 
 
 def _ints(table: pa.Table, name: str) -> Ints:
@@ -227,23 +228,24 @@ def _ints(table: pa.Table, name: str) -> Ints:
     elif array.type != pa.int64():
         array = array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
         array = array.cast(pa.int64())
-    if array.null_count:
-        array = array.fill_null(int(NULL))
-    values: Ints = array.to_numpy(zero_copy_only=False)
-    return values
+    return _filled(array)
 
 
 def _codes(array: pa.Array, first: int) -> Ints:
     """Numbers of a slice's texts: in the dictionary, or in the whole plain array, where the slice begins at `first`."""
     if pa.types.is_dictionary(array.type):
-        indices = array.indices.cast(pa.int64())
-        filled = indices.fill_null(int(NULL)) if indices.null_count else indices
-        codes: Ints = filled.to_numpy(zero_copy_only=False)
-        return codes
+        return _filled(array.indices.cast(pa.int64()))
     codes = np.arange(first, first + len(array), dtype=np.int64)
-    if array.null_count:
-        codes[array.is_null().to_numpy(zero_copy_only=False)] = NULL
+    missing = missing_of(array)
+    if missing is not None:
+        codes[missing] = NULL
     return codes
+
+
+def _filled(array: pa.Array) -> Ints:
+    missing = missing_of(array)
+    values: Ints = values_of(array)
+    return values if missing is None else np.where(missing, NULL, values)
 
 
 def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:

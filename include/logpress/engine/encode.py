@@ -25,6 +25,7 @@ from logpress.contract.model import (
     KinesisSequence,
     Lookup,
 )
+from logpress.engine.arrow import array_of, texts_array
 from logpress.engine.columns import (
     DAY,
     EXTRA,
@@ -106,9 +107,7 @@ def encode_rows(
         else:
             columns[name] = _strings(regs[name], texts[name], values.get(name))
     rows = group.used
-    columns[DAY] = pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(rows, dtype=np.int32)), pa.array([day], pa.int32()).view(pa.date32())
-    ).cast(pa.date32())
+    columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
     columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
     columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
     columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
@@ -208,12 +207,10 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
 
 def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
     null = null_of(values)
-    mask = values == null if any_null(values, null) else None
+    missing = values == null if any_null(values, null) else None
     if pa.types.is_boolean(type_):
-        return pa.array(values == 1, mask=mask)
-    if type_ != pa.int64():
-        values = values.astype(type_.to_pandas_dtype())
-    return pa.array(values, type=type_, mask=mask)
+        return array_of(values == 1, type_, missing)
+    return array_of(values.astype(f"i{type_.bit_width // 8}", copy=False), type_, missing)
 
 
 def _strings(
@@ -234,10 +231,8 @@ def _strings(
         places: dict[bytes, int] = {}
         shared = np.array([places.setdefault(value, len(places)) for value in found] + [-1], dtype=np.int32)
         codes = shared[codes]
-        entries = pa.array(list(places), pa.binary()).view(type_)
-    missing = codes < 0
-    mask = missing if missing.any() else None
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), entries, safe=False)
+        entries = texts_array(list(places), type_)
+    return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), codes < 0), entries, safe=False)
 
 
 def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Array:
@@ -306,7 +301,7 @@ def _kinesis_columns(
     less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
     names = kinesis_names(column.name)
     return {
-        names[0]: pa.array(shard_places, mask=shard_places < 0 if any_null(shard_places, -1) else None),
+        names[0]: array_of(shard_places, pa.int32(), shard_places < 0),
         names[1]: _numbers(residuals, pa.int64()),
         names[2]: _numbers(counters, pa.int64()),
         names[3]: _numbers(subs, pa.int32()),

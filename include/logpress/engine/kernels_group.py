@@ -10,13 +10,16 @@ import numpy as np
 from logpress.codecs.kernels_hash import hash128
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import IRREGULAR
-from logpress.jit import inner_kernel, kernel
+from logpress.jit import inner_kernel, kernel, prefetch
 from logpress.layout.kernels_json import same_bytes
 
 DIGIT_BITS = 11
 
 ROWS_AT_A_TIME = 64
 """Rows whose registers are copied at a time, so that both sides stay in cache."""
+
+KEYS_AHEAD = 32
+"""Keys whose loading is begun before they are needed."""
 
 NARROW_NULL = np.int32(-(2**31))
 """Stands for no value in an int32 register."""
@@ -228,6 +231,7 @@ def radix_order(keys, order, spare, counts):
             counts[d] = total
             total += count
         for i in range(rows):
+            prefetch(keys, np.int64(source[min(i + KEYS_AHEAD, rows - 1)]) * keys.itemsize)
             row = source[i]
             digit = np.int64(((np.uint64(keys[row]) - np.uint64(low)) >> shift) & digit_mask)
             target[counts[digit]] = row

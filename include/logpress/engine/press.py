@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,6 +26,7 @@ from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
+from logpress.engine.inline import executor
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
@@ -70,7 +71,6 @@ class SlicePress:
         folder: str,
         threads: int,
         progress: Progress | None,
-        stores: Stores | None = None,
     ) -> None:
         keep_freed_memory()
         self.began = time.monotonic()
@@ -87,13 +87,13 @@ class SlicePress:
         self.zone = ZoneInfo(contract.source.path_time_zone)
         self.openings = Openings(spec.inputs, contract.source.storage_options)
         self.spaces = Spaces(self.registers)
-        self.workers = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="press")
-        self.finisher = ThreadPoolExecutor(max_workers=2, thread_name_prefix="finish")
-        self.ahead = 2 * threads + 1
+        self.workers = executor(threads, "press")
+        self.finisher = executor(2 if threads else 0, "finish")
+        self.ahead = 2 * threads + 1 if threads else 0
         day_column = contract.by_name[contract.day]
         assert isinstance(day_column, Instant)
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
-        self.stores = stores or Stores()
+        self.stores = Stores()
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
@@ -380,7 +380,7 @@ def press_slice(
         day: the UTC day whose records are taken; others are counted.
         spec: the slice.
         folder: where the files go, a path or fsspec URI; made if missing.
-        threads: threads that convert.
+        threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
         progress: called with raw bytes and records done so far.
 
     Returns:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from logpress.engine import digest as digests
+from logpress.engine.arrow import array_of, texts_array
 from logpress.engine.part import open_part
 
 DUPLICATE = "duplicate"
@@ -59,11 +61,20 @@ class Rejects:
 
     def take(self) -> pa.Table:
         """What was kept since the last call, to be written."""
-        table = pa.table(self.columns, schema=REJECTS_SCHEMA)
+        arrays = [_array(self.columns[field.name], field.type) for field in REJECTS_SCHEMA]
+        table = pa.Table.from_arrays(arrays, schema=REJECTS_SCHEMA)
         self.columns = {name: [] for name in REJECTS_SCHEMA.names}
         self.pending_bytes = 0
         self.digests = [digests.combine(self.digests)]
         return table
+
+
+def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_string(type_):
+        return texts_array([value.encode(errors="replace") for value in values], type_)
+    if pa.types.is_binary(type_):
+        return texts_array(values, type_)
+    return array_of(np.array(values, dtype=np.bool_ if pa.types.is_boolean(type_) else np.int64), type_)
 
 
 @dataclass(frozen=True, slots=True)

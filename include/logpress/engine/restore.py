@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Lock
 
 import fsspec
@@ -18,6 +19,7 @@ from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
+from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_register, unpack_rows
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.ordering import BUCKET_BYTES, Buckets, Packed, sort_keys
@@ -30,6 +32,9 @@ from logpress.errors import PartError
 from logpress.layout.model import Layout
 
 Progress = Callable[[int, int], None]
+
+Places = Callable[[str], Iterable[tuple[int, NDArray[np.int64] | None]]]
+"""Which row groups of a part, and which of their rows (int64[n], ascending; None for all), are wanted."""
 
 
 class PartReader:
@@ -87,6 +92,7 @@ def restore(
     threads: int = 2,
     progress: Progress | None = None,
     spill_folder: str | None = None,
+    places: Places | None = None,
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
@@ -100,6 +106,7 @@ def restore(
         threads: row groups decoded at a time.
         progress: called with bytes and records written so far.
         spill_folder: where the temporary folder goes; the system's default if None.
+        places: says which row groups of a part, and which of their rows, are wanted; all if None.
 
     Returns:
         How many records were written.
@@ -109,7 +116,11 @@ def restore(
     """
     keep_freed_memory()
     meter = _Meter(write, progress)
-    groups = [(reader, group) for reader in map(PartReader, parts) for group in range(reader.row_groups)]
+    groups = [
+        _Group(reader, group, rows)
+        for reader in map(PartReader, parts)
+        for group, rows in (enumerate([None] * reader.row_groups) if places is None else places(reader.path))
+    ]
     if groups:
         with ThreadPoolExecutor(max_workers=threads) as pool:
             _restore_sorted(groups, meter, pool, threads, spill_folder)
@@ -119,6 +130,30 @@ def restore(
                 meter.records += 1
                 meter(np.frombuffer(record.data + (b"" if record.continued else b"\n"), dtype=np.uint8))
     return meter.records
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A row group to be restored.
+
+    Attributes:
+        chosen: which of its rows; None for all.
+    """
+
+    reader: PartReader
+    number: int
+    chosen: NDArray[np.int64] | None
+
+    @property
+    def rows(self) -> int:
+        """How many rows are restored."""
+        return self.reader.rows_by_group[self.number] if self.chosen is None else len(self.chosen)
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of their texts, about."""
+        share = self.rows / max(1, self.reader.rows_by_group[self.number])
+        return int(self.reader.text_bytes[self.number] * share)
 
 
 class _Meter:
@@ -138,18 +173,18 @@ class _Meter:
 
 
 def _restore_sorted(
-    groups: list[tuple[PartReader, int]],
+    groups: list[_Group],
     meter: _Meter,
     pool: ThreadPoolExecutor,
     threads: int,
     spill_folder: str | None,
 ) -> None:
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
-    packer = _Packer([reader for reader, _ in groups])
+    packer = _Packer([group.reader for group in groups])
     with Buckets(packer.registers, _splitters(groups), spill_folder) as buckets:
         waiting: deque[Future[None]] = deque()
-        for reader, group in groups:
-            waiting.append(pool.submit(lambda *of: buckets.deal(packer.pack(*of)), reader, group))
+        for group in groups:
+            waiting.append(pool.submit(lambda group: buckets.deal(packer.pack(group)), group))
             if len(waiting) > threads:
                 waiting.popleft().result()
         while waiting:
@@ -179,8 +214,12 @@ class _Packer:
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
 
-    def pack(self, reader: PartReader, group: int) -> Packed:
+    def pack(self, group: _Group) -> Packed:
         """The rows of one row group."""
+        rows = self._pack(group.reader, group.number)
+        return rows if group.chosen is None else rows.taken(self.registers, group.chosen)
+
+    def _pack(self, reader: PartReader, group: int) -> Packed:
         decoder = reader.decoder(group)
         narrow = int(self.registers.is_narrow.sum())
         rows = Packed(
@@ -284,17 +323,17 @@ _ROWS_AT_A_TIME = 2048
 _GUESSED_ROW_BYTES = 192
 
 
-def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.int64]:
+def _splitters(groups: list[_Group]) -> NDArray[np.int64]:
     """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys: int64[words, n]."""
-    contract = groups[0][0].metadata.contract
-    rows = sum(reader.rows_by_group[group] for reader, group in groups)
-    size = rows * _GUESSED_ROW_BYTES + sum(reader.text_bytes[group] for reader, group in groups)
+    contract = groups[0].reader.metadata.contract
+    rows = sum(group.rows for group in groups)
+    size = rows * _GUESSED_ROW_BYTES + sum(group.text_bytes for group in groups)
     buckets = max(1, min(rows // 1000, size // BUCKET_BYTES))
     columns = physical_columns(contract, contract.restore_order)
     samples = []
-    common = [(reader, group) for reader, group in groups if reader.metadata.contract == contract]
-    for reader, group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
-        sampled = reader.decoder(group, columns).rows()
+    common = [group for group in groups if group.reader.metadata.contract == contract]
+    for group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
+        sampled = group.reader.decoder(group.number, columns).rows()
         chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096))
         samples.append(np.stack([key[chosen] for key in sort_keys(sampled, contract)]))
     sample = np.concatenate(samples, axis=1)
@@ -304,7 +343,12 @@ def _splitters(groups: list[tuple[PartReader, int]]) -> NDArray[np.int64]:
 
 
 def digest_files(
-    parts: Sequence[str], rejects: Sequence[str], *, threads: int = 2, progress: Progress | None = None
+    parts: Sequence[str],
+    rejects: Sequence[str],
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+    groups: range | None = None,
 ) -> tuple[int, int, str]:
     """What restoration would give from these files: (records, their bytes, multiset digest).
 
@@ -313,8 +357,9 @@ def digest_files(
     Args:
         parts: part files, paths or fsspec URIs.
         rejects: rejects files.
-        threads: row groups done at a time.
+        threads: row groups done at a time; 0: all is done in the calling thread.
         progress: called with bytes and records done so far.
+        groups: which row groups of the parts; all if None.
 
     Raises:
         PartError: if a file is damaged.
@@ -337,12 +382,12 @@ def digest_files(
         records, size = reader.renderer.render(decoder, span=(first, last), digest=digest)
         add(records, size, digests.to_text(digest))
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with executor(threads, "render") as pool:
         waiting: deque[Future[None]] = deque()
         for reader in map(PartReader, parts):
-            for group in range(reader.row_groups):
+            for group in range(reader.row_groups) if groups is None else groups:
                 decoder = reader.decoder(group)
-                step = -(-decoder.count // threads)
+                step = -(-decoder.count // max(1, threads))
                 for first in range(0, decoder.count, max(1, step)):
                     waiting.append(pool.submit(render, reader, decoder, first, min(first + step, decoder.count)))
                 while len(waiting) > 2 * threads:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Column, Instant, KinesisSequence, is_virtual
+from logpress.engine.arrow import array_of, texts_array, validity
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.kernels_virtual import SEQUENCE_BYTES, write_sequences
@@ -107,8 +108,7 @@ _SEQUENCE_PARTS = ("shard", "arrival", "counter", "sub")
 def _instants(column: Instant, values: Ints) -> pa.Array:
     if column.unit == "s":  # Parquet has no seconds, so readers get milliseconds
         values = np.where(values == NULL, NULL, values * 1000)
-    missing = values == NULL
-    return pa.array(values, pa.int64(), mask=missing if missing.any() else None).view(arrow_type(column))
+    return array_of(values, pa.int64(), values == NULL).view(arrow_type(column))
 
 
 def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.Array:
@@ -116,10 +116,10 @@ def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.A
     out = np.empty(rows * SEQUENCE_BYTES, dtype=np.uint8)
     offsets = np.empty(rows + 1, dtype=np.int32)
     used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.full((64, 8), NULL, dtype=np.int64))
-    missing = shards == NULL
-    valid = pa.array(~missing).buffers()[1] if missing.any() else None
     data = out[:used].copy()  # the texts are seldom as long as they may be
-    return pa.Array.from_buffers(pa.string(), rows, [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return pa.Array.from_buffers(
+        pa.string(), rows, [validity(shards == NULL), pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
 
 
 def _values(texts: Texts) -> tuple[pa.Array, Ints]:
@@ -130,10 +130,10 @@ def _values(texts: Texts) -> tuple[pa.Array, Ints]:
     """
     places: dict[str, int] = {}
     found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]
-    return pa.array(list(places), pa.string()), np.array([*found, -1], dtype=np.int64)
+    return texts_array([value.encode() for value in places], pa.string()), np.array([*found, -1], dtype=np.int64)
 
 
 def _strings(codes: Ints, entries: pa.Array, places: Ints) -> pa.Array:
     missing = codes == NULL
     indices = places[np.where(missing, -1, codes)].astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=missing if missing.any() else None), entries)
+    return pa.DictionaryArray.from_arrays(array_of(indices, pa.int32(), missing), entries)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from logpress.contract.model import Check, Contract, KinesisSequence, Level
+from logpress.engine.arrow import texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.values import column_values, seconds_of
@@ -101,7 +102,7 @@ def _count(check: Check, array: pa.Array) -> int:
         return int(array.null_count)
     if check.kind == "values":
         plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-        inside = pc.is_in(plain, value_set=pa.array(check.values))
+        inside = pc.is_in(plain, value_set=texts_array([value.encode() for value in check.values], pa.string()))
         return int(pc.sum(pc.and_(pc.is_valid(plain), pc.invert(inside))).as_py() or 0)
     numbers = seconds_of(array)
     bounds = ((pc.less, check.min), (pc.greater, check.max))

@@ -77,7 +77,19 @@ def prove_bytes(
     Raises:
         ProofError: if they do not.
     """
-    records, size, digest = digest_files(parts, rejects, threads=threads, progress=progress)
+    found = digest_files(parts, rejects, threads=threads, progress=progress)
+    compare(manifests, [found])
+    return found[2]
+
+
+def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, str]]) -> None:
+    """Compare what the pieces of some files give back (records, bytes, digest) with what was read.
+
+    Raises:
+        ProofError: if they differ.
+    """
+    records, size = sum(piece[0] for piece in found), sum(piece[1] for piece in found)
+    digest = combine(piece[2] for piece in found)
     expected_records = sum(manifest.rows + manifest.rejects for manifest in manifests)
     expected_bytes = sum(manifest.raw_bytes for manifest in manifests)
     expected = combine(manifest.digest for manifest in manifests)
@@ -86,4 +98,3 @@ def prove_bytes(
             f"the files give back {records} records of {size} bytes with digest {digest}; "
             f"read were {expected_records} of {expected_bytes} bytes with digest {expected}"
         )
-    return digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
 import numpy as np
@@ -28,34 +28,38 @@ def prove_readable(path: str) -> int:
     Raises:
         ProofError: if fastparquet cannot read the file, or reads other values than pyarrow.
     """
+    try:
+        with fsspec.open(path, "rb") as handle:
+            return _compare_group(path, handle)
+    except (OSError, pa.ArrowException) as error:
+        raise ProofError(f"{path}: cannot be read: {error}") from error
+
+
+def _compare_group(path: str, handle: IO[bytes]) -> int:
     import fastparquet  # slow to import, and needed here only
 
+    plain = pq.ParquetFile(handle, read_dictionary=None)
+    group = zlib.crc32(path.rsplit("/", 1)[-1].encode()) % plain.num_row_groups
+    texts = [
+        field.name
+        for field in plain.schema_arrow
+        if pa.types.is_string(field.type) and _is_dictionary(plain, group, field.name)
+    ]
+    file = pq.ParquetFile(handle, read_dictionary=texts)
+    where = f"{path}: row group {group}"
+    try:
+        other = fastparquet.ParquetFile(path, open_with=_open)[group]
+    except Exception as error:  # whatever a foreign reader raises is a finding about the file
+        raise ProofError(f"{where}: fastparquet cannot read it: {error}") from error
     compared = 0
-    with fsspec.open(path, "rb") as handle:
-        plain = pq.ParquetFile(handle, read_dictionary=None)
-        group = zlib.crc32(path.rsplit("/", 1)[-1].encode()) % plain.num_row_groups
-        texts = [
-            field.name
-            for field in plain.schema_arrow
-            if pa.types.is_string(field.type) and _is_dictionary(plain, group, field.name)
-        ]
-        file = pq.ParquetFile(handle, read_dictionary=texts)
-        where = f"{path}: row group {group}"
+    for name in plain.schema_arrow.names:  # one at a time, as the values of all would take much memory
+        array = _array(file.read_row_group(group, columns=[name], use_threads=False), name)
+        entries = {name: len(array.dictionary)} if name in texts else []
         try:
-            other = fastparquet.ParquetFile(path, open_with=lambda name, mode="rb": fsspec.open(name, mode).open())[
-                group
-            ]
-        except Exception as error:  # whatever a foreign reader raises is a finding about the file
-            raise ProofError(f"{where}: fastparquet cannot read it: {error}") from error
-        for name in plain.schema_arrow.names:  # one at a time, as the values of all would take much memory
-            array = _array(file.read_row_group(group, columns=[name], use_threads=False), name)
-            try:
-                series = other.to_pandas([name], categories={name: len(array.dictionary)} if name in texts else [])[
-                    name
-                ]
-            except Exception as error:
-                raise ProofError(f"{where}, {name}: fastparquet cannot read it: {error}") from error
-            compared += _compare(where, name, array, series)
+            series = other.to_pandas([name], categories=entries)[name]
+        except Exception as error:
+            raise ProofError(f"{where}, {name}: fastparquet cannot read it: {error}") from error
+        compared += _compare(where, name, array, series)
     return compared
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, Instant, KinesisSequence, is_virtual
+from logpress.engine.arrow import array_of, missing_of, texts_array, values_of
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.part import open_part
 from logpress.engine.restore import PartReader
@@ -46,14 +47,16 @@ def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
         rows = reader.decoder(group, needed).rows()
         if isinstance(column, KinesisSequence):
             missing = rows.regs[f"{name}#shard"] == NULL
-            yield pa.array(~missing, mask=missing)
+            yield array_of(~missing, pa.bool_(), missing)
         elif isinstance(column, Instant):
             values = rows.regs[name]
-            yield pa.array(values, pa.int64(), mask=values == NULL).view(pa.timestamp(column.unit, "UTC"))
+            yield array_of(values, pa.int64(), values == NULL).view(pa.timestamp(column.unit, "UTC"))
         else:
             codes = rows.regs[name]
-            texts = pa.array(_plain(rows.texts[name]), arrow_type(column))
-            yield pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == NULL), texts)
+            texts = texts_array([text.encode() for text in _plain(rows.texts[name])], arrow_type(column))
+            missing = codes == NULL
+            indices = array_of(np.where(missing, 0, codes), pa.int64(), missing)
+            yield pa.DictionaryArray.from_arrays(indices, texts)
 
 
 def _plain(texts: Texts) -> list[str]:
@@ -66,5 +69,4 @@ def seconds_of(array: pa.Array) -> pa.Array:
     if not pa.types.is_timestamp(array.type):
         return array
     per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[array.type.unit]
-    values = array.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) / per_second
-    return pa.array(values, mask=np.asarray(array.is_null()))
+    return array_of(values_of(array.view(pa.int64())) / per_second, pa.float64(), missing_of(array))

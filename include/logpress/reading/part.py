@@ -111,7 +111,8 @@ class Part:
         table = file.read_row_group(group, columns=self._stored(names))
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
-        return Rows(table, count, VirtualColumns(self.metadata, group, table, self._virtual(names)), request, left)
+        virtual = VirtualColumns(self.metadata, group, table, self._virtual(names))
+        return Rows(table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:
         """Which of these columns are derived in this part."""
@@ -141,6 +142,7 @@ class Rows:
     Attributes:
         table: stored columns.
         count: how many rows.
+        chosen: int64[count], their places in the row group; None for all of it.
         virtual: gives the virtual columns.
         request: what is wanted of them.
         filter: what is still to be applied; None for nothing.
@@ -148,6 +150,7 @@ class Rows:
 
     table: pa.Table
     count: int
+    chosen: NDArray[np.int64] | None
     virtual: VirtualColumns
     request: Request
     filter: Filter | None
@@ -177,14 +180,18 @@ class Rows:
 
     def matches(self, batch_rows: int) -> int:
         """How many rows are wanted; `batch_rows` are looked at a time. They can be counted once."""
+        return self.count if self.filter is None else len(self.places(batch_rows))
+
+    def places(self, batch_rows: int) -> NDArray[np.int64]:
+        """Which rows of the row group are wanted, ascending; can be asked once. `batch_rows` are looked at a time."""
         try:
-            if self.filter is None:
-                return self.count
-            found = 0
-            for first in range(0, self.count, batch_rows):
+            found = [np.arange(self.count)] if self.filter is None else [np.empty(0, dtype=np.int64)]
+            for first in range(0, self.count if self.filter is not None else 0, batch_rows):
                 rows = min(batch_rows, self.count - first)
-                found += len(matching(self._columns([], first, rows), rows, self.filter.expression))
-            return found
+                assert self.filter is not None
+                found.append(first + matching(self._columns([], first, rows), rows, self.filter.expression))
+            places = np.concatenate(found)
+            return places if self.chosen is None else self.chosen[places]
         finally:
             self.virtual.release()
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from logpress.errors import UsageError
 from logpress.reading.part import Part, Request, Rows
@@ -164,6 +166,20 @@ class Scan:
             return self.rows
         nothing = Request((), self._request.types, self._request.filter)
         return sum(self._read(lambda rows: 0 if rows is None else rows.matches(BATCH_ROWS), nothing))
+
+    def places(self, file: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Where the rows are: the row groups of one of the files that hold any, and which of their rows, ascending.
+
+        Raises:
+            PartError: if the file is gone or damaged.
+        """
+        nothing = Request((), self._request.types, self._request.filter)
+        part = Part.open(file, nothing)
+        for group in part.groups:
+            rows = part.rows(group, nothing)
+            found = rows.places(BATCH_ROWS) if rows is not None else ()
+            if len(found):
+                yield group, np.asarray(found)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream (the Arrow PyCapsule interface)."""

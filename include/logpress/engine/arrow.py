@@ -1,0 +1,68 @@
+"""Between NumPy and Arrow, by way of buffers.
+
+pyarrow's own `pa.array`, `to_numpy` and `fill_null` look whether they deal with pandas, and import it for that: most of
+a second, in each process that presses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def array_of(values: NDArray[Any], type_: pa.DataType, missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Numbers as an Arrow array that shares their memory.
+
+    Args:
+        values: [n], of the width of the type; bool for booleans, which are copied.
+        type_: of fixed width.
+        missing: bool[n], which of them are null; None for none.
+    """
+    count = len(values)
+    if pa.types.is_boolean(type_):
+        values = np.packbits(values, bitorder="little")
+    return pa.Array.from_buffers(type_, count, [validity(missing), pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def validity(missing: NDArray[np.bool_] | None) -> pa.Buffer | None:
+    """The bitmap of what is not null; None where all is there."""
+    if missing is None or not missing.any():
+        return None
+    return pa.py_buffer(np.packbits(~missing, bitorder="little"))
+
+
+def texts_array(texts: Sequence[bytes], type_: pa.DataType) -> pa.Array:
+    """Texts as a string or binary array."""
+    offsets = np.zeros(len(texts) + 1, dtype=np.int32)
+    np.cumsum([len(text) for text in texts], out=offsets[1:])
+    return pa.Array.from_buffers(type_, len(texts), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))])
+
+
+def values_of(array: pa.Array) -> NDArray[Any]:
+    """The numbers of an array, in its own memory; those of nulls are undefined. Booleans are copied."""
+    buffer = array.buffers()[1]
+    if pa.types.is_boolean(array.type):
+        return _bits(buffer, array)
+    dtype = np.dtype(f"i{array.type.bit_width // 8}") if not pa.types.is_floating(array.type) else np.dtype(np.float64)
+    if buffer is None:
+        return np.empty(0, dtype=dtype)
+    return np.frombuffer(buffer, dtype=dtype)[array.offset : array.offset + len(array)]
+
+
+def missing_of(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Which values of an array are null; None where all are there."""
+    buffer = array.buffers()[0]
+    if buffer is None or not array.null_count:
+        return None
+    return ~_bits(buffer, array)
+
+
+def _bits(buffer: pa.Buffer | None, array: pa.Array) -> NDArray[np.bool_]:
+    if buffer is None:
+        return np.empty(0, dtype=np.bool_)
+    bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little", count=array.offset + len(array))
+    return bits[array.offset :].view(np.bool_)

@@ -1,0 +1,74 @@
+"""Conditions as text, as on a command line: `response_status_code >= 500`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from logpress.errors import UsageError
+from logpress.reading.filters import Condition
+from logpress.reading.names import no_column
+
+_CONDITION = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(==|!=|<>|<=|>=|=|<|>|(?:not\s+)?in\b)\s*(.*?)\s*", re.DOTALL)
+
+
+def parse_conditions(texts: Sequence[str], types: Mapping[str, pa.DataType]) -> list[Condition]:
+    """Conditions that must all hold.
+
+    A value is written as it is, or between quotes as in JSON; `null` stands for no value; after `in` and `not in` come
+    several with commas between them. Nothing of it is evaluated.
+
+    Args:
+        texts: one condition each, as `func_name = Login` or `response_status_code in 500, 503`.
+        types: the columns' types, as readers see them.
+
+    Raises:
+        UsageError: if one cannot be read, names no column, or its value is none of the column's type.
+    """
+    return [_parse(text, types) for text in texts]
+
+
+def _parse(text: str, types: Mapping[str, pa.DataType]) -> Condition:
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        raise UsageError(
+            f"the condition {text!r} cannot be read: write column, operator and value, as 'func_name = Login'; "
+            "operators are =, !=, <, <=, >, >=, in and not in"
+        )
+    name, operator, rest = found.groups()
+    if name not in types:
+        raise no_column(name, types)
+    operator = " ".join(operator.split())
+    if operator.endswith("in"):
+        try:
+            items = next(csv.reader([rest], skipinitialspace=True), [])
+        except csv.Error as error:
+            raise UsageError(f"the condition {text!r} cannot be read: {error}") from error
+        return name, operator, [_value(text, types[name], item.strip()) for item in items]
+    return name, operator, _value(text, types[name], rest)
+
+
+def _value(text: str, type_: pa.DataType, written: str) -> Any:
+    if written == "null":
+        return None
+    if written.startswith('"'):
+        try:
+            value = json.loads(written)
+        except ValueError as error:
+            raise UsageError(f"the condition {text!r} cannot be read: {written} is no text in quotes") from error
+        written = value if isinstance(value, str) else written
+    try:
+        if pa.types.is_boolean(type_):
+            return {"true": True, "false": False}[written]
+        if pa.types.is_integer(type_):
+            return int(written)
+        if pa.types.is_floating(type_):
+            return float(written)
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"the condition {text!r} compares with {written!r}, which is no {type_}") from error
+    return written
