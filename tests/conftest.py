@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+from tests.twins import records_of as records_of
 
 from logpress.contract import Contract, load_contract
 from logpress.jit import PADDING
@@ -85,15 +86,6 @@ def compact(document: Any) -> bytes:
 def padded(text: bytes, behind: bytes = b"") -> NDArray[np.uint8]:
     """A kernel's buffer: the text, then padding that begins with `behind`."""
     return np.frombuffer(text + behind + bytes(max(0, PADDING - len(behind))), dtype=np.uint8)
-
-
-def records_of(data: bytes) -> list[bytes]:
-    """The records of a raw object, as the design defines them: the plain-Python twin of framing."""
-    lines = data.split(b"\n")
-    whole = lines[:-1]
-    if whole and all(line.endswith(b"\r") for line in whole):
-        return [line for line in (line.removesuffix(b"\r") for line in lines) if line]
-    return [line for line in lines if line not in (b"", b"\r")]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -165,14 +157,19 @@ def assert_round_trip(contract: Contract, records: Sequence[bytes], folder: Path
     return pressed
 
 
+def keeping_duplicates(contract: Contract) -> Contract:
+    """The contract of a log whose equal records are separate events: most tests press the same record many times."""
+    return contract.model_copy(update={"source": contract.source.model_copy(update={"duplicates": "keep"})})
+
+
 @pytest.fixture(scope="session")
 def sdk_log() -> Contract:
-    return load_contract("sdk_log")
+    return keeping_duplicates(load_contract("sdk_log"))
 
 
 @pytest.fixture(scope="session")
 def other_log() -> Contract:
-    return load_contract(_OTHER_LOG)
+    return keeping_duplicates(load_contract(_OTHER_LOG))
 
 
 @pytest.fixture(scope="session", params=["sdk_log", "other_log"])

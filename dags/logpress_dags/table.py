@@ -119,8 +119,10 @@ def table_dag(contract: Contract) -> DAG:
             """Cut the day's raw input into slices."""
             from logpress import stages
 
-            with storage_access(*run["inputs"]):
-                specs = stages.plan(contract, date.fromisoformat(run["day"]), run["inputs"])
+            day = date.fromisoformat(run["day"])
+            with storage_access(run["lake"], *run["inputs"]):
+                specs = stages.plan(contract, day, run["inputs"])
+                print(stages.changes(contract, day, run["lake"], run["inputs"]) or "the day is not published yet")
             return [spec.model_dump(mode="json") for spec in specs]
 
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever

@@ -130,9 +130,12 @@ def press(
 
         from rich.console import Console
 
-        from logpress import whole_day
+        from logpress import stages, whole_day
         from logpress.quality.size_report import render_report
 
+        changes = stages.changes(contract, when, lake, inputs or [])
+        if changes is not None and not quiet:
+            print(f"logpress: {changes}", file=sys.stderr)
         with _bars(quiet) as bars:
             report, checks = whole_day.run_day(
                 contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,

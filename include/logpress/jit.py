@@ -174,6 +174,47 @@ def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
     return types.uint64(array, index, byte), codegen
 
 
+def _filled(builder: Any, byte: Any) -> Any:
+    """A byte, 32 times."""
+    kind = ir.VectorType(ir.IntType(8), _WIDE)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), byte, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+
+
+def _byte(context: Any, builder: Any, signature: Any, args: Any, place: int) -> Any:
+    word = context.cast(builder, args[place], signature.args[place], types.uint64)
+    return builder.trunc(word, ir.IntType(8))
+
+
+@intrinsic
+def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are `byte`, once the bits `ignored` are set in them."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        value = _wide_load(builder, _pointer(context, builder, signature.args[0], args[0], index_value))
+        ignored_bits, wanted = (_filled(builder, _byte(context, builder, signature, args, k)) for k in (2, 3))
+        found = builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted)
+        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+
+    return types.uint64(array, index, ignored, byte), codegen
+
+
+@intrinsic
+def below32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are less than `byte`: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        value = _wide_load(builder, _pointer(context, builder, signature.args[0], args[0], index_value))
+        limit = _filled(builder, _byte(context, builder, signature, args, 2))
+        found = builder.icmp_unsigned("<", value, limit)
+        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+
+    return types.uint64(array, index, byte), codegen
+
+
 @intrinsic
 def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
     """Copy 32 bytes from source[i:] to target[j:]."""

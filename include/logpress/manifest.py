@@ -38,6 +38,7 @@ class OriginStats(Model):
     raw_bytes: int = Field(description="bytes after decompression, separators included")
     compression: Literal["none", "gzip", "zstd"]
     records: int
+    version: str = Field(default="", description="its ETag, or when it was last written: tells whether it has changed")
     damage: str | None = Field(default=None, description="why reading stopped early, as in a cut gzip member")
     expected: int | None = Field(default=None, description="records that plan had counted, where the source can count")
 
@@ -74,7 +75,7 @@ class SliceManifest(Model):
     irregular_rows: int = Field(
         description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit"
     )
-    rejects: int = Field(description="records that are no JSON object, in the rejects file")
+    rejects: int = Field(description="records that are no JSON object, and duplicates, in the rejects file")
     other_day: int = Field(description="records that belong to another day and were left to it")
     raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
     digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
@@ -89,6 +90,11 @@ class SliceManifest(Model):
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
     distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
+
+    @property
+    def duplicates(self) -> int:
+        """Rejects that are equal to an earlier record of the slice."""
+        return self.reject_reasons.get("duplicate", 0)
 
 
 class DayManifest(Model):

@@ -12,19 +12,20 @@ from datetime import date, timedelta
 
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
+from logpress.engine.seen import count_across, seen_path
 from logpress.errors import UsageError
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE, remove_leftovers
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress.planning import Changes, changes_since, cut_slices, list_objects
 from logpress.progress import Progress, Summed
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.sources import RawObject, hour_of_path, list_inputs
 from logpress.sources.search.address import is_cluster
 
 
@@ -57,37 +58,27 @@ def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[Slic
 
         others = [uri for uri in named if uri not in clusters]
         return plan_clusters(clusters, day, contract.source) + (plan(contract, day, others) if others else [])
-    objects = list_inputs(named, day, lateness=contract.source.lateness)
+    objects = list_objects(contract, day, named)
     if not objects:
         raise UsageError(f"there is no raw input for {day} at {', '.join(named)}")
-    by_hour: dict[str, list[RawObject]] = {}
-    for entry in objects:
-        hour = hour_of_path(entry.uri)
-        by_hour.setdefault(f"{hour:%Y-%m-%dT%H}" if hour else "all", []).append(entry)
-    slices = []
-    for name, entries in sorted(by_hour.items()):
-        cuts = list(_cuts(entries, contract.files.slice_bytes))
-        for number, cut in enumerate(cuts):
-            slices.append(
-                SliceSpec(
-                    name=name if len(cuts) == 1 else f"{name}-{number + 1:0{len(str(len(cuts)))}d}",
-                    inputs=tuple(entry.uri for entry in cut),
-                    raw_bytes=sum(entry.size for entry in cut),
-                )
-            )
-    return slices
+    return cut_slices(contract, objects)
 
 
-def _cuts(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
-    cuts: list[list[RawObject]] = [[]]
-    size = 0
-    for entry in entries:
-        if cuts[-1] and size + entry.size > most_bytes:
-            cuts.append([])
-            size = 0
-        cuts[-1].append(entry)
-        size += entry.size
-    return cuts
+def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] = ()) -> Changes | None:
+    """How the raw objects of a day differ from those it was published from; None if it is not published yet.
+
+    Raises:
+        SourceError: if an input is not there, or cannot be read.
+        LakeError: if the lake cannot be read.
+    """
+    try:
+        published = Lake.open(lake_uri).read_day(contract.table, day)
+    except UsageError:  # there is no lake yet
+        return None
+    if published is None:
+        return None
+    named = [uri for uri in inputs or contract.source.inputs if not is_cluster(uri)]
+    return changes_since(list_objects(contract, day, named), published) if named else None
 
 
 def press(
@@ -243,8 +234,24 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
         CheckError: if a check of level `fail` is broken.
     """
     results = run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0])
+    if contract.source.duplicates == "reject" and len(manifests) > 1:
+        results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
     return results
+
+
+def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:
+    """Count the rows that are equal to a row of another slice; they are kept, and warned of."""
+    paths = [
+        seen_path(lake.staging_folder(manifest.table, day, run, manifest.slice), manifest.slice)
+        for manifest in manifests
+    ]
+    with lake_errors(lake.uri):
+        count = count_across(paths)
+    message = (
+        f"{count:,} rows are equal to a row of another slice, as after a delivery that was repeated; they are kept"
+    )
+    return [CheckResult(check="duplicates across slices", level="warn", ok=count == 0, message=message)]
 
 
 def publish(

@@ -21,6 +21,7 @@ from tests.conftest import READING, SEED, compact
 from logpress.codecs import kernels_hash, kernels_text
 from logpress.contract import Contract
 from logpress.engine.block import Settler, Spaces, convert
+from logpress.engine.kernels_frame import LAST, STATE_WORDS, frame_objects, object_end
 from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
 from logpress.engine.program import Layouts, Registers
 from logpress.jit import PADDING
@@ -84,6 +85,11 @@ def read_all(buffer: NDArray[np.uint8], start: int, end: int) -> list[Any]:
     rows = int(count_lines(buffer, end)) + 1
     starts, ends = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
     found.append(frame_lines(buffer, end, False, starts, ends))
+    found += [*object_end(buffer, start, end)] if end > start and buffer[start] in b"{[" else []
+    starts, ends = np.zeros(end + 1, dtype=np.int64), np.zeros(end + 1, dtype=np.int64)
+    for is_array in (False, True):
+        state = np.zeros(STATE_WORDS, dtype=np.int64)
+        found += [frame_objects(buffer, end, LAST, is_array, state, starts, ends), *state, *starts, *ends]
     return [int(value) for value in found]
 
 

@@ -829,7 +829,7 @@ def test_the_manifest_stays_small_enough_for_xcom(sdk_log: Contract, tmp_path: P
     ],
 )
 def test_reasons_of_rejects(sdk_log: Contract, tmp_path: Path, record: bytes, reason: str) -> None:
-    pressed = assert_round_trip(sdk_log, [record, compact(SEED), record], tmp_path)
+    pressed = assert_round_trip(sdk_log, [compact(SEED), record, record], tmp_path)
     assert pressed.manifest.reject_reasons == {reason: 2}
 
 

@@ -8,8 +8,10 @@ reads nothing else: it knows no field of any log by name.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -208,6 +210,42 @@ class Source(ClusterSource):
     lateness: timedelta = Field(
         default=timedelta(hours=1), description="how long after the end of a day its records still arrive"
     )
+    path_time_zone: str = Field(
+        default="UTC", description="the time zone of YYYY/MM/DD/HH folders, as Firehose's custom time zone: Asia/Seoul"
+    )
+    skip: tuple[str, ...] = Field(
+        default=(), description="globs of folders or objects that are left out, as errors/ or **/processing-failed/**"
+    )
+    storage_options: dict[str, Any] = Field(
+        default_factory=dict, description="what fsspec's file system takes, as requester_pays: true; no secrets"
+    )
+    duplicates: Literal["reject", "keep"] = Field(
+        default="reject", description="whether a record equal to an earlier one of its slice is a row or a reject"
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Source:
+        try:
+            ZoneInfo(self.path_time_zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"`path_time_zone` {self.path_time_zone!r} is no time zone, as Asia/Seoul is") from error
+        secret = next(_secrets_in(self.storage_options), None)
+        if secret is not None:
+            raise ValueError(
+                f"`storage_options` holds {secret!r}; secrets belong into the environment (AWS_*) or a connection"
+            )
+        return self
+
+
+_SECRET = re.compile(r"(?i)(^|_)(key|secret|token|password|passwd|credentials?)(_|$)|^aws_|sse_?customer")
+
+
+def _secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in options.items():
+        if _SECRET.search(name) and not name.lower().endswith("kms_key_id"):
+            yield name
+        if isinstance(value, Mapping):
+            yield from _secrets_in(value)
 
 
 class Files(Model):

@@ -1,14 +1,15 @@
-"""Raw objects to blocks: buffers of whole lines, cut at newlines, in input order."""
+"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in framing.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.engine.framing import Form, Head, Objects, Reader, find_form
+from logpress.engine.kernels_frame import LAST, MORE, TOO_LONG
 from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
 from logpress.jit import PADDING
 
@@ -17,13 +18,6 @@ BLOCK_BYTES = 4 << 20
 
 LONGEST_RECORD_BYTES = 256 << 20
 """A longer record is taken in pieces, each of which is a reject: memory stays bounded."""
-
-
-class Reader(Protocol):
-    """What blocks are read from."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill a buffer with the next decompressed bytes; 0 at the end."""
 
 
 class Buffers:
@@ -81,15 +75,26 @@ class RawBlock:
 
 
 def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_BYTES) -> Iterator[RawBlock]:
-    """Cut one raw object into blocks.
-
-    Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
-    the separators of this object; otherwise a carriage return is part of its record, as a JSON blank.
+    """Cut one raw object into blocks, whatever form its records have.
 
     Args:
         reader: gives decompressed bytes.
         buffers: where buffers come from; the caller gives back those of blocks it is done with.
         longest: bytes beyond which a record is cut into pieces.
+    """
+    head = Head(reader)
+    form = find_form(head)
+    if form is Form.lines:
+        yield from _read_lines(head, buffers, longest)
+    else:
+        yield from _read_objects(head, buffers, form, longest)
+
+
+def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawBlock]:
+    """Cut one raw object of lines into blocks.
+
+    Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
+    the separators of this object; otherwise a carriage return is part of its record, as a JSON blank.
     """
     buffer = buffers.take()
     used = searched = 0
@@ -119,9 +124,7 @@ def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_
             yield RawBlock(_padded(buffer, 0, begin), begin, False, piece=True)
             in_piece = False
         rest = used - cut
-        following = buffers.take(
-            max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES
-        )
+        following = buffers.take(_room_behind(rest))
         following[:rest] = buffer[cut:used]
         if begin:
             buffer = _padded(buffer, begin, cut)
@@ -134,7 +137,65 @@ def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_
         buffer, used, searched = following, rest, rest
 
 
+def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) -> Iterator[RawBlock]:
+    """Cut one raw object whose records are no lines into blocks; kernels_frame.py says what a record is."""
+    objects = Objects(form)
+    buffer = buffers.take()
+    used = 0
+    in_piece = ended = False
+    while not ended:
+        room = len(buffer) - PADDING
+        while used < room and not ended:
+            count = reader.readinto(buffer.data[used:room])
+            used += count
+            ended = count == 0
+        buffer[used : used + PADDING] = 0
+        if in_piece:
+            # the rest of a record that was too long: up to where the next one seems to begin
+            cut = _next_start(buffer, used)
+            in_piece = cut == used and not ended
+            if in_piece and used > 1:
+                cut -= 1  # two bytes tell where
+            yield RawBlock(_padded(buffer, 0, cut), cut, piece=True, continued=in_piece)
+            buffer[: used - cut] = buffer[cut:used].copy()
+            used -= cut
+            if not ended or not used:
+                continue
+        starts, ends, done = objects.frame(buffer, used, LAST if ended else MORE)
+        if done == 0 and not ended:
+            if used >= longest:
+                starts, ends, done = objects.frame(buffer, used, TOO_LONG)
+            if done == 0:
+                if used >= longest:
+                    yield RawBlock(_padded(buffer, 0, used), used, piece=True, continued=True)
+                    in_piece, used = True, 0
+                    buffer = buffers.take()
+                else:
+                    grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
+                    grown[:used] = buffer[:used]
+                    buffer = grown
+                continue
+        rest = used - done
+        following = buffers.take(_room_behind(rest))
+        following[:rest] = buffer[done:used]
+        buffer[done : done + PADDING] = 0
+        yield RawBlock(buffer, done, spans=(starts, ends))
+        buffer, used = following, rest
+
+
+def _next_start(buffer: NDArray[np.uint8], used: int) -> int:
+    """Where, behind a record that is too long, the next one seems to begin."""
+    text = buffer[:used].tobytes()
+    return min((place + 1 for mark in (b"\n{", b"}{") if (place := text.find(mark)) >= 0), default=used)
+
+
+def _room_behind(rest: int) -> int:
+    """The size of the buffer that begins with what is left of the one before."""
+    return max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES
+
+
 def _padded(buffer: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.uint8]:
+    """A buffer of its own for some bytes."""
     padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
     padded[: end - begin] = buffer[begin:end]
     return padded

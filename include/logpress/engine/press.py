@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import fsspec
 import numpy as np
@@ -25,19 +26,20 @@ from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
 from logpress.engine.blocks import Buffers, RawBlock, read_blocks
 from logpress.engine.bulk_input import paired
 from logpress.engine.encode import encode_rows
-from logpress.engine.group import RowGroup, Stores
+from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
-from logpress.engine.rejects import REJECTS_SCHEMA, Rejects
+from logpress.engine.rejects import DUPLICATE, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
+from logpress.engine.seen import Seen, seen_path
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
-from logpress.sources import RawReader, day_of_path, open_raw
+from logpress.sources import Openings, RawReader, day_of_path
 from logpress.sources.restart import begun_again
 from logpress.sources.search.address import is_cluster
 
@@ -86,6 +88,8 @@ class SlicePress:
         self.layouts = Layouts(contract, self.registers, MOST_LAYOUTS)
         self.settler = Settler(self.registers, self.layouts)
         self.buffers = Buffers()
+        self.zone = ZoneInfo(contract.source.path_time_zone)
+        self.openings = Openings(spec.inputs, contract.source.storage_options)
         self.spaces = Spaces(self.registers)
         self.workers = executor(threads, "press")
         self.finisher = executor(2 if threads else 0, "finish")
@@ -97,6 +101,7 @@ class SlicePress:
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
+        self.seen = Seen() if contract.source.duplicates == "reject" else None
         self.origins: list[OriginStats] = []
         self.numbers: list[int] = []  # records per origin so far
         self.takes_unknown: list[bool] = []  # per origin: whether a record that names no day is the day's
@@ -125,6 +130,7 @@ class SlicePress:
             self.discard()
             raise
         finally:
+            self.openings.close()
             self.workers.shutdown(cancel_futures=True)
 
     def finish(self) -> SliceManifest:
@@ -169,9 +175,9 @@ class SlicePress:
         jobs: deque[_Job] = deque()
         for number, uri in enumerate(self.spec.inputs):
             self.numbers.append(0)
-            self.takes_unknown.append(day_of_path(uri) in (None, self.day))
+            self.takes_unknown.append(day_of_path(uri, self.zone) in (None, self.day))
             try:
-                with open_raw(uri) as reader:
+                with self.openings.open(uri) as reader:
                     for raw in paired(read_blocks(reader, self.buffers)):
                         jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                         while len(jobs) > self.ahead:
@@ -224,6 +230,7 @@ class SlicePress:
                     )
                 else:
                     self.totals[1] += 1
+            self._reject_repeats(block, uri, self.numbers[job.origin], takes_unknown)
             self._append(block, takes_unknown)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
@@ -233,6 +240,17 @@ class SlicePress:
         self.raw_bytes += job.raw.end
         if self.progress is not None:
             self.progress(self.raw_bytes, sum(self.numbers))
+
+    def _reject_repeats(self, block: Block, uri: str, before: int, takes_unknown: bool) -> None:
+        """Make rejects of the rows that are equal to an earlier one of the slice, where the contract says so."""
+        if self.seen is None:
+            return
+        days = block.regs[self.registers[self.contract.day]]
+        units = self.units_per_second * SECONDS_A_DAY
+        for row in self.seen.repeats(block, days, units, self.days, takes_unknown).tolist():
+            digest = digests.to_text(block.hashes[:, row])
+            message = "equal to an earlier record of its slice"
+            self.rejects.add(uri, before + row + 1, DUPLICATE, message, block.record(row), digest=digest)
 
     def _append(self, block: Block, takes_unknown: bool) -> None:
         row = 0
@@ -300,6 +318,8 @@ class SlicePress:
 
     def _close(self) -> SliceManifest:
         self._write_rejects()
+        if self.seen is not None:
+            self.seen.write(self.filesystem, seen_path(self.folder, self.spec.name))
         part = rejects_part = None
         unknown: Counter[str] = Counter()
         irregular = 0
@@ -352,6 +372,7 @@ def _origin(uri: str, reader: RawReader) -> OriginStats:
     return OriginStats(
         uri=uri,
         stored_bytes=reader.stored_bytes,
+        version=reader.version,
         raw_bytes=reader.raw_bytes,
         compression=reader.compression,
         records=0,

@@ -14,6 +14,9 @@ from logpress.engine import digest as digests
 from logpress.engine.arrow import array_of, texts_array
 from logpress.engine.part import open_part
 
+DUPLICATE = "duplicate"
+"""The reason of a record that is equal to an earlier one of its slice; it may be a sound one."""
+
 REJECTS_SCHEMA = pa.schema(
     [
         pa.field("origin", pa.string(), nullable=False),
@@ -37,15 +40,24 @@ class Rejects:
     reasons: Counter[str] = field(default_factory=Counter)
     digests: list[str] = field(default_factory=list)
 
-    def add(self, origin: str, number: int, reason: str, message: str, record: bytes, continued: bool = False) -> None:
-        """Keep one record; `continued` says that it is a piece and another follows."""
+    def add(
+        self,
+        origin: str,
+        number: int,
+        reason: str,
+        message: str,
+        record: bytes,
+        continued: bool = False,
+        digest: str | None = None,
+    ) -> None:
+        """Keep one record; `continued` says that it is a piece and another follows, `digest` is its own, if known."""
         for name, value in zip(REJECTS_SCHEMA.names, (origin, number, reason, message, continued, record), strict=True):
             self.columns[name].append(value)
         self.records += 1
         self.record_bytes += len(record)
         self.pending_bytes += len(record)
         self.reasons[reason] += 1
-        self.digests.append(digests.digest_records([record]))
+        self.digests.append(digest or digests.digest_records([record]))
 
     def take(self) -> pa.Table:
         """What was kept since the last call, to be written."""

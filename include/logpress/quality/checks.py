@@ -60,7 +60,10 @@ def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManife
     if check.kind in ("max_irregular_share", "max_reject_share"):
         assert check.max is not None
         what = "irregular rows" if check.kind == "max_irregular_share" else "rejects"
-        count = sum(m.irregular_rows if check.kind == "max_irregular_share" else m.rejects for m in manifests)
+        # a duplicate is no sign of bad input
+        count = sum(
+            m.irregular_rows if check.kind == "max_irregular_share" else m.rejects - m.duplicates for m in manifests
+        )
         total = rows + sum(m.rejects for m in manifests)
         share = count / total if total else 0.0
         return _result(

@@ -1,6 +1,7 @@
 """The time that a path such as `logs/2021/12/26/10/part-1.gz` says its objects are of, as Firehose writes them.
 
-A component may carry a name, as in `year=2021/month=12/day=26/hour=10`.
+A component may carry a name, as in `year=2021/month=12/day=26/hour=10`. Firehose writes UTC,
+or a time zone of one's own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 _NAME = r"(?:[A-Za-z_]+=)?"
 _PARTS = tuple(
@@ -39,10 +40,10 @@ class Span:
     @property
     def is_day(self) -> bool:
         """Whether a day, with or without an hour, is named."""
-        return self.end - self.begin <= timedelta(days=1)
+        return self.end - self.begin < timedelta(days=2)  # one whose clocks are put back has 25 hours
 
 
-def span_of(components: Sequence[str]) -> Span | None:
+def span_of(components: Sequence[str], zone: tzinfo = UTC) -> Span | None:
     """The time that folders name: the last year/month, year/month/day or year/month/day/hour among them."""
     for first in range(len(components) - 2, -1, -1):
         numbers = []
@@ -51,36 +52,44 @@ def span_of(components: Sequence[str]) -> Span | None:
             if found is None:
                 break
             numbers.append(int(found[1]))
-        span = _span(numbers, first) if len(numbers) >= 2 else None
+        span = _span(numbers, first, zone) if len(numbers) >= 2 else None
         if span is not None:
             return span
     return None
 
 
-def _span(numbers: list[int], first: int) -> Span | None:
+def _span(numbers: list[int], first: int, zone: tzinfo) -> Span | None:
     depth = first + len(numbers)
     year, month = numbers[:2]
+
+    def instant(local: datetime) -> datetime:
+        return local.replace(tzinfo=zone).astimezone(UTC)
+
     try:
         if len(numbers) == 2:
-            begin = datetime(year, month, 1, tzinfo=UTC)
-            return Span(begin, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC), depth)
-        begin = datetime(year, month, numbers[2], numbers[3] if len(numbers) == 4 else 0, tzinfo=UTC)
+            begin = datetime(year, month, 1)  # noqa: DTZ001 - of the zone, which `instant` gives it
+            return Span(instant(begin), instant(begin.replace(year=year + month // 12, month=month % 12 + 1)), depth)
+        begin = datetime(year, month, numbers[2], numbers[3] if len(numbers) == 4 else 0)  # noqa: DTZ001
     except ValueError:  # the 30th of February
         return None
-    return Span(begin, begin + (timedelta(hours=1) if len(numbers) == 4 else timedelta(days=1)), depth)
+    if len(numbers) == 4:
+        return Span(instant(begin), instant(begin) + timedelta(hours=1), depth)
+    return Span(instant(begin), instant(begin + timedelta(days=1)), depth)
 
 
 def _folders(uri: str) -> list[str]:
     return uri.split("/")[:-1]
 
 
-def day_of_path(uri: str) -> date | None:
-    """The day that the YYYY/MM/DD folders of a raw object's path name; None where they name none."""
-    span = span_of(_folders(uri))
-    return span.begin.date() if span is not None and span.is_day else None
+def day_of_path(uri: str, zone: tzinfo = UTC) -> date | None:
+    """The day that the YYYY/MM/DD folders of a raw object's path name, of an hour its UTC day; None if none."""
+    span = span_of(_folders(uri), zone)
+    if span is None or not span.is_day:
+        return None
+    return (span.begin if span.is_hour else span.begin.astimezone(zone)).date()
 
 
-def hour_of_path(uri: str) -> datetime | None:
+def hour_of_path(uri: str, zone: tzinfo = UTC) -> datetime | None:
     """The hour (UTC) that the YYYY/MM/DD/HH folders of a raw object's path name; None where they name none."""
-    span = span_of(_folders(uri))
+    span = span_of(_folders(uri), zone)
     return span.begin if span is not None and span.is_hour else None

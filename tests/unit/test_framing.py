@@ -1,0 +1,351 @@
+"""How records are found in raw objects of every form, wherever the borders of blocks fall."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.conftest import SEED, compact
+from tests.twins import form_of, lines_of, object_end, objects_of, records_of, sound_object_end
+
+from logpress.engine import blocks, framing, kernels_frame
+from logpress.engine.blocks import Buffers, read_blocks
+from logpress.engine.framing import Form, Head, find_form
+from logpress.jit import PADDING
+from logpress.sources import open_raw
+
+
+class Pieces:
+    """A reader that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, most: int = 1 << 30) -> None:
+        self._data = io.BytesIO(data)
+        self._most = most
+
+    def readinto(self, view: memoryview, /) -> int:
+        given = self._data.read(min(len(view), self._most))
+        view[: len(given)] = given
+        return len(given)
+
+
+@pytest.fixture
+def block_bytes(monkeypatch: pytest.MonkeyPatch):
+    def change(size: int) -> None:
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+        monkeypatch.setattr(blocks.Buffers.take, "__defaults__", (size,))
+
+    return change
+
+
+def framed(data: bytes, most: int = 1 << 30, longest: int = blocks.LONGEST_RECORD_BYTES) -> list[bytes]:
+    return list(_framed(data, most, longest))
+
+
+def _framed(data: bytes, most: int, longest: int) -> Iterator[bytes]:
+    piece = b""
+    for block in read_blocks(Pieces(data, most), Buffers(), longest):
+        if block.piece:
+            piece += block.buffer[: block.end].tobytes()
+            if not block.continued:
+                yield piece
+                piece = b""
+            continue
+        starts, ends = block.frame()
+        assert not block.buffer[block.end : block.end + PADDING].any()
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            yield block.buffer[start:end].tobytes()
+    assert piece == b""
+
+
+def form(data: bytes) -> str:
+    return find_form(Head(Pieces(data))).value
+
+
+def pretty(document: object, indent: int | str = 2) -> bytes:
+    return json.dumps(document, ensure_ascii=False, indent=indent).encode()
+
+
+TRICKY: list[dict[str, object]] = [
+    {"a": "}{"},
+    {"a": 'quote " and } and {', "b": ["{", "}", "]["]},
+    {"a": "\\", "b": '\\"', "c": "\\\\"},
+    {"a": "line\nbreak", "b": "tab\tand \x01"},
+    {"": {"": [{}, [], [[{"x": None}]]]}},
+    {"nested": [{"a": 1}, {"a": 2}], "t": True, "n": -1.5e3},
+    {},
+    {"호": "랑이 😀"},
+    {"a": "x" * 31 + '"' + "y" * 32 + "\\" * 33},
+]
+
+
+# ------------------------------------------------------------------------------------------------------------- the form
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "lines"),
+        (b"\n \n", "lines"),
+        (b"{}", "lines"),
+        (b'{"a":1}\n{"a":2}\n', "lines"),
+        (b'{"a":1} \r\n{"a":2}', "lines"),
+        (b'\n\n {"a":1}\n{"a":2}{"a":3}\n', "lines"),
+        (b'\xef\xbb\xbf{"a":1}\n', "lines"),
+        (b'{"a":1\n{"a":2}\n{"a":3}\n', "lines"),
+        (b'{"a":"1\n{"a":2}\n{"a":3}\n', "lines"),
+        (b'{"a":\n', "lines"),
+        (b'{"a":1},\n{"a":2},\n', "lines"),
+        (b"no json\n{}{}", "lines"),
+        (b"1\n2\n", "lines"),
+        (b"[]\n{}\n", "lines"),
+        (b"[1,2]\n", "lines"),
+        (b"[", "lines"),
+        (b"{}{}", "documents"),
+        (b"{} {}", "documents"),
+        (b'{"a":"}{"}', "lines"),
+        (b'{"a":"}{"}{"b":1}', "documents"),
+        (b'{\n"a":1}', "documents"),
+        (b'{"a":1\n}{"a":2}', "documents"),
+        (b'\xef\xbb\xbf{\n"a":1}', "documents"),
+        (b'{"a" 1}\n{\n  "a": 1\n}\n', "documents"),
+        (b"[{}]", "array"),
+        (b' [\n  {"a":1},\n  {"a":2}\n]\n', "array"),
+        (b"\xef\xbb\xbf[{}]", "array"),
+        (b"[ ]\n", "array"),
+        (b'[{"a":1', "array"),
+    ],
+)
+def test_the_form_is_told_from_the_beginning(data: bytes, expected: str) -> None:
+    assert form(data) == form_of(data) == expected
+
+
+def test_a_first_record_longer_than_what_is_looked_at_tells_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "FIRST_BYTES", 16)
+    monkeypatch.setattr(framing, "MOST_BYTES", 256)
+    long = {"a": "x" * 300, "b": [1, 2]}
+    assert form(compact(long) + b"\n{}\n") == "documents"  # which reads lines as well
+    assert framed(compact(long) + b"\n{}\n") == [compact(long), b"{}"]
+    assert form(pretty({"b": [1], **long}) + b"\n{}\n") == "documents"
+    assert form(b'{"a":"' + b"x" * 100 + b"\n" + b"{}\n" * 200) == "lines"
+    assert form(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == "documents"
+    assert framed(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == [b'{"a":"' + b"x" * 300] + [b"{}"] * 200
+    assert form(compact({"a": "x" * 100}) + b" \n{}") == "lines"
+    assert form(compact({"a": "x" * 100}) + b" {}") == "documents"
+
+
+# -------------------------------------------------------------------------------------------------------- sound objects
+
+SEPARATORS = {
+    "newline": (b"", b"\n", b"\n"),
+    "crlf": (b"", b"\r\n", b"\r\n"),
+    "nothing": (b"", b"", b""),
+    "blanks": (b"\n ", b" \t\n\n", b" "),
+    "array": (b"[", b",", b"]"),
+    "spread array": (b"\n[\n", b"\n  ,\n", b"\n]\n"),
+}
+
+
+@pytest.mark.parametrize("spelling", ["compact", "pretty", "tabs"])
+@pytest.mark.parametrize("between", SEPARATORS)
+def test_every_form_gives_its_records(block_bytes, between: str, spelling: str) -> None:
+    write = {"compact": compact, "pretty": pretty, "tabs": lambda d: pretty(d, "\t")}[spelling]
+    before, separator, behind = SEPARATORS[between]
+    records = [write(document) for document in [SEED, *TRICKY, SEED["_source"], *TRICKY[::-1]]]
+    data = before + separator.join(records) + behind
+    assert form(data) == (
+        "array" if "array" in between
+        else "lines" if spelling == "compact" and between != "nothing" and between != "blanks"
+        else "lines" if spelling == "compact" and between == "blanks"
+        else "documents"
+    )  # fmt: skip
+    for size in (1, 5, 64, 1_000, 4 << 20):
+        block_bytes(size)
+        for most in (1, 7, 1 << 30):
+            assert [record.strip(b" \t") for record in framed(data, most)] == records
+
+
+@pytest.mark.parametrize("before", ["", " ", "[", "\ufeff"])
+def test_blocks_end_at_every_byte_of_a_record(block_bytes, before: str) -> None:
+    records = [compact(document) for document in TRICKY] + [pretty(document) for document in TRICKY]
+    separator = b"," if before == "[" else b""
+    data = before.encode() + separator.join(records) + (b"]" if separator else b"")
+    if before == "\ufeff":
+        records[0] = before.encode() + records[0]
+    for size in range(1, len(data) + 2):
+        block_bytes(size)
+        assert framed(data) == records
+
+
+_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+_documents = st.dictionaries(
+    st.text(max_size=5),
+    st.recursive(
+        _scalars | st.sampled_from(["}{", '"', "\\", '\\"', "\n{", "[", "]", '","', "{\n"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=5,
+)
+
+
+@given(
+    documents=st.lists(
+        st.tuples(_documents, st.sampled_from([None, 0, 1, "\t"]), st.booleans()), min_size=2, max_size=6
+    ),
+    gaps=st.lists(st.sampled_from([b"", b"\n", b" ", b"\r\n", b"\t\n\n"]), min_size=7, max_size=7),
+    in_array=st.booleans(),
+    size=st.integers(1, 200),
+)
+def test_documents_of_any_content_come_as_they_are(documents, gaps, in_array, size) -> None:
+    records = [json.dumps(d, ensure_ascii=a, indent=i).encode(errors="surrogatepass") for d, i, a in documents]
+    data = gaps[0] + (b"[" if in_array else b"")
+    for number, record in enumerate(records):
+        data += record + gaps[number + 1] + (b"," if in_array and number + 1 < len(records) else b"")
+    data += b"]" if in_array else b""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", size)
+        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
+        found = framed(data)
+    if form(data) == "lines":  # the first stands alone on its line
+        assert b"".join(found).translate(None, b" \t\r\n") == data.translate(None, b" \t\r\n")
+        return
+    decoded = []
+    at = 0
+    while (at := data.find(b"{", at)) >= 0:  # what Python's own reader finds, one object after the other
+        end = sound_object_end(data, at)
+        assert end is not None
+        decoded.append(data[at:end])
+        at = end
+    assert found == records == decoded
+
+
+# ---------------------------------------------------------------------------------------------------- anything at all
+
+_fragments = st.sampled_from([
+    b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"\n", b" ", b"\r\n", b"1", b"null", b'"a"', b'"a":1', b'{"a":1}',
+    b"}{", b"\n{", b'{"a":"', b'"}',
+    b"\xef\xbb\xbf", b"{}", b'{"bb":[{"c":2},{"c":3}]}', b'"x' + b"y" * 29, b"\x00", b'\\"',
+])  # fmt: skip
+_rubble = st.lists(_fragments, max_size=40).map(b"".join)
+
+
+@given(rubble=_rubble, size=st.integers(1, 60))
+@example(rubble=b'{"a":1,{"b":2}', size=3)
+@settings(max_examples=300)
+def test_rubble_is_framed_as_the_twin_does(rubble: bytes, size: int) -> None:
+    assert form(rubble) == form_of(rubble)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", size)
+        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
+        patch.setattr(blocks, "find_form", lambda head: Form.documents)
+        assert framed(rubble) == objects_of(rubble, False)
+        patch.setattr(blocks, "find_form", lambda head: Form.array)
+        found = framed(rubble)
+    assert found == objects_of(rubble, True)
+    # no byte but separators is lost, and none comes twice
+    rest = rubble
+    for record in found:
+        at = rest.index(record)
+        assert not rest[:at].replace(b"\xef\xbb\xbf[", b"[").strip(b" \t\r\n[],")
+        rest = rest[at + len(record) :]
+    assert not rest.replace(b"\xef\xbb\xbf[", b"[").strip(b" \t\r\n[],")
+
+
+@given(rubble=_rubble.map(lambda data: b"{" + data))
+@settings(max_examples=300)
+def test_the_end_of_an_object_is_where_the_twin_finds_it(rubble: bytes) -> None:
+    buffer = np.frombuffer(rubble + b'"}' * (PADDING // 2), dtype=np.uint8)
+    end, place = (int(value) for value in kernels_frame.object_end(buffer, 0, len(rubble)))
+    kind, expected = object_end(rubble, 0)
+    assert {kernels_frame.UNFINISHED: "unfinished", kernels_frame.DAMAGED: "damaged"}.get(end, "end") == kind
+    assert (end if kind == "end" else place) == expected
+    sound = sound_object_end(rubble, 0)
+    assert sound is None or end == sound
+
+
+def test_brackets_deeper_than_there_are_bits() -> None:
+    for depth in (63, 64, 65, 66, 200, 10_000):
+        record = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+        assert framed(record * 3) == [record] * 3
+
+
+# --------------------------------------------------------------------------------------------------------------- damage
+
+
+def damaged(record: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(1, len(record) - 1)
+    what = chance.randrange(3)
+    if what == 0:
+        return record[:at]
+    if what == 1:
+        return record[:at] + record[at + chance.randrange(1, 20) :]
+    return record[:at] + chance.choice([b'"', b"}", b"{", b"\\", b"]"]) + record[at:]
+
+
+@pytest.mark.parametrize("between", ["nothing", "newline", "array", "spread array"])
+@pytest.mark.parametrize("spelling", ["compact", "pretty"])
+def test_damage_costs_only_the_records_it_touches(between: str, spelling: str) -> None:
+    chance = random.Random(5)
+    write = compact if spelling == "compact" else pretty
+    before, separator, behind = SEPARATORS[between]
+    for _ in range(150):
+        records = [write({**SEED, "_version": number}) for number in range(9)]
+        broken = list(records)
+        broken[4] = damaged(records[4], chance)
+        data = before + separator.join(broken) + behind
+        found = framed(data)
+        assert found == records_of(data)
+        assert found[:4] == records[:4]
+        # what is cut off at its end may take the one behind it along, as its last value
+        assert found[-3:] == records[-3:]
+        assert len(found) <= 13
+
+
+def test_much_damage_takes_no_longer() -> None:
+    """Each candidate leads to the same damage far behind: looked at again and again, a megabyte would take minutes."""
+    data = b"{}{}" + b'\n{"a":' * 150_000 + b"x\x00"
+    found = framed(data)
+    assert b"".join(found).replace(b"\n", b"") == data.replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("size", [3, 64, 2_048])
+def test_a_document_that_is_too_long_comes_in_pieces(block_bytes, size: int) -> None:
+    block_bytes(size)
+    sound = pretty({"a": 1})
+    for length in (2_000, 2_040, 2_048, 5_000):
+        long = b'{\n"pad":"' + b"x" * length + b'"}'
+        assert framed(sound + b"\n" + long + b"\n" + sound, longest=2_048) in (
+            [sound, long, sound],
+            [sound, long + b"\n", sound],
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------- compression
+
+
+@pytest.mark.parametrize("between", SEPARATORS)
+def test_members_of_gzip_may_end_anywhere_in_a_record(tmp_path, between: str) -> None:
+    before, separator, behind = SEPARATORS[between]
+    records = [pretty(document) for document in TRICKY]
+    data = before + separator.join(records) + behind
+    path = tmp_path / "raw"
+    path.write_bytes(b"".join(gzip.compress(data[at : at + 13]) for at in range(0, len(data), 13)))
+    with open_raw(str(path)) as reader:
+        found = [
+            block.buffer[start:end].tobytes()
+            for block in read_blocks(reader, Buffers())
+            for start, end in zip(*block.frame(), strict=True)
+        ]
+    assert found == records
+
+
+def test_lines_are_framed_as_ever() -> None:
+    lines = b"".join(compact(document) + b"\n" for document in TRICKY)
+    assert framed(lines) == lines_of(lines)
