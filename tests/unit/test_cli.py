@@ -45,7 +45,8 @@ def logpress(monkeypatch, capfd):
 def raw(tmp_path, seed) -> Path:
     folder = tmp_path / "raw"
     folder.mkdir()
-    (folder / "a.ndjson").write_bytes((seed + b"\n") * 3 + b"no record\n")
+    records = [seed.replace(b":81,", b":%d," % elapsed) for elapsed in (81, 82, 83)]
+    (folder / "a.ndjson").write_bytes(b"\n".join([*records, b"no record\n"]))
     return folder
 
 
