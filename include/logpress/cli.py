@@ -149,6 +149,7 @@ def press(
     epilog="Examples:\n\n"
     "  logpress restore sdk_log --day 2021-12-26 --lake lake --output day.ndjson\n\n"
     "  logpress restore sdk_log --day 2021-12-26 --lake lake | head -1 | jq .\n\n"
+    "  logpress restore sdk_log --day 2021-12-26 --lake lake --where 'response_status_code >= 500'\n\n"
     "  logpress restore sdk_log --day 2021-12-26 --lake lake --as bulk --output day.bulk"
 )
 def restore(
@@ -159,6 +160,10 @@ def restore(
     form: Annotated[
         Form, typer.Option("--as", help="records: their own bytes; bulk: what _bulk of a search server takes.")
     ] = Form.records,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="Rows for which it holds, as 'func_name = Login'; may be repeated."),
+    ] = None,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
@@ -167,16 +172,15 @@ def restore(
     from logpress import published, stages
 
     with _bars(quiet or (output is None and sys.stdout.isatty())) as bars:
-        tell = bars.begin("restore", stages.report(contract, when, lake).raw_bytes)
+        tell = bars.begin("restore", None if where else stages.report(contract, when, lake).raw_bytes)
+        options: dict[str, Any] = {
+            "threads": threads, "progress": tell, "bulk": form is Form.bulk, "where": where or (),
+        }  # fmt: skip
         if output is None:
-            published.restore_day(
-                contract, when, lake, sys.stdout.buffer, threads=threads, progress=tell, bulk=form is Form.bulk
-            )
+            published.restore_day(contract, when, lake, sys.stdout.buffer, **options)
             sys.stdout.buffer.flush()
         else:
-            published.restore_to_file(
-                contract, when, lake, output, threads=threads, progress=tell, bulk=form is Form.bulk
-            )
+            published.restore_to_file(contract, when, lake, output, **options)
         bars.end("restore")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
 from logpress.engine.bulk import BulkWriter
@@ -20,6 +23,8 @@ from logpress.lake.publish import catalog_files
 from logpress.manifest import DayManifest
 from logpress.progress import Progress, Silent, StageProgress
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
+from logpress.reading import open_lake
+from logpress.reading.conditions import parse_conditions
 from logpress.stages import default_threads, plan
 
 
@@ -33,8 +38,21 @@ def restore_day(
     progress: Progress | None = None,
     spill_folder: str | None = None,
     bulk: bool = False,
+    where: Sequence[str] = (),
 ) -> int:
     """Write a published day's records, rejects included, one a line; or, with `bulk`, its rows as a `_bulk` body.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        lake_uri: the lake.
+        output: gets the records.
+        threads: threads that decode and render; as many as cores if None.
+        progress: called with bytes and records written so far.
+        spill_folder: where what does not fit into memory goes for a while.
+        bulk: whether a `_bulk` body is written; rejects are left out of it.
+        where: conditions as text, all of which must hold; only rows for which they do are written, and no rejects.
+            Row groups that hold none, as far as statistics and the columns of the conditions tell, are not read.
 
     Returns:
         How many there are.
@@ -50,12 +68,37 @@ def restore_day(
     expected = manifest.rows + manifest.rejects
     if bulk:  # no cluster would take a reject
         write, rejects, expected = BulkWriter(write).write, [], manifest.rows
+    places = _Places(lake_uri, contract.table, day, where) if where else None
+    if places is not None:
+        parts, rejects = list(places.scan.files), []
     written = restore_files(
-        parts, rejects, write, threads=threads or default_threads(), progress=progress, spill_folder=spill_folder
-    )
+        parts, rejects, write,
+        threads=threads or default_threads(), progress=progress, spill_folder=spill_folder, places=places,
+    )  # fmt: skip
+    if places is not None:
+        expected = places.rows
     if written != expected:
         raise ProofError(f"{contract.table} {day}: {written} records came back, {expected} were pressed")
     return written
+
+
+class _Places:
+    """Where the rows are for which conditions hold, part by part.
+
+    Attributes:
+        rows: how many were found so far.
+    """
+
+    def __init__(self, lake_uri: str, table: str, day: date, where: Sequence[str]) -> None:
+        reader = open_lake(lake_uri).table(table)
+        conditions = parse_conditions(where, {column.name: column.type for column in reader.columns})
+        self.scan = reader.scan(day, day, where=conditions)
+        self.rows = 0
+
+    def __call__(self, path: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        for group, rows in self.scan.places(path):
+            self.rows += len(rows)
+            yield group, rows
 
 
 def restore_to_file(
@@ -67,8 +110,9 @@ def restore_to_file(
     threads: int | None = None,
     progress: Progress | None = None,
     bulk: bool = False,
+    where: Sequence[str] = (),
 ) -> int:
-    """Restore a day to a file, which is there only when it is complete.
+    """Restore a day to a file, which is there only when it is complete; for the arguments see `restore_day`.
 
     Raises:
         UsageError: if the file cannot be written.
@@ -78,13 +122,15 @@ def restore_to_file(
         raise UsageError(f"{path}: is a folder; name a file")
     if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
         with path.open("wb") as output:
-            return restore_day(contract, day, lake_uri, output, threads=threads, progress=progress, bulk=bulk)
+            return restore_day(
+                contract, day, lake_uri, output, threads=threads, progress=progress, bulk=bulk, where=where
+            )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with temporary.open("wb") as output:
             written = restore_day(
                 contract, day, lake_uri, output,
-                threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk,
+                threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk, where=where,
             )  # fmt: skip
         temporary.replace(path)
         return written
