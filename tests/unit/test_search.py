@@ -248,6 +248,19 @@ def test_the_same_id_in_two_indices_is_two_ids():
     assert len(set(hashes[0].tolist())) == 2
 
 
+def test_the_same_id_on_two_shards_is_two_ids():
+    """With a routing of their own, documents of the same id may lie on several shards."""
+    hits = [
+        b'{"_index":"a","_id":"x","_score":1.0,"_routing":"%b","_source":{"_routing":"x"}}' % r for r in (b"1", b"2")
+    ]
+    buffer = padded(b"".join([*hits, hits[0]]))
+    ends = np.cumsum([len(hit) for hit in (*hits, hits[0])])
+    hashes = np.empty((2, 3), dtype=np.uint64)
+    assert hash_ids(buffer, ends - len(hits[0]), ends, 3, hashes, STACK) == -1
+    assert len(set(hashes[0].tolist())) == len(set(hashes[1].tolist())) == 2
+    assert hashes[0, 0] == hashes[0, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -136,7 +136,7 @@ def frame_hits(buffer, begin, end, starts, ends):
 
 @kernel
 def hash_ids(buffer, starts, ends, rows, hashes, stack):
-    """Hash the `_index` and `_id` of hits, both of which stand at their top level.
+    """Hash what names a hit: `_index`, `_id` and, where it has one, `_routing`, which stand before its `_source`.
 
     Args:
         buffer: uint8[n], padded.
@@ -154,11 +154,14 @@ def hash_ids(buffer, starts, ends, rows, hashes, stack):
         i = _blanks_end(buffer, starts[row] + 1, end)
         index = _ZERO
         found = False
-        while i < end and buffer[i] == 0x22 and not found:
+        while i < end and buffer[i] == 0x22:
             quote = quote_at(buffer, i + 1, end)
             length = quote - i - 1
             c = buffer[i + 2]
             is_id = length == 3 and buffer[i + 1] == 0x5F and c == 0x69 and buffer[i + 3] == 0x64
+            is_routing = length == 8 and buffer[i + 1] == 0x5F and c == 0x72
+            if length == 7 and buffer[i + 1] == 0x5F and c == 0x73 and buffer[i + 3] == 0x6F:  # _source
+                break
             is_index = length == 6 and buffer[i + 1] == 0x5F and c == 0x69 and buffer[i + 3] == 0x6E
             i = _blanks_end(buffer, quote + 1, end)
             if i >= end or buffer[i] != 0x3A:
@@ -178,7 +181,9 @@ def hash_ids(buffer, starts, ends, rows, hashes, stack):
                 hashes[1, row] = two
                 found = True
             elif is_index:
-                index = hash64(buffer, i, stop)
+                index ^= hash64(buffer, i, stop)
+            elif is_routing:
+                index ^= hash64(buffer, i, stop) * _SPREAD
             i = _blanks_end(buffer, stop, end)
             if i < end and buffer[i] == 0x2C:
                 i = _blanks_end(buffer, i + 1, end)
