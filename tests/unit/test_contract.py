@@ -213,3 +213,28 @@ def test_what_is_no_day(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match="is no day") as caught:
         parse_day(text)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"path_time_zone": "Seoul"}, "is no time zone"),
+        ({"storage_options": {"secret": "x"}}, "holds 'secret'; secrets belong into the environment"),
+        ({"storage_options": {"key": "x"}}, "secrets"),
+        ({"storage_options": {"client_kwargs": {"aws_session_token": "x"}}}, "'aws_session_token'"),
+        ({"storage_options": {"s3_additional_kwargs": {"SSECustomerKey": "x"}}}, "'SSECustomerKey'"),
+        ({"duplicates": "drop"}, "'reject' or 'keep'"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused(source, message):
+    from logpress.contract.model import Source
+
+    with pytest.raises(ValueError, match=message):
+        Source(**source)
+
+
+def test_options_without_secrets_are_taken():
+    from logpress.contract.model import Source
+
+    options = {"requester_pays": True, "anon": False, "s3_additional_kwargs": {"SSEKMSKeyId": "alias/logs"}}
+    assert Source(storage_options=options).storage_options == options

@@ -8,6 +8,7 @@ import random
 import zlib
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import zstandard
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpress.errors import SourceError, UsageError
-from logpress.sources import day_of_path, fill_in, hour_of_path, list_inputs, open_raw
+from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, open_raw, remote
 from logpress.sources.remote import RANGE_BYTES
 
 DAY = date(2021, 12, 26)
@@ -305,6 +306,120 @@ def test_folders_in_an_object_store():
     assert [item.uri for item in list_inputs(["memory://listed/logs/*/*/*/*/b.gz"])] == [found[1].uri]
 
 
+def test_dynamic_partitions_may_stand_above_the_hours(tmp_path):
+    make(
+        tmp_path, "game=a/2021/12/26/10/x", "game=a/2021/12/24/10/x", "game=b/2021/12/27/01/y", "game=b/2021/12/27/02/y"
+    )
+    assert names(tmp_path) == ["game=a/2021/12/26/10/x", "game=b/2021/12/27/01/y"]
+
+
+def test_hours_of_another_time_zone(tmp_path):
+    hours = [f"2021/12/{day:02}/{hour:02}/x" for day in (25, 26, 27) for hour in range(24)]
+    make(tmp_path, *hours)
+    place = Place(zone=ZoneInfo("Asia/Seoul"))
+    found = list_inputs([str(tmp_path)], DAY, lateness=timedelta(hours=1), place=place)
+    got = [os.path.relpath(item.uri, tmp_path) for item in found]
+    assert (got[0], got[-1], len(got)) == ("2021/12/26/08/x", "2021/12/27/10/x", 27)
+    # a folder of a day that begins at 15:00 UTC of the day before is listed for both UTC days
+    make(tmp_path / "days", "2021/12/26/x", "2021/12/27/y", "2021/12/28/z")
+    found = list_inputs([str(tmp_path / "days")], DAY, place=place)
+    assert [os.path.basename(item.uri) for item in found] == ["x", "y"]
+
+
+def test_folders_and_objects_that_are_left_out(tmp_path):
+    wanted = ["2021/12/26/10/a", "deep/2021/12/26/10/b"]
+    unwanted = ["errors/2021/12/26/10/x", "deep/errors/y", "raw/failed/z", "2021/12/26/10/part.tmp"]
+    make(tmp_path, *wanted, *unwanted, "failed/c")
+    place = Place(skip=("errors/", "**/raw/failed/**", "*.tmp"))
+    found = list_inputs([str(tmp_path)], DAY, place=place)
+    assert [os.path.relpath(item.uri, tmp_path) for item in found] == [*wanted, "failed/c"]
+    found = list_inputs([f"{tmp_path}/*/*"], None, place=place)
+    assert not any("errors" in item.uri for item in found)
+    assert list_inputs([str(tmp_path / "errors")], DAY, place=Place(skip=("2021",))) == []
+
+
+def test_a_version_tells_a_file_from_an_earlier_one(tmp_path):
+    make(tmp_path, "a")
+    (before,) = list_inputs([str(tmp_path)])
+    os.utime(tmp_path / "a", ns=(1, 1))
+    (after,) = list_inputs([str(tmp_path)])
+    assert before.version != after.version == "1"
+    with open_raw(str(tmp_path / "a")) as reader:
+        assert reader.version == "1"
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_that_is_written_to_while_being_read_is_refused(raw_file, compress):
+    raw_file.write_bytes(compress(b"{" * 5_000_000))
+    view = memoryview(bytearray(1 << 20))
+    with open_raw(str(raw_file)) as reader:
+        reader.readinto(view)
+        with raw_file.open("ab") as file:
+            file.write(b"{")
+        with pytest.raises(SourceError, match="changed while being read"):
+            list(iter(lambda: reader.readinto(view), 0))
+
+
+def test_objects_of_any_storage_are_opened_ahead_and_in_order():
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    uris = [f"memory://ahead/{number}" for number in range(12)]
+    for number, uri in enumerate(uris):
+        store.pipe_file(uri, b"%d" % number)
+    openings = Openings(uris)
+    for number, uri in enumerate(uris[:7]):
+        with openings.open(uri) as reader:
+            view = memoryview(bytearray(10))
+            assert view[: reader.readinto(view)] == b"%d" % number
+    openings.close()
+    missing = Openings([uris[0], "memory://ahead/none", uris[1]])
+    missing.open(uris[0]).close()
+    with pytest.raises(SourceError, match="ahead/none"):
+        missing.open("memory://ahead/none")
+    missing.close()
+
+
+def test_a_range_that_fails_now_and_then_is_gone_on_with(monkeypatch):
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    plain = random.Random(1).randbytes(3_000_000)
+    store.pipe_file("/flaky/raw", plain)
+    cat, calls = type(store).cat_file, []
+
+    def flaky(self, path, start=None, end=None, **options):
+        calls.append((start, end))
+        if len(calls) % 3 == 1:
+            raise ConnectionResetError("reset by peer")
+        return cat(self, path, start=start, end=min(end, start + 400_000), **options)
+
+    monkeypatch.setattr(type(store), "cat_file", flaky)
+    monkeypatch.setattr(remote, "FIRST_PAUSE_SECONDS", 0.0)
+    assert read("memory://flaky/raw")[0] == plain
+    assert len(calls) > 10
+    monkeypatch.setattr(type(store), "cat_file", lambda *a, **k: (_ for _ in ()).throw(TimeoutError("too slow")))
+    with pytest.raises(SourceError, match="did not come in 5 tries: too slow"):
+        read("memory://flaky/raw")
+
+
+def test_an_error_that_does_not_pass_is_not_tried_again(monkeypatch):
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    store.pipe_file("/refused/raw", b"{}")
+    calls = []
+
+    def refused(*arguments, **options):
+        calls.append(arguments)
+        raise PermissionError("Forbidden")
+
+    monkeypatch.setattr(type(store), "cat_file", refused)
+    with pytest.raises(SourceError, match="Forbidden"):
+        read("memory://refused/raw")
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize(
     ("make_it", "message"),
     [
@@ -344,3 +459,18 @@ def test_what_is_not_there_is_refused(uri, kind):
 )
 def test_days_and_hours_of_paths(uri, day, hour):
     assert (day_of_path(uri), hour_of_path(uri)) == (day, hour)
+
+
+@pytest.mark.parametrize(
+    ("uri", "zone", "day", "hour"),
+    [
+        ("/x/2021/12/27/08/f", "Asia/Seoul", DAY, "2021-12-26T23:00Z"),
+        ("/x/2021/12/26/f", "Asia/Seoul", DAY, None),
+        ("/x/2021/12/26/10/f", "Asia/Kolkata", DAY, "2021-12-26T04:30Z"),
+        ("/x/2021/10/31/f", "Europe/Berlin", date(2021, 10, 31), None),
+        ("/x/2021/10/31/f", "America/New_York", date(2021, 10, 31), None),
+    ],
+)
+def test_days_and_hours_of_paths_in_a_time_zone(uri, zone, day, hour):
+    expected = None if hour is None else datetime.fromisoformat(hour)
+    assert (day_of_path(uri, ZoneInfo(zone)), hour_of_path(uri, ZoneInfo(zone))) == (day, expected)

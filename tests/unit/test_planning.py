@@ -1,0 +1,103 @@
+"""Raw objects into slices, and what is new since a day was published."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpress import planning
+from logpress.contract import Contract
+from logpress.contract.model import Files
+from logpress.manifest import DayManifest, OriginStats, SliceManifest
+from logpress.planning import Changes, changes_since, cut_slices
+from logpress.sources import RawObject
+
+DAY = date(2021, 12, 26)
+
+
+def small(contract: Contract, slice_bytes: int = 1 << 20) -> Contract:
+    return contract.model_copy(update={"files": Files(slice_bytes=slice_bytes)})
+
+
+def objects(sizes: list[int], hour: int = 10) -> list[RawObject]:
+    return [
+        RawObject(f"s3://b/2021/12/26/{hour}/{number:05}", size, DAY, str(size)) for number, size in enumerate(sizes)
+    ]
+
+
+@given(sizes=st.lists(st.integers(0, 1 << 20), min_size=1, max_size=60))
+def test_slices_are_few_even_and_never_too_large(sdk_log, sizes) -> None:
+    found = cut_slices(small(sdk_log), objects(sizes))
+    assert [uri for spec in found for uri in spec.inputs] == [entry.uri for entry in objects(sizes)]
+    given_bytes = [spec.raw_bytes or 0 for spec in found]
+    assert max(given_bytes) <= 1 << 20
+    # as few as when each is filled as far as it goes, and none more than one object above what even ones would have
+    filled, count = 0, 1
+    for size in sizes:
+        if filled + size > 1 << 20:
+            filled, count = 0, count + 1
+        filled += size
+    assert len(found) == count
+    assert max(given_bytes) <= sum(sizes) / count + max(sizes)
+
+
+def test_an_object_larger_than_a_slice_is_a_slice(sdk_log) -> None:
+    found = cut_slices(small(sdk_log), objects([5 << 20, 10, 10, 7 << 20, 10]))
+    assert [len(spec.inputs) for spec in found] == [1, 2, 1, 1]
+    assert [spec.name for spec in found] == [f"2021-12-26T10-{number}" for number in range(1, 5)]
+
+
+def test_many_small_objects_are_several_slices(sdk_log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MOST_OBJECTS", 10)
+    found = cut_slices(sdk_log, objects([1] * 95))
+    assert len(found) == 10
+    assert max(len(spec.inputs) for spec in found) <= 10
+
+
+def test_partitions_of_an_hour_are_one_slice_and_hours_are_utc(sdk_log) -> None:
+    entries = [RawObject(f"/raw/game={game}/2021/12/26/{hour}/x", 9, DAY) for game in "ab" for hour in (10, 11)]
+    assert [spec.name for spec in cut_slices(sdk_log, entries)] == ["2021-12-26T10", "2021-12-26T11"]
+    source = sdk_log.source.model_copy(update={"path_time_zone": "Asia/Seoul"})
+    korean = sdk_log.model_copy(update={"source": source})
+    assert [spec.name for spec in cut_slices(korean, entries)] == ["2021-12-26T01", "2021-12-26T02"]
+
+
+def published(entries: list[RawObject]) -> DayManifest:
+    origins = tuple(
+        OriginStats(uri=e.uri, stored_bytes=e.size, raw_bytes=9, compression="none", records=1, version=e.version)
+        for e in entries
+    )
+    counts = {"records": 0, "rows": 0, "irregular_rows": 0, "rejects": 0, "other_day": 0, "raw_bytes": 0}
+    one = SliceManifest(table="t", day=str(DAY), slice="s", origins=origins, digest="0", part=None, **counts)
+    return DayManifest(table="t", day=str(DAY), published_at=datetime.now(UTC), slices=(one,))
+
+
+def test_what_is_new_changed_or_gone() -> None:
+    before = objects([1, 2, 3, 4])
+    now = [
+        before[0],
+        RawObject(before[1].uri, 2, DAY, "other"),
+        RawObject(before[2].uri, 5, DAY, "3"),
+        *objects([9], 11),
+    ]
+    changes = changes_since(now, published(before))
+    assert changes == Changes((now[-1].uri,), (before[1].uri, before[2].uri), (before[3].uri,))
+    assert str(changes) == "1 object is new, 2 have changed and 1 is gone since the last run"
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((0, 0, 0), "no object is new or has changed since the last run"),
+        ((3, 1, 0), "3 objects are new and 1 has changed since the last run"),
+        ((0, 1, 0), "1 object has changed since the last run"),
+        ((0, 0, 2), "2 objects are gone since the last run"),
+        ((1, 0, 1), "1 object is new and 1 is gone since the last run"),
+        ((1_000, 0, 0), "1,000 objects are new since the last run"),
+    ],
+)
+def test_changes_are_told_in_one_line(counts, text) -> None:
+    assert str(Changes(*(("x",) * count for count in counts))) == text
