@@ -223,6 +223,16 @@ def test_a_damaged_part_is_no_traceback(logpress, published):
         assert path.name in one_error(logpress(command, "sdk_log", "--day", DAY, "--lake", published), 1)
 
 
+def test_pressing_again_says_what_is_new_or_has_changed(logpress, published, raw):
+    command = ("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", published)
+    assert "no object is new or has changed since the last run" in logpress(*command).err
+    (raw / "b.ndjson").write_bytes(b"{}")
+    with (raw / "a.ndjson").open("ab") as file:
+        file.write(b'{"a":1}\n')
+    assert "1 object is new and 1 has changed since the last run" in logpress(*command).err
+    assert "since the last run" not in logpress(*command, "--quiet").err
+
+
 def test_report_as_json(logpress, published):
     found = json.loads(logpress("report", "sdk_log", "--day", DAY, "--lake", published, "--json").out)
     assert (found["rows"], found["rejects"]) == (3, 1)
