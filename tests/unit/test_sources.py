@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpress.errors import SourceError, UsageError
@@ -91,6 +91,7 @@ def test_of_a_cut_gzip_comes_what_zlib_can_give(raw_file, members, cut):
 
 
 @given(members=st.lists(DATA, min_size=1, max_size=3), place=st.floats(0, 1), flip=st.integers(1, 255))
+@example(members=[bytes(400) + b"\1" * 7], place=0.0, flip=48)
 @settings(deadline=None, max_examples=150)
 def test_of_a_corrupt_gzip_comes_what_zlib_can_give(raw_file, members, place, flip):
     stored = bytearray(b"".join(map(gzip.compress, members)))

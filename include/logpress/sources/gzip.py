@@ -13,6 +13,7 @@ from logpress.sources.stored import Stored
 MAGIC = b"\x1f\x8b"
 _FIRST_PIECE_BYTES = 4 << 10
 _MOST_GIVEN_BYTES = 256 << 10  # a larger object would come in pages fresh from the kernel, at half the speed
+_RESERVED_FLAGS = 0xE0  # bits that RFC 1952 wants to be zero
 _GZIP = 31  # zlib's wbits: a gzip header and trailer, and the largest window
 
 
@@ -67,6 +68,9 @@ class GzipDecoder:
         self._member_offset = self._input.offset
         self._member_given = 0
         self._piece_bytes = _FIRST_PIECE_BYTES
+        flags = bytes(self._input.look(4))[3:]
+        if flags and flags[0] & _RESERVED_FLAGS:  # which ISA-L overlooks, and then makes something of the header
+            self._mended = self._read_carefully(0)
         return True
 
     def _inflate(self, view: memoryview) -> int:
