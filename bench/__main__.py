@@ -5,6 +5,7 @@ Whole commands are timed from outside, in turn, so that a drifting machine slows
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import statistics
@@ -12,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
+LOOK_SECONDS = 0.2
 DAY = "2021-12-26"
 COPY = """
 import duckdb, sys
@@ -44,13 +48,34 @@ def timed(command: list[str], stored: Path) -> Run:
     """Run a command and look at what it left."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        watched = pool.submit(peak_memory, process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        peak = watched.result()
     if status:
         sys.exit(f"{' '.join(command)} failed")
     files = [stored] if stored.is_file() else sorted(stored.rglob("dt=*/*.parquet"))
     size = sum(path.stat().st_size for path in files)
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, size)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, peak / 1e6, size)
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory that a process and its children have at a time, until it ends; shared pages count once."""
+    peak = 0
+    try:
+        parent = psutil.Process(pid)
+        while True:
+            found = 0
+            for process in [parent, *parent.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    found += process.memory_full_info().pss
+            if not found:
+                return peak
+            peak = max(peak, found)
+            time.sleep(LOOK_SECONDS)
+    except psutil.NoSuchProcess:
+        return peak
 
 
 def main(
