@@ -28,7 +28,7 @@ MOST_REQUESTS = 50
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 
-_CHUNK_BYTES = 256 << 10
+_CHUNK_BYTES = 1 << 20
 
 
 class _Range:
@@ -161,7 +161,6 @@ class RemoteObject:
         self._ranges: deque[Future[memoryview]] = deque()
         self._first_range = first
         self._asked = 0  # where the next range to ask for begins
-        self._offset = 0
         self.seek(0)
 
     def _first(self, filesystem: Any, path: str) -> memoryview:
@@ -177,8 +176,9 @@ class RemoteObject:
 
     def readinto(self, view: memoryview, /) -> int:
         """Fill a part of a buffer; 0 at the end."""
-        if not self._data:
+        if len(self._data) < RANGE_BYTES // 2:  # an object that is only opened, ahead of its turn, asks for no more
             self._ask()
+        if not self._data:
             if not self._ranges:
                 return 0
             self._data = self._ranges.popleft().result()
