@@ -183,7 +183,7 @@ class RemoteObject:
                 return 0
             self._data = self._ranges.popleft().result()
         count = min(len(view), len(self._data))
-        view[:count] = self._data[:count]
+        np.copyto(np.frombuffer(view, dtype=np.uint8)[:count], self._data[:count])  # lets other threads run
         self._data = self._data[count:]
         return count
 
