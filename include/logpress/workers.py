@@ -89,7 +89,7 @@ class Workers:
         for worker in self._workers:
             worker.connection.close()
             if worker.job is not None:
-                worker.process.terminate()
+                worker.process.kill()  # what it has staged is removed by the parent
         for worker in self._workers:
             worker.process.join()
 
@@ -148,6 +148,7 @@ def _answer(worker: _Worker) -> Any:
 def _work(connection: Connection, done: NDArray[np.int64], others: list[Connection], parent: int) -> None:
     """Do one job after the other, until the parent closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it, and ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent made of it
     end_with(parent)
     for other in others:
         other.close()

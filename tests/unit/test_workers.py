@@ -78,11 +78,15 @@ def test_a_worker_that_is_killed_is_an_error() -> None:
             all_of(workers)
 
 
-def test_none_is_left_over() -> None:
-    with Workers(2) as workers:
-        workers.start(Job(stay, ()))
-        pids = [worker.process.pid for worker in workers._workers]
-        workers.wait()
+def test_none_is_left_over_whatever_the_parent_makes_of_signals() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # as Airflow does
+    try:
+        with Workers(2) as workers:
+            workers.start(Job(stay, ()))
+            pids = [worker.process.pid for worker in workers._workers]
+            workers.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert not any(pid is not None and psutil.pid_exists(pid) for pid in pids)
 
 
