@@ -22,6 +22,7 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q include/logpress
 	@touch $@
 
 run: $(READY) ## Make a sample day, press it through Airflow, print the report, restore it and compare

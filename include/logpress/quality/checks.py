@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from logpress.contract.model import Check, Contract, KinesisSequence, Level
-from logpress.engine.arrow import texts_array
+from logpress.engine.arrow import array_of, texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.values import column_values, seconds_of
@@ -106,4 +107,8 @@ def _count(check: Check, array: pa.Array) -> int:
         return int(pc.sum(pc.and_(pc.is_valid(plain), pc.invert(inside))).as_py() or 0)
     numbers = seconds_of(array)
     bounds = ((pc.less, check.min), (pc.greater, check.max))
-    return sum(int(pc.sum(beyond(numbers, bound)).as_py() or 0) for beyond, bound in bounds if bound is not None)
+    return sum(
+        int(pc.sum(beyond(numbers, array_of(np.array([bound], dtype=np.float64), pa.float64())[0])).as_py() or 0)
+        for beyond, bound in bounds
+        if bound is not None
+    )
