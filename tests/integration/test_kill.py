@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -151,7 +152,10 @@ def test_stopped_while_workers_press_nothing_is_left_behind(expected, tmp_path, 
     lake = tmp_path / "lake"
     press(old_raw, lake)
     command = [*COMMAND, "--input", str(new_raw), "--lake", str(lake), "--threads", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind itself
+    )  # fmt: skip
     started = psutil.Process(process.pid)
     while not list(lake.glob(f"{TABLE}/_staging/*/*/*")):
         assert process.poll() is None

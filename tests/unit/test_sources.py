@@ -91,6 +91,7 @@ def test_of_a_cut_gzip_comes_what_zlib_can_give(raw_file, members, cut):
 
 
 @given(members=st.lists(DATA, min_size=1, max_size=3), place=st.floats(0, 1), flip=st.integers(1, 255))
+@example(members=[b"\0"], place=0.0, flip=32)
 @example(members=[bytes(400) + b"\1" * 7], place=0.0, flip=48)
 @settings(deadline=None, max_examples=150)
 def test_of_a_corrupt_gzip_comes_what_zlib_can_give(raw_file, members, place, flip):

@@ -41,12 +41,9 @@ class GzipDecoder:
     def readinto(self, view: memoryview, /) -> int:
         """Fill the beginning of a buffer with decompressed bytes; 0 at the end."""
         while not self._ended:
-            if self._mended is not None:
-                count = self._read_mended(view)
-            elif self._decompressor is None and not self._begin_member():
+            if self._mended is None and self._decompressor is None and not self._begin_member():
                 break
-            else:
-                count = self._inflate(view)
+            count = self._inflate(view) if self._mended is None else self._read_mended(view)
             if count:
                 self._member_given += count
                 return count
