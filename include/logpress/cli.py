@@ -21,6 +21,7 @@ from logpress.errors import LogpressError, UsageError
 if TYPE_CHECKING:
     from datetime import date
 
+    from logpress.companion import Companion
     from logpress.contract.model import Contract
 
 app = typer.Typer(
@@ -96,14 +97,6 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         print(f"logpress {__version__}")
         raise typer.Exit
-    # Arrow's arrays come from the memory that numpy's have left, and nothing here multiplies matrices.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # To look for pydantic's plugins is to read what every installed package says of itself.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Imports make hundreds of thousands of objects that stay: to look through them for garbage again and again took
-    # a twentieth of a whole press.
-    gc.set_threshold(200_000, 20, 50)
 
 
 @app.command(
@@ -113,6 +106,7 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
     "  logpress press sdk_log --day 2021-12-26 --input opensearch+https://search.example.com:9200 --lake lake"
 )
 def press(
+    context: typer.Context,
     table: Table,
     day: Day,
     lake: LakeUri,
@@ -124,7 +118,7 @@ def press(
     """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
     from logpress.companion import Companion
 
-    with closing(Companion()) as companion:  # it has much to import, and so has this process: both at once
+    with closing(context.obj or Companion()) as companion:
         contract, when = _contract(table), _day(day)
         from datetime import timedelta
 
@@ -301,10 +295,32 @@ def sample(
     print(f"{records:,} records in {summary.files} objects under {output}", file=sys.stderr)
 
 
+def _started_early(arguments: list[str]) -> Companion | None:
+    """What `press` needs beside itself: it has much to import, and so has this process, which begins with typer's."""
+    if arguments[:1] != ["press"] or {"-h", "--help"}.intersection(arguments):
+        return None
+    from logpress.companion import Companion
+
+    return Companion()
+
+
+def _prepare_process() -> None:
+    # Arrow's arrays come from the memory that numpy's have left, and nothing here multiplies matrices.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # To look for pydantic's plugins is to read what every installed package says of itself.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Imports make hundreds of thousands of objects that stay: to look through them for garbage again and again took
+    # a twentieth of a whole press.
+    gc.set_threshold(200_000, 20, 50)
+
+
 def main() -> None:
     """Run the command line; errors are one line and an exit code."""
+    _prepare_process()
+    companion = _started_early(sys.argv[1:])
     try:
-        code = app(standalone_mode=False)  # typer gives back what an Exit says, and 130 for Ctrl-C
+        code = app(standalone_mode=False, obj=companion)  # typer gives back what an Exit says, and 130 for Ctrl-C
         if code == 130:
             print("logpress: stopped", file=sys.stderr)
         if code:
@@ -324,6 +340,8 @@ def main() -> None:
             sys.exit(error.exit_code)
         raise
     finally:
+        if companion is not None:
+            companion.close()
         gc.freeze()  # the interpreter need not look for garbage among all that is loaded when it ends
 
 

@@ -116,6 +116,8 @@ class _Work:
         self.companion.call(see_catalog, self.lake, self.contract.table)
 
     def prove_readable(self, path: str) -> int:
+        with lake_errors(path):
+            self.lake.storage.sync(path)  # so that publishing need not wait for the disk
         return self.companion.call(prove_readable, path)
 
     def check(self) -> list[CheckResult]:

@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,9 @@ class Pieces:
         view[: len(given)] = given
         return len(given)
 
+    def view(self, back: int, size: int, /) -> None:
+        return None
+
 
 @pytest.fixture
 def block_bytes(monkeypatch: pytest.MonkeyPatch):
@@ -45,12 +49,12 @@ def block_bytes(monkeypatch: pytest.MonkeyPatch):
 
 
 def framed(data: bytes, most: int = 1 << 30, longest: int = blocks.LONGEST_RECORD_BYTES) -> list[bytes]:
-    return list(_framed(data, most, longest))
+    return list(_framed(Pieces(data, most), longest))
 
 
-def _framed(data: bytes, most: int, longest: int) -> Iterator[bytes]:
+def _framed(reader, longest: int = blocks.LONGEST_RECORD_BYTES) -> Iterator[bytes]:
     piece = b""
-    for block in read_blocks(Pieces(data, most), Buffers(), longest):
+    for block in read_blocks(reader, Buffers(), longest):
         if block.piece:
             piece += block.buffer[: block.end].tobytes()
             if not block.continued:
@@ -58,7 +62,8 @@ def _framed(data: bytes, most: int, longest: int) -> Iterator[bytes]:
                 piece = b""
             continue
         starts, ends = block.frame()
-        assert not block.buffer[block.end : block.end + PADDING].any()
+        assert len(block.buffer) >= block.end + PADDING
+        assert not block.buffer.flags.owndata or not block.buffer[block.end : block.end + PADDING].any()
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             yield block.buffer[start:end].tobytes()
     assert piece == b""
@@ -224,6 +229,43 @@ def test_documents_of_any_content_come_as_they_are(documents, gaps, in_array, si
         decoded.append(data[at:end])
         at = end
     assert found == records == decoded
+
+
+@given(
+    lines=st.lists(st.binary(max_size=90).map(lambda line: line.replace(b"\n", b" ")), max_size=60),
+    ending=st.sampled_from([b"\n", b"\r\n"]),
+    is_ended=st.booleans(),
+    size=st.integers(1, 400),
+    head=st.integers(1, 300),
+)
+def test_lines_of_a_mapped_file_come_as_those_that_are_copied(
+    tmp_path_factory, lines: list[bytes], ending: bytes, is_ended: bool, size: int, head: int
+) -> None:
+    data = b"{}" + ending + ending.join(lines) + (ending if is_ended else b"")
+    path = tmp_path_factory.mktemp("mapped") / "raw.ndjson"
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", size)
+        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
+        patch.setattr(framing, "FIRST_BYTES", head)
+        patch.setattr(blocks, "find_form", lambda head: Form.lines)
+        copied = framed(data)
+        with open_raw(str(path)) as reader:
+            assert list(_framed(reader)) == copied
+            assert reader.raw_bytes == len(data)
+    assert path.read_bytes() == data
+
+
+def test_a_line_longer_than_a_block_between_mapped_ones(tmp_path: Path, block_bytes) -> None:
+    lines = [b'{"a":%d}' % n for n in range(30_000)]
+    lines[20_000] = b'{"b":"' + b"x" * 500_000 + b'"}'
+    path = tmp_path / "raw.ndjson"
+    path.write_bytes(b"\n".join(lines))
+    block_bytes(50_000)
+    with open_raw(str(path)) as reader:
+        assert list(_framed(reader)) == lines
+    with open_raw(str(path)) as reader:
+        assert [block.buffer.flags.owndata for block in read_blocks(reader, Buffers())].count(False) >= 5
 
 
 # ---------------------------------------------------------------------------------------------------- anything at all

@@ -37,7 +37,7 @@ class Buffers:
 
     def give_back(self, buffer: NDArray[np.uint8]) -> None:
         """Say that a buffer is not used any more."""
-        if len(buffer) == BLOCK_BYTES + PADDING:
+        if len(buffer) == BLOCK_BYTES + PADDING and buffer.flags.owndata:
             self._free.append(buffer)
 
 
@@ -101,6 +101,10 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
     crlf: bool | None = None
     in_piece = ended = False
     while not ended:
+        if crlf is not None and not in_piece:
+            for block in _viewed_lines(reader, used, crlf):
+                yield block
+                used = searched = 0
         room = len(buffer) - PADDING
         while used < room and not ended:
             count = reader.readinto(buffer.data[used:room])
@@ -135,6 +139,17 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
                 crlf = bool(all_crlf(buffer, cut - begin))
             yield RawBlock(buffer, cut - begin, crlf)
         buffer, used, searched = following, rest, rest
+
+
+def _viewed_lines(reader: Reader, back: int, crlf: bool) -> Iterator[RawBlock]:
+    """Blocks of lines as they lie in memory, until there are none; the first begins `back` bytes before."""
+    while (view := reader.view(back, BLOCK_BYTES + PADDING)) is not None:
+        cut = int(last_newline(view, 0, BLOCK_BYTES)) + 1
+        if cut == 0:
+            return
+        reader.skip(cut - back)
+        back = 0
+        yield RawBlock(view, cut, crlf)
 
 
 def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) -> Iterator[RawBlock]:

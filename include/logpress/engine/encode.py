@@ -53,7 +53,7 @@ from logpress.engine.kernels_store import (
     renumber,
 )
 from logpress.engine.rows import Ints, residual_of
-from logpress.engine.spelling import Spelling, plain_values, spell
+from logpress.engine.spelling import spell
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
@@ -157,17 +157,13 @@ def _spell(
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
         used = np.flatnonzero(is_used)
-        escaped = used[dictionary.kinds[used] == ESCAPED]
-        plain = plain_values([dictionary.text(entry) for entry in escaped.tolist()])
-        if plain is not None:
-            spellings[name] = Spelling().to_json()
-            values[name] = dict(zip(escaped.tolist(), plain, strict=True))
-            continue
         spelling, found, ambiguous = spell(_entries(dictionary, used, pa.binary()).to_pylist())
         spellings[name] = spelling.to_json()
-        values[name] = dict(zip(used.tolist(), found, strict=True))
+        values[name] = {int(used[place]): value for place, value in found.items()}
         if ambiguous:
-            _keep_whole(group, np.flatnonzero(np.isin(register, used[ambiguous])), render)
+            is_ambiguous = np.zeros(dictionary.known + 1, dtype=np.bool_)  # the last one is that of rows without a text
+            is_ambiguous[used[ambiguous]] = True
+            _keep_whole(group, np.flatnonzero(is_ambiguous[np.maximum(register, -1)]), render)
     return spellings, values
 
 

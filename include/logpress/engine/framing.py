@@ -31,6 +31,12 @@ class Reader(Protocol):
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a buffer with the next decompressed bytes; 0 at the end."""
 
+    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
+        """Bytes as they lie in memory, from `back` bytes before the place of reading, which stays; None if not."""
+
+    def skip(self, count: int, /) -> None:
+        """Move the place of reading beyond bytes that were viewed."""
+
 
 class Form(Enum):
     """How records stand in a raw object."""
@@ -68,6 +74,14 @@ class Head:
         view[:count] = self.buffer[self._given : self._given + count].data
         self._given += count
         return count
+
+    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
+        """Bytes as they lie in memory, where all that was looked at is given; see `RawReader.view`."""
+        return self._reader.view(back, size) if self._given == self.used else None
+
+    def skip(self, count: int, /) -> None:
+        """Move the place of reading beyond bytes that were viewed."""
+        self._reader.skip(count)
 
 
 def find_form(head: Head) -> Form:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -143,8 +143,8 @@ def parquet_encoding(column: StoredColumn) -> str | None:
 
 
 @contextmanager
-def open_part(path: str) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, local or by fsspec URI.
+def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
 
     Raises:
         PartError: if it is not there, or no Parquet file.
@@ -152,6 +152,6 @@ def open_part(path: str) -> Iterator[pq.ParquetFile]:
     try:
         handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
         with handle:
-            yield pq.ParquetFile(handle, read_dictionary=None, page_checksum_verification=True)
+            yield pq.ParquetFile(handle, read_dictionary=list(dictionaries) or None, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise PartError(f"{path}: cannot be read as a part file: {error}") from error

@@ -101,7 +101,7 @@ class SlicePress:
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
-        self.seen = Seen() if contract.source.duplicates == "reject" else None
+        self.seen = Seen(spec.raw_bytes or 0) if contract.source.duplicates == "reject" else None
         self.origins: list[OriginStats] = []
         self.numbers: list[int] = []  # records per origin so far
         self.takes_unknown: list[bool] = []  # per origin: whether a record that names no day is the day's

@@ -18,16 +18,18 @@ FULL = 0.75
 
 BUCKETS = 256
 _HEAD_BYTES = 8 * (BUCKETS + 1)
-_AT_A_TIME_BYTES = 64 << 20
+_AT_A_TIME_BYTES = 8 << 20
 
 
 class Seen:
     """The hashes of the rows that a slice has taken so far.
 
-    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use.
+    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use, once all rows are in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, raw_bytes: int = 0) -> None:
+        """Prepare for a slice of so many raw bytes; it may hold more."""
+        self._raw_bytes = raw_bytes
         self._table: NDArray[np.uint64] = np.zeros((FEWEST_PLACES, 2), dtype=np.uint64)
         self._known = np.zeros(1, dtype=np.int64)
 
@@ -35,16 +37,20 @@ class Seen:
         self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
     ) -> NDArray[np.int64]:
         """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
-        self._make_room(block.rows)
+        self._make_room(block)
         repeats = np.empty(block.rows, dtype=np.int64)
         count, _ = find_repeats(
             block.states, block.hashes, days, units_per_day, day, take_unknown, self._table, self._known, repeats
         )
         return repeats[: int(count)]
 
-    def _make_room(self, rows: int) -> None:
+    def _make_room(self, block: Block) -> None:
+        need = int(self._known[0]) + block.rows
+        if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
+            need = max(need, self._raw_bytes * block.rows // max(1, int(block.row_ends[-1])))
+            self._raw_bytes = 0
         places = len(self._table)
-        while int(self._known[0]) + rows > FULL * places:
+        while need > FULL * places:
             places *= 2
         if places > len(self._table):
             table = np.zeros((places, 2), dtype=np.uint64)

@@ -75,47 +75,49 @@ class Spelling:
         return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
 
 
-def plain_values(texts: Sequence[bytes]) -> list[str] | None:
-    """The values of texts between quotes if the plain style spells each of them as it stands, else None.
-
-    Then no two texts of a dictionary have one value, as each is the plain spelling of its own; a text without a
-    backslash always is.
-    """
-    values = [unescape(text) for text in texts]
-    return values if all(_plain(value) == text for value, text in zip(values, texts, strict=True)) else None
-
-
-def spell(texts: Sequence[bytes]) -> tuple[Spelling, list[str], list[int]]:
+def spell(texts: Sequence[bytes]) -> tuple[Spelling, dict[int, str], list[int]]:
     """Find how texts are spelt.
 
     Args:
-        texts: distinct texts between quotes, at least one with a backslash in it.
+        texts: distinct texts between quotes.
 
     Returns:
-        The spelling, the values, and the places of texts whose value another text has too: they cannot be told
-        from it by their value.
+        The spelling; the values of the texts with a backslash, by their places (the others are their own values); and
+        the places of texts whose value another text has too: they cannot be told from it by their value.
     """
-    values = [unescape(text) for text in texts]
-    # the plain style gives a text without escapes; others would escape slashes, or what is not ASCII
-    escaped = [place for place, text in enumerate(texts) if b"\\" in text]
-    style = "plain"
-    if any(_plain(values[place]) != texts[place] for place in escaped):
-        bare = [text for text in texts if b"\\" not in text]
-        slashes, wide = [b"/" in text for text in bare], [not text.isascii() for text in bare]
-        both = [one or other for one, other in zip(slashes, wide, strict=True)]
-        wrong = {"plain": 0, "ascii": sum(wide), "plain_slashes": sum(slashes), "ascii_slashes": sum(both)}
-        for name, escape in STYLES.items():
-            wrong[name] += sum(escape(values[place]) != texts[place] for place in escaped)
-        style = min(STYLES, key=lambda name: wrong[name])
+    values = {place: unescape(text) for place, text in enumerate(texts) if b"\\" in text}
+    style = _best_style(texts, values)
     escape = STYLES[style]
-    # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
-    # which would depend on how threads were scheduled
-    chosen: dict[str, int] = {}
-    for place, value in enumerate(values):
-        rival = chosen.setdefault(value, place)
-        if rival != place:
-            chosen[value] = min(rival, place, key=lambda at: (escape(values[at]) != texts[at], texts[at]))
-    ambiguous = [place for place, value in enumerate(values) if chosen[value] != place]
-    told = escaped if style == "plain" else range(len(texts))
-    odd = {values[p]: texts[p] for p in told if chosen[values[p]] == p and escape(values[p]) != texts[p]}
-    return Spelling(style, odd), values, ambiguous
+    # A text without a backslash is its own value, which escaped ones may have too.
+    bare = {text: place for place, text in enumerate(texts) if place not in values} if values else {}
+    rivals: dict[str, list[int]] = {}
+    for place, value in values.items():
+        rivals.setdefault(value, []).append(place)
+    odd: dict[str, bytes] = {}
+    ambiguous: list[int] = []
+    for value, places in rivals.items():
+        if value.encode() in bare:
+            places.append(bare[value.encode()])
+        spelt = escape(value)
+        # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
+        # which would depend on how threads were scheduled
+        chosen = min(places, key=lambda at: (spelt != texts[at], texts[at]))
+        ambiguous += [place for place in places if place != chosen]
+        if texts[chosen] != spelt:
+            odd[value] = texts[chosen]
+    if style != "plain":  # which is the only one that never escapes what JSON lets stand
+        odd |= {v: text for text in bare if (v := text.decode()) not in rivals and escape(v) != text}
+    return Spelling(style, odd), values, sorted(ambiguous)
+
+
+def _best_style(texts: Sequence[bytes], values: dict[int, str]) -> Style:
+    """The style that spells most texts as they are; `values` are those of the texts with a backslash."""
+    if all(_plain(value) == texts[place] for place, value in values.items()):
+        return "plain"
+    bare = [text for place, text in enumerate(texts) if place not in values]
+    slashes, wide = [b"/" in text for text in bare], [not text.isascii() for text in bare]
+    both = [one or other for one, other in zip(slashes, wide, strict=True)]
+    wrong = {"plain": 0, "ascii": sum(wide), "plain_slashes": sum(slashes), "ascii_slashes": sum(both)}
+    for name, escape in STYLES.items():
+        wrong[name] += sum(escape(value) != texts[place] for place, value in values.items())
+    return min(STYLES, key=lambda name: wrong[name])

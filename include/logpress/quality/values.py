@@ -14,7 +14,7 @@ from logpress.engine.arrow import array_of, missing_of, texts_array, values_of
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.part import open_part
 from logpress.engine.restore import PartReader
-from logpress.engine.rows import Texts
+from logpress.engine.rows import Texts, name_is_text
 
 
 def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
@@ -26,7 +26,8 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
         path: a part file, a path or fsspec URI.
 
     Returns:
-        One array a row group. Of a sequence number only that it is there, as booleans: true or null.
+        One array a row group, strings as dictionaries. Of a sequence number only that it is there, as booleans: true
+        or null.
 
     Raises:
         PartError: if the file is damaged.
@@ -34,7 +35,7 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     if is_virtual(contract.by_name[name]):
         yield from _virtual(contract, name, path)
         return
-    with open_part(path) as file:
+    with open_part(path, [name] if name_is_text(contract.by_name[name].codec) else []) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=[name], use_threads=False).column(0).combine_chunks()
 

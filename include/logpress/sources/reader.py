@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from logpress.errors import SourceError
 from logpress.sources.stored import Stored, open_stored, sentence
 
@@ -82,6 +85,27 @@ class RawReader:
             raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
         self.raw_bytes += count
         return count
+
+    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
+        """Bytes as they lie in memory, from `back` bytes before the place of reading, which stays; None if they don't.
+
+        Returns:
+            uint8[size], not to be written to. None if the object is compressed, not in memory, or ends before.
+
+        Raises:
+            SourceError: if the object cannot be read any longer.
+        """
+        if self._decoder is not None:
+            return None
+        try:
+            return self._stored.view(self.raw_bytes - back, size)
+        except OSError as error:
+            raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
+
+    def skip(self, count: int, /) -> None:
+        """Move the place of reading beyond bytes that were viewed."""
+        self.raw_bytes += count
+        self._stored.seek(self.raw_bytes)
 
     def close(self) -> None:
         """Let go of the object; the figures stay."""

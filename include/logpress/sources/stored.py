@@ -40,6 +40,12 @@ class Stored(Protocol):
     def seek(self, offset: int, /) -> None:
         """Go on reading from another place."""
 
+    def view(self, begin: int, size: int, /) -> NDArray[np.uint8] | None:
+        """Bytes of it as they lie in memory, uint8[size], not to be written to; None if they do not, or it ends before.
+
+        The place of reading stays.
+        """
+
     def check(self) -> None:
         """Raise ChangedError if what was read may be of two versions."""
 
@@ -96,10 +102,12 @@ def open_stored(uri: str, options: Mapping[str, Any] | None = None) -> Stored:
 
 
 class LocalFile:
-    """A local file, copied from the page cache into the caller's buffer.
+    """A local file, read through a mapping that moves along it.
 
-    `readinto` goes through a mapping that moves along the file: measured, 3.8 GB/s against 1.6 GB/s of read(2), and as
-    only a small part is mapped at a time, the process does not seem to grow with the file.
+    Measured: `readinto`, which copies, 3.8 GB/s against 1.6 GB/s of read(2); `view` takes a twentieth of a whole press
+    less than that. As only a small part is mapped at a time, the process does not seem to grow with the file. A file that
+    is cut off within the milliseconds between the check of its length and its reading ends the process (SIGBUS); the
+    day stays as it was.
     """
 
     def __init__(self, path: str) -> None:
@@ -131,6 +139,22 @@ class LocalFile:
         self._offset += count
         return count
 
+    def view(self, begin: int, size: int, /) -> NDArray[np.uint8] | None:
+        """Bytes of the page cache, uint8[size], not to be written to; None if the file ends before."""
+        if begin + size > self.size:
+            return None
+        self._check_length(os.fstat(self._fd).st_size >= self.size)
+        return self._map(begin, size)
+
+    def _map(self, begin: int, size: int) -> NDArray[np.uint8]:
+        """A part of the file in memory; what follows it is fetched meanwhile."""
+        before = begin % mmap.ALLOCATIONGRANULARITY
+        # private and writable, although nothing writes: kernels take no arrays that may only be read
+        mapping = mmap.mmap(self._fd, before + size, access=mmap.ACCESS_COPY, offset=begin - before)
+        mapping.madvise(mmap.MADV_WILLNEED)
+        os.posix_fadvise(self._fd, begin + size, _WINDOW_BYTES, os.POSIX_FADV_WILLNEED)
+        return np.frombuffer(mapping, dtype=np.uint8)[before:]
+
     @staticmethod
     def _check_length(is_right: bool) -> None:
         if not is_right:
@@ -141,12 +165,8 @@ class LocalFile:
         window = self._mapped
         if window is None or not 0 <= self._offset - self._mapped_from < len(window):
             self._mapped = None  # which takes the mapping away, so that there is never more than one
-            self._mapped_from = self._offset - self._offset % mmap.ALLOCATIONGRANULARITY
-            size = min(_WINDOW_BYTES, self.size - self._mapped_from)
-            mapping = mmap.mmap(self._fd, size, prot=mmap.PROT_READ, offset=self._mapped_from)
-            mapping.madvise(mmap.MADV_WILLNEED)
-            os.posix_fadvise(self._fd, self._mapped_from + size, _WINDOW_BYTES, os.POSIX_FADV_WILLNEED)
-            window = self._mapped = np.frombuffer(mapping, dtype=np.uint8)
+            self._mapped_from = self._offset
+            window = self._mapped = self._map(self._offset, min(_WINDOW_BYTES, self.size - self._offset))
         return window
 
     def seek(self, offset: int, /) -> None:
