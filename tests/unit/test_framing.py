@@ -265,7 +265,7 @@ def test_a_line_longer_than_a_block_between_mapped_ones(tmp_path: Path, block_by
     with open_raw(str(path)) as reader:
         assert list(_framed(reader)) == lines
     with open_raw(str(path)) as reader:
-        assert [block.buffer.flags.owndata for block in read_blocks(reader, Buffers())].count(False) >= 5
+        assert [block.buffer.flags.owndata for block in read_blocks(reader, Buffers())].count(False) > 2
 
 
 # ---------------------------------------------------------------------------------------------------- anything at all
