@@ -19,8 +19,7 @@ OURS, THEIRS, PALE, INK, GRID = "#1b7f5c", "#8d99a6", "#d3d9df", "#1f2328", "#e3
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "logpress",
     "svg.fonttype": "none",  # text stays text
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica", "Arial", "DejaVu Sans"],
+    "font.family": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib, so the layout is the same anywhere
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -39,6 +38,8 @@ def draw_field(found: Field, path: Path) -> None:
         figure = Figure(figsize=(11, 0.42 * len(peers) + 1.5), facecolor="white", layout="constrained")
         left, middle, right = figure.subplots(1, 3, sharey=True)
         _bars(left, peers, [peer.bytes_a_record for peer in peers], "{:.1f}")
+        for label, peer in zip(left.get_yticklabels(), peers, strict=True):
+            label.set_fontweight("bold" if peer.name == "logpress" else "normal")
         left.axvline(found.entropy_bytes, color=INK, linewidth=1, linestyle=(0, (2, 2)))
         left.set_title("Stored bytes a record", loc="left")
         left.set_xlabel(f"smaller is better; dotted: entropy, {found.entropy_bytes:.1f}")
@@ -48,9 +49,10 @@ def draw_field(found: Field, path: Path) -> None:
         exact = [peer.exact is not None and peer.exact.is_exact for peer in peers]
         _bars(right, peers, [peer.restore_mb_s or 0.0 for peer in peers], "{:,.0f}", exact)
         right.set_title("Restoring, raw MB/s", loc="left")
-        right.set_xlabel("pale: gives back other bytes than it took in")
+        right.set_xlabel("pale: not the same bytes as it took in")
         figure.suptitle(
-            f"{found.records:,} JSON log records, {found.raw_bytes / 1e6:,.0f} MB, on {found.machine.cores} cores",
+            f"{found.records:,} JSON log records, {found.raw_bytes / 1e6:,.0f} MB, on {found.machine.cores} cores"
+            + ("; † on a part of them" if any(peer.is_part for peer in peers) else ""),
             x=0.01, ha="left", fontsize=10,
         )  # fmt: skip
         _save(figure, path)
@@ -64,10 +66,8 @@ def _bars(axes: Axes, peers: list[PeerResult], values: list[float], form: str, f
     ]
     axes.barh(places, values, color=colours, height=0.68)
     axes.set_yticks(places, [_short(peer) for peer in peers])
-    for label, peer in zip(axes.get_yticklabels(), peers, strict=True):
-        label.set_fontweight("bold" if peer.name == "logpress" else "normal")
     for place, value in enumerate(values):
-        text = form.format(value) if value >= 10 else f"{value:.1f}" if value else "none"
+        text = form.format(value) if value >= 10 else f"{value:.1f}" if value else "–"
         axes.annotate(text, (value, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_xlim(0, max(values, default=1) * 1.18 or 1)
     _tidy(axes, "x")
@@ -75,7 +75,7 @@ def _bars(axes: Axes, peers: list[PeerResult], values: list[float], form: str, f
 
 
 def _short(peer: PeerResult) -> str:
-    return "logpress" if peer.name == "logpress" else peer.title.split(",")[0].replace(" to Parquet", "")
+    return ("logpress" if peer.name == "logpress" else peer.title) + (" †" if peer.is_part else "")
 
 
 def draw_growth(grown: Growth, path: Path) -> None:

@@ -102,6 +102,7 @@ def measure_field(
     slow_bytes: int,
     tell: Tell,
     warn: Tell,
+    warm_up: bool = True,
 ) -> list[PeerResult]:
     """Let peers press, then restore, then read, in turn, so that a drifting machine slows all of them.
 
@@ -114,6 +115,7 @@ def measure_field(
         slow_bytes: how much of the input slow peers get.
         tell: hears what is done next.
         warn: hears of a peer that failed; the others go on.
+        warm_up: whether there is a run that is not counted.
 
     Raises:
         MeasureError: if logpress itself fails.
@@ -123,7 +125,7 @@ def measure_field(
     for phase in PHASES:
         if phase not in phases:
             continue
-        for number in range(runs + 1):
+        for number in range(0 if warm_up else 1, runs + 1):
             for turn in turns:
                 if turn.failure is not None or (turn.peer.is_slow and number != 1):
                     continue

@@ -7,6 +7,7 @@ bytes.
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ def peers_table(found: Field) -> Table:
                 _speed(peer.press_mb_s),
                 f"{median(peer.presses, lambda run: run.cpu_seconds):.1f}",
                 f"{median(peer.presses, lambda run: run.peak_mb):,.0f}",
-                f"{pairs[len(pairs) // 2]:.2f} ×" if pairs else "",
+                f"{statistics.median(pairs):.2f} ×" if pairs else "",
                 NOTHING if restoring is None else _speed(restoring),
                 exactness(peer),
                 f"{min(map(seconds_of, peer.reads.values())):.3f}" if peer.reads else NOTHING,
@@ -128,7 +129,7 @@ def _notes(found: Field) -> Iterable[str]:
     pairs = found.times_faster("duckdb")
     if pairs:
         yield (
-            f"`logpress press` against `DuckDB COPY`, pair by pair: {pairs[len(pairs) // 2]:.2f} times faster in the "
+            f"`logpress press` against `DuckDB COPY`, pair by pair: {statistics.median(pairs):.2f} times faster in the "
             f"median of {len(pairs)}, {pairs[0]:.2f} to {pairs[-1]:.2f}."
         )
     yield f"Entropy of the generator: {found.entropy_bytes:.2f} bytes a record; nothing lossless is smaller on average."
@@ -143,8 +144,7 @@ def _notes(found: Field) -> Iterable[str]:
 
 def seconds_of(reading: Reading) -> float:
     """Median."""
-    ordered = sorted(reading.seconds)
-    return ordered[len(ordered) // 2]
+    return statistics.median(reading.seconds)
 
 
 def reads_table(found: Field) -> Table:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ZSTD_LEVEL = 9
 BLOCK_BYTES = 4 << 20
-ROWS_A_GROUP = 1 << 18
+ROWS_A_GROUP = 500_000
 
 _TEXTS = (
     "client_app_id", "func_name", "nickName", "request_begin_timestamp", "request_end_timestamp", "request_url",
@@ -53,15 +53,21 @@ SCHEMA = pa.schema(
 
 
 def press(source: str, stored: str) -> None:
-    """Object by object: parse on all cores, flatten, write."""
+    """Object by object: parse on all cores, flatten; write when there is enough for a row group."""
     parsing = reader.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")
     reading = reader.ReadOptions(block_size=BLOCK_BYTES)
+    paths = sorted(path for path in Path(source).rglob("*") if path.is_file())
     writer = None
-    for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
-        table = reader.read_json(path, read_options=reading, parse_options=parsing).flatten().flatten()
+    waiting: list[pa.Table] = []
+    for path in paths:
+        waiting.append(reader.read_json(path, read_options=reading, parse_options=parsing).flatten().flatten())
+        if path is not paths[-1] and sum(table.num_rows for table in waiting) < ROWS_A_GROUP:
+            continue
+        table = pa.concat_tables(waiting)
+        waiting.clear()
         if writer is None:
             writer = parquet.ParquetWriter(stored, table.schema, compression="zstd", compression_level=ZSTD_LEVEL)
-        writer.write_table(table, row_group_size=ROWS_A_GROUP)
+        writer.write_table(table, row_group_size=table.num_rows)
     if writer is None:
         sys.exit(f"{source} holds no files")
     writer.close()
