@@ -56,12 +56,12 @@ def main(
     """Measure and print."""
     names = QUICK if quick else ("logpress", *_listed(peers, [peer.name for peer in PEERS], "--peers"))
     measures = ("press",) if quick else tuple(_listed(only, MEASURES, "--only"))
-    if {"restore", "read"} & {*measures} and "press" not in measures:
-        measures = ("press", *measures)
+    if "restore" in measures or "read" in measures:
+        measures = ("press", *measures)  # or there is nothing to read
     asked = [peer for peer in PEERS if peer.name in names]
-    missing = {peer.name: lacking for peer in asked if (lacking := peer.missing())}
+    missing = {peer.name: f"{lacking} is not installed" for peer in asked if (lacking := peer.missing())}
     for name, lacking in missing.items():
-        _warn(f"{name} is left out: {lacking} is not installed (make bench installs packages)")
+        _warn(f"{name} is left out: {lacking} (make bench installs packages)")
     present = [peer for peer in asked if peer.name not in missing]
     try:
         found = measure(present, records, runs, measures, slow_mb * 1_000_000, missing, scratch)
@@ -105,10 +105,15 @@ def measure(
         whole = generate(folder / "sample", records)
         tell("working out the entropy")
         entropy = entropy_bytes(plan_of(records, HOURS))
-        results = (
-            measure_field(peers, whole, folder, runs=runs, phases=phases, slow_bytes=slow_bytes, tell=tell, warn=_warn)
-            if phases
-            else []
+        results, failures = measure_field(
+            peers if phases else [],
+            whole,
+            folder,
+            runs=runs,
+            phases=phases,
+            slow_bytes=slow_bytes,
+            tell=tell,
+            warn=_warn,
         )
         engine = start = None
         if "engine" in measures:
@@ -124,7 +129,7 @@ def measure(
         entropy_bytes=entropy,
         runs=runs,
         peers=results,
-        missing=missing,
+        missing=missing | failures,
         engine=engine,
         start=start,
     )

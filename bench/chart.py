@@ -19,7 +19,8 @@ OURS, THEIRS, PALE, INK, GRID = "#1b7f5c", "#8d99a6", "#d3d9df", "#1f2328", "#e3
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "logpress",
     "svg.fonttype": "none",  # text stays text
-    "font.family": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib, so the layout is the same anywhere
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial"],  # the first comes with matplotlib: the layout is the same anywhere
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,

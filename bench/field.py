@@ -103,7 +103,7 @@ def measure_field(
     tell: Tell,
     warn: Tell,
     warm_up: bool = True,
-) -> list[PeerResult]:
+) -> tuple[list[PeerResult], dict[str, str]]:
     """Let peers press, then restore, then read, in turn, so that a drifting machine slows all of them.
 
     Args:
@@ -116,6 +116,9 @@ def measure_field(
         tell: hears what is done next.
         warn: hears of a peer that failed; the others go on.
         warm_up: whether there is a run that is not counted.
+
+    Returns:
+        What each did; and who failed, with what.
 
     Raises:
         MeasureError: if logpress itself fails.
@@ -136,9 +139,10 @@ def measure_field(
                 except MeasureError as error:
                     if turn.peer.name == "logpress":
                         raise
-                    turn.failure = str(error)
+                    turn.failure = f"failed to {phase}"
                     warn(f"{turn.peer.title} failed to {phase} and is left out: {error}")
-    return [turn.result() for turn in turns if turn.failure is None]
+    failures = {turn.peer.name: turn.failure for turn in turns if turn.failure is not None}
+    return [turn.result() for turn in turns if turn.failure is None], failures
 
 
 def steps(peers: Sequence[Peer], runs: int, phases: Sequence[str]) -> int:

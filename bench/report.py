@@ -54,7 +54,7 @@ class Table:
         lines = ["| " + " | ".join(self.headings) + " |", "| --- |" + " ---: |" * (len(self.headings) - 1)]
         for number, row in enumerate(self.rows):
             cells = [f"**{cell}**" if number in self.strong and cell.strip() else cell for cell in row]
-            lines.append("| " + " | ".join(cells) + " |")
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join(lines + [line for note in self.notes for line in ("", note)])
 
 
@@ -139,7 +139,7 @@ def _notes(found: Field) -> Iterable[str]:
     if left_out := {peer.left_out for peer in found.peers if peer.left_out}:
         yield (f"‡ Refuses a file that holds a damaged line: {max(left_out)} lines were taken out beforehand, untimed.")
     for name, lacking in found.missing.items():
-        yield f"Not measured: {name}, as {lacking} was not installed."
+        yield f"Not measured: {name} ({lacking})."
 
 
 def seconds_of(reading: Reading) -> float:

@@ -137,7 +137,7 @@ class Field(_Kept):
         raw_bytes: of the sample.
         entropy_bytes: of the sample's generator, a record.
         runs: counted runs of each.
-        missing: peers that were asked for and are not installed, and what they lack.
+        missing: peers that were asked for and not measured, and why.
     """
 
     machine: Machine

@@ -32,7 +32,7 @@ def peers(*names: str) -> list[Peer]:
 
 def peer_result(name: str, seconds: float, stored_bytes: int, **changes: object) -> PeerResult:
     known = {
-        "name": name, "title": name.title(), "version": "1.0", "settings": f"`{name} --well`", "records": 1000,
+        "name": name, "title": name.title(), "version": "1.0", "settings": f"`{name} --well | less`", "records": 1000,
         "raw_bytes": 868_000, "left_out": 0, "is_part": False, "stored_bytes": stored_bytes,
         "presses": [run(seconds), run(seconds * 1.1), run(seconds * 0.9)], "restores": [run(seconds / 2)],
         "exact": Exactness(records=1000, same=1000, other=0),
@@ -55,7 +55,7 @@ def found() -> Field:
             peer_result("clp-s", 3.0, 50_000, exact=Exactness(records=1000, same=969, other=31), left_out=2, reads={}),
             peer_result("zstd-19", 9.0, 41_000, is_part=True, raw_bytes=100_000, records=115, exact=None, restores=[]),
         ],
-        missing={"clickhouse": "the package chdb"},
+        missing={"clickhouse": "the package chdb is not installed"},
         engine=EngineResult(
             mb_s={
                 "plain input, 1 core": [500.0],
@@ -85,11 +85,12 @@ def grown() -> Growth:
 def test_every_peer_of_the_development_environment_presses_restores_and_reads(tmp_path):
     whole = generate(tmp_path / "sample", RECORDS)
     warnings: list[str] = []
-    results = measure_field(
+    results, failures = measure_field(
         peers("logpress", "duckdb", "pyarrow", "polars", "gzip-6"), whole, tmp_path,
         runs=1, phases=PHASES, slow_bytes=1, tell=lambda what: None, warn=warnings.append, warm_up=False,
     )  # fmt: skip
     assert warnings == []
+    assert failures == {}
     by_name = {result.name: result for result in results}
     assert set(by_name) == {"logpress", "duckdb", "pyarrow", "polars", "gzip-6"}
 
@@ -115,6 +116,13 @@ def test_every_peer_of_the_development_environment_presses_restores_and_reads(tm
     assert by_name["logpress"].reads["scan"].rows == RECORDS - 2
 
 
+def test_what_measures_is_not_imported_by_what_is_measured():
+    heavy = "{'logpress', 'numba', 'numpy', 'pandas', 'psutil', 'pydantic', 'rich'}"
+    for module, needed in (("duck", "set()"), ("arrow", "{'numpy'}"), ("polar", "set()")):
+        code = f"import sys, bench.steps.{module}; sys.exit(str({heavy} & {{*sys.modules}} - {needed} or '') or None)"
+        measured([sys.executable, "-c", code])
+
+
 def test_a_peer_that_fails_is_left_out_with_a_warning(tmp_path):
     class Broken(Peer):
         name, title, settings, distribution = "broken", "Broken", "", "pytest"
@@ -124,11 +132,12 @@ def test_a_peer_that_fails_is_left_out_with_a_warning(tmp_path):
 
     whole = generate(tmp_path / "sample", 100)
     warnings: list[str] = []
-    results = measure_field(
+    results, failures = measure_field(
         [Broken(), *peers("gzip-6")], whole, tmp_path,
         runs=1, phases=["press"], slow_bytes=1, tell=lambda what: None, warn=warnings.append,
     )  # fmt: skip
     assert [result.name for result in results] == ["gzip-6"]
+    assert failures == {"broken": "failed to press"}
     [warning] = warnings
     assert "Broken failed to press" in warning
     assert "no such luck" in warning
@@ -210,7 +219,7 @@ def test_the_table_tells_what_is_exact_faster_and_only_a_part(found):
     assert rows["Zstd-19"][0].endswith("†")
     notes = "\n".join(table.notes)
     assert "pair by pair: 2.00 times faster" in notes
-    assert "Not measured: clickhouse, as the package chdb was not installed." in notes
+    assert "Not measured: clickhouse (the package chdb is not installed)." in notes
     assert "pressing gzip input reaches 100 % of that" in report.engine_table(found).notes[0]
 
 
@@ -223,7 +232,7 @@ def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_pat
     text = page.read_text()
     assert "| **Logpress** |" in text
     assert "Pressing: 1.00 s and 2.50 s a million records (R² 1.0000)." in text
-    assert "`clp-s --well`" in text
+    assert "`clp-s --well \\| less`" in text
     for image in written[1:]:
         assert image.stat().st_size < 60_000
         xml.etree.ElementTree.parse(image)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bench.peers import step
+from bench.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd

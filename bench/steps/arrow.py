@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import json as reader
 from pyarrow import parquet
 
-from bench.peers import step
+from bench.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -100,13 +100,13 @@ class Compressor(Peer):
 
 
 class Python(Peer):
-    """A peer whose steps are functions of a module beside this one."""
+    """A peer whose steps are functions of a module of `bench.steps`."""
 
     steps: str
 
     def step(self, name: str, *arguments: Path | str) -> list[str]:
         """The command that makes a step."""
-        return [sys.executable, "-m", f"bench.peers.{self.steps}", name, *map(str, arguments)]
+        return [sys.executable, "-m", f"bench.steps.{self.steps}", name, *map(str, arguments)]
 
 
 class Logpress(Python):
@@ -140,7 +140,7 @@ class Logpress(Python):
 
     def reads(self, stored: Path) -> dict[str, list[str]]:
         """Its scan, and pandas alone."""
-        return {"scan": self.step("read", stored), "pandas.read_parquet": self.step("read_plain", stored)}
+        return {"scan": self.step("read", stored, DAY), "pandas.read_parquet": self.step("read_plain", stored, DAY)}
 
 
 class DuckDB(Python):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chdb import session
 
-from bench.peers import step
+from bench.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd

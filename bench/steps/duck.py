@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from bench.peers import step
+from bench.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd

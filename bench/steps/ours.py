@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import logpress
 import logpress.reading
-from bench.peers import step
-from bench.sample import DAY
+from bench.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,16 +15,16 @@ if TYPE_CHECKING:
 COLUMNS = ["client_app_id", "func_name", "response_elapsed_ms"]
 
 
-def read(stored: str) -> pd.DataFrame:
+def read(stored: str, day: str) -> pd.DataFrame:
     """By logpress's scan."""
-    return logpress.open_lake(stored).table("sdk_log").scan(DAY, columns=COLUMNS).to_pandas()
+    return logpress.open_lake(stored).table("sdk_log").scan(day, columns=COLUMNS).to_pandas()
 
 
-def read_plain(stored: str) -> pd.DataFrame:
+def read_plain(stored: str, day: str) -> pd.DataFrame:
     """By pandas alone, from the day's folder."""
     import pandas as pd
 
-    return pd.read_parquet(Path(stored, "sdk_log", f"dt={DAY}"), columns=COLUMNS)
+    return pd.read_parquet(Path(stored, "sdk_log", f"dt={day}"), columns=COLUMNS)
 
 
 if __name__ == "__main__":

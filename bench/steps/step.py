@@ -1,7 +1,8 @@
-"""One step of a peer as a process: `python -m bench.peers.<peer> press|restore|read ...`."""
+"""One step of a peer as a process: `python -m bench.steps.<peer> press|restore|read ...`."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -21,10 +22,9 @@ def run(**steps: Callable[..., None] | Callable[..., pd.DataFrame]) -> None:
     if not name.startswith("read"):
         steps[name](*arguments)
         return
-    import pandas as pd  # what every reader ends in
-    import pyarrow.parquet
+    import pandas as pd
 
-    assert pyarrow.parquet is not None
+    importlib.import_module("pyarrow.parquet")  # pandas would when it first needs it
     began = time.perf_counter()
     frame = steps[name](*arguments)
     seconds = time.perf_counter() - began
