@@ -228,7 +228,7 @@ def write_report(found: Field | None, grown: Growth | None, page: Path, images: 
         tables = {table.title: table for table in field_tables(found)}
         parts = {
             "machine": f"{found.machine}; {found.records:,} records, {found.raw_bytes / 1e6:,.0f} MB raw, medians of "
-            f"{found.runs} runs after one that does not count.",
+            f"{found.runs} after one run that does not count.",
             "field": peers_table(found).markdown(),
             "reads": reads_table(found).markdown(),
             "engine": engine_table(found).markdown() if found.engine else NOTHING,

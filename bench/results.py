@@ -22,13 +22,18 @@ T = TypeVar("T", bound=_Kept)
 
 
 class Machine(_Kept):
-    """On what it was measured."""
+    """On what it was measured.
+
+    Attributes:
+        nice: how low the priority was; above 0, other work went first, and speeds are too low.
+    """
 
     processor: str
     cores: int
     memory_gb: int
     system: str
     python: str
+    nice: int = 0
 
     @classmethod
     def this(cls) -> Machine:
@@ -41,10 +46,12 @@ class Machine(_Kept):
             memory_gb=round(psutil.virtual_memory().total / 2**30),
             system=platform.system(),
             python=platform.python_version(),
+            nice=os.nice(0),
         )
 
     def __str__(self) -> str:
-        return f"{self.cores} cores ({self.processor}), {self.memory_gb} GiB, {self.system}, Python {self.python}"
+        text = f"{self.cores} cores ({self.processor}), {self.memory_gb} GiB, {self.system}, Python {self.python}"
+        return text + (f", at low priority (nice {self.nice}): speeds are too low" if self.nice > 0 else "")
 
 
 class Reading(_Kept):
