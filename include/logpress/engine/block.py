@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
-from logpress.engine.kernels_group import hash_rows, rebuild_table
+from logpress.engine.kernels_group import rebuild_table
 from logpress.engine.kernels_press import (
     BATCH,
     DROPPED,
@@ -209,7 +209,6 @@ def convert(
     """Match and convert the records at these spans with the layouts known; at most MAX_ROWS of them."""
     rows = len(row_starts)
     block = Block(buffer, row_starts, row_ends, spaces.take(rows))
-    hash_rows(buffer, row_starts, row_ends, rows, block.hashes)
     _press(block, np.arange(rows, dtype=np.int64), registers, known)
     return block
 
@@ -225,7 +224,7 @@ def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: K
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
             known.extras, known.extra_texts, entries.kernel_view(),
             registers.dictionaries[EXTRA], registers[EXTRA], space.extra_texts, space.extra_used,
-            space.regs, space.states, space.masks, *scratch,
+            space.regs, space.states, space.masks, block.hashes, *scratch,
         )  # fmt: skip
         if done:
             return

@@ -72,7 +72,7 @@ class GroupDecoder:
             PartError: if columns and metadata contradict each other.
         """
         self._contract = contract
-        self._table = _with_dictionaries(_one_chunk(table), _TOGETHER)
+        self._table = _one_chunk(_with_dictionaries(table, _TOGETHER))
         self._values = _Values(self._table, together(contract))
         names = set(table.column_names) | self._values.names
         self.count = table.num_rows
@@ -243,13 +243,19 @@ class _Values:
         codes_of = self._codes_of  # of the slice asked for last; several threads may ask for slices of their own
         if codes_of is None or codes_of[0] is not table:
             codes_of = self._codes_of = table, self._codes(table)
-        found: Ints = self._combinations[self._places[name]][codes_of[1]]
+        found: Ints = self._combinations[self._places[name]].take(codes_of[1])
         return found
 
     def _codes(self, table: pa.Table) -> Ints:
-        common, rare = (_codes(table.column(name).chunk(0), 0) for name in _TOGETHER)
-        codes = np.where(common == NULL, rare + self._common, common)
-        if ((common == NULL) == (rare == NULL)).any():
+        """Each row's combination; few rows have a rare one."""
+        common, rare = (table.column(name).chunk(0) for name in _TOGETHER)
+        codes: Ints = values_of(common.indices).astype(np.int64)
+        missing = missing_of(common)
+        places = np.flatnonzero(missing) if missing is not None else np.empty(0, dtype=np.int64)
+        codes[places] = values_of(rare.indices)[places] + self._common
+        absent = missing_of(rare)
+        count = len(rare) if absent is None else len(rare) - rare.null_count
+        if count != len(places) or (absent is not None and absent[places].any()):
             raise PartError(f"a row has no numbers in {TOGETHER} and {TOGETHER_RARE}, or two")
         return codes
 

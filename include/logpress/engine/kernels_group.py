@@ -1,4 +1,4 @@
-"""The kernels of a row group: hash its records, merge dictionaries, append rows, and put rows in order.
+"""The kernels of a row group: merge dictionaries, append rows, and put rows in order.
 
 Bounds: every array is as long as its docstring says; texts carry `PADDING` bytes behind their last used byte.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import hash128
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import IRREGULAR
 from logpress.jit import inner_kernel, kernel, prefetch
@@ -23,15 +22,6 @@ KEYS_AHEAD = 32
 
 NARROW_NULL = np.int32(-(2**31))
 """Stands for no value in an int32 register."""
-
-
-@kernel
-def hash_rows(buffer, row_starts, row_ends, rows, hashes):
-    """Hash each record into hashes: uint64[2, rows]."""
-    for row in range(rows):
-        one, two = hash128(buffer, row_starts[row], row_ends[row])
-        hashes[0, row] = one
-        hashes[1, row] = two
 
 
 @inner_kernel

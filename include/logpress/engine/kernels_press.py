@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import find_or_add, hash64
+from logpress.codecs.kernels_hash import find_or_add, hash64, hash128
 from logpress.codecs.kernels_text import (
     BAD,
     NULL,
@@ -290,10 +290,10 @@ def _extra(buffer, spans, extras, first, last, texts, out, used):
 @kernel
 def press_rows(
     buffer, row_starts, row_ends, selected, nodes, literals, ops, programs, variants, extras, extra_texts,
-    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks,
+    lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks, row_hashes,
     spans, trail, stack, chosen, pending, suspects, scratch,
 ):  # fmt: skip
-    """Match and convert rows of a block.
+    """Hash, match and convert rows of a block.
 
     Args:
         buffer: uint8[n], the block.
@@ -316,6 +316,8 @@ def press_rows(
         regs: int64[registers, rows], filled; NULL before.
         states: int64[rows], gets the program's number, MISSED, FAILED (then `masks` says which slots) or SUSPECT.
         masks: uint64[rows].
+        row_hashes: uint64[2, rows], filled. Hashing comes first, as it reads front to back: what follows finds a
+            batch in the core's cache.
         spans: int64[BATCH, 2 * depth], scratch.
         trail: int64[2 * depth + 2], scratch.
         stack: uint8[MAX_DEPTH], scratch.
@@ -333,6 +335,11 @@ def press_rows(
         size = min(BATCH, selected.shape[0] - base)
         # `chosen` holds places in the batch; registers are addressed by row, spans by place
         waiting = 0
+        for k in range(size):
+            row = selected[base + k]
+            one, two = hash128(buffer, row_starts[row], row_ends[row])
+            row_hashes[0, row] = one
+            row_hashes[1, row] = two
         for k in range(size):
             row = selected[base + k]
             masks[row] = 0
