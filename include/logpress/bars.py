@@ -58,9 +58,8 @@ class Bars:
                 return
             shown = now
             seconds = max(now - began, 1e-3)
-            rate = (
-                f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{_short(done_records / seconds)} {unit}/s"
-            )
+            counted = f"{_short(done_records / seconds)} {unit}/s"
+            rate = f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else counted
             if self._lines:
                 print(f"logpress: {stage}: {done_records:,} {unit}, {rate}", file=sys.stderr)
                 return

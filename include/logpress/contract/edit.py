@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from logpress.contract.load import child, parse_contract, read_text
+from logpress.contract.load import child, is_built_in, parse_contract, read_text
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
 
@@ -52,8 +52,38 @@ def changed_text(text: str, changes: Changes) -> str:
         ContractError: if a value stands where it cannot be changed.
     """
     for steps, value in changes.items():
-        text = _changed(text, steps, value)
+        try:
+            text = _changed(text, steps, value)
+        except yaml.YAMLError as error:
+            raise ContractError(f"cannot be changed: {error}") from error
     return text
+
+
+def target_of(source: Path, table: str, output: Path | None) -> Path:
+    """Where a changed contract may be written.
+
+    Args:
+        source: where the contract was read from.
+        table: its table.
+        output: where it is asked to go; the source itself if None.
+
+    Raises:
+        ContractError: if it may not be written there.
+    """
+    if is_built_in(output or source):
+        raise ContractError(
+            f"{output or source}: is logpress's own contract, which the next installation replaces; give "
+            "--output FILE, and then FILE in place of the table's name, or its folder in LOGPRESS_CONTRACTS"
+        )
+    if output is None:
+        return source
+    if output.suffix not in (".yaml", ".yml"):
+        raise ContractError(f"{output}: a contract's file ends in .yaml")
+    if not output.parent.is_dir():
+        raise ContractError(f"{output}: there is no folder {output.parent}")
+    if output.exists() and (not output.is_file() or parse_contract(read_text(output), output).table != table):
+        raise ContractError(f"{output}: is there, and is no contract of {table}; give another file")
+    return output
 
 
 def write_contract(source: Path, target: Path, contract: Contract, changes: Changes) -> None:
@@ -72,7 +102,9 @@ def write_contract(source: Path, target: Path, contract: Contract, changes: Chan
     if parse_contract(text, source) != contract:
         raise ContractError(f"{source}: has been changed meanwhile; nothing is written, run it again")
     new = changed_text(text, changes)
-    wrong = f"{source}: cannot be changed without changing more than was asked for (it may use aliases); write by hand"
+    wrong = (
+        f"{source}: cannot be changed without changing more than was asked for (it may use aliases); write it by hand"
+    )
     try:
         same = parse_contract(new, source) == changed_contract(contract, changes)
     except ContractError as error:
@@ -104,8 +136,8 @@ def _replace(target: Path, text: str, like: Path) -> None:
 
 
 def _changed(text: str, steps: Steps, value: Value) -> str:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    node = root
+    root = node = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert node is not None  # it has been read as a contract
     for place, step in enumerate(steps):
         found = child(node, step)
         if found is None:
@@ -124,7 +156,11 @@ def _with_value(text: str, node: yaml.Node, value: Value) -> str:
         return text
     if isinstance(node, yaml.ScalarNode) and not isinstance(value, tuple) and node.value == str(value):
         return text
-    return text[: node.start_mark.index] + _flow(value) + text[_end(text, node) :]
+    new = _flow(value)
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style and isinstance(value, tuple):
+        newline = "\r\n" if "\r\n" in text else "\n"
+        new = (newline + " " * node.start_mark.column).join(f"- {_flow(one)}" for one in value)
+    return text[: node.start_mark.index] + new + text[_end(text, node) :]
 
 
 def _with_key(text: str, node: yaml.Node, key: str, value: Any, is_root: bool) -> str:
@@ -140,7 +176,7 @@ def _with_key(text: str, node: yaml.Node, key: str, value: Any, is_root: bool) -
         end, after = len(text), newline
     else:
         end, after = end - (text[end - 1] == "\r"), ""
-    indent = " " * node.value[0][0].start_mark.column
+    indent = " " * int(node.value[0][0].start_mark.column)
     before = newline
     if is_root:
         before += newline if newline * 2 in text else ""
@@ -153,14 +189,15 @@ def _with_key(text: str, node: yaml.Node, key: str, value: Any, is_root: bool) -
 def _flow(value: Any) -> str:
     """A value as YAML in one line."""
     plain = [list(value) if isinstance(value, tuple) else value]
-    return yaml.safe_dump(plain, default_flow_style=True, width=1 << 20, sort_keys=False, allow_unicode=True)[1:-2]
+    return str(yaml.safe_dump(plain, default_flow_style=True, width=1 << 20, sort_keys=False, allow_unicode=True))[1:-2]
 
 
 def _end(text: str, node: yaml.Node) -> int:
     """Where a node's text ends; PyYAML's mark of a block is where the next one begins, behind comments."""
-    if isinstance(node, yaml.ScalarNode):
+    if not isinstance(node, yaml.CollectionNode):
         end = node.end_mark.index
-        return len(text[:end].rstrip()) if node.style in ("|", ">") else end
+        is_block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
+        return len(text[:end].rstrip()) if is_block else end
     children: Sequence[yaml.Node] = (
         [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else list(node.value)
     )

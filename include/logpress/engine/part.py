@@ -102,9 +102,7 @@ def writer_schema(columns: Sequence[StoredColumn]) -> pa.Schema:
     return pa.schema(fields)
 
 
-def open_writer(
-    sink: IO[bytes], contract: Contract, columns: Sequence[StoredColumn] | None = None
-) -> pq.ParquetWriter:
+def open_writer(sink: IO[bytes], contract: Contract, columns: Sequence[StoredColumn] | None = None) -> pq.ParquetWriter:
     """A Parquet writer with the contract's encodings: v1 pages of 96 KB, checksums, statistics, zstd.
 
     Args:

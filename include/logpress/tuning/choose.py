@@ -7,19 +7,22 @@ from collections.abc import Collection, Mapping
 from logpress.contract.model import Encoding
 from logpress.tuning.measure import Candidate, Cost
 
-NS_A_BYTE = 500.0
-"""What a byte a record is worth, in nanoseconds of one core a record. Two cores press about a record a microsecond: at
-this rate a choice that makes files of seven bytes a record smaller by a tenth may cost a third more time."""
+NS_A_BYTE = 1000.0
+"""What a byte a record is worth, in nanoseconds of one core a record: as long as it takes to press one."""
 
 LEAST_GAIN = 0.005
-"""A higher level is taken only if it makes the column smaller by this share, and a change from today's storage only
-if it makes it cheaper by as much."""
+"""A higher level is taken only if it makes the column smaller by this share, and another encoding or level than today's
+only if it gains as much."""
 
 LEAST_BYTES = 0.003
-"""And by so many bytes a record: less is what one day differs from the next by."""
+"""And so many bytes a record: less is what one day differs from the next by."""
 
 NOISE = 0.15
 """Times that differ by less than this share count as equal to today's."""
+
+LEAST_NS = 20.0
+"""What makes a column no smaller is taken only if it saves so many nanoseconds a record: times vary, sizes do not. For
+the same reason what makes it larger must save twice the time that the bytes are worth."""
 
 
 def choose(
@@ -43,18 +46,23 @@ def choose(
         cost = costs[candidate]
         return cost.stored_bytes * ns_a_byte + cost.write_ns
 
-    readable = [candidate for candidate in costs if candidate.encoding in allowed]
+    readable = sorted((c for c in costs if c.encoding in allowed), key=lambda candidate: (price(candidate), candidate))
     if not readable:
         return today
-    best = min(readable, key=lambda candidate: (price(candidate), candidate))
-    most = costs[best].stored_bytes * (1 + LEAST_GAIN)
-    best = min(c for c in readable if c.encoding == best.encoding and costs[c].stored_bytes <= most)
-    if today.encoding not in allowed or best == today:
-        return best
-    before, after = costs[today], costs[best]
-    ns = before.write_ns - after.write_ns
-    if abs(ns) <= NOISE * before.write_ns:
-        ns = 0
-    gain = before.stored_bytes - after.stored_bytes + ns / ns_a_byte
-    is_worth_it = gain > max(LEAST_GAIN * before.stored_bytes, LEAST_BYTES * rows)
-    return best if is_worth_it else today
+    for best in readable:
+        most = costs[best].stored_bytes * (1 + LEAST_GAIN)
+        lowest = min(c for c in readable if c.encoding == best.encoding and costs[c].stored_bytes <= most)
+        if today.encoding not in allowed or _is_worth_it(costs[today], costs[lowest], rows, ns_a_byte):
+            return lowest
+    return today
+
+
+def _is_worth_it(before: Cost, after: Cost, rows: int, ns_a_byte: float) -> bool:
+    saved_bytes = before.stored_bytes - after.stored_bytes
+    saved_ns = before.write_ns - after.write_ns
+    if abs(saved_ns) <= NOISE * before.write_ns:
+        saved_ns = 0
+    least = max(LEAST_GAIN * before.stored_bytes, LEAST_BYTES * rows)
+    if saved_bytes <= least:
+        return saved_ns > LEAST_NS * rows and 2 * saved_bytes + saved_ns / ns_a_byte > least
+    return saved_bytes + saved_ns / ns_a_byte > least

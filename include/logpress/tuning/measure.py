@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from logpress.contract.model import Contract, Encoding
 from logpress.engine.columns import StoredColumn, stored_columns
 from logpress.engine.part import open_part, open_writer
-from logpress.tuning.readers import encodings_of
+from logpress.quality.readers import encodings_of
 
 COARSE_LEVELS = (1, 3, 6, 9, 12)
 
@@ -173,9 +173,10 @@ def measure_column(sample: ColumnSample, ns_a_byte: float, allowed: Collection[E
         best = min(candidates, key=price)
         if price(best) > _FAR * least:
             continue
-        candidates += [Candidate(encoding, level) for level in _between(best.zstd)]
-        for candidate in candidates:
+        fine = [Candidate(encoding, level) for level in _between(best.zstd)]
+        for candidate in fine:
             sample.measure(candidate)
+        candidates += fine
         if encoding in allowed:
             finalists.update(sorted(candidates, key=price)[:_FINALISTS])
     found = sorted(finalists)

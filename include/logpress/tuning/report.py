@@ -135,12 +135,12 @@ def render(report: TuneReport, *, every: bool = False) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{report.table} {report.day}", style="bold"),
         Text(
-            f"{report.rows:,} rows of {report.objects} objects, in {report.row_groups} row groups; "
-            f"a byte a record is worth {report.ns_a_byte:g} ns of writing"
+            f"{report.rows:,} rows of {_counted(report.objects, 'object')}, in "
+            f"{_counted(report.row_groups, 'row group')}; bytes and nanoseconds are a record's, and a byte is worth {report.ns_a_byte:g} ns"
         ),
         Text(f"to be read by {', '.join(report.readers)}", style="dim"),
     ]
-    parts += [Text(note, style="yellow") for note in report.notes]
+    parts += [Text(f"note: {note}", style="yellow") for note in report.notes]
     parts += [Text(), _columns(report)]
     if every:
         parts += [Text(), _candidates(report.columns)]
@@ -154,6 +154,10 @@ def render(report: TuneReport, *, every: bool = False) -> RenderableType:
     return Group(*parts)
 
 
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
@@ -163,7 +167,7 @@ def _table(*headings: str) -> Table:
 
 
 def _columns(report: TuneReport) -> Table:
-    table = _table("column", "today", "bytes a record", "proposed", "bytes a record", "saves", "write ns a record")
+    table = _table("column", "today", "bytes", "proposed", "bytes", "saves", "write ns")
     for column in sorted(report.columns, key=lambda column: -column.today.bytes_a_record):
         today, proposed = column.today, column.proposed
         saved = today.bytes_a_record - proposed.bytes_a_record
@@ -181,17 +185,18 @@ def _columns(report: TuneReport) -> Table:
         )
     before = sum(column.today.bytes_a_record for column in report.columns)
     after = sum(column.proposed.bytes_a_record for column in report.columns)
-    times = [sum(getattr(column, side).write_ns_a_record for column in report.columns) for side in ("today", "proposed")]
+    ns_before = sum(column.today.write_ns_a_record for column in report.columns)
+    ns_after = sum(column.proposed.write_ns_a_record for column in report.columns)
     table.add_section()
     table.add_row(
-        "sum", "", f"{before:.3f}", "", f"{after:.3f}", f"{before - after:+.3f}", f"{times[0]:.1f} → {times[1]:.1f}",
+        "sum", "", f"{before:.3f}", "", f"{after:.3f}", f"{before - after:+.3f}", f"{ns_before:.1f} → {ns_after:.1f}",
         style="bold",
     )  # fmt: skip
     return table
 
 
 def _candidates(columns: Iterable[ColumnReport]) -> Table:
-    table = _table("column", "candidate", "bytes a record", "write ns a record", "read ns a record", "")
+    table = _table("column", "candidate", "bytes", "write ns", "read ns", "")
     for column in columns:
         name = column.name
         for candidate in sorted(column.candidates, key=lambda candidate: (candidate.bytes_a_record, candidate.zstd)):
@@ -217,21 +222,19 @@ def _candidates(columns: Iterable[ColumnReport]) -> Table:
 
 
 def _levels(report: TuneReport) -> Table:
-    table = _table("zstd", "bytes a record", "write ns a record")
+    table = _table("zstd", "bytes", "write ns")
     for level in report.levels:
-        table.add_row(
-            f"{level.zstd} for all columns", f"{level.bytes_a_record:.3f}", f"{level.write_ns_a_record:.1f}"
-        )
+        table.add_row(f"{level.zstd} for all columns", f"{level.bytes_a_record:.3f}", f"{level.write_ns_a_record:.1f}")
     return table
 
 
 def _variants(heading: str, variants: Iterable[VariantReport]) -> Table:
-    table = _table(heading, "bytes a record", "press seconds", "")
+    table = _table(heading, "bytes", "press seconds", "")
     key = lambda variant: (variant.bytes_a_record is None, variant.bytes_a_record)  # noqa: E731
     for variant in sorted(variants, key=key):
-        marks = [
-            name for name, is_so in (("today", variant.is_today), ("chosen", variant.is_chosen)) if is_so
-        ] + [variant.note] * bool(variant.note)
+        marks = [name for name, is_so in (("today", variant.is_today), ("chosen", variant.is_chosen)) if is_so] + [
+            variant.note
+        ] * bool(variant.note)
         table.add_row(
             escape(variant.title),
             "" if variant.bytes_a_record is None else f"{variant.bytes_a_record:.3f}",

@@ -1,4 +1,4 @@
-"""A sample of real records for tuning: runs of neighbours, each as long as a row group, from several places of the input.
+"""A sample of real records for tuning: runs of neighbours, as long as a row group, from several places of the input.
 
 How far apart neighbours in a row group are decides what its columns cost. So records are not drawn one by one: a run is
 what a row group of that slice would hold.
@@ -94,7 +94,8 @@ def take_sample(
         if run.records:
             runs.append(run)
     if not runs:
-        raise UsageError(f"there is no record in the {len(objects)} objects of the input; nothing can be measured")
+        what = f"the {len(objects)} objects" if len(objects) > 1 else objects[0].uri
+        raise UsageError(f"there is no record in {what}; nothing can be measured")
     return Sample(tuple(runs), taker.objects, taker.days)
 
 

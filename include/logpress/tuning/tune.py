@@ -26,11 +26,11 @@ from logpress.planning import list_objects
 from logpress.progress import CountedProgress, Silent
 from logpress.quality.proof import compare
 from logpress.quality.readable import prove_readable
+from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of
 from logpress.sources import Place, RawObject, list_inputs
 from logpress.sources.search.address import is_cluster
 from logpress.tuning.choose import NS_A_BYTE, choose
 from logpress.tuning.measure import COARSE_LEVELS, Candidate, ColumnSample, columns_of, measure_column
-from logpress.tuning.readers import TITLES, encodings_of, gaps_of, readers_of
 from logpress.tuning.report import (
     CandidateReport,
     ColumnReport,
@@ -42,8 +42,8 @@ from logpress.tuning.report import (
 from logpress.tuning.sample import Sample, take_sample
 from logpress.tuning.variants import Variant, instants, orders, row_groups
 
-MOST_RECORDS = 1_000_000
-"""Records that are taken where it is not said how many: two row groups, but no more than this, or one."""
+RECORDS = (100_000, 1_000_000)
+"""Records that are taken where it is not said how many: two row groups, but within these bounds; one, if it is more."""
 
 FEWEST_ROWS = 10_000
 """Rows below which, and below a row group, nothing is chosen: heads of pages would outweigh what is in them."""
@@ -182,7 +182,7 @@ class _Tuning:
     def _take(self, inputs: Sequence[str]) -> Sample:
         objects = self._objects(inputs)
         rows = self.contract.files.row_group_rows
-        records = self.options.records or min(2 * rows, max(rows, MOST_RECORDS))
+        records = self.options.records or max(rows, min(max(2 * rows, RECORDS[0]), RECORDS[1]))
         folder = self.folder / "raw"
         folder.mkdir()
         tell = self.heard.begin("sample", None, records)
@@ -201,7 +201,7 @@ class _Tuning:
         for uri in named:
             if is_cluster(uri):
                 raise UsageError(
-                    f"{uri}: tune reads files and objects; press a day of the cluster, restore it to a file and give that"
+                    f"{uri}: tune reads files and objects; give it a file, as restore writes one of a day of it"
                 )
         if day is not None:
             objects = list_objects(contract, day, named)
@@ -270,11 +270,14 @@ class _Tuning:
         tell = self.heard.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
+        today_of: dict[tuple[str, ...], _Pressed] = {}
         for kind in ("order_by", "row_group_rows", "residual_of"):
             # orders and instants differ alike in every row group; its size only shows in all of them
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
-            files = sample.runs[0].files if is_one_enough else sample.files
-            today = self._press(contract, files, day)
+            files = tuple(sample.runs[0].files) if is_one_enough else sample.files
+            if files not in today_of:
+                today_of[files] = self._press(contract, files, day)
+            today = today_of[files]
             title = ", ".join(contract.order_by) or "as they come"
             titles = {"order_by": title, "row_group_rows": f"{contract.files.row_group_rows:,} rows"}
             found = [_variant_report(kind, titles.get(kind, "as it is"), today, is_today=True)]
@@ -291,7 +294,6 @@ class _Tuning:
                         best = (other.bytes_a_record, variant)
                     other.remove()
                 tell(0, len(reports) + len(found))
-            today.remove()
             winner = best[1]
             if winner is not None and winner.changes is not None and may_choose and self.options.whole_file == "choose":
                 chosen |= winner.changes
@@ -320,10 +322,8 @@ class _Tuning:
             if may_choose:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
                 chosen = choose(measured, today, allowed, sample.rows, self.options.ns_a_byte)
-            told = {
-                candidate: _candidate_report(sample, candidate, [TITLES[g.reader] for g in gaps.get(candidate.encoding, [])])
-                for candidate in sorted(sample.costs)
-            }
+            titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
+            told = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
                 ColumnReport(
                     name=sample.column.name, of=sample.column.of, type=str(type_), today=told[today],

@@ -1,5 +1,8 @@
-"""Contracts that differ from one in what concerns the whole file: the order of rows, the size of row groups, which of
-two related instants is stored. What they cost is found by pressing the sample with each."""
+"""Contracts that differ from one in what concerns the whole file.
+
+The order of rows, the size of row groups, which of two related instants is stored: what each costs is found by pressing
+the sample with it.
+"""
 
 from __future__ import annotations
 

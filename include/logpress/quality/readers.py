@@ -1,8 +1,8 @@
 """Which reader reads which Parquet encoding: the one place that says so, as data.
 
 What is said of pyarrow, fastparquet, Polars and DuckDB is tried by the tests, which write and read each pair. The rest
-is what the projects say themselves: where only new releases read an encoding, it counts as not read, as managed services
-lag behind.
+is what the projects say themselves: where only new releases read an encoding, it counts as not read, as managed
+services lag behind.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Literal, get_args
 import pyarrow as pa
 
 from logpress.contract.model import Contract, Encoding, Reader
+from logpress.errors import UsageError
 
-Kind = Literal["boolean", "small_integer", "int32", "int64", "float", "double", "text", "bytes"]
+Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes"]
 """Types as encodings tell them apart: Parquet's physical ones, integers of 8 and 16 bits and texts on their own."""
 
 READERS: tuple[Reader, ...] = get_args(Reader)
@@ -34,7 +35,7 @@ TITLES: dict[Reader, str] = {
 }
 
 _INTEGERS: frozenset[Kind] = frozenset({"small_integer", "int32", "int64"})
-_FIXED: frozenset[Kind] = _INTEGERS | {"float", "double"}
+_FIXED: frozenset[Kind] = _INTEGERS | {"double"}
 
 WRITTEN: dict[Encoding, frozenset[Kind]] = {
     "plain": frozenset(get_args(Kind)),
@@ -62,14 +63,14 @@ class Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    Gap("fastparquet", "byte_stream_split", _FIXED, "raises NotImplementedError", "tests/unit/test_tune_readers.py"),
+    Gap("fastparquet", "byte_stream_split", _FIXED, "raises NotImplementedError", "tests/unit/test_readers.py"),
     Gap(
         "fastparquet", "delta", frozenset({"text"}),
-        "raises NotImplementedError for DELTA_LENGTH_BYTE_ARRAY in v1 pages", "tests/unit/test_tune_readers.py",
+        "raises NotImplementedError for DELTA_LENGTH_BYTE_ARRAY in v1 pages", "tests/unit/test_readers.py",
     ),
     Gap(
         "fastparquet", "delta", frozenset({"int32", "int64"}),
-        "reads other values, or crashes, where neighbours differ by 2^30 and more", "tests/unit/test_tune_readers.py",
+        "reads other values, or crashes, where neighbours differ by 2^30 and more", "tests/unit/test_readers.py",
     ),
     Gap("trino", "byte_stream_split", _INTEGERS, "decodes it for floats only", "trinodb/trino, pull request 12809"),
     Gap("athena", "byte_stream_split", _FIXED, "not documented; engine 3 follows Trino", "Athena engine version 3"),
@@ -94,8 +95,8 @@ def kind_of(type_: pa.DataType) -> Kind:
         return "text"
     if pa.types.is_binary(type_):
         return "bytes"
-    if pa.types.is_floating(type_):
-        return "double" if type_.bit_width == 64 else "float"
+    if pa.types.is_float64(type_):
+        return "double"
     if pa.types.is_integer(type_) or pa.types.is_temporal(type_):
         return "small_integer" if type_.bit_width < 32 else "int32" if type_.bit_width == 32 else "int64"
     raise ValueError(f"part files have no columns of type {type_}")
@@ -118,3 +119,16 @@ def readers_of(contract: Contract) -> tuple[Reader, ...]:
     """The readers that a contract's files are for. pyarrow is always one: logpress restores with it."""
     named = contract.files.readers or READERS
     return tuple(reader for reader in READERS if reader in named or reader == "pyarrow")
+
+
+def parse_readers(text: str) -> tuple[Reader, ...]:
+    """Readers as `polars,duckdb`, in the order of READERS; empty for none.
+
+    Raises:
+        UsageError: if one is unknown.
+    """
+    named = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in named:
+        if name not in READERS:
+            raise UsageError(f"--readers: {name!r} is none; there are {', '.join(READERS)}")
+    return tuple(reader for reader in READERS if reader in named)
