@@ -281,8 +281,7 @@ def schema(table: Table, as_json: Annotated[bool, typer.Option("--json", help="M
     "  logpress tune sdk_log --input raw/ --readers polars,duckdb --all\n\n"
     "How it chooses: --ns-a-byte says what a byte a record is worth, in nanoseconds that writing a record takes one "
     "core. At 1000, a column may take 100 ns more if it gets 0.1 bytes smaller. Of levels whose sizes differ by less "
-    "than 0.5 % the lowest is taken, and what is gained must be more than noise: 0.5 % and 0.003 bytes a record, or "
-    "20 ns."
+    "than 0.5 % the lowest is taken. A change must save 0.1 % of the file, or 20 ns a record: less is noise."
 )
 def tune(
     table: Table,

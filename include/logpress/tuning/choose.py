@@ -14,8 +14,8 @@ LEAST_GAIN = 0.005
 """A higher level is taken only if it makes the column smaller by this share, and another encoding or level than today's
 only if it gains as much."""
 
-LEAST_BYTES = 0.003
-"""And so many bytes a record: less is what one day differs from the next by."""
+LEAST_OF_FILE = 0.001
+"""And this share of the whole file: less is what one day differs from the next by, and not worth a line to read."""
 
 NOISE = 0.15
 """Times that differ by less than this share count as equal to today's."""
@@ -30,6 +30,7 @@ def choose(
     today: Candidate,
     allowed: Collection[Encoding],
     rows: int,
+    file_bytes: float,
     ns_a_byte: float = NS_A_BYTE,
 ) -> Candidate:
     """The cheapest candidate; today's, unless another one is cheaper by more than noise.
@@ -39,6 +40,7 @@ def choose(
         today: how the column is stored.
         allowed: encodings that all readers read.
         rows: how many values were written.
+        file_bytes: what all columns take.
         ns_a_byte: what a byte is worth.
     """
 
@@ -49,20 +51,20 @@ def choose(
     readable = sorted((c for c in costs if c.encoding in allowed), key=lambda candidate: (price(candidate), candidate))
     if not readable:
         return today
+    least = max(LEAST_GAIN * costs[today].stored_bytes, LEAST_OF_FILE * file_bytes)
     for best in readable:
         most = costs[best].stored_bytes * (1 + LEAST_GAIN)
         lowest = min(c for c in readable if c.encoding == best.encoding and costs[c].stored_bytes <= most)
-        if today.encoding not in allowed or _is_worth_it(costs[today], costs[lowest], rows, ns_a_byte):
+        if today.encoding not in allowed or _is_worth_it(costs[today], costs[lowest], least, rows, ns_a_byte):
             return lowest
     return today
 
 
-def _is_worth_it(before: Cost, after: Cost, rows: int, ns_a_byte: float) -> bool:
+def _is_worth_it(before: Cost, after: Cost, least: float, rows: int, ns_a_byte: float) -> bool:
     saved_bytes = before.stored_bytes - after.stored_bytes
     saved_ns = before.write_ns - after.write_ns
     if abs(saved_ns) <= NOISE * before.write_ns:
         saved_ns = 0
-    least = max(LEAST_GAIN * before.stored_bytes, LEAST_BYTES * rows)
     if saved_bytes <= least:
         return saved_ns > LEAST_NS * rows and 2 * saved_bytes + saved_ns / ns_a_byte > least
     return saved_bytes + saved_ns / ns_a_byte > least

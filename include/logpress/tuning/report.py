@@ -136,7 +136,8 @@ def render(report: TuneReport, *, every: bool = False) -> RenderableType:
         Text(f"{report.table} {report.day}", style="bold"),
         Text(
             f"{report.rows:,} rows of {_counted(report.objects, 'object')}, in "
-            f"{_counted(report.row_groups, 'row group')}; bytes and nanoseconds are a record's, and a byte is worth {report.ns_a_byte:g} ns"
+            f"{_counted(report.row_groups, 'row group')}; bytes and nanoseconds are a record's, and a byte is worth "
+            f"{report.ns_a_byte:g} ns"
         ),
         Text(f"to be read by {', '.join(report.readers)}", style="dim"),
     ]

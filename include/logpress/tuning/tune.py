@@ -321,7 +321,7 @@ class _Tuning:
             chosen = today
             if may_choose:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
-                chosen = choose(measured, today, allowed, sample.rows, self.options.ns_a_byte)
+                chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
             titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
             told = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
