@@ -68,7 +68,7 @@ class ColumnSample:
         self._contract = contract
         self._texts = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
         self._groups = groups
-        self._forms: dict[bool, list[pa.Table]] = {}
+        self._dictionaries: Sequence[pa.Array] = ()
 
     @property
     def today(self) -> Candidate:
@@ -80,10 +80,14 @@ class ColumnSample:
         column = replace(self.column, encoding=candidate.encoding, zstd=candidate.zstd)
         sink = pa.BufferOutputStream()
         writer = open_writer(sink, self._contract, [column])
-        tables = self._tables(candidate.encoding == "dictionary" and self._texts, writer.schema)
+        is_dictionary = candidate.encoding == "dictionary"
+        groups = self._encoded() if self._texts and is_dictionary else self._groups
         began = time.perf_counter_ns()
-        for table in tables:
-            writer.write_table(table, row_group_size=max(1, table.num_rows))
+        for array in groups:
+            if not is_dictionary and pa.types.is_dictionary(array.type):
+                array = array.dictionary_decode()  # as the engine does, whose texts are numbers
+            table = pa.Table.from_arrays([array], schema=writer.schema)
+            writer.write_table(table, row_group_size=max(1, len(array)))
         wrote = time.perf_counter_ns() - began
         writer.close()
         file = pq.ParquetFile(sink.getvalue())
@@ -102,21 +106,15 @@ class ColumnSample:
 
     def forget(self) -> None:
         """Let go of the values."""
-        self._groups, self._forms = (), {}
+        self._groups = self._dictionaries = ()
 
-    def _tables(self, as_dictionary: bool, schema: pa.Schema) -> list[pa.Table]:
-        if as_dictionary not in self._forms:
-            self._forms = {as_dictionary: [_table(array, as_dictionary, schema) for array in self._groups]}
-        return self._forms[as_dictionary]
-
-
-def _table(array: pa.Array, as_dictionary: bool, schema: pa.Schema) -> pa.Table:
-    is_dictionary = pa.types.is_dictionary(array.type)
-    if is_dictionary and not as_dictionary:
-        array = array.dictionary_decode()
-    elif as_dictionary and not is_dictionary:
-        array = array.dictionary_encode()
-    return pa.Table.from_arrays([array], schema=schema)
+    def _encoded(self) -> Sequence[pa.Array]:
+        """Texts as dictionaries."""
+        if not self._dictionaries:
+            self._dictionaries = [
+                array if pa.types.is_dictionary(array.type) else array.dictionary_encode() for array in self._groups
+            ]
+        return self._dictionaries
 
 
 def columns_of(contract: Contract, path: str) -> Iterable[ColumnSample]:

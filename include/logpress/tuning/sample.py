@@ -6,6 +6,7 @@ what a row group of that slice would hold.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections import Counter
@@ -21,8 +22,8 @@ from logpress.engine.bulk_input import paired
 from logpress.errors import SourceError, UsageError
 from logpress.sources import RawObject, open_raw
 
-_LOOKED_AT = 2_000
-"""Records of each run whose day is looked at, where none is given."""
+_LOOKED_AT = 200
+"""Records of each object whose day is looked at, and of how many objects."""
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -116,7 +117,7 @@ class _Taker:
         """Copy some records of an object, from its beginning."""
         buffers = Buffers()
         left = wanted
-        looked_at = 0
+        looked_at = 0 if self.objects < _LOOKED_AT else _LOOKED_AT
         target = self._folder / f"{self.objects:05d}.raw"
         try:
             with open_raw(uri, self._options) as reader, target.open("wb") as file:
@@ -126,9 +127,10 @@ class _Taker:
                         taken = min(left, len(starts))
                         file.write(_text(block, starts, ends, taken))
                         if looked_at < _LOOKED_AT:
-                            looked_at += taken
-                            spans = zip(starts[:taken].tolist(), ends[:taken].tolist(), strict=True)
-                            self._look(block.buffer[a:b].tobytes() for a, b in list(spans)[:_LOOKED_AT])
+                            first = min(taken, _LOOKED_AT - looked_at)
+                            looked_at += first
+                            spans = zip(starts[:first].tolist(), ends[:first].tolist(), strict=True)
+                            self._look(block.buffer[a:b].tobytes() for a, b in spans)
                         left -= taken
                         self.records += taken
                         self._size += block.end
@@ -137,6 +139,8 @@ class _Taker:
                     if not left:
                         break
         except OSError as error:
+            if error.errno == errno.ENOSPC:  # which is nothing that the source can help
+                raise
             raise SourceError(f"{uri}: cannot be read: {error}") from error
         if left < wanted:
             run.files.append(str(target))

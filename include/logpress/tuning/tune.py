@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 import time
@@ -48,8 +49,11 @@ RECORDS = (100_000, 1_000_000)
 FEWEST_ROWS = 10_000
 """Rows below which, and below a row group, nothing is chosen: heads of pages would outweigh what is in them."""
 
-LEAST_GAIN = 0.01
+LEAST_OF_FILE = 0.01
 """A change that concerns the whole file is chosen only if it saves this share."""
+
+WELL_PREDICTED = 0.02
+"""By how much the sample, pressed with the changes, may differ from what its columns said before it is told."""
 
 WholeFile = Literal["show", "choose", "skip"]
 
@@ -106,7 +110,14 @@ def tune(
     """
     options = options or Options()
     with tempfile.TemporaryDirectory(prefix="logpress-tune-") as folder:
-        return _Tuning(contract, options, Path(folder), progress or Silent()).run(inputs)
+        try:
+            return _Tuning(contract, options, Path(folder), progress or Silent()).run(inputs)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise UsageError(
+                f"{folder}: there is no room for the sample: give fewer --records, or another folder in TMPDIR"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -281,7 +292,7 @@ class _Tuning:
             title = ", ".join(contract.order_by) or "as they come"
             titles = {"order_by": title, "row_group_rows": f"{contract.files.row_group_rows:,} rows"}
             found = [_variant_report(kind, titles.get(kind, "as it is"), today, is_today=True)]
-            best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_GAIN), None)
+            best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_OF_FILE), None)
             for variant in variants:
                 if variant.kind != kind:
                     continue
@@ -359,6 +370,12 @@ class _Tuning:
                     LevelReport(zstd=level, bytes_a_record=round(size / rows, 4), write_ns_a_record=round(ns / rows, 2))
                 )
         saved = sum(c.today.bytes_a_record - c.proposed.bytes_a_record for c in columns)
+        predicted = current.bytes_a_record - saved
+        if after is not None and abs(after.bytes_a_record / predicted - 1) > WELL_PREDICTED:
+            self.notes.append(
+                f"pressed with the changes, a record takes {after.bytes_a_record:.3f} bytes, not {predicted:.3f} as "
+                "predicted: see whether the changes are worth it"
+            )
         return TuneReport(
             table=self.contract.table,
             day=day.isoformat(),
@@ -378,7 +395,7 @@ class _Tuning:
             changes={".".join(map(str, steps)): value for steps, value in changes.items()},
             before=_pressed_report(before, sum(c.today.write_ns_a_record for c in columns)),
             after=None if after is None else _pressed_report(after, sum(c.proposed.write_ns_a_record for c in columns)),
-            predicted_bytes_a_record=round(current.bytes_a_record - saved, 4),
+            predicted_bytes_a_record=round(predicted, 4),
         )
 
 
@@ -390,7 +407,7 @@ def _distinct(contract: Contract, path: str) -> dict[str, int]:
         for name in names:
             array = file.read_row_group(0, columns=[name], use_threads=False).column(0).chunk(0)
             if pa.types.is_dictionary(array.type):
-                found[name] = len(array.dictionary)
+                found[name] = len(array.indices.drop_null().unique())
     return found
 
 
