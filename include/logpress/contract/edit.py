@@ -75,6 +75,9 @@ def target_of(source: Path, table: str, output: Path | None) -> Path:
             f"{output or source}: is logpress's own contract, which the next installation replaces; give "
             "--output FILE, and then FILE in place of the table's name, or its folder in LOGPRESS_CONTRACTS"
         )
+    folder = (output or source).resolve().parent
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise ContractError(f"{output or source}: cannot be written: no permission to write to {folder}")
     if output is None:
         return source
     if output.suffix not in (".yaml", ".yml"):

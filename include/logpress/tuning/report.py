@@ -173,7 +173,16 @@ def _columns(report: TuneReport) -> Table:
         today, proposed = column.today, column.proposed
         saved = today.bytes_a_record - proposed.bytes_a_record
         if not column.is_changed:
-            table.add_row(column.name, str(today), f"{today.bytes_a_record:.3f}", style="dim")
+            cells = (
+                column.name,
+                str(today),
+                f"{today.bytes_a_record:.3f}",
+                "",
+                "",
+                "",
+                f"{today.write_ns_a_record:.1f}",
+            )
+            table.add_row(*cells, style="dim")
             continue
         table.add_row(
             column.name,
