@@ -338,10 +338,13 @@ def tune(
 
         # tables are wide, and what they are piped to has no width
         Console(width=None if sys.stdout.isatty() else 120).print(render(tuned.report, every=every))
-    if target is not None:
+    if target is not None and (tuned.changes or target != source):
         write_contract(source, target, contract, tuned.changes)
-        what = f"{len(tuned.changes)} values" if tuned.changes else "no other values"
+        count = len(tuned.changes)
+        what = f"{count} other value{'s' * (count > 1)}" if count else "nothing changed"
         print(f"logpress: written to {target}, with {what}", file=sys.stderr)
+    elif target is not None:
+        print(f"logpress: {target} is left as it is", file=sys.stderr)
     elif tuned.changes:
         print("logpress: nothing is written without --write or --output FILE", file=sys.stderr)
 
