@@ -5,11 +5,12 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 # Airflow of this checkout: one place says how it is set up.
 AIRFLOW := scripts/with-airflow
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env test lint format bench requirements clean
+.PHONY: help setup run up env test lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,13 +48,24 @@ format: $(READY) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure speed and size side by side with other ways to keep logs
-	$(BIN)/python -m bench
+bench: $(PEERS) ## Measure speed and size side by side with other ways to keep logs (BENCH="--help" lists options)
+	$(BIN)/python -m bench $(BENCH)
+
+bench-docs: $(PEERS) ## Measure all of docs/benchmarks.md anew, up to ten million records: a quiet machine, half an hour
+	$(BIN)/python -m bench --output bench/results/field.json
+	$(BIN)/python -m bench.growth --output bench/results/growth.json
+	$(BIN)/python -m bench.report
+
+$(PEERS): $(READY) requirements-bench.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-bench.txt
+	@touch $@
 
 requirements: $(READY) ## Compile the pins anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra airflow --extra readers --python-version 3.11 --no-header -o requirements.txt
 	$(BIN)/uv pip compile --quiet --group dev -c requirements.txt --python-version 3.11 --no-header -o requirements-dev.pins
 	@{ echo "-r requirements.txt"; cat requirements-dev.pins; } > requirements-dev.txt && rm requirements-dev.pins
+	$(BIN)/uv pip compile --quiet --group bench -c requirements-dev.txt --python-version 3.11 --no-header -o requirements-bench.pins
+	@{ echo "-r requirements.txt"; cat requirements-bench.pins; } > requirements-bench.txt && rm requirements-bench.pins
 
 clean: ## Remove what make run and make up left: .airflow, lake, sample
 	rm -rf .airflow lake sample

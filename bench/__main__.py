@@ -1,144 +1,150 @@
-"""Measures logpress beside DuckDB on the same records in the same run: `make bench`, or `python -m bench --help`.
+"""Measures logpress beside other ways to keep logs, on the same records in the same run: `make bench`.
 
-Whole commands are timed from outside, in turn, so that a drifting machine slows both; medians are what counts.
+Whole commands are timed from outside, in turn, so that a drifting machine slows all of them; medians are what counts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-LOOK_SECONDS = 0.2
-DAY = "2021-12-26"
-COPY = """
-import duckdb, sys
-source, target = sys.argv[1:]
-duckdb.sql(f"COPY (SELECT * FROM read_json('{source}', format='newline_delimited', ignore_errors=true)) "
-           f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-"""
-"""The peer: every column that DuckDB finds, to zstd Parquet. Records that it cannot read are dropped."""
+from bench.engine import measure_engine, measure_start
+from bench.entropy import entropy_bytes
+from bench.field import PHASES, measure_field, steps
+from bench.measure import MeasureError
+from bench.peers import PEERS, Peer
+from bench.report import field_tables
+from bench.results import Field, Machine, save
+from bench.sample import HOURS, generate, plan_of
 
-
-@dataclass(frozen=True)
-class Run:
-    """One command, from start to exit."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
-    stored_bytes: int
-
-
-def timed(command: list[str], stored: Path) -> Run:
-    """Run a command and look at what it left."""
-    began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        watched = pool.submit(peak_memory, process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        peak = watched.result()
-    if status:
-        sys.exit(f"{' '.join(command)} failed")
-    files = [stored] if stored.is_file() else sorted(stored.rglob("dt=*/*.parquet"))
-    size = sum(path.stat().st_size for path in files)
-    return Run(seconds, usage.ru_utime + usage.ru_stime, peak / 1e6, size)
+QUICK = ("logpress", "duckdb")
+MEASURES = (*PHASES, "engine", "start")
+EPILOG = (
+    "Examples:\n\n"
+    "The whole field:\n\n  python -m bench --output field.json\n\n"
+    "logpress press against DuckDB COPY, pair by pair:\n\n  python -m bench --quick --records 3000000 --runs 5\n\n"
+    "Some peers, some measures:\n\n  python -m bench --peers gzip-6,clp-s --only press,restore --records 200000"
+)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+console = Console(width=160)
 
 
-def peak_memory(pid: int) -> int:
-    """The most memory that a process and its children have at a time, until it ends; shared pages count once."""
-    peak = 0
-    try:
-        parent = psutil.Process(pid)
-        while True:
-            found = 0
-            for process in [parent, *parent.children(recursive=True)]:
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    found += process.memory_full_info().pss
-            if not found:
-                return peak
-            peak = max(peak, found)
-            time.sleep(LOOK_SECONDS)
-    except psutil.NoSuchProcess:
-        return peak
-
-
+@app.command(help=__doc__, epilog=EPILOG)
 def main(
-    records: Annotated[int, typer.Option(help="How many records.")] = 3_000_000,
-    runs: Annotated[int, typer.Option(help="Counted runs of each, after one that is not counted.")] = 3,
+    records: Annotated[int, typer.Option(min=1, help="How many records.")] = 1_000_000,
+    runs: Annotated[int, typer.Option(min=1, help="Counted runs of each, after one that is not counted.")] = 3,
+    peers: Annotated[
+        str, typer.Option(metavar="NAMES", help=f"Which, by commas: {', '.join(peer.name for peer in PEERS[1:])}.")
+    ] = ",".join(peer.name for peer in PEERS[1:]),
+    only: Annotated[
+        str, typer.Option(metavar="MEASURES", help=f"What is measured, by commas: {', '.join(MEASURES)}.")
+    ] = ",".join(MEASURES),
+    quick: Annotated[bool, typer.Option("--quick", help="As --peers duckdb --only press.")] = False,
+    slow_mb: Annotated[int, typer.Option(min=1, help="How much of the input slow peers get, once.")] = 128,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to work; some 5 KB a record."),
+    ] = None,
 ) -> None:
-    """Press a generated sample with logpress and with DuckDB, in turn, and print medians."""
-    logpress = str(Path(sys.executable).with_name("logpress"))
-    with tempfile.TemporaryDirectory(prefix="logpress-bench-") as name:
-        folder = Path(name)
-        sample, lake, copy = folder / "sample", folder / "lake", folder / "copy.parquet"
-        hours = ["--hours", "10-11"]
-        subprocess.run(
-            [logpress, "sample", "--records", str(records), "--day", DAY, *hours, "--compression", "none",
-             "--output", str(sample)],
-            check=True,
-        )  # fmt: skip
-        raw_bytes = sum(path.stat().st_size for path in sample.rglob("*") if path.is_file())
-        found: dict[str, list[Run]] = {"logpress press (proof, publication)": [], "DuckDB COPY to zstd Parquet": []}
-        commands = {
-            "logpress press (proof, publication)": (
-                [logpress, "press", "sdk_log", "--day", DAY, "--input", str(sample), "--lake", str(lake), "--quiet"],
-                lake,
-            ),
-            "DuckDB COPY to zstd Parquet": (
-                [sys.executable, "-c", COPY, f"{sample}/*/*/*/*/*.ndjson", str(copy)],
-                copy,
-            ),
-        }
-        for number in range(runs + 1):
-            for what, (command, stored) in commands.items():
-                shutil.rmtree(lake, ignore_errors=True)
-                run = timed(command, stored)
-                if number:
-                    found[what].append(run)
-    print_table(found, records, raw_bytes)
+    """Measure and print."""
+    names = QUICK if quick else ("logpress", *_listed(peers, [peer.name for peer in PEERS], "--peers"))
+    measures = ("press",) if quick else tuple(_listed(only, MEASURES, "--only"))
+    if "restore" in measures or "read" in measures:
+        measures = ("press", *measures)  # or there is nothing to read
+    asked = [peer for peer in PEERS if peer.name in names]
+    missing = {peer.name: f"{lacking} is not installed" for peer in asked if (lacking := peer.missing())}
+    for name, lacking in missing.items():
+        _warn(f"{name} is left out: {lacking} (make bench installs packages)")
+    present = [peer for peer in asked if peer.name not in missing]
+    try:
+        found = measure(present, records, runs, measures, slow_mb * 1_000_000, missing, scratch)
+    except MeasureError as error:
+        _warn(str(error))
+        raise typer.Exit(1) from error
+    if output is not None:
+        save(found, output)
+    for table in field_tables(found):
+        console.print(table.rich())
+        for note in table.notes:
+            console.print(note, markup=False, highlight=False)
+        console.print()
 
 
-def print_table(found: dict[str, list[Run]], records: int, raw_bytes: int) -> None:
-    """Medians side by side, and the ratio run by run."""
-    table = Table(
-        title=f"{records:,} records, {raw_bytes / 1e6:,.0f} MB raw, {os.cpu_count()} cores, medians", box=None
-    )
-    for heading in ("", "seconds", "raw MB/s", "CPU seconds", "peak MB", "bytes a record"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for what, runs in found.items():
-        seconds = statistics.median(run.seconds for run in runs)
-        table.add_row(
-            what,
-            f"{seconds:.2f}",
-            f"{raw_bytes / seconds / 1e6:,.0f}",
-            f"{statistics.median(run.cpu_seconds for run in runs):.1f}",
-            f"{statistics.median(run.peak_mb for run in runs):,.0f}",
-            f"{statistics.median(run.stored_bytes for run in runs) / records:.2f}",
+def measure(
+    peers: list[Peer],
+    records: int,
+    runs: int,
+    measures: tuple[str, ...],
+    slow_bytes: int,
+    missing: dict[str, str],
+    scratch: Path | None,
+) -> Field:
+    """Make the sample and measure what is asked for.
+
+    Raises:
+        MeasureError: if logpress itself fails; of a peer that fails there is a warning.
+    """
+    phases = [phase for phase in PHASES if phase in measures]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="logpress-bench-", dir=scratch)))
+        bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+        others = 1 + ("engine" in measures) + ("start" in measures)
+        task = bar.add_task("making the sample", total=steps(peers, runs, phases) + others)
+
+        def tell(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        whole = generate(folder / "sample", records)
+        tell("working out the entropy")
+        entropy = entropy_bytes(plan_of(records, HOURS))
+        results, failures = measure_field(
+            peers if phases else [],
+            whole,
+            folder,
+            runs=runs,
+            phases=phases,
+            slow_bytes=slow_bytes,
+            tell=tell,
+            warn=_warn,
         )
-    ours, theirs = found.values()
-    ratios = sorted(b.seconds / a.seconds for a, b in zip(ours, theirs, strict=True))
-    console = Console()
-    console.print(table)
-    console.print(
-        f"times faster, pair by pair: median {statistics.median(ratios):.2f}, {ratios[0]:.2f} to {ratios[-1]:.2f}"
+        engine = start = None
+        if "engine" in measures:
+            tell("the engine alone")
+            engine = measure_engine(whole, folder, runs)
+        if "start" in measures:
+            tell("starting")
+            start = measure_start(folder, runs)
+    return Field(
+        machine=Machine.this(),
+        records=records,
+        raw_bytes=whole.raw_bytes,
+        entropy_bytes=entropy,
+        runs=runs,
+        peers=results,
+        missing=missing | failures,
+        engine=engine,
+        start=start,
     )
+
+
+def _listed(text: str, known: list[str] | tuple[str, ...], option: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there is {', '.join(known)}", param_hint=option)
+    return names
+
+
+def _warn(message: str) -> None:
+    Console(stderr=True).print(f"WARNING: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

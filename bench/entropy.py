@@ -219,15 +219,29 @@ def show(title: str, lines: list[Line], total: bool) -> Table:
     return table
 
 
-def main() -> None:
-    """Draw a sample's rows and print what they cost."""
-    parser = argparse.ArgumentParser(description="entropy of the sample's generator, in bytes a record")
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--hours", default="10-11", help="first and last hour of arrival")
-    parser.add_argument("--day", type=date.fromisoformat, default=date(2021, 12, 26))
-    asked = parser.parse_args()
-    plan = Plan(asked.day, asked.records, asked.seed, *parse_hours(asked.hours))
+@dataclass(frozen=True)
+class Drawn:
+    """A sample as it is drawn.
+
+    Attributes:
+        sessions: of the users.
+        rows: what varies of each record.
+        groups: how many records each shard got in each second.
+        shard: of each record.
+        residual: each record's counter above the smallest of its shard and second.
+        behind: seconds that each record arrived before its `timestamp`.
+    """
+
+    sessions: Sessions
+    rows: Rows
+    groups: NDArray[np.int64]
+    shard: NDArray[np.int64]
+    residual: NDArray[np.int64]
+    behind: NDArray[np.int64]
+
+
+def draw(plan: Plan) -> Drawn:
+    """Draw a sample's rows without writing them."""
     sessions = draw_sessions(plan)
     sequencer = Sequencer(plan)
     hours = list(draw_hours(plan, sessions))
@@ -239,15 +253,39 @@ def main() -> None:
     _, group, groups = np.unique(arrival * rates.SHARDS + shard, return_inverse=True, return_counts=True)
     smallest = np.full(len(groups), np.iinfo(np.int64).max)
     np.minimum.at(smallest, group, counter)
+    return Drawn(sessions, rows, groups, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival)
+
+
+def entropy_bytes(plan: Plan) -> float:
+    """The generator's entropy, bytes a record."""
+    drawn = draw(plan)
+    return sum(line.bytes_a_record for line in generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups))
+
+
+def main() -> None:
+    """Draw a sample's rows and print what they cost."""
+    parser = argparse.ArgumentParser(description="entropy of the sample's generator, in bytes a record")
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--hours", default="10-11", help="first and last hour of arrival")
+    parser.add_argument("--day", type=date.fromisoformat, default=date(2021, 12, 26))
+    asked = parser.parse_args()
+    plan = Plan(asked.day, asked.records, asked.seed, *parse_hours(asked.hours))
+    drawn = draw(plan)
 
     console = Console(width=120)
     console.print(
-        show(f"Entropy of {plan.records:,} records", generator_lines(plan, sessions, rows, groups), total=True)
+        show(
+            f"Entropy of {plan.records:,} records",
+            generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups),
+            total=True,
+        )
     )
-    columns = column_lines(rows, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival)
+    columns = column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
     console.print(show("Order-0 entropy of columns", columns, total=False))
     console.print(
-        f"{len(sessions.calls):,} sessions of {sessions.users:,} users; {np.mean(sessions.calls):.1f} calls a session"
+        f"{len(drawn.sessions.calls):,} sessions of {drawn.sessions.users:,} users; "
+        f"{np.mean(drawn.sessions.calls):.1f} calls a session"
     )
 
 

@@ -84,10 +84,12 @@ class Companion:
 
 def main() -> None:
     """Answer the process that started this one, until it closes its end."""
+    from logpress.engine.memory import keep_freed_memory
     from logpress.workers import end_with, serve
 
     gc.set_threshold(200_000, 20, 50)  # imports leave much behind, and none of it is garbage
     end_with(int(sys.argv[2]))
+    keep_freed_memory()
     for name in _IMPORTS:
         importlib.import_module(name)
     serve(Connection(int(sys.argv[1])))

@@ -31,6 +31,8 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
+    TOGETHER,
+    TOGETHER_RARE,
     arrow_type,
     kinesis_names,
     other_name,
@@ -38,9 +40,10 @@ from logpress.engine.columns import (
     scale_name,
     shift_name,
     stored_columns,
+    together,
 )
 from logpress.engine.counters import Counters, number_shards
-from logpress.engine.group import Dictionary, RowGroup, Store, null_of, sort_by
+from logpress.engine.group import Dictionary, RowGroup, Store, null_of, sort_by, widened
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import (
     add_scaled,
@@ -54,6 +57,7 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.rows import Ints, residual_of
 from logpress.engine.spelling import spell
+from logpress.engine.together import combine
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
@@ -75,6 +79,7 @@ def encode_rows(
     regs = _Sorted(group, _order(group), room)
     metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
     columns: dict[str, pa.Array] = {}
+    numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
     contract = registers.contract
     lookups = {
@@ -89,28 +94,34 @@ def encode_rows(
         if isinstance(column, Lookup):
             columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
         elif isinstance(column, KinesisSequence):
-            columns |= _kinesis_columns(column, contract, regs, kinesis)
+            numbers |= _kinesis_numbers(column, contract, regs, kinesis)
         elif isinstance(column, Instant):
             stored = regs[name]
             if column.residual_of:
-                columns[residual_name(name)] = _numbers(residual_of(column, contract, regs, 1, stored), pa.int64())
+                numbers[residual_name(name)] = residual_of(column, contract, regs, 1, stored), pa.int64()
             else:
                 stored = _scaled(stored, 1000 if column.unit == "s" else 1)
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
             if column.label_checked_by:
-                columns[shift_name(name)] = _numbers(regs[f"{name}#shift_min"], pa.int16())
+                numbers[shift_name(name)] = regs[f"{name}#shift_min"], pa.int16()
         elif isinstance(column, Decimal):
             columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
-            columns[scale_name(name)] = _numbers(regs[f"{name}#scale"], pa.int8())
+            numbers[scale_name(name)] = regs[f"{name}#scale"], pa.int8()
         elif isinstance(column, (Integer, Boolean)):
-            columns[name] = _numbers(regs[name], arrow_type(column))
+            numbers[name] = regs[name], arrow_type(column)
         else:
             columns[name] = _strings(regs[name], texts[name], values.get(name))
     rows = group.used
     columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
-    columns[LAYOUT] = _numbers(regs[LAYOUT], pa.int32())
+    numbers[LAYOUT] = regs[LAYOUT], pa.int32()
     columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
     columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    joined = together(contract)
+    if joined:
+        columns[TOGETHER], columns[TOGETHER_RARE] = combine(
+            np.stack([widened(numbers.pop(name)[0]) for name in joined])
+        )
+    columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
     arrays = [
@@ -279,9 +290,9 @@ def _count_pairs(
     return np.unique(keys[present].astype(np.int64) * (1 << 32) + codes[present], return_counts=True)
 
 
-def _kinesis_columns(
+def _kinesis_numbers(
     column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any]
-) -> dict[str, pa.Array]:
+) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
     shard_keys, arrivals, counters, subs = (
         regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
     )
@@ -297,8 +308,8 @@ def _kinesis_columns(
     less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
     names = kinesis_names(column.name)
     return {
-        names[0]: array_of(shard_places, pa.int32(), shard_places < 0),
-        names[1]: _numbers(residuals, pa.int64()),
-        names[2]: _numbers(counters, pa.int64()),
-        names[3]: _numbers(subs, pa.int32()),
+        names[0]: (np.where(shard_places < 0, NARROW_NULL, shard_places), pa.int32()),
+        names[1]: (residuals, pa.int64()),
+        names[2]: (counters, pa.int64()),
+        names[3]: (subs, pa.int32()),
     }

@@ -267,3 +267,45 @@ def count_pairs(keys, values, value_count, counts):
     for i in range(keys.shape[0]):
         if keys[i] >= 0 and values[i] >= 0:
             counts[np.int64(keys[i]) * value_count + values[i]] += 1
+
+
+@kernel
+def number_combinations(values, table, codes, firsts):
+    """Number the combinations of several columns' values, in the order in which they first come.
+
+    Args:
+        values: int64[k, n].
+        table: int32[2^m], all -1: open addressing by combination, at most half of it filled.
+        codes: int32[n], gets each row's combination.
+        firsts: int64[f], f at most half of the table: gets the row in which each combination comes first.
+
+    Returns:
+        How many there are; -1 if more than f.
+    """
+    mask = np.uint64(table.shape[0] - 1)
+    known = 0
+    for row in range(values.shape[1]):
+        word = np.uint64(0)
+        for k in range(values.shape[0]):
+            word = (word ^ np.uint64(values[k, row])) * _ODD
+            word ^= word >> np.uint64(32)
+        at = np.int64(word & mask)
+        while True:
+            found = table[at]
+            if found < 0:
+                if known == firsts.shape[0]:
+                    return -1
+                table[at] = known
+                firsts[known] = row
+                codes[row] = known
+                known += 1
+                break
+            first = firsts[found]
+            k = 0
+            while k < values.shape[0] and values[k, first] == values[k, row]:
+                k += 1
+            if k == values.shape[0]:
+                codes[row] = found
+                break
+            at = (at + 1) & np.int64(mask)
+    return known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.contract.model import Encoding
+from logpress.engine.arrow import values_of
 from logpress.errors import ProofError
 from logpress.quality.readers import gaps_of
 
@@ -119,16 +119,36 @@ def _compare(where: str, name: str, array: pa.Array, series: pd.Series[Any]) -> 
     if len(array) != len(series):
         raise ProofError(f"{where}, {name}: pyarrow reads {len(array)} values, fastparquet {len(series)}")
     if pa.types.is_dictionary(array.type) and isinstance(series.dtype, _categorical()):
-        ours, theirs = _places(array, series)
+        different = _differing(*_places(array, series))
+    elif _is_number(array.type):
+        different = _differing(_values(array), _values_of_series(series, array))
     else:
-        ours, theirs = _values(array), _values_of_series(series, array)
-    different = np.flatnonzero(ours != theirs)
+        different = _differing_objects(array, series)
     if len(different):
         row = int(different[0])
         raise ProofError(
             f"{where}, {name}, row {row}: pyarrow reads {array[row].as_py()!r}, fastparquet {series.iloc[row]!r}"
         )
     return len(array)
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(type_))  # of fixed width: numbers, instants, dates, booleans
+
+
+def _differing(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.flatnonzero(ours != theirs)
+
+
+def _differing_objects(array: pa.Array, series: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Rows in which strings differ; most rows have none, and objects are compared one by one."""
+    present = values_of(array.is_valid())
+    different = _differing(present, series.notna().to_numpy())
+    if len(different):
+        return different
+    places = np.flatnonzero(present)
+    theirs = series.to_numpy()[places]
+    return places[[one != other for one, other in zip(array.take(pa.array(places)).to_pylist(), theirs, strict=True)]]
 
 
 _NONE = np.iinfo(np.int64).min
@@ -150,7 +170,7 @@ def _places(array: pa.Array, series: pd.Series[Any]) -> tuple[np.ndarray[Any, An
 
 
 def _values(array: pa.Array) -> np.ndarray[Any, Any]:
-    """What pyarrow read, as integers, doubles' bits or objects; nulls as _NONE or None."""
+    """What pyarrow read, as integers or doubles' bits; nulls as _NONE."""
     type_ = array.type
     if pa.types.is_timestamp(type_):
         array = array.cast(pa.timestamp("us", type_.tz)).view(pa.int64())
@@ -160,22 +180,8 @@ def _values(array: pa.Array) -> np.ndarray[Any, Any]:
         array = array.view(pa.int64())
     elif pa.types.is_boolean(type_):
         array = array.cast(pa.int8())
-    elif not pa.types.is_integer(type_):
-        present = array.is_valid().to_numpy(zero_copy_only=False)
-        return _objects(present, lambda places: array.take(pa.array(places)).to_pylist())
     array = array.cast(pa.int64())
     return np.asarray((array.fill_null(_NONE) if array.null_count else array).to_numpy(zero_copy_only=False))
-
-
-def _objects(
-    present: np.ndarray[Any, Any], values_at: Callable[[np.ndarray[Any, Any]], Sequence[Any]]
-) -> np.ndarray[Any, Any]:
-    """Objects by row, None where there is none; most rows have none."""
-    found = np.full(len(present), None, dtype=object)
-    places = np.flatnonzero(present)
-    if len(places):
-        found[places] = values_at(places)
-    return found
 
 
 def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any, Any]:
@@ -189,11 +195,9 @@ def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any
         return np.where(series.isna(), _NONE, series.to_numpy().astype("datetime64[D]").astype(np.int64))
     if pa.types.is_floating(type_):
         return np.where(series.isna(), _NONE, series.to_numpy(dtype=np.float64).view(np.int64))
-    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
-        missing = series.isna().to_numpy()
-        if not missing.any():
-            return series.to_numpy(dtype=np.int64)
-        found = np.full(len(series), _NONE, dtype=np.int64)
-        found[~missing] = series[~missing].astype(np.int64).to_numpy()
-        return found
-    return _objects(~series.isna().to_numpy(), lambda present: series.to_numpy()[present])
+    missing = series.isna().to_numpy()
+    if not missing.any():
+        return series.to_numpy(dtype=np.int64)
+    found = np.full(len(series), _NONE, dtype=np.int64)
+    found[~missing] = series[~missing].astype(np.int64).to_numpy()
+    return found

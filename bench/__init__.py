@@ -1,0 +1,1 @@
+"""Measurements: logpress beside others, its growth, its engine alone, and the entropy of its input."""

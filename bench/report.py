@@ -1,0 +1,271 @@
+"""Writes docs/benchmarks.md's figures and docs/images/*.svg anew from kept results: `python -m bench.report`.
+
+Only what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced. The same results give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as RichTable
+
+from bench.engine import medians
+from bench.measure import ROOT, median
+from bench.results import Field, Growth, PeerResult, Reading, load
+
+RESULTS = ROOT / "bench" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+IMAGES = ROOT / "docs" / "images"
+NOTHING = "–"
+
+
+@dataclass
+class Table:
+    """Cells as text; the first column is what a row is about.
+
+    Attributes:
+        strong: rows that are about logpress itself.
+    """
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    strong: set[int] = field(default_factory=set)
+
+    def rich(self) -> RichTable:
+        """For a terminal."""
+        table = RichTable(title=self.title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for number, heading in enumerate(self.headings):
+            table.add_column(heading, justify="right" if number else "left", no_wrap=not number, vertical="bottom")
+        for number, row in enumerate(self.rows):
+            table.add_row(*(cell.replace("`", "") for cell in row), style="bold" if number in self.strong else None)
+        return table
+
+    def markdown(self) -> str:
+        """For a page."""
+        lines = ["| " + " | ".join(self.headings) + " |", "| --- |" + " ---: |" * (len(self.headings) - 1)]
+        for number, row in enumerate(self.rows):
+            cells = [f"**{cell}**" if number in self.strong and cell.strip() else cell for cell in row]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        return "\n".join(lines + [line for note in self.notes for line in ("", note)])
+
+
+def field_tables(found: Field) -> list[Table]:
+    """What `python -m bench` prints, as far as it was measured."""
+    tables = []
+    if found.peers:
+        tables.append(peers_table(found))
+    if any(peer.reads for peer in found.peers):
+        tables.append(reads_table(found))
+    if found.engine:
+        tables.append(engine_table(found))
+    if found.start:
+        tables.append(start_table(found))
+    return tables
+
+
+def peers_table(found: Field) -> Table:
+    """The field side by side."""
+    headings = [
+        "", "bytes a record", "× entropy", "ratio to raw", "pressing MB/s", "CPU s", "peak MB",
+        "logpress is faster", "restoring MB/s", "exact", "3 columns to pandas, s",
+    ]  # fmt: skip
+    table = Table(
+        f"{found.records:,} records, {found.raw_bytes / 1e6:,.0f} MB raw, {found.machine}, medians of {found.runs}",
+        headings,
+    )
+    for number, peer in enumerate(found.peers):
+        pairs = [] if peer.name == "logpress" or peer.is_part else found.times_faster(peer.name)
+        restoring = peer.restore_mb_s
+        table.rows.append(
+            [
+                peer.title + _marks(peer),
+                f"{peer.bytes_a_record:.2f}",
+                f"{peer.bytes_a_record / found.entropy_bytes:.1f}",
+                f"{peer.ratio:.1f}",
+                _speed(peer.press_mb_s),
+                f"{median(peer.presses, lambda run: run.cpu_seconds):.1f}",
+                f"{median(peer.presses, lambda run: run.peak_mb):,.0f}",
+                f"{statistics.median(pairs):.2f} ×" if pairs else "",
+                NOTHING if restoring is None else _speed(restoring),
+                exactness(peer),
+                f"{min(map(seconds_of, peer.reads.values())):.3f}" if peer.reads else NOTHING,
+            ]
+        )
+        if peer.name == "logpress":
+            table.strong.add(number)
+    table.notes = list(_notes(found))
+    return table
+
+
+def exactness(peer: PeerResult) -> str:
+    """How much of the lines came back byte for byte."""
+    if peer.exact is None:
+        return NOTHING
+    if peer.exact.is_exact:
+        return "every byte"
+    if peer.exact.same == 0:
+        return "no line"
+    return f"{min(99.99, 100 * peer.exact.same / peer.exact.records):.2f} % of lines"
+
+
+def _speed(mb_s: float) -> str:
+    return f"{mb_s:,.0f}" if mb_s >= 10 else f"{mb_s:.1f}"
+
+
+def _marks(peer: PeerResult) -> str:
+    return (" †" if peer.is_part else "") + (" ‡" if peer.left_out else "")
+
+
+def _notes(found: Field) -> Iterable[str]:
+    pairs = found.times_faster("duckdb")
+    if pairs:
+        yield (
+            f"`logpress press` against `DuckDB COPY`, pair by pair: {statistics.median(pairs):.2f} times faster in the "
+            f"median of {len(pairs)}, {pairs[0]:.2f} to {pairs[-1]:.2f}."
+        )
+    yield f"Entropy of the generator: {found.entropy_bytes:.2f} bytes a record; nothing lossless is smaller on average."
+    for peer in found.peers:
+        if peer.is_part:
+            yield f"† {peer.title} was run once, on the first {peer.raw_bytes / 1e6:,.0f} MB: it is slow."
+    if left_out := {peer.left_out for peer in found.peers if peer.left_out}:
+        yield (f"‡ Refuses a file that holds a damaged line: {max(left_out)} lines were taken out beforehand, untimed.")
+    for name, lacking in found.missing.items():
+        yield f"Not measured: {name} ({lacking})."
+
+
+def seconds_of(reading: Reading) -> float:
+    """Median."""
+    return statistics.median(reading.seconds)
+
+
+def reads_table(found: Field) -> Table:
+    """Three columns of the day into pandas."""
+    table = Table(
+        "Game, function and elapsed time of every record into a pandas DataFrame: first read of a process, imports not "
+        "counted",
+        ["files of", "read with", "seconds", "rows", "same values as logpress"],
+    )
+    ours = found.peer("logpress")
+    known = next(iter(ours.reads.values()), None) if ours else None
+    for peer in found.peers:
+        for reader, reading in peer.reads.items():
+            same = known and all(
+                getattr(reading, name) == getattr(known, name) for name in ("elapsed_ms", "characters")
+            )
+            if peer.name == "logpress":
+                table.strong.add(len(table.rows))
+            table.rows.append(
+                [peer.title, reader, f"{seconds_of(reading):.3f}", f"{reading.rows:,}", "yes" if same else "no"]
+            )
+    return table
+
+
+def engine_table(found: Field) -> Table:
+    """The engine alone."""
+    assert found.engine is not None
+    table = Table(
+        "The engine alone, in one process started before: raw bytes to finished part files; no proof, no publication",
+        ["", "raw MB/s"],
+    )
+    speeds = medians(found.engine.mb_s)
+    table.rows = [[what, f"{speed:,.0f}"] for what, speed in speeds.items()]
+    plain, gzipped, alone = (
+        speeds.get(what) for what in ("plain input, 1 core", "gzip input, 1 core", "gzip decompressed alone, 1 core")
+    )
+    if plain and gzipped and alone:
+        both = 1 / (1 / plain + 1 / alone)
+        table.notes.append(
+            f"Decompressing alone and pressing plain input one after the other would come to {both:,.0f} MB/s on one "
+            f"core; pressing gzip input reaches {100 * gzipped / both:.0f} % of that."
+        )
+    return table
+
+
+def start_table(found: Field) -> Table:
+    """What starting costs."""
+    assert found.start is not None
+    table = Table("Starting, caches warm", ["", "seconds"])
+    table.rows = [[what, f"{seconds:.3f}"] for what, seconds in medians(found.start.seconds).items()]
+    return table
+
+
+def settings_table(found: Field) -> Table:
+    """How each was told to do it."""
+    table = Table("Settings", ["", "version", "settings"])
+    table.rows = [[peer.title, peer.version, peer.settings] for peer in found.peers]
+    return table
+
+
+def replaced(page: str, name: str, content: str) -> str:
+    """A page with what stands between a name's marks replaced.
+
+    Raises:
+        ValueError: if the page does not have the marks.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise ValueError(f"the page must hold {begin} and {end} once each")
+    return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{content}\n{end}", page, flags=re.DOTALL)
+
+
+def write_report(found: Field | None, grown: Growth | None, page: Path, images: Path) -> list[Path]:
+    """Write anew what there are results for; returns the files that were written."""
+    from bench import chart, growth
+
+    images.mkdir(parents=True, exist_ok=True)
+    text = page.read_text()
+    written = [page]
+    if found is not None:
+        tables = {table.title: table for table in field_tables(found)}
+        parts = {
+            "machine": f"{found.machine}; {found.records:,} records, {found.raw_bytes / 1e6:,.0f} MB raw, medians of "
+            f"{found.runs} after one run that does not count.",
+            "field": peers_table(found).markdown(),
+            "reads": reads_table(found).markdown(),
+            "engine": engine_table(found).markdown() if found.engine else NOTHING,
+            "start": start_table(found).markdown() if found.start else NOTHING,
+            "settings": settings_table(found).markdown().replace("| --- | ---: | ---: |", "| --- | --- | --- |"),
+        }
+        assert tables
+        for name, content in parts.items():
+            text = replaced(text, name, content)
+        written.append(images / "bench.svg")
+        chart.draw_field(found, written[-1])
+    if grown is not None:
+        text = replaced(text, "growth", growth.growth_table(grown).markdown())
+        written.append(images / "growth.svg")
+        chart.draw_growth(grown, written[-1])
+    page.write_text(text)
+    return written
+
+
+def main(
+    results: Annotated[Path, typer.Argument(help="What python -m bench --output wrote.")] = RESULTS / "field.json",
+    grown: Annotated[Path, typer.Option("--growth", help="What python -m bench.growth --output wrote.")] = RESULTS
+    / "growth.json",
+    page: Annotated[Path, typer.Option(help="The page to bring up to date.")] = PAGE,
+    images: Annotated[Path, typer.Option(help="Folder of the charts.")] = IMAGES,
+) -> None:
+    """Bring docs/benchmarks.md and its charts up to date with kept results; what there are none of stays as it is."""
+    found = load(Field, results) if results.exists() else None
+    sizes = load(Growth, grown) if grown.exists() else None
+    for path, result in ((results, found), (grown, sizes)):
+        if result is None:
+            typer.echo(f"{path} is not there: its part of the page stays as it is", err=True)
+    if found is None and sizes is None:
+        raise typer.Exit(1)
+    for path in write_report(found, sizes, page, images):
+        typer.echo(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

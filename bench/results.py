@@ -1,0 +1,199 @@
+"""What was measured, as it is kept in JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from bench.exact import Exactness
+from bench.measure import Run, median
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+T = TypeVar("T", bound=_Kept)
+
+
+class Machine(_Kept):
+    """On what it was measured.
+
+    Attributes:
+        nice: how low the priority was; above 0, other work went first, and speeds are too low.
+    """
+
+    processor: str
+    cores: int
+    memory_gb: int
+    system: str
+    python: str
+    nice: int = 0
+
+    @classmethod
+    def this(cls) -> Machine:
+        """This one."""
+        lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        return cls(
+            processor=names[0] if names else platform.machine(),
+            cores=len(os.sched_getaffinity(0)),
+            memory_gb=round(psutil.virtual_memory().total / 2**30),
+            system=platform.system(),
+            python=platform.python_version(),
+            nice=os.nice(0),
+        )
+
+    def __str__(self) -> str:
+        text = f"{self.cores} cores ({self.processor}), {self.memory_gb} GiB, {self.system}, Python {self.python}"
+        return text + (f", at low priority (nice {self.nice}): speeds are too low" if self.nice > 0 else "")
+
+
+class Reading(_Kept):
+    """Three columns read into pandas, in a new process each time.
+
+    Attributes:
+        seconds: of each run, imports not counted.
+        rows: in the frame; more than there are records if a damaged line became a row of nulls.
+        elapsed_ms: sum of the elapsed times; the same for all who read the same records.
+        characters: of both text columns together, likewise.
+    """
+
+    seconds: list[float]
+    rows: int
+    elapsed_ms: int
+    characters: int
+
+
+class PeerResult(_Kept):
+    """What a peer did.
+
+    Attributes:
+        records: lines that it was given.
+        raw_bytes: their size.
+        left_out: lines that had been taken out for it.
+        is_part: whether it was given only a part of the sample.
+        stored_bytes: what it made of them.
+        presses: each run.
+        restores: each run, empty if it cannot restore, or that was not asked for.
+        exact: what came back, None likewise.
+        reads: by reader.
+    """
+
+    name: str
+    title: str
+    version: str
+    settings: str
+    records: int
+    raw_bytes: int
+    left_out: int
+    is_part: bool
+    stored_bytes: int
+    presses: list[Run]
+    restores: list[Run]
+    exact: Exactness | None
+    reads: dict[str, Reading]
+
+    @property
+    def bytes_a_record(self) -> float:
+        """Stored."""
+        return self.stored_bytes / self.records
+
+    @property
+    def ratio(self) -> float:
+        """Raw bytes to stored ones."""
+        return self.raw_bytes / self.stored_bytes
+
+    @property
+    def press_mb_s(self) -> float:
+        """Raw megabytes that are pressed a second, whole command."""
+        return self.raw_bytes / median(self.presses) / 1e6
+
+    @property
+    def restore_mb_s(self) -> float | None:
+        """Raw megabytes that come back a second, whole command."""
+        return self.raw_bytes / median(self.restores) / 1e6 if self.restores else None
+
+
+class EngineResult(_Kept):
+    """The engine alone, without a command around it: raw bytes to finished part files, and what feeds it.
+
+    Attributes:
+        mb_s: by what was measured, raw megabytes a second of each run.
+    """
+
+    mb_s: dict[str, list[float]]
+
+
+class StartResult(_Kept):
+    """What starting costs, seconds of each run, by what was measured."""
+
+    seconds: dict[str, list[float]]
+
+
+class Field(_Kept):
+    """A whole side-by-side measurement.
+
+    Attributes:
+        records: of the sample, damaged ones included.
+        raw_bytes: of the sample.
+        entropy_bytes: of the sample's generator, a record.
+        runs: counted runs of each.
+        missing: peers that were asked for and not measured, and why.
+    """
+
+    machine: Machine
+    records: int
+    raw_bytes: int
+    entropy_bytes: float
+    runs: int
+    peers: list[PeerResult]
+    missing: dict[str, str]
+    engine: EngineResult | None
+    start: StartResult | None
+
+    def peer(self, name: str) -> PeerResult | None:
+        """A peer's result, if it was measured."""
+        return next((peer for peer in self.peers if peer.name == name), None)
+
+    def times_faster(self, name: str) -> list[float]:
+        """How many times faster logpress presses than a peer, pair by pair, ascending."""
+        ours, theirs = self.peer("logpress"), self.peer(name)
+        if ours is None or theirs is None:
+            return []
+        pairs = zip(ours.presses, theirs.presses, strict=False)
+        return sorted(peer.seconds / own.seconds for own, peer in pairs)
+
+
+class Size(_Kept):
+    """A day of some size."""
+
+    records: int
+    raw_bytes: int
+    stored_bytes: int
+    hours: int
+    presses: list[Run]
+    restores: list[Run]
+
+
+class Growth(_Kept):
+    """How pressing and restoring grow with the day."""
+
+    machine: Machine
+    sizes: list[Size]
+
+
+def load(kind: type[T], path: Path) -> T:
+    """Read what `save` wrote."""
+    return kind.model_validate_json(path.read_text())
+
+
+def save(result: _Kept, path: Path) -> None:
+    """Write JSON that `git diff` can show."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(result.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,79 @@
+"""Small numbers that only restoration needs, stored as one column: a dictionary of their combinations.
+
+Each of them alone takes few bits, which Parquet packs side by side; zstd sees bytes, and finds little in them. The
+combinations that are most common are as many as a byte can number; all others stand in a second column. Both are
+dictionaries of JSON arrays, so that people can read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.kernels_store import number_combinations
+from logpress.engine.rows import Ints
+from logpress.errors import PartError
+
+MOST_COMMON = 256
+"""Combinations that the first column holds: with so many, Parquet numbers them in eight bits."""
+
+_FEWEST_PLACES = 1 << 12
+
+
+def combine(values: Ints) -> tuple[pa.Array, pa.Array]:
+    """The two columns of numbers: int64[numbers, rows], NULL where there is none.
+
+    Returns:
+        Strings as dictionaries: the rows of common combinations, and the others; each row is null in one of them.
+    """
+    rows = values.shape[1]
+    codes = np.empty(rows, dtype=np.int32)
+    firsts, count = np.empty(0, dtype=np.int64), -1
+    places = _FEWEST_PLACES
+    while count < 0:
+        places *= 2
+        firsts = np.empty(places // 2, dtype=np.int64)
+        count = int(number_combinations(values, np.full(places, -1, dtype=np.int32), codes, firsts))
+    combinations = values[:, firsts[:count]]
+    counts = np.bincount(codes, minlength=count)
+    # the most common first; of equally common ones the smallest, whatever the order of rows
+    order = np.lexsort((*combinations[::-1], -counts))
+    rank = np.empty(count, dtype=np.int32)
+    rank[order] = np.arange(count, dtype=np.int32)
+    codes = rank[codes]
+    texts = _texts(combinations[:, order].T)
+    is_rare = codes >= MOST_COMMON
+    return _strings(codes, is_rare, texts[:MOST_COMMON]), _strings(codes - MOST_COMMON, ~is_rare, texts[MOST_COMMON:])
+
+
+def _texts(combinations: Ints) -> list[bytes]:
+    """JSON arrays of the rows of a matrix; written all at once, as each alone would take several times as long."""
+    text = json.dumps(combinations.tolist(), separators=(",", ":")).replace(str(NULL), "null")
+    return [b"[%b]" % row for row in text[2:-2].encode().split(b"],[")]
+
+
+def _strings(codes: NDArray[np.int32], missing: NDArray[np.bool_], texts: list[bytes]) -> pa.Array:
+    indices = array_of(np.where(missing, 0, codes), pa.int32(), missing)
+    return pa.DictionaryArray.from_arrays(indices, texts_array(texts, pa.string()), safe=False)
+
+
+def combinations_of(entries: Sequence[str | None], numbers: int) -> Ints:
+    """The combinations that a column's texts stand for: int64[numbers, texts].
+
+    Raises:
+        PartError: if a text is none.
+    """
+    try:
+        rows = json.loads(f"[{','.join(entries)}]".replace("null", str(NULL)))  # type: ignore[arg-type]
+        found = np.array(rows or np.empty((0, numbers), dtype=np.int64))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise PartError(f"a column's texts are no combinations of {numbers} numbers: {error}") from error
+    if found.shape != (len(entries), numbers) or found.dtype != np.int64:
+        raise PartError(f"a column's texts are no combinations of {numbers} numbers")
+    return np.ascontiguousarray(found.T)
