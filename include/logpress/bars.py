@@ -42,9 +42,9 @@ class Bars:
         self._progress.stop()
 
     def begin(
-        self, stage: str, total_bytes: int | None, total_records: int | None = None
+        self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"
     ) -> Callable[[int, int], None]:
-        """Show a stage; returns what takes the bytes and records done so far."""
+        """Show a stage; returns what takes the bytes and records (or what `unit` says) done so far."""
         total = total_records if total_records is not None else total_bytes
         task = self._tasks[stage] = self._progress.add_task(stage, total=total, figures="")
         began = time.monotonic()
@@ -58,16 +58,15 @@ class Bars:
                 return
             shown = now
             seconds = max(now - began, 1e-3)
-            rate = (
-                f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else f"{done_records / seconds:,.0f} records/s"
-            )
+            counted = f"{_short(done_records / seconds)} {unit}/s"
+            rate = f"{done_bytes / seconds / 1e6:,.0f} MB/s" if done_bytes else counted
             if self._lines:
-                print(f"logpress: {stage}: {done_records:,} records, {rate}", file=sys.stderr)
+                print(f"logpress: {stage}: {done_records:,} {unit}, {rate}", file=sys.stderr)
                 return
             done = done_records if total_records is not None else done_bytes
             # compressed input: its decompressed size is not known beforehand, so the bar only fills as far as is known
             self._progress.update(
-                task, completed=min(done, total) if total else done, figures=f"{done_records:,} records  {rate}"
+                task, completed=min(done, total) if total else done, figures=f"{done_records:,} {unit}  {rate}"
             )
 
         return tell
@@ -76,3 +75,7 @@ class Bars:
         """Fill a stage's bar."""
         task = self._tasks[stage]
         self._progress.update(task, total=1, completed=1)
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"

@@ -20,10 +20,24 @@ class StageProgress(Protocol):
         """A stage has ended."""
 
 
+class CountedProgress(Protocol):
+    """Hears of the progress of work that is counted in something else than bytes, too."""
+
+    def begin(
+        self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"
+    ) -> Progress:
+        """A stage begins; `unit` says what is counted."""
+
+    def end(self, stage: str) -> None:
+        """A stage has ended."""
+
+
 class Silent:
     """Hears, and shows nothing."""
 
-    def begin(self, stage: str, total_bytes: int | None) -> Progress:
+    def begin(
+        self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"
+    ) -> Progress:
         """Nothing is shown of a stage."""
         return lambda done_bytes, records: None
 

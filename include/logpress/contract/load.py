@@ -33,11 +33,28 @@ def load_contract(name_or_path: str | Path) -> Contract:
     Raises:
         ContractError: if there is none, or it is wrong.
     """
-    path = _find(str(name_or_path))
+    path = contract_path(name_or_path)
+    return parse_contract(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a contract's file, with the line ends it has.
+
+    Raises:
+        ContractError: if it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: cannot be read as a contract: {error}") from error
+
+
+def parse_contract(text: str, path: Path) -> Contract:
+    """The contract that a text is; `path` is what errors name.
+
+    Raises:
+        ContractError: if it is wrong.
+    """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -53,7 +70,13 @@ def load_contract(name_or_path: str | Path) -> Contract:
         raise ContractError("\n".join(_sentence(path, tree, dict(problem)) for problem in error.errors())) from None
 
 
-def _find(name: str) -> Path:
+def contract_path(name_or_path: str | Path) -> Path:
+    """Where a contract lies.
+
+    Raises:
+        ContractError: if there is none.
+    """
+    name = str(name_or_path)
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         path = Path(name)
         if not path.is_file():
@@ -67,12 +90,17 @@ def _find(name: str) -> Path:
     raise ContractError(f"no contract is named {name!r}; there are {known} (or give the path of a YAML file)")
 
 
+def is_built_in(path: Path) -> bool:
+    """Whether a contract is logpress's own, and so is replaced when logpress is."""
+    return path.resolve().is_relative_to(_TABLES.resolve())
+
+
 def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
     where: list[str] = []
     node = tree
     line = node.start_mark.line
     for step in problem["loc"]:
-        found = _child(node, step)
+        found = child(node, step)
         if found is None:
             if isinstance(step, str) and step not in _CODECS:
                 where.append(step)
@@ -105,7 +133,8 @@ def _keys() -> list[str]:
     return sorted({key for kind in models for key in kind.model_fields})
 
 
-def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+def child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """What a mapping holds under a key, with the key; an entry of a list, twice; None where there is none."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == step:

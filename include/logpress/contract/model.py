@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$", max_length=100)]
 Path = Annotated[str, Field(min_length=1, description="JSON path, as `_source.func_name` or `sort[0]`")]
 Encoding = Literal["plain", "dictionary", "delta", "byte_stream_split"]
+Reader = Literal[
+    "pyarrow", "pandas", "fastparquet", "polars", "duckdb", "spark", "trino", "athena", "clickhouse", "iceberg"
+]
 Unit = Literal["s", "ms", "us"]
 Level = Literal["fail", "warn"]
 
@@ -254,6 +257,9 @@ class Files(Model):
     row_group_rows: int = Field(default=500_000, ge=1_000, le=4_000_000)
     zstd: int = Field(default=9, ge=1, le=22)
     slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
+    readers: tuple[Reader, ...] = Field(
+        default=(), description="which readers the files are for: `tune` proposes only what these read; empty: all"
+    )
 
 
 class Contract(Model):

@@ -91,10 +91,10 @@ class PartMetadata:
         )
 
 
-def writer_schema(contract: Contract) -> pa.Schema:
+def writer_schema(columns: Sequence[StoredColumn]) -> pa.Schema:
     """The schema handed to the writer: dictionary columns come as dictionaries, so that nothing is hashed again."""
     fields = []
-    for column in stored_columns(contract):
+    for column in columns:
         type_ = column.type
         if column.encoding == "dictionary" and (pa.types.is_string(type_) or pa.types.is_binary(type_)):
             type_ = pa.dictionary(pa.int32(), type_)
@@ -102,11 +102,17 @@ def writer_schema(contract: Contract) -> pa.Schema:
     return pa.schema(fields)
 
 
-def open_writer(sink: IO[bytes], contract: Contract) -> pq.ParquetWriter:
-    """A Parquet writer with the contract's encodings: v1 pages of 96 KB, checksums, statistics, zstd."""
-    columns = stored_columns(contract)
-    schema = writer_schema(contract)
-    order = [pq.SortingColumn(schema.get_field_index(name)) for name in contract.order_by]
+def open_writer(sink: IO[bytes], contract: Contract, columns: Sequence[StoredColumn] | None = None) -> pq.ParquetWriter:
+    """A Parquet writer with the contract's encodings: v1 pages of 96 KB, checksums, statistics, zstd.
+
+    Args:
+        sink: where the file goes.
+        contract: the table.
+        columns: what the file has; all that the contract stores if None.
+    """
+    columns = stored_columns(contract) if columns is None else columns
+    schema = writer_schema(columns)
+    order = [pq.SortingColumn(schema.get_field_index(name)) for name in contract.order_by if name in schema.names]
     return pq.ParquetWriter(
         sink,
         schema,

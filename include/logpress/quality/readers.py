@@ -1,0 +1,134 @@
+"""Which reader reads which Parquet encoding: the one place that says so, as data.
+
+What is said of pyarrow, fastparquet, Polars and DuckDB is tried by the tests, which write and read each pair. The rest
+is what the projects say themselves: where only new releases read an encoding, it counts as not read, as managed
+services lag behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import pyarrow as pa
+
+from logpress.contract.model import Contract, Encoding, Reader
+from logpress.errors import UsageError
+
+Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes"]
+"""Types as encodings tell them apart: Parquet's physical ones, integers of 8 and 16 bits and texts on their own."""
+
+READERS: tuple[Reader, ...] = get_args(Reader)
+
+TITLES: dict[Reader, str] = {
+    "pyarrow": "pyarrow",
+    "pandas": "pandas",
+    "fastparquet": "fastparquet",
+    "polars": "Polars",
+    "duckdb": "DuckDB",
+    "spark": "Spark",
+    "trino": "Trino",
+    "athena": "Athena",
+    "clickhouse": "ClickHouse",
+    "iceberg": "Iceberg (vectorised)",
+}
+
+_INTEGERS: frozenset[Kind] = frozenset({"small_integer", "int32", "int64"})
+_FIXED: frozenset[Kind] = _INTEGERS | {"double"}
+
+WRITTEN: dict[Encoding, frozenset[Kind]] = {
+    "plain": frozenset(get_args(Kind)),
+    "dictionary": frozenset(get_args(Kind)) - {"boolean"},
+    "delta": _INTEGERS | {"text"},
+    "byte_stream_split": _FIXED,
+}
+"""What the engine's writer can write: `delta` is DELTA_BINARY_PACKED, of texts DELTA_LENGTH_BYTE_ARRAY."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something of WRITTEN that a reader does not read.
+
+    Attributes:
+        why: what happens, or since which release it is read.
+        source: where that is known from.
+    """
+
+    reader: Reader
+    encoding: Encoding
+    kinds: frozenset[Kind]
+    why: str
+    source: str
+
+
+GAPS: tuple[Gap, ...] = (
+    Gap("fastparquet", "byte_stream_split", _FIXED, "raises NotImplementedError", "tests/unit/test_readers.py"),
+    Gap(
+        "fastparquet", "delta", frozenset({"text"}),
+        "raises NotImplementedError for DELTA_LENGTH_BYTE_ARRAY in v1 pages", "tests/unit/test_readers.py",
+    ),
+    Gap(
+        "fastparquet", "delta", frozenset({"int32", "int64"}),
+        "reads other values, or crashes, where neighbours differ by 2^30 and more", "tests/unit/test_readers.py",
+    ),
+    Gap("trino", "byte_stream_split", _INTEGERS, "decodes it for floats only", "trinodb/trino, pull request 12809"),
+    Gap("athena", "byte_stream_split", _FIXED, "not documented; engine 3 follows Trino", "Athena engine version 3"),
+    Gap("spark", "byte_stream_split", _FIXED, "its vectorised reader refuses it before 4.2", "SPARK-56894"),
+    Gap("iceberg", "byte_stream_split", _FIXED, "refused before 1.11", "apache/iceberg, pull request 15373"),
+    Gap("iceberg", "delta", frozenset({"text"}), "refused before 1.11", "apache/iceberg, pull request 15362"),
+    Gap("iceberg", "delta", _INTEGERS, "refused before 1.10", "apache/iceberg, pull request 13391"),
+)  # fmt: skip
+
+
+def kind_of(type_: pa.DataType) -> Kind:
+    """How encodings see an Arrow type.
+
+    Raises:
+        ValueError: if it is none that part files have.
+    """
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    if pa.types.is_boolean(type_):
+        return "boolean"
+    if pa.types.is_string(type_):
+        return "text"
+    if pa.types.is_binary(type_):
+        return "bytes"
+    if pa.types.is_float64(type_):
+        return "double"
+    if pa.types.is_integer(type_) or pa.types.is_temporal(type_):
+        return "small_integer" if type_.bit_width < 32 else "int32" if type_.bit_width == 32 else "int64"
+    raise ValueError(f"part files have no columns of type {type_}")
+
+
+def encodings_of(type_: pa.DataType) -> list[Encoding]:
+    """The encodings that the engine can write for a type."""
+    kind = kind_of(type_)
+    return [encoding for encoding in get_args(Encoding) if kind in WRITTEN[encoding]]
+
+
+def gaps_of(type_: pa.DataType, encoding: Encoding, readers: Iterable[Reader]) -> list[Gap]:
+    """Which of these readers do not read it, in the order of READERS."""
+    kind, wanted = kind_of(type_), set(readers)
+    found = [gap for gap in GAPS if gap.encoding == encoding and kind in gap.kinds and gap.reader in wanted]
+    return sorted(found, key=lambda gap: READERS.index(gap.reader))
+
+
+def readers_of(contract: Contract) -> tuple[Reader, ...]:
+    """The readers that a contract's files are for. pyarrow is always one: logpress restores with it."""
+    named = contract.files.readers or READERS
+    return tuple(reader for reader in READERS if reader in named or reader == "pyarrow")
+
+
+def parse_readers(text: str) -> tuple[Reader, ...]:
+    """Readers as `polars,duckdb`, in the order of READERS; empty for none.
+
+    Raises:
+        UsageError: if one is unknown.
+    """
+    named = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in named:
+        if name not in READERS:
+            raise UsageError(f"--readers: {name!r} is none; there are {', '.join(READERS)}")
+    return tuple(reader for reader in READERS if reader in named)

@@ -1,0 +1,187 @@
+"""A sample of real records for tuning: runs of neighbours, as long as a row group, from several places of the input.
+
+How far apart neighbours in a row group are decides what its columns cost. So records are not drawn one by one: a run is
+what a row group of that slice would hold.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from logpress.contract.model import Contract
+from logpress.engine.blocks import Buffers, RawBlock, read_blocks
+from logpress.engine.bulk_input import paired
+from logpress.errors import SourceError, UsageError
+from logpress.sources import RawObject, open_raw
+
+_LOOKED_AT = 200
+"""Records of each object whose day is looked at, and of how many objects."""
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass
+class Run:
+    """Neighbouring records, in files that hold them as their objects did."""
+
+    files: list[str] = field(default_factory=list)
+    records: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Records for tuning.
+
+    Attributes:
+        runs: none of them empty.
+        objects: how many raw objects they come from.
+        days: how many of the records that were looked at are of which UTC day.
+    """
+
+    runs: tuple[Run, ...]
+    objects: int
+    days: Counter[date]
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(run.records for run in self.runs)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Where they lie, in their order."""
+        return tuple(file for run in self.runs for file in run.files)
+
+
+def take_sample(
+    contract: Contract,
+    objects: Sequence[RawObject],
+    records: int,
+    folder: Path,
+    tell: Callable[[int, int], None] | None = None,
+) -> Sample:
+    """Copy a sample of records to a folder.
+
+    Args:
+        contract: the table.
+        objects: where records come from.
+        records: how many at most.
+        folder: where they go.
+        tell: called with bytes and records so far.
+
+    Raises:
+        SourceError: if an object cannot be read.
+        UsageError: if there is no record in any of them.
+    """
+    taker = _Taker(contract, folder, tell or (lambda size, count: None))
+    count = max(1, min(-(-records // contract.files.row_group_rows), len(objects)))
+    bounds = [number * len(objects) // count for number in range(count + 1)]
+    runs: list[Run] = []
+    for number in range(count):
+        # what an earlier run did not find is taken by this one
+        wanted = (records - taker.records) // (count - number)
+        run = Run()
+        for entry in objects[bounds[number] : bounds[number + 1]]:
+            if run.records < wanted:
+                taker.take(entry.uri, run, wanted - run.records)
+        if run.records:
+            runs.append(run)
+    if not runs:
+        what = f"the {len(objects)} objects" if len(objects) > 1 else objects[0].uri
+        raise UsageError(f"there is no record in {what}; nothing can be measured")
+    return Sample(tuple(runs), taker.objects, taker.days)
+
+
+class _Taker:
+    """Copies records, and looks at their days."""
+
+    def __init__(self, contract: Contract, folder: Path, tell: Callable[[int, int], None]) -> None:
+        self._options = dict(contract.source.storage_options)
+        self._paths = [_steps(path) for path in contract.by_name[contract.day].path]
+        self._folder = folder
+        self._tell = tell
+        self._size = 0
+        self.objects = 0
+        self.records = 0
+        self.days: Counter[date] = Counter()
+
+    def take(self, uri: str, run: Run, wanted: int) -> None:
+        """Copy some records of an object, from its beginning."""
+        buffers = Buffers()
+        left = wanted
+        looked_at = 0 if self.objects < _LOOKED_AT else _LOOKED_AT
+        target = self._folder / f"{self.objects:05d}.raw"
+        try:
+            with open_raw(uri, self._options) as reader, target.open("wb") as file:
+                for block in paired(read_blocks(reader, buffers)):
+                    if left and not block.piece:  # a piece of a record that is too long says nothing of columns
+                        starts, ends = block.frame()
+                        taken = min(left, len(starts))
+                        file.write(_text(block, starts, ends, taken))
+                        if looked_at < _LOOKED_AT:
+                            first = min(taken, _LOOKED_AT - looked_at)
+                            looked_at += first
+                            spans = zip(starts[:first].tolist(), ends[:first].tolist(), strict=True)
+                            self._look(block.buffer[a:b].tobytes() for a, b in spans)
+                        left -= taken
+                        self.records += taken
+                        self._size += block.end
+                        self._tell(self._size, self.records)
+                    buffers.give_back(block.buffer)
+                    if not left:
+                        break
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # which is nothing that the source can help
+                raise
+            raise SourceError(f"{uri}: cannot be read: {error}") from error
+        if left < wanted:
+            run.files.append(str(target))
+            run.records += wanted - left
+            self.objects += 1
+
+    def _look(self, records: Iterator[bytes]) -> None:
+        for record in records:
+            day = _day_of(record, self._paths)
+            if day is not None:
+                self.days[day] += 1
+
+
+def _text(block: RawBlock, starts: Any, ends: Any, taken: int) -> bytes:
+    """The block's first records as they lie there if they are lines; otherwise one after the other."""
+    if block.spans is None:
+        end = int(starts[taken]) if taken < len(starts) else block.end
+        return bytes(block.buffer[:end].tobytes())
+    spans = zip(starts[:taken].tolist(), ends[:taken].tolist(), strict=True)
+    return b"".join(block.buffer[a:b].tobytes() + b"\n" for a, b in spans)
+
+
+def _steps(path: str) -> list[str | int]:
+    return [int(index) if index else key for key, index in _STEP.findall(path)]
+
+
+def _day_of(record: bytes, paths: Sequence[Sequence[str | int]]) -> date | None:
+    """The UTC day that a record names; None if it names none."""
+    texts = record.split(b"\n", 1) if record.count(b"\n") == 1 else [record]  # a pair of `_bulk` has two lines
+    for text in reversed([record, *texts]):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            continue
+        for path in paths:
+            value = document
+            try:
+                for step in path:
+                    value = value[step]
+                instant = datetime.fromisoformat(value)
+                return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC).date()
+            except (LookupError, TypeError, ValueError, OverflowError):
+                continue
+    return None

@@ -1,0 +1,463 @@
+"""Measure what a contract's storage costs on a sample of real records, choose, and prove the choice."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from logpress.contract.edit import Changes, Steps, Value, changed_contract
+from logpress.contract.model import Contract, Encoding, Reader
+from logpress.engine.columns import stored_columns
+from logpress.engine.part import open_part
+from logpress.engine.press import press_slice
+from logpress.engine.restore import digest_files
+from logpress.errors import UsageError
+from logpress.manifest import SliceManifest, SliceSpec
+from logpress.planning import list_objects
+from logpress.progress import CountedProgress, Silent
+from logpress.quality.proof import compare
+from logpress.quality.readable import prove_readable
+from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of
+from logpress.sources import Place, RawObject, list_inputs
+from logpress.sources.search.address import is_cluster
+from logpress.tuning.choose import NS_A_BYTE, choose
+from logpress.tuning.measure import COARSE_LEVELS, Candidate, ColumnSample, columns_of, measure_column
+from logpress.tuning.report import (
+    CandidateReport,
+    ColumnReport,
+    LevelReport,
+    PressedReport,
+    TuneReport,
+    VariantReport,
+)
+from logpress.tuning.sample import Sample, take_sample
+from logpress.tuning.variants import ALONE, Variant, instants, orders, row_groups, together
+
+RECORDS = (100_000, 1_000_000)
+"""Records that are taken where it is not said how many: two row groups, but within these bounds; one, if it is more."""
+
+FEWEST_ROWS = 10_000
+"""Rows below which, and below a row group, nothing is chosen: heads of pages would outweigh what is in them."""
+
+LEAST_OF_FILE = 0.01
+"""A change that concerns the whole file is chosen only if it saves this share."""
+
+WELL_PREDICTED = 0.02
+"""By how much the sample, pressed with the changes, may differ from what its columns said before it is told."""
+
+WholeFile = Literal["show", "choose", "skip"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for.
+
+    Attributes:
+        day: the UTC day; the one that most records name if None.
+        records: how many are taken at most.
+        readers: the readers that files are for; what the contract says if empty.
+        ns_a_byte: what a byte a record is worth, in nanoseconds of writing a record.
+        whole_file: whether orders, sizes of row groups and instants are shown, chosen as well, or left out.
+        threads: threads that press.
+    """
+
+    day: date | None = None
+    records: int | None = None
+    readers: tuple[Reader, ...] = ()
+    ns_a_byte: float = NS_A_BYTE
+    whole_file: WholeFile = "show"
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What came of it.
+
+    Attributes:
+        report: the figures.
+        changes: what is to be written into the contract.
+    """
+
+    report: TuneReport
+    changes: Changes
+
+
+def tune(
+    contract: Contract, inputs: Sequence[str], options: Options | None = None, progress: CountedProgress | None = None
+) -> Tuned:
+    """Measure, choose and prove.
+
+    Args:
+        contract: the table.
+        inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
+        options: what is asked for.
+        progress: hears of the stages.
+
+    Raises:
+        UsageError: if the input has no records, or none of the day.
+        SourceError: if it is not there or cannot be read.
+        ProofError: if what was chosen does not give every record back; that is a defect.
+    """
+    options = options or Options()
+    with tempfile.TemporaryDirectory(prefix="logpress-tune-") as folder:
+        try:
+            return _Tuning(contract, options, Path(folder), progress or Silent()).run(inputs)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise UsageError(
+                f"{folder}: there is no room for the sample: give fewer --records, or another folder in TMPDIR"
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Pressed:
+    """The sample, pressed with a contract."""
+
+    contract: Contract
+    manifest: SliceManifest
+    folder: Path
+    seconds: float
+
+    @property
+    def path(self) -> str:
+        assert self.manifest.part is not None
+        return str(self.folder / self.manifest.part.path)
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.manifest.part.stored_bytes if self.manifest.part else 0
+
+    @property
+    def bytes_a_record(self) -> float:
+        return self.stored_bytes / max(1, self.manifest.rows)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+@dataclass
+class _Tuning:
+    contract: Contract
+    options: Options
+    folder: Path
+    heard: CountedProgress
+    notes: list[str] = field(default_factory=list)
+    pressed: int = 0
+
+    def run(self, inputs: Sequence[str]) -> Tuned:
+        contract = self.contract
+        changes: dict[Steps, Value] = {}
+        if self.options.readers and self.options.readers != contract.files.readers:
+            changes["files", "readers"] = self.options.readers
+        base = changed_contract(contract, changes)
+        sample = self._take(inputs)
+        day = self._day(sample)
+        before = self._press(base, sample.files, day)
+        self._see_rows(before, sample, day)
+        is_enough = before.manifest.rows >= min(FEWEST_ROWS, contract.files.row_group_rows)
+        if not is_enough:
+            self.notes.append(
+                f"{before.manifest.rows:,} rows are too few to choose by: nothing is proposed. {FEWEST_ROWS:,} are "
+                f"enough, or a row group"
+            )
+        variants: list[VariantReport] = []
+        current = before
+        if self.options.whole_file != "skip":
+            chosen, variants = self._try_variants(before, sample, day, is_enough)
+            if chosen:
+                changes |= chosen
+                current = self._press(changed_contract(contract, changes), sample.files, day)
+        columns, costs = self._measure(current, is_enough)
+        storage = _storage_changes(current.contract, columns)
+        changes |= storage
+        after = None
+        if changes:
+            after = self._press(changed_contract(contract, changes), sample.files, day)
+            self._prove(after)
+        report = self._report(sample, day, before, current, after, columns, costs, variants, changes)
+        return Tuned(report, changes)
+
+    # -- the sample
+
+    def _take(self, inputs: Sequence[str]) -> Sample:
+        objects = self._objects(inputs)
+        rows = self.contract.files.row_group_rows
+        records = self.options.records or max(rows, min(max(2 * rows, RECORDS[0]), RECORDS[1]))
+        folder = self.folder / "raw"
+        folder.mkdir()
+        tell = self.heard.begin("sample", None, records)
+        sample = take_sample(self.contract, objects, records, folder, tell)
+        self.heard.end("sample")
+        return sample
+
+    def _objects(self, inputs: Sequence[str]) -> list[RawObject]:
+        contract, day = self.contract, self.options.day
+        named = list(inputs or contract.source.inputs)
+        if not named:
+            raise UsageError(
+                f"nothing says where raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
+                "contract"
+            )
+        for uri in named:
+            if is_cluster(uri):
+                raise UsageError(
+                    f"{uri}: tune reads files and objects; give it a file, as restore writes one of a day of it"
+                )
+        if day is not None:
+            objects = list_objects(contract, day, named)
+        else:
+            source = contract.source
+            place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
+            objects = list_inputs(named, place=place)
+        if not objects:
+            raise UsageError(f"there is no raw input{f' for {day}' if day else ''} at {', '.join(named)}")
+        return objects
+
+    def _day(self, sample: Sample) -> date:
+        if self.options.day is not None:
+            return self.options.day
+        if not sample.days:
+            column = self.contract.by_name[self.contract.day]
+            raise UsageError(
+                f"none of the records that were looked at names its day ({' or '.join(column.path)}); give --day"
+            )
+        # of days equally common, the later
+        return max(sample.days, key=lambda day: (sample.days[day], day))
+
+    def _see_rows(self, before: _Pressed, sample: Sample, day: date) -> None:
+        manifest = before.manifest
+        if manifest.rows == 0:
+            days = ", ".join(f"{day} ({count:,})" for day, count in sample.days.most_common(3))
+            of = f"; those that were looked at are of {days}" if days else ""
+            raise UsageError(
+                f"of {manifest.records:,} records none is a row of {day}: {manifest.other_day:,} are of other days, "
+                f"{manifest.rejects:,} are rejects{of}"
+            )
+        for count, told in (
+            (manifest.other_day, "are of other days and left out"),
+            (manifest.rejects, "are rejects and not measured"),
+            (manifest.irregular_rows, "rows are irregular: what is kept whole outweighs columns"),
+        ):
+            if count > manifest.records // 100:
+                self.notes.append(f"{count:,} of {manifest.records:,} records {told}")
+
+    # -- pressing
+
+    def _press(self, contract: Contract, files: Sequence[str], day: date) -> _Pressed:
+        self.pressed += 1
+        folder = self.folder / f"pressed-{self.pressed}"
+        spec = SliceSpec(name="sample", inputs=tuple(files))
+        began = time.monotonic()
+        manifest = press_slice(contract, day, spec, str(folder), threads=self.options.threads)
+        return _Pressed(contract, manifest, folder, time.monotonic() - began)
+
+    def _prove(self, pressed: _Pressed) -> None:
+        """See that what was chosen gives every record back, and reads the same elsewhere."""
+        rejects = pressed.manifest.rejects_part
+        paths = [str(pressed.folder / rejects.path)] if rejects else []
+        compare([pressed.manifest], [digest_files([pressed.path], paths, threads=self.options.threads)])
+        prove_readable(pressed.path)
+
+    def _try_variants(
+        self, before: _Pressed, sample: Sample, day: date, may_choose: bool
+    ) -> tuple[dict[Steps, Value], list[VariantReport]]:
+        contract = before.contract
+        variants = [
+            *orders(contract, _distinct(contract, before.path)),
+            *together(contract),
+            *row_groups(contract, before.manifest.rows),
+            *instants(contract),
+        ]
+        titles = {
+            "order_by": ", ".join(contract.order_by) or "as they come",
+            "together": ", ".join(contract.together) or ALONE,
+            "row_group_rows": f"{contract.files.row_group_rows:,} rows",
+            "residual_of": "as it is",
+        }
+        tell = self.heard.begin("variants", None, len(variants), "files")
+        reports: list[VariantReport] = []
+        chosen: dict[Steps, Value] = {}
+        today_of: dict[tuple[str, ...], _Pressed] = {}
+        for kind in ("order_by", "together", "row_group_rows", "residual_of"):
+            # orders and instants differ alike in every row group; its size only shows in all of them
+            is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
+            files = tuple(sample.runs[0].files) if is_one_enough else sample.files
+            if files not in today_of:
+                today_of[files] = self._press(contract, files, day)
+            today = today_of[files]
+            found = [_variant_report(kind, titles[kind], today, is_today=True)]
+            best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_OF_FILE), None)
+            for variant in variants:
+                if variant.kind != kind:
+                    continue
+                if variant.contract is None:
+                    found.append(VariantReport(kind=kind, title=variant.title, bytes_a_record=None, note=variant.note))
+                else:
+                    other = self._press(variant.contract, files, day)
+                    found.append(_variant_report(kind, variant.title, other))
+                    if variant.changes is not None and other.bytes_a_record < best[0]:
+                        best = (other.bytes_a_record, variant)
+                    other.remove()
+                tell(0, len(reports) + len(found))
+            winner = best[1]
+            if winner is not None and winner.changes is not None and may_choose and self.options.whole_file == "choose":
+                chosen |= winner.changes
+                found = [r.model_copy(update={"is_chosen": r.title == winner.title}) for r in found]
+            reports += found
+        self.heard.end("variants")
+        return chosen, reports
+
+    # -- columns
+
+    def _measure(
+        self, pressed: _Pressed, may_choose: bool
+    ) -> tuple[list[ColumnReport], dict[str, dict[Candidate, tuple[int, int]]]]:
+        contract = pressed.contract
+        readers = readers_of(contract)
+        tell = self.heard.begin("measure", None, len(stored_columns(contract)), "columns")
+        reports: list[ColumnReport] = []
+        costs: dict[str, dict[Candidate, tuple[int, int]]] = {}
+        for sample in columns_of(contract, pressed.path):
+            type_ = sample.column.type
+            gaps = {encoding: gaps_of(type_, encoding, readers) for encoding in encodings_of(type_)}
+            allowed: set[Encoding] = {encoding for encoding, found in gaps.items() if not found}
+            compared = measure_column(sample, self.options.ns_a_byte, allowed)
+            today = sample.today
+            chosen = today
+            if may_choose:
+                measured = {candidate: sample.costs[candidate] for candidate in compared}
+                chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
+            titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
+            told = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
+            reports.append(
+                ColumnReport(
+                    name=sample.column.name, of=sample.column.of, type=str(type_), today=told[today],
+                    proposed=told[chosen], candidates=tuple(told.values()),
+                )
+            )  # fmt: skip
+            costs[sample.column.name] = {c: (cost.stored_bytes, cost.write_ns) for c, cost in sample.costs.items()}
+            sample.forget()
+            tell(0, len(reports))
+        self.heard.end("measure")
+        return reports, costs
+
+    def _report(
+        self,
+        sample: Sample,
+        day: date,
+        before: _Pressed,
+        current: _Pressed,
+        after: _Pressed | None,
+        columns: list[ColumnReport],
+        costs: dict[str, dict[Candidate, tuple[int, int]]],
+        variants: list[VariantReport],
+        changes: Changes,
+    ) -> TuneReport:
+        manifest = before.manifest
+        rows = manifest.rows
+        levels = []
+        for level in COARSE_LEVELS:
+            pairs = [costs[c.name].get(Candidate(c.today.encoding, level)) for c in columns]
+            if all(pairs):
+                size, ns = (sum(pair[place] for pair in pairs if pair) for place in (0, 1))
+                levels.append(
+                    LevelReport(zstd=level, bytes_a_record=round(size / rows, 4), write_ns_a_record=round(ns / rows, 2))
+                )
+        saved = sum(c.today.bytes_a_record - c.proposed.bytes_a_record for c in columns)
+        predicted = current.bytes_a_record - saved
+        if after is not None and abs(after.bytes_a_record / predicted - 1) > WELL_PREDICTED:
+            self.notes.append(
+                f"pressed with the changes, a record takes {after.bytes_a_record:.3f} bytes, not {predicted:.3f} as "
+                "predicted: see whether the changes are worth it"
+            )
+        return TuneReport(
+            table=self.contract.table,
+            day=day.isoformat(),
+            objects=sample.objects,
+            records=manifest.records,
+            rows=rows,
+            row_groups=manifest.part.row_groups if manifest.part else 0,
+            rejects=manifest.rejects,
+            other_day=manifest.other_day,
+            raw_bytes=manifest.raw_bytes,
+            readers=readers_of(current.contract),
+            ns_a_byte=self.options.ns_a_byte,
+            notes=tuple(self.notes),
+            columns=tuple(columns),
+            levels=tuple(levels),
+            variants=tuple(variants),
+            changes={".".join(map(str, steps)): value for steps, value in changes.items()},
+            before=_pressed_report(before, sum(c.today.write_ns_a_record for c in columns)),
+            after=None if after is None else _pressed_report(after, sum(c.proposed.write_ns_a_record for c in columns)),
+            predicted_bytes_a_record=round(predicted, 4),
+        )
+
+
+def _distinct(contract: Contract, path: str) -> dict[str, int]:
+    """How many different values a row group has, of the columns that are stored as dictionaries of texts."""
+    found = {}
+    names = [c.name for c in stored_columns(contract) if c.encoding == "dictionary" and pa.types.is_string(c.type)]
+    with open_part(path, names) as file:
+        for name in names:
+            array = file.read_row_group(0, columns=[name], use_threads=False).column(0).chunk(0)
+            if pa.types.is_dictionary(array.type):
+                found[name] = len(array.indices.drop_null().unique())
+    return found
+
+
+def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dict[Steps, Value]:
+    places = {column.name: number for number, column in enumerate(contract.columns)}
+    changes: dict[Steps, Value] = {}
+    for column in columns:
+        if not column.is_changed:
+            continue
+        # what is stored under a column's own name is said in its entry; anything else in the contract's `storage`
+        steps: Steps = ("storage", column.name)
+        if column.of == column.name:
+            steps = ("columns", places[column.name], "storage")
+        if column.proposed.encoding != column.today.encoding:
+            changes[(*steps, "encoding")] = column.proposed.encoding
+        if column.proposed.zstd != column.today.zstd:
+            changes[(*steps, "zstd")] = column.proposed.zstd
+    return changes
+
+
+def _candidate_report(sample: ColumnSample, candidate: Candidate, not_read_by: Sequence[str]) -> CandidateReport:
+    cost, rows = sample.costs[candidate], max(1, sample.rows)
+    return CandidateReport(
+        encoding=candidate.encoding,
+        zstd=candidate.zstd,
+        bytes_a_record=round(cost.stored_bytes / rows, 5),
+        write_ns_a_record=round(cost.write_ns / rows, 2),
+        read_ns_a_record=round(cost.read_ns / rows, 2),
+        not_read_by=tuple(not_read_by),
+    )
+
+
+def _variant_report(kind: str, title: str, pressed: _Pressed, *, is_today: bool = False) -> VariantReport:
+    return VariantReport(
+        kind=kind,
+        title=title,
+        bytes_a_record=round(pressed.bytes_a_record, 4),
+        press_seconds=round(pressed.seconds, 3),
+        is_today=is_today,
+    )
+
+
+def _pressed_report(pressed: _Pressed, write_ns: float) -> PressedReport:
+    return PressedReport(
+        stored_bytes=pressed.stored_bytes,
+        bytes_a_record=round(pressed.bytes_a_record, 4),
+        write_ns_a_record=round(write_ns, 2),
+    )

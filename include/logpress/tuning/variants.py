@@ -1,0 +1,169 @@
+"""Contracts that differ from one in what concerns the whole file.
+
+The order of rows, the size of row groups, which of two related instants is stored: what each costs is found by pressing
+the sample with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from logpress.contract.edit import Changes, changed_contract
+from logpress.contract.model import Contract, Decimal, Instant, KinesisSequence, is_virtual
+from logpress.errors import ContractError
+
+ROW_GROUP_ROWS = (125_000, 250_000, 500_000, 1_000_000)
+
+MOST_PERMUTED = 3
+"""Sort keys of which all permutations are tried; of more, only those that swap two neighbours."""
+
+MOST_DISTINCT = 1_000
+"""Distinct values of a category that may be worth sorting by."""
+
+MOST_ORDERS = 16
+"""Orders that are tried."""
+
+ALONE = "nothing"
+"""How the title says that all small numbers have columns of their own."""
+
+Kind = Literal["order_by", "together", "row_group_rows", "residual_of"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A contract to compare with.
+
+    Attributes:
+        title: what is different, as people read it.
+        contract: None where the engine cannot do it.
+        changes: what is different, where it can be chosen and written.
+        note: why there is no contract.
+    """
+
+    kind: Kind
+    title: str
+    contract: Contract | None
+    changes: Changes | None = None
+    note: str = ""
+
+
+def orders(contract: Contract, distinct: Mapping[str, int]) -> list[Variant]:
+    """Other orders of rows: permutations of the keys, and categories and instants before, within or in place of them.
+
+    Args:
+        contract: the table.
+        distinct: distinct values of stored columns, as far as they are known.
+    """
+    found = itertools.islice(dict.fromkeys(_orders(contract, distinct)), MOST_ORDERS)
+    variants = []
+    for keys in found:
+        if keys != contract.order_by:
+            changes: Changes = {("order_by",): keys}
+            title = ", ".join(keys) or "as they come"
+            variants.append(Variant("order_by", title, changed_contract(contract, changes), changes))
+    return variants
+
+
+def _orders(contract: Contract, distinct: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    keys = contract.order_by
+    if len(keys) <= MOST_PERMUTED:
+        yield from itertools.permutations(keys)
+    else:
+        for place in range(len(keys) - 1):
+            yield (*keys[:place], keys[place + 1], keys[place], *keys[place + 2 :])
+    instants = [c.name for c in contract.columns if isinstance(c, Instant) and not is_virtual(c)]
+    categories = [
+        c.name
+        for c in contract.columns
+        if c.codec == "category" and c.name not in keys and 1 < distinct.get(c.name, 0) <= MOST_DISTINCT
+    ]
+    for name in instants:
+        yield (name,)
+        if name not in keys:
+            yield (*keys, name)
+    yield keys[:-1]
+    for name in sorted(categories, key=lambda name: distinct[name]):
+        yield (name, *keys)
+        if keys:
+            yield (*keys[:-1], name, keys[-1])
+
+
+def row_groups(contract: Contract, rows: int) -> list[Variant]:
+    """Other sizes of row groups, as far as the sample fills one."""
+    variants = []
+    for size in ROW_GROUP_ROWS:
+        if size <= rows and size != contract.files.row_group_rows:
+            changes: Changes = {("files", "row_group_rows"): size}
+            variants.append(Variant("row_group_rows", f"{size:,} rows", changed_contract(contract, changes), changes))
+    return variants
+
+
+def together(contract: Contract) -> list[Variant]:
+    """Small numbers of restoration in one column, and each in its own."""
+    able = tuple(
+        column.name
+        for column in contract.columns
+        if isinstance(column, (Decimal, KinesisSequence))
+        or (isinstance(column, Instant) and (column.residual_of or column.label_checked_by))
+    )
+    variants = []
+    for names in ((), able):
+        if set(names) != set(contract.together) and len(names) != 1:
+            changes: Changes = {("together",): names}
+            title = ", ".join(names) or ALONE
+            variants.append(Variant("together", title, changed_contract(contract, changes), changes))
+    return variants
+
+
+def instants(contract: Contract) -> list[Variant]:
+    """For each instant that is stored as a residual: the same stored plainly, and the two the other way round."""
+    variants = []
+    for column in contract.columns:
+        if not isinstance(column, Instant) or not column.residual_of:
+            continue
+        name, others = column.name, column.residual_of
+
+        def stored(data: dict[str, Any], name: str = name) -> None:
+            _column(data, name).pop("residual_of")
+            _apart(data, name)
+
+        def swapped(data: dict[str, Any], name: str = name, other: str = others[0]) -> None:
+            _column(data, name).pop("residual_of")
+            _apart(data, name)
+            _column(data, other)["residual_of"] = [name]
+            data["order_by"] = [name if key == other else key for key in data.get("order_by", [])]
+
+        variants.append(_rebuilt(contract, f"{name} stored, not derived from {' + '.join(others)}", stored))
+        title = f"{name} stored, and {others[0]} derived from it"
+        first = contract.by_name[others[0]]
+        if len(others) > 1 or is_virtual(first):
+            note = "not tried: a residual is one of a sum of columns, of which the first is stored"
+            variants.append(Variant("residual_of", title, None, note=note))
+        else:
+            variants.append(_rebuilt(contract, title, swapped))
+    return variants
+
+
+def _column(data: dict[str, Any], name: str) -> Any:
+    return next(column for column in data["columns"] if column["name"] == name)
+
+
+def _apart(data: dict[str, Any], name: str) -> None:
+    """What has no small numbers any more is stored together with nothing."""
+    if "together" in data and "label_checked_by" not in _column(data, name):
+        data["together"] = [other for other in data["together"] if other != name]
+
+
+def _rebuilt(contract: Contract, title: str, change: Callable[[dict[str, Any]], None]) -> Variant:
+    data = contract.model_dump(mode="json", exclude_unset=True)
+    change(data)
+    try:
+        return Variant("residual_of", title, Contract.model_validate(data))
+    except (ValidationError, ContractError) as error:
+        message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        return Variant("residual_of", title, None, note=f"not tried: {message.removeprefix('Value error, ')}")

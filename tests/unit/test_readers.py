@@ -1,0 +1,177 @@
+"""What the table of readers says of the readers that are installed: every pair is written by the engine, and read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from logpress.contract import load_contract
+from logpress.contract.model import Encoding
+from logpress.engine.columns import StoredColumn
+from logpress.engine.part import open_writer
+from logpress.errors import UsageError
+from logpress.quality.readers import (
+    GAPS,
+    READERS,
+    TITLES,
+    WRITTEN,
+    Kind,
+    encodings_of,
+    gaps_of,
+    kind_of,
+    parse_readers,
+    readers_of,
+)
+
+ROWS = 4_000
+_random = np.random.default_rng(3)
+
+
+def integers(bits: int, kind: str) -> np.ndarray[Any, Any]:
+    return _random.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), ROWS).astype(kind)
+
+
+# near: what neighbours differ by is small; wide: they may differ by all that the type holds
+VALUES: dict[tuple[Kind, str], pa.Array] = {
+    ("boolean", "near"): pa.array(integers(20, "i4") > 0),
+    ("small_integer", "near"): pa.array(integers(7, "i2")),
+    ("small_integer", "wide"): pa.array(integers(16, "i2")),
+    ("int32", "near"): pa.array(integers(12, "i4")),
+    ("int32", "wide"): pa.array(integers(32, "i4")),
+    ("int64", "near"): pa.array(integers(12, "i8")),
+    ("int64", "wide"): pa.array(integers(40, "i8")),
+    ("double", "near"): pa.array(_random.random(ROWS)),
+    ("text", "near"): pa.array([f"값 {number % 700}" for number in range(ROWS)]),
+    ("bytes", "near"): pa.array([b"%d" % (number % 700) for number in range(ROWS)]),
+}
+CASES = [
+    (kind, spread, encoding, nulls)
+    for kind, spread in VALUES
+    for encoding in get_args(Encoding)
+    if kind in WRITTEN[encoding]
+    for nulls in (False, True)
+]
+
+
+def write(folder: Path, kind: Kind, spread: str, encoding: Encoding, nulls: bool) -> tuple[Path, pa.Array]:
+    array = VALUES[kind, spread]
+    if nulls:
+        array = pa.array(array.to_pylist(), array.type, mask=np.arange(ROWS) % 7 == 3)
+    path = folder / "a.parquet"
+    column = StoredColumn("x", array.type, "", encoding, 3)
+    with path.open("wb") as file:
+        writer = open_writer(file, load_contract("sdk_log"), [column])
+        values = array.cast(writer.schema.field("x").type)
+        writer.write_table(pa.Table.from_arrays([values], schema=writer.schema))
+        writer.close()
+    return path, array
+
+
+def read_pyarrow(path: Path) -> list[Any]:
+    return pq.read_table(path)["x"].to_pylist()
+
+
+def read_polars(path: Path) -> list[Any]:
+    return pl.read_parquet(path)["x"].to_list()
+
+
+def read_duckdb(path: Path) -> list[Any]:
+    with duckdb.connect() as connection:
+        return [row[0] for row in connection.execute(f"SELECT x FROM '{path}'").fetchall()]
+
+
+@pytest.mark.parametrize(("kind", "spread", "encoding", "nulls"), CASES)
+@pytest.mark.parametrize("read", [read_pyarrow, read_polars, read_duckdb])
+def test_pyarrow_polars_and_duckdb_read_all_that_is_written(tmp_path, read, kind, spread, encoding, nulls):
+    path, array = write(tmp_path, kind, spread, encoding, nulls)
+    written = {"plain": "PLAIN", "dictionary": "RLE_DICTIONARY", "delta": "DELTA_", "byte_stream_split": "BYTE_STREAM"}
+    stored = pq.read_metadata(path).row_group(0).column(0).encodings
+    assert any(name.startswith(written[encoding]) for name in stored)
+    assert read(path) == array.to_pylist()
+    name = read.__name__.removeprefix("read_")
+    assert gaps_of(array.type, encoding, [name]) == []
+
+
+FASTPARQUET = """
+import sys
+from logpress.errors import ProofError
+from logpress.quality.readable import prove_readable
+try:
+    prove_readable(sys.argv[1])
+except ProofError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize(("kind", "spread", "encoding", "nulls"), CASES)
+def test_fastparquet_reads_what_has_no_gap_only(tmp_path, kind, spread, encoding, nulls):
+    from logpress.errors import ProofError
+    from logpress.quality.readable import prove_readable
+
+    path, array = write(tmp_path, kind, spread, encoding, nulls)
+    gaps = gaps_of(array.type, encoding, ["fastparquet"])
+    if not gaps:
+        assert prove_readable(str(path)) == ROWS
+    elif encoding == "delta" and kind != "text":
+        if spread == "wide" and not nulls:  # in a process of its own: it may crash
+            ran = subprocess.run([sys.executable, "-c", FASTPARQUET, str(path)], capture_output=True, timeout=60)
+            assert ran.returncode != 0
+    else:
+        with pytest.raises(ProofError, match="fastparquet cannot read it"):
+            prove_readable(str(path))
+
+
+def test_gaps_are_of_what_can_be_written_and_say_why():
+    assert set(TITLES) == set(READERS)
+    for gap in GAPS:
+        assert gap.kinds <= WRITTEN[gap.encoding]
+        assert gap.why
+        assert gap.source
+    for encoding in ("plain", "dictionary"):
+        assert not [gap for gap in GAPS if gap.encoding == encoding]
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        (pa.timestamp("us", "UTC"), "int64"),
+        (pa.date32(), "int32"),
+        (pa.int8(), "small_integer"),
+        (pa.dictionary(pa.int32(), pa.binary()), "bytes"),
+    ],
+)
+def test_kinds(type_, kind):
+    assert kind_of(type_) == kind
+
+
+def test_types_that_part_files_do_not_have_are_refused():
+    with pytest.raises(ValueError, match="no columns of type list"):
+        kind_of(pa.list_(pa.int8()))
+
+
+def test_bytes_and_booleans_have_fewer_encodings():
+    assert encodings_of(pa.binary()) == ["plain", "dictionary"]
+    assert encodings_of(pa.bool_()) == ["plain"]
+
+
+def test_readers_of_a_contract():
+    contract = load_contract("sdk_log")
+    assert readers_of(contract) == READERS
+    files = contract.files.model_copy(update={"readers": ("duckdb",)})
+    assert readers_of(contract.model_copy(update={"files": files})) == ("pyarrow", "duckdb")
+
+
+def test_readers_are_named_with_commas():
+    assert parse_readers(" Trino, polars,") == ("polars", "trino")
+    assert parse_readers("") == ()
+    with pytest.raises(UsageError, match="'exel' is none; there are pyarrow, "):
+        parse_readers("exel")
