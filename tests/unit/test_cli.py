@@ -16,7 +16,7 @@ from logpress import __version__
 from logpress.cli import main
 
 DAY = "2021-12-26"
-COMMANDS = ("press", "restore", "verify", "report", "schema", "sample")
+COMMANDS = ("press", "restore", "verify", "compare", "report", "schema", "sample")
 
 
 class Ran:
