@@ -22,6 +22,7 @@ from tests.twins import objects_of
 from tests.unit.test_framing import pretty
 
 from logpress import published, stages, whole_day
+from logpress.comparing import Named, compare_day
 from logpress.contract import Contract
 from logpress.errors import LogpressError, SourceError
 from logpress.lake import Lake
@@ -221,6 +222,25 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: it changed while being read"):
         whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
     assert Lake.open(lake).days("sdk_log") == []
+
+
+def test_an_archive_in_s3_is_compared_to_hits(s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path) -> None:
+    documents = [compact(document(n)) for n in range(6_000)]
+    hits = [compact({"_index": "i", "_id": str(n), "_source": document(n)}) for n in range(5_990)]
+    hits.append(compact({"_source": document(7)}).replace(b":7,", b": 7.0,"))
+    put(s3, {"raw/2021/12/26/10/a": gzip.compress(b"\n".join(documents[:3_000])), "raw/b": b"".join(documents[3_000:])})
+    put(s3, {"hits/2021/12/26/10/a.zst": COMPRESSIONS["zstd"](b"[" + b",".join(hits) + b"]")})
+    proxy.cut_after, proxy.cuts_left = 100_000, 4
+    a, b = Named((f"s3://{BUCKET}/raw",)), Named((f"s3://{BUCKET}/hits",))
+    found = compare_day(sdk_log, DAY, a, b, output=tmp_path)
+    assert proxy.cuts == 4
+    assert (found.equal_bytes, found.equal_value, found.a.only, found.b.only) == (5_990, 0, 10, 1)
+    assert found.b.more_copies == 1
+    assert (found.a.hits, found.b.hits) == (0, 5_991)
+    assert (tmp_path / "only-a.ndjson").read_bytes().splitlines() == documents[5_990:]
+    assert (tmp_path / "only-b.ndjson").read_bytes().splitlines() == hits[-1:]
+    (only_b,) = (d for d in found.differences if d.side == "b")
+    assert (only_b.origin, only_b.record_number) == (f"s3://{BUCKET}/hits/2021/12/26/10/a.zst", 5_991)
 
 
 # --------------------------------------------------------------------------------------------------------------- errors

@@ -12,7 +12,7 @@ from rich.text import Text
 Kind = Literal["only", "spelling"]
 SideName = Literal["a", "b"]
 
-LONGEST_SHOWN = 160
+LONGEST_SHOWN = 110
 """Characters of a record that a terminal shows."""
 
 

@@ -84,6 +84,7 @@ class Prints:
 
     def rows(self, first: int, last: int) -> Rows:
         """uint64[n, WORDS]: the rows of bins first to last (without the last), in order, each print once."""
+        self._end_run(to_file=False)
         pieces = [self._of(run, first, last) for run in self._runs]
         return in_order(np.concatenate([np.empty((0, WORDS), dtype=np.uint64), *pieces]))
 
