@@ -1,4 +1,4 @@
-"""A day from a real S3 server through the DAG, keys coming from the Airflow connection `aws_default` and nowhere else."""
+"""A day from a real S3 server through the DAG, with keys that only the Airflow connection `aws_default` has."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any, Literal, Protocol
 
 from logpress.errors import SourceError
-from logpress.sources.stored import Stored, open_stored, sentence
+from logpress.sources.refusals import source_error
+from logpress.sources.stored import Stored, open_stored
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -79,7 +80,7 @@ class RawReader:
             if count == 0:
                 self._stored.check()
         except Exception as error:  # fsspec's file systems raise what their own clients do
-            raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
+            raise source_error(self.uri, "read", error) from error
         self.raw_bytes += count
         return count
 
@@ -118,4 +119,4 @@ def open_raw(uri: str, options: Mapping[str, Any] | None = None) -> RawReader:
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"{uri}: cannot be read: {sentence(error)}") from error
+        raise source_error(uri, "read", error) from error
