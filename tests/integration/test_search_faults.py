@@ -17,6 +17,7 @@ from tests.integration.nodes import Node, sample_documents
 from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied, self_signed
 
 from logpress import published, whole_day
+from logpress.comparing import Named, compare_day
 from logpress.contract import Contract, load_contract
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
@@ -240,6 +241,21 @@ def test_what_cannot_be_planned_is_one_line(served, uri, error, message):
         plan(sdk_log(), DAY, [uri.format(uri=served.uri, port=served.port)])
     assert "\n" not in str(failure.value)
     assert "0x" not in str(failure.value)
+
+
+def test_faults_while_an_index_is_compared(served, proxy, hits, tmp_path):
+    """A slice that breaks off is forgotten in both readings: nothing is counted, or written, twice."""
+    lines = sorted(hits.elements())
+    (tmp_path / "a").write_bytes(b"\n".join([*lines[50:], b'{"new":1}']))
+    proxy.harms = {("scroll", 7): drop, ("scroll", 60): cut, ("search", 2): answer(503)}
+    before = open_scrolls(served)
+    contract = sdk_log(restarts=5)
+    found = compare_day(contract, DAY, Named((str(tmp_path / "a"),)), Named((proxy.uri,)), output=tmp_path / "out")
+    assert proxy.seen["search"] >= 2 * 2 + 2
+    assert (found.equal_bytes, found.equal_value) == (len(lines) - 50, 0)
+    assert (found.a.only, found.b.only, found.b.documents) == (1, 50, len(lines))
+    assert Counter((tmp_path / "out" / "only-b.ndjson").read_bytes().splitlines()) == Counter(lines[:50])
+    assert open_scrolls(served) <= before + 1  # the first page of one was lost
 
 
 @pytest.mark.parametrize(
