@@ -196,9 +196,9 @@ def read_all(uri: str) -> bytes:
     return bytes(found)
 
 
-@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(("plain", "seconds"), [(True, 300.0), (True, 0.0), (False, 300.0)])
 def test_ranges_come_past_the_client_or_through_it(
-    s3: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, plain: bool
+    s3: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, plain: bool, seconds: float
 ) -> None:
     import aiobotocore.endpoint
 
@@ -213,6 +213,7 @@ def test_ranges_come_past_the_client_or_through_it(
 
     monkeypatch.setattr(aiobotocore.endpoint.AioEndpoint, "_send", heard)
     monkeypatch.setattr(direct.Direct, "_is_plain", lambda self: plain)
+    monkeypatch.setattr(direct, "SIGNATURE_SECONDS", seconds)
     assert read_all(f"s3://{BUCKET}/odd name+ü%41#&=.json") == data
     assert calls.count("GET") == (0 if plain else 5)
     assert proxy.connections <= 3

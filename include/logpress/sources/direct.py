@@ -23,6 +23,9 @@ IDLE_SECONDS = 4.0
 
 TIMEOUT_SECONDS = 60.0
 
+SIGNATURE_SECONDS = 300.0
+"""How long a signature is used; S3 takes it for 15 minutes."""
+
 _Key = tuple[str, str, int | None]
 _captures: ContextVar[bool] = ContextVar("captures", default=False)
 
@@ -104,21 +107,29 @@ class Answer:
 
 
 class Direct:
-    """Sends the requests of one S3 file system.
+    """Sends requests for one object.
+
+    The client signs one for the whole object. Which range is wanted, and of which version, is said in headers that need
+    no signature (RFC 9110; SigV4 asks for `host` and `x-amz-*`).
 
     Args:
         filesystem: s3fs's.
+        parameters: of `get_object`.
     """
 
-    def __init__(self, filesystem: Any) -> None:
+    def __init__(self, filesystem: Any, parameters: dict[str, str]) -> None:
         self._filesystem = filesystem
+        self._parameters = parameters
         self._context: ssl.SSLContext | None = None
+        self._request: Any = None
+        self._signed_at = -SIGNATURE_SECONDS
 
-    def get(self, **parameters: Any) -> Answer | None:
-        """Send a request for a range of an object.
+    def get(self, wanted: str, etag: str | None) -> Answer | None:
+        """Send a request for a range.
 
         Args:
-            parameters: of `get_object`.
+            wanted: the range, as `bytes=0-99`.
+            etag: of the version; None for any.
 
         Returns:
             What was answered; None if it is left to the client: it was refused, no connection could be made, or the
@@ -129,12 +140,16 @@ class Direct:
         """
         from fsspec.asyn import sync
 
-        request = sync(self._filesystem.loop, self._signed, parameters)
-        if request is None:
+        now = time.monotonic()
+        if now - self._signed_at >= SIGNATURE_SECONDS:
+            self._request, self._signed_at = sync(self._filesystem.loop, self._signed), now
+        if self._request is None:
             return None
-        url = urlsplit(request.url)
+        url = urlsplit(self._request.url)
         target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
-        headers = {str(name): _text(value) for name, value in request.headers.items()}
+        headers = {str(name): _text(value) for name, value in self._request.headers.items()} | {"Range": wanted}
+        if etag is not None:
+            headers["If-Match"] = etag
         try:
             answer = self._send((url.scheme, url.hostname or "", url.port), target, headers)
         except (OSError, http.client.HTTPException):
@@ -142,6 +157,7 @@ class Direct:
         if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
             return answer
         answer.close()
+        self._signed_at = -SIGNATURE_SECONDS
         if answer.status >= 500 or answer.status == http.HTTPStatus.TOO_MANY_REQUESTS:
             raise OSError(f"the server answers {answer.status} {http.client.responses.get(answer.status, '')}".rstrip())
         return None
@@ -164,16 +180,16 @@ class Direct:
             return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self._context)
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
 
-    async def _signed(self, parameters: dict[str, Any]) -> Any:
+    async def _signed(self) -> Any:
         """The request that the client would send; None if only the client can."""
         await self._filesystem.set_session()
-        client = await self._filesystem.get_s3(parameters["Bucket"])
+        client = await self._filesystem.get_s3(self._parameters["Bucket"])
         if not self._is_plain():
             return None
         client.meta.events.register("before-send.s3.GetObject", _capture, unique_id="logpress-capture")
         token = _captures.set(True)
         try:
-            await self._filesystem._call_s3("get_object", **parameters)
+            await self._filesystem._call_s3("get_object", **self._parameters)
         except _Prepared as prepared:
             request = prepared.request
         finally:

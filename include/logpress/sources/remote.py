@@ -68,14 +68,15 @@ class _S3Object:
         self._bucket, self._key, version_id = filesystem.split_path(path)
         self._version_id = {"VersionId": version_id} if version_id else {}
         self._etag: str | None = None
-        self._direct = Direct(filesystem)
+        self._parameters = {"Bucket": self._bucket, "Key": self._key, **self._version_id}
+        self._direct = Direct(filesystem, self._parameters)
         self.size = -1
         self.version = ""
 
     def read(self, part: _Range) -> None:
         from fsspec.asyn import sync
 
-        answer = self._direct.get(**self._request(part))
+        answer = self._direct.get(self._wanted(part), self._etag)
         if answer is None:
             sync(self._filesystem.loop, self._read, part)
             return
@@ -86,10 +87,9 @@ class _S3Object:
         finally:
             answer.close()
 
-    def _request(self, part: _Range) -> dict[str, str]:
-        same = {} if self._etag is None else {"IfMatch": self._etag}
-        wanted = f"bytes={part.begin + part.done}-{part.begin + len(part.data) - 1}"
-        return {"Bucket": self._bucket, "Key": self._key, "Range": wanted, **self._version_id, **same}
+    @staticmethod
+    def _wanted(part: _Range) -> str:
+        return f"bytes={part.begin + part.done}-{part.begin + len(part.data) - 1}"
 
     def _met(self, part: _Range, etag: str | None, content_range: str) -> None:
         """Keep what the first answer tells of the object."""
@@ -100,7 +100,8 @@ class _S3Object:
             part.data = part.data[: self.size - part.begin]
 
     async def _read(self, part: _Range) -> None:
-        response = await self._filesystem._call_s3("get_object", **self._request(part))
+        same = {} if self._etag is None else {"IfMatch": self._etag}
+        response = await self._filesystem._call_s3("get_object", **self._parameters, Range=self._wanted(part), **same)
         body = response["Body"]
         try:
             length = str(response["ContentLength"])
