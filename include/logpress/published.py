@@ -20,6 +20,7 @@ from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
+from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
 from logpress.progress import Progress, Silent, StageProgress
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
@@ -192,7 +193,7 @@ def _compare_with_raw(
     tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
     again = []
     for spec in specs:
-        with TemporaryDirectory(prefix="logpress-") as folder:
+        with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
             again.append(press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=tell))
     heard.end("read raw")
     counts = [

@@ -15,11 +15,14 @@ from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 from logpress.engine.bulk import _NAMES
 from logpress.engine.kernels_bulk import ACTION_BYTES, frame_objects, is_action, pair_lines, write_pairs
 from logpress.engine.kernels_hits import frame_hits, hash_ids, object_end
+from logpress.engine.kernels_value import MOST_DEPTH, SMALLEST_TABLE, find_documents, hash_documents, unescape
+from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
 
 STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
 PIECES = [
     *TEXTS, compact(SEED), b"{", b"}", b"]", b",", b" ", b'"', b"\\", b'{"_id":"', b'{"_index":"i","_id":"a"}',
+    b'"_source":', b'"\\u005fsource":{', b"-1.50e+3", b"\\ud83d\\ude0",
     b'{"_source":{"a":1}}', b'"_id"', b":", b'{"index":{"_id":"a"}}', b'{ "delete" : {} }', b'{"create":', b"\n",
 ]  # fmt: skip
 
@@ -48,7 +51,23 @@ def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
         assert used <= len(out) - 100
         assert not out[used:].any()
         found.append(out[:used].tobytes())
-    return found
+    return found + read_documents(buffer, end)
+
+
+def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
+    """What is found in buffer[:end] as if it were one record, and as if it were a document or a string."""
+    whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)
+    starts, ends = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    prints, flags = np.zeros((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8)
+    stack, table = np.zeros((MOST_DEPTH, 6), dtype=np.uint64), np.zeros(max(SMALLEST_TABLE, 2 * end), dtype=np.uint64)
+    out = np.zeros(end + PADDING, dtype=np.uint8)
+    find_documents(buffer, *whole, 1, starts, ends, flags, np.zeros(64, dtype=np.uint8))
+    found: list[Any] = [starts[0], ends[0], flags[0]]
+    assert 0 <= starts[0] <= ends[0] <= end
+    for spans in ((starts, ends), whole):
+        hash_documents(buffer, *spans, 1, prints, flags, stack, table, out)
+        found += [prints.tolist(), flags[0]]
+    return [*found, unescape(buffer, 0, end, out)]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join) | st.binary(max_size=120))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 Harm = Callable[["Exchange"], None]
 
@@ -132,9 +135,21 @@ class Proxy:
         return made
 
 
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """TLS with a certificate that no authority has signed: `cert` in the folder, for `localhost`."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key", "-out", folder / "cert",
+         "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert", folder / "key")
+    return context
+
+
 @contextmanager
-def proxied(target: int) -> Iterator[Proxy]:
-    """A proxy before the server at a port."""
+def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Proxy]:
+    """A proxy before the server at a port; with a folder, it speaks TLS, and its certificate lies there."""
     proxy = Proxy(target)
 
     class Handler(BaseHTTPRequestHandler):
@@ -153,18 +168,23 @@ def proxied(target: int) -> Iterator[Proxy]:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(done.data)))
                 self.end_headers()
-                self.wfile.write(done.data[: done.cut_at])
+                if self.command != "HEAD":
+                    self.wfile.write(done.data[: done.cut_at])
                 self.close_connection = done.cut_at is not None
             except OSError:  # no one waits for it any more
                 self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *args: object) -> None:
             """Be silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate_folder is not None:
+        context = self_signed(certificate_folder)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.handle_error = lambda *args: None  # type: ignore[method-assign]  # of clients that do not trust it
     proxy.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -144,6 +144,10 @@ class Proxy:
     def close(self) -> None:
         """Stop, and drop what is open."""
         self._listener.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop what is open."""
         for connection in self._open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

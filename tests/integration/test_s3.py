@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import gzip
+import http.client
 import io
 import os
 import random
+import re
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -17,15 +20,17 @@ from typing import Any
 import pytest
 import zstandard
 from tests.conftest import SEED, compact
+from tests.integration.proxy import answer, proxied
 from tests.integration.s3_server import Proxy, S3Server, find_weed, s3_server
 from tests.twins import objects_of
 from tests.unit.test_framing import pretty
 
 from logpress import published, stages, whole_day
+from logpress.comparing import Named, compare_day
 from logpress.contract import Contract
-from logpress.errors import LogpressError, SourceError
+from logpress.errors import LogpressError, RefusedError, SourceError
 from logpress.lake import Lake
-from logpress.sources import open_raw, remote
+from logpress.sources import direct, open_raw, remote
 
 DAY = date(2021, 12, 26)
 BUCKET = "logs"
@@ -182,6 +187,68 @@ def test_an_empty_object_and_one_longer_than_a_range(s3: Any) -> None:
         assert found == expected
 
 
+def read_all(uri: str) -> bytes:
+    found = bytearray()
+    view = memoryview(bytearray(1_000_003))
+    with open_raw(uri) as reader:
+        while count := reader.readinto(view):
+            found += view[:count]
+    return bytes(found)
+
+
+@pytest.mark.parametrize(("plain", "seconds"), [(True, 300.0), (True, 0.0), (False, 300.0)])
+def test_ranges_come_past_the_client_or_through_it(
+    s3: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, plain: bool, seconds: float
+) -> None:
+    import aiobotocore.endpoint
+
+    data = b"{" + random.Random(3).randbytes(4 * remote.RANGE_BYTES)
+    put(s3, {"odd name+ü%41#&=.json": data})
+    calls = []
+    send = aiobotocore.endpoint.AioEndpoint._send
+
+    async def heard(self: Any, request: Any) -> Any:
+        calls.append(request.method)
+        return await send(self, request)
+
+    monkeypatch.setattr(aiobotocore.endpoint.AioEndpoint, "_send", heard)
+    monkeypatch.setattr(direct.Direct, "_is_plain", lambda self: plain)
+    monkeypatch.setattr(direct, "SIGNATURE_SECONDS", seconds)
+    assert read_all(f"s3://{BUCKET}/odd name+ü%41#&=.json") == data
+    assert calls.count("GET") == (0 if plain else 5)
+    assert proxy.connections <= 3
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_missed(s3: Any, proxy: Proxy) -> None:
+    put(s3, {"a": b"{}", "b": b"[]"})
+    assert read_all(f"s3://{BUCKET}/a") == b"{}"
+    proxy.drop()
+    assert read_all(f"s3://{BUCKET}/b") == b"[]"
+
+
+def test_a_server_that_is_busy_is_asked_again(
+    server: S3Server, s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(remote, "FIRST_PAUSE_SECONDS", 0.01)
+    with proxied(server.port) as busy:
+        busy.harms["other", 0] = answer(503, b"<Error><Code>SlowDown</Code><Message>x</Message></Error>")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{busy.port}")
+        forget()
+        with pytest.raises(SourceError, match="did not come in 5 tries: the server answers 503"):
+            open_raw(f"s3://{BUCKET}/raw")
+        assert busy.seen["other"] == 5
+
+
+def test_a_forked_process_has_connections_of_its_own(s3: Any) -> None:
+    put(s3, {"a": b"{}"})
+    assert read_all(f"s3://{BUCKET}/a") == b"{}"
+    assert any(direct._connections._idle.values())
+    child = os.fork()
+    if child == 0:
+        os._exit(int(any(direct._connections._idle.values())))
+    assert os.waitpid(child, 0)[1] == 0
+
+
 # ------------------------------------------------------------------------------------------------------------ accidents
 
 
@@ -221,6 +288,25 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: it changed while being read"):
         whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
     assert Lake.open(lake).days("sdk_log") == []
+
+
+def test_an_archive_in_s3_is_compared_to_hits(s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path) -> None:
+    documents = [compact(document(n)) for n in range(6_000)]
+    hits = [compact({"_index": "i", "_id": str(n), "_source": document(n)}) for n in range(5_990)]
+    hits.append(compact({"_source": document(7)}).replace(b":7,", b": 7.0,"))
+    put(s3, {"raw/2021/12/26/10/a": gzip.compress(b"\n".join(documents[:3_000])), "raw/b": b"".join(documents[3_000:])})
+    put(s3, {"hits/2021/12/26/10/a.zst": COMPRESSIONS["zstd"](b"[" + b",".join(hits) + b"]")})
+    proxy.cut_after, proxy.cuts_left = 100_000, 4
+    a, b = Named((f"s3://{BUCKET}/raw",)), Named((f"s3://{BUCKET}/hits",))
+    found = compare_day(sdk_log, DAY, a, b, output=tmp_path)
+    assert proxy.cuts == 4
+    assert (found.equal_bytes, found.equal_value, found.a.only, found.b.only) == (5_990, 0, 10, 1)
+    assert found.b.more_copies == 1
+    assert (found.a.hits, found.b.hits) == (0, 5_991)
+    assert (tmp_path / "only-a.ndjson").read_bytes().splitlines() == documents[5_990:]
+    assert (tmp_path / "only-b.ndjson").read_bytes().splitlines() == hits[-1:]
+    (only_b,) = (d for d in found.differences if d.side == "b")
+    assert (only_b.origin, only_b.record_number) == (f"s3://{BUCKET}/hits/2021/12/26/10/a.zst", 5_991)
 
 
 # --------------------------------------------------------------------------------------------------------------- errors
@@ -282,20 +368,127 @@ def test_a_clock_that_is_wrong(s3: Any, server: S3Server, sdk_log: Contract, mon
     one_line(found.value, server)
 
 
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """What a command line that fails prints: its exit code, and the one line."""
+    from logpress.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["logpress", *arguments])
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out, err = capfd.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()  # no traceback
+    assert line.startswith("logpress: error: s3://")
+    assert len(line) < 400
+    return int(str(stop.value.code)), line
+
+
+def press_fails(monkeypatch: Any, capfd: Any, lake: Path, uri: str = f"s3://{BUCKET}/raw") -> str:
+    arguments = ("press", "sdk_log", "--day", str(DAY), "--input", uri, "--lake", str(lake), "--quiet")
+    code, line = command(monkeypatch, capfd, *arguments)
+    assert code == 1
+    assert uri in line
+    assert not lake.exists() or not list(lake.rglob("*.parquet"))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("uri", "environment", "message"),
+    [
+        ("s3://no-such-bucket/x", {}, "there is no such bucket"),
+        (
+            f"s3://{BUCKET}/raw",
+            {"AWS_ACCESS_KEY_ID": "unknown"},
+            "not known there; see AWS_ACCESS_KEY_ID .* aws_default",
+        ),
+        (f"s3://{BUCKET}/raw", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "credentials are wrong; see AWS_ACCESS_KEY_ID"),
+        (f"s3://{BUCKET}/raw", {"AWS_ACCESS_KEY_ID": ""}, "no credentials were found; see AWS_ACCESS_KEY_ID"),
+        (f"s3://{BUCKET}/raw", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "refused; see AWS_ENDPOINT_URL"),
+        (f"s3://{BUCKET}/raw", {"AWS_ENDPOINT_URL": "http://no-such-host.invalid"}, "no host of that name.*ENDPOINT"),
+    ],
+)
+def test_a_command_that_s3_refuses_ends_with_one_line(
+    s3: Any, server: S3Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path,
+    uri: str, environment: dict[str, str], message: str,
+) -> None:  # fmt: skip
+    put(s3, {"raw": b"{}"})
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    for name, value in environment.items():
+        if value:
+            monkeypatch.setenv(name, value)
+        else:
+            monkeypatch.delenv(name)
+    forget()
+    line = press_fails(monkeypatch, capfd, tmp_path / "lake", uri)
+    assert re.search(message, line), line
+    assert server.secret not in line
+
+
+REFUSALS = {
+    "AccessDenied": (403, "Access Denied", "may list the bucket and get its objects", RefusedError),
+    "RequestTimeTooSkewed": (403, "The difference between the request time and the current time is too large.",
+                             "clock is wrong: set it", RefusedError),
+    "ExpiredToken": (400, "The provided token has expired.", "get new ones", SourceError),
+    "InvalidToken": (400, "The provided token is malformed or otherwise invalid.", "AWS_SESSION_TOKEN", RefusedError),
+    "InvalidAccessKeyId": (403, "The AWS Access Key Id you provided does not exist in our records.",
+                           "not known there", RefusedError),
+    "AuthorizationHeaderMalformed": (400, "The authorization header is malformed; the region 'us-east-1' is wrong",
+                                     "region", RefusedError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", list(REFUSALS))
+def test_an_answer_of_s3_says_what_to_do(
+    server: S3Server, s3: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path,
+    code: str,
+) -> None:  # fmt: skip
+    status, said, advice, kind = REFUSALS[code]
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{said}</Message></Error>'
+    with proxied(server.port) as harmful:
+        harmful.harms["other", 0] = answer(status, body.encode())
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{harmful.port}")
+        forget()
+        line = press_fails(monkeypatch, capfd, tmp_path / "lake")
+        assert said.rstrip(".") in line
+        assert advice in line
+        listing = harmful.seen["other"]
+        with pytest.raises(SourceError, match=f"s3://{BUCKET}/raw: cannot be read: .*{advice}") as found:
+            open_raw(f"s3://{BUCKET}/raw")
+        assert type(found.value) is kind
+        assert harmful.seen["other"] <= listing + 2  # what stays refused is not asked for again and again
+
+
+def test_a_certificate_that_is_not_trusted(
+    server: S3Server, s3: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with proxied(server.port, certificate_folder=tmp_path) as secure:
+        secure.harms["other", 0] = answer(403, b"<Error><Code>AccessDenied</Code><Message>No</Message></Error>")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://localhost:{secure.port}")
+        forget()
+        line = press_fails(monkeypatch, capfd, tmp_path / "lake")
+        assert re.search(r"certificate is not trusted \(self.signed certificate\); set AWS_CA_BUNDLE", line), line
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "cert"))
+        forget()
+        assert "may list the bucket" in press_fails(monkeypatch, capfd, tmp_path / "lake")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{server.port}")
+        forget()
+        assert "does not speak TLS" in press_fails(monkeypatch, capfd, tmp_path / "lake")
+
+
 def test_options_of_the_contract_reach_the_server(
     s3: Any, sdk_log: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put(s3, {"raw": compact(document(1))})
     seen = []
-    import aiobotocore.endpoint
+    send = http.client.HTTPConnection.request
 
-    send = aiobotocore.endpoint.AioEndpoint._send
+    def heard(self: Any, method: str, url: str, headers: Any) -> None:
+        seen.append({name.lower(): value for name, value in headers.items()})
+        send(self, method, url, headers=headers)
 
-    async def heard(self: Any, request: Any) -> Any:
-        seen.append({str(k).lower(): v for k, v in dict(request.headers).items()})
-        return await send(self, request)
-
-    monkeypatch.setattr(aiobotocore.endpoint.AioEndpoint, "_send", heard)
+    monkeypatch.setattr(http.client.HTTPConnection, "request", heard)
     source = sdk_log.source.model_copy(update={"storage_options": {"requester_pays": True}})
     contract = sdk_log.model_copy(update={"source": source})
     (spec,) = stages.plan(contract, DAY, [f"s3://{BUCKET}/raw"])
@@ -303,4 +496,5 @@ def test_options_of_the_contract_reach_the_server(
     assert manifest.rows == 1
     gets = [headers for headers in seen if "range" in headers]
     assert gets
-    assert all(headers.get("x-amz-request-payer") in (b"requester", "requester") for headers in gets)
+    assert all(headers["x-amz-request-payer"] == "requester" for headers in gets)
+    assert all("x-amz-request-payer" in headers["authorization"] for headers in gets)

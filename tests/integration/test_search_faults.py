@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import ssl
-import subprocess
 import threading
 from base64 import b64encode
 from collections import Counter
@@ -16,9 +14,10 @@ from pathlib import Path
 
 import pytest
 from tests.integration.nodes import Node, sample_documents
-from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied
+from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied, self_signed
 
 from logpress import published, whole_day
+from logpress.comparing import Named, compare_day
 from logpress.contract import Contract, load_contract
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
@@ -244,6 +243,21 @@ def test_what_cannot_be_planned_is_one_line(served, uri, error, message):
     assert "0x" not in str(failure.value)
 
 
+def test_faults_while_an_index_is_compared(served, proxy, hits, tmp_path):
+    """A slice that breaks off is forgotten in both readings: nothing is counted, or written, twice."""
+    lines = sorted(hits.elements())
+    (tmp_path / "a").write_bytes(b"\n".join([*lines[50:], b'{"new":1}']))
+    proxy.harms = {("scroll", 7): drop, ("scroll", 60): cut, ("search", 2): answer(503)}
+    before = open_scrolls(served)
+    contract = sdk_log(restarts=5)
+    found = compare_day(contract, DAY, Named((str(tmp_path / "a"),)), Named((proxy.uri,)), output=tmp_path / "out")
+    assert proxy.seen["search"] >= 2 * 2 + 2
+    assert (found.equal_bytes, found.equal_value) == (len(lines) - 50, 0)
+    assert (found.a.only, found.b.only, found.b.documents) == (1, 50, len(lines))
+    assert Counter((tmp_path / "out" / "only-b.ndjson").read_bytes().splitlines()) == Counter(lines[:50])
+    assert open_scrolls(served) <= before + 1  # the first page of one was lost
+
+
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
@@ -252,6 +266,27 @@ def test_what_cannot_be_planned_is_one_line(served, uri, error, message):
             403,
             b'{"error":{"type":"security_exception","reason":"no permissions for [indices:data/read]"}}',
             "permission",
+        ),
+        (
+            403,
+            b'{"message":"The security token included in the request is expired"}',
+            "refused: .*expired; get new ones",
+        ),
+        (403, b'{"message":"The security token included in the request is invalid."}', "invalid; get new ones"),
+        (
+            403,
+            b'{"message":"The request signature we calculated does not match the signature you provided. Check"}',
+            "AWS credentials are refused",
+        ),
+        (
+            403,
+            b'{"message":"Signature expired: 20211226T000000Z is now earlier than 20211226T010000Z"}',
+            "clock is right",
+        ),
+        (
+            403,
+            b'{"Message":"User: arn:aws:iam::1:user/x is not authorized to perform: es:ESHttpPost"}',
+            "lacks a permission: User: arn:aws:iam::1:user/x is not authorized",
         ),
         (400, b'{"error":{"root_cause":[{"type":"x","reason":"Batch size is too large"}]}}', "Batch size is too large"),
     ],
@@ -298,11 +333,6 @@ def test_a_red_index_is_waited_for_or_refused(served):
 def tls(tmp_path: Path) -> Iterator[tuple[int, Path, list[str | None]]]:
     """A TLS server that lets no one in, with a certificate of its own: its port, the certificate, who came."""
     came: list[str | None] = []
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
-         "-out", tmp_path / "cert", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -313,9 +343,7 @@ def tls(tmp_path: Path) -> Iterator[tuple[int, Path, list[str | None]]]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket = self_signed(tmp_path).wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1], tmp_path / "cert", came
     server.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 from tests.integration.nodes import Node, sample_documents
 
 from logpress import published, whole_day
+from logpress.comparing import Named, compare_day
 from logpress.contract import Contract, load_contract
 from logpress.lake import Lake
 from logpress.manifest import DayManifest
@@ -170,3 +172,30 @@ def test_a_day_put_back_into_an_empty_index_has_the_same_sources(loaded, tmp_pat
         assert changed == {b"pretty", b"tabs"}
     finally:
         loaded.ask("DELETE", "/again")
+
+
+def test_an_archive_of_bare_documents_is_compared_to_the_index(loaded, tmp_path):
+    """The archive is made by plain Python of what a plain search gives."""
+    sources = [found[1] for hit in loaded.hits(INDEX) if (found := re.match(rb'.*?"_source":(.*)\}$', hit, re.DOTALL))]
+    archive = tmp_path / "2021" / "12" / "26" / "10"
+    archive.mkdir(parents=True)
+    is_plain = [b"\n" not in source and b"Backend.NextDay" not in source for source in sources]
+    lines = [source for source, plain in zip(sources, is_plain, strict=True) if plain]
+    (archive / "lines.gz").write_bytes(gzip.compress(b"\n".join(lines)))
+    (archive / "pretty").write_bytes(b"".join(s for s, plain in zip(sources, is_plain, strict=True) if not plain))
+    contract = sdk_log(page_bytes=300_000)
+    a, b = Named((str(tmp_path),)), Named((loaded.uri,))
+    before = open_scrolls(loaded)
+    found = compare_day(contract, DAY, a, b)
+    assert found.is_same, found
+    assert found.equal_bytes == found.b.hits == len(sources) - 1
+    assert (found.a.hits, found.a.other_day, found.b.other_day) == (0, 1, 1)
+    changed = lines[0].replace(b'":"', b'": "')
+    (archive / "lines.gz").write_bytes(gzip.compress(b"\n".join([changed, *lines[2:], lines[5]])))
+    found = compare_day(contract, DAY, a, b, output=tmp_path / "out")
+    assert (found.equal_value, found.a.only, found.a.more_copies, found.b.only) == (1, 1, 1, 1)
+    assert open_scrolls(loaded) == before
+    (tmp_path / "out" / "only-b.ndjson").read_bytes().index(lines[1])
+    assert (tmp_path / "out" / "spelling-a.ndjson").read_bytes() == changed + b"\n"
+    (only_b,) = (d for d in found.differences if (d.side, d.kind) == ("b", "only"))
+    assert only_b.origin.startswith(loaded.uri)

@@ -16,7 +16,7 @@ from logpress import __version__
 from logpress.cli import main
 
 DAY = "2021-12-26"
-COMMANDS = ("press", "restore", "verify", "report", "schema", "tune", "sample")
+COMMANDS = ("press", "restore", "verify", "compare", "report", "schema", "tune", "sample")
 
 
 class Ran:
@@ -240,6 +240,20 @@ def test_report_as_json(logpress, published):
     assert "rows" in logpress("report", "sdk_log", "--day", DAY, "--lake", published).out
 
 
+def test_report_names_where_the_day_came_from(logpress, raw, lake, tmp_path):
+    dated = tmp_path / "bucket" / "2021" / "12" / "26"
+    for hour in ("10", "11"):
+        (dated / hour).mkdir(parents=True)
+        (dated / hour / "x").write_bytes((raw / "a.ndjson").read_bytes().replace(b"SDK", hour.encode()))
+    inputs = ("--input", raw, "--input", tmp_path / "bucket")
+    assert logpress("press", "sdk_log", "--day", DAY, *inputs, "--lake", lake).code == 0
+    found = json.loads(logpress("report", "sdk_log", "--day", DAY, "--lake", lake, "--json").out)
+    places = {place["place"]: (place["inputs"], place["records"]) for place in found["places"]}
+    assert places == {str(tmp_path / "bucket"): (2, 8), str(raw): (1, 4)}
+    shown = "".join(logpress("report", "sdk_log", "--day", DAY, "--lake", lake).out.split())
+    assert f"{tmp_path}/bucket,8recordsin2inputs" in shown
+
+
 def test_schema(logpress):
     found = json.loads(logpress("schema", "sdk_log", "--json").out)
     columns = {column["name"]: column for column in found["columns"]}
@@ -287,3 +301,57 @@ def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(lo
     assert "records" in told
     assert "\x1b" not in told
     assert "logpress: press: " not in logpress(*command, "--quiet").err
+
+
+# -- compare
+
+
+def test_compare_exit_codes(logpress, raw, tmp_path):
+    other = tmp_path / "other.ndjson"
+    other.write_bytes((raw / "a.ndjson").read_bytes())
+    arguments = ("compare", "sdk_log", "--day", DAY, "--input", raw, "--with", other)
+    ran = logpress(*arguments, "-q")
+    assert (ran.code, ran.err) == (0, "")
+    assert "equal, byte for byte" in ran.out
+    assert "1 damaged left out (not_json)" in " ".join(ran.out.split()).replace("1 not_json", "not_json")
+    other.write_bytes(other.read_bytes().replace(b'"_id":', b'"_id": '))
+    assert logpress(*arguments).code == 0  # the envelope is not compared
+    other.write_bytes(other.read_bytes().replace(b'"nickName":', b'"nickName": '))
+    ran = logpress(*arguments)
+    assert ran.code == 1
+    assert "spelt differently, in A:" in ran.out
+    assert logpress(*arguments, "--by-value").code == 0
+    other.write_bytes(other.read_bytes().replace(b"Success", b"Failure"))
+    ran = logpress(*arguments, "--by-value", "--json", "--show", "1")
+    assert ran.code == 1
+    found = json.loads(ran.out)
+    assert (found["a"]["only"], found["b"]["only"], found["equal_bytes"], found["equal_value"]) == (3, 3, 0, 0)
+    assert not found["is_same"]
+    assert not found["is_same_by_value"]
+    assert [d["side"] for d in found["differences"]] == ["a", "b"]
+    assert found["differences"][0]["origin"] == str(raw / "a.ndjson")
+
+
+def test_compare_with_a_lake_writes_what_differs(logpress, raw, published, tmp_path):
+    assert logpress("compare", "sdk_log", "--day", DAY, "--input", raw, "--lake", published).code == 0
+    records = (raw / "a.ndjson").read_bytes().split(b"\n")
+    (raw / "a.ndjson").write_bytes(b"\n".join(records[1:]))
+    ran = logpress(
+        "compare", "sdk_log", "--day", DAY, "--input", raw, "--lake", published, "--output", tmp_path / "out"
+    )
+    assert ran.code == 1
+    assert (tmp_path / "out" / "only-b.ndjson").read_bytes() == records[0] + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name what to compare with"),
+        (["--with", "x", "--lake", "y"], "name what to compare with"),
+        (["--with", "/no/such/path"], "/no/such/path"),
+        (["--lake", "/no/such/lake"], "/no/such/lake"),
+    ],
+)
+def test_compare_that_cannot_be_done_has_an_exit_code_of_its_own(logpress, raw, arguments, message):
+    ran = logpress("compare", "sdk_log", "--day", DAY, "--input", raw, *arguments, "-q")
+    assert message in one_error(ran, 2)

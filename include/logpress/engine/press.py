@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import fsspec
 import numpy as np
@@ -23,8 +22,7 @@ from numpy.typing import NDArray
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
-from logpress.engine.blocks import Buffers, RawBlock, read_blocks
-from logpress.engine.bulk_input import paired
+from logpress.engine.blocks import Buffers, RawBlock
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
@@ -37,11 +35,9 @@ from logpress.engine.rejects import DUPLICATE, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
-from logpress.errors import SourceError
+from logpress.engine.slice_input import SliceInput, takes_unknown
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
-from logpress.sources import Openings, RawReader, day_of_path
 from logpress.sources.restart import begun_again
-from logpress.sources.search.address import is_cluster
 
 Progress = Callable[[int, int], None]
 
@@ -88,8 +84,6 @@ class SlicePress:
         self.layouts = Layouts(contract, self.registers, MOST_LAYOUTS)
         self.settler = Settler(self.registers, self.layouts)
         self.buffers = Buffers()
-        self.zone = ZoneInfo(contract.source.path_time_zone)
-        self.openings = Openings(spec.inputs, contract.source.storage_options)
         self.spaces = Spaces(self.registers)
         self.workers = executor(threads, "press")
         self.finisher = executor(2 if threads else 0, "finish")
@@ -103,8 +97,8 @@ class SlicePress:
         self.rejects = Rejects()
         self.seen = Seen(spec.raw_bytes or 0) if contract.source.duplicates == "reject" else None
         self.origins: list[OriginStats] = []
-        self.numbers: list[int] = []  # records per origin so far
-        self.takes_unknown: list[bool] = []  # per origin: whether a record that names no day is the day's
+        self.numbers = [0] * len(spec.inputs)  # records per origin so far
+        self.takes_unknown = takes_unknown(contract, day, spec)
         self.totals = np.zeros(4, dtype=np.int64)
         self.group_digests: list[str] = []
         self.layout_rows: Counter[int] = Counter()
@@ -130,7 +124,6 @@ class SlicePress:
             self.discard()
             raise
         finally:
-            self.openings.close()
             self.workers.shutdown(cancel_futures=True)
 
     def finish(self) -> SliceManifest:
@@ -152,47 +145,17 @@ class SlicePress:
             if output is not None:
                 output.discard()
 
-    def _pull_all(self) -> None:
-        """Read all inputs from a cluster."""
-        from logpress.engine.pull import Pull  # its client takes a third of a second to import
-
+    def _read_all(self) -> None:
         jobs: deque[_Job] = deque()
-        self.numbers = [0] * len(self.spec.inputs)
-        self.takes_unknown = [True] * len(self.spec.inputs)
-        with Pull(self.spec, self.contract.source, self.buffers) as pull:
-            for number, raw in pull.blocks():
+        with SliceInput(self.spec, self.contract.source, self.buffers) as source:
+            for number, raw in source.blocks():
                 jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                 while len(jobs) > self.ahead:
                     self._take(jobs.popleft())
             while jobs:
                 self._take(jobs.popleft())
-            self.origins = pull.origins()
-            self.ids = pull.ids
-
-    def _read_all(self) -> None:
-        if any(map(is_cluster, self.spec.inputs)):
-            return self._pull_all()
-        jobs: deque[_Job] = deque()
-        for number, uri in enumerate(self.spec.inputs):
-            self.numbers.append(0)
-            self.takes_unknown.append(day_of_path(uri, self.zone) in (None, self.day))
-            try:
-                with self.openings.open(uri) as reader:
-                    for raw in paired(read_blocks(reader, self.buffers)):
-                        jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
-                        while len(jobs) > self.ahead:
-                            self._take(jobs.popleft())
-                    origin = reader
-            except OSError as error:
-                raise SourceError(f"{uri}: cannot be read: {error}") from error
-            while jobs:
-                # the origin's figures are complete only once its last block is settled
-                if len(jobs) <= self.ahead and number + 1 < len(self.spec.inputs):
-                    break
-                self._take(jobs.popleft())
-            self.origins.append(_origin(uri, origin))
-        while jobs:
-            self._take(jobs.popleft())
+            self.origins = source.origins()
+            self.ids = source.ids
 
     def _convert(self, raw: RawBlock) -> list[Block]:
         if raw.piece:
@@ -366,18 +329,6 @@ class SlicePress:
             distinct_ids=distinct_ids,
             seconds=round(time.monotonic() - self.began, 3),
         )
-
-
-def _origin(uri: str, reader: RawReader) -> OriginStats:
-    return OriginStats(
-        uri=uri,
-        stored_bytes=reader.stored_bytes,
-        version=reader.version,
-        raw_bytes=reader.raw_bytes,
-        compression=reader.compression,
-        records=0,
-        damage=reader.damage,
-    )
 
 
 def _texts_of(group: RowGroup) -> dict[str, Texts]:

@@ -10,7 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from logpress.contract.model import Contract
-from logpress.manifest import DayManifest
+from logpress.manifest import DayManifest, OriginStats
+from logpress.sources.dated import folder_above
+from logpress.sources.search.address import is_cluster
+
+SHOWN_PLACES = 10
+"""Places that a terminal shows."""
 
 
 class ColumnReport(BaseModel):
@@ -24,6 +29,17 @@ class ColumnReport(BaseModel):
     encodings: tuple[str, ...]
 
 
+class PlaceReport(BaseModel):
+    """Where some of a day's records came from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str
+    inputs: int
+    records: int
+    stored_bytes: int
+
+
 class DayReport(BaseModel):
     """A published day in figures.
 
@@ -31,6 +47,7 @@ class DayReport(BaseModel):
         raw_bytes: bytes of the records, separators not counted.
         stored_bytes: bytes of all Parquet files, rejects included.
         ratio: raw_bytes / stored_bytes.
+        places: folders, above those that name a time, and indices that the day was pressed from; most records first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +68,7 @@ class DayReport(BaseModel):
     reject_reasons: dict[str, int]
     unknown_paths: dict[str, int]
     damaged_origins: dict[str, str]
+    places: tuple[PlaceReport, ...]
     columns: tuple[ColumnReport, ...]
 
     @classmethod
@@ -108,8 +126,28 @@ class DayReport(BaseModel):
             reject_reasons=dict(sorted(reasons.items())),
             unknown_paths=dict(sorted(unknown.items())),
             damaged_origins={o.uri: o.damage for entry in manifest.slices for o in entry.origins if o.damage},
+            places=_places(manifest),
             columns=tuple(columns),
         )
+
+
+def _places(manifest: DayManifest) -> tuple[PlaceReport, ...]:
+    """The places that a day's inputs lie in, records and bytes of each added up."""
+    found: dict[str, list[OriginStats]] = {}
+    for entry in manifest.slices:
+        for origin in entry.origins:
+            place = origin.uri.partition("?")[0] if is_cluster(origin.uri) else folder_above(origin.uri)
+            found.setdefault(place, []).append(origin)
+    places = [
+        PlaceReport(
+            place=place,
+            inputs=len(origins),
+            records=sum(origin.records for origin in origins),
+            stored_bytes=sum(origin.stored_bytes for origin in origins),
+        )
+        for place, origins in found.items()
+    ]
+    return tuple(sorted(places, key=lambda place: -place.records))
 
 
 def human_bytes(size: float) -> str:
@@ -134,6 +172,13 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
     if report.other_day:
         head.add_row("of other days", f"{report.other_day:,} (left to them)")
+    for number, place in enumerate(report.places[:SHOWN_PLACES]):
+        told = (
+            f"{place.place}, {place.records:,} records in {place.inputs:,} {'inputs' if place.inputs > 1 else 'input'}"
+        )
+        head.add_row("" if number else "from", Text(told, overflow="fold"))
+    if len(report.places) > SHOWN_PLACES:
+        head.add_row("", f"and {len(report.places) - SHOWN_PLACES:,} more places")
     head.add_row("raw", human_bytes(report.raw_bytes))
     head.add_row("stored", f"{human_bytes(report.stored_bytes)} in {report.files} files")
     head.add_row("ratio", Text(f"{report.ratio:,.1f} times smaller", style="bold green"))

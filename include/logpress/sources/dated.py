@@ -89,6 +89,15 @@ def day_of_path(uri: str, zone: tzinfo = UTC) -> date | None:
     return (span.begin if span.is_hour else span.begin.astimezone(zone)).date()
 
 
+def folder_above(uri: str, zone: tzinfo = UTC) -> str:
+    """The folder of a raw object, above the folders that name a time, as `s3://logs/sdk` of its hours' objects."""
+    folders = _folders(uri)
+    span = span_of(folders, zone)
+    if span is not None:
+        folders = folders[: span.depth - (4 if span.is_hour else 3 if span.is_day else 2)]
+    return "/".join(folders)
+
+
 def hour_of_path(uri: str, zone: tzinfo = UTC) -> datetime | None:
     """The hour (UTC) that the YYYY/MM/DD/HH folders of a raw object's path name; None where they name none."""
     span = span_of(_folders(uri), zone)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from logpress.errors import SourceError, UsageError
 from logpress.sources.dated import day_of_path, span_of
+from logpress.sources.refusals import error_code, source_error
 from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
 
 
@@ -134,8 +135,9 @@ class _Remote:
             if "bucket" in str(error):
                 raise SourceError(f"{uri}: there is no such bucket, or nobody may know of it") from error
             return None
-        except PermissionError:
-            self._filesystem.ls(uri)  # whose answer has a body, which says why
+        except OSError as error:
+            if isinstance(error, PermissionError) or error_code(error).isdigit():
+                self._filesystem.ls(uri)  # whose answer has a body, which says why
             raise
 
     def entries(self, uri: str) -> list[_Entry]:
@@ -237,8 +239,7 @@ def list_inputs(
         except (SourceError, UsageError):
             raise
         except Exception as error:  # fsspec's file systems raise what their own clients do
-            why = "; see that the credentials are right, and may list it" if isinstance(error, PermissionError) else ""
-            raise SourceError(f"{uri}: cannot be listed: {sentence(error)}{why}") from error
+            raise source_error(uri, "listed", error) from error
     return list(found.values())
 
 

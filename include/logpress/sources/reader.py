@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.errors import SourceError
-from logpress.sources.stored import Stored, open_stored, sentence
+from logpress.sources.refusals import source_error
+from logpress.sources.stored import Stored, open_stored
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -82,7 +83,7 @@ class RawReader:
             if count == 0:
                 self._stored.check()
         except Exception as error:  # fsspec's file systems raise what their own clients do
-            raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
+            raise source_error(self.uri, "read", error) from error
         self.raw_bytes += count
         return count
 
@@ -100,7 +101,7 @@ class RawReader:
         try:
             return self._stored.view(self.raw_bytes - back, size)
         except OSError as error:
-            raise SourceError(f"{self.uri}: cannot be read: {sentence(error)}") from error
+            raise source_error(self.uri, "read", error) from error
 
     def skip(self, count: int, /) -> None:
         """Move the place of reading beyond bytes that were viewed."""
@@ -142,4 +143,4 @@ def open_raw(uri: str, options: Mapping[str, Any] | None = None) -> RawReader:
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"{uri}: cannot be read: {sentence(error)}") from error
+        raise source_error(uri, "read", error) from error

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from logpress.sources.direct import Direct
+from logpress.sources.refusals import answer_of, error_code
 from logpress.sources.stored import ChangedError, sentence, version_of
 
 RANGE_BYTES = 8 << 20
@@ -66,27 +68,44 @@ class _S3Object:
         self._bucket, self._key, version_id = filesystem.split_path(path)
         self._version_id = {"VersionId": version_id} if version_id else {}
         self._etag: str | None = None
+        self._parameters = {"Bucket": self._bucket, "Key": self._key, **self._version_id}
+        self._direct = Direct(filesystem, self._parameters)
         self.size = -1
         self.version = ""
 
     def read(self, part: _Range) -> None:
         from fsspec.asyn import sync
 
-        sync(self._filesystem.loop, self._read, part)
+        answer = self._direct.get(self._wanted(part), self._etag)
+        if answer is None:
+            sync(self._filesystem.loop, self._read, part)
+            return
+        try:
+            self._met(part, answer.etag, answer.content_range)
+            while part.done < len(part.data) and (count := answer.readinto(part.data[part.done :])):
+                part.done += count
+        finally:
+            answer.close()
+
+    @staticmethod
+    def _wanted(part: _Range) -> str:
+        return f"bytes={part.begin + part.done}-{part.begin + len(part.data) - 1}"
+
+    def _met(self, part: _Range, etag: str | None, content_range: str) -> None:
+        """Keep what the first answer tells of the object."""
+        if self._etag is None:
+            self._etag = etag
+            self.version = version_of({"ETag": etag})
+            self.size = int(content_range.rpartition("/")[2])
+            part.data = part.data[: self.size - part.begin]
 
     async def _read(self, part: _Range) -> None:
         same = {} if self._etag is None else {"IfMatch": self._etag}
-        wanted = f"bytes={part.begin + part.done}-{part.begin + len(part.data) - 1}"
-        response = await self._filesystem._call_s3(
-            "get_object", Bucket=self._bucket, Key=self._key, Range=wanted, **self._version_id, **same
-        )
+        response = await self._filesystem._call_s3("get_object", **self._parameters, Range=self._wanted(part), **same)
         body = response["Body"]
         try:
-            if self._etag is None:
-                self._etag = response.get("ETag")
-                self.version = version_of(response)
-                self.size = int(response.get("ContentRange", "").rpartition("/")[2] or response["ContentLength"])
-                part.data = part.data[: self.size - part.begin]
+            length = str(response["ContentLength"])
+            self._met(part, response.get("ETag"), response.get("ContentRange", length))
             while chunk := await body.read(_CHUNK_BYTES):
                 part.add(chunk)
         finally:
@@ -241,28 +260,13 @@ class RemoteObject:
         self._first_range = None
 
 
-def _answer(error: BaseException | None) -> dict[str, Any]:
-    """What S3 answered, if an error comes from an answer."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if isinstance(response, dict):
-            return response
-        error = error.__cause__ or error.__context__
-    return {}
-
-
-def error_code(error: BaseException) -> str:
-    """The code of S3's answer, as `NoSuchBucket`; empty if the error comes from elsewhere."""
-    return str(_answer(error).get("Error", {}).get("Code", ""))
-
-
 def is_passing(error: Exception) -> bool:
     """Whether the same request may succeed a little later: broken connections, and servers that are busy or ill."""
     import asyncio
 
     if isinstance(error, (ChangedError, FileNotFoundError, PermissionError, IsADirectoryError)):
         return False
-    answer = _answer(error)
+    answer = answer_of(error)
     if answer:
         status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return status >= 500 or status == 429 or error_code(error) in ("SlowDown", "RequestTimeout")

@@ -140,7 +140,7 @@ class Cluster:
                 "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD, or the Airflow connection opensearch_default"
             )
         if status == 403:
-            return RefusedError(f"{self.address}: the user given lacks a permission: {reason}")
+            return RefusedError(f"{self.address}: {_forbidden(reason)}")
         if status == 404 and kind == "index_not_found_exception":
             return MissingIndexError(f"{self.address}: there is no such index")
         if kind == "search_context_missing_exception" or (status == 404 and "search context" in reason):
@@ -150,6 +150,22 @@ class Cluster:
         if status in BUSY or kind == "circuit_breaking_exception":
             return BusyError(told)
         return RefusedError(told)
+
+
+_SIGNING = re.compile(r"security token|signature|access key|credential", re.IGNORECASE)
+_TIMES = re.compile(r"signature (not yet current|expired)|signed.*time", re.IGNORECASE)
+
+
+def _forbidden(reason: str) -> str:
+    """What an answer 403 means: Amazon gives it to wrong signatures too."""
+    if _TIMES.search(reason):
+        return f"the request's signature is of another time: {reason}; see that this machine's clock is right"
+    if _SIGNING.search(reason):
+        return (
+            f"the AWS credentials are refused: {reason}; get new ones (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+            "AWS_SESSION_TOKEN, the profile, or the Airflow connection aws_default)"
+        )
+    return f"the user given lacks a permission: {reason}"
 
 
 def _authorities() -> str | None:
@@ -183,7 +199,11 @@ def _credentials(address: Address, source: ClusterSource) -> Any:
 def _said(data: bytes) -> tuple[str, str]:
     """Kind and reason of an error, as the cluster gives them; the root cause, where there is one."""
     try:
-        error = json.loads(data)["error"]
+        answer = json.loads(data)
+        message = answer.get("message") or answer.get("Message")  # what stands before Amazon's service
+        if "error" not in answer and message:
+            return "", _plain(str(message)).rstrip(".")
+        error = answer["error"]
         if isinstance(error, str):
             return "", error
         causes = [

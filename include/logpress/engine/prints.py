@@ -1,0 +1,149 @@
+"""A multiset of documents by their hashes, in bounded memory: what does not fit goes, in order, into a file.
+
+The file has no name, so that nothing of it is left however the process ends. A row is five words: two of the value's
+hash, two of the bytes', and how many documents there are. Rows are cut into 256 bins by the first byte of the value's
+hash, so that documents of one value, however they are spelt, meet in one bin.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.errors import UsageError
+
+BINS = 256
+WORDS = 5
+
+MOST_ROWS = 1 << 21
+"""Rows in memory: 84 MB, and as much again while they are sorted."""
+
+Rows = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Rows in order, each print once; in memory, or in the file from some byte on.
+
+    Attributes:
+        cuts: int64[BINS + 1], where each bin begins.
+    """
+
+    cuts: NDArray[np.int64]
+    rows: Rows | None
+    begin: int = 0
+
+
+class Prints:
+    """The documents of one side.
+
+    Args:
+        most_rows: rows that are kept in memory.
+    """
+
+    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+        self._most = most_rows
+        self._runs: list[_Run] = []
+        self._new: list[Rows] = []
+        self._count = 0
+        self._file: BinaryIO | None = None
+
+    def add(self, prints: Rows) -> None:
+        """Take documents: uint64[4, n].
+
+        Raises:
+            UsageError: if there is no room for the file.
+        """
+        rows = np.ones((prints.shape[1], WORDS), dtype=np.uint64)
+        rows[:, :4] = prints.T
+        self._new.append(rows)
+        self._count += len(rows)
+        if self._count >= self._most:
+            self._end_run()
+
+    def mark(self) -> int:
+        """What `back_to` takes, to forget all that came later."""
+        self._end_run()
+        return len(self._runs)
+
+    def back_to(self, mark: int) -> None:
+        """Forget what was added since a mark."""
+        self._new, self._count = [], 0
+        del self._runs[mark:]
+
+    def sizes(self) -> NDArray[np.int64]:
+        """int64[BINS], rows of each bin, at the most."""
+        self._end_run(to_file=False)
+        found: NDArray[np.int64] = np.sum([np.zeros(BINS, dtype=np.int64), *(np.diff(r.cuts) for r in self._runs)], 0)
+        return found
+
+    def rows(self, first: int, last: int) -> Rows:
+        """uint64[n, WORDS]: the rows of bins first to last (without the last), in order, each print once."""
+        self._end_run(to_file=False)
+        pieces = [self._of(run, first, last) for run in self._runs]
+        return in_order(np.concatenate([np.empty((0, WORDS), dtype=np.uint64), *pieces]))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _of(self, run: _Run, first: int, last: int) -> Rows:
+        begin, end = int(run.cuts[first]), int(run.cuts[last])
+        if run.rows is not None:
+            return run.rows[begin:end]
+        assert self._file is not None
+        found = np.empty((end - begin, WORDS), dtype=np.uint64)
+        view = found.reshape(-1).view(np.uint8).data
+        done = 0
+        while done < len(view):
+            count = os.preadv(self._file.fileno(), [view[done:]], run.begin + 8 * WORDS * begin + done)
+            if count == 0:
+                raise OSError("the file of hashes became shorter")
+            done += count
+        return found
+
+    def _end_run(self, to_file: bool = True) -> None:
+        if not self._new:
+            return
+        rows = in_order(np.concatenate(self._new))
+        self._new, self._count = [], 0
+        bounds = np.arange(1, BINS, dtype=np.uint64) << np.uint64(56)
+        cuts = np.array([0, *np.searchsorted(rows[:, 0], bounds), len(rows)], dtype=np.int64)
+        is_small = 4 * sum(len(run.rows) for run in self._runs if run.rows is not None) + 4 * len(rows) < self._most
+        if not to_file or is_small:
+            self._runs.append(_Run(cuts, rows))
+            return
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="logpress-")  # noqa: SIM115 - it is closed by `close`
+            begin = self._file.seek(0, os.SEEK_END)
+            self._file.write(rows.reshape(-1).view(np.uint8).data)
+            self._file.flush()
+        except OSError as error:
+            raise UsageError(
+                f"{tempfile.gettempdir()}: hashes of records cannot be written there: {error.strerror}; "
+                "name a folder with room in TMPDIR"
+            ) from error
+        self._runs.append(_Run(cuts, None, begin))
+
+
+def in_order(rows: Rows) -> Rows:
+    """Rows in ascending order, each print once, with the sum of its counts."""
+    rows = rows[np.argsort(rows[:, 0])]
+    ties = rows[1:, 0] == rows[:-1, 0]
+    if not ties.any():
+        return rows
+    tied = np.append(ties, False) | np.append(False, ties)
+    some = rows[tied]
+    rows[tied] = some[np.lexsort((some[:, 3], some[:, 2], some[:, 1], some[:, 0]))]
+    begins = np.flatnonzero(np.append(True, (rows[1:, :4] != rows[:-1, :4]).any(axis=1)))
+    counts = np.add.reduceat(rows[:, 4], begins)
+    rows = rows[begins]
+    rows[:, 4] = counts
+    return rows
