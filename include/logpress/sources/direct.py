@@ -154,7 +154,8 @@ class Direct:
             answer = self._send((url.scheme, url.hostname or "", url.port), target, headers)
         except (OSError, http.client.HTTPException):
             return None
-        if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
+        begin = wanted.partition("-")[0].replace("=", " ")
+        if answer.status == http.HTTPStatus.PARTIAL_CONTENT and answer.content_range.startswith(f"{begin}-"):
             return answer
         answer.close()
         self._signed_at = -SIGNATURE_SECONDS
@@ -189,9 +190,12 @@ class Direct:
         client.meta.events.register("before-send.s3.GetObject", _capture, unique_id="logpress-capture")
         token = _captures.set(True)
         try:
-            await self._filesystem._call_s3("get_object", **self._parameters)
+            response = await self._filesystem._call_s3("get_object", **self._parameters)
         except _Prepared as prepared:
             request = prepared.request
+        else:  # a client that has no such event
+            response["Body"].close()
+            return None
         finally:
             _captures.reset(token)
         url = urlsplit(request.url)
