@@ -289,6 +289,13 @@ def test_rejects_are_the_records_that_python_reads_as_no_object(
 # --------------------------------------------------------------------------------------------------------- real records
 
 
+def test_a_block_of_nothing_but_rejects(sdk_log: Contract, tmp_path: Path) -> None:
+    """Takes a second; took minutes while each reject looked through all that were left."""
+    records = [b"%d no record" % number for number in range(30_000)]
+    pressed = assert_round_trip(sdk_log, records, tmp_path)
+    assert pressed.manifest.reject_reasons == {"not_an_object": 30_000}
+
+
 def sdk_records(count: int, seed: int = 1) -> list[bytes]:
     """Records of sdk_log as a day has them: hits and documents, a few late, escaped, null, unknown or broken."""
     chance = random.Random(seed)
@@ -451,7 +458,6 @@ def late_and_early(monkeypatch: pytest.MonkeyPatch, *, early: bool) -> None:
         self.ahead = 1_000 if early else 0
 
     monkeypatch.setattr(pressing.SlicePress, "__init__", patched)
-    read_blocks = pressing.read_blocks
     if early:
         # the coordinator settles the first block only once all of them had the time to be converted
         take = pressing.SlicePress._take
@@ -461,7 +467,6 @@ def late_and_early(monkeypatch: pytest.MonkeyPatch, *, early: bool) -> None:
             take(self, job)
 
         monkeypatch.setattr(pressing.SlicePress, "_take", slow_take)
-    monkeypatch.setattr(pressing, "read_blocks", read_blocks)
 
 
 def same_value_records() -> list[bytes]:

@@ -255,23 +255,22 @@ class Settler:
         # a block may have been converted before layouts were found that fit: try the newest first
         self._again(block, left)
         mined: dict[int, Mined] = {}
-        pending = self._left(block)
         tried: set[tuple[int, int, int]] = set()
-        while pending:
-            row = pending[0]
+        at = 0
+        while at < len(left):
+            row = int(left[at])
             state = int(block.states[row])
+            if not DROPPED < state <= MISSED:
+                at += 1
+                continue
             failure = (row, int(block.regs[0, row]), int(block.masks[row]))
             if state == FAILED and failure not in tried and self.layouts.add_variant(*failure[1:]):
                 tried.add(failure)
-                self._again(block, np.array(pending), alone=mined.get(row))
+                self._again(block, left[at:], alone=mined.get(row))
             elif state == MISSED and row not in mined and self._is_minable(block, row):
-                self._mine(block, row, pending, mined)
+                self._mine(block, row, left[at:], mined)
             else:
                 self._keep_or_reject(block, row)
-            pending = [row for row in pending if MISSED >= block.states[row] > DROPPED]
-
-    def _left(self, block: Block) -> list[int]:
-        return [int(row) for row in np.flatnonzero(block.states < 0) if block.states[row] > DROPPED]
 
     def _is_minable(self, block: Block, row: int) -> bool:
         return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
@@ -290,7 +289,7 @@ class Settler:
         block.regs[:, waiting] = NULL
         _press(block, waiting, self.registers, known)
 
-    def _mine(self, block: Block, row: int, pending: list[int], mined: dict[int, Mined]) -> None:
+    def _mine(self, block: Block, row: int, left: NDArray[np.int64], mined: dict[int, Mined]) -> None:
         try:
             found = self.layouts.miner.mine(block.record(row))
         except NotAnObjectError as error:
@@ -301,7 +300,7 @@ class Settler:
         if program is None:
             self._keep_whole(block, row)
         else:
-            self._again(block, np.array(pending), alone=found)
+            self._again(block, left, alone=found)
 
     def _keep_or_reject(self, block: Block, row: int) -> None:
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
