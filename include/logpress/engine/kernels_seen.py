@@ -12,7 +12,7 @@ import numpy as np
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import DROPPED
-from logpress.jit import inner_kernel, kernel
+from logpress.jit import inner_kernel, kernel, trailing_zeros
 
 AT_A_TIME = 32
 """Records whose places are looked up together, so that the memory's delays overlap."""
@@ -21,10 +21,16 @@ _ZERO = np.uint64(0)
 
 
 @inner_kernel
+def _home(table, one):
+    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes."""
+    return np.int64(one >> np.uint64(64 - trailing_zeros(np.uint64(table.shape[0]))))
+
+
+@inner_kernel
 def _place(table, one, two):
     """Where a hash stands in the table, or the free place where it belongs."""
     mask = table.shape[0] - 1
-    at = np.int64(one & np.uint64(mask))
+    at = _home(table, one)
     while True:
         low = table[at, 0]
         high = table[at, 1]
@@ -52,13 +58,12 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
         (how many were taken out, a number without meaning: it keeps the early reads of the table from being left out)
     """
     count = 0
-    mask = np.uint64(table.shape[0] - 1)
     touched = _ZERO
     rows = states.shape[0]
     for first in range(0, rows, AT_A_TIME):
         last = min(first + AT_A_TIME, rows)
         for row in range(first, last):
-            touched ^= table[np.int64(hashes[0, row] & mask), 0]
+            touched ^= table[_home(table, hashes[0, row]), 0]
         for row in range(first, last):
             if states[row] < 0:
                 continue

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, Instant, KinesisSequence, is_virtual
@@ -38,6 +39,19 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     with open_part(path, [name] if name_is_text(contract.by_name[name].codec) else []) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=[name], use_threads=False).column(0).combine_chunks()
+
+
+def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Statistics | None]:
+    """What a part's footer says of a column, a row group at a time; nothing of a virtual one.
+
+    Raises:
+        PartError: if the file is damaged.
+    """
+    if is_virtual(contract.by_name[name]):
+        return []
+    with open_part(path) as file:
+        place = file.schema_arrow.get_field_index(name)
+        return [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
 
 
 def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:

@@ -148,12 +148,11 @@ class LocalFile:
         return self._map(begin, size)
 
     def _map(self, begin: int, size: int) -> NDArray[np.uint8]:
-        """A part of the file in memory; what follows it is fetched meanwhile."""
+        """A part of the file in memory; as much of what follows it is fetched meanwhile."""
         before = begin % mmap.ALLOCATIONGRANULARITY
         # private and writable, although nothing writes: kernels take no arrays that may only be read
         mapping = mmap.mmap(self._fd, before + size, access=mmap.ACCESS_COPY, offset=begin - before)
-        mapping.madvise(mmap.MADV_WILLNEED)
-        os.posix_fadvise(self._fd, begin + size, _WINDOW_BYTES, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(self._fd, begin + size, size, os.POSIX_FADV_WILLNEED)
         return np.frombuffer(mapping, dtype=np.uint8)[before:]
 
     @staticmethod
