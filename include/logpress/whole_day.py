@@ -173,12 +173,13 @@ def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
                         continue
                     manifest: SliceManifest = job.result
                     work.manifests[manifest.slice] = manifest
-                    proofs = pieces[manifest.slice] = _proofs(work, manifest, processes)
+                    is_last = len(work.manifests) == len(work.specs)
+                    proofs = pieces[manifest.slice] = _proofs(work, manifest, processes, is_last)
                     proving += proofs
                     jobs += proofs
                     parts, _ = staged_files(work.lake, work.day, [manifest], work.run)
                     reading += [meanwhile.submit(work.prove_readable, path) for path in parts]
-                    if len(work.manifests) == len(work.specs):
+                    if is_last:
                         tell, told = work.begin_verify(), proving
                         checking = meanwhile.submit(work.check)
                 tell(sum(job.done[0] for job in told), sum(job.done[1] for job in told))
@@ -200,23 +201,39 @@ def _press(
     return press(contract, day, spec, lake_uri, run, threads=0, progress=progress)
 
 
-def _proofs(work: _Work, manifest: SliceManifest, processes: int) -> list[Job]:
-    """The proof of a slice in pieces: some row groups each; and its files as such, with its rejects."""
-    ranges: list[range] = []
+def _proofs(work: _Work, manifest: SliceManifest, processes: int, is_last: bool) -> list[Job]:
+    """The proof of a slice in pieces: some row groups each; and its files as such, with its rejects.
+
+    Of the slice that comes last, the row groups that cannot be dealt out evenly are shared by all processes.
+    """
+    pieces: list[tuple[range | None, tuple[int, int]]] = []
     if manifest.part is not None:
         groups = manifest.part.row_groups
+        shared = groups % processes if is_last else 0
         step = -(-groups // (2 * processes))
-        ranges = [range(first, min(first + step, groups)) for first in range(0, groups, step)]
-    return [Job(_prove, (manifest, work.lake.uri, work.day, work.run, groups)) for groups in [*ranges, None]]
+        whole = groups - shared
+        pieces += [(range(first, min(first + step, whole)), (0, 1)) for first in range(0, whole, step)]
+        pieces += [
+            (range(group, group + 1), (k, processes)) for group in range(whole, groups) for k in range(processes)
+        ]
+    pieces.append((None, (0, 1)))
+    return [Job(_prove, (manifest, work.lake.uri, work.day, work.run, *piece)) for piece in pieces]
 
 
 def _prove(
-    manifest: SliceManifest, lake_uri: str, day: date, run: str, groups: range | None, *, progress: Progress
+    manifest: SliceManifest,
+    lake_uri: str,
+    day: date,
+    run: str,
+    groups: range | None,
+    share: tuple[int, int],
+    *,
+    progress: Progress,
 ) -> tuple[int, int, str]:
     """A piece of a slice's proof: what these row groups give back; without them, its rejects, and its files' bytes."""
     parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
     if groups is not None:
-        return digest_files(parts, [], threads=0, groups=groups, progress=progress)
+        return digest_files(parts, [], threads=0, groups=groups, share=share, progress=progress)
     for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
         prove_file(path, stats)
     return digest_files([], rejects, threads=0, progress=progress)

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import DAY
 
 from logpress.contract.model import Contract
+from logpress.engine import digest as digests
 from logpress.engine import ordering
 from logpress.engine import restore as restoring
 from logpress.engine.kernels_store import choose_buckets
@@ -118,3 +119,12 @@ def test_a_bucket_is_how_many_splitters_a_key_has_reached() -> None:
     choose_buckets(keys, splitters, buckets)
     expected = [sum(tuple(splitter) <= tuple(key) for splitter in splitters.T) for key in keys.T]
     assert buckets.tolist() == expected
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+@pytest.mark.parametrize("shares", [1, 2, 7])
+def test_shares_of_row_groups_add_up(parts: list[str], shares: int, threads: int) -> None:
+    found = [restoring.digest_files(parts, [], threads=threads, share=(k, shares)) for k in range(shares)]
+    records, size, digest = restoring.digest_files(parts, [], threads=0)
+    assert (sum(one[0] for one in found), sum(one[1] for one in found)) == (records, size)
+    assert digests.combine([one[2] for one in found]) == digest

@@ -349,6 +349,7 @@ def digest_files(
     threads: int = 2,
     progress: Progress | None = None,
     groups: range | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[int, int, str]:
     """What restoration would give from these files: (records, their bytes, multiset digest).
 
@@ -360,6 +361,7 @@ def digest_files(
         threads: row groups done at a time; 0: all is done in the calling thread.
         progress: called with bytes and records done so far.
         groups: which row groups of the parts; all if None.
+        share: (k, n): only the rows of each row group that are the k-th of n shares of it.
 
     Raises:
         PartError: if a file is damaged.
@@ -387,9 +389,10 @@ def digest_files(
         for reader in map(PartReader, parts):
             for group in range(reader.row_groups) if groups is None else groups:
                 decoder = reader.decoder(group)
-                step = -(-decoder.count // max(1, threads))
-                for first in range(0, decoder.count, max(1, step)):
-                    waiting.append(pool.submit(render, reader, decoder, first, min(first + step, decoder.count)))
+                begin, end = (decoder.count * (share[0] + k) // share[1] for k in (0, 1))
+                step = -(-(end - begin) // max(1, threads))
+                for first in range(begin, end, max(1, step)):
+                    waiting.append(pool.submit(render, reader, decoder, first, min(first + step, end)))
                 while len(waiting) > 2 * threads:
                     waiting.popleft().result()
         for path in rejects:
