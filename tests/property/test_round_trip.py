@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.conftest import DAY, READING, SEED, assert_round_trip, compact, press, records_of
 
 from logpress.contract import Contract
-from logpress.engine import blocks
+from logpress.engine import blocks, slice_input
 from logpress.engine import press as pressing
 from logpress.engine.digest import digest_records
 from logpress.engine.part import PartMetadata
@@ -840,7 +840,7 @@ def test_pieces_of_a_record_that_is_too_long_are_put_together(
 ) -> None:
     read = blocks.read_blocks
     small_blocks(monkeypatch, 512)
-    monkeypatch.setattr(pressing, "read_blocks", lambda reader, buffers: read(reader, buffers, 2_048))
+    monkeypatch.setattr(slice_input, "read_blocks", lambda reader, buffers: read(reader, buffers, 2_048))
     for length in (2_000, 2_047, 2_048, 2_049, 4_095, 4_096, 4_097, 10_000):
         for end in (b"\n", b""):
             long = b"x" * length
