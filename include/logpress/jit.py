@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
@@ -69,6 +71,17 @@ def _compiled(function: F, **options: bool) -> F:
     return dispatcher  # type: ignore[no-any-return]
 
 
+def load_cached() -> None:
+    """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
+    numba.typeof(np.empty(0))  # its first call imports for a while
+    for name, module in list(sys.modules.items()):
+        if name.startswith(__package__) and "kernels" not in name:
+            for found in list(vars(module).values()):
+                if isinstance(cache := getattr(found, "_cache", None), _Cache):
+                    for signature in cache.signatures(found.targetctx):
+                        found.compile(signature)
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]
     """Numba's cache on disk, but for what it does before it loads a kernel.
 
@@ -79,6 +92,12 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+    def signatures(self, target_context: Any) -> list[Any]:
+        """The types of arguments for which there is machine code."""
+        code = target_context.codegen()
+        keys = list(self._cache_file._load_index())
+        return [key[0] for key in keys if key == self._index_key(key[0], code)]
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

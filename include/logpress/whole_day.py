@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from logpress.companion import Companion
 from logpress.contract.model import Contract
 from logpress.engine.restore import digest_files
+from logpress.jit import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
 from logpress.lake.leftovers import GRACE
@@ -159,6 +160,7 @@ def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
     pressing, proving = list(jobs), list[Job]()
     pieces: dict[str, list[Job]] = {}
     tell, told = work.begin_press(), pressing
+    load_cached()
     with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
         reading: list[Future[int]] = []

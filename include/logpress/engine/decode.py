@@ -162,7 +162,7 @@ class GroupDecoder:
 
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
             residual = ints(table, residual_name(column.name))
-            regs[column.name] = residual_of(column, contract, regs, -1, residual)
+            regs[column.name] = residual_of(column, contract, regs, -1, residual, np.empty_like(residual))
 
         return step
 

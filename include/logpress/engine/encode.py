@@ -43,7 +43,7 @@ from logpress.engine.columns import (
     together,
 )
 from logpress.engine.counters import Counters, number_shards
-from logpress.engine.group import Dictionary, RowGroup, Store, null_of, sort_by, widened
+from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import (
     add_scaled,
@@ -55,7 +55,7 @@ from logpress.engine.kernels_store import (
     mark_used,
     renumber,
 )
-from logpress.engine.rows import Ints, residual_of
+from logpress.engine.rows import Ints, columns_by_dependency, residual_of
 from logpress.engine.spelling import spell
 from logpress.engine.together import combine
 from logpress.layout.kernels_json import ESCAPED
@@ -64,7 +64,7 @@ _MOST_LOOKUPS = 1 << 16
 
 
 def encode_rows(
-    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Store
+    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of a row group in its final order, and the metadata of its restoration.
 
@@ -72,7 +72,7 @@ def encode_rows(
         group: the filled row group; its registers are used up.
         day: days since 1970-01-01 that the `day` column says.
         render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
-        room: for the registers in their final order; the table's columns may lie in it.
+        room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
     """
     registers = group.registers
     spellings, values = _spell(group, render)
@@ -88,8 +88,8 @@ def encode_rows(
         if isinstance(column, Lookup)
     }
     kinesis: dict[str, Any] = {}
-    # from here on the registers of texts are used up: `_strings` numbers them anew
-    for column in contract.columns:
+    # from here on registers are used up: `_strings` numbers texts anew, residuals take the place of instants
+    for column in reversed(columns_by_dependency(contract)):
         name = column.name
         if isinstance(column, Lookup):
             columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
@@ -98,7 +98,7 @@ def encode_rows(
         elif isinstance(column, Instant):
             stored = regs[name]
             if column.residual_of:
-                numbers[residual_name(name)] = residual_of(column, contract, regs, 1, stored), pa.int64()
+                numbers[residual_name(name)] = residual_of(column, contract, regs, 1, stored, stored), pa.int64()
             else:
                 stored = _scaled(stored, 1000 if column.unit == "s" else 1)
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
@@ -118,9 +118,7 @@ def encode_rows(
     columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
     joined = together(contract)
     if joined:
-        columns[TOGETHER], columns[TOGETHER_RARE] = combine(
-            np.stack([widened(numbers.pop(name)[0]) for name in joined])
-        )
+        columns[TOGETHER], columns[TOGETHER_RARE] = combine([numbers.pop(name)[0] for name in joined])
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
@@ -137,11 +135,12 @@ def encode_rows(
 class _Sorted(dict[str, Any]):
     """The registers of a row group in their final order, each a contiguous array."""
 
-    def __init__(self, group: RowGroup, order: NDArray[np.int32], room: Store) -> None:
+    def __init__(self, group: RowGroup, order: NDArray[np.int32], room: Ints) -> None:
         super().__init__()
-        registers = group.registers
-        wide, narrow = room.columns(len(order))
+        registers, rows = group.registers, len(order)
+        wide = room[: group.store.wide.shape[1] * rows].reshape(-1, rows)
         gather(group.store.wide, order, wide)
+        narrow = group.store.room_for_narrow(rows)
         gather(group.store.narrow, order, narrow)
         for name, number in registers.numbers.items():
             columns = narrow if registers.is_narrow[number] else wide
@@ -304,12 +303,11 @@ def _kinesis_numbers(
     assert isinstance(predicting, Instant)
     expected = np.zeros(len(arrivals), dtype=np.int64)
     add_scaled(expected, regs[column.arrival], 1)
-    residuals = np.empty_like(arrivals)
-    less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, residuals)
+    less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, arrivals)
     names = kinesis_names(column.name)
     return {
         names[0]: (np.where(shard_places < 0, NARROW_NULL, shard_places), pa.int32()),
-        names[1]: (residuals, pa.int64()),
+        names[1]: (arrivals, pa.int64()),
         names[2]: (counters, pa.int64()),
         names[3]: (subs, pa.int32()),
     }

@@ -109,33 +109,40 @@ class Store:
         self.wide = np.empty((capacity, wide), dtype=np.int64)
         self.narrow = np.empty((capacity, narrow), dtype=np.int32)
 
-    def columns(self, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The same room for the registers one after the other: int64[wide, rows] and int32[narrow, rows]."""
-        wide, narrow, _ = self.shape
-        return (
-            self.wide.ravel()[: wide * rows].reshape(wide, rows),
-            self.narrow.ravel()[: narrow * rows].reshape(narrow, rows),
-        )
+    def room_for_narrow(self, rows: int) -> NDArray[np.int32]:
+        """Room for the narrow registers one after the other, int32[narrow, rows]; where it can, among the wide ones."""
+        narrow = self.shape[1]
+        room = self.wide.ravel().view(np.int32)
+        if len(room) < narrow * rows:
+            room = np.empty(narrow * rows, dtype=np.int32)
+        return room[: narrow * rows].reshape(narrow, rows)
 
 
 class Stores:
     """Stores that are free; shared by threads. Fresh memory costs more than filling it, so it is used again."""
 
-    def __init__(self) -> None:
-        self._free: dict[tuple[int, int, int], list[Store]] = {}
-
-    def take(self, registers: Registers, capacity: int) -> Store:
-        """A store for so many rows."""
+    def __init__(self, registers: Registers, capacity: int) -> None:
         narrow = int(registers.is_narrow.sum())
-        shape = (len(registers) - narrow, narrow, capacity)
-        try:
-            return self._free[shape].pop()
-        except (KeyError, IndexError):
-            return Store(shape)
+        self._shape = (len(registers) - narrow, narrow, capacity)
+        self._free: list[Store] = []
+        self._free_rooms: list[NDArray[np.int64]] = []
+
+    def take(self) -> Store:
+        """A store for the rows of a row group."""
+        return self._free.pop() if self._free else Store(self._shape)
 
     def give_back(self, store: Store) -> None:
         """Say that a store is not used any more."""
-        self._free.setdefault(store.shape, []).append(store)
+        self._free.append(store)
+
+    def take_room(self) -> NDArray[np.int64]:
+        """Room for a row group's wide registers once more: int64[wide * capacity]."""
+        wide, _, capacity = self._shape
+        return self._free_rooms.pop() if self._free_rooms else np.empty(wide * capacity, dtype=np.int64)
+
+    def give_room_back(self, room: NDArray[np.int64]) -> None:
+        """Say that a room is not used any more."""
+        self._free_rooms.append(room)
 
 
 class RowGroup:

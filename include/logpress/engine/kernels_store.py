@@ -124,7 +124,11 @@ def add_scaled(total, values, factor):
 
 @kernel
 def less_predicted(values, predicted, divisor, sign, out):
-    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL."""
+    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL. `out` may be `values`."""
+    if divisor == 1:
+        for i in range(values.shape[0]):
+            out[i] = NULL if values[i] == NULL else values[i] - sign * predicted[i]
+        return
     for i in range(values.shape[0]):
         out[i] = NULL if values[i] == NULL else values[i] - sign * (predicted[i] // divisor)
 
@@ -270,21 +274,21 @@ def count_pairs(keys, values, value_count, counts):
 
 
 @kernel
-def number_combinations(values, table, codes, firsts):
+def number_combinations(values, table, codes, combinations, known):
     """Number the combinations of several columns' values, in the order in which they first come.
 
     Args:
-        values: int64[k, n].
-        table: int32[2^m], all -1: open addressing by combination, at most half of it filled.
+        values: int64[k, >= n].
+        table: int32[2^m], open addressing by combination, -1 where free, at most half of it filled.
         codes: int32[n], gets each row's combination.
-        firsts: int64[f], f at most half of the table: gets the row in which each combination comes first.
+        combinations: int64[f, k], f at most half of the table: those known so far, and the new ones.
+        known: how many are known.
 
     Returns:
-        How many there are; -1 if more than f.
+        How many are known now; -1 if there is no room for all.
     """
     mask = np.uint64(table.shape[0] - 1)
-    known = 0
-    for row in range(values.shape[1]):
+    for row in range(codes.shape[0]):
         word = np.uint64(0)
         for k in range(values.shape[0]):
             word = (word ^ np.uint64(values[k, row])) * _ODD
@@ -293,16 +297,16 @@ def number_combinations(values, table, codes, firsts):
         while True:
             found = table[at]
             if found < 0:
-                if known == firsts.shape[0]:
+                if known == combinations.shape[0]:
                     return -1
                 table[at] = known
-                firsts[known] = row
+                for k in range(values.shape[0]):
+                    combinations[known, k] = values[k, row]
                 codes[row] = known
                 known += 1
                 break
-            first = firsts[found]
             k = 0
-            while k < values.shape[0] and values[k, first] == values[k, row]:
+            while k < values.shape[0] and combinations[found, k] == values[k, row]:
                 k += 1
             if k == values.shape[0]:
                 codes[row] = found

@@ -91,7 +91,7 @@ class SlicePress:
         day_column = contract.by_name[contract.day]
         assert isinstance(day_column, Instant)
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
-        self.stores = Stores()
+        self.stores = Stores(self.registers, contract.files.row_group_rows)
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
@@ -220,8 +220,7 @@ class SlicePress:
         while row < block.rows:
             if self.group is None:
                 capacity = self.contract.files.row_group_rows
-                store = self.stores.take(self.registers, capacity)
-                self.group = RowGroup(self.registers, capacity, self.days, store)
+                self.group = RowGroup(self.registers, capacity, self.days, self.stores.take())
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
             if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
                 self._finish_group()
@@ -251,11 +250,10 @@ class SlicePress:
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
             return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
-        room = self.stores.take(self.registers, group.capacity)
+        room = self.stores.take_room()
         table, metadata = encode_rows(group, self.days, render, room)
         counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
-        self.stores.give_back(group.store)
         if before is not None:
             before.result()
         if self.part is None:
@@ -263,8 +261,9 @@ class SlicePress:
             self.part.writer = open_writer(self.part.sink, self.contract)
         assert self.part.writer is not None
         self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
-        del table  # which lies in this room
-        self.stores.give_back(room)
+        del table  # which lies in this room, and in the store
+        self.stores.give_room_back(room)
+        self.stores.give_back(group.store)
         self.metadata.append(metadata)
 
     def _write_rejects(self) -> None:

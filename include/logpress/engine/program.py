@@ -109,7 +109,9 @@ class Registers:
         narrow = self.dictionary_of >= 0
         narrow[0] = True
         for name, number in self.numbers.items():
-            if name.endswith(("#shift_min", "#scale")) or isinstance(self.contract.by_name.get(name), Boolean):
+            column = self.contract.by_name.get(name)
+            is_small = isinstance(column, Boolean) or (isinstance(column, Integer) and column.type in ("int8", "int16"))
+            if is_small or name.endswith(("#shift_min", "#scale", "#sub")):
                 narrow[number] = True
         return narrow
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.contract.model import UNITS_PER_SECOND, Column, Contract, Instant, dependencies
+from logpress.engine.group import widened
 from logpress.engine.kernels_store import add_scaled, less_predicted
 
 Ints = NDArray[np.int64]
@@ -65,13 +68,25 @@ def columns_by_dependency(contract: Contract) -> list[Column]:
     return done
 
 
-def residual_of(column: Instant, contract: Contract, regs: dict[str, Ints], sign: int, values: Ints) -> Ints:
-    """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit."""
-    predicted = np.zeros(len(values), dtype=np.int64)  # microseconds
+def residual_of(column: Instant, contract: Contract, regs: dict[str, Any], sign: int, values: Ints, out: Ints) -> Ints:
+    """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit.
+
+    Args:
+        column: the instant.
+        contract: its table.
+        regs: the registers of the columns it follows.
+        sign: which way.
+        values: int64[rows].
+        out: int64[rows], gets the result and is returned; may be `values`.
+    """
+    factors = {}  # to microseconds
     for name in column.residual_of:
         other = contract.by_name[name]
-        factor = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
-        add_scaled(predicted, regs[name], factor)
-    out = np.empty_like(predicted)
-    less_predicted(values, predicted, 1_000_000 // UNITS_PER_SECOND[column.unit], sign, out)
+        factors[name] = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
+    divisor = 1_000_000 // UNITS_PER_SECOND[column.unit]
+    common = gcd(divisor, *factors.values())  # most often all are milliseconds, and nothing needs to be divided
+    predicted = np.zeros(len(values), dtype=np.int64)
+    for name, factor in factors.items():
+        add_scaled(predicted, widened(regs[name]), factor // common)
+    less_predicted(values, predicted, divisor // common, sign, out)
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.group import widened
 from logpress.engine.kernels_store import number_combinations
 from logpress.engine.rows import Ints
 from logpress.errors import PartError
@@ -23,33 +25,48 @@ from logpress.errors import PartError
 MOST_COMMON = 256
 """Combinations that the first column holds: with so many, Parquet numbers them in eight bits."""
 
-_FEWEST_PLACES = 1 << 12
+_FEWEST_PLACES = 1 << 13
+_ROWS_AT_A_TIME = 1 << 13
+"""Rows whose numbers stand side by side at a time, so that they stay in cache."""
 
 
-def combine(values: Ints) -> tuple[pa.Array, pa.Array]:
-    """The two columns of numbers: int64[numbers, rows], NULL where there is none.
+def combine(values: Sequence[NDArray[Any]]) -> tuple[pa.Array, pa.Array]:
+    """The two columns of numbers: int64[rows] or int32[rows] each, with the null of its kind where there is none.
 
     Returns:
         Strings as dictionaries: the rows of common combinations, and the others; each row is null in one of them.
     """
-    rows = values.shape[1]
-    codes = np.empty(rows, dtype=np.int32)
-    firsts, count = np.empty(0, dtype=np.int64), -1
     places = _FEWEST_PLACES
-    while count < 0:
-        places *= 2
-        firsts = np.empty(places // 2, dtype=np.int64)
-        count = int(number_combinations(values, np.full(places, -1, dtype=np.int32), codes, firsts))
-    combinations = values[:, firsts[:count]]
-    counts = np.bincount(codes, minlength=count)
+    while (numbered := _numbered(values, places)) is None:
+        places *= 4
+    codes, combinations = numbered
+    counts = np.bincount(codes, minlength=len(combinations))
     # the most common first; of equally common ones the smallest, whatever the order of rows
-    order = np.lexsort((*combinations[::-1], -counts))
-    rank = np.empty(count, dtype=np.int32)
-    rank[order] = np.arange(count, dtype=np.int32)
+    order = np.lexsort((*combinations.T[::-1], -counts))
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
     codes = rank[codes]
-    texts = _texts(combinations[:, order].T)
+    texts = _texts(combinations[order])
     is_rare = codes >= MOST_COMMON
     return _strings(codes, is_rare, texts[:MOST_COMMON]), _strings(codes - MOST_COMMON, ~is_rare, texts[MOST_COMMON:])
+
+
+def _numbered(values: Sequence[NDArray[Any]], places: int) -> tuple[NDArray[np.int32], Ints] | None:
+    """Each row's combination, and int64[combinations, numbers]; None if there are more than half of the places."""
+    rows = len(values[0])
+    codes = np.empty(rows, dtype=np.int32)
+    table = np.full(places, -1, dtype=np.int32)
+    combinations = np.empty((places // 2, len(values)), dtype=np.int64)
+    at_a_time = np.empty((len(values), min(rows, _ROWS_AT_A_TIME)), dtype=np.int64)
+    known = 0
+    for first in range(0, rows, _ROWS_AT_A_TIME):
+        for numbers, place in zip(values, at_a_time, strict=True):
+            some = widened(numbers[first : first + _ROWS_AT_A_TIME])
+            place[: len(some)] = some
+        known = int(number_combinations(at_a_time, table, codes[first : first + _ROWS_AT_A_TIME], combinations, known))
+        if known < 0:
+            return None
+    return codes, combinations[:known]
 
 
 def _texts(combinations: Ints) -> list[bytes]:
