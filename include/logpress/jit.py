@@ -22,7 +22,11 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 PADDING = 64
 """Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
@@ -65,8 +69,40 @@ def inner_kernel(function: F) -> F:
     return _compiled(function, forceinline=True)
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(NativeLowering):  # type: ignore[misc]
+    """Numba's own, but an index below zero does not count from the end: to look takes a tenth of a kernel's time.
+
+    Kernels have no such indices; with NUMBA_BOUNDSCHECK=1, one is an error.
+    """
+
+    _name = "logpress_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        before = arrayobj.fix_integer_index
+        arrayobj.fix_integer_index = _as_it_is  # nobody else compiles meanwhile: Numba has a lock
+        try:
+            return bool(super().run_pass(state))
+        finally:
+            arrayobj.fix_integer_index = before
+
+
+def _as_it_is(context: Any, builder: Any, index_type: Any, index: Any, size: Any) -> Any:
+    return context.cast(builder, index, index_type, types.intp if index_type.signed else types.uintp)
+
+
+class _Compiler(CompilerBase):  # type: ignore[misc]
+    """Numba's compiler with `_Lowering`."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [(_Lowering if step is NativeLowering else step, why) for step, why in pipeline.passes]
+        pipeline.finalize()
+        return [pipeline]
+
+
 def _compiled(function: F, **options: bool) -> F:
-    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False, pipeline_class=_Compiler, **options)(function)
     dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]
 
