@@ -70,7 +70,7 @@ class Counters:
         filled = self.smallest != _EMPTY
         planes = np.diff(self.smallest[filled], prepend=0).view(np.uint8).reshape(-1, 8).T
         packed = np.packbits(filled).tobytes() + np.ascontiguousarray(planes).tobytes()
-        text = base64.b85encode(zstandard.ZstdCompressor(level=19).compress(packed)).decode()
+        text = base64.b85encode(zstandard.ZstdCompressor(level=15).compress(packed)).decode()
         return {"first_second": self.first, "seconds": self.seconds, "places": len(self.smallest), "smallest": text}
 
     @classmethod

@@ -29,7 +29,7 @@ IRREGULAR = 1 << 40
 INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, VALUE = range(9)
 """Operation codes; see `program.py` for their operands."""
 
-BATCH = 256
+BATCH = 128
 
 _ONE = np.uint64(1)
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import NULL
+from logpress.codecs.kernels_text import NULL, write_integer
 from logpress.engine.kernels_group import NARROW_NULL
-from logpress.jit import kernel, prefetch
+from logpress.jit import kernel, prefetch, store32
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(40)
 _AHEAD = 16
 """Rows whose loading is begun before they are needed: in another order, each lies in a place of its own."""
+_NULL_TEXT = np.uint64(int.from_bytes(b"null", "little"))
+LONGEST_NUMBER = 21
+"""Bytes of the longest number as text, and of the comma or bracket behind it."""
 _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
 
@@ -313,3 +316,33 @@ def number_combinations(values, table, codes, combinations, known):
                 break
             at = (at + 1) & np.int64(mask)
     return known
+
+
+@kernel
+def write_combinations(combinations, order, out, offsets):
+    """Write rows of numbers as JSON arrays, one after the other.
+
+    Args:
+        combinations: int64[f, k], NULL for null.
+        order: int64[n], which rows.
+        out: uint8[>= n * (k * LONGEST_NUMBER + 1) + PADDING].
+        offsets: int32[n + 1], gets where each begins, and where the last one ends.
+    """
+    at = 0
+    for i in range(order.shape[0]):
+        offsets[i] = at
+        out[at] = 0x5B
+        at += 1
+        for k in range(combinations.shape[1]):
+            if k > 0:
+                out[at] = 0x2C
+                at += 1
+            value = combinations[order[i], k]
+            if value == NULL:
+                store32(out, at, _NULL_TEXT)
+                at += 4
+            else:
+                at = write_integer(out, at, value)
+        out[at] = 0x5D
+        at += 1
+    offsets[order.shape[0]] = at

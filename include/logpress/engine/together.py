@@ -16,11 +16,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.arrow import array_of
 from logpress.engine.group import widened
-from logpress.engine.kernels_store import number_combinations
+from logpress.engine.kernels_store import LONGEST_NUMBER, number_combinations, write_combinations
 from logpress.engine.rows import Ints
 from logpress.errors import PartError
+from logpress.jit import PADDING
 
 MOST_COMMON = 256
 """Combinations that the first column holds: with so many, Parquet numbers them in eight bits."""
@@ -46,9 +47,11 @@ def combine(values: Sequence[NDArray[Any]]) -> tuple[pa.Array, pa.Array]:
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     codes = rank[codes]
-    texts = _texts(combinations[order])
     is_rare = codes >= MOST_COMMON
-    return _strings(codes, is_rare, texts[:MOST_COMMON]), _strings(codes - MOST_COMMON, ~is_rare, texts[MOST_COMMON:])
+    return (
+        _strings(codes, is_rare, _texts(combinations, order[:MOST_COMMON])),
+        _strings(codes - MOST_COMMON, ~is_rare, _texts(combinations, order[MOST_COMMON:])),
+    )
 
 
 def _numbered(values: Sequence[NDArray[Any]], places: int) -> tuple[NDArray[np.int32], Ints] | None:
@@ -69,15 +72,18 @@ def _numbered(values: Sequence[NDArray[Any]], places: int) -> tuple[NDArray[np.i
     return codes, combinations[:known]
 
 
-def _texts(combinations: Ints) -> list[bytes]:
-    """JSON arrays of the rows of a matrix; written all at once, as each alone would take several times as long."""
-    text = json.dumps(combinations.tolist(), separators=(",", ":")).replace(str(NULL), "null")
-    return [b"[%b]" % row for row in text[2:-2].encode().split(b"],[")]
+def _texts(combinations: Ints, order: Ints) -> pa.Array:
+    """JSON arrays of some rows of a matrix."""
+    out = np.empty(len(order) * (combinations.shape[1] * LONGEST_NUMBER + 1) + PADDING, dtype=np.uint8)
+    offsets = np.empty(len(order) + 1, dtype=np.int32)
+    write_combinations(combinations, order, out, offsets)
+    data = pa.py_buffer(out[: offsets[-1]].copy())
+    return pa.Array.from_buffers(pa.string(), len(order), [None, pa.py_buffer(offsets), data])
 
 
-def _strings(codes: NDArray[np.int32], missing: NDArray[np.bool_], texts: list[bytes]) -> pa.Array:
+def _strings(codes: NDArray[np.int32], missing: NDArray[np.bool_], texts: pa.Array) -> pa.Array:
     indices = array_of(np.where(missing, 0, codes), pa.int32(), missing)
-    return pa.DictionaryArray.from_arrays(indices, texts_array(texts, pa.string()), safe=False)
+    return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
 
 
 def combinations_of(entries: Sequence[str | None], numbers: int) -> Ints:
