@@ -101,10 +101,10 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
     crlf: bool | None = None
     in_piece = ended = False
     while not ended:
-        if crlf is not None and not in_piece:
+        if not in_piece:
             for block in _viewed_lines(reader, used, crlf):
                 yield block
-                used = searched = 0
+                used, searched, crlf = 0, 0, block.crlf
         room = len(buffer) - PADDING
         while used < room and not ended:
             count = reader.readinto(buffer.data[used:room])
@@ -141,14 +141,16 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
         buffer, used, searched = following, rest, rest
 
 
-def _viewed_lines(reader: Reader, back: int, crlf: bool) -> Iterator[RawBlock]:
+def _viewed_lines(reader: Reader, back: int, crlf: bool | None) -> Iterator[RawBlock]:
     """Blocks of lines as they lie in memory, until there are none; the first begins `back` bytes before."""
     while (view := reader.view(back, BLOCK_BYTES + PADDING)) is not None:
-        cut = int(last_newline(view, 0, BLOCK_BYTES)) + 1
+        cut = int(last_newline(view, 0, max(0, len(view) - PADDING))) + 1
         if cut == 0:
             return
         reader.skip(cut - back)
         back = 0
+        if crlf is None:
+            crlf = bool(all_crlf(view, cut))
         yield RawBlock(view, cut, crlf)
 
 

@@ -32,7 +32,7 @@ class Reader(Protocol):
         """Fill a buffer with the next decompressed bytes; 0 at the end."""
 
     def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes as they lie in memory, from `back` bytes before the place of reading, which stays; None if not."""
+        """At most `size` bytes as they lie in memory, from `back` bytes before the place of reading; None if not."""
 
     def skip(self, count: int, /) -> None:
         """Move the place of reading beyond bytes that were viewed."""
@@ -76,12 +76,13 @@ class Head:
         return count
 
     def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes as they lie in memory, where all that was looked at is given; see `RawReader.view`."""
-        return self._reader.view(back, size) if self._given == self.used else None
+        """Bytes as they lie in memory; see `RawReader.view`."""
+        return self._reader.view(back + self.used - self._given, size)
 
     def skip(self, count: int, /) -> None:
         """Move the place of reading beyond bytes that were viewed."""
-        self._reader.skip(count)
+        self._reader.skip(count - (self.used - self._given))
+        self._given, self.ended = self.used, False
 
 
 def find_form(head: Head) -> Form:

@@ -91,7 +91,8 @@ class RawReader:
         """Bytes as they lie in memory, from `back` bytes before the place of reading, which stays; None if they don't.
 
         Returns:
-            uint8[size], not to be written to. None if the object is compressed, not in memory, or ends before.
+            uint8[<= size], not to be written to; fewer where the object ends. None if the object is compressed, not in
+            memory, or nothing is left of it.
 
         Raises:
             SourceError: if the object cannot be read any longer.

@@ -41,9 +41,9 @@ class Stored(Protocol):
         """Go on reading from another place."""
 
     def view(self, begin: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes of it as they lie in memory, uint8[size], not to be written to; None if they do not, or it ends before.
+        """Bytes of it as they lie in memory, uint8[<= size], not to be written to; fewer where it ends.
 
-        The place of reading stays.
+        None if they do not lie in memory, or if nothing is left. The place of reading stays.
         """
 
     def check(self) -> None:
@@ -141,8 +141,9 @@ class LocalFile:
         return count
 
     def view(self, begin: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes of the page cache, uint8[size], not to be written to; None if the file ends before."""
-        if begin + size > self.size:
+        """Bytes of the page cache, uint8[<= size], not to be written to; None if nothing is left."""
+        size = min(size, self.size - begin)
+        if size <= 0:
             return None
         self._check_length(os.fstat(self._fd).st_size >= self.size)
         return self._map(begin, size)
