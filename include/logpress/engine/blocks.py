@@ -144,6 +144,8 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
 def _viewed_lines(reader: Reader, back: int, crlf: bool | None) -> Iterator[RawBlock]:
     """Blocks of lines as they lie in memory, until there are none; the first begins `back` bytes before."""
     while (view := reader.view(back, BLOCK_BYTES + PADDING)) is not None:
+        if crlf is None and len(view) < BLOCK_BYTES + PADDING:
+            return  # all of a short object tells how its lines end
         cut = int(last_newline(view, 0, max(0, len(view) - PADDING))) + 1
         if cut == 0:
             return

@@ -286,16 +286,13 @@ def _ints(table: pa.Table, name: str) -> Ints:
     array = table.column(name).chunk(0)
     if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
         array = array.view(pa.int64())
-    elif array.type != pa.int64():
-        array = array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
-        array = array.cast(pa.int64())
     return _filled(array)
 
 
 def _codes(array: pa.Array, first: int) -> Ints:
     """Numbers of a slice's texts: in the dictionary, or in the whole plain array, where the slice begins at `first`."""
     if pa.types.is_dictionary(array.type):
-        return _filled(array.indices.cast(pa.int64()))
+        return _filled(array.indices)
     codes = np.arange(first, first + len(array), dtype=np.int64)
     missing = missing_of(array)
     if missing is not None:
@@ -305,7 +302,7 @@ def _codes(array: pa.Array, first: int) -> Ints:
 
 def _filled(array: pa.Array) -> Ints:
     missing = missing_of(array)
-    values: Ints = values_of(array)
+    values: Ints = values_of(array).astype(np.int64, copy=False)
     return values if missing is None else np.where(missing, NULL, values)
 
 

@@ -25,7 +25,7 @@ from logpress.contract.model import (
     KinesisSequence,
     Lookup,
 )
-from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.arrow import array_of, plain_texts, texts_array
 from logpress.engine.columns import (
     DAY,
     EXTRA,
@@ -123,7 +123,7 @@ def encode_rows(
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
     arrays = [
-        columns[c.name].dictionary_decode()
+        plain_texts(columns[c.name])
         if pa.types.is_dictionary(columns[c.name].type) and c.encoding != "dictionary"
         else columns[c.name]
         for c in stored_order

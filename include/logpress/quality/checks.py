@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
@@ -125,6 +124,8 @@ def _told(check: Check, statistics: pq.Statistics | None) -> int | None:
 def _count(check: Check, array: pa.Array) -> int:
     if check.kind == "not_null":
         return int(array.null_count)
+    import pyarrow.compute as pc  # takes a while, and most often statistics tell
+
     if check.kind == "values":
         plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
         inside = pc.is_in(plain, value_set=texts_array([value.encode() for value in check.values], pa.string()))

@@ -1,0 +1,27 @@
+"""Between NumPy and Arrow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpress.engine.arrow import array_of, plain_texts, texts_array
+
+
+@given(
+    st.lists(st.binary(max_size=9), max_size=5).flatmap(
+        lambda entries: st.tuples(
+            st.just(entries), st.lists(st.none() | st.sampled_from(range(len(entries))) if entries else st.none())
+        )
+    )
+)
+def test_plain_texts_are_those_of_the_dictionary(drawn: tuple[list[bytes], list[int | None]]) -> None:
+    entries, codes = drawn
+    missing = np.array([code is None for code in codes], dtype=bool)
+    indices = array_of(np.array([code or 0 for code in codes], dtype=np.int32), pa.int32(), missing)
+    array = pa.DictionaryArray.from_arrays(indices, texts_array(entries, pa.binary()), safe=False)
+    found = plain_texts(array)
+    found.validate(full=True)
+    assert found.to_pylist() == [None if code is None else entries[code] for code in codes]
