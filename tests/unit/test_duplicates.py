@@ -20,7 +20,7 @@ from logpress.contract import Contract, load_contract
 from logpress.contract.model import Check
 from logpress.engine import seen
 from logpress.engine.kernels_press import DROPPED
-from logpress.engine.kernels_seen import find_repeats
+from logpress.engine.kernels_seen import find_repeats, refill, sorted_hashes
 from logpress.engine.seen import Seen, count_across
 
 
@@ -126,6 +126,20 @@ def test_the_kernel_finds_what_a_set_finds(words, states, days, take_unknown) ->
     assert np.flatnonzero(found != np.array(states[:rows])).tolist() == [r for r in expected if states[r] != DROPPED]
 
 
+@given(st.lists(st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**64 - 2, 2**62]) | st.integers(0, 2**64 - 1), max_size=60))
+def test_hashes_come_in_order(words: list[int]) -> None:
+    words = list(dict.fromkeys(words))
+    table = np.zeros((1 << max(4, (2 * len(words)).bit_length()), 2), dtype=np.uint64)
+    for word in words:  # by its upper bits, then the next free place, and from the end to the beginning
+        place = word >> (64 - (len(table).bit_length() - 1))
+        while table[place].any():
+            place = (place + 1) % len(table)
+        table[place] = word, 7
+    out = np.zeros(len(words), dtype=np.uint64)
+    assert sorted_hashes(table, out) == len(words)
+    assert out.tolist() == sorted(words)
+
+
 @pytest.mark.parametrize("at_a_time", [1, 64, 1 << 20])
 def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monkeypatch, at_a_time: int) -> None:
     import fsspec
@@ -137,7 +151,8 @@ def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monk
     paths = []
     for number, words in enumerate(drawn):
         one = Seen()
-        one._table[: len(words), 0] = words
+        refill(np.stack([words, words], axis=1), one._table)
+        one._known[0] = len(words)
         paths.append(str(tmp_path / str(number)))
         one.write(fsspec.filesystem("file"), paths[-1])
     assert count_across(paths) == 15

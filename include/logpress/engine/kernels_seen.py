@@ -95,3 +95,36 @@ def refill(old, table):
             at = _place(table, old[i, 0], old[i, 1])
             table[at, 0] = old[i, 0]
             table[at, 1] = old[i, 1]
+
+
+@kernel
+def sorted_hashes(table, out):
+    """The first words of a table's hashes, ascending.
+
+    They stand nearly in that order, as each has its home by its upper bits: one that belongs further ahead is moved
+    past those of its own cluster. What was wrapped around from the end of the table comes last.
+
+    Args:
+        table: uint64[2^k, 2], open addressing, (0, 0) where free; one place at least is.
+        out: uint64[n], n at least the number of hashes; filled.
+
+    Returns:
+        How many there are.
+    """
+    places = table.shape[0]
+    begin = 0
+    while table[begin, 0] != 0 or table[begin, 1] != 0:
+        begin += 1
+    count = 0
+    for i in range(begin, begin + places):
+        place = i if i < places else i - places
+        one = table[place, 0]
+        if one == 0 and table[place, 1] == 0:
+            continue
+        at = count
+        while at > 0 and out[at - 1] > one:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = one
+        count += 1
+    return count

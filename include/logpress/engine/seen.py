@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.block import Block
-from logpress.engine.kernels_seen import find_repeats, refill
+from logpress.engine.kernels_seen import find_repeats, refill, sorted_hashes
 
 FEWEST_PLACES = 1 << 14
 FULL = 0.75
@@ -59,8 +59,8 @@ class Seen:
 
     def write(self, filesystem: Any, path: str) -> None:
         """Write the rows' hashes, one half of each, in order: what `count_across` reads."""
-        # they stand nearly in their order, which a stable sort makes use of
-        hashes = np.sort(self._table[(self._table[:, 0] | self._table[:, 1]) != 0, 0], kind="stable")
+        hashes = np.empty(int(self._known[0]), dtype=np.uint64)
+        sorted_hashes(self._table, hashes)
         bounds = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(56)
         cuts = np.append(np.searchsorted(hashes, bounds), len(hashes)).astype("<i8")
         with filesystem.open(path, "wb") as file:
