@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from logpress import __version__
 from logpress.contract.model import Contract
 from logpress.engine.columns import DAY, StoredColumn, stored_columns
 from logpress.engine.program import Registers
@@ -23,6 +22,7 @@ from logpress.errors import PartError
 from logpress.layout.model import Layout
 from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter, Sink
+from logpress.version import __version__
 
 METADATA_KEY = b"logpress"
 FORMAT = 1

@@ -15,9 +15,7 @@ _FEWEST_PLACES = 1 << 12
 _NEAR = 1 << 16
 
 
-def number(
-    values: NDArray[Any], most_bytes: int, scratch: Scratch
-) -> tuple[NDArray[np.int32], NDArray[Any]] | None:
+def number(values: NDArray[Any], most_bytes: int, scratch: Scratch) -> tuple[NDArray[np.int32], NDArray[Any]] | None:
     """Number the distinct values in the order in which they first come.
 
     Doubles are told apart by their bits.

@@ -26,8 +26,7 @@ from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 
 _SAMPLE = 1 << 15
-"""Indices that are compressed in both forms: as the zstd parameters of a level go by size, a sample is no less than this
-if the chunk has as many."""
+"""Indices of a chunk's middle that are compressed in both forms: as many as tell, few beside those of a row group."""
 
 Compress = Callable[[bytes], bytes]
 
@@ -184,7 +183,9 @@ class Indices:
 
     encoding = RLE_DICTIONARY
 
-    def __init__(self, codes: NDArray[np.int32], width: int, in_one_run: bool, page_bytes: int, scratch: Scratch) -> None:
+    def __init__(
+        self, codes: NDArray[np.int32], width: int, in_one_run: bool, page_bytes: int, scratch: Scratch
+    ) -> None:
         self.count = len(codes)
         self._codes = codes
         self._width = width
@@ -221,8 +222,10 @@ class Indices:
         out = self._scratch.take("values", room(16 + groups * (self._width + 1)))
         out[0] = self._width
         end = 1
-        if last > first:
-            end = (pack_run if self._in_one_run else hybrid)(self._codes, first, last, self._width, out, 1)
+        if last > first and self._in_one_run:
+            end = pack_run(self._codes, first, last, self._width, out, 1)
+        elif last > first:
+            end = hybrid(self._codes, first, last, self._width, out, 1)
         return out[:end].tobytes()
 
     def page(self, first: int) -> tuple[int, bytes]:

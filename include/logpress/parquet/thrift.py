@@ -1,7 +1,7 @@
 """Structs in Thrift's compact protocol: what page headers and footers of Parquet are made of.
 
-Source: the Thrift compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md). A field is one byte, four bits
-by how much its number exceeds the last one's and four bits of type; integers are zigzag varints (ULEB128).
+Source: the Thrift compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md). A field begins with a byte:
+four bits by how much its number exceeds the last one's, and four bits of type. Integers are zigzag varints (ULEB128).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from logpress.jit import PADDING
 from logpress.parquet.kernels_levels import definition_levels, drop_nulls, row_after, spans_of_texts
+from logpress.parquet.thrift import varint
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -77,16 +78,10 @@ class Presence:
 
     def levels(self, first: int, last: int, scratch: Scratch) -> bytes:
         """Definition levels of rows, as a v1 data page begins: their length in bytes, then the hybrid of width 1."""
-        count = last - first
         if not self.nulls:
-            run = bytearray()
-            number = count << 1
-            while number > 0x7F:
-                run.append(number & 0x7F | 0x80)
-                number >>= 7
-            run += bytes([number, 1])
-            return len(run).to_bytes(_LENGTH_BYTES, "little") + bytes(run)
-        out = scratch.take("levels", 2 * (count // 8 + 1) + 16)
+            run = varint((last - first) << 1) + b"\1"
+            return len(run).to_bytes(_LENGTH_BYTES, "little") + run
+        out = scratch.take("levels", 2 * ((last - first) // 8 + 1) + 16)
         end = definition_levels(self.bitmap, self.offset, first, last, out, 0)
         return int(end).to_bytes(_LENGTH_BYTES, "little") + out[:end].tobytes()
 
