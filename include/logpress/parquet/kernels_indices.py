@@ -28,8 +28,10 @@ def _pack(values, first, last, width, out, at):
     """Bit-pack values, the last group of eight filled up with zeros; returns where they end."""
     end = at + (last - first + 7) // 8 * width
     if width == 8:
-        for i in range(last - first):
-            out[at + i] = values[first + i]
+        source = values[first:last]
+        target = out[at : at + last - first]
+        for i in range(source.shape[0]):  # both from 0 on, so that it is compiled to vectors
+            target[i] = source[i]
         at += last - first
     elif width == 16:
         for i in range(last - first):

@@ -125,9 +125,17 @@ def drop_nulls(values, bitmap, offset, out):
         out: [>= n], of a type that holds the values.
     """
     count = 0
-    for i in range(values.shape[0]):
+    i = 0
+    while i + 8 <= values.shape[0]:
+        bits = _eight(bitmap, offset + i)
+        for k in range(8):
+            out[count] = values[i + k]
+            count += bits >> k & 1
+        i += 8
+    while i < values.shape[0]:
         out[count] = values[i]
         count += _bit(bitmap, offset + i)
+        i += 1
     return count
 
 
