@@ -6,10 +6,11 @@ ML engineers need one name: :func:`open_lake`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from logpress.version import __version__
+
 if TYPE_CHECKING:
     from logpress.reading import open_lake as open_lake
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "open_lake"]
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.manifest import ColumnStats, PartStats
+from logpress.parquet.writer import FileWriter
 
 
 class _HashingSink:
@@ -50,7 +51,7 @@ class Output:
         self.temporary = f"{folder}/_unfinished-{prefix}-{slice_name}-{os.getpid()}"
         self.hashing = _HashingSink(filesystem.open(self.temporary, "wb"))
         self.sink = cast(IO[bytes], pa.PythonFile(self.hashing, mode="w"))
-        self.writer: pq.ParquetWriter | None = None
+        self.writer: FileWriter | pq.ParquetWriter | None = None
 
     def close(self) -> PartStats:
         """Finish the file and give it its name; files of an earlier try of the slice are replaced."""

@@ -260,7 +260,7 @@ class SlicePress:
             self.part = Output(self.filesystem, self.folder, "part", self.spec.name)
             self.part.writer = open_writer(self.part.sink, self.contract)
         assert self.part.writer is not None
-        self.part.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.part.writer.write_table(table)
         del table  # which lies in this room, and in the store
         self.stores.give_room_back(room)
         self.stores.give_back(group.store)

@@ -88,7 +88,7 @@ class ColumnSample:
             if not is_dictionary and pa.types.is_dictionary(array.type):
                 array = array.dictionary_decode()  # as the engine does, whose texts are numbers
             table = pa.Table.from_arrays([array], schema=writer.schema)
-            writer.write_table(table, row_group_size=max(1, len(array)))
+            writer.write_table(table)
         wrote = time.thread_time_ns() - began
         writer.close()
         file = pq.ParquetFile(sink.getvalue())

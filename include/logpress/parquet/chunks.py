@@ -1,0 +1,185 @@
+"""Column chunks: one column of a row group, as the pages that go into the file and what the footer says of them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import zstandard
+from numpy.typing import NDArray
+
+from logpress.parquet.dictionaries import number
+from logpress.parquet.kernels_indices import mark_entries
+from logpress.parquet.kernels_numbers import bounds_of_doubles, bounds_of_integers
+from logpress.parquet.kernels_texts import bounds_of_texts
+from logpress.parquet.metadata import Chunk, Statistics, data_page_header, dictionary_page_header
+from logpress.parquet.pages import (
+    Booleans,
+    Deltas,
+    DeltaTexts,
+    Indices,
+    Pages,
+    PlainNumbers,
+    PlainTexts,
+    SplitBytes,
+)
+from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
+from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
+
+_LONGEST_BOUND = 4096
+"""Bytes of a text in statistics; longer ones are left out, as parquet-cpp does."""
+
+
+class Compressor:
+    """Compresses the bodies of pages at one level. One thread at a time."""
+
+    def __init__(self, level: int) -> None:
+        self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True)
+
+    def compress(self, page: bytes) -> bytes:
+        """A page's body as one zstd frame."""
+        return self._zstd.compress(page)
+
+
+class ChunkWriter:
+    """Encodes columns; what it needs for that is used again.
+
+    Args:
+        page_bytes: size of a data page before compression, about.
+        dictionary_bytes: size of the largest dictionary.
+    """
+
+    def __init__(self, page_bytes: int, dictionary_bytes: int) -> None:
+        self._page_bytes = page_bytes
+        self._dictionary_bytes = dictionary_bytes
+        self._scratch = Scratch()
+        self._compressors: dict[int, Compressor] = {}
+
+    def encode(self, column: FileColumn, array: pa.Array, position: int) -> tuple[list[bytes], Chunk]:
+        """A column chunk: its bytes in pieces, and what the footer says of it.
+
+        Args:
+            column: which.
+            array: of the column's `arrow_type`.
+            position: where the chunk will be in the file.
+
+        Raises:
+            ValueError: if values are missing that must not be, or an index is none of the dictionary's.
+        """
+        if column.zstd not in self._compressors:
+            self._compressors[column.zstd] = Compressor(column.zstd)
+        compressor = self._compressors[column.zstd]
+        presence = Presence.of(array)
+        if presence.nulls and not column.nullable:
+            raise ValueError(f"column {column.name!r} must not have nulls, and has {presence.nulls}")
+        pages, dictionary, statistics = self._encoded(column, array, presence, compressor)
+        pieces: list[bytes] = []
+        plain_bytes = 0
+        if dictionary is not None:
+            entries, plain = dictionary
+            body = compressor.compress(plain)
+            header = dictionary_page_header(entries, len(plain), body)
+            pieces += header, body
+            plain_bytes = len(header) + len(plain)
+        data_offset = position + sum(map(len, pieces))
+        value = row = count = 0
+        while row < presence.rows:
+            last, values = pages.page(value)
+            end = presence.rows if last == pages.count else presence.row_after(row, last - value)
+            page = presence.levels(row, end, self._scratch) + values if column.nullable else values
+            body = compressor.compress(page)
+            header = data_page_header(end - row, pages.encoding, len(page), body)
+            pieces += header, body
+            plain_bytes += len(header) + len(page)
+            value, row, count = last, end, count + 1
+        chunk = Chunk(
+            column=column,
+            values=presence.rows,
+            encoding=pages.encoding,
+            pages=count,
+            has_dictionary=dictionary is not None,
+            dictionary_offset=position,
+            data_offset=data_offset,
+            plain_bytes=plain_bytes,
+            stored_bytes=sum(map(len, pieces)),
+            statistics=statistics if presence.rows and column.statistics else None,
+        )
+        return pieces, chunk
+
+    def _encoded(
+        self, column: FileColumn, array: pa.Array, presence: Presence, compressor: Compressor
+    ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
+        """Data pages, the entries and bytes of a dictionary page, and statistics if they are wanted."""
+        physical = physical_type(column.type)
+        if physical == BYTE_ARRAY:
+            return self._texts(column, array, presence, compressor)
+        if physical == BOOLEAN:
+            booleans = booleans_of(array, presence)
+            return Booleans(booleans, self._page_bytes), None, _of_booleans(booleans, presence.nulls)
+        values = numbers_of(array, presence, self._scratch)
+        statistics = _of_numbers(values, presence.nulls) if column.statistics else None
+        if column.encoding == "dictionary":
+            found = number(values, self._dictionary_bytes, self._scratch)
+            if found is not None:
+                codes, distinct = found
+                return self._indices(codes, len(distinct), compressor), (len(distinct), distinct.tobytes()), statistics
+        return self._numbers(column, values), None, statistics
+
+    def _numbers(self, column: FileColumn, values: NDArray[Any]) -> Pages:
+        if column.encoding == "delta":
+            return Deltas(values, self._page_bytes, self._scratch)
+        if column.encoding == "byte_stream_split":
+            return SplitBytes(values, self._page_bytes, self._scratch)
+        return PlainNumbers(values, self._page_bytes)
+
+    def _texts(
+        self, column: FileColumn, array: pa.Array, presence: Presence, compressor: Compressor
+    ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
+        if column.encoding == "dictionary":
+            entries = Texts.of(array.dictionary, Presence.of(array.dictionary))
+            used = np.zeros(len(entries), dtype=np.bool_)
+            codes = numbers_of(array.indices, presence, self._scratch)
+            if not mark_entries(codes, used):
+                raise ValueError(f"column {column.name!r} has indices that are none of its {len(entries)} entries")
+            if entries.plain_bytes <= self._dictionary_bytes:
+                statistics = _of_texts(entries, np.flatnonzero(used), presence.nulls) if column.statistics else None
+                _, plain = PlainTexts(entries, entries.plain_bytes, self._scratch).page(0)
+                return self._indices(codes, len(entries), compressor), (len(entries), plain), statistics
+            array = array.dictionary_decode()
+            presence = Presence.of(array)
+        texts = Texts.of(array, presence)
+        statistics = _of_texts(texts, np.arange(len(texts)), presence.nulls) if column.statistics else None
+        pages = (DeltaTexts if column.encoding == "delta" else PlainTexts)(texts, self._page_bytes, self._scratch)
+        return pages, None, statistics
+
+    def _indices(self, codes: NDArray[np.int32], entries: int, compressor: Compressor) -> Indices:
+        return Indices.chosen(codes, entries, self._page_bytes, self._scratch, compressor.compress)
+
+
+def _of_booleans(values: NDArray[np.bool_], nulls: int) -> Statistics:
+    if not len(values):
+        return Statistics(None, None, nulls)
+    return Statistics(bytes([bool(values.all())]), bytes([bool(values.any())]), nulls)
+
+
+def _of_numbers(values: NDArray[Any], nulls: int) -> Statistics:
+    """NaN is left out; a zero is the negative one where it is the smallest, else the positive one (parquet.thrift)."""
+    if not len(values):
+        return Statistics(None, None, nulls)
+    if values.dtype == np.float64:
+        low, high = bounds_of_doubles(values)
+        if low > high:
+            return Statistics(None, None, nulls)
+        return Statistics(struct.pack("<d", low or -0.0), struct.pack("<d", high or 0.0), nulls)
+    low, high = (int(bound).to_bytes(values.itemsize, "little", signed=True) for bound in bounds_of_integers(values))
+    return Statistics(low, high, nulls)
+
+
+def _of_texts(texts: Texts, places: NDArray[np.int64], nulls: int) -> Statistics:
+    if not len(places):
+        return Statistics(None, None, nulls)
+    bounds = bounds_of_texts(texts.data, texts.starts, texts.lengths, frozen(places))
+    low, high = (text if len(text) <= _LONGEST_BOUND else None for text in map(texts.text, bounds))
+    return Statistics(low, high, nulls)

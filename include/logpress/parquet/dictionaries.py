@@ -1,0 +1,67 @@
+"""Numbers as a dictionary and indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.parquet.kernels_numbers import bounds_of_integers, number_near, number_some, place_again
+from logpress.parquet.pages import index_width
+from logpress.parquet.values import Scratch, frozen
+
+_FEWEST_PLACES = 1 << 12
+_NEAR = 1 << 16
+
+
+def number(values: NDArray[Any], most_bytes: int, scratch: Scratch) -> tuple[NDArray[np.int32], NDArray[Any]] | None:
+    """Number the distinct values in the order in which they first come.
+
+    Doubles are told apart by their bits.
+
+    Args:
+        values: int32, int64 or double[n].
+        most_bytes: how large a dictionary may be.
+        scratch: what is given back lies in it.
+
+    Returns:
+        The number of each value, and the distinct values; None if these would take more than `most_bytes`, or with the
+        indices more than the values themselves.
+    """
+    if values.dtype == np.float64:
+        found = number(frozen(values.view(np.int64)), most_bytes, scratch)
+        return found and (found[0], found[1].view(np.float64))
+    count = len(values)
+    codes = scratch.take("codes", count, np.int32)[:count]
+    distinct = scratch.take("distinct", count, values.dtype)
+    known = 0
+    if count:
+        low, high = map(int, bounds_of_integers(values))
+        if high - low < 2 * count + _NEAR:
+            table = scratch.take("near", high - low + 1, np.int32)
+            table[: high - low + 1] = -1
+            known = int(number_near(values, low, table, distinct, codes))
+        else:
+            known = _number_far(values, most_bytes, distinct, codes)
+    if not _pays(known, count, values.itemsize, most_bytes):
+        return None
+    return frozen(codes), frozen(distinct[:known])
+
+
+def _number_far(values: NDArray[Any], most_bytes: int, distinct: NDArray[Any], codes: NDArray[np.int32]) -> int:
+    """How many distinct values there are, or so many that a dictionary does not pay."""
+    places, at, known = _FEWEST_PLACES, 0, 0
+    table = np.full(places, -1, dtype=np.int32)
+    while True:
+        at, known = map(int, number_some(values, at, table, distinct, known, codes))
+        if at == len(values) or not _pays(known, len(values), values.itemsize, most_bytes):
+            return known
+        places *= 4
+        table = np.full(places, -1, dtype=np.int32)
+        place_again(frozen(distinct), known, table)
+
+
+def _pays(known: int, count: int, size: int, most_bytes: int) -> bool:
+    dictionary = known * size
+    return dictionary <= most_bytes and dictionary + (count * index_width(known) + 7) // 8 <= count * size

@@ -1,0 +1,148 @@
+"""Kernels that write indices of dictionaries: Parquet's RLE/bit-packed hybrid.
+
+Source: "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)" in apache/parquet-format, Encodings.md. Runs are told as
+parquet-cpp does: eight equal values or more, from the begin of a group of eight on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.jit import inner_kernel, kernel, store16, store32, store64
+
+_WORD = np.uint64(32)
+
+
+@inner_kernel
+def _put_varint(number, out, at):
+    while number > 127:
+        out[at] = number & 127 | 128
+        number >>= 7
+        at += 1
+    out[at] = number
+    return at + 1
+
+
+@inner_kernel
+def _pack(values, first, last, width, out, at):
+    """Bit-pack values, the last group of eight filled up with zeros; returns where they end."""
+    end = at + (last - first + 7) // 8 * width
+    if width == 8:
+        source = values[first:last]
+        target = out[at : at + last - first]
+        for i in range(source.shape[0]):  # both from 0 on, so that it is compiled to vectors
+            target[i] = source[i]
+        at += last - first
+    elif width == 16:
+        for i in range(last - first):
+            store16(out, at + 2 * i, values[first + i])
+        at += 2 * (last - first)
+    else:
+        i = first
+        if width < 8:
+            step = np.uint64(width)
+            while i + 8 <= last:
+                word = np.uint64(values[i + 7])
+                for k in range(6, -1, -1):
+                    word = (word << step) | np.uint64(values[i + k])
+                store64(out, at, word)
+                at += width
+                i += 8
+        word = np.uint64(0)
+        used = 0
+        while i < last:
+            word |= np.uint64(values[i]) << np.uint64(used)
+            used += width
+            if used >= 32:
+                store32(out, at, word)
+                at += 4
+                word >>= _WORD
+                used -= 32
+            i += 1
+        while used > 0:
+            out[at] = word & np.uint64(255)
+            word >>= np.uint64(8)
+            at += 1
+            used -= 8
+    while at < end:
+        out[at] = 0
+        at += 1
+    return end
+
+
+@kernel
+def pack_run(values, first, last, width, out, at):
+    """One bit-packed run of all values; returns where it ends.
+
+    Args:
+        values: int32[n], each of 0..2^width - 1.
+        first: value.
+        last: value, more than `first`.
+        width: bits a value, 1..32.
+        out: uint8[>= at + 5 + ceil(values / 8) * width + PADDING].
+        at: where to write.
+    """
+    at = _put_varint((last - first + 7) // 8 << 1 | 1, out, at)
+    return _pack(values, first, last, width, out, at)
+
+
+@inner_kernel
+def _put_repeated(value, count, width, out, at):
+    at = _put_varint(count << 1, out, at)
+    for k in range((width + 7) // 8):
+        out[at] = value >> 8 * k & 255
+        at += 1
+    return at
+
+
+@kernel
+def hybrid(values, first, last, width, out, at):
+    """Runs of repeated values and bit-packed runs of others; returns where they end.
+
+    Args:
+        values: int32[n], each of 0..2^width - 1.
+        first: value.
+        last: value, not less than `first`.
+        width: bits a value, 1..32.
+        out: uint8[>= at + 16 + ceil(values / 8) * (width + 1) + PADDING].
+        at: where to write.
+    """
+    i = first
+    packed = first  # from here to i nothing is written yet
+    while i + 8 <= last:
+        value = values[i]
+        differing = value ^ values[i + 1]
+        for k in range(2, 8):
+            differing |= value ^ values[i + k]
+        if differing != 0:
+            i += 8
+            continue
+        end = i + 8
+        while end < last and values[end] == value:
+            end += 1
+        if packed < i:
+            at = pack_run(values, packed, i, width, out, at)
+        at = _put_repeated(value, end - i, width, out, at)
+        i = end
+        packed = end
+    if packed < last:
+        same = packed == i
+        for k in range(i + 1, last):
+            same &= values[k] == values[i]
+        if same:
+            at = _put_repeated(values[i], last - i, width, out, at)
+        else:
+            at = pack_run(values, packed, last, width, out, at)
+    return at
+
+
+@kernel
+def mark_entries(codes, used):
+    """used[code] = True for each code, int32[n]; False if a code is no entry, bool[entries]."""
+    entries = used.shape[0]
+    for i in range(codes.shape[0]):
+        code = codes[i]
+        if code < 0 or code >= entries:
+            return False
+        used[code] = True
+    return True

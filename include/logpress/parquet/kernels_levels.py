@@ -1,0 +1,158 @@
+"""Kernels about what is null: definition levels of a page, and values without nulls.
+
+Bitmaps are Arrow's: bit k of byte j says whether value 8 j + k is there. `offset` is the bit of row 0. No kernel reads
+a byte that holds no bit of the rows it is given.
+"""
+
+from __future__ import annotations
+
+from logpress.jit import inner_kernel, kernel
+
+
+@inner_kernel
+def _eight(bitmap, bit):
+    """Eight bits from a bit on, all of which are within the bitmap."""
+    place = bit >> 3
+    shift = bit & 7
+    bits = bitmap[place] >> shift
+    if shift:
+        bits |= bitmap[place + 1] << (8 - shift)
+    return bits & 255
+
+
+@inner_kernel
+def _bit(bitmap, bit):
+    return (bitmap[bit >> 3] >> (bit & 7)) & 1
+
+
+@inner_kernel
+def _put_varint(number, out, at):
+    while number > 127:
+        out[at] = number & 127 | 128
+        number >>= 7
+        at += 1
+    out[at] = number
+    return at + 1
+
+
+@inner_kernel
+def _put_bits(bitmap, offset, first, last, out, at):
+    """One bit-packed run of these rows' bits, the last group filled up with zeros."""
+    at = _put_varint((last - first + 7) // 8 << 1 | 1, out, at)
+    row = first
+    while row + 8 <= last:
+        out[at] = _eight(bitmap, offset + row)
+        at += 1
+        row += 8
+    if row < last:
+        bits = 0
+        for k in range(last - row):
+            bits |= _bit(bitmap, offset + row + k) << k
+        out[at] = bits
+        at += 1
+    return at
+
+
+@kernel
+def definition_levels(bitmap, offset, first, last, out, at):
+    """The levels of rows first..last - 1 as the RLE/bit-packed hybrid of width 1; returns where it ends.
+
+    Eight equal levels or more, from a group's begin on, are a run, as parquet-cpp has it.
+
+    Args:
+        bitmap: uint8[m], of validity.
+        offset: bit of row 0.
+        first: row.
+        last: row, more than `first`.
+        out: uint8[>= at + 2 * ceil(rows / 8) + 16].
+        at: where to write.
+    """
+    row = first
+    packed = first  # from here to `row` nothing is written yet
+    while row + 8 <= last:
+        bits = _eight(bitmap, offset + row)
+        if bits != 0 and bits != 255:
+            row += 8
+            continue
+        end = row + 8
+        while end + 8 <= last and _eight(bitmap, offset + end) == bits:
+            end += 8
+        while end < last and _bit(bitmap, offset + end) == bits & 1:
+            end += 1
+        if packed < row:
+            at = _put_bits(bitmap, offset, packed, row, out, at)
+        at = _put_varint((end - row) << 1, out, at)
+        out[at] = bits & 1
+        at += 1
+        row = end
+        packed = end
+    if packed < last:
+        at = _put_bits(bitmap, offset, packed, last, out, at)
+    return at
+
+
+@kernel
+def row_after(bitmap, offset, row, rows, count):
+    """The row behind the `count`-th value that is there, counted from `row` on; `rows` if there are fewer.
+
+    Args:
+        bitmap: uint8[m], of validity.
+        offset: bit of row 0.
+        row: where to begin.
+        rows: how many there are.
+        count: at least 1.
+    """
+    while row + 8 <= rows and count > 8:
+        bits = _eight(bitmap, offset + row)
+        bits = (bits & 0x55) + (bits >> 1 & 0x55)
+        bits = (bits & 0x33) + (bits >> 2 & 0x33)
+        count -= (bits & 0x0F) + (bits >> 4)
+        row += 8
+    while row < rows and count > 0:
+        count -= _bit(bitmap, offset + row)
+        row += 1
+    return row
+
+
+@kernel
+def drop_nulls(values, bitmap, offset, out):
+    """Copy the values that are there, one after the other; returns how many.
+
+    Args:
+        values: [n], of any type.
+        bitmap: uint8[m], of validity.
+        offset: bit of value 0.
+        out: [>= n], of a type that holds the values.
+    """
+    count = 0
+    i = 0
+    while i + 8 <= values.shape[0]:
+        bits = _eight(bitmap, offset + i)
+        for k in range(8):
+            out[count] = values[i + k]
+            count += bits >> k & 1
+        i += 8
+    while i < values.shape[0]:
+        out[count] = values[i]
+        count += _bit(bitmap, offset + i)
+        i += 1
+    return count
+
+
+@kernel
+def spans_of_texts(offsets, bitmap, offset, starts, lengths):
+    """Where the texts that are there stand, and how long they are; returns how many there are.
+
+    Args:
+        offsets: int32[n + 1], ascending.
+        bitmap: uint8[m], of validity.
+        offset: bit of text 0.
+        starts: int64[>= n].
+        lengths: int64[>= n].
+    """
+    count = 0
+    for i in range(offsets.shape[0] - 1):
+        starts[count] = offsets[i]
+        lengths[count] = offsets[i + 1] - offsets[i]
+        count += _bit(bitmap, offset + i)
+    return count

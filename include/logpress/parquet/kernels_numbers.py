@@ -1,0 +1,225 @@
+"""Kernels about numbers: their bounds, their numbering, DELTA_BINARY_PACKED and BYTE_STREAM_SPLIT.
+
+Source: apache/parquet-format, Encodings.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.jit import inner_kernel, kernel, store64
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_UPPER = np.uint64(32)
+
+BLOCK = 128
+"""Deltas of a block, in four miniblocks: what parquet-cpp writes, and every reader has met."""
+
+MINIBLOCKS = 4
+MOST_BLOCK_BYTES = 10 + MINIBLOCKS + BLOCK * 8
+
+
+@kernel
+def bounds_of_integers(values):
+    """The smallest and the largest of integers; [n], n at least 1."""
+    low = values[0]
+    high = values[0]
+    for i in range(values.shape[0]):
+        low = min(low, values[i])
+        high = max(high, values[i])
+    return low, high
+
+
+@kernel
+def bounds_of_doubles(values):
+    """The smallest and the largest of double[n] without NaN; (inf, -inf) if there is none."""
+    low = np.inf
+    high = -np.inf
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value < low:
+            low = value
+        if value > high:
+            high = value
+    return low, high
+
+
+@kernel
+def number_near(values, low, table, distinct, codes):
+    """Number values that lie near each other in the order in which they first come; returns how many there are.
+
+    Args:
+        values: int32 or int64[n].
+        low: the smallest.
+        table: int32[largest - smallest + 1], all -1.
+        distinct: of the values' type [>= as many as there can be], gets them.
+        codes: int32[n], gets each value's number.
+    """
+    known = 0
+    for i in range(values.shape[0]):
+        at = np.int64(values[i]) - low
+        code = table[at]
+        if code < 0:
+            code = known
+            table[at] = code
+            distinct[code] = values[i]
+            known += 1
+        codes[i] = code
+    return known
+
+
+@inner_kernel
+def _place(value, mask):
+    return np.int64((np.uint64(value) * _ODD) >> _UPPER) & mask
+
+
+@kernel
+def number_some(values, first, table, distinct, known, codes):
+    """Number values in the order in which they first come, until half the table is filled.
+
+    Args:
+        values: int32 or int64[n].
+        first: where to begin.
+        table: int32[2^m], m <= 32: open addressing of the numbers of distinct values, -1 where there is none.
+        distinct: of the values' type [n], the first `known` are in the table; gets more.
+        known: how many there are so far; fewer than half of the table.
+        codes: int32[n], gets each value's number.
+
+    Returns:
+        How many values are numbered now, from 0 on, and how many distinct ones there are.
+    """
+    mask = table.shape[0] - 1
+    most = table.shape[0] // 2
+    for i in range(first, values.shape[0]):
+        value = values[i]
+        at = _place(value, mask)
+        while table[at] >= 0 and distinct[table[at]] != value:
+            at = (at + 1) & mask
+        code = table[at]
+        if code < 0:
+            if known == most:
+                return i, known
+            code = known
+            table[at] = code
+            distinct[code] = value
+            known += 1
+        codes[i] = code
+    return values.shape[0], known
+
+
+@kernel
+def place_again(distinct, known, table):
+    """Fill a larger table (int32[2^m], all -1, more than `known`) with the first `known` distinct values."""
+    mask = table.shape[0] - 1
+    for code in range(known):
+        at = _place(distinct[code], mask)
+        while table[at] >= 0:
+            at = (at + 1) & mask
+        table[at] = code
+
+
+@inner_kernel
+def _put_varint(number, out, at):
+    while number > np.uint64(127):
+        out[at] = number & np.uint64(127) | np.uint64(128)
+        number >>= np.uint64(7)
+        at += 1
+    out[at] = number
+    return at + 1
+
+
+@inner_kernel
+def _pack_words(words, first, width, out, at):
+    """Bit-pack 32 words of `width` bits, 1..64; returns where they end. Eight bytes more may be written."""
+    end = at + 4 * width
+    word = np.uint64(0)
+    used = 0
+    for k in range(first, first + 32):
+        value = words[k]
+        word |= value << np.uint64(used)
+        used += width
+        if used >= 64:
+            store64(out, at, word)
+            at += 8
+            used -= 64
+            word = value >> np.uint64(width - used) if used else np.uint64(0)
+    store64(out, at, word)
+    return end
+
+
+@kernel
+def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
+    """Blocks of deltas of DELTA_BINARY_PACKED, without the header: values[first] is the header's.
+
+    Differences wrap around in the width of the physical type, as in parquet-cpp.
+
+    Args:
+        values: int32 or int64[n].
+        first: the first value of the page.
+        last: where the values end at the latest; more than `first`.
+        is_narrow: whether the type has 32 bits.
+        limit: bytes after which no further block begins.
+        words: uint64[BLOCK], scratch.
+        out: uint8[>= at + limit + MOST_BLOCK_BYTES + PADDING].
+        at: where to write.
+
+    Returns:
+        The value behind the last one that is written, and where the blocks end.
+    """
+    stop = at + limit
+    i = first + 1
+    while i < last and at < stop:
+        count = min(BLOCK, last - i)
+        least = np.int64(0)
+        for k in range(count):
+            delta = np.int64(values[i + k]) - np.int64(values[i + k - 1])
+            if is_narrow:
+                delta = np.int64(np.int32(delta))
+            words[k] = np.uint64(delta)
+            least = delta if k == 0 else min(least, delta)
+        at = _put_varint(np.uint64(least << 1) ^ np.uint64(least >> 63), out, at)
+        base = np.uint64(least)
+        widths = at
+        at += MINIBLOCKS
+        for m in range(MINIBLOCKS):
+            low = m * 32
+            every = np.uint64(0)
+            for k in range(low, low + 32):
+                if k < count:
+                    words[k] -= base
+                    every |= words[k]
+                else:
+                    words[k] = np.uint64(0)
+            if is_narrow:
+                for k in range(low, low + 32):
+                    words[k] &= np.uint64(0xFFFFFFFF)
+                every &= np.uint64(0xFFFFFFFF)
+            width = 0
+            while every:
+                width += 1
+                every >>= np.uint64(1)
+            out[widths + m] = width
+            if width:
+                at = _pack_words(words, low, width, out, at)
+        i += count
+    return i, at
+
+
+@kernel
+def split_bytes(values, size, first, last, out, at):
+    """BYTE_STREAM_SPLIT: the first bytes of all values, then the second ones; returns where they end.
+
+    Args:
+        values: uint8[n * size], little-endian.
+        size: bytes of a value.
+        first: value.
+        last: value.
+        out: uint8[>= at + (last - first) * size].
+        at: where to write.
+    """
+    count = last - first
+    for k in range(size):
+        for i in range(count):
+            out[at + i] = values[(first + i) * size + k]
+        at += count
+    return at

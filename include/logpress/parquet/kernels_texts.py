@@ -1,0 +1,91 @@
+"""Kernels about texts: PLAIN, the bytes of DELTA_LENGTH_BYTE_ARRAY, and the smallest and largest.
+
+Texts are given by where they start and how long they are; all lie within the data, which the caller has checked.
+"""
+
+from __future__ import annotations
+
+from logpress.jit import inner_kernel, kernel, load64, store32, store64
+
+
+@inner_kernel
+def _copy(data, start, length, out, at):
+    """Copy a text by words; the last one overlaps the one before, so that nothing behind the text is read."""
+    if length < 8:
+        for k in range(length):
+            out[at + k] = data[start + k]
+        return
+    k = 0
+    while k + 8 <= length:
+        store64(out, at + k, load64(data, start + k))
+        k += 8
+    store64(out, at + length - 8, load64(data, start + length - 8))
+
+
+@kernel
+def plain_texts(data, starts, lengths, first, last, out, at):
+    """Each text after its length, an uint32; returns where they end.
+
+    Args:
+        data: uint8[m].
+        starts: int64[n].
+        lengths: int64[n].
+        first: text.
+        last: text.
+        out: uint8[>= at + 4 bytes a text and those of the texts].
+        at: where to write.
+    """
+    for i in range(first, last):
+        start = starts[i]
+        length = lengths[i]
+        store32(out, at, length)
+        at += 4
+        _copy(data, start, length, out, at)
+        at += length
+    return at
+
+
+@kernel
+def join_texts(data, starts, lengths, first, last, out, at):
+    """The texts one after the other; arguments as for `plain_texts`, but without the room for lengths."""
+    for i in range(first, last):
+        start = starts[i]
+        length = lengths[i]
+        _copy(data, start, length, out, at)
+        at += length
+    return at
+
+
+@kernel
+def bounds_of_texts(data, starts, lengths, places):
+    """Which texts are the smallest and the largest by their unsigned bytes.
+
+    Args:
+        data: uint8[m].
+        starts: int64[n].
+        lengths: int64[n].
+        places: int64[p], which texts count; p at least 1.
+    """
+    low = places[0]
+    high = places[0]
+    for p in range(1, places.shape[0]):
+        i = places[p]
+        for side in range(2):
+            other = high if side else low
+            common = min(lengths[i], lengths[other])
+            k = 0
+            while k + 8 <= common and load64(data, starts[i] + k) == load64(data, starts[other] + k):
+                k += 8
+            while k < common and data[starts[i] + k] == data[starts[other] + k]:
+                k += 1
+            if k < common:
+                is_less = data[starts[i] + k] < data[starts[other] + k]
+                is_more = not is_less
+            else:
+                is_less = lengths[i] < lengths[other]
+                is_more = lengths[i] > lengths[other]
+            if side and is_more:
+                high = i
+            elif not side and is_less:
+                low = i
+    return low, high

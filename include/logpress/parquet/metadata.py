@@ -1,0 +1,169 @@
+"""Page headers and the footer.
+
+Source: apache/parquet-format, parquet.thrift (PageHeader, ColumnMetaData, RowGroup, FileMetaData); field numbers are
+those of its structs.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from logpress.parquet.schema import PLAIN, RLE, FileColumn, physical_type, schema_element
+from logpress.parquet.thrift import Struct
+
+MAGIC = b"PAR1"
+_VERSION = 2
+_ZSTD = 6
+_DATA_PAGE, _DICTIONARY_PAGE = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a column chunk's values lie between.
+
+    Attributes:
+        least: the smallest value, as PLAIN has it without a length; None if there is none or it is long.
+        greatest: the largest value, likewise.
+        nulls: how many values are missing.
+    """
+
+    least: bytes | None
+    greatest: bytes | None
+    nulls: int
+
+    def to_thrift(self) -> Struct:
+        """As a column's metadata holds it."""
+        found = Struct().i64(3, self.nulls)
+        if self.greatest is not None:
+            found.binary(5, self.greatest)
+        if self.least is not None:
+            found.binary(6, self.least)
+        if self.greatest is not None:
+            found.boolean(7, True)
+        if self.least is not None:
+            found.boolean(8, True)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A column's part of a row group, as it lies in the file.
+
+    Attributes:
+        column: the column.
+        values: how many, nulls among them.
+        encoding: of its data pages.
+        pages: how many data pages there are.
+        has_dictionary: whether a dictionary page comes first.
+        dictionary_offset: where the first page is in the file.
+        data_offset: where the first data page is in the file.
+        plain_bytes: of all pages before compression, with their headers.
+        stored_bytes: of all pages, with their headers.
+        statistics: None if there are none.
+    """
+
+    column: FileColumn
+    values: int
+    encoding: int
+    pages: int
+    has_dictionary: bool
+    dictionary_offset: int
+    data_offset: int
+    plain_bytes: int
+    stored_bytes: int
+    statistics: Statistics | None
+
+    def to_thrift(self) -> Struct:
+        """As a row group's metadata holds it."""
+        column = self.column
+        encodings = [PLAIN, RLE] if self.has_dictionary else [RLE]
+        counts = [Struct().i32(1, _DICTIONARY_PAGE).i32(2, PLAIN).i32(3, 1)] if self.has_dictionary else []
+        if self.pages:
+            encodings.append(self.encoding)
+            counts.append(Struct().i32(1, _DATA_PAGE).i32(2, self.encoding).i32(3, self.pages))
+        data = Struct().i32(1, physical_type(column.type)).enums(2, encodings).binaries(3, [column.name.encode()])
+        data.i32(4, _ZSTD).i64(5, self.values).i64(6, self.plain_bytes).i64(7, self.stored_bytes)
+        data.i64(9, self.data_offset)
+        if self.has_dictionary:
+            data.i64(11, self.dictionary_offset)
+        if self.statistics is not None:
+            data.struct(12, self.statistics.to_thrift())
+        return Struct().i64(2, 0).struct(3, data.structs(13, counts))
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Rows whose columns lie together.
+
+    Attributes:
+        rows: how many.
+        offset: where its first page is in the file.
+        chunks: its columns, in the order of the schema.
+    """
+
+    rows: int
+    offset: int
+    chunks: Sequence[Chunk]
+
+    def to_thrift(self, sorted_by: Sequence[int]) -> Struct:
+        """As the footer holds it."""
+        group = Struct().structs(1, [chunk.to_thrift() for chunk in self.chunks])
+        group.i64(2, sum(chunk.plain_bytes for chunk in self.chunks)).i64(3, self.rows)
+        if sorted_by:
+            order = [Struct().i32(1, place).boolean(2, False).boolean(3, False) for place in sorted_by]
+            group.structs(4, order)
+        return group.i64(5, self.offset).i64(6, sum(chunk.stored_bytes for chunk in self.chunks))
+
+
+def _page(kind: int, plain_bytes: int, body: bytes) -> Struct:
+    crc = zlib.crc32(body)
+    signed = crc - (1 << 32) if crc >> 31 else crc
+    return Struct().i32(1, kind).i32(2, plain_bytes).i32(3, len(body)).i32(4, signed)
+
+
+def data_page_header(values: int, encoding: int, plain_bytes: int, body: bytes) -> bytes:
+    """The header of a v1 data page.
+
+    Args:
+        values: how many it has, nulls among them.
+        encoding: of its values.
+        plain_bytes: its size before compression.
+        body: what follows in the file.
+    """
+    header = Struct().i32(1, values).i32(2, encoding).i32(3, RLE).i32(4, RLE)
+    return _page(_DATA_PAGE, plain_bytes, body).struct(5, header).done()
+
+
+def dictionary_page_header(entries: int, plain_bytes: int, body: bytes) -> bytes:
+    """The header of a dictionary page of so many entries."""
+    header = Struct().i32(1, entries).i32(2, PLAIN).boolean(3, False)
+    return _page(_DICTIONARY_PAGE, plain_bytes, body).struct(7, header).done()
+
+
+def footer(
+    columns: Sequence[FileColumn],
+    groups: Sequence[RowGroup],
+    sorted_by: Sequence[int],
+    texts: Mapping[str, str],
+    created_by: str,
+) -> bytes:
+    """What stands behind the last row group: the file's metadata, its length, and the magic number.
+
+    Args:
+        columns: all, in their order.
+        groups: all, in their order.
+        sorted_by: by which columns each row group is sorted, ascending, nulls last.
+        texts: key-value metadata.
+        created_by: who wrote the file.
+    """
+    root = Struct().i32(3, 0).binary(4, b"schema").i32(5, len(columns))
+    data = Struct().i32(1, _VERSION).structs(2, [root, *(schema_element(column) for column in columns)])
+    data.i64(3, sum(group.rows for group in groups)).structs(4, [group.to_thrift(sorted_by) for group in groups])
+    if texts:
+        pairs = [Struct().binary(1, key.encode()).binary(2, value.encode()) for key, value in texts.items()]
+        data.structs(5, pairs)
+    data.binary(6, created_by.encode()).structs(7, [Struct().struct(1, Struct()) for _ in columns])
+    done = data.done()
+    return done + len(done).to_bytes(4, "little") + MAGIC

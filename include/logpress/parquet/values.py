@@ -1,0 +1,187 @@
+"""Arrow arrays as kernels take them: values without nulls, and where nulls are.
+
+All arrays that kernels read are read-only views, whatever memory they lie in, so that each kernel is compiled once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logpress.jit import PADDING
+from logpress.parquet.kernels_levels import definition_levels, drop_nulls, row_after, spans_of_texts
+from logpress.parquet.thrift import varint
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+_LENGTH_BYTES = 4
+_NO_BITS = np.zeros(1, dtype=np.uint8)
+_NO_BITS.flags.writeable = False
+
+
+class Scratch:
+    """Arrays that are used again: each name's grows to what was asked of it."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[str, Any], NDArray[Any]] = {}
+
+    def take(self, name: str, size: int, dtype: Any = np.uint8) -> NDArray[Any]:
+        """An array [>= size] whose content is undefined; the last one of that name and type is used up."""
+        key = name, np.dtype(dtype)
+        found = self._arrays.get(key)
+        if found is None or len(found) < size:
+            found = self._arrays[key] = np.empty(max(size, 1), dtype=dtype)
+        return found
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which rows of a column have a value.
+
+    Attributes:
+        rows: how many there are.
+        nulls: how many have none.
+        bitmap: Arrow's validity; of no meaning without nulls.
+        offset: bit of row 0.
+    """
+
+    rows: int
+    nulls: int
+    bitmap: Bytes
+    offset: int
+
+    @classmethod
+    def of(cls, array: pa.Array) -> Presence:
+        """That of an array."""
+        buffer = array.buffers()[0]
+        if buffer is None or not array.null_count:
+            return cls(len(array), 0, _NO_BITS, 0)
+        return cls(len(array), array.null_count, frozen(np.frombuffer(buffer, dtype=np.uint8)), array.offset)
+
+    def row_after(self, row: int, values: int) -> int:
+        """The row behind so many further values, counted from a row on."""
+        if not self.nulls:
+            return row + values
+        return int(row_after(self.bitmap, self.offset, row, self.rows, values))
+
+    def levels(self, first: int, last: int, scratch: Scratch) -> bytes:
+        """Definition levels of rows, as a v1 data page begins: their length in bytes, then the hybrid of width 1."""
+        if not self.nulls:
+            run = varint((last - first) << 1) + b"\1"
+            return len(run).to_bytes(_LENGTH_BYTES, "little") + run
+        out = scratch.take("levels", 2 * ((last - first) // 8 + 1) + 16)
+        end = definition_levels(self.bitmap, self.offset, first, last, out, 0)
+        return int(end).to_bytes(_LENGTH_BYTES, "little") + out[:end].tobytes()
+
+
+def numbers_of(array: pa.Array, presence: Presence, scratch: Scratch) -> NDArray[Any]:
+    """The numbers that are there, as int32, int64 or double; in the array's memory, or in `scratch`."""
+    type_ = array.type
+    dtype = np.dtype(np.float64) if pa.types.is_floating(type_) else np.dtype(f"i{type_.bit_width // 8}")
+    wide = dtype if dtype.itemsize >= 4 else np.dtype(np.int32)
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return frozen(np.empty(0, dtype=wide))
+    values = np.frombuffer(buffer, dtype=dtype)[array.offset : array.offset + len(array)]
+    if not presence.nulls:
+        return frozen(values.astype(wide, copy=False))
+    out = scratch.take("numbers", len(values), wide)
+    count = drop_nulls(frozen(values), presence.bitmap, presence.offset, out)
+    return frozen(out[:count])
+
+
+def booleans_of(array: pa.Array, presence: Presence) -> NDArray[np.bool_]:
+    """The booleans that are there: bool[n]."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.empty(0, dtype=np.bool_)
+    found = _bits(np.frombuffer(buffer, dtype=np.uint8), array.offset, len(array))
+    return found[_bits(presence.bitmap, presence.offset, len(array))] if presence.nulls else found
+
+
+def _bits(bitmap: Bytes, offset: int, count: int) -> NDArray[np.bool_]:
+    return np.unpackbits(bitmap, bitorder="little", count=offset + count)[offset:].view(np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts that are there.
+
+    Attributes:
+        data: uint8[m].
+        starts: int64[n], where in `data` each begins.
+        lengths: int64[n], in bytes.
+    """
+
+    data: Bytes
+    starts: Ints
+    lengths: Ints
+
+    @classmethod
+    def of(cls, array: pa.Array, presence: Presence) -> Texts:
+        """Those of a string or binary array."""
+        _, places, data = array.buffers()
+        bytes_ = np.empty(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)
+        if places is None or not len(array):
+            nothing = frozen(np.empty(0, dtype=np.int64))
+            return cls(frozen(bytes_), nothing, nothing)
+        offsets = frozen(np.frombuffer(places, dtype=np.int32)[array.offset : array.offset + len(array) + 1])
+        if not presence.nulls:
+            return cls(frozen(bytes_), frozen(offsets[:-1].astype(np.int64)), frozen(np.diff(offsets).astype(np.int64)))
+        starts, lengths = np.empty(len(array), dtype=np.int64), np.empty(len(array), dtype=np.int64)
+        count = spans_of_texts(offsets, presence.bitmap, presence.offset, starts, lengths)
+        return cls(frozen(bytes_), frozen(starts[:count]), frozen(lengths[:count]))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def text(self, place: int) -> bytes:
+        """One of them."""
+        start = int(self.starts[place])
+        return self.data[start : start + int(self.lengths[place])].tobytes()
+
+    @property
+    def plain_bytes(self) -> int:
+        """Their size as PLAIN values."""
+        return int(self.lengths.sum()) + _LENGTH_BYTES * len(self)
+
+
+def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
+    """A column as one array of this type; dictionaries are decoded or made where they must be.
+
+    Raises:
+        ValueError: if it is of another type, or holds 2 GiB of texts.
+    """
+    if column.num_chunks != 1:
+        column = column.unify_dictionaries().combine_chunks() if column.num_chunks else column.combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            raise ValueError("a row group's column holds more than 2 GiB of texts; write smaller row groups")
+        array = column
+    else:
+        array = column.chunk(0)
+    is_dictionary = pa.types.is_dictionary(array.type)
+    if is_dictionary and (not pa.types.is_dictionary(wanted) or array.dictionary.null_count):
+        array = array.dictionary_decode()
+        is_dictionary = False
+    if not is_dictionary and pa.types.is_dictionary(wanted) and array.type == wanted.value_type:
+        array = array.dictionary_encode()
+    if array.type != wanted:
+        raise ValueError(f"a column is of type {array.type}, where {wanted} is to be written")
+    return array
+
+
+def room(size: int) -> int:
+    """Bytes of an array in which kernels may store words beyond what they write."""
+    return size + PADDING
