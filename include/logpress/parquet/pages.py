@@ -28,6 +28,9 @@ from logpress.parquet.values import Scratch, Texts, frozen, room
 _SAMPLE = 1 << 15
 """Indices of a chunk's middle that are compressed in both forms: as many as tell, few beside those of a row group."""
 
+_LITTLE = 128
+"""Bytes of a compressed sample of which nothing is to be gained: it is too few to tell what the other rows are like."""
+
 Compress = Callable[[bytes], bytes]
 
 
@@ -212,9 +215,8 @@ class Indices:
         whole = cls(codes, 8 if entries <= 1 << 8 else 16, True, page_bytes, scratch)
         first = max(0, (len(codes) - _SAMPLE) // 2) & ~7
         last = min(len(codes), first + _SAMPLE)
-        if len(compress(whole.values(first, last))) < len(compress(narrow.values(first, last))):
-            return whole
-        return narrow
+        size = len(compress(narrow.values(first, last)))
+        return whole if size > _LITTLE and len(compress(whole.values(first, last))) < size else narrow
 
     def values(self, first: int, last: int) -> bytes:
         """The indices first..last - 1, after their width."""
