@@ -338,6 +338,10 @@ codes = pa.Array.from_buffers(pa.int32(), 3, [pa.py_buffer(b"\\x05"), pa.py_buff
 texts = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], "i4")), pa.py_buffer(b"a")])
 numbers = pa.Array.from_buffers(pa.int64(), 3, [None, pa.py_buffer(np.arange(3))])
 writer.write_table(pa.Table.from_arrays([pa.DictionaryArray.from_arrays(codes, texts), numbers], names=["s", "n"]))
+array = pa.DictionaryArray.from_arrays(codes, texts)
+for chunks in ([], [(array, numbers)] * 2):
+    columns = [pa.chunked_array([chunk[k] for chunk in chunks], (array, numbers)[k].type) for k in range(2)]
+    writer.write_table(pa.Table.from_arrays(columns, names=["s", "n"]))
 writer.close()
 sys.exit("pandas" in sys.modules)
 """
