@@ -164,13 +164,14 @@ def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
     Raises:
         ValueError: if it is of another type, or holds 2 GiB of texts.
     """
-    if column.num_chunks != 1:
-        column = column.unify_dictionaries().combine_chunks() if column.num_chunks else column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            raise ValueError("a row group's column holds more than 2 GiB of texts; write smaller row groups")
-        array = column
-    else:
+    if column.num_chunks == 0:
+        array = _nothing(column.type)
+    elif column.num_chunks == 1:
         array = column.chunk(0)
+    else:
+        array = column.unify_dictionaries().combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            raise ValueError("a row group's column holds more than 2 GiB of texts; write smaller row groups")
     is_dictionary = pa.types.is_dictionary(array.type)
     if is_dictionary and (not pa.types.is_dictionary(wanted) or array.dictionary.null_count):
         array = array.dictionary_decode()
@@ -180,6 +181,15 @@ def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
     if array.type != wanted:
         raise ValueError(f"a column is of type {array.type}, where {wanted} is to be written")
     return array
+
+
+def _nothing(type_: pa.DataType) -> pa.Array:
+    """An array of no rows; pyarrow's own import pandas."""
+    if pa.types.is_dictionary(type_):
+        return pa.DictionaryArray.from_arrays(_nothing(type_.index_type), _nothing(type_.value_type))
+    is_text = pa.types.is_string(type_) or pa.types.is_binary(type_)
+    buffers = [pa.py_buffer(bytes(4)), pa.py_buffer(b"")] if is_text else [pa.py_buffer(b"")]
+    return pa.Array.from_buffers(type_, 0, [None, *buffers])
 
 
 def room(size: int) -> int:
