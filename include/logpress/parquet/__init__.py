@@ -1,0 +1,1 @@
+"""Parquet pages of logpress's own making."""
