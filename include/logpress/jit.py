@@ -332,6 +332,18 @@ def trailing_zeros(typing_context: Any, word: Any) -> Any:
 
 
 @intrinsic
+def highest_bit(typing_context: Any, word: Any) -> Any:
+    """The number of the highest bit of a 64-bit word that is set, -1 for none."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = context.cast(builder, args[0], signature.args[0], types.uint64)
+        zeros = builder.ctlz(value, ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+    return types.int64(word), codegen
+
+
+@intrinsic
 def double_bits(typing_context: Any, value: Any) -> Any:
     """The bits of a double as a signed 64-bit integer."""
 

@@ -359,10 +359,7 @@ def test_the_sample_is_of_the_middle(monkeypatch):
         return page
 
     Indices.chosen(frozen(codes), 64, 96 << 10, Scratch(), compress)
-    monkeypatch.setattr(pages, "_LITTLE", 8)
-    Indices.chosen(frozen(codes), 64, 96 << 10, Scratch(), compress)
-    narrow, again, whole = seen
-    assert narrow == again
+    narrow, whole = seen
     assert narrow[:2] == bytes([6, 8 << 1 | 1])
     assert whole[:2] == bytes([8, 8 << 1 | 1])
     assert len(set(whole[2:])) > 50

@@ -11,6 +11,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from logpress.parquet.dictionaries import number
+from logpress.parquet.frames import compress_numbers
 from logpress.parquet.kernels_indices import mark_entries
 from logpress.parquet.kernels_numbers import bounds_of_doubles, bounds_of_integers
 from logpress.parquet.kernels_texts import bounds_of_texts
@@ -75,6 +76,7 @@ class ChunkWriter:
         if presence.nulls and not column.nullable:
             raise ValueError(f"column {column.name!r} must not have nulls, and has {presence.nulls}")
         pages, dictionary, statistics = self._encoded(column, array, presence, compressor)
+        stride = _stride(pages, compressor)
         pieces: list[bytes] = []
         plain_bytes = 0
         if dictionary is not None:
@@ -88,8 +90,9 @@ class ChunkWriter:
         while row < presence.rows:
             last, values = pages.page(value)
             end = presence.rows if last == pages.count else presence.row_after(row, last - value)
-            page = presence.levels(row, end, self._scratch) + values if column.nullable else values
-            body = compressor.compress(page)
+            levels = presence.levels(row, end, self._scratch) if column.nullable else b""
+            page = levels + values
+            body = compress_numbers(page, stride, len(levels)) if stride else compressor.compress(page)
             header = data_page_header(end - row, pages.encoding, len(page), body)
             pieces += header, body
             plain_bytes += len(header) + len(page)
@@ -156,6 +159,15 @@ class ChunkWriter:
 
     def _indices(self, codes: NDArray[np.int32], entries: int, compressor: Compressor) -> Indices:
         return Indices.chosen(codes, entries, self._page_bytes, self._scratch, compressor.compress)
+
+
+def _stride(pages: Pages, compressor: Compressor) -> int:
+    """Bytes of a number, where frames of our own are no larger than libzstd's by the chunk's middle; else 0."""
+    if not isinstance(pages, PlainNumbers) or not pages.count:
+        return 0
+    _, sample = pages.page(pages.count // 2)
+    own = compress_numbers(sample, pages.size, 0)
+    return pages.size if len(own) <= len(compressor.compress(sample)) else 0
 
 
 def _of_booleans(values: NDArray[np.bool_], nulls: int) -> Statistics:

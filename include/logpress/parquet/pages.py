@@ -51,12 +51,17 @@ class Pages(Protocol):
 
 
 class PlainNumbers:
-    """Numbers as they are."""
+    """Numbers as they are.
+
+    Attributes:
+        size: bytes of each.
+    """
 
     encoding = PLAIN
 
     def __init__(self, values: NDArray[Any], page_bytes: int) -> None:
         self.count = len(values)
+        self.size = values.itemsize
         self._values = values
         self._a_page = max(1, page_bytes // values.itemsize)
 
