@@ -12,7 +12,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logpress.parquet.frames import MOST_STRIDE, compress_numbers
+from logpress.parquet.frames import MOST_STRIDE, compress_numbers, room_bytes
+from logpress.parquet.kernels_frames import MOST, MOST_LOG, SYMBOLS, write_frame
 
 KB = 1 << 10
 HEADERS = 14 + 3
@@ -49,13 +50,13 @@ def values(kind: str, random_: np.random.Generator, count: int) -> np.ndarray:
         case "ascending":
             return np.arange(count) + random_.integers(-(2**62), 2**62)
         case "runs":
-            return np.repeat(instants(random_, count), random_.integers(0, 30, count))[:count]
+            return np.repeat(instants(random_, count), random_.integers(1, 30, count))[:count]
         case "high bytes":
             return random_.integers(0, 256, count) << 56
         case "mixed sizes":
             return random_.integers(0, 2**62, count) >> random_.integers(0, 62, count)
         case "long runs":
-            return np.resize(np.repeat(instants(random_, 40), random_.integers(0, 3000, 40)), count)
+            return np.resize(np.repeat(instants(random_, 40), random_.integers(1, 3000, 40)), count)
         case "noise between":
             noise = random_.integers(0, 2**62, count)
             return np.where(random_.random() < np.linspace(-1, 1, count), noise, instants(random_, count))
@@ -152,3 +153,37 @@ def test_thousands_of_pages() -> None:
         stride = choose.choice([4, 8, 8, choose.randrange(1, 17)])
         prefix = choose.choice([0, min(size, 7), choose.randint(0, size)])
         assert_comes_back(page_of(choose.choice(KINDS), random_, size, stride, prefix), stride, prefix)
+
+
+class Fenced:
+    """An array between bytes that nobody may write."""
+
+    FENCE = 4096
+
+    def __init__(self, shape: tuple[int, ...], kind: type) -> None:
+        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        self.whole = np.full(size + 2 * self.FENCE, 0xA5, np.uint8)
+        self.array = self.whole[self.FENCE : self.FENCE + size].view(kind).reshape(shape)
+
+    def assert_whole(self) -> None:
+        assert (self.whole[: self.FENCE] == 0xA5).all()
+        assert (self.whole[-self.FENCE :] == 0xA5).all()
+
+
+@pytest.mark.parametrize("stride", [1, 3, 4, 8, MOST_STRIDE])
+def test_writes_inside_its_arrays(stride: int) -> None:
+    random_ = np.random.default_rng(stride)
+    scratch = [
+        Fenced((2, MOST), np.int32), Fenced((2, MOST), np.uint8), Fenced((2, 4, SYMBOLS), np.int32),
+        Fenced((3, 1 << MOST_LOG), np.int32),
+    ]  # fmt: skip
+    pages = [page_of(kind, random_, size, stride, 5) for kind in KINDS for size in (5, 99, 5000, 128 * KB, 300 * KB)]
+    tight = np.zeros((128 * KB, 4), np.uint8)  # one literal and the shortest match, again and again
+    tight[:, 0] = random_.integers(0, 256, len(tight))
+    for content in [*pages, tight.tobytes()]:
+        page = np.frombuffer(content, np.uint8)
+        out = Fenced((room_bytes(len(page)),), np.uint8)
+        size = write_frame(page, stride, 5, out.array, *(fenced.array for fenced in scratch))
+        assert zstandard.ZstdDecompressor().decompress(out.array[:size].tobytes()) == content
+        for fenced in (out, *scratch):
+            fenced.assert_whole()

@@ -5,7 +5,7 @@ its other bytes are a match with the number before, whose distance is always the
 sequence, which makes that distance the repeated one (3.1.1.5), so that later blocks need not say it again.
 
 Bounds: a page is read by words within its values only, and each read of "the byte before" goes back by `stride` from
-at least `stride`. `out` has `room_bytes(page)` bytes: literals are written by words, up to 7 bytes too far, and a block
+at least `stride`. `out` has `room_bytes(n)` bytes: literals are written by words, up to 7 bytes too far, and a block
 that turns out no smaller than its content is written before it is given up. A block has at most MOST sequences, since
 each has a literal and a match of three bytes.
 """
@@ -38,6 +38,7 @@ _WINDOW = 10 << 3  # 1 MB (3.1.1.1.2)
 _SHORTEST = 3  # match
 _RAW, _COMPRESSED = 0, 2  # types of block
 _RLE, _FSE = 1, 2  # modes of a table of codes
+_ONE, _THREE, _SEVEN, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (1, 3, 7, 16, 32))
 
 
 def _codes(bits: list[int], first: int, lengths: int) -> tuple[Any, Any, Any]:
@@ -342,39 +343,47 @@ def _write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
     )
     out[modes] = mode_l << 6 | _RLE << 4 | mode_m << 2
 
-    word = np.int64(0)  # what is to be read last is written first
-    bits = 0
+    # Unsigned, since Numba would look whether an index is negative: the next state would have to wait for that.
+    next_l = np.uint64(state_l)
+    next_m = np.uint64(state_m)
+    word = np.uint64(0)  # what is to be read last is written first
+    bits = np.uint64(0)
     for i in range(last, -1, -1):
         code_l = codes_l[i]
         code_m = codes_m[i]
         if i < last:
-            some = (state_m + weights_m[code_m]) >> 16
-            word |= (state_m & ((1 << some) - 1)) << bits
-            bits += some
-            state_m = np.int64(cells_m[(state_m >> some) + places_m[code_m]])
-            some = (state_l + weights_l[code_l]) >> 16
-            word |= (state_l & ((1 << some) - 1)) << bits
-            bits += some
-            state_l = np.int64(cells_l[(state_l >> some) + places_l[code_l]])
-        if code_l >= 16 or code_m >= 32:
-            word |= (lengths[0, i] - _LITERAL_START[code_l]) << bits
-            bits += _LITERAL_BITS[code_l]
-            word |= (lengths[1, i] - _MATCH_START[code_m]) << bits
-            bits += _MATCH_BITS[code_m]
-        store64(out, to, word)
-        to += bits >> 3
-        word >>= bits & -8
-        bits &= 7
-    if distance > 0:
-        word |= (distance + 3 - (1 << offset_bits)) << bits
-        bits += offset_bits
-    word |= (state_m & ((1 << log_m) - 1)) << bits
-    bits += log_m
-    word |= (state_l & ((1 << log_l) - 1)) << bits
-    bits += log_l
-    word |= np.int64(1) << bits
+            some_m = (next_m + np.uint64(weights_m[code_m])) >> _SIXTEEN
+            some_l = (next_l + np.uint64(weights_l[code_l])) >> _SIXTEEN
+            both = (next_m & ((_ONE << some_m) - _ONE)) | (next_l & ((_ONE << some_l) - _ONE)) << some_m
+            next_m = np.uint64(cells_m[(next_m >> some_m) + np.uint64(places_m[code_m])])
+            next_l = np.uint64(cells_l[(next_l >> some_l) + np.uint64(places_l[code_l])])
+            word |= both << bits
+            bits += some_m + some_l
+        extra = code_l >= 16 or code_m >= 32
+        if bits >= _THIRTY_TWO or extra:
+            store64(out, to, word)
+            to += np.int64(bits >> _THREE)
+            word >>= bits & ~_SEVEN
+            bits &= _SEVEN
+        if extra:
+            word |= np.uint64(lengths[0, i] - _LITERAL_START[code_l]) << bits
+            bits += np.uint64(_LITERAL_BITS[code_l])
+            word |= np.uint64(lengths[1, i] - _MATCH_START[code_m]) << bits
+            bits += np.uint64(_MATCH_BITS[code_m])
     store64(out, to, word)
-    to += (bits >> 3) + 1
+    to += np.int64(bits >> _THREE)
+    rest = np.int64(word >> (bits & ~_SEVEN))
+    used = np.int64(bits & _SEVEN)
+    if distance > 0:
+        rest |= (distance + 3 - (1 << offset_bits)) << used
+        used += offset_bits
+    rest |= (np.int64(next_m) & ((1 << log_m) - 1)) << used
+    used += log_m
+    rest |= (np.int64(next_l) & ((1 << log_l) - 1)) << used
+    used += log_l
+    rest |= 1 << used
+    store64(out, to, rest)
+    to += (used >> 3) + 1
     if (mode_l == _FSE or mode_m == _FSE) and to - modes < 8:
         return to + 2 * BLOCK_BYTES  # libzstd before 1.3.5 refuses tables and sequences of less than four bytes
     return to
