@@ -138,7 +138,7 @@ def write_with_pyarrow(path: Path, columns: list[FileColumn], groups: list[pa.Ta
         path, schema, version="2.6", data_page_version="1.0", compression="zstd", data_page_size=page_bytes,
         use_dictionary=[c.name for c in columns if c.encoding == "dictionary"], column_encoding=encodings,
         store_schema=False, write_statistics=[c.name for c in columns if c.statistics],
-        sorting_columns=[pq.SortingColumn(0)],
+        sorting_columns=[pq.SortingColumn(0, nulls_first=True)],
     ) as writer:  # fmt: skip
         for group in groups:
             writer.write_table(group, row_group_size=max(1, group.num_rows))

@@ -267,8 +267,8 @@ def test_the_footer_says_what_it_should(tmp_path):
     assert metadata.metadata == {b"k": b"2", b"l": b"3"}
     group = metadata.row_group(0)
     assert [(sort.column_index, sort.descending, sort.nulls_first) for sort in group.sorting_columns] == [
-        (1, False, False),
-        (0, False, False),
+        (1, False, True),
+        (0, False, True),
     ]
     assert group.column(0).statistics.max == 1
     assert group.column(1).statistics is None

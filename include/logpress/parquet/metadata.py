@@ -112,7 +112,7 @@ class RowGroup:
         group = Struct().structs(1, [chunk.to_thrift() for chunk in self.chunks])
         group.i64(2, sum(chunk.plain_bytes for chunk in self.chunks)).i64(3, self.rows)
         if sorted_by:
-            order = [Struct().i32(1, place).boolean(2, False).boolean(3, False) for place in sorted_by]
+            order = [Struct().i32(1, place).boolean(2, False).boolean(3, True) for place in sorted_by]
             group.structs(4, order)
         return group.i64(5, self.offset).i64(6, sum(chunk.stored_bytes for chunk in self.chunks))
 
@@ -154,7 +154,7 @@ def footer(
     Args:
         columns: all, in their order.
         groups: all, in their order.
-        sorted_by: by which columns each row group is sorted, ascending, nulls last.
+        sorted_by: by which columns each row group is sorted, ascending, nulls first.
         texts: key-value metadata.
         created_by: who wrote the file.
     """

@@ -30,7 +30,7 @@ class FileWriter:
     Args:
         sink: where the file goes; it is not closed.
         columns: what the file has.
-        sorted_by: names of columns by which each row group is sorted, ascending, nulls last.
+        sorted_by: names of columns by which each row group is sorted, ascending, nulls first.
         created_by: what the footer says of the writer.
         page_bytes: size of a data page before compression, about.
         dictionary_bytes: a dictionary that would be larger gives way to plain values.
