@@ -88,7 +88,7 @@ def tuned(raw: Path, tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("tuned") / "mine.yaml"
     text = contract_path("sdk_log").read_text()
     # as somebody writes it who has measured nothing
-    text = text.replace("storage: {encoding: plain}", "storage: {encoding: dictionary}  # a guess")
+    text = text.replace("storage: {encoding: plain}", "storage: {encoding: delta}  # a guess")
     path.write_text(text.replace("  zstd: 3", "  zstd: 1"))
     contract = load_contract(path)
     found = tune(contract, [str(raw)], Options(day=DAY, whole_file="choose"))
@@ -106,7 +106,7 @@ def test_tuned_contract_gives_every_record_back_in_as_many_bytes_as_predicted(tu
     size = pressed.manifest.part.stored_bytes / pressed.manifest.rows
     assert size == pytest.approx(found.report.predicted_bytes_a_record, rel=0.03)
     assert size == pytest.approx(found.report.after.bytes_a_record, rel=0.01)
-    # a guess was not good, though the writer makes up for most of it: numbers that hardly repeat are plain in any case
+    # the guess was not good, and the writer makes up for none of it
     assert size < 0.98 * found.report.before.bytes_a_record
 
 
