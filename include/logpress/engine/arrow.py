@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.engine.kernels_store import collect_texts
-
 
 def array_of(values: NDArray[Any], type_: pa.DataType, missing: NDArray[np.bool_] | None = None) -> pa.Array:
     """Numbers as an Arrow array that shares their memory.
@@ -42,24 +40,6 @@ def texts_array(texts: Sequence[bytes], type_: pa.DataType) -> pa.Array:
     offsets = np.zeros(len(texts) + 1, dtype=np.int32)
     np.cumsum([len(text) for text in texts], out=offsets[1:])
     return pa.Array.from_buffers(type_, len(texts), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))])
-
-
-def plain_texts(array: pa.DictionaryArray) -> pa.Array:
-    """The texts of a dictionary array, each at its row, as `dictionary_decode` gives them."""
-    missing = missing_of(array.indices)
-    codes = values_of(array.indices).astype(np.int64)
-    present = codes if missing is None else codes[~missing]
-    entries = array.dictionary
-    bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
-    data = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
-    lengths = np.zeros(len(codes), dtype=np.int64)
-    lengths[slice(None) if missing is None else ~missing] = np.diff(bounds)[present]
-    offsets = np.zeros(len(codes) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    out = np.empty(int(offsets[-1]), dtype=np.uint8)
-    collect_texts(data, bounds.astype(np.int64), present, out, np.empty(len(present) + 1, dtype=np.int32))
-    buffers = [validity(missing), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(out)]
-    return pa.Array.from_buffers(entries.type, len(codes), buffers)
 
 
 def values_of(array: pa.Array) -> NDArray[Any]:

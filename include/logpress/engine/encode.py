@@ -25,7 +25,7 @@ from logpress.contract.model import (
     KinesisSequence,
     Lookup,
 )
-from logpress.engine.arrow import array_of, plain_texts, texts_array
+from logpress.engine.arrow import array_of, missing_of, texts_array, validity, values_of
 from logpress.engine.columns import (
     DAY,
     EXTRA,
@@ -248,6 +248,24 @@ def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Arr
     offsets = np.empty(len(places) + 1, dtype=np.int32)
     collect_texts(dictionary.texts, dictionary.offsets, places, data, offsets)
     return pa.Array.from_buffers(type_, len(places), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def plain_texts(array: pa.DictionaryArray) -> pa.Array:
+    """The texts of a dictionary array, each at its row, as `dictionary_decode` gives them."""
+    missing = missing_of(array.indices)
+    codes = values_of(array.indices).astype(np.int64)
+    present = codes if missing is None else codes[~missing]
+    entries = array.dictionary
+    bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
+    data = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
+    lengths = np.zeros(len(codes), dtype=np.int64)
+    lengths[slice(None) if missing is None else ~missing] = np.diff(bounds)[present]
+    offsets = np.zeros(len(codes) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    out = np.empty(int(offsets[-1]), dtype=np.uint8)
+    collect_texts(data, bounds.astype(np.int64), present, out, np.empty(len(present) + 1, dtype=np.int32))
+    buffers = [validity(missing), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(out)]
+    return pa.Array.from_buffers(entries.type, len(codes), buffers)
 
 
 def _scaled(values: Ints, factor: int) -> Ints:

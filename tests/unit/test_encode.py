@@ -1,4 +1,4 @@
-"""Between NumPy and Arrow."""
+"""Registers to columns: texts of which a file keeps no dictionary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpress.engine.arrow import array_of, plain_texts, texts_array
+from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.encode import plain_texts
 
 
 @given(
