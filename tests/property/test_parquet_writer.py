@@ -216,6 +216,9 @@ def compare_chunks(column: FileColumn, values: pa.ChunkedArray, ours: Any, expec
         if entries * size + (len(raw) * width + 7) // 8 > len(raw) * size:
             assert set(ours.encodings) == {"RLE", "PLAIN"}
             return
+    if column.encoding == "delta" and column.type != pa.string() and 0 < len(values) == values.null_count:
+        assert set(ours.encodings) == {"RLE", "PLAIN"}
+        return
     assert ours.encodings == expected.encodings
     assert ours.has_dictionary_page == expected.has_dictionary_page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.parquet_files import Page, footer_of, pages_of, read_struct, read_var
 from logpress.parquet import pages
 from logpress.parquet.dictionaries import number
 from logpress.parquet.pages import Deltas, Indices, index_width
-from logpress.parquet.schema import FileColumn, physical_type
+from logpress.parquet.schema import PLAIN, FileColumn, physical_type
 from logpress.parquet.thrift import Struct
 from logpress.parquet.values import Scratch, frozen
 from logpress.parquet.writer import FileWriter
@@ -124,6 +125,22 @@ def test_a_text_longer_than_a_page_has_its_own(tmp_path, encoding):
     assert found[3] == 1
     assert found[6] == b""
     assert found[5] == b"f"
+
+
+@pytest.mark.parametrize("type_", [pa.int8(), pa.int16(), pa.int64()])
+def test_deltas_of_no_values_are_plain(tmp_path, type_):
+    """Of a page of deltas without a value, fastparquet reads what lies behind it, and writes four gigabytes ahead."""
+    path = tmp_path / "a.parquet"
+    written = write(path, column(type_, "delta"), pa.nulls(5_000, type_))
+    assert [page.details[2] for page in written[0]] == [PLAIN]
+    assert read(path) == [None] * 5_000
+    assert prove_readable(str(path)) == 5_000
+
+
+def test_not_a_number_is_no_null(tmp_path):
+    path = tmp_path / "a.parquet"
+    write(path, column(pa.float64()), pa.array([1.5, math.nan, None, -0.0]))
+    assert prove_readable(str(path)) == 4
 
 
 def test_a_long_bound_is_left_out(tmp_path):

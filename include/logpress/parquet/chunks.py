@@ -131,7 +131,7 @@ class ChunkWriter:
         return self._numbers(column, values), None, statistics
 
     def _numbers(self, column: FileColumn, values: NDArray[Any]) -> Pages:
-        if column.encoding == "delta":
+        if column.encoding == "delta" and len(values):  # of none, fastparquet reads and writes out of bounds
             return Deltas(values, self._page_bytes, self._scratch)
         if column.encoding == "byte_stream_split":
             return SplitBytes(values, self._page_bytes, self._scratch)

@@ -194,7 +194,9 @@ def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any
     if pa.types.is_date(type_):
         return np.where(series.isna(), _NONE, series.to_numpy().astype("datetime64[D]").astype(np.int64))
     if pa.types.is_floating(type_):
-        return np.where(series.isna(), _NONE, series.to_numpy(dtype=np.float64).view(np.int64))
+        # pandas has one word for null and for not a number
+        missing = series.isna().to_numpy() & ~values_of(array.is_valid())
+        return np.where(missing, _NONE, series.to_numpy(dtype=np.float64).view(np.int64))
     missing = series.isna().to_numpy()
     if not missing.any():
         return series.to_numpy(dtype=np.int64)
