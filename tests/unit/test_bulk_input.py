@@ -101,9 +101,6 @@ def test_no_line_is_lost_where_a_block_ends(lines, extra):
             self.at += len(piece)
             return len(piece)
 
-        def view(self, back: int, size: int, /) -> None:
-            return None
-
     before, module.BLOCK_BYTES = module.BLOCK_BYTES, 1_500 + extra
     try:
         found = []

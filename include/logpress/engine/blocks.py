@@ -13,7 +13,7 @@ from logpress.engine.kernels_frame import LAST, MORE, TOO_LONG
 from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
 from logpress.jit import PADDING
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20
 """Raw bytes a block begins with; a longer record makes its block longer."""
 
 LONGEST_RECORD_BYTES = 256 << 20
@@ -101,10 +101,6 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
     crlf: bool | None = None
     in_piece = ended = False
     while not ended:
-        if not in_piece:
-            for block in _viewed_lines(reader, used, crlf):
-                yield block
-                used, searched, crlf = 0, 0, block.crlf
         room = len(buffer) - PADDING
         while used < room and not ended:
             count = reader.readinto(buffer.data[used:room])
@@ -139,21 +135,6 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
                 crlf = bool(all_crlf(buffer, cut - begin))
             yield RawBlock(buffer, cut - begin, crlf)
         buffer, used, searched = following, rest, rest
-
-
-def _viewed_lines(reader: Reader, back: int, crlf: bool | None) -> Iterator[RawBlock]:
-    """Blocks of lines as they lie in memory, until there are none; the first begins `back` bytes before."""
-    while (view := reader.view(back, BLOCK_BYTES + PADDING)) is not None:
-        if crlf is None and len(view) < BLOCK_BYTES + PADDING:
-            return  # all of a short object tells how its lines end
-        cut = int(last_newline(view, 0, max(0, len(view) - PADDING))) + 1
-        if cut == 0:
-            return
-        reader.skip(cut - back)
-        back = 0
-        if crlf is None:
-            crlf = bool(all_crlf(view, cut))
-        yield RawBlock(view, cut, crlf)
 
 
 def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) -> Iterator[RawBlock]:

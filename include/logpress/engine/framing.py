@@ -31,12 +31,6 @@ class Reader(Protocol):
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a buffer with the next decompressed bytes; 0 at the end."""
 
-    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
-        """At most `size` bytes as they lie in memory, from `back` bytes before the place of reading; None if not."""
-
-    def skip(self, count: int, /) -> None:
-        """Move the place of reading beyond bytes that were viewed."""
-
 
 class Form(Enum):
     """How records stand in a raw object."""
@@ -74,15 +68,6 @@ class Head:
         view[:count] = self.buffer[self._given : self._given + count].data
         self._given += count
         return count
-
-    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes as they lie in memory; see `RawReader.view`."""
-        return self._reader.view(back + self.used - self._given, size)
-
-    def skip(self, count: int, /) -> None:
-        """Move the place of reading beyond bytes that were viewed."""
-        self._reader.skip(count - (self.used - self._given))
-        self._given, self.ended = self.used, False
 
 
 def find_form(head: Head) -> Form:

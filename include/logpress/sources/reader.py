@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from logpress.errors import SourceError
 from logpress.sources.refusals import source_error
 from logpress.sources.stored import Stored, open_stored
@@ -86,28 +83,6 @@ class RawReader:
             raise source_error(self.uri, "read", error) from error
         self.raw_bytes += count
         return count
-
-    def view(self, back: int, size: int, /) -> NDArray[np.uint8] | None:
-        """Bytes as they lie in memory, from `back` bytes before the place of reading, which stays; None if they don't.
-
-        Returns:
-            uint8[<= size], not to be written to; fewer where the object ends. None if the object is compressed, not in
-            memory, or nothing is left of it.
-
-        Raises:
-            SourceError: if the object cannot be read any longer.
-        """
-        if self._decoder is not None:
-            return None
-        try:
-            return self._stored.view(self.raw_bytes - back, size)
-        except OSError as error:
-            raise source_error(self.uri, "read", error) from error
-
-    def skip(self, count: int, /) -> None:
-        """Move the place of reading beyond bytes that were viewed."""
-        self.raw_bytes += count
-        self._stored.seek(self.raw_bytes)
 
     def close(self) -> None:
         """Let go of the object; the figures stay."""

@@ -235,9 +235,6 @@ class RemoteObject:
             time.sleep(pause * random.uniform(0.5, 1.0))  # many tasks that failed together do not come back together
         raise OSError(f"bytes {begin} to {end} did not come in {MOST_FAILURES + 1} tries: {sentence(error)}") from error
 
-    def view(self, begin: int, size: int, /) -> None:
-        """None: its bytes come in pieces."""
-
     def seek(self, offset: int, /) -> None:
         """Go on reading from another place."""
         for future in self._ranges:
