@@ -136,7 +136,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         return [key[0] for key in keys if key == self._index_key(key[0], code)]
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
     return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
 
@@ -146,7 +146,7 @@ def _loader(bits: int, numba_type: Any) -> Any:
     def load(typing_context: Any, array: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-            pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
             value = builder.load(builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
             value.align = 1
             return value
@@ -166,7 +166,7 @@ def _storer(bits: int) -> Any:
     def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-            pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
             word = context.cast(builder, args[2], signature.args[2], types.uint64)
             if bits < 64:
                 word = builder.trunc(word, ir.IntType(bits))
@@ -200,7 +200,7 @@ def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> A
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointers = [
-            _pointer(context, builder, signature.args[k], args[k],
+            byte_pointer(context, builder, signature.args[k], args[k],
                      context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
             for k in (0, 2)
         ]  # fmt: skip
@@ -217,7 +217,7 @@ def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        pointer = _pointer(context, builder, signature.args[0], args[0], index_value)
+        pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
         wanted = builder.trunc(context.cast(builder, args[2], signature.args[2], types.uint64), ir.IntType(8))
         kind = ir.VectorType(ir.IntType(8), _WIDE)
         one = builder.insert_element(ir.Constant(kind, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
@@ -248,7 +248,7 @@ def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        value = _wide_load(builder, _pointer(context, builder, signature.args[0], args[0], index_value))
+        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
         ignored_bits, wanted = (_filled(builder, _byte(context, builder, signature, args, k)) for k in (2, 3))
         found = builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted)
         return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
@@ -262,7 +262,7 @@ def below32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        value = _wide_load(builder, _pointer(context, builder, signature.args[0], args[0], index_value))
+        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
         limit = _filled(builder, _byte(context, builder, signature, args, 2))
         found = builder.icmp_unsigned("<", value, limit)
         return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
@@ -276,7 +276,7 @@ def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointers = [
-            _pointer(context, builder, signature.args[k], args[k],
+            byte_pointer(context, builder, signature.args[k], args[k],
                      context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
             for k in (0, 2)
         ]  # fmt: skip
@@ -294,7 +294,7 @@ def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         offset_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        pointer = _pointer(context, builder, signature.args[0], args[0], offset_value)
+        pointer = byte_pointer(context, builder, signature.args[0], args[0], offset_value)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)

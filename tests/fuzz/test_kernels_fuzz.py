@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tests.conftest import READING, SEED, compact
 
 from logpress.codecs import kernels_hash, kernels_text
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.contract import Contract
 from logpress.engine.block import Settler, Spaces, convert
 from logpress.engine.kernels_frame import LAST, STATE_WORDS, frame_objects, object_end
@@ -76,7 +77,7 @@ def read_all(buffer: NDArray[np.uint8], start: int, end: int) -> list[Any]:
         is_bare(buffer, start, end), value_end(buffer, start, end, STACK),
         kernels_text.read_integer(buffer, start, end), *kernels_text.read_decimal(buffer, start, end),
         kernels_text.read_kinesis(buffer, start, end, parts), kernels_hash.hash64(buffer, start, end),
-        *kernels_hash.hash128(buffer, start, end), same_bytes(buffer, start, buffer, start, end - start),
+        *hash128(buffer, start, end), same_bytes(buffer, start, buffer, start, end - start),
         count_lines(buffer, end), last_newline(buffer, start, end), all_crlf(buffer, end),
     ]  # fmt: skip
     found += [slot_end(buffer, start, end, kind, 23, STACK) for kind in Kind if kind is not Kind.END]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import struct
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
 from logpress.codecs import kernels_hash, kernels_text
 from logpress.codecs.kernels_text import BAD, NULL
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.lenient import LenientReader, corrected_shift_min, parse_path, value_at
 from logpress.contract import Contract
 from logpress.engine.digest import combine, digest_records
@@ -342,18 +345,9 @@ def twin_hash64(text: bytes) -> int:
     return _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ state))
 
 
-def twin_hash128(text: bytes) -> tuple[int, int]:
-    pairs, a, b = _words(text)
-    one, two, odd_one, odd_two = (_S[k] ^ len(text) for k in (0, 4, 1, 2))
-    for place, (left, right) in enumerate(pairs):
-        if place % 2 == 0:
-            one, two = _fold(left ^ _S[1], right ^ one), _fold(left ^ two, right ^ _S[3])
-        else:
-            odd_one, odd_two = _fold(left ^ _S[2], right ^ odd_one), _fold(left ^ odd_two, right ^ _S[0])
-    return (
-        _fold(_S[1] ^ len(text), _fold(a ^ _S[2], b ^ one) ^ _fold(odd_one, _S[3])),
-        _fold(_S[3] ^ len(text), _fold(a ^ two, b ^ _S[0]) ^ _fold(odd_two, _S[1])),
-    )
+def halves(number: int) -> tuple[int, int]:
+    """(low, high) of a 128-bit number."""
+    return number & _MASK, number >> 64
 
 
 @given(st.binary(max_size=100), st.integers(0, 9), st.sampled_from(POISON))
@@ -364,16 +358,20 @@ def test_hashes_depend_on_the_text_alone(text: bytes, before: int, behind: bytes
     buffer = padded(b"\x5a" * before + text, behind)
     span = (before, before + len(text))
     assert int(kernels_hash.hash64(buffer, *span)) == twin_hash64(text)
-    assert tuple(map(int, kernels_hash.hash128(buffer, *span))) == twin_hash128(text)
+    assert tuple(map(int, hash128(buffer, *span))) == halves(xxhash.xxh3_128_intdigest(text))
+
+
+@pytest.mark.parametrize("behind", POISON)
+def test_the_hash_of_a_record_is_xxh3_128(behind: bytes) -> None:
+    some = random.Random(7).randbytes(70_000)
+    for length in (*range(600), *range(1_020, 1_100), *range(2_040, 2_120), 4_096, len(some)):
+        buffer = padded(b"\x5a" * 3 + some[:length], behind)
+        assert tuple(map(int, hash128(buffer, 3, 3 + length))) == halves(xxhash.xxh3_128_intdigest(some[:length]))
 
 
 @given(st.lists(st.binary(max_size=40), max_size=12), st.integers(0, 12), st.randoms())
 def test_the_digest_is_that_of_a_multiset(records: list[bytes], cut: int, shuffler: Any) -> None:
-    total = 0
-    for record in records:
-        low, high = twin_hash128(record)
-        total += high << 64 | low
-    expected = f"{total % (1 << 128):032x}"
+    expected = f"{sum(map(xxhash.xxh3_128_intdigest, records)) % (1 << 128):032x}"
     shuffled = list(records)
     shuffler.shuffle(shuffled)
     assert digest_records(shuffled) == expected

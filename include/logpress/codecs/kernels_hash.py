@@ -14,8 +14,6 @@ from logpress.layout.kernels_json import same_bytes
 _S0 = np.uint64(0xA0761D6478BD642F)
 _S1 = np.uint64(0xE7037ED1A0B428DB)
 _S2 = np.uint64(0x8EBC6AF09C88C6E3)
-_S3 = np.uint64(0x589965CC75374CC3)
-_S4 = np.uint64(0x1D8E4E27C47D124F)
 _EIGHT = np.uint64(8)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -50,41 +48,6 @@ def hash64(buffer, start, end):
     a = tail_word(buffer, at, end - at)
     b = tail_word(buffer, at + 8, end - at - 8)
     return fold(_S1 ^ length, fold(a ^ _S2, b ^ state))
-
-
-@inner_kernel
-def hash128(buffer, start, end):
-    """Two independent 64-bit hashes of buffer[start:end], for the digest of a multiset of records.
-
-    Even and odd runs of 16 bytes have states of their own, so that no product waits for the one before it.
-    """
-    length = np.uint64(end - start)
-    one = _S0 ^ length
-    two = _S4 ^ length
-    odd_one = _S1 ^ length
-    odd_two = _S2 ^ length
-    at = start
-    while at + 32 < end:
-        a = load64(buffer, at)
-        b = load64(buffer, at + 8)
-        c = load64(buffer, at + 16)
-        d = load64(buffer, at + 24)
-        one = fold(a ^ _S1, b ^ one)
-        two = fold(a ^ two, b ^ _S3)
-        odd_one = fold(c ^ _S2, d ^ odd_one)
-        odd_two = fold(c ^ odd_two, d ^ _S0)
-        at += 32
-    if at + 16 < end:
-        a = load64(buffer, at)
-        b = load64(buffer, at + 8)
-        one = fold(a ^ _S1, b ^ one)
-        two = fold(a ^ two, b ^ _S3)
-        at += 16
-    a = tail_word(buffer, at, end - at)
-    b = tail_word(buffer, at + 8, end - at - 8)
-    one = fold(_S1 ^ length, fold(a ^ _S2, b ^ one) ^ fold(odd_one, _S3))
-    two = fold(_S3 ^ length, fold(a ^ two, b ^ _S0) ^ fold(odd_two, _S1))
-    return one, two
 
 
 @inner_kernel

@@ -41,6 +41,9 @@ _TRIPLES = np.array([0x2E | sum(ord(c) << 8 * k + 8 for k, c in enumerate(f"{n:0
 _ZEROS = np.uint64(0x3030303030303030)
 _NOT_DIGIT = np.uint64(0x8080808080808080)
 _TO_HIGH = np.uint64(0x7676767676767676)
+_DATE = np.uint64(0x2D30302D30303030)
+_DATE_TO_HIGH = np.uint64(0x7F76767F76767676)
+_TWO_ZEROS = np.uint64(0x3030)
 _CLOCK = np.uint64(0x30303A30303A3030)
 _CLOCK_TO_HIGH = np.uint64(0x76767F76767F7676)
 _MILLIS = np.uint64(0x3030302E)
@@ -85,7 +88,7 @@ def add128(low, high, addend):
     return total, high
 
 
-@kernel
+@inner_kernel
 def days_from_civil(year, month, day):
     """Days since 1970-01-01 of a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible dates")."""
     if month <= 2:
@@ -109,26 +112,20 @@ def civil_from_days(days):
     return year_of_era + era * 400 + (1 if month <= 2 else 0), month, day_of_year - (153 * part + 2) // 5 + 1
 
 
-@inner_kernel
-def two_digits(buffer, at):
-    """The number that two digits write, or a number above 99."""
-    tens = np.int64(buffer[at]) - 48
-    ones = np.int64(buffer[at + 1]) - 48
-    if tens < 0 or tens > 9 or ones < 0 or ones > 9:
-        return np.int64(1000)
-    return tens * 10 + ones
-
-
 @kernel
 def read_date(buffer, at):
     """Days since 1970-01-01 of `YYYY-MM-DD`, or BAD."""
-    century = two_digits(buffer, at)
-    year = two_digits(buffer, at + 2)
-    month = two_digits(buffer, at + 5)
-    day = two_digits(buffer, at + 8)
-    if century > 99 or year > 99 or month < 1 or month > 12 or day < 1 or day > 31:
+    word = load64(buffer, at) ^ _DATE
+    last = np.uint64(load16(buffer, at + 8)) ^ _TWO_ZEROS
+    wrong = ((word + _DATE_TO_HIGH) | word) & _NOT_DIGIT
+    if wrong | (((last + _TO_HIGH) | last) & np.uint64(0x8080)) != 0:
         return BAD
-    if buffer[at + 4] != 0x2D or buffer[at + 7] != 0x2D:
+    word = word * np.uint64(10) + (word >> np.uint64(8))
+    century = np.int64(word & _BYTE)
+    year = np.int64((word >> np.uint64(16)) & _BYTE)
+    month = np.int64((word >> np.uint64(40)) & _BYTE)
+    day = np.int64((last & _BYTE) * np.uint64(10) + (last >> np.uint64(8)))
+    if month < 1 or month > 12 or day < 1 or day > 31:
         return BAD
     year += century * 100
     if year < 1:

@@ -1,4 +1,4 @@
-"""The digest of a multiset of records: the sum of their 128-bit hashes modulo 2^128.
+"""The digest of a multiset of records: the sum of their XXH3-128 hashes modulo 2^128.
 
 Order does not matter, repetition does; digests of parts add up to the digest of the whole.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_hash import hash128
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.jit import PADDING
 
 _MODULUS = 1 << 128

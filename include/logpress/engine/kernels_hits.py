@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import hash64, hash128
+from logpress.codecs.kernels_hash import hash64
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import quote_at, value_end
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import find_or_add, hash64, hash128
+from logpress.codecs.kernels_hash import find_or_add, hash64
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.kernels_text import (
     BAD,
     NULL,

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import fold, hash128
+from logpress.codecs.kernels_hash import fold
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_hits import object_end
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import bare_end, quote_at
