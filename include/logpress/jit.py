@@ -137,6 +137,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 
 def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """For intrinsics: where the byte at an index of an array stands."""
     data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
     return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
 

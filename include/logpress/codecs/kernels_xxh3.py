@@ -1,7 +1,7 @@
 """XXH3-128 (Y. Collet, xxHash 0.8, seed 0): the hash of a record; any other implementation gives the same.
 
 Source: github.com/Cyan4973/xxHash, xxhash.h, and doc/xxhash_spec.md. It guards against accidents, not against an
-adversary. Texts of more than 240 bytes go eight words at a time through `_stripes`, which the compiler makes vectors of.
+adversary. Texts of more than 240 bytes go through `_stripes`, eight words at a time, as vectors.
 
 Bounds: everything read lies in buffer[start:end], but for texts of less than nine bytes, of which eight are read.
 """
@@ -108,9 +108,7 @@ def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: 
                 last_key = builder.gep(key, [number(len(_SECRET) - _STRIPE)])
                 builder.store(scrambled(builder, builder.load(sums), last_key), sums)
         last = builder.gep(data, [builder.sub(length, number(_STRIPE))])
-        found = accumulated(
-            builder, builder.load(sums), last, builder.gep(key, [number(len(_SECRET) - _STRIPE - 7)])
-        )
+        found = accumulated(builder, builder.load(sums), last, builder.gep(key, [number(len(_SECRET) - _STRIPE - 7)]))
         words = [builder.extract_element(found, ir.IntType(32)(k)) for k in range(8)]
         return context.make_tuple(builder, signature.return_type, words)
 

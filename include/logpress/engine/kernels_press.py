@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_hash import find_or_add, hash64
-from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.kernels_text import (
     BAD,
     NULL,
@@ -18,6 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, same_bytes, string_kind
 from logpress.layout.kernels_match import match_record

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.kernels_text import NULL, write_decimal, write_instant, write_integer, write_kinesis
+from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_group import add_hash
 from logpress.engine.kernels_press import BOOLEAN, COPY_EPOCH, COPY_INSTANT, DECIMAL, INSTANT, INTEGER, KINESIS
 from logpress.jit import copy32, inner_kernel, kernel, store64
