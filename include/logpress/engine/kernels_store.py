@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL, write_integer
-from logpress.engine.kernels_group import NARROW_NULL
+from logpress.engine.kernels_group import NARROW_NULL, ROWS_AT_A_TIME
 from logpress.jit import kernel, prefetch, store32
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -44,19 +44,67 @@ def gather(rows, order, columns):
 
 
 @kernel
-def pack_register(values, rows, column, first):
-    """rows[first + i, column] = values[i], with the null of an int32 where `rows` has those.
+def take_rows(rows, order, taken):
+    """Some rows in another order: taken[i] = rows[order[i]].
 
     Args:
-        values: int64[n], or NULL.
         rows: int64 or int32[capacity, k].
-        column: which.
-        first: where to begin; first + n is within the capacity.
+        order: int32 or int64[n], rows in use.
+        taken: of the type of `rows` [n, k].
     """
-    narrow = rows.itemsize == 4
-    for i in range(values.shape[0]):
-        value = values[i]
-        rows[first + i, column] = NARROW_NULL if narrow and value == NULL else value
+    size = rows.shape[1] * rows.itemsize
+    last = order.shape[0] - 1
+    for i in range(order.shape[0]):
+        following = np.int64(order[min(i + _AHEAD, last)]) * size
+        prefetch(rows, following)
+        prefetch(rows, following + size - 1)
+        row = order[i]
+        for k in range(rows.shape[1]):
+            taken[i, k] = rows[row, k]
+
+
+@kernel
+def shift_codes(rows, first, last, places, bases):
+    """Add bases[k] to the numbers of texts that stand in column places[k] of rows first to last - 1.
+
+    Args:
+        rows: int32[capacity, k].
+        first: row.
+        last: row, within the capacity.
+        places: int64[n], columns.
+        bases: int64[n].
+    """
+    for i in range(first, last):
+        for k in range(places.shape[0]):
+            code = rows[i, places[k]]
+            if code >= 0:
+                rows[i, places[k]] = code + bases[k]
+
+
+@kernel
+def pack_rows(columns, count, is_narrow, place_of, wide, narrow, at):
+    """Columns as rows, the reverse of `unpack_rows`: the registers columns[:, i] become row at + i.
+
+    Args:
+        columns: int64[registers, >= count].
+        count: how many rows; at + count is within the capacity.
+        is_narrow: bool[registers], whether the register stands in `narrow`.
+        place_of: int64[registers], its column there, or in `wide`.
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
+        at: where to begin.
+    """
+    for first in range(0, count, ROWS_AT_A_TIME):
+        last = min(first + ROWS_AT_A_TIME, count)
+        for register in range(is_narrow.shape[0]):
+            place = place_of[register]
+            if is_narrow[register]:
+                for i in range(first, last):
+                    value = columns[register, i]
+                    narrow[at + i, place] = NARROW_NULL if value == NULL else value
+            else:
+                for i in range(first, last):
+                    wide[at + i, place] = columns[register, i]
 
 
 @kernel

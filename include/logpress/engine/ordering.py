@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract, KinesisSequence
-from logpress.engine.group import widened
+from logpress.engine.group import sort_by, widened
 from logpress.engine.kernels_group import NARROW_NULL
-from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber
+from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber, shift_codes, take_rows
 from logpress.engine.program import Registers
 from logpress.engine.rows import Rows, Texts, name_is_text
 
@@ -96,9 +96,12 @@ class Packed:
         regs = {name: self.register(registers, name) for name in names}
         return sort_keys(Rows(len(self.wide), regs, self.texts), registers.contract)
 
-    def taken(self, registers: Registers, rows: NDArray[np.int64]) -> Packed:
+    def taken(self, registers: Registers, rows: NDArray[np.int32] | NDArray[np.int64]) -> Packed:
         """Some of the rows, with just the texts that they use."""
-        wide, narrow = self.wide[rows], self.narrow[rows]
+        wide = np.empty((len(rows), self.wide.shape[1]), dtype=np.int64)
+        narrow = np.empty((len(rows), self.narrow.shape[1]), dtype=np.int32)
+        take_rows(self.wide, rows, wide)
+        take_rows(self.narrow, rows, narrow)
         texts = {}
         for name, found in self.texts.items():
             codes = np.ascontiguousarray(narrow[:, registers.place_of[registers[name]]])
@@ -129,18 +132,20 @@ def together(runs: Sequence[Packed], registers: Registers) -> Packed:
     if len(runs) == 1:
         return runs[0]
     wide, narrow = np.concatenate([run.wide for run in runs]), np.concatenate([run.narrow for run in runs])
-    texts = {}
-    for name in registers.dictionaries:
-        place = registers.place_of[registers[name]]
-        offsets, at, base, row = [], 0, 0, 0
-        for run in runs:
-            found, codes = run.texts[name], narrow[row : row + len(run.narrow), place]
-            codes[codes >= 0] += base
-            offsets.append(found.offsets[:-1] + at)
-            base, at, row = base + len(found), at + int(found.offsets[-1]), row + len(codes)
-        offsets.append(np.array([at], dtype=np.int64))
-        texts[name] = Texts(np.concatenate([run.texts[name].data for run in runs]), np.concatenate(offsets))
-    return Packed(wide, narrow, texts)
+    names = list(registers.dictionaries)
+    places = np.array([registers.place_of[registers[name]] for name in names], dtype=np.int64)
+    bases, row = np.zeros(len(names), dtype=np.int64), 0
+    for run in runs:
+        shift_codes(narrow, row, row + len(run.narrow), places, bases)
+        bases += [len(run.texts[name]) for name in names]
+        row += len(run.narrow)
+    return Packed(wide, narrow, {name: _joined([run.texts[name] for run in runs]) for name in names})
+
+
+def _joined(texts: Sequence[Texts]) -> Texts:
+    starts = np.cumsum([0, *(found.offsets[-1] for found in texts)])
+    offsets = [found.offsets[:-1] + start for found, start in zip(texts, starts[:-1], strict=True)]
+    return Texts(np.concatenate([found.data for found in texts]), np.concatenate([*offsets, starts[-1:]]))
 
 
 class Buckets:
@@ -180,8 +185,8 @@ class Buckets:
         keys = np.stack(rows.keys(self._registers))
         buckets = np.empty(len(rows.wide), dtype=np.int32)
         choose_buckets(keys, self._splitters, buckets)
-        order = np.argsort(buckets, kind="stable")
-        cuts = np.searchsorted(buckets[order], np.arange(len(self) + 1))
+        order = sort_by([buckets], len(buckets))
+        cuts = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=len(self)))])
         for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):
             if first < last:
                 self._add(bucket, rows.taken(self._registers, order[first:last]))

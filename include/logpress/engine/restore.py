@@ -20,7 +20,7 @@ from logpress.engine.columns import physical_columns, stored_columns
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
-from logpress.engine.kernels_store import pack_register, unpack_rows
+from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.ordering import BUCKET_BYTES, Buckets, Packed, sort_keys
 from logpress.engine.part import PartMetadata, open_part
@@ -230,22 +230,22 @@ class _Packer:
         if not self._is_common(reader):
             return self._pack_whole(rows, reader, decoder)
         layouts = self._layouts[reader.path]
+        matrix = np.empty((len(self.registers), CHUNK_ROWS + 8), dtype=np.int64)
         for first in range(0, decoder.count, CHUNK_ROWS):
             regs = decoder.registers(first, min(first + CHUNK_ROWS, decoder.count))
             numbers = regs[LAYOUT]
             if numbers.max(initial=-1) >= len(layouts) - 1:
                 raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
             regs[LAYOUT] = layouts[np.where(numbers == NULL, -1, numbers)]
-            self._fill(rows, first, regs)
+            self._fill(rows, first, regs, matrix)
         return rows
 
-    def _fill(self, rows: Packed, first: int, regs: Mapping[str, NDArray[np.int64]]) -> None:
+    def _fill(self, rows: Packed, first: int, regs: Mapping[str, NDArray[np.int64]], matrix: NDArray[np.int64]) -> None:
         """Pack registers; those that are missing get null."""
         count = len(next(iter(regs.values())))
-        nothing = np.full(count, NULL, dtype=np.int64)
-        for name, number in self.registers.numbers.items():
-            matrix = rows.narrow if self.registers.is_narrow[number] else rows.wide
-            pack_register(regs.get(name, nothing), matrix, self.registers.place_of[number], first)
+        self.renderer.fill(matrix, 0, regs)
+        registers = self.registers
+        pack_rows(matrix, count, registers.is_narrow, registers.place_of, rows.wide, rows.narrow, first)
 
     def _pack_whole(self, rows: Packed, reader: PartReader, decoder: GroupDecoder) -> Packed:
         """Rows of another version of the contract: their key, and each record whole."""
@@ -258,7 +258,8 @@ class _Packer:
             for name, values in decoder.registers(0, decoder.count).items()
             if name in wanted and name not in self.registers.dictionaries
         }
-        self._fill(rows, 0, regs | {RAW: np.arange(decoder.count, dtype=np.int64)})
+        matrix = np.empty((len(self.registers), decoder.count), dtype=np.int64)
+        self._fill(rows, 0, regs | {RAW: np.arange(decoder.count, dtype=np.int64)}, matrix)
         return Packed(rows.wide, rows.narrow, texts)
 
 
