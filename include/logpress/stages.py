@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
-from logpress.engine.seen import count_across, seen_path
+from logpress.engine.seen import count_across, run_paths, seen_path
 from logpress.errors import UsageError
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
@@ -234,23 +234,26 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
         CheckError: if a check of level `fail` is broken.
     """
     results = run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0])
-    if contract.source.duplicates == "reject" and len(manifests) > 1:
+    if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
     return results
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:
-    """Count the rows that are equal to a row of another slice; they are kept, and warned of."""
-    paths = [
-        seen_path(lake.staging_folder(manifest.table, day, run, manifest.slice), manifest.slice)
-        for manifest in manifests
-    ]
+    """Count the rows that are equal to a row of another slice, or run of one; they are kept, and warned of."""
+    folders = [lake.staging_folder(manifest.table, day, run, manifest.slice) for manifest in manifests]
     with lake_errors(lake.uri):
+        paths = [
+            path
+            for folder, manifest in zip(folders, manifests, strict=True)
+            for path in run_paths(seen_path(folder, manifest.slice))
+        ]
+        if len(paths) < 2:
+            return []
         count = count_across(paths)
-    message = (
-        f"{count:,} rows are equal to a row of another slice, as after a delivery that was repeated; they are kept"
-    )
+    where = "another slice" + (", or of one millions of rows before" if len(paths) > len(manifests) else "")
+    message = f"{count:,} rows are equal to a row of {where}, as after a delivery that was repeated; they are kept"
     return [CheckResult(check="duplicates across slices", level="warn", ok=count == 0, message=message)]
 
 

@@ -61,6 +61,7 @@ from logpress.engine.together import combine
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
+_MOST_LOOKUP_BYTES = 1 << 20
 
 
 def encode_rows(
@@ -92,7 +93,7 @@ def encode_rows(
     for column in reversed(columns_by_dependency(contract)):
         name = column.name
         if isinstance(column, Lookup):
-            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
+            columns[other_name(name)] = _strings(regs[name], texts.pop(name), values.get(name))
         elif isinstance(column, KinesisSequence):
             numbers |= _kinesis_numbers(column, contract, regs, kinesis)
         elif isinstance(column, Instant):
@@ -110,24 +111,24 @@ def encode_rows(
         elif isinstance(column, (Integer, Boolean)):
             numbers[name] = regs[name], arrow_type(column)
         else:
-            columns[name] = _strings(regs[name], texts[name], values.get(name))
+            columns[name] = _strings(regs[name], texts.pop(name), values.get(name))
     rows = group.used
     columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
     numbers[LAYOUT] = regs[LAYOUT], pa.int32()
-    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
-    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    columns[EXTRA] = _strings(regs[EXTRA], texts.pop(EXTRA), None)
+    columns[RAW] = _strings(regs[RAW], texts.pop(RAW), None, pa.binary())
     joined = together(contract)
     if joined:
         columns[TOGETHER], columns[TOGETHER_RARE] = combine([numbers.pop(name)[0] for name in joined])
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
-    arrays = [
-        plain_texts(columns[c.name])
-        if pa.types.is_dictionary(columns[c.name].type) and c.encoding != "dictionary"
-        else columns[c.name]
-        for c in stored_order
-    ]
+    arrays = []
+    for stored in stored_order:
+        array = columns.pop(stored.name)  # so that the dictionary goes once its texts are there
+        is_plain = pa.types.is_dictionary(array.type) and stored.encoding != "dictionary"
+        arrays.append(plain_texts(array) if is_plain else array)
+        del array
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema), metadata
 
@@ -201,12 +202,8 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
     for name in registers.contract.order_by:
         key = group.register(name)
         if name in registers.dictionaries:
-            dictionary = group.dictionaries[registers.dictionaries[name]]
-            texts = [dictionary.text(i) for i in range(dictionary.known)]
-            rank = np.empty(len(texts) + 1, dtype=np.int32)
-            rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
-            rank[-1] = -1
-            key = rank[np.maximum(key, -1)]
+            rank = group.dictionaries[registers.dictionaries[name]].ranks()
+            key = np.append(rank, np.int32(-1))[np.maximum(key, -1)]
         keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
 
@@ -222,14 +219,15 @@ def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
 def _strings(
     codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
-    """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
+    """A dictionary array with just the entries in use, in the order of their first use; both arguments are used up."""
     type_ = type_ or pa.string()
     used = np.empty(dictionary.known, dtype=np.int64)
     count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
     used = used[:count]
     entries = _entries(dictionary, used, type_)
+    dictionary.forget()
     if values:
-        found = _entries(dictionary, used, pa.binary()).to_pylist()
+        found = entries.view(pa.binary()).to_pylist()
         for place, number in enumerate(used.tolist()):
             if number in values:
                 found[place] = values[number].encode()
@@ -286,10 +284,12 @@ def _take_off_lookup(regs: _Sorted, texts: dict[str, Dictionary], name: str, key
     predicted = np.full(texts[key].known + 1, NARROW_NULL, dtype=np.int32)
     for number, (_, code) in best.items():
         predicted[number] = code
+    pairs_of_texts = {texts[key].text(n): texts[name].text(code) for n, (_, code) in best.items()}
+    if sum(len(text) + len(other) for text, other in pairs_of_texts.items()) > _MOST_LOOKUP_BYTES:
+        return {}  # metadata of that size would cost more than the texts do, in each row group
     agrees = (codes == predicted[np.maximum(keys, -1)]) & (regs[LAYOUT] >= 0)
     codes[agrees] = NARROW_NULL
-    pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
-    return dict(sorted(pairs_of_texts.items()))
+    return dict(sorted((text.decode(), other.decode()) for text, other in pairs_of_texts.items()))
 
 
 def _count_pairs(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
-from logpress.engine.blocks import Buffers, RawBlock
+from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts, some_now
+from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
@@ -31,7 +31,7 @@ from logpress.engine.memory import keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
-from logpress.engine.rejects import DUPLICATE, REJECTS_SCHEMA, Rejects
+from logpress.engine.rejects import DUPLICATE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
@@ -47,8 +47,11 @@ MOST_LAYOUTS = 1_000
 MOST_UNKNOWN_PATHS = 200
 """Unknown paths that a manifest names; the most common ones, as it travels through XCom."""
 
-DICTIONARY_BUDGET_BYTES = 128 << 20
-"""Texts that a row group may hold before it is closed early."""
+TEXT_BUDGET_BYTES = 128 << 20
+"""Texts that a row group may hold before it is closed early; those of columns without a dictionary count row by row."""
+
+CONVERTED_AHEAD = 4
+"""Times MAX_ROWS records of a block that a thread converts before their turn: enough for records of 32 bytes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class _Job:
 
     origin: int
     raw: RawBlock
-    blocks: Future[list[Block]]
+    blocks: Future[Iterator[Block]]
 
 
 class SlicePress:
@@ -95,7 +98,11 @@ class SlicePress:
         self.group: RowGroup | None = None
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
-        self.seen = Seen(spec.raw_bytes or 0) if contract.source.duplicates == "reject" else None
+        self.seen = (
+            Seen(self.filesystem, seen_path(self.folder, spec.name), spec.raw_bytes or 0)
+            if contract.source.duplicates == "reject"
+            else None
+        )
         self.origins: list[OriginStats] = []
         self.numbers = [0] * len(spec.inputs)  # records per origin so far
         self.takes_unknown = takes_unknown(contract, day, spec)
@@ -157,15 +164,15 @@ class SlicePress:
             self.origins = source.origins()
             self.ids = source.ids
 
-    def _convert(self, raw: RawBlock) -> list[Block]:
+    def _convert(self, raw: RawBlock) -> Iterator[Block]:
+        return some_now(self._each_converted(raw), CONVERTED_AHEAD if self.ahead else 0)
+
+    def _each_converted(self, raw: RawBlock) -> Iterator[Block]:
         if raw.piece:
-            return []
+            return
         starts, ends = raw.frame()
-        known = self.layouts.known
-        return [
-            convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known, self.spaces)
-            for a, b in lines_in_cuts(len(starts))
-        ]
+        for a, b in lines_in_cuts(len(starts)):
+            yield convert(raw.buffer, starts[a:b], ends[a:b], self.registers, self.layouts.known, self.spaces)
 
     def _take(self, job: _Job) -> None:
         """Settle a job's blocks and append their rows; jobs come in input order."""
@@ -179,7 +186,7 @@ class SlicePress:
                 uri,
                 self.numbers[job.origin],
                 "too_long",
-                "a piece of a record longer than 256 MiB",
+                TOO_LONG_MESSAGE,
                 record,
                 job.raw.continued,
             )
@@ -197,9 +204,9 @@ class SlicePress:
             self._append(block, takes_unknown)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
+            self._write_rejects(PENDING_BYTES)
         self.buffers.give_back(job.raw.buffer)
-        if self.rejects.pending_bytes > 32 << 20:
-            self._write_rejects()
+        self._write_rejects(PENDING_BYTES)
         self.raw_bytes += job.raw.end
         if self.progress is not None:
             self.progress(self.raw_bytes, sum(self.numbers))
@@ -222,7 +229,7 @@ class SlicePress:
                 capacity = self.contract.files.row_group_rows
                 self.group = RowGroup(self.registers, capacity, self.days, self.stores.take())
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
-            if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
+            if self.group.is_full or self.group.text_bytes > TEXT_BUDGET_BYTES:
                 self._finish_group()
 
     # -- row groups to the file
@@ -266,8 +273,8 @@ class SlicePress:
         self.stores.give_back(group.store)
         self.metadata.append(metadata)
 
-    def _write_rejects(self) -> None:
-        if not self.rejects.columns["record"]:
+    def _write_rejects(self, most_pending: int = 0) -> None:
+        if self.rejects.pending_bytes <= most_pending:
             return
         if self.rejects_out is None:
             self.rejects_out = Output(self.filesystem, self.folder, "_rejects", self.spec.name)
@@ -281,7 +288,7 @@ class SlicePress:
     def _close(self) -> SliceManifest:
         self._write_rejects()
         if self.seen is not None:
-            self.seen.write(self.filesystem, seen_path(self.folder, self.spec.name))
+            self.seen.write()
         part = rejects_part = None
         unknown: Counter[str] = Counter()
         irregular = 0
