@@ -193,7 +193,7 @@ def peaks_of(path: Path, folder: Path, contract: Any = None) -> dict[str, float]
     """Press, prove and restore one slice in this process, and tell its peak in each step, in 1e6 bytes."""
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
-    from logpress.engine.restore import digest_files, restore
+    from logpress.engine.restore import digest_files
     from logpress.manifest import SliceSpec
 
     found = {}
@@ -216,9 +216,6 @@ def peaks_of(path: Path, folder: Path, contract: Any = None) -> dict[str, float]
     step("prove")
     if figures != (manifest.rows + manifest.rejects, manifest.raw_bytes, manifest.digest):
         raise MeasureError(f"{path}: {figures} came back")
-    with open("/dev/null", "wb") as out:
-        restore(parts, rejected, out.write, threads=1)
-    step("restore")
     found["stored_mb"] = sum(part.stored_bytes for part in (manifest.part, manifest.rejects_part) if part) / 1e6
     found |= {"rows": manifest.rows, "rejects": manifest.rejects, "layouts": manifest.layouts,
               "groups": manifest.part.row_groups if manifest.part else 0, "irregular": manifest.irregular_rows}
@@ -234,6 +231,16 @@ def read_again(folder: Path) -> dict[str, float]:
     return {"readable": peak_mb()}
 
 
+def restored(folder: Path) -> dict[str, float]:
+    """Restore what was pressed in this process, with a gigabyte."""
+    from logpress.engine.restore import restore
+
+    parts, rejected = ([str(path) for path in folder.glob(f"{kind}-*")] for kind in ("part", "_rejects"))
+    with open("/dev/null", "wb") as out:
+        restore(parts, rejected, out.write, threads=2, memory=10**9)
+    return {"restore": peak_mb()}
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -247,6 +254,12 @@ def one(path: Path, folder: Path) -> None:
 def read(folder: Path) -> None:
     """What was pressed, by the other reader."""
     print(json.dumps(read_again(folder)))
+
+
+@app.command("restore", hidden=True)
+def restore_one(folder: Path) -> None:
+    """What was pressed."""
+    print(json.dumps(restored(folder)))
 
 
 @app.command()
@@ -265,6 +278,7 @@ def measure(
                 write(out, int(size * scale))
             try:
                 found = answered([sys.executable, "-m", "bench.memory", "one", str(path), f"{folder}/out"])
+                found |= answered([sys.executable, "-m", "bench.memory", "restore", f"{folder}/out"])
                 found |= answered([sys.executable, "-m", "bench.memory", "read", f"{folder}/out"])
             except MeasureError as error:
                 found = {"error": str(error)[-300:]}

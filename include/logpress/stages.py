@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+from logpress.budget import Budget
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
 from logpress.engine.seen import count_across, run_paths, seen_path
@@ -90,8 +91,19 @@ def press(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    memory: int | None = None,
 ) -> SliceManifest:
     """Press one slice into the run's staging.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        spec: the slice.
+        lake_uri: the lake, made if missing.
+        run: whose staging it goes to.
+        threads: threads that convert; as many as cores, and as `memory` has room for, if None.
+        progress: called with raw bytes and records done so far.
+        memory: bytes that this process may take; half of what there is if None.
 
     Raises:
         SourceError: if an input cannot be read.
@@ -100,10 +112,11 @@ def press(
     lake = Lake.create(lake_uri)
     check_configured(lake)
     folder = lake.staging_folder(contract.table, day, run, spec.name)
+    if threads is None:
+        threads = Budget.of(memory).threads(contract, default_threads())
+        threads = threads if threads > 1 else 0
     with lake_errors(folder):
-        manifest = press_slice(
-            contract, day, spec, folder, threads=default_threads() if threads is None else threads, progress=progress
-        )
+        manifest = press_slice(contract, day, spec, folder, threads=threads, progress=progress)
         write_staged(lake, manifest, run)
     return manifest
 
@@ -169,8 +182,9 @@ def verify(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    memory: int | None = None,
 ) -> list[CheckResult]:
-    """Prove that a run's staged slices hold exactly what was read, and check them.
+    """Prove that a run's staged slices hold exactly what was read, and check them; for `memory` see `press`.
 
     Raises:
         ProofError: if they do not.
@@ -178,7 +192,8 @@ def verify(
     """
     lake = Lake.open(lake_uri)
     prove_counts(contract, day, manifests, lake, run)
-    prove_all(lake, day, manifests, run, threads=threads or default_threads(), summed=Summed(progress))
+    threads = threads or Budget.of(memory).threads(contract, default_threads())
+    prove_all(lake, day, manifests, run, threads=threads, summed=Summed(progress))
     return check(contract, day, manifests, lake, run)
 
 
@@ -211,11 +226,12 @@ def prove_all(
         ProofError: if one does not hold what was read.
     """
     together = max(1, min(threads, len(manifests)))
+    each = -(-threads // together)
     with ThreadPoolExecutor(max_workers=together) as pool:
         jobs = [
             pool.submit(
                 prove_staged, lake, day, manifest, run,
-                threads=-(-threads // together), progress=summed.part(), readable=readable,
+                threads=each if each > 1 else 0, progress=summed.part(), readable=readable,
             )
             for manifest in manifests
         ]  # fmt: skip

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from logpress.budget import Budget
 from logpress.companion import Companion
 from logpress.contract.model import Contract
 from logpress.engine.restore import digest_files
@@ -48,6 +49,7 @@ def run_day(
     grace: timedelta = GRACE,
     progress: StageProgress | None = None,
     companion: Companion | None = None,
+    memory: int | None = None,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
 
@@ -60,6 +62,8 @@ def run_day(
         grace: how long superseded files stay.
         progress: hears of the stages.
         companion: a process that was started already; it is ended.
+        memory: bytes that all processes together may take; as few processes as need be work at a time, one at least.
+            Half of what the machine has left, or its cgroup allows, if None.
 
     Raises:
         LogpressError: of any stage; the day is then as it was.
@@ -69,13 +73,13 @@ def run_day(
         lake = Lake.create(lake_uri)
         check_configured(lake)
         work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
-        threads = threads or default_threads()
-        processes = min(threads, len(specs), *_bounds(specs))
+        threads, budget = threads or default_threads(), Budget.of(memory)
+        processes = min(threads, len(specs), budget.processes(contract), *_bounds(specs))
         try:
             if processes > 1 and not _is_mostly_one(specs):
                 checks = _with_processes(work, processes)
             else:
-                checks = _with_threads(work, threads)
+                checks = _with_threads(work, budget.threads(contract, threads))
             published = _publish(work, grace)
         finally:
             clean(contract, day, lake_uri, work.run)

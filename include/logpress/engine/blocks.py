@@ -16,7 +16,7 @@ from logpress.jit import PADDING
 BLOCK_BYTES = 2 << 20
 """Raw bytes a block begins with; a longer record makes its block longer."""
 
-LONGEST_RECORD_BYTES = 64 << 20
+LONGEST_RECORD_BYTES = 32 << 20
 """A longer record is taken in pieces, each of which is a reject: memory stays bounded.
 
 No service that logs go through takes one as long: Kinesis ends at 10 MiB.

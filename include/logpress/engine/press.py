@@ -27,7 +27,7 @@ from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
-from logpress.engine.memory import keep_freed_memory
+from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
@@ -96,6 +96,7 @@ class SlicePress:
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
         self.stores = Stores(self.registers, contract.files.row_group_rows)
         self.group: RowGroup | None = None
+        self.groups = 0  # handed to the finisher so far
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
         self.seen = (
@@ -245,20 +246,24 @@ class SlicePress:
             return
         self._wait_for_finisher(others)
         before = self.finishing[-1] if self.finishing else None
-        self.finishing.append(self.finisher.submit(self._write_group, group, tuple(self.layouts.all), before))
+        number, self.groups = self.groups, self.groups + 1
+        self.finishing.append(self.finisher.submit(self._write_group, group, number, tuple(self.layouts.all), before))
 
     def _wait_for_finisher(self, others: int = 0) -> None:
         while len(self.finishing) > others:
             self.finishing.popleft().result()
 
-    def _write_group(self, group: RowGroup, layouts: tuple[Any, ...], before: Future[None] | None) -> None:
+    def _write_group(
+        self, group: RowGroup, number: int, layouts: tuple[Any, ...], before: Future[None] | None
+    ) -> None:
         """Encode a row group, and write it when the one before it is written."""
 
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
             return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
         room = self.stores.take_room()
-        table, metadata = encode_rows(group, self.days, render, room)
+        text_bytes = group.text_bytes
+        table, metadata = encode_rows(group, self.days, render, room, number)
         counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         if before is not None:
@@ -272,6 +277,7 @@ class SlicePress:
         self.stores.give_room_back(room)
         self.stores.give_back(group.store)
         self.metadata.append(metadata)
+        give_back_after(text_bytes)
 
     def _write_rejects(self, most_pending: int = 0) -> None:
         if self.rejects.pending_bytes <= most_pending:
@@ -280,6 +286,7 @@ class SlicePress:
             self.rejects_out = Output(self.filesystem, self.folder, "_rejects", self.spec.name)
             self.rejects_out.writer = pq.ParquetWriter(
                 self.rejects_out.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
+                use_dictionary=["origin", "reason", "message"],  # a dictionary of long records would be another copy
                 data_page_version="1.0", write_page_checksum=True, store_schema=False,
             )  # fmt: skip
         assert self.rejects_out.writer is not None

@@ -20,8 +20,12 @@ FEWEST_PLACES = 1 << 14
 FULL = 0.75
 """Share of places in use beyond which the table is doubled: 21 to 43 bytes a record of the slice."""
 
-MOST_ROWS = int(FULL * (1 << 23))
-"""Rows of a run, 6.3 million: a table of 128 MB."""
+_MOST_PLACES = 1 << 23
+MOST_ROWS = int(FULL * _MOST_PLACES)
+"""Rows of a run: 6.3 million."""
+
+TABLE_BYTES = 16 * (_MOST_PLACES + _MOST_PLACES // 2)
+"""What the table takes at most, while it grows for the last time."""
 
 BUCKETS = 256
 _HEAD_BYTES = 8 * (BUCKETS + 1)
