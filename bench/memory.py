@@ -11,19 +11,24 @@ import random
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from rich.console import Console
 
 from bench.measure import MeasureError, answered
 from bench.report import Table
 from bench.sample import DAY
 
+if TYPE_CHECKING:
+    from logpress.contract import Contract
+
 MIB = 1 << 20
+STEPS = ("press", "prove", "restore", "read")
 INSTANT = f"{DAY}T15:11:04Z"
 
 Write = Callable[[IO[bytes], int], None]
@@ -82,8 +87,8 @@ def whole(out: IO[bytes], size: int) -> None:
     drawn = random.Random(2)
     values = b",".join(b'"k%d":1' % number for number in range(600))
     for _ in range(size // MIB):
-        out.write(b'{"timestamp":"%s",%s,"text":"' % (INSTANT.encode(), values) + drawn.randbytes(MIB // 2).hex().encode())
-        out.write(b'"}\n')
+        text = drawn.randbytes(MIB // 2).hex().encode()
+        out.write(b'{"timestamp":"%s",%s,"text":"%s"}\n' % (INSTANT.encode(), values, text))
 
 
 def distinct(out: IO[bytes], size: int) -> None:
@@ -140,7 +145,8 @@ def empty(out: IO[bytes], size: int) -> None:
 def _numbered(out: IO[bytes], size: int, before: bytes, behind: bytes) -> None:
     step = 1 << 20
     for first in range(0, size // (8 + len(before) + len(behind)), step):
-        digits = (np.arange(first, first + step, dtype=np.int64)[:, None] // 10 ** np.arange(7, -1, -1) % 10 + 48).astype(np.uint8)
+        numbers = np.arange(first, first + step, dtype=np.int64)
+        digits = (numbers[:, None] // 10 ** np.arange(7, -1, -1) % 10 + 48).astype(np.uint8)
         pieces = [np.broadcast_to(np.frombuffer(text, dtype=np.uint8), (step, len(text))) for text in (before, behind)]
         out.write(np.concatenate([pieces[0], digits, pieces[1]], axis=1).tobytes())
 
@@ -174,9 +180,7 @@ INPUTS: dict[str, tuple[Write, int]] = {
 }
 
 
-def _day() -> Any:
-    from datetime import date
-
+def _day() -> date:
     return date.fromisoformat(DAY)
 
 
@@ -189,100 +193,91 @@ def peak_mb() -> float:
     return int(found.group(1)) * 1024 / 1e6
 
 
-def peaks_of(path: Path, folder: Path, contract: Any = None) -> dict[str, float]:
-    """Press, prove and restore one slice in this process, and tell its peak in each step, in 1e6 bytes."""
+def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict[str, float]:
+    """Press and prove one slice in this process: its peak after each step, in 1e6 bytes, and what became of it.
+
+    Raises:
+        MeasureError: if other records come back.
+    """
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
     from logpress.engine.restore import digest_files
     from logpress.manifest import SliceSpec
 
-    found = {}
     contract = contract or load_contract("sdk_log")
     spec = SliceSpec(name="slice", inputs=(str(path),), raw_bytes=path.stat().st_size)
-    began = time.monotonic()
-
-    def step(name: str) -> None:
-        nonlocal began
-        found[name] = peak_mb()
-        found[f"{name}_s"] = round(time.monotonic() - began, 2)
-        began = time.monotonic()
-
-    step("start")
+    peak_mb()
     manifest = press_slice(contract, _day(), spec, str(folder), threads=0)
-    step("press")
-    parts = [str(folder / manifest.part.path)] if manifest.part else []
-    rejected = [str(folder / manifest.rejects_part.path)] if manifest.rejects_part else []
-    figures = digest_files(parts, rejected, threads=0)
-    step("prove")
+    press = peak_mb()
+    figures = digest_files(*_files(folder), threads=0)
     if figures != (manifest.rows + manifest.rejects, manifest.raw_bytes, manifest.digest):
         raise MeasureError(f"{path}: {figures} came back")
-    found["stored_mb"] = sum(part.stored_bytes for part in (manifest.part, manifest.rejects_part) if part) / 1e6
-    found |= {"rows": manifest.rows, "rejects": manifest.rejects, "layouts": manifest.layouts,
-              "groups": manifest.part.row_groups if manifest.part else 0, "irregular": manifest.irregular_rows}
-    return found
+    groups = manifest.part.row_groups if manifest.part else 0
+    return {"press": press, "prove": peak_mb(), "rows": manifest.rows, "rejects": manifest.rejects, "groups": groups}
 
 
-def read_again(folder: Path) -> dict[str, float]:
-    """Read a part with the other reader in this process."""
+def _files(folder: Path) -> tuple[list[str], list[str]]:
+    return [str(path) for path in folder.glob("part-*")], [str(path) for path in folder.glob("_rejects-*")]
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command(hidden=True)
+def press(path: Path, folder: Path) -> None:
+    """Press and prove one input in this process."""
+    print(json.dumps(peaks_of(path, folder)))
+
+
+@app.command(hidden=True)
+def restore(folder: Path) -> None:
+    """Restore what was pressed in this process, with a gigabyte."""
+    from logpress.engine import restore as restoring
+
+    with open("/dev/null", "wb") as out:
+        restoring.restore(*_files(folder), out.write, threads=2, memory=10**9)
+    print(json.dumps({"restore": peak_mb()}))
+
+
+@app.command(hidden=True)
+def read(folder: Path) -> None:
+    """Read what was pressed with the other reader in this process."""
     from logpress.quality.readable import prove_readable
 
     for path in folder.glob("part-*"):
         prove_readable(str(path))
-    return {"readable": peak_mb()}
-
-
-def restored(folder: Path) -> dict[str, float]:
-    """Restore what was pressed in this process, with a gigabyte."""
-    from logpress.engine.restore import restore
-
-    parts, rejected = ([str(path) for path in folder.glob(f"{kind}-*")] for kind in ("part", "_rejects"))
-    with open("/dev/null", "wb") as out:
-        restore(parts, rejected, out.write, threads=2, memory=10**9)
-    return {"restore": peak_mb()}
-
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.command("one", hidden=True)
-def one(path: Path, folder: Path) -> None:
-    """One input, in this process."""
-    print(json.dumps(peaks_of(path, folder)))
-
-
-@app.command("read", hidden=True)
-def read(folder: Path) -> None:
-    """What was pressed, by the other reader."""
-    print(json.dumps(read_again(folder)))
-
-
-@app.command("restore", hidden=True)
-def restore_one(folder: Path) -> None:
-    """What was pressed."""
-    print(json.dumps(restored(folder)))
+    print(json.dumps({"read": peak_mb()}))
 
 
 @app.command()
 def measure(
-    only: Annotated[str, typer.Option(metavar="NAMES", help="Which inputs, by commas.")] = "",
+    only: Annotated[str, typer.Option(metavar="NAMES", help="Which inputs, by semicolons; all by default.")] = "",
     scale: Annotated[float, typer.Option(help="Share of each input's size.")] = 1.0,
-    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to work.")] = None,
+    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to work; some 2 GB.")] = None,
 ) -> None:
     """Measure and print."""
-    for name, (write, size) in INPUTS.items():
-        if only and name not in only.split(","):
-            continue
-        with tempfile.TemporaryDirectory(prefix="logpress-bench-", dir=scratch) as folder:
-            path = Path(folder) / "raw"
+    from logpress.budget import IMPORTED_BYTES, press_bytes
+    from logpress.contract import load_contract
+
+    bound = (IMPORTED_BYTES + press_bytes(load_contract("sdk_log"))) / 1e6
+    table = Table("Peak memory of a process, MB", ["input", "MB", "rows", "rejects", *STEPS])
+    table.notes.append(f"The bound for pressing and proving is {bound:,.0f} MB; restoring was given 1,000 MB.")
+    console = Console(width=140)
+    for name in only.split(";") if only else INPUTS:
+        with tempfile.TemporaryDirectory(prefix="logpress-bench-", dir=scratch) as folder, console.status(name):
+            path, pressed = Path(folder) / "raw", f"{folder}/out"
+            write, size = INPUTS[name]
             with path.open("wb") as out:
                 write(out, int(size * scale))
-            try:
-                found = answered([sys.executable, "-m", "bench.memory", "one", str(path), f"{folder}/out"])
-                found |= answered([sys.executable, "-m", "bench.memory", "restore", f"{folder}/out"])
-                found |= answered([sys.executable, "-m", "bench.memory", "read", f"{folder}/out"])
-            except MeasureError as error:
-                found = {"error": str(error)[-300:]}
-            print(name, path.stat().st_size / 1e6, found, flush=True)
+            found: dict[str, float] = {}
+            for arguments in (["press", str(path), pressed], ["restore", pressed], ["read", pressed]):
+                found |= answered([sys.executable, "-m", "bench.memory", *arguments])
+            figures = [path.stat().st_size / 1e6, found["rows"], found["rejects"], *(found[step] for step in STEPS)]
+            table.rows.append([name, *(f"{figure:,.0f}" for figure in figures)])
+            console.print(*table.rows[-1])
+    console.print(table.rich())
+    for note in table.notes:
+        console.print(note, markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ SHARE = 0.5
 IMPORTED_BYTES = 200 << 20
 """Python, what is imported, and kernels; forked processes share it."""
 
-COMPANION_BYTES = 250 << 20
-"""The process that reads files with another reader, and publishes, where texts are few."""
+COMPANION_BYTES = 400 << 20
+"""The process that reads files with another reader, and publishes."""
 
 BLOCKS_BYTES = 110 << 20
 """Of a process: blocks of records on their way, layouts, rejects, pages being written."""
@@ -32,7 +32,7 @@ BLOCKS_BYTES = 110 << 20
 TEXT_COPIES = 3
 """How often a row group's texts are in memory: as they came, in its columns, and as pages."""
 
-RECORD_COPIES = 5
+RECORD_COPIES = 3
 """How often a record that is as long as one may be is in memory."""
 
 ROW_GROUPS_OF_THREADS = 3
@@ -148,9 +148,10 @@ class Budget:
         need = IMPORTED_BYTES + COMPANION_BYTES + press_bytes(contract)
         if need <= self.memory:
             return None
+        rows = f"files.row_group_rows ({contract.files.row_group_rows:,})"
         return (
-            f"one process that presses {contract.table} may take {_size(need)}, and there are {_size(self.memory)} "
-            f"(--memory): should it run out, lower files.row_group_rows ({contract.files.row_group_rows:,}) in the contract"
+            f"one process that presses {contract.table} may take {_size(need)}, and it has {_size(self.memory)} "
+            f"(--memory): if it is killed, lower {rows} in the contract"
         )
 
 

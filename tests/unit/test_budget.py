@@ -54,9 +54,7 @@ def machine(root: Path, left_kb: int, cgroup: str, limits: dict[str, str]) -> Pa
         ("3:cpu:/a\n", {"memory/a/memory.limit_in_bytes": "500"}, 8 << 30),
     ],
 )
-def test_what_a_machine_or_its_cgroup_gives(
-    tmp_path: Path, cgroup: str, limits: dict[str, str], expected: int
-) -> None:
+def test_what_a_machine_or_its_cgroup_gives(tmp_path: Path, cgroup: str, limits: dict[str, str], expected: int) -> None:
     assert available_memory(machine(tmp_path, 8 << 20, cgroup, limits)) == expected
 
 

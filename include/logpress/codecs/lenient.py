@@ -111,7 +111,9 @@ class LenientReader:
         by_path = {leaf.path: leaf for leaf in leaves}
         found: dict[str, Value] = {}
         for column, _ in self._columns:
-            leaf = next((by_path[path] for path in column.path if path in by_path and by_path[path].kind != "null"), None)
+            leaf = next(
+                (by_path[path] for path in column.path if path in by_path and by_path[path].kind != "null"), None
+            )
             if leaf is None:
                 continue
             if isinstance(column, Json):

@@ -357,7 +357,7 @@ class Settler:
 
 
 def some_now(blocks: Iterator[T], count: int) -> Iterator[T]:
-    """The same, of which so many are there already: what a thread converts ahead is bounded, however short records are."""
+    """The same, of which so many are there already: so what a thread converts ahead is bounded."""
     return chain(list(islice(blocks, count)), blocks)
 
 

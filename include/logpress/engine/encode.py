@@ -63,7 +63,7 @@ from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
 METADATA_BYTES = 6 << 20
-"""What the first row group may put into the metadata; the n-th may put an n-th of it there, so that the sum stays small.
+"""What the first row group may put into the metadata; the n-th may put an n-th of it there: so the sum stays small.
 
 It depends on nothing but the row group's number, as several are encoded at a time. Readers refuse 100 MB.
 """

@@ -34,7 +34,7 @@ def keep_freed_memory() -> None:
 
 
 def give_back_after(text_bytes: int) -> None:
-    """Give freed memory back to the machine once a row group with so many bytes of texts is done with, if they are many.
+    """Give freed memory back to the machine, once a row group with so many bytes of texts is done, if they are many.
 
     Long texts come in arrays of all sizes; the holes that they leave in the heap would add up, group by group.
     """

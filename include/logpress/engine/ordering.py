@@ -53,6 +53,11 @@ def sort_keys(rows: Rows, contract: Contract) -> list[Ints]:
     return keys
 
 
+def positions(group: int, rows: NDArray[Any]) -> Ints:
+    """The last word of a key that rows are dealt by: even those whose keys are equal go to several buckets."""
+    return (group << 32) + rows.astype(np.int64)
+
+
 def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
     table = np.zeros((len(texts) + 1, 8 * _TEXT_WORDS), dtype=np.uint8)
     table[-1] = 0xFF
@@ -147,7 +152,7 @@ class Buckets:
 
     Args:
         registers: of the rows.
-        splitters: int64[words, buckets - 1], the first keys of all buckets but the first, ascending.
+        splitters: int64[words + 1, buckets - 1], the first keys and positions of all buckets but the first, ascending.
         most_bytes: what all of them together may hold in memory.
         folder: where the files go; a temporary folder in it is made when it is needed, and removed.
     """
@@ -173,13 +178,13 @@ class Buckets:
         if self._holder is not None:
             self._holder.cleanup()
 
-    def deal(self, rows: Packed) -> None:
-        """Deal out some rows; may be called from several threads."""
+    def deal(self, rows: Packed, group: int) -> None:
+        """Deal out the rows of a row group; may be called from several threads."""
         if len(self) == 1:
             self._add(0, rows)
             return
-        keys = np.stack(rows.keys(self._registers))
-        buckets = np.empty(len(rows.wide), dtype=np.int32)
+        keys = np.stack([*rows.keys(self._registers), positions(group, np.arange(len(rows.wide)))])
+        buckets: NDArray[Any] = np.empty(len(rows.wide), dtype=np.int32)
         choose_buckets(keys, self._splitters, buckets)
         order = sort_by([buckets], len(buckets))
         cuts = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=len(self)))])

@@ -253,9 +253,7 @@ class SlicePress:
         while len(self.finishing) > others:
             self.finishing.popleft().result()
 
-    def _write_group(
-        self, group: RowGroup, number: int, layouts: tuple[Any, ...], before: Future[None] | None
-    ) -> None:
+    def _write_group(self, group: RowGroup, number: int, layouts: tuple[Any, ...], before: Future[None] | None) -> None:
         """Encode a row group, and write it when the one before it is written."""
 
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:

@@ -234,6 +234,7 @@ class Layouts:
         self._numbers: dict[Layout, int] = {}
         self._matchable: dict[int, int] = {}  # program -> layout
         self._variants: dict[tuple[int, int], int] = {}  # (program, mask) -> program
+        self._compiled: dict[Program, tuple[list[list[int]], list[tuple[int, bytes, int, int]]]] = {}
         self.known = self._compile()
 
     def add(self, layout: Layout, matchable: bool) -> int | None:
@@ -288,15 +289,13 @@ class Layouts:
         extras: list[list[int]] = []
         texts = bytearray()
         for program in self.programs:
-            layout, matched = self.all[program.layout], self.all[program.matched]
             row = [len(ops), 0, len(extras), 0, -1]
-            wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
-            ops += sorted(wanted, key=_precedence)
-            for index, prefix in extra_prefixes(layout):
-                # the matcher cuts an instant before its label; as an extra, the label is part of the value
-                cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
-                label = len(cut.label) if cut is not None and is_instant is None else 0
-                extras.append([index, len(texts), len(prefix), int(layout.slots[index].kind), label])
+            if program not in self._compiled:
+                self._compiled[program] = self._compile_one(program)
+            wanted, prefixes = self._compiled[program]
+            ops += wanted
+            for index, prefix, kind, label in prefixes:
+                extras.append([index, len(texts), len(prefix), kind, label])
                 texts += prefix
             row[1], row[3] = len(ops), len(extras)
             programs.append(row)
@@ -314,6 +313,18 @@ class Layouts:
             np.array(extras, dtype=np.int64).reshape(-1, 5),
             np.frombuffer(bytes(texts) + bytes(PADDING), dtype=np.uint8),
         )
+
+    def _compile_one(self, program: Program) -> tuple[list[list[int]], list[tuple[int, bytes, int, int]]]:
+        """A program's operations; and of each extra the slot, prefix, kind, and bytes of a label that was cut off."""
+        layout, matched = self.all[program.layout], self.all[program.matched]
+        wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
+        extras = []
+        for index, prefix in extra_prefixes(layout):
+            # the matcher cuts an instant before its label; as an extra, the label is part of the value
+            cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
+            label = len(cut.label) if cut is not None and is_instant is None else 0
+            extras.append((index, prefix, int(layout.slots[index].kind), label))
+        return sorted(wanted, key=_precedence), extras
 
 
 def _precedence(op: Sequence[int]) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Packed, sort_keys
+from logpress.engine.ordering import Buckets, Packed, positions, sort_keys
 from logpress.engine.part import PartMetadata, open_part
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -229,8 +229,8 @@ def _restore_sorted(
     threads = room.threads
     with Buckets(packer.registers, _splitters(groups, room.bucket_bytes), room.kept_bytes, spill_folder) as buckets:
         waiting: deque[Future[None]] = deque()
-        for group in groups:
-            waiting.append(pool.submit(lambda group: buckets.deal(packer.pack(group)), group))
+        for number, group in enumerate(groups):
+            waiting.append(pool.submit(lambda number, group: buckets.deal(packer.pack(group), number), number, group))
             if len(waiting) > threads:
                 waiting.popleft().result()
         while waiting:
@@ -407,18 +407,19 @@ _GUESSED_ROW_BYTES = 192
 
 
 def _splitters(groups: list[_Group], bucket_bytes: int) -> NDArray[np.int64]:
-    """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys: int64[words, n]."""
+    """Keys that cut the whole into buckets of even size, from a sample of row groups' keys: int64[words + 1, n]."""
     contract = groups[0].reader.metadata.contract
     rows = sum(group.rows for group in groups)
     size = rows * _GUESSED_ROW_BYTES + sum(group.text_bytes for group in groups)
     buckets = max(1, min(rows, size // bucket_bytes))
     columns = physical_columns(contract, contract.restore_order)
     samples = []
-    common = [group for group in groups if group.reader.metadata.contract == contract]
-    for group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
+    common = [(place, group) for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
+    for place, group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
         sampled = group.reader.decoder(group.number, columns).rows()
         chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096))
-        samples.append(np.stack([key[chosen] for key in sort_keys(sampled, contract)]))
+        keys = [key[chosen] for key in sort_keys(sampled, contract)]
+        samples.append(np.stack([*keys, positions(place, chosen)]))
     sample = np.concatenate(samples, axis=1)
     order = np.lexsort(sample[::-1])
     places = np.linspace(0, len(order), buckets + 1).astype(np.int64)[1:-1]
