@@ -54,6 +54,7 @@ bench: $(PEERS) ## Measure speed and size side by side with other ways to keep l
 bench-docs: $(PEERS) ## Measure all of docs/benchmarks.md anew, up to ten million records: a quiet machine, half an hour
 	$(BIN)/python -m bench --output bench/results/field.json
 	$(BIN)/python -m bench.growth --output bench/results/growth.json
+	$(BIN)/python -m bench.profile --output bench/results/profile.json
 	$(BIN)/python -m bench.report
 
 $(PEERS): $(READY) requirements-bench.txt
