@@ -121,8 +121,9 @@ def table_dag(contract: Contract) -> DAG:
 
             day = date.fromisoformat(run["day"])
             with storage_access(run["lake"], *run["inputs"]):
-                specs = stages.plan(contract, day, run["inputs"])
-                print(stages.changes(contract, day, run["lake"], run["inputs"]) or "the day is not published yet")
+                specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
+                changes = stages.changes(contract, day, run["lake"], run["inputs"])
+                print(changes or "the day has not been published from raw objects before")
             return [spec.model_dump(mode="json") for spec in specs]
 
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever

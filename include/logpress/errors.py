@@ -27,6 +27,14 @@ class SourceError(LogpressError):
     """Raw input is missing or cannot be read; the message names the origin."""
 
 
+class AbsentError(SourceError):
+    """An input has nothing of the day: there is no such index, file or folder, or it is empty."""
+
+
+class NotYetError(SourceError):
+    """What a source lacks may still come: an index, its shards, the end of writing to it."""
+
+
 class RefusedError(SourceError):
     """A source refuses what is asked of it (password, permission, certificate): asking again would end the same way."""
 

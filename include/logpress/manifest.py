@@ -28,6 +28,10 @@ class SliceSpec(Model):
     expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
 
 
 class OriginStats(Model):
@@ -88,6 +92,10 @@ class SliceManifest(Model):
     layouts: int = 0
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
     distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
 
@@ -116,6 +124,11 @@ class DayManifest(Model):
     def rejects(self) -> int:
         """Records that are no JSON object."""
         return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def taken_from(self) -> tuple[str, ...]:
+        """The input that was taken, where it was to be the first that has the day."""
+        return tuple(sorted({manifest.taken_from for manifest in self.slices if manifest.taken_from is not None}))
 
     @property
     def raw_bytes(self) -> int:

@@ -1,18 +1,82 @@
-"""A day's raw objects: which there are, how they are cut into slices, and which are new since a day was published."""
+"""A day's raw input: which there is, how it is cut into slices, and which is new since a day was published."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract
+from logpress.errors import AbsentError
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, hour_of_path, list_inputs
+from logpress.sources.search.address import is_cluster
+
+log = logging.getLogger(__name__)
 
 MOST_OBJECTS = 1_000
 """Objects of one slice: its manifest names them all, and travels through XCom."""
+
+
+def plan_day(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    """Cut a day's raw input into slices: that of all inputs, or of the first that has the day, as the contract says.
+
+    Objects are cut by hour folder; for clusters see `plan_cluster`.
+
+    Raises:
+        AbsentError: if there is nothing of the day.
+        NotYetError: if an index is not as it must be, and the contract wants that to be waited for.
+        SourceError: if an input cannot be read.
+    """
+    if contract.source.use == "first":
+        return _plan_first(contract, day, named)
+    clusters = [uri for uri in named if is_cluster(uri)]
+    others = [uri for uri in named if uri not in clusters]
+    specs = []
+    if clusters:
+        from logpress.sources.search.plan import plan_clusters  # its client takes a third of a second to import
+
+        specs += plan_clusters(clusters, day, contract.source)
+    return specs + (_plan_objects(contract, day, others) if others else [])
+
+
+def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    """The slices of the first input that has the day; one that is there and cannot be read is an error."""
+    source = contract.source
+    absent = []
+    for uri in named:
+        try:
+            if is_cluster(uri):
+                from logpress.sources.search.plan import plan_cluster
+
+                specs = plan_cluster(uri, day, source)
+            else:
+                specs = _plan_objects(contract, day, [uri])
+        except AbsentError as error:
+            absent.append(str(error))
+            continue
+        passed_over = f"; passed over: {'; '.join(absent)}" if absent else ""
+        log.log(
+            logging.WARNING if absent else logging.INFO,
+            "%s %s is taken from %s, the first of %d inputs that has the day%s",
+            contract.table, day, uri, len(named), passed_over,
+        )  # fmt: skip
+        return [spec.model_copy(update={"taken_from": uri}) for spec in specs]
+    what = f"no input has {day}: {'; '.join(absent)}"
+    if not any(map(is_cluster, named)):
+        raise AbsentError(what)
+    from logpress.sources.search.index import may_come
+
+    raise may_come(what, source.missing_index)
+
+
+def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    objects = list_objects(contract, day, named)
+    if not objects:
+        raise AbsentError(f"there is no raw input for {day} at {', '.join(named)}")
+    return cut_slices(contract, objects)
 
 
 def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[RawObject]:

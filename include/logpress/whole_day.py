@@ -65,7 +65,7 @@ def run_day(
         LogpressError: of any stage; the day is then as it was.
     """
     with contextlib.closing(companion or Companion()) as beside:
-        specs = plan(contract, day, inputs)
+        specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
         work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())

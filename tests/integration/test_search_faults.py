@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from tests.integration.nodes import Node, sample_documents
 from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied, self_signed
+from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, run, sdk_log
 
-from logpress import published, whole_day
 from logpress.comparing import Named, compare_day
-from logpress.contract import Contract, load_contract
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
 from logpress.sources import restart
 from logpress.stages import plan
 
-DAY = date(2021, 12, 26)
 RECORDS = 3_000
-INDEX = f"sdk-log-{DAY}"
 
 
 @pytest.fixture(scope="module")
@@ -51,29 +46,6 @@ def no_long_waits(monkeypatch):
     monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
     for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
         monkeypatch.delenv(name, raising=False)
-
-
-def sdk_log(**source: object) -> Contract:
-    """The contract with small pages: about 20 of each of the two shards."""
-    found = load_contract("sdk_log")
-    settings = {"page_bytes": 50_000, "restarts": 2, "timeout_seconds": 5, **source}
-    return found.model_copy(update={"source": found.source.model_copy(update=settings)})
-
-
-def run(contract: Contract, uri: str, folder: Path) -> Counter[bytes]:
-    lake = str(folder / "lake")
-    whole_day.run_day(contract, DAY, [uri], lake, grace=timedelta(0))
-    published.restore_to_file(contract, DAY, lake, folder / "day")
-    return Counter((folder / "day").read_bytes().split(b"\n")[:-1])
-
-
-def is_published(folder: Path) -> bool:
-    return any((folder / "lake").glob("sdk_log/dt=*/*.parquet"))
-
-
-def open_scrolls(node: Node) -> int:
-    nodes = json.loads(node.ask("GET", "/_nodes/stats/indices/search"))["nodes"].values()
-    return sum(entry["indices"]["search"]["open_contexts"] for entry in nodes)
 
 
 HARMS = {

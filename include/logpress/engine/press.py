@@ -325,6 +325,8 @@ class SlicePress:
             layouts=len(self.layouts.all),
             source=self.spec.source,
             source_records=self.spec.source_records,
+            source_written=self.spec.source_written,
+            taken_from=self.spec.taken_from,
             distinct_ids=distinct_ids,
             seconds=round(time.monotonic() - self.began, 3),
         )

@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 )
 
 from logpress.contract.model import ClusterSource
-from logpress.errors import BrokenOffError, RefusedError, SourceError, UsageError
+from logpress.errors import AbsentError, BrokenOffError, RefusedError, SourceError, UsageError
 from logpress.sources.search.address import Address
 
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -33,8 +33,12 @@ BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _NEVER = urllib3.Retry(False)
 
 
-class MissingIndexError(SourceError):
+class MissingIndexError(AbsentError):
     """There is no such index."""
+
+
+class ForbiddenError(RefusedError):
+    """The user lacks a permission, or the index a right."""
 
 
 class BusyError(BrokenOffError):
@@ -86,6 +90,7 @@ class Cluster:
         Raises:
             BrokenOffError: if the cluster does not answer, or breaks off; BusyError if it has too much to do.
             RefusedError: if it refuses (password, permission, certificate, a request that it does not understand).
+            ForbiddenError: if the user lacks a permission.
             MissingIndexError: if there is no such index.
         """
         connection = self._connection
@@ -140,9 +145,13 @@ class Cluster:
                 "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD, or the Airflow connection opensearch_default"
             )
         if status == 403:
-            return RefusedError(f"{self.address}: {_forbidden(reason)}")
+            return ForbiddenError(f"{self.address}: {_forbidden(reason)}")
         if status == 404 and kind == "index_not_found_exception":
             return MissingIndexError(f"{self.address}: there is no such index")
+        if kind == "index_closed_exception":
+            return RefusedError(
+                f"{self.address}: the index, or one that the name means, is closed; open it (POST .../_open)"
+            )
         if kind == "search_context_missing_exception" or (status == 404 and "search context" in reason):
             return ExpiredError(
                 f"{self.address}: a scroll is not known any more: a node restarted, or `source.keep_alive` is too short"
