@@ -43,6 +43,18 @@ class BrokenOffError(SourceError):
     """A source broke off, or gave less than it had said: reading from the beginning again may succeed."""
 
 
+class TooLargeError(BrokenOffError):
+    """A source gives much larger pages than was to be expected: reading again asks for fewer records at a time.
+
+    Attributes:
+        hits: how many records a page should have.
+    """
+
+    def __init__(self, message: str, hits: int) -> None:
+        super().__init__(message)
+        self.hits = hits
+
+
 class PartError(LogpressError):
     """A part file is damaged, or was not written by logpress."""
 

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from logpress.errors import TooLargeError
+
 
 class Model(BaseModel):
     """Frozen JSON."""
@@ -32,6 +34,14 @@ class SliceSpec(Model):
     taken_from: str | None = Field(
         default=None, description="the input, where only the first that has the day is taken"
     )
+    documents_per_second: float | None = Field(
+        default=None, description="its share of what the run may ask a cluster for"
+    )
+    page_hits: int | None = Field(default=None, description="most hits asked for at a time, where some are very large")
+
+    def after(self, error: Exception) -> SliceSpec:
+        """The slice as it is to be read again after an error: in smaller pages, if they were too large."""
+        return self.model_copy(update={"page_hits": error.hits}) if isinstance(error, TooLargeError) else self
 
 
 class OriginStats(Model):

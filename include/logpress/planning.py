@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from logpress.contract.model import Contract
+from logpress.contract.model import ClusterSource, Contract
 from logpress.errors import AbsentError
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, hour_of_path, list_inputs
-from logpress.sources.search.address import is_cluster
+from logpress.sources.search.address import Address, is_cluster
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,30 @@ def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[S
     if not objects:
         raise AbsentError(f"there is no raw input for {day} at {', '.join(named)}")
     return cut_slices(contract, objects)
+
+
+def shards_of(specs: Sequence[SliceSpec]) -> int:
+    """How many shards the index has that slices are pulled from; 0 if they are pulled from none."""
+    return len({Address.parse(uri).shard for spec in specs for uri in spec.inputs if is_cluster(uri)})
+
+
+def scrolls_of(specs: Sequence[SliceSpec], source: ClusterSource) -> int:
+    """How many scrolls one slice has open at once, at the most."""
+    return min(source.scrolls_at_a_time, max((len(spec.inputs) for spec in specs), default=0))
+
+
+def paced(specs: Sequence[SliceSpec], source: ClusterSource, at_a_time: int) -> list[SliceSpec]:
+    """Slices that share what a run may ask a cluster for a second, so many of them being pressed at a time."""
+    at_a_time = max(1, min(at_a_time, len(specs)))
+    if 0 < shards_of(specs) < at_a_time:
+        log.warning(
+            "%d slices will be pulled at a time from an index of %d shards: let `source.slices_at_a_time` be no more",
+            at_a_time, shards_of(specs),
+        )  # fmt: skip
+    if source.documents_per_second is None:
+        return list(specs)
+    rate = source.documents_per_second / at_a_time
+    return [spec.model_copy(update={"documents_per_second": rate}) for spec in specs]
 
 
 def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[RawObject]:

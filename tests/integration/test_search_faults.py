@@ -190,6 +190,45 @@ def test_pages_that_turn_out_too_large_are_asked_for_anew(served, proxy, tmp_pat
     assert open_scrolls(served) == before
 
 
+def test_large_documents_behind_small_ones_do_not_make_large_pages(served, proxy, tmp_path, caplog):
+    small = [(f"small-{n}", b'{"func_name":"f%d","timestamp":"2021-12-26T10:00:00Z"}' % n) for n in range(500)]
+    text = b"x" * 1_000_000
+    large = [(f"large-{n}", b'{"func_name":"%d%b","timestamp":"2021-12-26T10:00:00Z"}' % (n, text)) for n in range(30)]
+    served.load("large-2021-12-26", [*small, *large], shards=1)
+    try:
+        before = open_scrolls(served)
+        contract = sdk_log(index="large-{day}", page_bytes=1_000_000, timeout_seconds=30)
+        sizes: list[int] = []
+
+        def weigh(data: bytes) -> bytes:
+            sizes.append(len(data))
+            return data
+
+        proxy.harms = {("search", 0): changed(weigh), ("scroll", 0): changed(weigh)}
+        expected = Counter(served.hits("large-2021-12-26"))
+        assert run(contract, proxy.uri, tmp_path) == expected
+        # the first page held all; the next try came upon large ones behind small ones; the last one took them singly
+        assert [size > 8_000_000 for size in sizes].count(True) == 2
+        assert "hits are asked for in smaller pages" in caplog.text
+        assert max(sizes[-500:]) <= 8_000_000
+        assert open_scrolls(served) == before
+        sizes.clear()
+        found = compare_day(contract, DAY, Named((str(tmp_path / "day"),)), Named((proxy.uri,)))
+        assert found.is_same
+        assert [size > 8_000_000 for size in sizes].count(True) == 2
+    finally:
+        served.ask("DELETE", "/large-2021-12-26")
+
+
+def test_a_page_has_no_more_hits_than_the_index_allows(served, proxy, hits, tmp_path):
+    served.ask("PUT", f"/{INDEX}/_settings", {"index.max_result_window": 60})
+    try:
+        assert run(sdk_log(page_bytes=4_000_000), proxy.uri, tmp_path) == hits
+        assert proxy.seen["scroll"] >= hits.total() // 60 - 2
+    finally:
+        served.ask("PUT", f"/{INDEX}/_settings", {"index.max_result_window": None})
+
+
 def test_documents_a_second_are_bounded(served, hits, tmp_path):
     from time import monotonic
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
 from collections import Counter
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fsspec
 import numpy as np
@@ -24,7 +28,7 @@ from logpress.manifest import OriginStats, SliceManifest
 from logpress.quality.completeness import prove_complete
 from logpress.sources import restart
 from logpress.sources.search.address import Address, Hours, is_cluster
-from logpress.sources.search.cluster import _credentials
+from logpress.sources.search.cluster import Cluster, EndlessError, _credentials
 from logpress.sources.search.envelope import Envelope, hits_begin
 from logpress.sources.search.plan import _merged, _Range, _slices, plan_cluster
 from logpress.sources.search.scroll import page_hits
@@ -293,6 +297,45 @@ def test_pages_are_about_as_large_as_wanted():
     assert page_hits(SOURCE, 800.0) == 5_000
     assert page_hits(SOURCE, 10.0) == 10_000
     assert page_hits(SOURCE, 9e9) == 1
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers with 50 MB, compressed; or with a few bytes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = gzip.compress(b'{"_scroll_id":"x"' + bytes(50_000_000), 1) if self.path == "/large" else b"{}"
+        self.send_response(200)
+        if self.path == "/large":
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(OSError):  # the client has gone
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_no_more_is_read_of_an_answer_than_was_wanted(monkeypatch):
+    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = Address.parse(f"opensearch+http://127.0.0.1:{server.server_address[1]}/i")
+    try:
+        with closing(Cluster(address, SOURCE)) as cluster:
+            for _ in range(3):
+                with pytest.raises(EndlessError) as error:
+                    cluster.fetch("GET", "/large", most_bytes=1_000_000)
+                assert len(error.value.begin) == 1_000_001
+                assert error.value.begin.startswith(b'{"_scroll_id":"x"')
+                assert cluster.fetch("GET", "/small", most_bytes=2) == (b"{}", 2)  # and not the rest of the other
+            assert len(cluster.fetch("GET", "/large", most_bytes=50_000_017)[0]) == 50_000_017
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 # -- plans

@@ -198,7 +198,12 @@ class ClusterSource(Model):
     slice_documents: int = Field(default=2_000_000, ge=1, description="documents that plan puts into one slice")
     page_bytes: int = Field(default=4_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
     scrolls_at_a_time: int = Field(default=2, ge=1, le=64, description="shards of a slice that are read side by side")
-    documents_per_second: float | None = Field(default=None, gt=0, description="most that one slice asks for")
+    slices_at_a_time: int = Field(
+        default=4,
+        ge=1,
+        description="slices that Airflow presses side by side in a run; no more than an index has shards",
+    )
+    documents_per_second: float | None = Field(default=None, gt=0, description="most that a run asks a cluster for")
     pool: str = Field(default="default_pool", description="Airflow pool whose slots press tasks take")
     keep_alive: str = Field(default="5m", pattern=r"^[0-9]+[smh]$", description="how long a scroll waits to be asked")
     timeout_seconds: float = Field(default=120, gt=0, description="how long an answer may take")

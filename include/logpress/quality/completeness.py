@@ -72,7 +72,7 @@ def prove_unchanged(manifests: Sequence[SliceManifest], source: ClusterSource) -
         if None not in (manifest.source_written, now.written) and manifest.source_written != now.written:
             raise ProofError(
                 f"{uri} has as many records as when the day was planned ({now.documents}), but was written to "
-                "meanwhile, as its shards' sequence numbers tell; press the day again once nothing writes to it any more"
+                "meanwhile, as sequence numbers tell; press the day again once nothing writes to it any more"
             )
 
 

@@ -45,6 +45,18 @@ class BusyError(BrokenOffError):
     """The cluster answers that it has too much to do, or is in trouble."""
 
 
+class EndlessError(BrokenOffError):
+    """An answer is longer than was to be read of it.
+
+    Attributes:
+        begin: what was read of it.
+    """
+
+    def __init__(self, message: str, begin: bytes) -> None:
+        super().__init__(message)
+        self.begin = begin
+
+
 class ExpiredError(BrokenOffError):
     """The cluster does not know a scroll any more."""
 
@@ -81,8 +93,16 @@ class Cluster:
         except ValueError as error:
             raise BrokenOffError(f"{self.address}: answers with something that is no JSON: {data[:80]!r}") from error
 
-    def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bytes, int]:
+    def fetch(
+        self, method: str, path: str, body: dict[str, Any] | None = None, most_bytes: int | None = None
+    ) -> tuple[bytes, int]:
         """Send a request once, and never again.
+
+        Args:
+            method: of HTTP.
+            path: with parameters.
+            body: sent as JSON.
+            most_bytes: how much is read of an answer, decompressed; None: all.
 
         Returns:
             The bytes of the answer, decompressed; and how many came over the network.
@@ -90,6 +110,7 @@ class Cluster:
         Raises:
             BrokenOffError: if the cluster does not answer, or breaks off; BusyError if it has too much to do.
             RefusedError: if it refuses (password, permission, certificate, a request that it does not understand).
+            EndlessError: if the answer is longer than `most_bytes`.
             ForbiddenError: if the user lacks a permission.
             MissingIndexError: if there is no such index.
         """
@@ -103,8 +124,11 @@ class Cluster:
                 method, path, text, headers=headers, retries=_NEVER, timeout=self._timeout, preload_content=False
             )
             try:
-                data = response.read(decode_content=True)
+                data = response.read(None if most_bytes is None else most_bytes + 1, decode_content=True)
                 received = response.tell()
+                if most_bytes is not None and len(data) > most_bytes:
+                    response.close()  # or the rest would be read as the next answer
+                    raise EndlessError(f"{self.address}: an answer is longer than {most_bytes:,} bytes", data)
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as error:
