@@ -198,10 +198,36 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def certified(folder: Path) -> ssl.SSLContext:
+    """TLS with a certificate for `localhost` that an authority has signed: `authority` in the folder."""
+
+    def openssl(*arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+    folder.mkdir(exist_ok=True)
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "authority-key",
+            "-out", folder / "authority", "-days", "1", "-subj", "/CN=An authority of our own")  # fmt: skip
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key", "-out", folder / "request",
+            "-subj", "/CN=localhost")  # fmt: skip
+    openssl("x509", "-req", "-in", folder / "request", "-CA", folder / "authority", "-CAkey", folder / "authority-key",
+            "-CAcreateserial", "-out", folder / "cert", "-days", "1", "-extfile", folder / "names")  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert", folder / "key")
+    return context
+
+
 @contextmanager
-def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Proxy]:
-    """A proxy before the server at a port; with a folder, it speaks TLS, and its certificate lies there."""
-    proxy = Proxy(target, is_tls=certificate_folder is not None)
+def proxied(
+    target: int, certificate_folder: Path | None = None, context: ssl.SSLContext | None = None
+) -> Iterator[Proxy]:
+    """A proxy before the server at a port.
+
+    With a folder, it speaks TLS with a certificate that no authority has signed, which lies there; or with one given.
+    """
+    if certificate_folder is not None:
+        context = self_signed(certificate_folder)
+    proxy = Proxy(target, is_tls=context is not None)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -235,8 +261,7 @@ def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Pro
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    if certificate_folder is not None:
-        context = self_signed(certificate_folder)
+    if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.handle_error = lambda *args: None  # type: ignore[method-assign]  # of clients that do not trust it
     proxy.port = server.server_address[1]

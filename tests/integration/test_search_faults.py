@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,10 @@ RECORDS = 3_000
 
 
 @pytest.fixture(scope="module")
-def served(opensearch: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
+def served(opensearch: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     opensearch.load(INDEX, sample_documents(tmp_path_factory.mktemp("sample"), RECORDS), 2)
-    return opensearch
+    yield opensearch
+    opensearch.ask("DELETE", f"/{INDEX}")
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +106,15 @@ def test_no_request_of_a_scroll_is_sent_twice(proxy, tmp_path):
 def test_a_page_that_comes_too_late_is_not_skipped(proxy, hits, tmp_path):
     proxy.harms["scroll", 3] = late(2.5)
     assert run(sdk_log(timeout_seconds=1), proxy.uri, tmp_path) == hits
+    assert proxy.fired == [("scroll", 3)]
+    assert proxy.seen["search"] > 2
 
 
 def test_a_scroll_that_expires_begins_again(served, proxy, hits, tmp_path):
     proxy.harms["scroll", 5] = meanwhile(lambda: served.ask("DELETE", "/_search/scroll/_all"))
     assert run(sdk_log(), proxy.uri, tmp_path) == hits
+    assert proxy.fired == [("scroll", 5)]
+    assert proxy.seen["search"] > 2
 
 
 def test_a_scroll_that_always_expires_says_so(served, proxy, tmp_path):
@@ -229,12 +236,41 @@ def test_a_page_has_no_more_hits_than_the_index_allows(served, proxy, hits, tmp_
         served.ask("PUT", f"/{INDEX}/_settings", {"index.max_result_window": None})
 
 
-def test_documents_a_second_are_bounded(served, hits, tmp_path):
-    from time import monotonic
+def asked_at(proxy: Proxy) -> list[float]:
+    return [request.at for request in proxy.requests if request.kind in ("search", "scroll")]
 
-    began = monotonic()
-    assert run(sdk_log(documents_per_second=2_000), served.uri, tmp_path) == hits
-    assert monotonic() - began > 1.3
+
+def test_documents_a_second_are_bounded(proxy, hits, tmp_path):
+    assert run(sdk_log(documents_per_second=1_000, scrolls_at_a_time=1), proxy.uri, tmp_path) == hits
+    sizes = {json.loads(request.body)["size"] for request in proxy.requests if request.kind == "search"}
+    (size,) = sizes
+    gaps = sorted(later - before for before, later in pairwise(asked_at(proxy)))
+    assert gaps[len(gaps) // 2] > 0.9 * size / 1_000
+    assert asked_at(proxy)[-1] - asked_at(proxy)[0] > 0.9 * (hits.total() - 2 * size) / 1_000
+
+
+def test_slices_share_the_documents_a_second(proxy, hits, tmp_path):
+    contract = sdk_log(documents_per_second=1_500, scrolls_at_a_time=1, slice_documents=1_000)
+    assert run(contract, proxy.uri, tmp_path, threads=2) == hits
+    assert proxy.most_open == 2
+    assert asked_at(proxy)[-1] - asked_at(proxy)[0] > 0.8 * hits.total() / 1_500
+
+
+@pytest.mark.parametrize("scrolls", [1, 2])
+def test_no_more_scrolls_are_open_than_the_index_has_shards(proxy, hits, tmp_path, scrolls):
+    contract = sdk_log(slice_documents=1_000, scrolls_at_a_time=scrolls)
+    assert len(plan(contract, DAY, [proxy.uri])) > 3
+    assert run(contract, proxy.uri, tmp_path, threads=4) == hits
+    assert proxy.most_open == 2
+
+
+def test_every_search_wants_all_shards_and_an_exact_count(proxy, hits, tmp_path):
+    assert run(sdk_log(slice_documents=1_000), proxy.uri, tmp_path) == hits
+    searches = [request for request in proxy.requests if "/_search?" in request.path]
+    assert {request.kind for request in searches} == {"count", "search", "other"}
+    assert all("allow_partial_search_results=false" in request.path for request in searches)
+    assert all("ignore_unavailable=false&allow_no_indices=false" in request.path for request in searches)
+    assert all(json.loads(request.body)["track_total_hits"] is True for request in searches if request.kind != "other")
 
 
 @pytest.mark.parametrize(
@@ -391,3 +427,5 @@ def test_a_node_restarted_in_the_middle(served, proxy, hits, tmp_path, monkeypat
         assert run(sdk_log(timeout_seconds=60, restarts=12), proxy.uri, tmp_path) == hits
     except LogpressError as error:
         pytest.fail(f"the day is not complete: {error}")
+    assert proxy.fired == [("scroll", 6)]
+    assert proxy.seen["search"] > 2

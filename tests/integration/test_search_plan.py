@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests.conftest import SEED, compact
 from tests.integration.nodes import Node
-from tests.integration.proxy import Proxy, answer, changed, meanwhile, proxied
-from tests.integration.pulling import DAY, INDEX, is_published, run, sdk_log
+from tests.integration.proxy import Proxy, answer, meanwhile, proxied
+from tests.integration.pulling import DAY, DOCUMENT, INDEX, is_published, make, run, sdk_log
 
-from logpress import stages, whole_day
-from logpress.errors import AbsentError, NotYetError, ProofError, RefusedError
-from logpress.lake import Lake
+from logpress.errors import NotYetError, ProofError, RefusedError
 from logpress.sources import restart
 from logpress.stages import plan
 
-DOCUMENT = b'{"func_name":"Backend.Some","timestamp":"2021-12-26T10:00:00Z"}'
 FORBIDDEN = answer(403, b'{"error":{"type":"security_exception","reason":"no permissions for [indices:admin/x]"}}')
-
-
-def make(node: Node, index: str, documents: int, **settings: object) -> None:
-    own = {"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "-1", **settings}
-    mapping = {"dynamic": False, "properties": {"timestamp": {"type": "date"}}}
-    node.ask("PUT", f"/{index}", {"settings": own, "mappings": mapping})
-    for number in range(documents):
-        node.put(index, str(number), DOCUMENT)
 
 
 @pytest.fixture
@@ -108,7 +93,7 @@ def test_a_user_who_may_not_see_sequence_numbers_still_has_the_counts(index, pro
 
 def test_a_closed_index_is_not_left_out_of_a_pattern(index):
     make(index, f"{INDEX}-more", 3)
-    contract = sdk_log(index="sdk-log-{day}*")
+    contract = sdk_log(index="pulled-log-{day}*")
     assert records(contract, index.uri) == 23
     index.ask("POST", f"/{INDEX}-more/_close")
     with pytest.raises(
@@ -142,117 +127,3 @@ def test_an_index_that_never_rests_while_it_is_planned_is_refused(index, proxy, 
     with pytest.raises(error, match=r"had \d+ documents, then \d+, .* still being written"):
         plan(sdk_log(growing_index=decision), DAY, [proxy.uri])
     assert records(sdk_log(growing_index="go_on"), proxy.uri) > 20
-
-
-# -- waiting
-
-
-def later(seconds: float, do) -> threading.Timer:
-    timer = threading.Timer(seconds, do)
-    timer.start()
-    return timer
-
-
-def test_an_index_that_appears_later_is_waited_for(node, tmp_path, caplog):
-    contract = sdk_log(wait=timedelta(seconds=20))
-    timer = later(1.0, lambda: make(node, INDEX, 4))
-    try:
-        assert run(contract, node.uri, tmp_path).total() == 4
-    finally:
-        timer.join()
-        node.ask("DELETE", f"/{INDEX}")
-    told = [entry.getMessage() for entry in caplog.records if "there is no such index" in entry.getMessage()]
-    assert len(told) >= 2
-    assert told[0].startswith("sdk_log 2021-12-26 waits 0 s, and 0:00:20 in all: ")
-
-
-def test_an_index_that_turns_green_later_is_waited_for(index, proxy):
-    proxy.harms["health", 1] = proxy.harms["health", 2] = changed(
-        lambda data: data.replace(b'"status":"green"', b'"status":"red"')
-    )
-    specs = plan(sdk_log(), DAY, [proxy.uri], wait=timedelta(seconds=20))
-    assert sum(sum(spec.expected) for spec in specs) == 20
-    assert proxy.fired == [("health", 1), ("health", 2)]
-
-
-def test_an_index_that_comes_to_rest_later_is_waited_for(index, proxy):
-    for number in range(2, 20, 2):  # two rounds of three looks at two shards
-        proxy.harms["count", number] = meanwhile(lambda: index.put(INDEX, f"new-{proxy.seen['count']}", DOCUMENT))
-    specs = plan(sdk_log(), DAY, [proxy.uri], wait=timedelta(seconds=20))
-    assert sum(sum(spec.expected) for spec in specs) == 20 + len(proxy.fired)
-    assert len(proxy.fired) > 5
-
-
-def test_what_does_not_come_in_time_is_refused_and_says_so(node):
-    with pytest.raises(RefusedError, match=r"there is no such index; it was waited for in vain, 0:00:01"):
-        plan(sdk_log(), DAY, [node.uri], wait=timedelta(seconds=1))
-    with pytest.raises(NotYetError, match=r"there is no such index; to wait for that, let `source.wait` .*PT2H"):
-        plan(sdk_log(), DAY, [node.uri])
-    with pytest.raises(RefusedError, match=r"there is no such index$"):
-        plan(sdk_log(missing_index="fail"), DAY, [node.uri], wait=timedelta(seconds=60))
-
-
-# -- two places of one day
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> str:
-    """A folder with three of the day's documents, as they lie in an archive."""
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    lines = [compact({**SEED["_source"], "response_elapsed_time": number}) for number in range(3)]
-    (folder / "2021-12-26.ndjson").write_bytes(b"\n".join(lines))
-    return str(folder / "{day}.ndjson")
-
-
-def pressed(contract, inputs: list[str], folder: Path):
-    report, _ = whole_day.run_day(contract, DAY, inputs, str(folder / "lake"), grace=timedelta(0))
-    return report, Lake.open(str(folder / "lake")).need_day("sdk_log", DAY)
-
-
-def test_all_inputs_are_the_day_unless_the_contract_wants_the_first(index, archive, tmp_path):
-    report, _ = pressed(sdk_log(), [index.uri, archive], tmp_path)
-    assert (report.rows, report.taken_from) == (23, ())
-
-
-def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_path, caplog):
-    contract = sdk_log(use="first")
-    report, manifest = pressed(contract, [index.uri, archive], tmp_path)
-    assert (report.rows, report.taken_from, manifest.taken_from) == (20, (index.uri,), (index.uri,))
-    assert "passed over" not in caplog.text
-    assert stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive]) is None
-    index.ask("DELETE", f"/{INDEX}")
-    report, manifest = pressed(contract, [index.uri, archive], tmp_path)
-    assert (report.rows, report.taken_from, manifest.taken_from) == (3, (archive,), (archive,))
-    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: opensearch" in caplog.text
-    assert str(stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive])).startswith(
-        "no object is new"
-    )
-    make(index, INDEX, 0)  # an index without documents has nothing of the day either
-    assert pressed(contract, [index.uri, archive], tmp_path)[0].rows == 3
-    index.ask("DELETE", f"/{INDEX}")
-    (tmp_path / "archive" / "2021-12-26.ndjson").unlink()
-    with pytest.raises(NotYetError, match=r"no input has 2021-12-26: .*no such index; .*no such file") as told:
-        pressed(contract, [index.uri, archive], tmp_path)
-    assert "\n" not in str(told.value)
-    with pytest.raises(AbsentError, match="no input has 2021-12-26"):
-        pressed(contract, [archive, archive], tmp_path)
-    make(index, INDEX, 0)
-
-
-def test_an_input_that_is_there_but_refuses_is_not_passed_over(proxy, index, archive, tmp_path):
-    proxy.harms["count", 0] = FORBIDDEN
-    with pytest.raises(RefusedError, match="lacks a permission"):
-        pressed(sdk_log(use="first"), [proxy.uri, archive], tmp_path)
-    assert not is_published(tmp_path)
-
-
-def test_an_input_that_comes_late_is_waited_for_only_where_none_has_the_day(node, archive, tmp_path):
-    contract = sdk_log(use="first", wait=timedelta(seconds=20))
-    assert pressed(contract, [node.uri, archive], tmp_path)[0].taken_from == (archive,)
-    timer = later(1.0, lambda: make(node, INDEX, 4))
-    try:
-        assert pressed(contract, [f"{archive}.gone", node.uri], tmp_path)[0].taken_from == (node.uri,)
-    finally:
-        timer.join()
-        node.ask("DELETE", f"/{INDEX}")
