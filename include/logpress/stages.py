@@ -36,7 +36,7 @@ def default_threads() -> int:
 
 
 def plan(
-    contract: Contract, day: date, inputs: Sequence[str] = (), *, wait: timedelta = timedelta(0)
+    contract: Contract, day: date, inputs: Sequence[str] = (), *, wait: timedelta | None = None
 ) -> list[SliceSpec]:
     """Cut a day's raw input into slices, and say where it is taken from.
 
@@ -44,7 +44,8 @@ def plan(
         contract: the table; its `source.inputs` are taken where `inputs` is empty.
         day: the UTC day.
         inputs: files, folders, globs or URIs.
-        wait: how long to wait for an index that is missing, red or still being written, where the contract wants that.
+        wait: how long to wait for an index that is missing, red or still being written, where the contract wants that;
+            None where no one would ever wait.
 
     Raises:
         UsageError: if no inputs are named.
@@ -58,6 +59,8 @@ def plan(
             f"nothing says where the raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
             "contract"
         )
+    if wait is None:
+        return plan_day(contract, day, named)
     return waited_for(lambda: plan_day(contract, day, named), wait, f"{contract.table} {day}")
 
 

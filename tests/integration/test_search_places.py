@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.conftest import SEED, compact
 from tests.integration.nodes import Node
 from tests.integration.proxy import Proxy, answer, changed, meanwhile, proxied
@@ -16,6 +19,7 @@ from tests.integration.pulling import DAY, DOCUMENT, INDEX, is_published, make, 
 from logpress import stages, whole_day
 from logpress.errors import AbsentError, NotYetError, RefusedError
 from logpress.lake import Lake
+from logpress.quality.size_report import render_report
 from logpress.sources import restart
 from logpress.stages import plan
 
@@ -87,6 +91,8 @@ def test_what_does_not_come_in_time_is_refused_and_says_so(opensearch):
     with pytest.raises(RefusedError, match=r"there is no such index; it was waited for in vain, 0:00:01"):
         plan(sdk_log(), DAY, [opensearch.uri], wait=timedelta(seconds=1))
     with pytest.raises(NotYetError, match=r"there is no such index; to wait for that, let `source.wait` .*PT2H"):
+        plan(sdk_log(), DAY, [opensearch.uri], wait=timedelta(0))
+    with pytest.raises(NotYetError, match=r"there is no such index$"):
         plan(sdk_log(), DAY, [opensearch.uri])
     with pytest.raises(RefusedError, match=r"there is no such index$"):
         plan(sdk_log(missing_index="fail"), DAY, [opensearch.uri], wait=timedelta(seconds=60))
@@ -105,6 +111,12 @@ def archive(tmp_path: Path) -> str:
     return str(folder / "{day}.ndjson")
 
 
+def shown(report) -> str:
+    console = Console(width=200, color_system=None, record=True, file=StringIO())
+    console.print(render_report(report))
+    return re.sub(r" {2,}", "  ", console.export_text())
+
+
 def pressed(contract, inputs: list[str], folder: Path):
     report, _ = whole_day.run_day(contract, DAY, inputs, str(folder / "lake"), grace=timedelta(0))
     return report, Lake.open(str(folder / "lake")).need_day("sdk_log", DAY)
@@ -119,6 +131,7 @@ def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_pat
     contract = sdk_log(use="first")
     report, manifest = pressed(contract, [index.uri, archive], tmp_path)
     assert (report.rows, report.taken_from, manifest.taken_from) == (20, (index.uri,), (index.uri,))
+    assert f"taken from  {index.uri}, the first input that has the day" in shown(report)
     assert "passed over" not in caplog.text
     assert stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive]) is None
     index.ask("DELETE", f"/{INDEX}")
