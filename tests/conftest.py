@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,12 @@ def padded(text: bytes, behind: bytes = b"") -> NDArray[np.uint8]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than some seconds; leave out with -m 'not slow'")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    nodes = sys.modules.get("tests.integration.nodes")
+    for line in getattr(nodes, "NOT_TESTED", ()):
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,14 @@ def table_dag(contract: Contract) -> DAG:
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices."""
             from logpress import stages
+            from logpress.planning import paced
 
             day = date.fromisoformat(run["day"])
             with storage_access(run["lake"], *run["inputs"]):
-                specs = stages.plan(contract, day, run["inputs"])
-                print(stages.changes(contract, day, run["lake"], run["inputs"]) or "the day is not published yet")
+                specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
+                changes = stages.changes(contract, day, run["lake"], run["inputs"])
+                print(changes or "the day has not been published from raw objects before")
+            specs = paced(specs, contract.source, contract.source.slices_at_a_time)
             return [spec.model_dump(mode="json") for spec in specs]
 
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever
@@ -132,6 +135,7 @@ def table_dag(contract: Contract) -> DAG:
             map_index_template="{{ slice_name }}",
             show_return_value_in_logs=False,
             pool=contract.source.pool,
+            max_active_tis_per_dagrun=contract.source.slices_at_a_time,
         )
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""

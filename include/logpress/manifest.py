@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from logpress.errors import TooLargeError
+
 
 class Model(BaseModel):
     """Frozen JSON."""
@@ -28,6 +30,18 @@ class SliceSpec(Model):
     expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
+    documents_per_second: float | None = Field(
+        default=None, description="its share of what the run may ask a cluster for"
+    )
+    page_hits: int | None = Field(default=None, description="most hits asked for at a time, where some are very large")
+
+    def after(self, error: Exception) -> SliceSpec:
+        """The slice as it is to be read again after an error: in smaller pages, if they were too large."""
+        return self.model_copy(update={"page_hits": error.hits}) if isinstance(error, TooLargeError) else self
 
 
 class OriginStats(Model):
@@ -88,6 +102,10 @@ class SliceManifest(Model):
     layouts: int = 0
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
     distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
 
@@ -116,6 +134,11 @@ class DayManifest(Model):
     def rejects(self) -> int:
         """Records that are no JSON object."""
         return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def taken_from(self) -> tuple[str, ...]:
+        """The input that was taken, where it was to be the first that has the day."""
+        return tuple(sorted({manifest.taken_from for manifest in self.slices if manifest.taken_from is not None}))
 
     @property
     def raw_bytes(self) -> int:

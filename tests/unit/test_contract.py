@@ -224,6 +224,9 @@ def test_what_is_no_day(text: str, sentence: str) -> None:
         ({"storage_options": {"client_kwargs": {"aws_session_token": "x"}}}, "'aws_session_token'"),
         ({"storage_options": {"s3_additional_kwargs": {"SSECustomerKey": "x"}}}, "'SSECustomerKey'"),
         ({"duplicates": "drop"}, "'reject' or 'keep'"),
+        ({"use": "first", "missing_index": "empty"}, "passes over an index that is missing"),
+        ({"wait": "-PT1S"}, "greater than or equal to 0"),
+        ({"slices_at_a_time": 0}, "greater than or equal to 1"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(source, message):

@@ -184,16 +184,26 @@ class ClusterSource(Model):
     time_field: str = Field(default="", description="date field by whose hours a day is cut; empty: by shards only")
     missing_index: Literal["wait", "fail", "empty"] = Field(
         default="wait",
-        description="tried again, refused, or published as a day of no records",
+        description="waited for, refused, or published as a day of no records",
     )
     red_index: Literal["wait", "fail"] = Field(default="wait", description="an index that lacks shards")
-    growing_index: Literal["fail", "go_on"] = Field(
-        default="fail", description="documents that come while the day is pulled: refused, or left out"
+    growing_index: Literal["wait", "fail", "go_on"] = Field(
+        default="wait",
+        description="documents that come while the day is planned: waited out, refused, or left out; later ones are "
+        "refused or left out",
+    )
+    wait: timedelta = Field(
+        default=timedelta(0), ge=timedelta(0), description="how long a run waits for what is to be waited for, as PT2H"
     )
     slice_documents: int = Field(default=2_000_000, ge=1, description="documents that plan puts into one slice")
     page_bytes: int = Field(default=4_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
     scrolls_at_a_time: int = Field(default=2, ge=1, le=64, description="shards of a slice that are read side by side")
-    documents_per_second: float | None = Field(default=None, gt=0, description="most that one slice asks for")
+    slices_at_a_time: int = Field(
+        default=4,
+        ge=1,
+        description="slices that Airflow presses side by side in a run; no more than an index has shards",
+    )
+    documents_per_second: float | None = Field(default=None, gt=0, description="most that a run asks a cluster for")
     pool: str = Field(default="default_pool", description="Airflow pool whose slots press tasks take")
     keep_alive: str = Field(default="5m", pattern=r"^[0-9]+[smh]$", description="how long a scroll waits to be asked")
     timeout_seconds: float = Field(default=120, gt=0, description="how long an answer may take")
@@ -209,6 +219,10 @@ class Source(ClusterSource):
 
     inputs: tuple[str, ...] = Field(
         default=(), description="paths, folders, globs or URIs; {day}, {year}, {month} and {day_of_month} are filled in"
+    )
+    use: Literal["all", "first"] = Field(
+        default="all",
+        description="whether all inputs together are the day, or the first of them that has anything of it",
     )
     lateness: timedelta = Field(
         default=timedelta(hours=1), description="how long after the end of a day its records still arrive"
@@ -232,6 +246,8 @@ class Source(ClusterSource):
             ZoneInfo(self.path_time_zone)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"`path_time_zone` {self.path_time_zone!r} is no time zone, as Asia/Seoul is") from error
+        if self.use == "first" and self.missing_index == "empty":
+            raise ValueError("`use: first` passes over an index that is missing; `missing_index: empty` contradicts it")
         secret = next(_secrets_in(self.storage_options), None)
         if secret is not None:
             raise ValueError(

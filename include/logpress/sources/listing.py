@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Protocol
 
-from logpress.errors import SourceError, UsageError
+from logpress.errors import AbsentError, SourceError, UsageError
 from logpress.sources.dated import day_of_path, span_of
 from logpress.sources.refusals import error_code, source_error
 from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
@@ -218,7 +218,8 @@ def list_inputs(
         hold nothing of the day.
 
     Raises:
-        SourceError: if a path is not there, cannot be read, or is a folder with nothing in it.
+        AbsentError: if a path is not there, or is a folder with nothing in it.
+        SourceError: if a path cannot be read.
         UsageError: if a path has `{day}` and no day is given, or its kind of storage is unknown.
     """
     place = place or Place()
@@ -254,9 +255,9 @@ def _list_one(storage: _Storage, uri: str, window: _Window | None, place: Place)
             if (found := _matched(storage, path, uri)) is not None and not place.skips(_below(path, uri))
         ]
         if not entries:
-            raise SourceError(f"{uri}: no file matches; see that the pattern is right and quoted from the shell")
+            raise AbsentError(f"{uri}: no file matches; see that the pattern is right and quoted from the shell")
     else:
-        raise SourceError(f"{uri}: there is no such file or folder")
+        raise AbsentError(f"{uri}: there is no such file or folder")
     files: list[_Entry] = []
     for entry in entries:
         if not entry.is_folder:
@@ -265,7 +266,7 @@ def _list_one(storage: _Storage, uri: str, window: _Window | None, place: Place)
         walk = _Walk(storage, entry.uri, window, place)
         files += sorted(walk.files(), key=lambda file: file.uri)
         if not walk.seen and not glob.has_magic(uri):
-            raise SourceError(f"{uri}: the folder has no file in it (files that begin with . or _ do not count)")
+            raise AbsentError(f"{uri}: the folder has no file in it (files that begin with . or _ do not count)")
     return files
 
 
