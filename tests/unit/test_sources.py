@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import re
 import zlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpress.errors import SourceError, UsageError
-from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, open_raw, remote
+from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, listing, open_raw, remote
+from logpress.sources.dated import span_of
 from logpress.sources.remote import RANGE_BYTES
 
 DAY = date(2021, 12, 26)
@@ -257,6 +259,106 @@ def test_only_folders_of_the_day_and_its_margins_are_listed(tmp_path):
 def test_named_folders_of_an_hour_are_understood(tmp_path):
     make(tmp_path, "year=2021/month=12/day=26/hour=10/x", "year=2021/month=12/day=24/hour=10/x")
     assert names(tmp_path) == ["year=2021/month=12/day=26/hour=10/x"]
+
+
+LAYOUTS = [
+    "%Y/%m/%d/%H", "year=%Y/month=%m/day=%d/hour=%H", "dt=%Y-%m-%d/hour=%H", "%Y-%m-%d/%H", "%Y%m%d/%H", "%Y/%m/%d-%H",
+    "%Y-%m-%d-%H", "%Y-%m-%dT%H", "%Y%m%d%H", "date=%Y%m%d/hh=%H", "event_date=%Y_%m_%d/event_hour=%H", "%Y-%m/%d/%H",
+    "%Y.%m.%d/%H", "Year=%Y/Month=%m/Day=%d/Hour=%H", "game=a/dt=%Y-%m-%d-%H", "month=%Y-%m/d=%d/h=%H", "hour=%Y%m%dT%H",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_of_every_layout_only_the_hours_of_the_day_and_its_margins_are_listed(tmp_path, layout):
+    hours = [datetime(2021, 12, 24) + timedelta(hours=hour) for hour in range(4 * 24)]
+    make(tmp_path, *(f"{hour:{layout}}/x" for hour in hours), f"{datetime(2021, 11, 26):{layout}}/x")
+    wanted = [f"{hour:{layout}}/x" for hour in hours if hour in hours[47:74]]
+    assert names(tmp_path) == sorted(wanted)
+    assert [hour_of_path(f"/raw/{name}") for name in wanted] == [hour.replace(tzinfo=UTC) for hour in hours[47:74]]
+
+
+@pytest.mark.parametrize(
+    "layout", ["%Y/%m/%d", "dt=%Y-%m-%d", "%Y%m%d", "%Y-%m-%d", "a/day=%Y-%m-%d", "year=%Y/m=%m/d=%d"]
+)
+def test_days_outside_of_the_window_are_not_walked(tmp_path, layout, monkeypatch):
+    days = [datetime(2021, 6, 1) + timedelta(days=day) for day in range(300)]
+    make(tmp_path, *(f"{day:{layout}}/x/y" for day in days))
+    listed = []
+    entries = listing._Local.entries
+    monkeypatch.setattr(listing._Local, "entries", lambda self, uri: listed.append(uri) or entries(self, uri))
+    assert names(tmp_path) == sorted(f"{datetime(2021, 12, day):{layout}}/x/y" for day in (25, 26, 27))
+    assert len(listed) <= 10
+
+
+def test_numbers_of_hive_partitions_may_have_one_digit(tmp_path):
+    make(tmp_path, "year=2022/month=1/day=5/hour=9/x", "year=2022/month=1/day=6/hour=9/x", "2022/1/7/9/x")
+    assert names(tmp_path, day=date(2022, 1, 5)) == ["2022/1/7/9/x", "year=2022/month=1/day=5/hour=9/x"]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["user=20211226", "user=2021-12-26/10", "2021-12-26b", "20211326", "2021-02-30", "2021-02-30/10", "2021-12_26", "2021-12-2610",
+     "v=2021/12/26", "202112", "19000000", "20211226101", "release_date=2021-12-26", "1", "2021", "12/26", "٢٠٢١-12-26",
+     "2021/dt=12", "2021226"],
+)  # fmt: skip
+def test_what_is_no_date_is_read_whatever_the_day(folder):
+    assert span_of(f"/raw/{folder}") is None
+
+
+def test_what_is_no_hour_leaves_the_day():
+    for folder in ("shard=10", "24", "part-10", "1", "x=1", "100"):
+        found = span_of(f"/raw/2021/12/26/{folder}")
+        assert found is not None
+        assert (found.is_hour, found.is_day, found.begin) == (False, True, datetime(2021, 12, 26, tzinfo=UTC))
+
+
+NAMES_OF_TIMES = {"year", "month", "day", "hour", "date", "dt", "d", "h", "hh", "event_date"}
+FOLDERS = st.one_of(
+    st.text("0123456789", min_size=1, max_size=11),
+    st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).flatmap(
+        lambda time: st.sampled_from(["%Y", "%m", "%d", "%H", "%Y%m%d", "%Y-%m-%d", "%Y-%m", "%d-%H", "%Y%m%d%H"]).map(
+            time.strftime
+        )
+    ),
+    st.from_regex(r"(20)?[0-2][0-9]([-_.T]?[0-3][0-9]){0,3}", fullmatch=True),
+    st.text("ab0129-_=", min_size=1, max_size=8),
+)
+
+
+@given(
+    folders=st.lists(
+        st.tuples(st.sampled_from(["", "", "", *(f"{name}=" for name in sorted(NAMES_OF_TIMES)), "user="]), FOLDERS).map("".join),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+@settings(max_examples=500, deadline=None)
+@example(["2021-02-29", "10"])
+@example(["user=2021", "12", "26"])
+def test_nothing_is_taken_for_a_time_but_a_time(folders):
+    found = span_of("/".join(folders))
+    if found is None:
+        return
+    values = []
+    for folder in folders[found.first : found.depth]:
+        name, equals, value = folder.rpartition("=")
+        assert not equals or name in NAMES_OF_TIMES
+        assert value.isascii()
+        digits = [digits.zfill(2) for digits in re.split("[-_.T]", value)]
+        assert all(text.isdigit() for text in digits)
+        values += digits
+    # their digits, and nothing else, are a real year, month, day and hour
+    assert "".join(values) == found.begin.strftime("%Y%m%d%H")[: 2 + 2 * found.named]
+    length = found.end - found.begin
+    assert {2: 28 <= length.days <= 31, 3: length == timedelta(days=1), 4: length == timedelta(hours=1)}[found.named]
+
+
+def test_an_hour_that_comes_twice_is_two_hours_long():
+    found = span_of("/raw/2021/10/31/02", ZoneInfo("Europe/Berlin"))
+    assert found is not None
+    assert (found.begin.hour, found.end - found.begin, found.is_hour) == (0, timedelta(hours=2), True)
+    found = span_of("/raw/2021/03/28/02", ZoneInfo("Europe/Berlin"))  # and one that there never was
+    assert found is not None
+    assert found.end - found.begin == timedelta(hours=1)
 
 
 def test_a_date_above_the_folder_does_not_count(tmp_path):

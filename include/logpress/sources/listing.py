@@ -25,7 +25,7 @@ class RawObject:
     Attributes:
         uri: absolute local path, or fsspec URI.
         size: stored bytes (compressed, if it is).
-        day_hint: the day that its YYYY/MM/DD folders name.
+        day_hint: the day that its folders name.
         version: what tells it from an earlier one of the same name: its ETag, or when it was last written.
     """
 
@@ -167,8 +167,7 @@ class _Window:
 
     def leaves_out(self, folder: str, root: str) -> bool:
         """Whether a folder below the root names a time that lies outside."""
-        components = folder.split("/")
-        span = span_of(components, self.zone)
+        span = span_of(folder, self.zone)
         if span is None or span.depth <= len(root.rstrip("/").split("/")):
             return False
         return span.end <= self.begin or span.begin > self.end
@@ -179,7 +178,7 @@ class Place:
     """What a place's folders mean, and how it is reached.
 
     Attributes:
-        zone: the time zone of YYYY/MM/DD/HH folders.
+        zone: the time zone of folders that name a time.
         skip: globs of folders and objects that are left out; see `skips`.
         options: what fsspec's file system takes.
     """
@@ -204,7 +203,7 @@ def list_inputs(
     """List the raw objects that inputs name.
 
     Files whose names begin with a point or an underscore are left out of folders and globs. In a folder that holds
-    YYYY/MM/DD or YYYY/MM/DD/HH folders, only those of the day and of the lateness before and after it are listed.
+    folders of months, days or hours, only those of the day and of the lateness before and after it are listed.
 
     Args:
         inputs: files, folders and globs, local or as fsspec URIs; `{day}`, `{year}`, `{month}` and `{day_of_month}` are
