@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract
 from logpress.manifest import DayManifest, SliceSpec
-from logpress.sources import Place, RawObject, hour_of_path, list_inputs
+from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
 
 MOST_OBJECTS = 1_000
 """Objects of one slice: its manifest names them all, and travels through XCom."""
@@ -43,6 +43,11 @@ def cut_slices(contract: Contract, objects: Sequence[RawObject]) -> list[SliceSp
                     name=name if len(cuts) == 1 else f"{name}-{number + 1:0{len(str(len(cuts)))}d}",
                     inputs=tuple(entry.uri for entry in cut),
                     raw_bytes=sum(entry.size for entry in cut),
+                    named_after={
+                        entry.uri: entry.day_hint
+                        for entry in cut
+                        if entry.day_hint is not None and day_of_path(entry.uri, zone) is None
+                    },
                 )
             )
     return slices

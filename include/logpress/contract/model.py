@@ -214,7 +214,8 @@ class Source(ClusterSource):
         default=timedelta(hours=1), description="how long after the end of a day its records still arrive"
     )
     path_time_zone: str = Field(
-        default="UTC", description="the time zone of folders that name a time, as Firehose's custom time zone: Asia/Seoul"
+        default="UTC",
+        description="the time zone of folders that name a time, as Firehose's custom time zone: Asia/Seoul",
     )
     skip: tuple[str, ...] = Field(
         default=(), description="globs of folders or objects that are left out, as errors/ or **/processing-failed/**"

@@ -1,9 +1,9 @@
 """The time that a path such as `logs/2021/12/26/10/part-1.gz` says its objects are of, as Firehose and Hive write them.
 
 Year, month, day and hour are a folder each, or some of them one folder: `2021-12-26/10`, `20211226`, `2021/12/26-10`.
-A folder may carry a name: `year=2021/month=12/day=26/hour=10`, `dt=2021-12-26/hour=10`. With a name that is not known to
-be of a time (`user=20211226`) it is no time: what is taken for another time is not read. Times are UTC, or of a time
-zone of one's own.
+A folder may carry a name: `year=2021/month=12/day=26/hour=10`, `dt=2021-12-26/hour=10`. With a name that is not known
+to be of a time (`user=20211226`) it is no time: what is taken for another time is not read. Times are UTC, or of a
+time zone of one's own.
 """
 
 from __future__ import annotations
