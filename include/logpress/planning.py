@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from logpress.contract.model import Contract
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
+from logpress.sources.search.address import is_cluster
 
 MOST_OBJECTS = 1_000
 """Objects of one slice: its manifest names them all, and travels through XCom."""
@@ -108,9 +109,11 @@ class Changes:
 def changes_since(objects: Sequence[RawObject], published: DayManifest) -> Changes:
     """Which raw objects are new, changed or gone since a day was published.
 
-    An object has changed if its size is another, or its ETag (of a local file: when it was last written).
+    An object has changed if its size is another, or its ETag (of a local file: when it was last written). Parts of
+    an index that the day was pressed from too are no objects.
     """
-    before = {origin.uri: origin for manifest in published.slices for origin in manifest.origins}
+    origins = (origin for manifest in published.slices for origin in manifest.origins)
+    before = {origin.uri: origin for origin in origins if not is_cluster(origin.uri)}
     now = {entry.uri: entry for entry in objects}
     changed = [
         uri

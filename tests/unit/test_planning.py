@@ -88,6 +88,13 @@ def test_what_is_new_changed_or_gone() -> None:
     assert str(changes) == "1 object is new, 2 have changed and 1 is gone since the last run"
 
 
+def test_parts_of_an_index_are_not_gone() -> None:
+    files = objects([1, 2])
+    part = RawObject("opensearch+http://search:9200/sdk-log-2021-12-26?shard=0", 0, None)
+    assert changes_since(files, published([*files, part])) == Changes((), (), ())
+    assert changes_since(files[:1], published([part, *files])) == Changes((), (), (files[1].uri,))
+
+
 @pytest.mark.parametrize(
     ("counts", "text"),
     [

@@ -112,13 +112,13 @@ def _numbers(folders: Sequence[str], first: int) -> tuple[list[int], int]:
 
 
 def _span(numbers: list[int], first: int, depth: int, zone: tzinfo) -> Span | None:
-    year, month = numbers[:2]
+    year, month, day, hour = (*numbers, *(0, 0, 1, 0)[len(numbers) :])
 
     def instant(local: datetime) -> datetime:
         return local.replace(tzinfo=zone).astimezone(UTC)
 
     try:
-        begin = datetime(year, month, *(numbers[2:] or [1]))  # noqa: DTZ001 - of the zone, which `instant` gives it
+        begin = datetime(year, month, day, hour)  # noqa: DTZ001 - of the zone, which `instant` gives it
     except ValueError:  # the 30th of February
         return None
     if len(numbers) == 2:
