@@ -35,7 +35,7 @@ def default_threads() -> int:
 
 
 def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[SliceSpec]:
-    """Cut a day's raw objects into slices: one for each hour folder; one for the rest; large ones cut further.
+    """Cut a day's raw objects into slices: hours, small ones together, large ones cut further; one for the rest.
 
     Args:
         contract: the table; its `source.inputs` are taken where `inputs` is empty.

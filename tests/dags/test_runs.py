@@ -89,7 +89,7 @@ def test_the_mapped_tasks_are_named_after_their_slices(daily):
     run = daily.test(logical_date=midnight(DAY))
     planned = {spec["name"] for spec in run.get_task_instance("plan").xcom_pull(task_ids="plan")}
     pressed = {task.rendered_map_index for task in run.get_task_instances() if task.task_id == "press"}
-    assert pressed == planned
+    assert pressed == planned == {"2021-12-26T10", "2021-12-26T11"}
 
 
 def test_the_form_can_name_the_day_and_the_lake(daily, tmp_path):

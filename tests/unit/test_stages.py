@@ -102,7 +102,7 @@ def test_a_slice_is_an_hour_folder_and_never_cuts_an_object(sdk_log, raw):
     assert len({spec.name for spec in specs}) == 3
     assert all(spec.raw_bytes == sum(os.path.getsize(uri) for uri in spec.inputs) for spec in specs)
 
-    small = sdk_log.model_copy(update={"files": Files(slice_bytes=1 << 20)})
+    small = sdk_log.model_copy(update={"files": Files(slice_bytes=1 << 20, merge_bytes=0)})
     for name in ("c", "d"):
         write(raw / f"2021/12/26/10/{name}", [b"x" * 700_000])
     cut = stages.plan(small, DAY, [str(raw)])

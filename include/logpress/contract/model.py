@@ -258,6 +258,9 @@ class Files(Model):
     row_group_rows: int = Field(default=500_000, ge=1_000, le=4_000_000)
     zstd: int = Field(default=9, ge=1, le=22)
     slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
+    merge_bytes: int = Field(
+        default=32 << 20, ge=0, description="bytes, as they lie there, up to which small hours are one slice; 0: never"
+    )
     readers: tuple[Reader, ...] = Field(
         default=(), description="which readers the files are for: `tune` proposes only what these read; empty: all"
     )
