@@ -12,6 +12,7 @@ from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from logpress.errors import UsageError
+from logpress.uris import refuse_secret
 from logpress_dags.day import day_of_run, staging_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run_of(context: Context, contract: Contract) -> Run:
     """The day, lake, inputs and staging name of the run a task belongs to.
 
     Raises:
-        UsageError: The day, the lake or the inputs are not to be had from anywhere.
+        UsageError: The day, the lake or the inputs are not to be had from anywhere, or a password stands in one.
     """
     form = context["params"]
     inputs = form.get("input") or _inputs(contract)
@@ -54,8 +55,8 @@ def run_of(context: Context, contract: Contract) -> Run:
         )
     return Run(
         day=day_of(context).isoformat(),
-        lake=form.get("lake") or lake(),
-        inputs=list(inputs),
+        lake=refuse_secret(form.get("lake") or lake()),
+        inputs=[refuse_secret(uri) for uri in inputs],
         name=staging_name(context["dag_run"].run_id),
     )
 

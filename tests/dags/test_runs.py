@@ -114,6 +114,20 @@ def test_a_run_of_no_day_or_of_two_is_refused_at_once(daily, lake, logical_date,
     assert not lake.exists()
 
 
+def test_a_secret_in_an_input_reaches_neither_xcom_nor_logs(daily, lake, airflow_home, monkeypatch, capfd, caplog):
+    secret = "wJalrXUtnFEMI"
+    monkeypatch.setenv("LOGPRESS_INPUT", f"s3://AKIAKEY:{secret}/K7@bucket/raw")
+    run = daily.test(logical_date=midnight(DAY))
+    assert run.state == "failed"
+    assert states(run)["open_staging"] == {"failed"}
+    out, err = capfd.readouterr()
+    told = out + err + caplog.text
+    assert "must not stand in a URI" in told
+    assert secret not in told
+    for path in (path for path in airflow_home.rglob("*") if path.is_file()):
+        assert secret.encode() not in path.read_bytes(), path
+
+
 def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, lake, monkeypatch):
     from logpress import stages
 

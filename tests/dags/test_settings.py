@@ -54,6 +54,29 @@ def test_no_lake_and_no_input_are_refused(settings, monkeypatch):
         settings.run_of(context(input=["/raw"]), contract())
 
 
+@pytest.mark.parametrize("way", ["form", "variable", "environment", "contract", "the form's lake", "variable lake"])
+def test_a_secret_in_a_uri_is_refused_whatever_way_it_comes_in(settings, monkeypatch, way):
+    uri = "s3://AKIAKEY:wJalrXUtnFEMI@bucket/x"
+    form, named = {"lake": "/lake"}, contract("/raw")
+    if way == "form":
+        form["input"] = ["/raw", uri]
+    elif way == "variable":
+        settings.variables["sdk_log_input"] = f"/raw,{uri}"
+    elif way == "environment":
+        monkeypatch.setenv("LOGPRESS_INPUT", uri)
+    elif way == "contract":
+        named = contract(uri)
+    elif way == "the form's lake":
+        form["lake"] = uri
+    else:
+        settings.variables["logpress_lake"] = uri
+        form = {}
+    with pytest.raises(UsageError, match="must not stand in a URI") as error:
+        settings.run_of(context(**form), named)
+    assert "wJalr" not in str(error.value)
+    assert "AKIAKEY" not in str(error.value)
+
+
 def test_a_run_keeps_its_staging_name_and_its_day(settings):
     def run(run_id):
         return settings.run_of(context(run_id, lake="/lake", input=["/raw"]), contract())

@@ -303,6 +303,40 @@ def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(lo
     assert "logpress: press: " not in logpress(*command, "--quiet").err
 
 
+SECRET = "wJalrXUtnFEMI"
+SECRET_URI = f"s3://AKIAKEY:{SECRET}/K7@bucket/x"
+LOCAL = ("sdk_log", "--day", DAY, "--lake", "lake")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("press", *LOCAL, "--input", "raw", "--input", SECRET_URI),
+        ("press", *LOCAL[:-1], SECRET_URI, "--input", "raw"),
+        ("verify", *LOCAL, "--input", SECRET_URI),
+        ("restore", *LOCAL[:-1], SECRET_URI),
+        ("report", *LOCAL[:-1], SECRET_URI),
+        ("compare", *LOCAL[:3], "--input", SECRET_URI, "--with", "raw"),
+        ("compare", *LOCAL[:3], "--input", "raw", "--with", SECRET_URI),
+        ("compare", *LOCAL[:-1], SECRET_URI),
+        ("tune", "sdk_log", "--input", SECRET_URI),
+    ],
+)
+def test_a_secret_in_a_uri_is_refused_and_never_repeated(logpress, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    error = one_error(logpress(*arguments), 2)
+    assert "s3://...@...: a user or password must not stand in a URI" in error
+    assert SECRET not in error
+    assert "AKIAKEY" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_in_a_lake_of_the_environment_is_not_repeated_either(logpress, monkeypatch):
+    monkeypatch.setenv("LOGPRESS_LAKE", SECRET_URI)
+    assert SECRET not in one_error(logpress("report", "sdk_log", "--day", DAY), 2)
+    assert SECRET not in logpress("report", "--help").out
+
+
 # -- compare
 
 

@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from logpress.errors import UsageError
+from logpress.uris import has_secret, refuse_secret
+
 Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$", max_length=100)]
 Path = Annotated[str, Field(min_length=1, description="JSON path, as `_source.func_name` or `sort[0]`")]
 Encoding = Literal["plain", "dictionary", "delta", "byte_stream_split"]
@@ -30,7 +33,7 @@ UNITS_PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
 class Model(BaseModel):
     """Frozen, and strict about unknown keys: a misspelt key is an error, not a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Storage(Model):
@@ -233,6 +236,11 @@ class Source(ClusterSource):
             ZoneInfo(self.path_time_zone)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"`path_time_zone` {self.path_time_zone!r} is no time zone, as Asia/Seoul is") from error
+        for uri in self.inputs:
+            try:
+                refuse_secret(uri)
+            except UsageError as error:
+                raise ValueError(f"`inputs`: {error}") from None
         secret = next(_secrets_in(self.storage_options), None)
         if secret is not None:
             raise ValueError(
@@ -247,6 +255,8 @@ _SECRET = re.compile(r"(?i)(^|_)(key|secret|token|password|passwd|credentials?)(
 def _secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
         if _SECRET.search(name) and not name.lower().endswith("kms_key_id"):
+            yield name
+        if isinstance(value, str) and has_secret(value):
             yield name
         if isinstance(value, Mapping):
             yield from _secrets_in(value)

@@ -18,6 +18,7 @@ from logpress.sources.refusals import error_code, source_error
 from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
 from logpress.sources.window import Filled, Window, filled_in
 from logpress.sources.window import fill_in as fill_in
+from logpress.uris import refuse_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +205,13 @@ def list_inputs(
 
     Raises:
         SourceError: if a path is not there, cannot be read, or is a folder with nothing in it.
-        UsageError: if a path has `{day}` and no day is given, or its kind of storage is unknown.
+        UsageError: if a path has `{day}` and no day is given, its kind of storage is unknown, or it holds a secret.
     """
     place = place or Place()
     window = None if day is None else Window.around(day, lateness, place.zone)
     found: dict[str, RawObject] = {}
     for text in inputs:
-        named = os.path.abspath(local_path(text)) if is_local(text) else text
+        named = os.path.abspath(local_path(text)) if is_local(text) else refuse_secret(text)
         for filled in filled_in(named, window):
             uri = filled.uri
             storage: _Storage = _Local() if is_local(uri) else _Remote(uri, place.options)
