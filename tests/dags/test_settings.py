@@ -138,6 +138,78 @@ def test_a_cluster_that_wants_signatures_gets_the_aws_connection_too(settings, m
         assert os.environ["AWS_ACCESS_KEY_ID"] == "an-id"
 
 
+@pytest.mark.parametrize("way", ["contract", "environment"])
+def test_signatures_that_the_contract_or_the_environment_asks_for_get_it_too(settings, monkeypatch, way):
+    for name in ("OPENSEARCH_AUTH", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_DEFAULT", '{"conn_type": "aws", "login": "an-id", "password": "a-secret", "extra": {}}'
+    )
+    uri = "opensearch+https://x.ap-northeast-2.es.amazonaws.com"
+    with settings.storage_access(uri):
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+    if way == "environment":
+        monkeypatch.setenv("OPENSEARCH_AUTH", "aws")
+    with settings.storage_access(uri, aws=way == "contract"):
+        assert os.environ["AWS_ACCESS_KEY_ID"] == "an-id"
+        assert os.environ["AWS_SECRET_ACCESS_KEY"] == "a-secret"
+    with settings.storage_access("/local", aws=True):
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+
+
+def of_connection(name):
+    found = contract("opensearch:///sdk-log-{day}")
+    return found.model_copy(update={"source": found.source.model_copy(update={"connection": name})})
+
+
+@pytest.mark.parametrize(
+    ("connection", "uri"),
+    [
+        ('{"conn_type": "opensearch", "host": "search", "port": 9201, "schema": "http"}', "http://search:9201/"),
+        ('{"conn_type": "opensearch", "host": "search", "port": 9201, "schema": "https"}', "https://search:9201/"),
+        ('{"conn_type": "opensearch", "host": "https://search"}', "https://search/"),
+        ('{"conn_type": "opensearch", "host": "search"}', "https://search/"),
+        ('{"conn_type": "opensearch", "host": "search", "extra": {"use_ssl": false}}', "http://search/"),
+        ("opensearch://me:pass@search:9201/http", "http://search:9201/"),
+    ],
+)
+def test_a_host_that_is_left_out_is_the_connections(settings, monkeypatch, connection, uri):
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", connection)
+    run = settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    assert run["inputs"] == [f"opensearch+{uri}sdk-log-{{day}}"]
+    assert run["connection"] == "my_search"
+    run = settings.run_of(context(lake="/lake", input=["elasticsearch://", "/raw"], connection="my_search"), contract())
+    assert run["inputs"] == [f"elasticsearch+{uri}", "/raw"]
+    assert not any("pass" in value for value in map(str, run.values()))
+
+
+def test_a_connection_without_a_host_is_told(settings, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", raising=False)
+    with pytest.raises(UsageError, match="there is no Airflow connection my_search"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    with pytest.raises(UsageError, match="connection opensearch_default, which has none"):
+        settings.run_of(context(lake="/lake"), contract("opensearch:///sdk-log-{day}"))
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", '{"conn_type": "opensearch", "host": "search", "schema": "x"}')
+    with pytest.raises(UsageError, match="the schema 'x'"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", '{"conn_type": "opensearch", "host": "https://me:pass@search"}')
+    with pytest.raises(UsageError, match="must not stand in a URI"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+
+
+def test_two_clusters_have_two_users(settings, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_A", '{"conn_type": "opensearch", "login": "a", "password": "one"}')
+    monkeypatch.setenv("AIRFLOW_CONN_B", '{"conn_type": "opensearch", "login": "b", "password": "two"}')
+    for name, password in (("a", "one"), ("b", "two")):
+        with settings.storage_access("opensearch+https://search:9200", connection=name):
+            assert (os.environ["OPENSEARCH_USERNAME"], os.environ["OPENSEARCH_PASSWORD"]) == (name, password)
+    with (
+        pytest.raises(UsageError, match="no Airflow connection c,"),
+        settings.storage_access("opensearch+https://search:9200", connection="c"),
+    ):
+        pass
+
+
 def test_a_cluster_without_a_connection_is_asked_as_the_environment_says(settings, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", raising=False)
     monkeypatch.setenv("OPENSEARCH_USERNAME", "the machine")

@@ -337,6 +337,26 @@ def test_a_secret_in_a_lake_of_the_environment_is_not_repeated_either(logpress, 
     assert SECRET not in logpress("report", "--help").out
 
 
+@pytest.mark.parametrize("uri", ["opensearch:///sdk-log-{day}", "elasticsearch://"])
+def test_a_cluster_without_a_host_is_for_airflow(logpress, uri, tmp_path):
+    error = one_error(logpress("press", "sdk_log", "--day", DAY, "--lake", tmp_path / "lake", "--input", uri, "-q"), 2)
+    assert f"{uri}: names no host, as only a run in Airflow may; write" in error
+
+
+def test_restore_as_bulk(logpress, published, raw, tmp_path):
+    restored = ("restore", "sdk_log", "--day", DAY, "--lake", published, "-q", "--as")
+    assert logpress(*restored, "bulk", "--output", tmp_path / "day.bulk").code == 0
+    body = (tmp_path / "day.bulk").read_bytes().splitlines()
+    hits = [json.loads(line) for line in (raw / "a.ndjson").read_bytes().splitlines() if line.startswith(b"{")]
+    assert len(hits) > 1
+    actions, documents = [json.loads(line) for line in body[::2]], [json.loads(line) for line in body[1::2]]
+    assert actions == [{"index": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in hits]
+    assert documents == [hit["_source"] for hit in hits]
+    assert logpress(*restored, "bulk").out.encode().splitlines() == body
+    assert logpress(*restored, "records").out.encode().splitlines() != body
+    assert logpress(*restored, "elasticdump").code == 2
+
+
 # -- compare
 
 

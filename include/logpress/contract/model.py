@@ -203,6 +203,11 @@ class ClusterSource(Model):
     restarts: int = Field(default=5, ge=0, description="how often a slice begins again before its task fails")
     compressed: bool = Field(default=False, description="whether responses come as gzip; pays on slow networks")
     aws: bool = Field(default=False, description="whether requests are signed with AWS credentials (SigV4)")
+    connection: str = Field(
+        default="opensearch_default",
+        pattern=r"^[\w.-]+$",
+        description="Airflow connection with user and password; and with the host, where an input leaves it out",
+    )
     hit_version: bool = Field(default=False, description="whether hits carry `_version`")
     hit_fields: tuple[str, ...] = Field(default=(), description="fields that hits repeat under `fields`")
 
