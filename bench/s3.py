@@ -96,7 +96,8 @@ def main(
         ratio = statistics.median(far.seconds / near.seconds for _, near, far in each)
         table.add_row(
             form, f"{each[0][0] / 1e6:,.0f}", f"{median(from_disk):.2f}", f"{median(from_s3):.2f}", f"{ratio:.2f}",
-            f"{median(from_disk, lambda run: run.cpu_seconds):.2f}", f"{median(from_s3, lambda run: run.cpu_seconds):.2f}",
+            f"{median(from_disk, lambda run: run.cpu_seconds):.2f}",
+            f"{median(from_s3, lambda run: run.cpu_seconds):.2f}",
             f"{median(from_s3, lambda run: run.peak_mb):,.0f}",
         )  # fmt: skip
     Console(width=110).print(table)
