@@ -69,6 +69,12 @@ def form() -> dict[str, Param]:
             title="Input",
             description="Paths, folders, globs or URIs of raw records, one a line; left empty: as configured",
         ),
+        "connection": Param(
+            None,
+            type=["null", "string"],
+            title="Connection",
+            description="Airflow connection of the cluster to pull from; left empty: as the contract says",
+        ),
         "lake": Param(
             None,
             type=["null", "string"],
@@ -121,7 +127,7 @@ def table_dag(contract: Contract) -> DAG:
             from logpress.planning import paced
 
             day = date.fromisoformat(run["day"])
-            with storage_access(run["lake"], *run["inputs"]):
+            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
                 changes = stages.changes(contract, day, run["lake"], run["inputs"])
                 print(changes or "the day has not been published from raw objects before")
@@ -143,7 +149,7 @@ def table_dag(contract: Contract) -> DAG:
 
             slice_ = SliceSpec.model_validate(spec)
             get_current_context()["slice_name"] = slice_.name
-            with storage_access(run["lake"], *slice_.inputs):
+            with storage_access(run["lake"], *slice_.inputs, connection=run["connection"], aws=contract.source.aws):
                 manifest = stages.press(contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"])
             return manifest.model_dump(mode="json")
 
@@ -153,7 +159,7 @@ def table_dag(contract: Contract) -> DAG:
             from logpress import stages
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
-            with storage_access(run["lake"], *run["inputs"]):
+            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 checks = stages.verify(contract, day, manifests, run["lake"], run["name"])
             for check in checks:
                 log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)

@@ -7,7 +7,7 @@ Counts are records. A record read is exactly one of: taken as a row, taken as a 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +27,9 @@ class SliceSpec(Model):
     name: str = Field(description="unique within the day, safe in a file name; shown in the Airflow UI")
     inputs: tuple[str, ...] = Field(description="paths or URIs of raw objects, in the order they are read")
     raw_bytes: int | None = Field(default=None, description="size of the inputs as they lie there, where known")
+    named_after: dict[str, date] = Field(
+        default_factory=dict, description="days that inputs are named after, where their folders do not say so"
+    )
     expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from logpress.contract.model import ClusterSource, Contract
 from logpress.errors import AbsentError
 from logpress.manifest import DayManifest, SliceSpec
-from logpress.sources import Place, RawObject, hour_of_path, list_inputs
+from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
 from logpress.sources.search.address import Address, is_cluster
 
 log = logging.getLogger(__name__)
@@ -115,50 +116,95 @@ def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[R
     return list_inputs(inputs, day, lateness=source.lateness, place=place)
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What is not cut: an object of a large hour, or a small hour."""
+
+    hour: str
+    entries: Sequence[RawObject]
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+
+_ALL = "all"
+"""Stands for the hour of objects that name none; sorts behind the others."""
+
+
 def cut_slices(contract: Contract, objects: Sequence[RawObject]) -> list[SliceSpec]:
-    """Cut a day's raw objects into slices: one for each hour folder; one for the rest; large ones cut evenly."""
+    """Cut a day's raw objects into slices: hours, small ones next to each other together, large ones cut evenly."""
     zone = ZoneInfo(contract.source.path_time_zone)
     by_hour: dict[str, list[RawObject]] = {}
     for entry in objects:
-        hour = hour_of_path(entry.uri, zone)
-        by_hour.setdefault(f"{hour:%Y-%m-%dT%H}" if hour else "all", []).append(entry)
-    slices = []
-    for name, entries in sorted(by_hour.items()):
-        cuts = _cuts(entries, contract.files.slice_bytes)
-        for number, cut in enumerate(cuts):
-            slices.append(
-                SliceSpec(
-                    name=name if len(cuts) == 1 else f"{name}-{number + 1:0{len(str(len(cuts)))}d}",
-                    inputs=tuple(entry.uri for entry in cut),
-                    raw_bytes=sum(entry.size for entry in cut),
-                )
-            )
+        begin = hour_of_path(entry.uri, zone)
+        by_hour.setdefault(f"{begin:%Y-%m-%dT%H}" if begin else _ALL, []).append(entry)
+    files = contract.files
+    merged_bytes = min(files.merge_bytes, files.slice_bytes)
+    slices: list[SliceSpec] = []
+
+    def is_small(hour: _Piece) -> bool:
+        return hour.hour != _ALL and hour.bytes < merged_bytes and len(hour.entries) <= MOST_OBJECTS
+
+    hours = [_Piece(name, entries) for name, entries in sorted(by_hour.items())]
+    for are_small, run in groupby(hours, is_small):
+        if are_small:
+            cuts = _cuts(list(run), merged_bytes)
+            slices += [_slice(_span_name(cut[0].hour, cut[-1].hour), cut, zone) for cut in cuts]
+            continue
+        for hour in run:
+            cuts = _cuts([_Piece(hour.hour, [entry]) for entry in hour.entries], files.slice_bytes)
+            digits = len(str(len(cuts)))
+            names = [hour.hour] if len(cuts) == 1 else [f"{hour.hour}-{n + 1:0{digits}d}" for n in range(len(cuts))]
+            slices += [_slice(name, cut, zone) for name, cut in zip(names, cuts, strict=True)]
     return slices
 
 
-def _cuts(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
-    """Objects in their order, in as few slices as the limits allow; of those, the cuts whose largest is smallest."""
-    most = max([most_bytes, *(entry.size for entry in entries)])
-    fewest = len(_packed(entries, most_bytes))
+def _span_name(first: str, last: str) -> str:
+    """A name such as `2021-12-26T10-12`, or `2021-12-25T23-26T01`."""
+    if first == last:
+        return first
+    return f"{first}-{last[11:] if first[:10] == last[:10] else last[8:]}"
+
+
+def _slice(name: str, cut: Sequence[_Piece], zone: ZoneInfo) -> SliceSpec:
+    entries = [entry for piece in cut for entry in piece.entries]
+    return SliceSpec(
+        name=name,
+        inputs=tuple(entry.uri for entry in entries),
+        raw_bytes=sum(entry.size for entry in entries),
+        named_after={
+            entry.uri: entry.day_hint
+            for entry in entries
+            if entry.day_hint is not None and day_of_path(entry.uri, zone) is None
+        },
+    )
+
+
+def _cuts(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
+    """Pieces in their order, in as few slices as the limits allow; of those, the cuts whose largest is smallest."""
+    most = max([most_bytes, *(piece.bytes for piece in pieces)])
+    fewest = len(_packed(pieces, most_bytes))
     low = 0
     while low < most:
         middle = (low + most) // 2
-        if len(_packed(entries, middle)) <= fewest:
+        if len(_packed(pieces, middle)) <= fewest:
             most = middle
         else:
             low = middle + 1
-    return _packed(entries, most)
+    return _packed(pieces, most)
 
 
-def _packed(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
-    cuts: list[list[RawObject]] = [[]]
-    size = 0
-    for entry in entries:
-        if cuts[-1] and (size + entry.size > most_bytes or len(cuts[-1]) == MOST_OBJECTS):
+def _packed(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
+    cuts: list[list[_Piece]] = [[]]
+    size = count = 0
+    for piece in pieces:
+        if cuts[-1] and (size + piece.bytes > most_bytes or count + len(piece.entries) > MOST_OBJECTS):
             cuts.append([])
-            size = 0
-        cuts[-1].append(entry)
-        size += entry.size
+            size = count = 0
+        cuts[-1].append(piece)
+        size += piece.bytes
+        count += len(piece.entries)
     return cuts
 
 
@@ -191,9 +237,11 @@ class Changes:
 def changes_since(objects: Sequence[RawObject], published: DayManifest) -> Changes:
     """Which raw objects are new, changed or gone since a day was published.
 
-    An object has changed if its size is another, or its ETag (of a local file: when it was last written).
+    An object has changed if its size is another, or its ETag (of a local file: when it was last written). Parts of
+    an index that the day was pressed from too are no objects.
     """
-    before = {origin.uri: origin for manifest in published.slices for origin in manifest.origins}
+    origins = (origin for manifest in published.slices for origin in manifest.origins)
+    before = {origin.uri: origin for origin in origins if not is_cluster(origin.uri)}
     now = {entry.uri: entry for entry in objects}
     changed = [
         uri

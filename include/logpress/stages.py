@@ -38,7 +38,7 @@ def default_threads() -> int:
 def plan(
     contract: Contract, day: date, inputs: Sequence[str] = (), *, wait: timedelta | None = None
 ) -> list[SliceSpec]:
-    """Cut a day's raw input into slices, and say where it is taken from.
+    """Cut a day's raw input into slices (hours, small ones together, large ones cut), and say where it is taken from.
 
     Args:
         contract: the table; its `source.inputs` are taken where `inputs` is empty.

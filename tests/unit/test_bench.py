@@ -9,8 +9,9 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+import typer
 from bench import __main__ as command
-from bench import growth, report
+from bench import growth, pull, report
 from bench.exact import Exactness, compare
 from bench.field import PHASES, measure_field
 from bench.measure import MeasureError, Run, answered, measured
@@ -301,3 +302,23 @@ def test_growth_makes_days_of_more_hours_and_fits_a_line(tmp_path, monkeypatch):
 def test_growth_refuses_a_day_that_the_disk_has_no_room_for(tmp_path):
     with pytest.raises(MeasureError, match="GB are free"):
         growth.measure_size(10**12, 1, tmp_path)
+
+
+def test_a_peer_that_stops_early_does_not_count():
+    command = [sys.executable, "-c", "print(9)"]
+    assert pull.Puller(command, int).run(9) > 0
+    with pytest.raises(SystemExit, match=r"has fetched 9 documents of 10: it does not count"):
+        pull.Puller(command, int).run(10)
+
+
+def test_pulls_are_compared_to_the_fastest_peer_of_each_run():
+    seconds = {"scan": [10.0, 30.0, 9.0], pull.OURS: [5.0, 5.0, 3.0], "elasticdump": [20.0, 10.0, 12.0]}
+    assert pull.fastest_peer_ratios(seconds) == [2.0, 2.0, 3.0]
+
+
+def test_pulls_are_not_measured_without_elasticdump_unless_told_so():
+    app = typer.Typer()
+    app.command()(pull.main)
+    ran = CliRunner().invoke(app, ["--elasticdump", ""])
+    assert ran.exit_code == 1
+    assert "--without-elasticdump measures without it" in ran.output

@@ -236,6 +236,15 @@ def test_a_source_that_makes_no_sense_is_refused(source, message):
         Source(**source)
 
 
+def test_a_password_in_an_input_is_told_by_file_and_line_and_not_repeated(tmp_path):
+    path = tmp_path / "orders.yaml"
+    path.write_text(GOOD.replace("day:", 'source:\n  inputs: ["s3://AKIA:wJalr/K7@bucket/x"]\nday:', 1))
+    with pytest.raises(ContractError, match=r"orders.yaml:2: source: `inputs`: s3://...@...: a user or pass") as error:
+        load_contract(path)
+    assert "wJalr" not in str(error.value)
+    assert "AKIA" not in str(error.value).replace("AWS_ACCESS_KEY_ID", "")
+
+
 def test_options_without_secrets_are_taken():
     from logpress.contract.model import Source
 

@@ -82,7 +82,7 @@ def read_side(side: OpenSide, taker: Taker, restarts: int, progress: Progress) -
         return size, records
 
     for spec in side.slices:
-        if is_cluster(spec.inputs[0]):
+        if any(map(is_cluster, spec.inputs)):
             mark = taker.mark()
 
             def read_again(mark: Any = mark) -> tuple[int, int]:
