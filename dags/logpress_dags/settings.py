@@ -79,6 +79,20 @@ def lake() -> str:
     return found
 
 
+def memory() -> int | None:
+    """Bytes that a task may take; None leaves it to logpress.
+
+    Raises:
+        UsageError: The setting is no size.
+    """
+    text = _setting("memory")
+    if not text:
+        return None
+    from logpress.budget import parse_size
+
+    return parse_size(text)
+
+
 @contextmanager
 def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> Iterator[None]:
     """Lends the connections to everything that opens S3 or a cluster inside the block, in this process only.

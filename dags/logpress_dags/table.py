@@ -26,7 +26,7 @@ from logpress.errors import CheckError, ContractError, ProofError, RefusedError,
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags.day import is_complete
 from logpress_dags.docs import DAILY
-from logpress_dags.settings import Run, day_of, run_of, storage_access
+from logpress_dags.settings import Run, day_of, memory, run_of, storage_access
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
@@ -150,7 +150,9 @@ def table_dag(contract: Contract) -> DAG:
             slice_ = SliceSpec.model_validate(spec)
             get_current_context()["slice_name"] = slice_.name
             with storage_access(run["lake"], *slice_.inputs, connection=run["connection"], aws=contract.source.aws):
-                manifest = stages.press(contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"])
+                manifest = stages.press(
+                    contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"], memory=memory()
+                )
             return manifest.model_dump(mode="json")
 
         @setup
@@ -160,7 +162,7 @@ def table_dag(contract: Contract) -> DAG:
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
-                checks = stages.verify(contract, day, manifests, run["lake"], run["name"])
+                checks = stages.verify(contract, day, manifests, run["lake"], run["name"], memory=memory())
             for check in checks:
                 log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)
 

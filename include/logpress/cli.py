@@ -90,6 +90,15 @@ Inputs = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        envvar="LOGPRESS_MEMORY",
+        help="Memory that the command takes at most, as 800M or 2G; half of what is left by default.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -106,6 +115,12 @@ def _day(text: str) -> date:
         return parse_day(text)
     except ValueError as error:
         raise UsageError(f"--day: {error}") from error
+
+
+def _memory(text: str | None) -> int | None:
+    from logpress.budget import parse_size
+
+    return None if text is None else parse_size(text)
 
 
 def _bars(quiet: bool) -> Any:
@@ -135,6 +150,7 @@ def press(
     inputs: Inputs = None,
     grace: Annotated[float, typer.Option("--grace", min=0, help="Hours that superseded files stay.")] = 1.0,
     threads: Threads = None,
+    memory: Memory = None,
     quiet: Quiet = False,
 ) -> None:
     """Press a day: stage, verify, publish, report. A day that was published before is replaced, all at once."""
@@ -142,20 +158,25 @@ def press(
 
     with closing(context.obj or Companion()) as companion:
         contract, when = _contract(table), _day(day)
+        limit = _memory(memory)
         from datetime import timedelta
 
         from rich.console import Console
 
         from logpress import stages, whole_day
+        from logpress.budget import Budget
         from logpress.quality.size_report import render_report
 
+        warning = Budget.of(limit).warning(contract)
+        if warning is not None:
+            print(f"logpress: warning: {warning}", file=sys.stderr)
         changes = stages.changes(contract, when, lake, inputs or [])
         if changes is not None and not quiet:
             print(f"logpress: {changes}", file=sys.stderr)
         with _bars(quiet) as bars:
             report, checks = whole_day.run_day(
                 contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-                companion=companion,
+                companion=companion, memory=limit,
             )  # fmt: skip
     console = Console()
     console.print(render_report(report))
@@ -184,6 +205,7 @@ def restore(
         typer.Option(metavar="CONDITION", help="Rows for which it holds, as 'func_name = Login'; may be repeated."),
     ] = None,
     threads: Threads = None,
+    memory: Memory = None,
     quiet: Quiet = False,
 ) -> None:
     """Give back a day's records byte for byte, one a line, in _id order, or by ingest and begin time; then rejects."""
@@ -194,6 +216,7 @@ def restore(
         tell = bars.begin("restore", None if where else stages.report(contract, when, lake).raw_bytes)
         options: dict[str, Any] = {
             "threads": threads, "progress": tell, "bulk": form is Form.bulk, "where": where or (),
+            "memory": _memory(memory),
         }  # fmt: skip
         if output is None:
             published.restore_day(contract, when, lake, sys.stdout.buffer, **options)
@@ -209,7 +232,13 @@ def restore(
     "  logpress verify sdk_log --day 2021-12-26 --lake lake --input raw/"
 )
 def verify(
-    table: Table, day: Day, lake: LakeUri, inputs: Inputs = None, threads: Threads = None, quiet: Quiet = False
+    table: Table,
+    day: Day,
+    lake: LakeUri,
+    inputs: Inputs = None,
+    threads: Threads = None,
+    memory: Memory = None,
+    quiet: Quiet = False,
 ) -> None:
     """Prove a published day again: its files against its manifests and, if given, the raw input."""
     contract, when = _contract(table), _day(day)
@@ -217,7 +246,9 @@ def verify(
     from logpress.engine.digest import combine
 
     with _bars(quiet) as bars:
-        manifest = published.verify_published(contract, when, lake, inputs or [], threads=threads, progress=bars)
+        manifest = published.verify_published(
+            contract, when, lake, inputs or [], threads=threads, progress=bars, memory=_memory(memory)
+        )
     against = "its manifests and the raw input" if inputs else "its manifests"
     digest = combine(entry.digest for entry in manifest.slices)
     print(

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.budget import Budget, default_memory
 from logpress.contract.model import Contract
 from logpress.engine.bulk import BulkWriter
 from logpress.engine.digest import combine
@@ -40,6 +41,7 @@ def restore_day(
     spill_folder: str | None = None,
     bulk: bool = False,
     where: Sequence[str] = (),
+    memory: int | None = None,
 ) -> int:
     """Write a published day's records, rejects included, one a line; or, with `bulk`, its rows as a `_bulk` body.
 
@@ -54,6 +56,8 @@ def restore_day(
         bulk: whether a `_bulk` body is written; rejects are left out of it.
         where: conditions as text, all of which must hold; only rows for which they do are written, and no rejects.
             Row groups that hold none, as far as statistics and the columns of the conditions tell, are not read.
+        memory: bytes that this process may take; what does not fit goes to disk for a while. Half of what there is if
+            None.
 
     Returns:
         How many there are.
@@ -75,6 +79,7 @@ def restore_day(
     written = restore_files(
         parts, rejects, write,
         threads=threads or default_threads(), progress=progress, spill_folder=spill_folder, places=places,
+        memory=default_memory() if memory is None else memory,
     )  # fmt: skip
     if places is not None:
         expected = places.rows
@@ -112,6 +117,7 @@ def restore_to_file(
     progress: Progress | None = None,
     bulk: bool = False,
     where: Sequence[str] = (),
+    memory: int | None = None,
 ) -> int:
     """Restore a day to a file, which is there only when it is complete; for the arguments see `restore_day`.
 
@@ -124,14 +130,16 @@ def restore_to_file(
     if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
         with path.open("wb") as output:
             return restore_day(
-                contract, day, lake_uri, output, threads=threads, progress=progress, bulk=bulk, where=where
-            )
+                contract, day, lake_uri, output,
+                threads=threads, progress=progress, bulk=bulk, where=where, memory=memory,
+            )  # fmt: skip
     temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with temporary.open("wb") as output:
             written = restore_day(
                 contract, day, lake_uri, output,
                 threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk, where=where,
+                memory=memory,
             )  # fmt: skip
         temporary.replace(path)
         return written
@@ -149,14 +157,26 @@ def verify_published(
     *,
     threads: int | None = None,
     progress: StageProgress | None = None,
+    memory: int | None = None,
 ) -> DayManifest:
     """Prove a published day again: its files against its manifests and, if given, against the raw input.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        lake_uri: the lake.
+        inputs: the raw input.
+        threads: threads that render, and press; as many as cores if None, and no more than `memory` has room for.
+        progress: hears of the stages.
+        memory: bytes that this process may take; half of what there is if None.
 
     Raises:
         ProofError: if they differ.
         LakeError: if the day is not published.
     """
     heard = progress or Silent()
+    threads = Budget.of(memory).threads(contract, threads or default_threads())
+    threads = threads if threads > 1 else 0
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
     prove_accounts(manifest.slices)
@@ -172,7 +192,7 @@ def verify_published(
             "killed; press the day again"
         )
     tell = heard.begin("verify", manifest.raw_bytes)
-    prove_bytes(manifest.slices, parts, rejects, threads=threads or default_threads(), progress=tell)
+    prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
     heard.end("verify")
     if inputs:
         _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard)
@@ -185,7 +205,7 @@ def _compare_with_raw(
     lake: Lake,
     manifest: DayManifest,
     inputs: Sequence[str],
-    threads: int | None,
+    threads: int,
     heard: StageProgress,
 ) -> None:
     """Press the raw input once more, into a folder that is thrown away, and compare counts and digests."""
@@ -194,7 +214,7 @@ def _compare_with_raw(
     again = []
     for spec in specs:
         with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
-            again.append(press_slice(contract, day, spec, folder, threads=threads or default_threads(), progress=tell))
+            again.append(press_slice(contract, day, spec, folder, threads=threads, progress=tell))
     heard.end("read raw")
     counts = [
         (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+from logpress.budget import Budget
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
-from logpress.engine.seen import count_across, seen_path
+from logpress.engine.seen import count_across, run_paths, seen_path
 from logpress.errors import UsageError
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
@@ -92,8 +93,19 @@ def press(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    memory: int | None = None,
 ) -> SliceManifest:
     """Press one slice into the run's staging.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        spec: the slice.
+        lake_uri: the lake, made if missing.
+        run: whose staging it goes to.
+        threads: threads that convert; as many as cores, and as `memory` has room for, if None.
+        progress: called with raw bytes and records done so far.
+        memory: bytes that this process may take; half of what there is if None.
 
     Raises:
         SourceError: if an input cannot be read.
@@ -102,10 +114,11 @@ def press(
     lake = Lake.create(lake_uri)
     check_configured(lake)
     folder = lake.staging_folder(contract.table, day, run, spec.name)
+    if threads is None:
+        threads = Budget.of(memory).threads(contract, default_threads())
+        threads = threads if threads > 1 else 0
     with lake_errors(folder):
-        manifest = press_slice(
-            contract, day, spec, folder, threads=default_threads() if threads is None else threads, progress=progress
-        )
+        manifest = press_slice(contract, day, spec, folder, threads=threads, progress=progress)
         write_staged(lake, manifest, run)
     return manifest
 
@@ -171,8 +184,9 @@ def verify(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
+    memory: int | None = None,
 ) -> list[CheckResult]:
-    """Prove that a run's staged slices hold exactly what was read, and check them.
+    """Prove that a run's staged slices hold exactly what was read, and check them; for `memory` see `press`.
 
     Raises:
         ProofError: if they do not.
@@ -180,7 +194,8 @@ def verify(
     """
     lake = Lake.open(lake_uri)
     prove_counts(contract, day, manifests, lake, run)
-    prove_all(lake, day, manifests, run, threads=threads or default_threads(), summed=Summed(progress))
+    threads = threads or Budget.of(memory).threads(contract, default_threads())
+    prove_all(lake, day, manifests, run, threads=threads, summed=Summed(progress))
     return check(contract, day, manifests, lake, run)
 
 
@@ -213,11 +228,12 @@ def prove_all(
         ProofError: if one does not hold what was read.
     """
     together = max(1, min(threads, len(manifests)))
+    each = -(-threads // together)
     with ThreadPoolExecutor(max_workers=together) as pool:
         jobs = [
             pool.submit(
                 prove_staged, lake, day, manifest, run,
-                threads=-(-threads // together), progress=summed.part(), readable=readable,
+                threads=each if each > 1 else 0, progress=summed.part(), readable=readable,
             )
             for manifest in manifests
         ]  # fmt: skip
@@ -236,23 +252,26 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
         CheckError: if a check of level `fail` is broken.
     """
     results = run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0])
-    if contract.source.duplicates == "reject" and len(manifests) > 1:
+    if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
     return results
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:
-    """Count the rows that are equal to a row of another slice; they are kept, and warned of."""
-    paths = [
-        seen_path(lake.staging_folder(manifest.table, day, run, manifest.slice), manifest.slice)
-        for manifest in manifests
-    ]
+    """Count the rows that are equal to a row of another slice, or run of one; they are kept, and warned of."""
+    folders = [lake.staging_folder(manifest.table, day, run, manifest.slice) for manifest in manifests]
     with lake_errors(lake.uri):
+        paths = [
+            path
+            for folder, manifest in zip(folders, manifests, strict=True)
+            for path in run_paths(seen_path(folder, manifest.slice))
+        ]
+        if len(paths) < 2:
+            return []
         count = count_across(paths)
-    message = (
-        f"{count:,} rows are equal to a row of another slice, as after a delivery that was repeated; they are kept"
-    )
+    where = "another slice" + (", or of one millions of rows before" if len(paths) > len(manifests) else "")
+    message = f"{count:,} rows are equal to a row of {where}, as after a delivery that was repeated; they are kept"
     return [CheckResult(check="duplicates across slices", level="warn", ok=count == 0, message=message)]
 
 

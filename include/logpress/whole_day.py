@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from logpress.budget import Budget
 from logpress.companion import Companion
 from logpress.contract.model import ClusterSource, Contract
 from logpress.engine.restore import digest_files
@@ -48,6 +49,7 @@ def run_day(
     grace: timedelta = GRACE,
     progress: StageProgress | None = None,
     companion: Companion | None = None,
+    memory: int | None = None,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
 
@@ -60,6 +62,8 @@ def run_day(
         grace: how long superseded files stay.
         progress: hears of the stages.
         companion: a process that was started already; it is ended.
+        memory: bytes that all processes together may take; as few processes as need be work at a time, one at least.
+            Half of what the machine has left, or its cgroup allows, if None.
 
     Raises:
         LogpressError: of any stage; the day is then as it was.
@@ -68,12 +72,16 @@ def run_day(
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
-        threads = threads or default_threads()
-        processes = 1 if _is_mostly_one(specs) else min(threads, len(specs), *_bounds(specs, contract.source))
+        threads, budget = threads or default_threads(), Budget.of(memory)
+        most = min(threads, len(specs), budget.processes(contract), *_bounds(specs, contract.source))
+        processes = 1 if _is_mostly_one(specs) else most
         specs = paced(specs, contract.source, processes)
         work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
         try:
-            checks = _with_processes(work, processes) if processes > 1 else _with_threads(work, threads)
+            if processes > 1:
+                checks = _with_processes(work, processes)
+            else:
+                checks = _with_threads(work, budget.threads(contract, threads))
             published = _publish(work, grace)
         finally:
             clean(contract, day, lake_uri, work.run)

@@ -101,6 +101,39 @@ def test_duplicates_across_slices_are_counted_and_kept(strict, tmp_path) -> None
     assert any(check.message.startswith("7 rows") for check in checks)
 
 
+def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted(
+    strict, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from logpress.engine import blocks
+
+    numbers = [*range(30), *range(10), 29, *range(20, 60), 59]  # 10 to 29 come again; how near depends on the run
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2_000)
+    monkeypatch.setattr(seen, "MOST_ROWS", 32)
+    raw = tmp_path / "raw"
+    raw.write_bytes(b"\n".join(record(number) for number in numbers))
+    lake = str(tmp_path / "lake")
+    [spec] = stages.plan(strict, DAY, [str(raw)])
+    manifest = stages.press(strict, DAY, spec, lake, "run", threads=0)
+    [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if "duplicates" in c.check]
+    kept = manifest.rows - 60
+    assert 0 < kept < len(numbers) - 60
+    assert (check.ok, manifest.duplicates) == (False, len(numbers) - 60 - kept)
+    assert check.message.startswith(
+        f"{kept} rows are equal to a row of another slice, or of one millions of rows before"
+    )
+
+
+def test_runs_of_an_earlier_try_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    path = str(tmp_path / "_seen-x")
+    for tries in (3, 1):
+        one = Seen(fsspec.filesystem("file"), path)
+        for _ in range(tries):
+            one.write()
+        assert len(seen.run_paths(path)) == tries
+
+
 # ----------------------------------------------------------------------------------------------------------- the kernel
 
 
@@ -151,11 +184,11 @@ def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monk
     drawn[1][:10], drawn[2][:5] = drawn[0][:10], drawn[0][3:8]
     paths = []
     for number, words in enumerate(drawn):
-        one = Seen()
+        paths.append(str(tmp_path / str(number)))
+        one = Seen(fsspec.filesystem("file"), paths[-1])
         refill(np.stack([words, words], axis=1), one._table)
         one._known[0] = len(words)
-        paths.append(str(tmp_path / str(number)))
-        one.write(fsspec.filesystem("file"), paths[-1])
+        one.write()
     assert count_across(paths) == 15
-    assert count_across([*paths[:2], str(tmp_path / "none")]) == 10
+    assert count_across(paths[:2]) == 10
     assert count_across(paths[:1]) == 0

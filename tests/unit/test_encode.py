@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from logpress.engine.arrow import array_of, texts_array
 from logpress.engine.encode import plain_texts
+from logpress.engine.group import Dictionary
 
 
 @given(
@@ -26,3 +27,16 @@ def test_plain_texts_are_those_of_the_dictionary(drawn: tuple[list[bytes], list[
     found = plain_texts(array)
     found.validate(full=True)
     assert found.to_pylist() == [None if code is None else entries[code] for code in codes]
+
+
+@given(st.sets(st.binary(max_size=20) | st.binary(max_size=3).map(lambda end: b"the same 16 bytes" + end), max_size=60))
+def test_texts_are_put_in_the_order_of_their_bytes(drawn: set[bytes]) -> None:
+    texts = list(drawn)
+    dictionary = Dictionary()
+    dictionary.make_room(len(texts), sum(map(len, texts)))
+    for number, text in enumerate(texts):
+        begin = int(dictionary.offsets[number])
+        dictionary.texts[begin : begin + len(text)] = np.frombuffer(text, dtype=np.uint8)
+        dictionary.offsets[number + 1] = begin + len(text)
+    dictionary.known = len(texts)
+    assert [texts[number] for number in np.argsort(dictionary.ranks())] == sorted(texts)

@@ -73,7 +73,7 @@ def test_buckets_change_nothing(
         ordering.Buckets, "_add", lambda self, bucket, run: (made.append(bucket), add(self, bucket, run))
     )
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(ordering, "MEMORY_BYTES", memory)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", memory)
     assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
     assert len(set(made)) > 4
     assert list(tmp_path.iterdir()) == []
@@ -101,7 +101,7 @@ def test_what_a_stopped_restore_spilled_is_removed(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(ordering, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
 
     def full(chunk: object) -> None:
         raise OSError("No space left on device")

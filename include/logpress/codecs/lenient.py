@@ -23,11 +23,17 @@ from logpress.contract.model import (
     KinesisSequence,
 )
 from logpress.jit import PADDING
+from logpress.layout.mine import Miner
+from logpress.layout.tokens import NotAnObjectError, read_leaves
 
 Value = int | tuple[int, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOM = b"\xef\xbb\xbf"
 _DIGITS = re.compile(r"\s*-?[0-9]{1,18}\s*")
+_MOST_PARSED_BYTES = 4 << 20
+"""Records that are made Python objects of: those may take twenty times the bytes."""
+
+_LONGEST_SCALAR = 1 << 10
 _INT_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 60}
 
 
@@ -79,9 +85,12 @@ class LenientReader:
             (column, [parse_path(path) for path in column.path]) for column in order
         ]
         self._by_name = contract.by_name
+        self._miner = Miner(contract)
 
     def registers(self, record: bytes) -> list[tuple[str, Value]]:
         """(register, value) pairs; for a text, the value is the span of its JSON text in the record."""
+        if len(record) > _MOST_PARSED_BYTES:
+            return self._registers_of_long(record)
         try:
             document = json.loads(record.removeprefix(_BOM))
         except (ValueError, RecursionError):
@@ -91,6 +100,29 @@ class LenientReader:
             value = next((v for v in (value_at(document, steps) for steps in paths) if v is not None), None)
             if value is not None:
                 self._fill(column, value, record, found)
+        return list(found.items())
+
+    def _registers_of_long(self, record: bytes) -> list[tuple[str, Value]]:
+        """The same of a record of which no objects are made but the values that columns name."""
+        try:
+            leaves = read_leaves(record, self._miner.descend, self._miner.named.__contains__)
+        except NotAnObjectError:
+            return []
+        by_path = {leaf.path: leaf for leaf in leaves}
+        found: dict[str, Value] = {}
+        for column, _ in self._columns:
+            leaf = next(
+                (by_path[path] for path in column.path if path in by_path and by_path[path].kind != "null"), None
+            )
+            if leaf is None:
+                continue
+            if isinstance(column, Json):
+                found[column.name] = (leaf.start, leaf.end)
+            elif column.codec in ("category", "text", "lookup"):
+                if leaf.kind == "string":
+                    found[column.name] = (leaf.start + 1, leaf.end - 1)
+            elif leaf.kind != "container" and leaf.end - leaf.start <= _LONGEST_SCALAR:
+                self._fill(column, json.loads(record[leaf.start : leaf.end]), record, found)
         return list(found.items())
 
     def _fill(self, column: Column, value: Any, record: bytes, found: dict[str, Value]) -> None:

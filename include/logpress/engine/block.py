@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,13 @@ MAX_ROWS = 1 << 14
 FEWEST_AHEAD = 64
 """Rows that a new layout is tried on at once; twice as many each time that all are settled."""
 
+T = TypeVar("T")
+
 MAX_MINED_BYTES = 1 << 18
 """Longer records are kept whole: a layout would hardly ever fit a second one."""
+
+
+_MOST_KEPT_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,8 @@ class Spaces:
 
     def give_back(self, space: Space) -> None:
         """Say that a space is not used any more."""
-        self._free.setdefault(space.rows, []).append(space)
+        if len(space.extra_texts) <= _MOST_KEPT_BYTES:  # else one long record would take its room for good
+            self._free.setdefault(space.rows, []).append(space)
 
 
 @dataclass
@@ -320,7 +327,7 @@ class Settler:
             self._keep_whole(block, row)
             return
         try:
-            self.layouts.miner.mine(block.record(row))
+            self.layouts.miner.check(block.record(row))
         except NotAnObjectError as error:
             self._reject(block, row, error)
         else:
@@ -358,6 +365,11 @@ class Settler:
             entries.kinds[number, entry] = kind
             count[0] += 1
         return entry
+
+
+def some_now(blocks: Iterator[T], count: int) -> Iterator[T]:
+    """The same, of which so many are there already: what a thread converts ahead is bounded, however short records are."""
+    return chain(list(islice(blocks, count)), blocks)
 
 
 def lines_in_cuts(rows: int) -> Iterator[tuple[int, int]]:

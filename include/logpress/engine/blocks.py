@@ -16,8 +16,14 @@ from logpress.jit import PADDING
 BLOCK_BYTES = 2 << 20
 """Raw bytes a block begins with; a longer record makes its block longer."""
 
-LONGEST_RECORD_BYTES = 256 << 20
-"""A longer record is taken in pieces, each of which is a reject: memory stays bounded."""
+LONGEST_RECORD_BYTES = 32 << 20
+"""A longer record is taken in pieces, each of which is a reject: memory stays bounded.
+
+No service that logs go through takes one as long: Kinesis ends at 10 MiB.
+"""
+
+TOO_LONG_MESSAGE = f"a piece of a record longer than {LONGEST_RECORD_BYTES >> 20} MiB"
+"""What is said of such a piece."""
 
 
 class Buffers:
@@ -101,21 +107,15 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
     crlf: bool | None = None
     in_piece = ended = False
     while not ended:
-        room = len(buffer) - PADDING
-        while used < room and not ended:
-            count = reader.readinto(buffer.data[used:room])
-            used += count
-            ended = count == 0
+        used, ended = _filled(reader, buffer, used)
         cut = used if ended else int(last_newline(buffer, searched, used)) + 1
         if cut == 0 and not ended:
-            if used >= longest:
-                yield RawBlock(_padded(buffer, 0, used), used, False, piece=True, continued=True)
+            if used >= longest or in_piece:
+                yield from _pieces(buffer, used)
                 in_piece, used = True, 0
                 buffer = buffers.take()
             else:
-                grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
-                grown[:used] = buffer[:used]
-                buffer = grown
+                buffer = _grown(buffer, used, longest)
             searched = used
             continue
         begin = 0
@@ -144,11 +144,7 @@ def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) ->
     used = 0
     in_piece = ended = False
     while not ended:
-        room = len(buffer) - PADDING
-        while used < room and not ended:
-            count = reader.readinto(buffer.data[used:room])
-            used += count
-            ended = count == 0
+        used, ended = _filled(reader, buffer, used)
         buffer[used : used + PADDING] = 0
         if in_piece:
             # the rest of a record that was too long: up to where the next one seems to begin
@@ -167,13 +163,11 @@ def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) ->
                 starts, ends, done = objects.frame(buffer, used, TOO_LONG)
             if done == 0:
                 if used >= longest:
-                    yield RawBlock(_padded(buffer, 0, used), used, piece=True, continued=True)
+                    yield from _pieces(buffer, used)
                     in_piece, used = True, 0
                     buffer = buffers.take()
                 else:
-                    grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
-                    grown[:used] = buffer[:used]
-                    buffer = grown
+                    buffer = _grown(buffer, used, longest)
                 continue
         rest = used - done
         following = buffers.take(_room_behind(rest))
@@ -181,6 +175,38 @@ def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) ->
         buffer[done : done + PADDING] = 0
         yield RawBlock(buffer, done, spans=(starts, ends))
         buffer, used = following, rest
+
+
+def _filled(reader: Reader, buffer: NDArray[np.uint8], used: int) -> tuple[int, bool]:
+    """Read until a buffer is full: the bytes in it then, and whether that is all there is.
+
+    Where a long record has made the buffer larger, only a part of it is read: behind the record may follow millions of
+    short ones, and they are to come in blocks of the usual size.
+    """
+    stop = min(len(buffer) - PADDING, max(BLOCK_BYTES, used + max(BLOCK_BYTES, used >> 2)))
+    while used < stop:
+        count = reader.readinto(buffer.data[used:stop])
+        used += count
+        if count == 0:
+            return used, True
+    return used, False
+
+
+def _grown(buffer: NDArray[np.uint8], used: int, longest: int) -> NDArray[np.uint8]:
+    """A buffer with room for more, once one is full."""
+    room = len(buffer) - PADDING
+    if used < room:
+        return buffer
+    grown = np.empty(min(2 * room, longest) + PADDING, dtype=np.uint8)
+    grown[:used] = buffer[:used]
+    return grown
+
+
+def _pieces(buffer: NDArray[np.uint8], used: int) -> Iterator[RawBlock]:
+    """What there is of a record that is too long and goes on."""
+    for begin in range(0, used, BLOCK_BYTES):
+        end = min(begin + BLOCK_BYTES, used)
+        yield RawBlock(_padded(buffer, begin, end), end - begin, piece=True, continued=True)
 
 
 def _next_start(buffer: NDArray[np.uint8], used: int) -> int:

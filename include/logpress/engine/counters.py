@@ -45,15 +45,20 @@ class Counters:
     smallest: Ints
 
     @classmethod
+    def none(cls) -> Counters:
+        """No counters: nothing is taken off."""
+        return cls(0, 0, np.empty(0, dtype=np.int64))
+
+    @classmethod
     def of(cls, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
         """The counters of these rows; none where the seconds lie too far apart for a table."""
         present = shards >= 0
         if not present.any():
-            return cls(0, 0, np.empty(0, dtype=np.int64))
+            return cls.none()
         told = arrivals if present.all() else arrivals[present]
         first, last = int(told.min()), int(told.max())
         if (last - first + 1) * shard_count > 4 * len(shards) + (1 << 20):
-            return cls(0, 0, np.empty(0, dtype=np.int64))  # seconds too far apart to be worth a table
+            return cls.none()  # seconds too far apart to be worth a table
         smallest = np.full((last - first + 1) * shard_count, _EMPTY, dtype=np.int64)
         smallest_counters(shards, arrivals, counters, first, last - first + 1, smallest)
         return cls(first, last - first + 1, smallest)

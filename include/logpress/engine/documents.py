@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
-from logpress.engine.block import Block, Reject, Settler, Spaces, convert, lines_in_cuts
-from logpress.engine.blocks import Buffers, RawBlock
+from logpress.engine.block import Block, Reject, Settler, Spaces, convert, lines_in_cuts, some_now
+from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.group import SECONDS_A_DAY
 from logpress.engine.inline import executor
 from logpress.engine.kernels_value import (
@@ -139,7 +139,7 @@ class DocumentReader:
         self.origins = []
         before = [0] * len(spec.inputs)
         takes = takes_unknown(self._contract, self._day, spec)
-        jobs: deque[tuple[int, RawBlock, Future[list[_Hashed]]]] = deque()
+        jobs: deque[tuple[int, RawBlock, Future[Iterator[_Hashed]]]] = deque()
 
         def settled(most: int) -> Iterator[Documents]:
             while len(jobs) > most:
@@ -157,24 +157,25 @@ class DocumentReader:
                 yield from settled(0)
             self.origins = source.origins()
 
-    def _hashed(self, raw: RawBlock) -> list[_Hashed]:
+    def _hashed(self, raw: RawBlock) -> Iterator[_Hashed]:
+        return some_now(self._each_hashed(raw), 1 if self._ahead else 0)
+
+    def _each_hashed(self, raw: RawBlock) -> Iterator[_Hashed]:
         if raw.piece:
-            return []
+            return
         starts, ends = raw.frame()
-        known = self._layouts.known
-        found = []
         for a, b in lines_in_cuts(len(starts)):
+            known = self._layouts.known
             block = convert(raw.buffer, starts[a:b], ends[a:b], self._registers, known, self._spaces)
-            found.append(_Hashed(block, *hash_records(raw.buffer, starts[a:b], ends[a:b])))
-        return found
+            yield _Hashed(block, *hash_records(raw.buffer, starts[a:b], ends[a:b]))
 
     def _settled(
-        self, origin: str, before: int, takes: bool, raw: RawBlock, future: Future[list[_Hashed]]
+        self, origin: str, before: int, takes: bool, raw: RawBlock, future: Future[Iterator[_Hashed]]
     ) -> Iterator[Documents]:
         """The documents of a block, once its records' days are known."""
         found = future.result()
         if raw.piece:
-            damaged = [Reject(0, "too_long", "a piece of a record longer than 256 MiB")] if takes else []
+            damaged = [Reject(0, "too_long", TOO_LONG_MESSAGE)] if takes else []
             yield Documents(
                 origin, before, raw.buffer, np.zeros(1, dtype=np.int64), np.full(1, raw.end, dtype=np.int64),
                 np.empty((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8), np.empty(0, dtype=np.int64),

@@ -7,6 +7,7 @@ metadata, which is JSON.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -56,15 +57,22 @@ from logpress.engine.kernels_store import (
     renumber,
 )
 from logpress.engine.rows import Ints, columns_by_dependency, residual_of
-from logpress.engine.spelling import spell
+from logpress.engine.spelling import Spelling, spell
 from logpress.engine.together import combine
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
+METADATA_BYTES = 6 << 20
+"""What the first row group may put into the metadata; the n-th may put an n-th of it there, so that the sum stays small.
+
+It depends on nothing but the row group's number, as several are encoded at a time. Readers refuse 100 MB.
+"""
+
+_RENDERED_ROWS = 1 << 15
 
 
 def encode_rows(
-    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints
+    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints, number: int = 0
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of a row group in its final order, and the metadata of its restoration.
 
@@ -73,9 +81,11 @@ def encode_rows(
         day: days since 1970-01-01 that the `day` column says.
         render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
         room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
+        number: of the row group in its part.
     """
     registers = group.registers
-    spellings, values = _spell(group, render)
+    allowance = _Allowance(METADATA_BYTES // (number + 1))
+    spellings, values = _spell(group, render, allowance)
     regs = _Sorted(group, _order(group), room)
     metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
     columns: dict[str, pa.Array] = {}
@@ -83,7 +93,7 @@ def encode_rows(
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
     contract = registers.contract
     lookups = {
-        column.name: _take_off_lookup(regs, texts, column.name, column.key)
+        column.name: _take_off_lookup(regs, texts, column.name, column.key, allowance)
         for column in contract.columns
         if isinstance(column, Lookup)
     }
@@ -92,9 +102,9 @@ def encode_rows(
     for column in reversed(columns_by_dependency(contract)):
         name = column.name
         if isinstance(column, Lookup):
-            columns[other_name(name)] = _strings(regs[name], texts[name], values.get(name))
+            columns[other_name(name)] = _strings(regs[name], texts.pop(name), values.get(name))
         elif isinstance(column, KinesisSequence):
-            numbers |= _kinesis_numbers(column, contract, regs, kinesis)
+            numbers |= _kinesis_numbers(column, contract, regs, kinesis, allowance)
         elif isinstance(column, Instant):
             stored = regs[name]
             if column.residual_of:
@@ -110,26 +120,41 @@ def encode_rows(
         elif isinstance(column, (Integer, Boolean)):
             numbers[name] = regs[name], arrow_type(column)
         else:
-            columns[name] = _strings(regs[name], texts[name], values.get(name))
+            columns[name] = _strings(regs[name], texts.pop(name), values.get(name))
     rows = group.used
     columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
     numbers[LAYOUT] = regs[LAYOUT], pa.int32()
-    columns[EXTRA] = _strings(regs[EXTRA], texts[EXTRA], None)
-    columns[RAW] = _strings(regs[RAW], texts[RAW], None, pa.binary())
+    columns[EXTRA] = _strings(regs[EXTRA], texts.pop(EXTRA), None)
+    columns[RAW] = _strings(regs[RAW], texts.pop(RAW), None, pa.binary())
     joined = together(contract)
     if joined:
         columns[TOGETHER], columns[TOGETHER_RARE] = combine([numbers.pop(name)[0] for name in joined])
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)
-    arrays = [
-        plain_texts(columns[c.name])
-        if pa.types.is_dictionary(columns[c.name].type) and c.encoding != "dictionary"
-        else columns[c.name]
-        for c in stored_order
-    ]
+    arrays = []
+    for stored in stored_order:
+        array = columns.pop(stored.name)  # so that the dictionary goes once its texts are there
+        is_plain = pa.types.is_dictionary(array.type) and stored.encoding != "dictionary"
+        arrays.append(plain_texts(array) if is_plain else array)
+        del array
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema), metadata
+
+
+class _Allowance:
+    """What a row group may put into the file's metadata."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def takes(self, data: Any) -> bool:
+        """Whether there is room for this, as JSON; it is then taken."""
+        size = len(json.dumps(data, ensure_ascii=False).encode())
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
 
 
 class _Sorted(dict[str, Any]):
@@ -148,11 +173,12 @@ class _Sorted(dict[str, Any]):
 
 
 def _spell(
-    group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]]
+    group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]], allowance: _Allowance
 ) -> tuple[dict[str, Any], dict[str, dict[int, str]]]:
     """Spellings of the columns with escapes, and the values that differ from their texts, by dictionary number.
 
-    Rows whose spelling cannot be told from the value are kept whole.
+    Rows whose spelling cannot be told from the value are kept whole, and so are those with odd spellings where these
+    would be too many for the metadata.
     """
     spellings: dict[str, Any] = {}
     values: dict[str, dict[int, str]] = {}
@@ -167,7 +193,13 @@ def _spell(
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
         used = np.flatnonzero(is_used)
-        spelling, found, ambiguous = spell(_entries(dictionary, used, pa.binary()).to_pylist())
+        found_texts = _entries(dictionary, used, pa.binary()).to_pylist()
+        spelling, found, ambiguous = spell(found_texts)
+        if not allowance.takes(spelling.to_json()):
+            odd = set(spelling.odd.values())
+            ambiguous = sorted({*ambiguous, *(place for place, text in enumerate(found_texts) if text in odd)})
+            spelling = Spelling(spelling.style)
+        del found_texts
         spellings[name] = spelling.to_json()
         values[name] = {int(used[place]): value for place, value in found.items()}
         if ambiguous:
@@ -179,10 +211,16 @@ def _spell(
 
 def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
     """Keep the bytes of these rows in `_raw`, unless they are kept already."""
-    registers = group.registers
     rows = rows[group.register(LAYOUT)[rows] >= 0]
+    for first in range(0, len(rows), _RENDERED_ROWS):
+        some = rows[first : first + _RENDERED_ROWS]
+        _put_whole(group, some, render(group, some))
+
+
+def _put_whole(group: RowGroup, rows: Ints, records: list[bytes]) -> None:
+    registers = group.registers
     raw = group.dictionaries[registers.dictionaries[RAW]]
-    for row, record in zip(rows, render(group, rows), strict=True):
+    for row, record in zip(rows, records, strict=True):
         raw.make_room(1, len(record))
         begin = raw.stored_bytes
         raw.texts[begin : begin + len(record)] = np.frombuffer(record, dtype=np.uint8)
@@ -201,12 +239,8 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
     for name in registers.contract.order_by:
         key = group.register(name)
         if name in registers.dictionaries:
-            dictionary = group.dictionaries[registers.dictionaries[name]]
-            texts = [dictionary.text(i) for i in range(dictionary.known)]
-            rank = np.empty(len(texts) + 1, dtype=np.int32)
-            rank[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
-            rank[-1] = -1
-            key = rank[np.maximum(key, -1)]
+            rank = group.dictionaries[registers.dictionaries[name]].ranks()
+            key = np.append(rank, np.int32(-1))[np.maximum(key, -1)]
         keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
 
@@ -222,14 +256,15 @@ def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
 def _strings(
     codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
-    """A dictionary array with just the entries in use, in the order of their first use; `codes` is used up."""
+    """A dictionary array with just the entries in use, in the order of their first use; both arguments are used up."""
     type_ = type_ or pa.string()
     used = np.empty(dictionary.known, dtype=np.int64)
     count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
     used = used[:count]
     entries = _entries(dictionary, used, type_)
+    dictionary.forget()
     if values:
-        found = _entries(dictionary, used, pa.binary()).to_pylist()
+        found = entries.view(pa.binary()).to_pylist()
         for place, number in enumerate(used.tolist()):
             if number in values:
                 found[place] = values[number].encode()
@@ -272,7 +307,9 @@ def _scaled(values: Ints, factor: int) -> Ints:
     return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
 
 
-def _take_off_lookup(regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str) -> dict[str, str]:
+def _take_off_lookup(
+    regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str, allowance: _Allowance
+) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]
     pairs, counts = _count_pairs(keys, codes, texts[key].known, texts[name].known)
@@ -286,9 +323,11 @@ def _take_off_lookup(regs: _Sorted, texts: dict[str, Dictionary], name: str, key
     predicted = np.full(texts[key].known + 1, NARROW_NULL, dtype=np.int32)
     for number, (_, code) in best.items():
         predicted[number] = code
+    pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
+    if not allowance.takes(pairs_of_texts):
+        return {}
     agrees = (codes == predicted[np.maximum(keys, -1)]) & (regs[LAYOUT] >= 0)
     codes[agrees] = NARROW_NULL
-    pairs_of_texts = {texts[key].text(n).decode(): texts[name].text(code).decode() for n, (_, code) in best.items()}
     return dict(sorted(pairs_of_texts.items()))
 
 
@@ -308,15 +347,19 @@ def _count_pairs(
 
 
 def _kinesis_numbers(
-    column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any]
+    column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any], allowance: _Allowance
 ) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
     shard_keys, arrivals, counters, subs = (
         regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
     )
     shards, shard_places = number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))
+    told = {"shards": shards.tolist(), **described.to_json()}
+    if not allowance.takes(told):
+        described = Counters.none()
+        told = {"shards": shards.tolist(), **described.to_json()}
     described.subtract(shard_places, arrivals, counters, 1)
-    metadata[column.name] = {"shards": shards.tolist(), **described.to_json()}
+    metadata[column.name] = told
     predicting = contract.by_name[column.arrival]
     assert isinstance(predicting, Instant)
     expected = np.zeros(len(arrivals), dtype=np.int64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.block import Block
+from logpress.engine.columns import stored_columns
 from logpress.engine.kernels_group import (
     DIGIT_BITS,
     NARROW_NULL,
@@ -19,6 +20,7 @@ from logpress.engine.kernels_group import (
     radix_order,
     rebuild_table,
 )
+from logpress.engine.kernels_order import order_texts
 from logpress.engine.program import EXTRA, Registers
 from logpress.jit import PADDING
 
@@ -65,6 +67,18 @@ class Dictionary:
     def text(self, number: int) -> bytes:
         """One text."""
         return self.texts[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    def ranks(self) -> NDArray[np.int32]:
+        """The place of each text in the order of their bytes: int32[known]."""
+        words = np.empty(self.known, dtype=np.uint64)
+        order, spare = np.empty(self.known, dtype=np.int32), np.empty(self.known, dtype=np.int32)
+        order_texts(self.texts, self.offsets, words, order, spare)
+        spare[order] = np.arange(self.known, dtype=np.int32)
+        return spare
+
+    def forget(self) -> None:
+        """Let go of all texts, once a copy of them is written."""
+        self.__init__()  # type: ignore[misc]
 
 
 def null_of(values: NDArray[Any]) -> int:
@@ -145,6 +159,15 @@ class Stores:
         self._free_rooms.append(room)
 
 
+def _plain_dictionaries(registers: Registers) -> list[int]:
+    """The dictionaries whose texts are written row by row, as a text or what no contract names."""
+    return [
+        registers.dictionaries[name]
+        for column in stored_columns(registers.contract)
+        if (name := column.of or column.name) in registers.dictionaries and column.encoding != "dictionary"
+    ]
+
+
 class RowGroup:
     """Rows of one row group, in input order, in registers.
 
@@ -165,6 +188,7 @@ class RowGroup:
         self.totals = np.zeros(3, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
         self._day = day
+        self._plain_bytes = dict.fromkeys(_plain_dictionaries(registers), 0)
 
     @property
     def is_full(self) -> bool:
@@ -182,9 +206,12 @@ class RowGroup:
         return np.stack([widened(self.register(name)[rows]) for name in self.registers.numbers])
 
     @property
-    def dictionary_bytes(self) -> int:
-        """Bytes of all texts of all dictionaries."""
-        return sum(dictionary.stored_bytes for dictionary in self.dictionaries)
+    def text_bytes(self) -> int:
+        """Bytes of all texts: of all dictionaries, or those of all rows, where they will be written row by row."""
+        return sum(
+            max(dictionary.stored_bytes, self._plain_bytes.get(number, 0))
+            for number, dictionary in enumerate(self.dictionaries)
+        )
 
     def append(
         self, block: Block, first: int, layout_of: NDArray[np.int64], units_per_second: int, take_unknown: bool
@@ -215,5 +242,15 @@ class RowGroup:
             block.regs, block.states, layout_of, places, count, numbers, registers.dictionary_of, registers.is_narrow,
             registers.place_of, self.store.wide, self.store.narrow, self.used,
         )  # fmt: skip
+        for number in self._plain_bytes:
+            self._plain_bytes[number] += self._bytes_of_rows(number, self.used, self.used + count)
         self.used += count
         return int(following)
+
+    def _bytes_of_rows(self, dictionary: int, first: int, last: int) -> int:
+        """Bytes of the texts of these rows in one dictionary."""
+        register = int(np.flatnonzero(self.registers.dictionary_of == dictionary)[0])
+        codes = self.store.narrow[first:last, self.registers.place_of[register]]
+        codes = codes[codes >= 0]
+        offsets = self.dictionaries[dictionary].offsets
+        return int((offsets[codes + 1] - offsets[codes]).sum())

@@ -6,6 +6,7 @@ kernel when they are freed, and takes zeroed pages for the next; that was a quar
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from functools import cache
 
@@ -13,6 +14,9 @@ import pyarrow as pa
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _LARGEST_KEPT_BYTES = 32 << 20  # the most that glibc takes for M_MMAP_THRESHOLD
+
+MUCH_BYTES = 48 << 20
+"""Texts of a row group beyond which what they leave behind is worth giving back: pieces of it fit nothing later."""
 
 
 @cache
@@ -27,3 +31,13 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, 512 << 20)
     mallopt(_M_TOP_PAD, 16 << 20)
     mallopt(_M_ARENA_MAX, 1)  # a thread's own arena gives its memory back whatever the thresholds say
+
+
+def give_back_after(text_bytes: int) -> None:
+    """Give freed memory back to the machine once a row group with so many bytes of texts is done with, if they are many.
+
+    Long texts come in arrays of all sizes; the holes that they leave in the heap would add up, group by group.
+    """
+    if text_bytes > MUCH_BYTES:
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)

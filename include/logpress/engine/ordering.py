@@ -30,12 +30,6 @@ from logpress.engine.rows import Rows, Texts, name_is_text
 
 Ints = NDArray[np.int64]
 
-BUCKET_BYTES = 96 << 20
-"""What a bucket should hold: it is in memory when its turn comes, and so is the next."""
-
-MEMORY_BYTES = 256 << 20
-"""What all buckets together may hold in memory; more goes to disk."""
-
 _TEXT_WORDS = 6
 _LAST = np.iinfo(np.int64).max
 
@@ -128,7 +122,7 @@ def _taken_texts(texts: Texts, places: Ints) -> Texts:
 
 
 def together(runs: Sequence[Packed], registers: Registers) -> Packed:
-    """The rows of several runs as one."""
+    """The rows of several runs as one; their texts are used up, so that they are not there twice."""
     if len(runs) == 1:
         return runs[0]
     wide, narrow = np.concatenate([run.wide for run in runs]), np.concatenate([run.narrow for run in runs])
@@ -139,7 +133,7 @@ def together(runs: Sequence[Packed], registers: Registers) -> Packed:
         shift_codes(narrow, row, row + len(run.narrow), places, bases)
         bases += [len(run.texts[name]) for name in names]
         row += len(run.narrow)
-    return Packed(wide, narrow, {name: _joined([run.texts[name] for run in runs]) for name in names})
+    return Packed(wide, narrow, {name: _joined([run.texts.pop(name) for run in runs]) for name in names})
 
 
 def _joined(texts: Sequence[Texts]) -> Texts:
@@ -154,12 +148,14 @@ class Buckets:
     Args:
         registers: of the rows.
         splitters: int64[words, buckets - 1], the first keys of all buckets but the first, ascending.
+        most_bytes: what all of them together may hold in memory.
         folder: where the files go; a temporary folder in it is made when it is needed, and removed.
     """
 
-    def __init__(self, registers: Registers, splitters: Ints, folder: str | None) -> None:
+    def __init__(self, registers: Registers, splitters: Ints, most_bytes: int, folder: str | None) -> None:
         self._registers = registers
         self._splitters = splitters
+        self._most_bytes = most_bytes
         self._parent = folder
         self._holder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = Lock()
@@ -193,10 +189,11 @@ class Buckets:
 
     def _add(self, bucket: int, run: Packed) -> None:
         with self._lock:
-            if self._holder is None and self._kept + run.nbytes <= MEMORY_BYTES:
+            if self._holder is None and self._kept + run.nbytes <= self._most_bytes:
                 self._in_memory[bucket].append(run)
                 self._kept += run.nbytes
                 return
+            # what is in memory stays there until its bucket's turn comes
             if self._holder is None:
                 self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
             with self._path(bucket).open("ab") as file:
@@ -217,6 +214,7 @@ class Buckets:
     def rows(self, bucket: int) -> Packed | None:
         """All rows of a bucket, which is then empty; None where there are none."""
         runs, self._in_memory[bucket] = self._in_memory[bucket], []
+        self._kept -= sum(run.nbytes for run in runs)
         if self._on_disk[bucket]:
             with self._path(bucket).open("rb") as file:
                 for _ in self._on_disk[bucket]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts
-from logpress.engine.blocks import Buffers, RawBlock
+from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts, some_now
+from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
-from logpress.engine.memory import keep_freed_memory
+from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, Layouts, Registers
-from logpress.engine.rejects import DUPLICATE, REJECTS_SCHEMA, Rejects
+from logpress.engine.rejects import DUPLICATE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
@@ -48,8 +48,11 @@ MOST_LAYOUTS = 1_000
 MOST_UNKNOWN_PATHS = 200
 """Unknown paths that a manifest names; the most common ones, as it travels through XCom."""
 
-DICTIONARY_BUDGET_BYTES = 128 << 20
-"""Texts that a row group may hold before it is closed early."""
+TEXT_BUDGET_BYTES = 128 << 20
+"""Texts that a row group may hold before it is closed early; those of columns without a dictionary count row by row."""
+
+CONVERTED_AHEAD = 4
+"""Times MAX_ROWS records of a block that a thread converts before their turn: enough for records of 32 bytes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class _Job:
 
     origin: int
     raw: RawBlock
-    blocks: Future[list[Block]]
+    blocks: Future[Iterator[Block]]
 
 
 class SlicePress:
@@ -94,9 +97,14 @@ class SlicePress:
         self.units_per_second = UNITS_PER_SECOND[day_column.unit]
         self.stores = Stores(self.registers, contract.files.row_group_rows)
         self.group: RowGroup | None = None
+        self.groups = 0  # handed to the finisher so far
         self.finishing: deque[Future[None]] = deque()
         self.rejects = Rejects()
-        self.seen = Seen(spec.raw_bytes or 0) if contract.source.duplicates == "reject" else None
+        self.seen = (
+            Seen(self.filesystem, seen_path(self.folder, spec.name), spec.raw_bytes or 0)
+            if contract.source.duplicates == "reject"
+            else None
+        )
         self.origins: list[OriginStats] = []
         self.numbers = [0] * len(spec.inputs)  # records per origin so far
         self.takes_unknown = takes_unknown(contract, day, spec)
@@ -158,15 +166,15 @@ class SlicePress:
             self.origins = source.origins()
             self.ids = source.ids
 
-    def _convert(self, raw: RawBlock) -> list[Block]:
+    def _convert(self, raw: RawBlock) -> Iterator[Block]:
+        return some_now(self._each_converted(raw), CONVERTED_AHEAD if self.ahead else 0)
+
+    def _each_converted(self, raw: RawBlock) -> Iterator[Block]:
         if raw.piece:
-            return []
+            return
         starts, ends = raw.frame()
-        known = self.layouts.known
-        return [
-            convert(raw.buffer, starts[a:b], ends[a:b], self.registers, known, self.spaces)
-            for a, b in lines_in_cuts(len(starts))
-        ]
+        for a, b in lines_in_cuts(len(starts)):
+            yield convert(raw.buffer, starts[a:b], ends[a:b], self.registers, self.layouts.known, self.spaces)
 
     def _take(self, job: _Job) -> None:
         """Settle a job's blocks and append their rows; jobs come in input order."""
@@ -180,7 +188,7 @@ class SlicePress:
                 uri,
                 self.numbers[job.origin],
                 "too_long",
-                "a piece of a record longer than 256 MiB",
+                TOO_LONG_MESSAGE,
                 record,
                 job.raw.continued,
             )
@@ -198,9 +206,9 @@ class SlicePress:
             self._append(block, takes_unknown)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
+            self._write_rejects(PENDING_BYTES)
         self.buffers.give_back(job.raw.buffer)
-        if self.rejects.pending_bytes > 32 << 20:
-            self._write_rejects()
+        self._write_rejects(PENDING_BYTES)
         self.raw_bytes += job.raw.end
         if self.progress is not None:
             self.progress(self.raw_bytes, sum(self.numbers))
@@ -223,7 +231,7 @@ class SlicePress:
                 capacity = self.contract.files.row_group_rows
                 self.group = RowGroup(self.registers, capacity, self.days, self.stores.take())
             row = self.group.append(block, row, self.layouts.known.layout_of, self.units_per_second, takes_unknown)
-            if self.group.is_full or self.group.dictionary_bytes > DICTIONARY_BUDGET_BYTES:
+            if self.group.is_full or self.group.text_bytes > TEXT_BUDGET_BYTES:
                 self._finish_group()
 
     # -- row groups to the file
@@ -239,20 +247,22 @@ class SlicePress:
             return
         self._wait_for_finisher(others)
         before = self.finishing[-1] if self.finishing else None
-        self.finishing.append(self.finisher.submit(self._write_group, group, tuple(self.layouts.all), before))
+        number, self.groups = self.groups, self.groups + 1
+        self.finishing.append(self.finisher.submit(self._write_group, group, number, tuple(self.layouts.all), before))
 
     def _wait_for_finisher(self, others: int = 0) -> None:
         while len(self.finishing) > others:
             self.finishing.popleft().result()
 
-    def _write_group(self, group: RowGroup, layouts: tuple[Any, ...], before: Future[None] | None) -> None:
+    def _write_group(self, group: RowGroup, number: int, layouts: tuple[Any, ...], before: Future[None] | None) -> None:
         """Encode a row group, and write it when the one before it is written."""
 
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
             return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
 
         room = self.stores.take_room()
-        table, metadata = encode_rows(group, self.days, render, room)
+        text_bytes = group.text_bytes
+        table, metadata = encode_rows(group, self.days, render, room, number)
         counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         if before is not None:
@@ -266,14 +276,16 @@ class SlicePress:
         self.stores.give_room_back(room)
         self.stores.give_back(group.store)
         self.metadata.append(metadata)
+        give_back_after(text_bytes)
 
-    def _write_rejects(self) -> None:
-        if not self.rejects.columns["record"]:
+    def _write_rejects(self, most_pending: int = 0) -> None:
+        if self.rejects.pending_bytes <= most_pending:
             return
         if self.rejects_out is None:
             self.rejects_out = Output(self.filesystem, self.folder, "_rejects", self.spec.name)
             self.rejects_out.writer = pq.ParquetWriter(
                 self.rejects_out.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
+                use_dictionary=["origin", "reason", "message"],  # a dictionary of long records would be another copy
                 data_page_version="1.0", write_page_checksum=True, store_schema=False,
             )  # fmt: skip
         assert self.rejects_out.writer is not None
@@ -282,7 +294,7 @@ class SlicePress:
     def _close(self) -> SliceManifest:
         self._write_rejects()
         if self.seen is not None:
-            self.seen.write(self.filesystem, seen_path(self.folder, self.spec.name))
+            self.seen.write()
         part = rejects_part = None
         unknown: Counter[str] = Counter()
         irregular = 0

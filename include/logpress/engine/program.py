@@ -54,6 +54,9 @@ from logpress.layout.trie import Trie, TrieBuilder, build_trie
 MOST_SLOTS = 512
 """A record with more values than this is kept whole."""
 
+MOST_LAYOUT_BYTES = 4 << 20
+"""Literals and paths of all layouts of a part: records that would need more are kept whole, too."""
+
 LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
 _LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)}
 _LIMITS["int64"] = (-(10**18), 10**18)
@@ -233,6 +236,7 @@ class Layouts:
         self.miner = Miner(contract)
         self.limit = limit
         self.all: list[Layout] = []
+        self.bytes = 0
         self.programs: list[Program] = []
         self._numbers: dict[Layout, int] = {}
         self._places: dict[Program, int] = {}
@@ -284,8 +288,11 @@ class Layouts:
     def _number(self, layout: Layout) -> int | None:
         number = self._numbers.get(layout)
         if number is None and len(self.all) < self.limit and len(layout.slots) <= MOST_SLOTS:
-            number = self._numbers[layout] = len(self.all)
-            self.all.append(layout)
+            size = layout.size
+            if self.bytes + size <= MOST_LAYOUT_BYTES:
+                self.bytes += size
+                number = self._numbers[layout] = len(self.all)
+                self.all.append(layout)
         return number
 
     def _add_program(self, program: Program) -> None:

@@ -29,9 +29,20 @@ REJECTS_SCHEMA = pa.schema(
 )
 
 
+PENDING_BYTES = 32 << 20
+"""What rejects take in memory before they are written: a row group of the rejects file."""
+
+_OBJECT_BYTES = 512
+"""What a reject takes besides its record: six objects, and its digest."""
+
+
 @dataclass
 class Rejects:
-    """Rejected records on their way to the rejects file."""
+    """Rejected records on their way to the rejects file.
+
+    Attributes:
+        pending_bytes: what those take that `take` has not given yet.
+    """
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTS_SCHEMA.names})
     records: int = 0
@@ -55,13 +66,13 @@ class Rejects:
             self.columns[name].append(value)
         self.records += 1
         self.record_bytes += len(record)
-        self.pending_bytes += len(record)
+        self.pending_bytes += len(record) + _OBJECT_BYTES
         self.reasons[reason] += 1
         self.digests.append(digest or digests.digest_records([record]))
 
     def take(self) -> pa.Table:
         """What was kept since the last call, to be written."""
-        arrays = [_array(self.columns[field.name], field.type) for field in REJECTS_SCHEMA]
+        arrays = [_array(self.columns.pop(field.name), field.type) for field in REJECTS_SCHEMA]
         table = pa.Table.from_arrays(arrays, schema=REJECTS_SCHEMA)
         self.columns = {name: [] for name in REJECTS_SCHEMA.names}
         self.pending_bytes = 0

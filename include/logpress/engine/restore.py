@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -21,8 +21,8 @@ from logpress.engine.decode import GroupDecoder
 from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
-from logpress.engine.memory import keep_freed_memory
-from logpress.engine.ordering import BUCKET_BYTES, Buckets, Packed, sort_keys
+from logpress.engine.memory import give_back_after, keep_freed_memory
+from logpress.engine.ordering import Buckets, Packed, sort_keys
 from logpress.engine.part import PartMetadata, open_part
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -93,6 +93,7 @@ def restore(
     progress: Progress | None = None,
     spill_folder: str | None = None,
     places: Places | None = None,
+    memory: int | None = None,
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
@@ -107,6 +108,7 @@ def restore(
         progress: called with bytes and records written so far.
         spill_folder: where the temporary folder goes; the system's default if None.
         places: says which row groups of a part, and which of their rows, are wanted; all if None.
+        memory: bytes that this process may take, about; as many as are of use if None.
 
     Returns:
         How many records were written.
@@ -122,8 +124,9 @@ def restore(
         for group, rows in (enumerate([None] * reader.row_groups) if places is None else places(reader.path))
     ]
     if groups:
-        with ThreadPoolExecutor(max_workers=threads) as pool:
-            _restore_sorted(groups, meter, pool, threads, spill_folder)
+        room = Room.of(memory, threads, groups)
+        with ThreadPoolExecutor(max_workers=room.threads) as pool:
+            _restore_sorted(groups, meter, pool, room, spill_folder)
     for path in rejects:
         for records in read_rejects(path):
             for record in records:
@@ -156,6 +159,48 @@ class _Group:
         return int(self.reader.text_bytes[self.number] * share)
 
 
+@dataclass(frozen=True)
+class Room:
+    """How restoring uses its memory; what it writes is the same in any case.
+
+    Attributes:
+        threads: row groups that are dealt out at a time, and pieces rendered at a time.
+        kept_bytes: what buckets keep in memory; more goes to disk.
+        bucket_bytes: what a bucket should hold: three times that is in memory when its turn comes.
+    """
+
+    threads: int
+    kept_bytes: int
+    bucket_bytes: int
+
+    @classmethod
+    def of(cls, memory: int | None, threads: int, groups: Sequence[_Group]) -> Room:
+        """As much as is of use, within `memory` bytes where they are given and suffice."""
+        if memory is None:
+            return cls(threads, KEPT_BYTES, BUCKET_BYTES)
+        left = memory - FIXED_BYTES
+        a_group = max(
+            GROUP_ROW_BYTES * group.reader.rows_by_group[group.number]
+            + GROUP_TEXT_COPIES * group.reader.text_bytes[group.number]
+            for group in groups
+        )
+        threads = max(1, min(threads, left // a_group))
+        kept = max(0, min(KEPT_BYTES, left - threads * a_group))
+        return cls(threads, kept, max(SMALLEST_BUCKET_BYTES, min(BUCKET_BYTES, (left - kept) // 3)))
+
+
+BUCKET_BYTES = 96 << 20
+SMALLEST_BUCKET_BYTES = 4 << 20
+KEPT_BYTES = 256 << 20
+
+FIXED_BYTES = 220 << 20
+"""What is imported, kernels, and buffers of records on their way."""
+
+GROUP_ROW_BYTES = 300
+GROUP_TEXT_COPIES = 4
+"""Of a row group that is read and dealt out: Arrow's, and those of buckets."""
+
+
 class _Meter:
     """Counts what passes on to `write`."""
 
@@ -176,12 +221,13 @@ def _restore_sorted(
     groups: list[_Group],
     meter: _Meter,
     pool: ThreadPoolExecutor,
-    threads: int,
+    room: Room,
     spill_folder: str | None,
 ) -> None:
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
     packer = _Packer([group.reader for group in groups])
-    with Buckets(packer.registers, _splitters(groups), spill_folder) as buckets:
+    threads = room.threads
+    with Buckets(packer.registers, _splitters(groups, room.bucket_bytes), room.kept_bytes, spill_folder) as buckets:
         waiting: deque[Future[None]] = deque()
         for group in groups:
             waiting.append(pool.submit(lambda group: buckets.deal(packer.pack(group)), group))
@@ -196,6 +242,8 @@ def _restore_sorted(
                 following = pool.submit(_SortedRows.of, packer, buckets, bucket + 1)
             if rows is not None:
                 rows.write(meter, pool, threads)
+                give_back_after(rows.text_bytes)
+                rows = None
 
 
 class _Packer:
@@ -271,6 +319,8 @@ class _SortedRows:
         self._registers = packer.registers
         self._order = sort_by(rows.keys(packer.registers), len(rows.wide))
         self._sheet = Sheet(packer.renderer, rows.texts)
+        self._lengths = {name: np.diff(found.offsets) for name, found in rows.texts.items()}
+        rows.texts.clear()  # the sheet has a copy
 
     @classmethod
     def of(cls, packer: _Packer, buckets: Buckets, bucket: int) -> _SortedRows | None:
@@ -278,17 +328,46 @@ class _SortedRows:
         rows = buckets.rows(bucket)
         return None if rows is None else cls(packer, rows)
 
+    @property
+    def _longest(self) -> int:
+        """Bytes of a row's texts, at most."""
+        return sum(int(lengths.max(initial=0)) for lengths in self._lengths.values())
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of their texts."""
+        return sum(int(lengths.sum()) for lengths in self._lengths.values())
+
     def write(self, meter: _Meter, pool: ThreadPoolExecutor, threads: int) -> None:
         """Write all rows in order; several threads render."""
         waiting: deque[tuple[int, Future[list[NDArray[np.uint8]]]]] = deque()
         free: list[NDArray[np.uint8]] = []
-        for first in range(0, len(self._order), _ROWS_AT_A_TIME):
-            order = self._order[first : first + _ROWS_AT_A_TIME]
+        ahead = threads + 1 if self._longest <= _LONG_BYTES else 0
+        for first, last in self._spans():
+            order = self._order[first:last]
             waiting.append((len(order), pool.submit(self._render, order, free)))
-            if len(waiting) > threads + 1:
+            if len(waiting) > ahead:
                 self._pass_on(*waiting.popleft(), meter, free)
         while waiting:
             self._pass_on(*waiting.popleft(), meter, free)
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Rows that are rendered at a time: fewer where their texts are long."""
+        if self._longest * _ROWS_AT_A_TIME <= _LONG_BYTES:
+            yield from ((first, first + _ROWS_AT_A_TIME) for first in range(0, len(self._order), _ROWS_AT_A_TIME))
+            return
+        sizes = np.zeros(len(self._order), dtype=np.int64)
+        for name, lengths in self._lengths.items():
+            codes = self._rows.narrow[:, self._registers.place_of[self._registers[name]]]
+            sizes += np.append(lengths, 0)[np.maximum(codes, -1)]
+        ends = np.cumsum(sizes[self._order])
+        first = 0
+        while first < len(ends):
+            before = int(ends[first - 1]) if first else 0
+            last = int(np.searchsorted(ends, before + _LONG_BYTES, side="right"))
+            last = min(max(last, first + 1), first + _ROWS_AT_A_TIME)
+            yield first, last
+            first = last
 
     @staticmethod
     def _pass_on(
@@ -321,15 +400,18 @@ class _SortedRows:
 _ROWS_AT_A_TIME = 2048
 """Rows rendered at a time: some two megabytes of usual records."""
 
+_LONG_BYTES = 8 << 20
+"""Texts of rows rendered at a time."""
+
 _GUESSED_ROW_BYTES = 192
 
 
-def _splitters(groups: list[_Group]) -> NDArray[np.int64]:
+def _splitters(groups: list[_Group], bucket_bytes: int) -> NDArray[np.int64]:
     """Keys that cut the whole into buckets of even size, from a sample of some row groups' keys: int64[words, n]."""
     contract = groups[0].reader.metadata.contract
     rows = sum(group.rows for group in groups)
     size = rows * _GUESSED_ROW_BYTES + sum(group.text_bytes for group in groups)
-    buckets = max(1, min(rows // 1000, size // BUCKET_BYTES))
+    buckets = max(1, min(rows, size // bucket_bytes))
     columns = physical_columns(contract, contract.restore_order)
     samples = []
     common = [group for group in groups if group.reader.metadata.contract == contract]
@@ -394,6 +476,9 @@ def digest_files(
                 step = -(-(end - begin) // max(1, threads))
                 for first in range(begin, end, max(1, step)):
                     waiting.append(pool.submit(render, reader, decoder, first, min(first + step, end)))
+                del decoder  # the next one would come before it goes
+                if not threads:
+                    give_back_after(reader.text_bytes[group])
                 while len(waiting) > 2 * threads:
                     waiting.popleft().result()
         for path in rejects:

@@ -1,4 +1,8 @@
-"""Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen."""
+"""Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen.
+
+So that memory is bounded, a slice of more than MOST_ROWS rows begins anew after so many: what it has seen by then goes
+into a file, as a run, and is counted like that of another slice.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,36 @@ FEWEST_PLACES = 1 << 14
 FULL = 0.75
 """Share of places in use beyond which the table is doubled: 21 to 43 bytes a record of the slice."""
 
+_MOST_PLACES = 1 << 23
+MOST_ROWS = int(FULL * _MOST_PLACES)
+"""Rows of a run: 6.3 million."""
+
+TABLE_BYTES = 16 * (_MOST_PLACES + _MOST_PLACES // 2)
+"""What the table takes at most, while it grows for the last time."""
+
 BUCKETS = 256
 _HEAD_BYTES = 8 * (BUCKETS + 1)
 _AT_A_TIME_BYTES = 8 << 20
 
 
 class Seen:
-    """The hashes of the rows that a slice has taken so far.
+    """The hashes of the rows that a slice has taken so far, or since its last run.
 
-    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use, once all rows are in.
+    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use, once all rows are in; half as much again
+    while a table grows.
     """
 
-    def __init__(self, raw_bytes: int = 0) -> None:
-        """Prepare for a slice of so many raw bytes; it may hold more."""
+    def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0) -> None:
+        """Prepare.
+
+        Args:
+            filesystem: fsspec's.
+            path: of the first run's file; see `run_paths`.
+            raw_bytes: of the slice, which may hold more.
+        """
+        self._filesystem = filesystem
+        self._path = path
+        self._runs = 0
         self._raw_bytes = raw_bytes
         self._table: NDArray[np.uint64] = np.zeros((FEWEST_PLACES, 2), dtype=np.uint64)
         self._known = np.zeros(1, dtype=np.int64)
@@ -37,6 +58,8 @@ class Seen:
         self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
     ) -> NDArray[np.int64]:
         """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
+        if int(self._known[0]) + block.rows > MOST_ROWS:
+            self.write()
         self._make_room(block)
         repeats = np.empty(block.rows, dtype=np.int64)
         count, _ = find_repeats(
@@ -47,7 +70,7 @@ class Seen:
     def _make_room(self, block: Block) -> None:
         need = int(self._known[0]) + block.rows
         if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
-            need = max(need, self._raw_bytes * block.rows // max(1, int(block.row_ends[-1])))
+            need = min(max(need, self._raw_bytes * block.rows // max(1, int(block.row_ends[-1]))), MOST_ROWS)
             self._raw_bytes = 0
         places = len(self._table)
         while need > FULL * places:
@@ -57,34 +80,52 @@ class Seen:
             refill(self._table, table)
             self._table = table
 
-    def write(self, filesystem: Any, path: str) -> None:
-        """Write the rows' hashes, one half of each, in order: what `count_across` reads."""
+    def write(self) -> None:
+        """Write the rows' hashes, one half of each, in order: what `count_across` reads; and begin anew."""
+        if not self._runs:
+            for path in run_paths(self._path, self._filesystem):  # of an earlier try
+                self._filesystem.rm(path)
         hashes = np.empty(int(self._known[0]), dtype=np.uint64)
         sorted_hashes(self._table, hashes)
         bounds = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(56)
         cuts = np.append(np.searchsorted(hashes, bounds), len(hashes)).astype("<i8")
-        with filesystem.open(path, "wb") as file:
+        with self._filesystem.open(_run_path(self._path, self._runs), "wb") as file:
             file.write(cuts.tobytes())
-            file.write(hashes.astype("<u8", copy=False).tobytes())
+            file.write(hashes.astype("<u8", copy=False).data)
+        self._runs += 1
+        self._table.fill(0)
+        self._known.fill(0)
 
 
 def seen_path(folder: str, slice_name: str) -> str:
-    """Where a slice's hashes lie in its staging folder."""
+    """Where a slice's hashes lie in its staging folder: those of its first run."""
     return f"{folder}/_seen-{slice_name}"
 
 
+def _run_path(path: str, run: int) -> str:
+    return f"{path}.{run}" if run else path
+
+
+def run_paths(path: str, filesystem: Any = None) -> list[str]:
+    """The files of all runs of a slice that is pressed; none if it keeps duplicates."""
+    filesystem = filesystem or fsspec.core.url_to_fs(path)[0]
+    found: list[str] = []
+    while filesystem.exists(_run_path(path, len(found))):
+        found.append(_run_path(path, len(found)))
+    return found
+
+
 def count_across(paths: Sequence[str]) -> int:
-    """How many rows are equal to a row of an earlier slice, by 64 bits of their hashes; in bounded memory.
+    """How many rows are equal to a row of an earlier file, by 64 bits of their hashes; in bounded memory.
 
     Args:
-        paths: what slices have written; those that are not there have nothing to compare.
+        paths: what slices have written, each run.
     """
     files = []
     for path in paths:
         filesystem, inner = fsspec.core.url_to_fs(path)
-        if filesystem.exists(inner):
-            cuts = np.frombuffer(filesystem.cat_file(inner, start=0, end=_HEAD_BYTES), dtype="<i8")
-            files.append((filesystem, inner, cuts))
+        cuts = np.frombuffer(filesystem.cat_file(inner, start=0, end=_HEAD_BYTES), dtype="<i8")
+        files.append((filesystem, inner, cuts))
     if len(files) < 2:
         return 0
     total = sum(int(cuts[-1]) for *_, cuts in files)

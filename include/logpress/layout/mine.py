@@ -57,6 +57,14 @@ class Miner:
         """Whether the container at this path is opened: only if a contract names something in it."""
         return path in self._prefixes and path not in self._whole
 
+    def check(self, record: bytes) -> None:
+        """Look whether a record is exactly one JSON object; of one of any size, nothing is kept.
+
+        Raises:
+            NotAnObjectError: if it is not.
+        """
+        read_leaves(record, self.descend, lambda path: False)
+
     def mine(self, record: bytes) -> Mined:
         """The layout of one record.
 

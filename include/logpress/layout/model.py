@@ -75,6 +75,11 @@ class Layout:
     literals: tuple[bytes, ...]
     slots: tuple[Slot, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of its literals and paths, about."""
+        return sum(map(len, self.literals)) + sum(len(slot.path) for slot in self.slots)
+
     def without_codecs(self, failed: frozenset[int]) -> Layout:
         """The layout of records in which the codecs of these slots do not fit: their texts become extra."""
         literals = list(self.literals)

@@ -23,7 +23,9 @@ _WORDS: dict[int, tuple[bytes, LeafKind]] = {
     ord("f"): (b"false", "boolean"),
     ord("n"): (b"null", "null"),
 }
+_CLOSING = (b"]", b"}")
 _BOM = b"\xef\xbb\xbf"
+_DECODED_BYTES = 1 << 20
 _ACTION = re.compile(rb'[ \t]*\{[ \t]*"(?:index|create|update)"[ \t]*:[ \t]*\{')
 _BEHIND_ACTION = re.compile(rb"[ \t\r]*\n[ \t\r\n]*(?=\{)")
 _PLAIN_KEY = re.compile(r"[^.\[\]\"]+")
@@ -61,16 +63,20 @@ class _Open:
     path: str
     position: int = 0
 
+    @property
+    def closing(self) -> bytes:
+        return _CLOSING[self.is_object]
+
 
 class _Reader:
     """The state of one pass over one record."""
 
-    def __init__(self, record: bytes, descend: Callable[[str], bool]) -> None:
+    def __init__(self, record: bytes, descend: Callable[[str], bool], wanted: Callable[[str], bool] | None) -> None:
         self.record = record
         self.descend = descend
+        self.wanted = wanted
         self.leaves: list[Leaf] = []
         self.open: list[_Open] = []
-        self.skipping: tuple[int, int, str] | None = None  # depth, start and path of the container that is one leaf
 
     def fail(self, at: int, expected: str) -> NotAnObjectError:
         if at >= len(self.record):
@@ -86,11 +92,23 @@ class _Reader:
         match = _BLANKS.match(self.record, at)
         return match.end() if match else at
 
+    def check_utf8(self) -> None:
+        """See that all is UTF-8, a piece after the other: a character of a text may take four times its bytes."""
+        begin = 0
+        while begin < len(self.record):
+            end = min(begin + _DECODED_BYTES, len(self.record))
+            for _ in range(3):  # a character is not cut
+                if end < len(self.record) and self.record[end] & 0xC0 == 0x80:
+                    end -= 1
+            try:
+                self.record[begin:end].decode()
+            except UnicodeDecodeError as error:
+                at = begin + error.start
+                raise NotAnObjectError("invalid_utf8", f"byte {at} is no UTF-8: {error.reason}") from error
+            begin = end
+
     def read(self) -> list[Leaf]:
-        try:
-            self.record.decode()
-        except UnicodeDecodeError as error:
-            raise NotAnObjectError("invalid_utf8", f"byte {error.start} is no UTF-8: {error.reason}") from error
+        self.check_utf8()
         at = self.blanks(3 if self.record.startswith(_BOM) else 0)
         if self.record[at : at + 1] != b"{":
             if at < len(self.record) and self.record[at] in b'["-0123456789':
@@ -110,9 +128,28 @@ class _Reader:
 
     def value(self, at: int, path: str) -> int:
         """Read a scalar, or open a container and read up to its first value."""
+        while at < len(self.record) and self.record[at] in b"{[":
+            if path and not self.descend(path):
+                end = self.skip(at)
+                self.found(Leaf(path, "container", at, end))
+                return end
+            top = _Open(self.record[at] == 0x7B, path)
+            self.open.append(top)
+            at = self.blanks(at + 1)
+            if self.record[at : at + 1] == top.closing:
+                self.open.pop()
+                return at + 1
+            at, path = self.member(at, top)
+        end, kind = self.scalar(at)
+        self.found(Leaf(path, kind, at, end))
+        return end
+
+    def found(self, leaf: Leaf) -> None:
+        if self.wanted is None or self.wanted(leaf.path):
+            self.leaves.append(leaf)
+
+    def scalar(self, at: int) -> tuple[int, LeafKind]:
         first = self.record[at] if at < len(self.record) else 0
-        if first in b"{[":
-            return self.enter(at, path)
         kind: LeafKind
         if first == 0x22:
             match, kind = _STRING.match(self.record, at), "string"
@@ -123,75 +160,81 @@ class _Reader:
             match, kind = _NUMBER.match(self.record, at), "number"
         if match is None:
             raise self.fail(self.cut(at), "a value")
-        if self.skipping is None:
-            self.leaves.append(Leaf(path, kind, at, match.end()))
-        return match.end()
+        return match.end(), kind
 
-    def enter(self, at: int, path: str) -> int:
-        is_object = self.record[at] == 0x7B
-        if self.skipping is None and path and not self.descend(path):
-            self.skipping = (len(self.open), at, path)
-        self.open.append(_Open(is_object, path))
-        at = self.blanks(at + 1)
-        if at < len(self.record) and self.record[at] == (0x7D if is_object else 0x5D):
-            return self.leave(at)
-        return self.member(at)
+    def key(self, at: int) -> tuple[int, bytes]:
+        """Read a key and its colon: where its value begins, and the key in its quotes."""
+        match = _STRING.match(self.record, at)
+        if match is None:
+            raise self.fail(self.cut(at), "a key in quotes")
+        at = self.blanks(match.end())
+        if self.record[at : at + 1] != b":":
+            raise self.fail(at, "a colon")
+        return self.blanks(at + 1), match.group()
 
-    def leave(self, at: int) -> int:
-        self.open.pop()
-        if self.skipping is not None and len(self.open) == self.skipping[0]:
-            _, start, path = self.skipping
-            self.leaves.append(Leaf(path, "container", start, at + 1))
-            self.skipping = None
-        return at + 1
-
-    def member(self, at: int) -> int:
-        """Read a key, if this is an object, and begin its value; containers are entered by a loop, not by recursion."""
-        while True:
-            top = self.open[-1]
-            if top.is_object:
-                match = _STRING.match(self.record, at)
-                if match is None:
-                    raise self.fail(self.cut(at), "a key in quotes")
-                path = path_of(top.path, json.loads(match.group())) if self.skipping is None else ""
-                at = self.blanks(match.end())
-                if self.record[at : at + 1] != b":":
-                    raise self.fail(at, "a colon")
-                at = self.blanks(at + 1)
-            else:
-                path = f"{top.path}[{top.position}]"
-            if at < len(self.record) and self.record[at] in b"{[":
-                is_object = self.record[at] == 0x7B
-                if self.skipping is None and not self.descend(path):
-                    self.skipping = (len(self.open), at, path)
-                self.open.append(_Open(is_object, path))
-                at = self.blanks(at + 1)
-                if at < len(self.record) and self.record[at] == (0x7D if is_object else 0x5D):
-                    return self.leave(at)
-                continue
-            return self.value(at, path)
+    def member(self, at: int, top: _Open) -> tuple[int, str]:
+        """Where the value of a member or element begins, and its path."""
+        if not top.is_object:
+            return at, f"{top.path}[{top.position}]"
+        at, key = self.key(at)
+        return at, path_of(top.path, json.loads(key))
 
     def after_value(self, at: int) -> int:
         top = self.open[-1]
         at = self.blanks(at)
         if self.record[at : at + 1] == b",":
             top.position += 1
-            return self.member(self.blanks(at + 1))
-        if self.record[at : at + 1] == (b"}" if top.is_object else b"]"):
-            return self.leave(at)
-        raise self.fail(at, f"a comma or the end of the {'object' if top.is_object else 'array'}")
+            return self.value(*self.member(self.blanks(at + 1), top))
+        if self.record[at : at + 1] == top.closing:
+            self.open.pop()
+            return at + 1
+        raise self.neither(at, top.is_object)
+
+    def neither(self, at: int, is_object: bool) -> NotAnObjectError:
+        return self.fail(at, f"a comma or the end of the {'object' if is_object else 'array'}")
+
+    def skip(self, at: int) -> int:
+        """The end of the container that begins here; of what is in it nothing is kept, however deep it is."""
+        record = self.record
+        inside = bytearray()  # for each container that is open, whether it is an object
+        while True:
+            if record[at : at + 1] in (b"{", b"["):
+                inside.append(record[at] == 0x7B)
+                at = self.blanks(at + 1)
+                if record[at : at + 1] != _CLOSING[inside[-1]]:
+                    at = self.key(at)[0] if inside[-1] else at
+                    continue
+                inside.pop()
+                at += 1
+            else:
+                at = self.scalar(at)[0]
+            while inside:
+                at = self.blanks(at)
+                if record[at : at + 1] == b",":
+                    at = self.blanks(at + 1)
+                    at = self.key(at)[0] if inside[-1] else at
+                    break
+                if record[at : at + 1] != _CLOSING[inside[-1]]:
+                    raise self.neither(at, bool(inside[-1]))
+                inside.pop()
+                at += 1
+            if not inside:
+                return at
 
 
-def read_leaves(record: bytes, descend: Callable[[str], bool]) -> list[Leaf]:
+def read_leaves(
+    record: bytes, descend: Callable[[str], bool], wanted: Callable[[str], bool] | None = None
+) -> list[Leaf]:
     """The values of a record in the order they stand there.
 
     Args:
         record: the record's bytes.
         descend: whether the container at a path is to be opened; otherwise it is one leaf of kind `container`.
             Empty containers are leaves only where they are not descended into.
+        wanted: which paths are given; all if None.
 
     Raises:
         NotAnObjectError: if the bytes are not exactly one JSON object, or one behind a line that is an action of
             `_bulk`.
     """
-    return _Reader(record, descend).read()
+    return _Reader(record, descend, wanted).read()

@@ -29,6 +29,9 @@ from logpress.parquet.pages import (
 from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
 from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
 
+_MOST_PLAIN_BYTES = 256 << 20
+"""Plain texts that a dictionary which is too large gives way to: few long texts may be repeated millions of times."""
+
 _LONGEST_BOUND = 4096
 """Bytes of a text in statistics; longer ones are left out, as parquet-cpp does."""
 
@@ -146,7 +149,7 @@ class ChunkWriter:
             codes = numbers_of(array.indices, presence, self._scratch)
             if not mark_entries(codes, used):
                 raise ValueError(f"column {column.name!r} has indices that are none of its {len(entries)} entries")
-            if entries.plain_bytes <= self._dictionary_bytes:
+            if entries.plain_bytes <= self._dictionary_bytes or int(entries.lengths[codes].sum()) > _MOST_PLAIN_BYTES:
                 statistics = _of_texts(entries, np.flatnonzero(used), presence.nulls) if column.statistics else None
                 _, plain = PlainTexts(entries, entries.plain_bytes, self._scratch).page(0)
                 return self._indices(codes, len(entries), compressor), (len(entries), plain), statistics

@@ -77,7 +77,8 @@ class FileWriter:
         chunks = []
         for column, values in zip(self.columns, table.columns, strict=True):
             pieces, chunk = self._chunks.encode(column, one_array(values, column.arrow_type), self._position)
-            self._write(b"".join(pieces))
+            for piece in pieces:
+                self._write(piece)
             chunks.append(chunk)
         self._groups.append(RowGroup(table.num_rows, begin, chunks))
 

@@ -1,0 +1,298 @@
+"""Measures how much memory a process takes for inputs that are made to take much: `python -m bench.memory`.
+
+Each input is one slice, pressed, proved, read with the other reader and restored in a process of its own, on one core.
+Peaks are resident memory, what was imported included. Some 2 GB of disk are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import numpy as np
+import typer
+
+from bench.measure import MeasureError, answered
+from bench.report import Table
+from bench.sample import DAY
+
+MIB = 1 << 20
+INSTANT = f"{DAY}T15:11:04Z"
+
+Write = Callable[[IO[bytes], int], None]
+"""Writes an input of about so many bytes."""
+
+
+def usual(out: IO[bytes], size: int) -> None:
+    """What `logpress sample` writes."""
+    from logpress.sample import write_sample
+
+    with tempfile.TemporaryDirectory(dir=Path(out.name).parent) as folder:
+        write_sample(Path(folder), _day(), size // 870, hours=(10, 10), compression="none")
+        for path in sorted(Path(folder).rglob("*.ndjson")):
+            out.write(path.read_bytes())
+
+
+def one_line(out: IO[bytes], size: int) -> None:
+    """A single record."""
+    _long(out, size)
+
+
+def long_records(out: IO[bytes], size: int) -> None:
+    """Records nearly as long as a record may be, each with a layout of its own and all of its bytes an extra value."""
+    from logpress.engine.blocks import LONGEST_RECORD_BYTES
+
+    longest = min(LONGEST_RECORD_BYTES - MIB, size // 4)
+    for number in range(size // longest):
+        _long(out, longest, f'"timestamp":"{INSTANT}","k{number}":1,')
+
+
+def _long(out: IO[bytes], size: int, more: str = "") -> None:
+    piece = random.Random(1).randbytes(MIB // 2).hex().encode()
+    out.write(f'{{{more}"long":"'.encode())
+    for _ in range(size // MIB):
+        out.write(piece)
+    out.write(b'"}\n')
+
+
+def many_values(out: IO[bytes], size: int) -> None:
+    """Records of a megabyte that hold nothing but the smallest values: kept whole."""
+    value = b",".join(b'"%06x":1' % number for number in range(MIB // 11))
+    for number in range(size // len(value)):
+        out.write(b'{"timestamp":"%s","n":%d,%s}\n' % (INSTANT.encode(), number, value))
+
+
+def long_whole(out: IO[bytes], size: int) -> None:
+    """One record as long as a record may be that holds nothing but the smallest values."""
+    from logpress.engine.blocks import LONGEST_RECORD_BYTES
+
+    longest = min(LONGEST_RECORD_BYTES - MIB, size)
+    out.write(b'{"timestamp":"%s","n":[' % INSTANT.encode() + b"[]," * (longest // 3) + b"1]}\n")
+
+
+def whole(out: IO[bytes], size: int) -> None:
+    """Records of a megabyte, each kept whole: more values than a layout takes, and they do not repeat."""
+    drawn = random.Random(2)
+    values = b",".join(b'"k%d":1' % number for number in range(600))
+    for _ in range(size // MIB):
+        out.write(
+            b'{"timestamp":"%s",%s,"text":"' % (INSTANT.encode(), values) + drawn.randbytes(MIB // 2).hex().encode()
+        )
+        out.write(b'"}\n')
+
+
+def distinct(out: IO[bytes], size: int) -> None:
+    """Each record with a text of 200 bytes in a category column, and as many in a field that no contract names."""
+    _each(out, size, lambda number, text: f'"nickName":"{text}","more":"{text[::-1]}"')
+
+
+def repeated(out: IO[bytes], size: int) -> None:
+    """The same 2,000 bytes in each record, in a field that no contract names: one text, many copies of it."""
+    same = "x" * 2000
+    _each(out, size, lambda number, text: f'"more":"{same}","response_elapsed_time":{number}')
+
+
+def lookups(out: IO[bytes], size: int) -> None:
+    """A key of its own and a text that follows from it in every record."""
+    _each(out, size, lambda number, text: f'"func_name":"{text[:64]}","request_url":"{text}"')
+
+
+def escaped(out: IO[bytes], size: int) -> None:
+    r"""A text in every record that is spelt in an odd way, as \u0041."""
+    _each(out, size, lambda number, text: f'"nickName":"\\u00{41 + number % 10}{text}{"" if number % 2 else "/"}"')
+
+
+def layouts(out: IO[bytes], size: int) -> None:
+    """Each record has keys of its own."""
+    _each(out, size, lambda number, text: ",".join(f'"k{number}_{at}":{at}' for at in range(30)))
+
+
+def long_layouts(out: IO[bytes], size: int) -> None:
+    """Each record has keys of its own, and they are long."""
+    _each(out, size, lambda number, text: ",".join(f'"k{number}_{at}{text * 10}":1' for at in range(100)))
+
+
+def tiny(out: IO[bytes], size: int) -> None:
+    """Records of 16 bytes."""
+    _numbered(out, size, b'{"n":"', b'"}\n')
+
+
+def joined(out: IO[bytes], size: int) -> None:
+    """Records of 15 bytes without anything between them."""
+    _numbered(out, size, b'{"n":"', b'"}')
+
+
+def rejects(out: IO[bytes], size: int) -> None:
+    """No JSON, in lines of 8 bytes."""
+    _numbered(out, size, b"", b"\n")
+
+
+def empty(out: IO[bytes], size: int) -> None:
+    """Records without any value: all but the first are duplicates."""
+    out.write(b"{}\n" * (size // 3))
+
+
+def _numbered(out: IO[bytes], size: int, before: bytes, behind: bytes) -> None:
+    step = 1 << 20
+    for first in range(0, size // (8 + len(before) + len(behind)), step):
+        digits = (
+            np.arange(first, first + step, dtype=np.int64)[:, None] // 10 ** np.arange(7, -1, -1) % 10 + 48
+        ).astype(np.uint8)
+        pieces = [np.broadcast_to(np.frombuffer(text, dtype=np.uint8), (step, len(text))) for text in (before, behind)]
+        out.write(np.concatenate([pieces[0], digits, pieces[1]], axis=1).tobytes())
+
+
+def _each(out: IO[bytes], size: int, fields: Callable[[int, str], str]) -> None:
+    drawn = random.Random(3)
+    number = written = 0
+    while written < size:
+        text = drawn.randbytes(100).hex()
+        written += out.write(f'{{"timestamp":"{INSTANT}",{fields(number, text)}}}\n'.encode())
+        number += 1
+
+
+INPUTS: dict[str, tuple[Write, int]] = {
+    "the sample": (usual, 900 * MIB),
+    "one line": (one_line, 1024 * MIB),
+    "long records": (long_records, 1024 * MIB),
+    "one record of empty lists": (long_whole, 1024 * MIB),
+    "records kept whole": (whole, 1024 * MIB),
+    "records of many values": (many_values, 300 * MIB),
+    "distinct texts": (distinct, 900 * MIB),
+    "one text repeated": (repeated, 1400 * MIB),
+    "distinct lookups": (lookups, 900 * MIB),
+    "odd spellings": (escaped, 600 * MIB),
+    "layouts": (layouts, 10 * MIB),
+    "long layouts": (long_layouts, 600 * MIB),
+    "tiny records": (tiny, 510 * MIB),
+    "tiny records, joined": (joined, 480 * MIB),
+    "rejects": (rejects, 30 * MIB),
+    "empty records": (empty, 6 * MIB),
+}
+
+
+def _day() -> Any:
+    from datetime import date
+
+    return date.fromisoformat(DAY)
+
+
+def peak_mb() -> float:
+    """This process's largest resident memory since it was last asked, in 1e6 bytes (proc(5))."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(found.group(1)) * 1024 / 1e6
+
+
+def peaks_of(path: Path, folder: Path, contract: Any = None) -> dict[str, float]:
+    """Press, prove and restore one slice in this process, and tell its peak in each step, in 1e6 bytes."""
+    from logpress.contract import load_contract
+    from logpress.engine.press import press_slice
+    from logpress.engine.restore import digest_files
+    from logpress.manifest import SliceSpec
+
+    found = {}
+    contract = contract or load_contract("sdk_log")
+    spec = SliceSpec(name="slice", inputs=(str(path),), raw_bytes=path.stat().st_size)
+    began = time.monotonic()
+
+    def step(name: str) -> None:
+        nonlocal began
+        found[name] = peak_mb()
+        found[f"{name}_s"] = round(time.monotonic() - began, 2)
+        began = time.monotonic()
+
+    step("start")
+    manifest = press_slice(contract, _day(), spec, str(folder), threads=0)
+    step("press")
+    parts = [str(folder / manifest.part.path)] if manifest.part else []
+    rejected = [str(folder / manifest.rejects_part.path)] if manifest.rejects_part else []
+    figures = digest_files(parts, rejected, threads=0)
+    step("prove")
+    if figures != (manifest.rows + manifest.rejects, manifest.raw_bytes, manifest.digest):
+        raise MeasureError(f"{path}: {figures} came back")
+    found["stored_mb"] = sum(part.stored_bytes for part in (manifest.part, manifest.rejects_part) if part) / 1e6
+    found |= {
+        "rows": manifest.rows,
+        "rejects": manifest.rejects,
+        "layouts": manifest.layouts,
+        "groups": manifest.part.row_groups if manifest.part else 0,
+        "irregular": manifest.irregular_rows,
+    }
+    return found
+
+
+def read_again(folder: Path) -> dict[str, float]:
+    """Read a part with the other reader in this process."""
+    from logpress.quality.readable import prove_readable
+
+    for path in folder.glob("part-*"):
+        prove_readable(str(path))
+    return {"readable": peak_mb()}
+
+
+def restored(folder: Path) -> dict[str, float]:
+    """Restore what was pressed in this process, with a gigabyte."""
+    from logpress.engine.restore import restore
+
+    parts, rejected = ([str(path) for path in folder.glob(f"{kind}-*")] for kind in ("part", "_rejects"))
+    with open("/dev/null", "wb") as out:
+        restore(parts, rejected, out.write, threads=2, memory=10**9)
+    return {"restore": peak_mb()}
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command("one", hidden=True)
+def one(path: Path, folder: Path) -> None:
+    """One input, in this process."""
+    print(json.dumps(peaks_of(path, folder)))
+
+
+@app.command("read", hidden=True)
+def read(folder: Path) -> None:
+    """What was pressed, by the other reader."""
+    print(json.dumps(read_again(folder)))
+
+
+@app.command("restore", hidden=True)
+def restore_one(folder: Path) -> None:
+    """What was pressed."""
+    print(json.dumps(restored(folder)))
+
+
+@app.command()
+def measure(
+    only: Annotated[str, typer.Option(metavar="NAMES", help="Which inputs, by commas.")] = "",
+    scale: Annotated[float, typer.Option(help="Share of each input's size.")] = 1.0,
+    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to work.")] = None,
+) -> None:
+    """Measure and print."""
+    for name, (write, size) in INPUTS.items():
+        if only and name not in only.split(","):
+            continue
+        with tempfile.TemporaryDirectory(prefix="logpress-bench-", dir=scratch) as folder:
+            path = Path(folder) / "raw"
+            with path.open("wb") as out:
+                write(out, int(size * scale))
+            try:
+                found = answered([sys.executable, "-m", "bench.memory", "one", str(path), f"{folder}/out"])
+                found |= answered([sys.executable, "-m", "bench.memory", "restore", f"{folder}/out"])
+                found |= answered([sys.executable, "-m", "bench.memory", "read", f"{folder}/out"])
+            except MeasureError as error:
+                found = {"error": str(error)[-300:]}
+            print(name, path.stat().st_size / 1e6, found, flush=True)
+
+
+if __name__ == "__main__":
+    app()
