@@ -6,13 +6,11 @@ so one that is longer has a page of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.kernels_indices import hybrid, pack_run
 from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, delta_blocks, split_bytes
 from logpress.parquet.kernels_texts import join_texts, plain_texts
 from logpress.parquet.schema import (
@@ -20,18 +18,9 @@ from logpress.parquet.schema import (
     DELTA_BINARY_PACKED,
     DELTA_LENGTH_BYTE_ARRAY,
     PLAIN,
-    RLE_DICTIONARY,
 )
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
-
-_SAMPLE = 1 << 15
-"""Indices of a chunk's middle that are compressed in both forms: as many as tell, few beside those of a row group."""
-
-_WORTHWHILE = 128
-"""Values for which whole bytes must save a byte: readers are quicker over runs."""
-
-Compress = Callable[[bytes], bytes]
 
 
 class Pages(Protocol):
@@ -40,10 +29,12 @@ class Pages(Protocol):
     Attributes:
         encoding: of the pages, as Parquet numbers it.
         count: how many values there are.
+        stride: bytes of a value, if pages are to be compressed by `compress_numbers`; else 0.
     """
 
     encoding: int
     count: int
+    stride: int
 
     def page(self, first: int) -> tuple[int, bytes]:
         """The page that begins with a value: the value behind its last one, and its bytes."""
@@ -51,17 +42,13 @@ class Pages(Protocol):
 
 
 class PlainNumbers:
-    """Numbers as they are.
-
-    Attributes:
-        size: bytes of each.
-    """
+    """Numbers as they are."""
 
     encoding = PLAIN
+    stride = 0
 
     def __init__(self, values: NDArray[Any], page_bytes: int) -> None:
         self.count = len(values)
-        self.size = values.itemsize
         self._values = values
         self._a_page = max(1, page_bytes // values.itemsize)
 
@@ -75,6 +62,7 @@ class Booleans:
     """A bit each, the lowest first."""
 
     encoding = PLAIN
+    stride = 0
 
     def __init__(self, values: NDArray[np.bool_], page_bytes: int) -> None:
         self.count = len(values)
@@ -91,6 +79,7 @@ class SplitBytes:
     """First bytes, second bytes and so on side by side."""
 
     encoding = BYTE_STREAM_SPLIT
+    stride = 0
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -111,6 +100,7 @@ class Deltas:
     """Differences of neighbours, in blocks."""
 
     encoding = DELTA_BINARY_PACKED
+    stride = 0
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -139,6 +129,7 @@ class PlainTexts:
     """Each text after its length."""
 
     encoding = PLAIN
+    stride = 0
 
     def __init__(self, texts: Texts, page_bytes: int, scratch: Scratch) -> None:
         self.count = len(texts)
@@ -180,67 +171,3 @@ class DeltaTexts(PlainTexts):
         out = self._scratch.take("values", room(size))
         end = join_texts(self._texts.data, self._texts.starts, self._texts.lengths, first, last, out, 0)
         return last, lengths + out[:end].tobytes()
-
-
-class Indices:
-    """Numbers of a dictionary's entries.
-
-    They are as narrow as can be, repeated ones as runs; or, if that compresses better, whole bytes one after the other:
-    zstd sees bytes, and where bits of several values share one, it finds little in them.
-    """
-
-    encoding = RLE_DICTIONARY
-
-    def __init__(
-        self, codes: NDArray[np.int32], width: int, in_one_run: bool, page_bytes: int, scratch: Scratch
-    ) -> None:
-        self.count = len(codes)
-        self._codes = codes
-        self._width = width
-        self._in_one_run = in_one_run
-        self._a_page = max(1, page_bytes // max(width, 1)) * 8
-        self._scratch = scratch
-
-    @classmethod
-    def chosen(
-        cls, codes: NDArray[np.int32], entries: int, page_bytes: int, scratch: Scratch, compress: Compress
-    ) -> Indices:
-        """The narrow form, unless the chunk's middle compresses clearly better in whole bytes.
-
-        Args:
-            codes: int32[n], each less than `entries`.
-            entries: of the dictionary.
-            page_bytes: of a page, about.
-            scratch: for the pages.
-            compress: what the pages will be compressed with.
-        """
-        narrow = cls(codes, index_width(entries), False, page_bytes, scratch)
-        if entries < 2 or entries > 1 << 16:
-            return narrow
-        whole = cls(codes, 8 if entries <= 1 << 8 else 16, True, page_bytes, scratch)
-        first = max(0, (len(codes) - _SAMPLE) // 2) & ~7
-        last = min(len(codes), first + _SAMPLE)
-        saved = len(compress(narrow.values(first, last))) - len(compress(whole.values(first, last)))
-        return whole if saved * _WORTHWHILE > last - first else narrow
-
-    def values(self, first: int, last: int) -> bytes:
-        """The indices first..last - 1, after their width."""
-        groups = (last - first + 7) // 8
-        out = self._scratch.take("values", room(16 + groups * (self._width + 1)))
-        out[0] = self._width
-        end = 1
-        if last > first and self._in_one_run:
-            end = pack_run(self._codes, first, last, self._width, out, 1)
-        elif last > first:
-            end = hybrid(self._codes, first, last, self._width, out, 1)
-        return out[:end].tobytes()
-
-    def page(self, first: int) -> tuple[int, bytes]:
-        """See Pages."""
-        last = min(first + self._a_page, self.count)
-        return last, self.values(first, last)
-
-
-def index_width(entries: int) -> int:
-    """The bits of the largest index; one where there is one entry, as parquet-cpp has it."""
-    return 1 if entries == 1 else max(0, entries - 1).bit_length()
