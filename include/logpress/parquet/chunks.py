@@ -11,14 +11,16 @@ import zstandard
 from numpy.typing import NDArray
 
 from logpress.parquet.dictionaries import number
-from logpress.parquet.frames import compress_numbers
-from logpress.parquet.indices import Compress, Indices
+from logpress.parquet.frames import MOSTLY_BELOW_256, Matching, compress_numbers
+from logpress.parquet.indices import MOST_OF_A_BYTE, SAMPLE, Indices
 from logpress.parquet.kernels_indices import mark_entries
 from logpress.parquet.kernels_numbers import bounds_of_doubles, bounds_of_integers
 from logpress.parquet.kernels_texts import bounds_of_texts
 from logpress.parquet.metadata import Chunk, Statistics, data_page_header, dictionary_page_header
 from logpress.parquet.pages import (
+    WORTHWHILE,
     Booleans,
+    Compress,
     Deltas,
     DeltaTexts,
     Pages,
@@ -28,9 +30,6 @@ from logpress.parquet.pages import (
 )
 from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
 from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
-
-_WIDE = 8
-"""Bytes of numbers that may stand nearly in order: of fewer, a match would be too short."""
 
 _LONGEST_BOUND = 4096
 """Bytes of a text in statistics; longer ones are left out, as parquet-cpp does."""
@@ -42,9 +41,9 @@ class Compressor:
     def __init__(self, level: int) -> None:
         self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True)
 
-    def compress(self, page: bytes, stride: int = 0, prefix: int = 0) -> bytes:
-        """A page's body as one zstd frame: by libzstd, or, with a stride, by `compress_numbers`."""
-        return compress_numbers(page, stride, prefix) if stride else self._zstd.compress(page)
+    def compress(self, page: bytes, matching: Matching | None = None, prefix: int = 0) -> bytes:
+        """A page's body as one zstd frame: by libzstd, or, with a matching, by `compress_numbers`."""
+        return self._zstd.compress(page) if matching is None else compress_numbers(page, matching, prefix)
 
 
 class ChunkWriter:
@@ -94,7 +93,7 @@ class ChunkWriter:
             end = presence.rows if last == pages.count else presence.row_after(row, last - value)
             levels = presence.levels(row, end, self._scratch) if column.nullable else b""
             page = levels + values
-            body = compressor.compress(page, pages.stride, len(levels))
+            body = compressor.compress(page, pages.matching, len(levels))
             header = data_page_header(end - row, pages.encoding, len(page), body)
             pieces += header, body
             plain_bytes += len(header) + len(page)
@@ -129,9 +128,11 @@ class ChunkWriter:
             found = number(values, self._dictionary_bytes, self._scratch)
             if found is not None:
                 codes, distinct = found
-                indices, order = self._indices(codes, len(distinct), compress)
-                distinct = distinct if order is None else distinct[order]
-                return indices, (len(distinct), distinct.tobytes()), statistics
+                indices, size = Indices.chosen(codes, len(distinct), self._page_bytes, self._scratch, compress)
+                small = PlainNumbers(values, self._page_bytes, MOSTLY_BELOW_256[values.itemsize])
+                if len(distinct) <= MOST_OF_A_BYTE or small.sampled(compress, SAMPLE) + SAMPLE // WORTHWHILE > size:
+                    return indices, (len(distinct), distinct.tobytes()), statistics
+                return small, None, statistics
         return self._numbers(column, values, compress), None, statistics
 
     def _numbers(self, column: FileColumn, values: NDArray[Any], compress: Compress) -> Pages:
@@ -139,11 +140,7 @@ class ChunkWriter:
             return Deltas(values, self._page_bytes, self._scratch)
         if column.encoding == "byte_stream_split":
             return SplitBytes(values, self._page_bytes, self._scratch)
-        plain = PlainNumbers(values, self._page_bytes)
-        if values.itemsize == _WIDE and len(values):
-            _, sample = plain.page(plain.count // 2)
-            plain.stride = _WIDE if len(compress(sample, _WIDE, 0)) <= len(compress(sample, 0, 0)) else 0
-        return plain
+        return PlainNumbers.chosen(values, self._page_bytes, compress)
 
     def _texts(
         self, column: FileColumn, array: pa.Array, presence: Presence, compress: Compress
@@ -156,9 +153,7 @@ class ChunkWriter:
                 raise ValueError(f"column {column.name!r} has indices that are none of its {len(entries)} entries")
             if entries.plain_bytes <= self._dictionary_bytes:
                 statistics = _of_texts(entries, np.flatnonzero(used), presence.nulls) if column.statistics else None
-                indices, order = self._indices(codes, len(entries), compress)
-                if order is not None:
-                    entries = Texts(entries.data, frozen(entries.starts[order]), frozen(entries.lengths[order]))
+                indices, _ = Indices.chosen(codes, len(entries), self._page_bytes, self._scratch, compress)
                 _, plain = PlainTexts(entries, entries.plain_bytes, self._scratch).page(0)
                 return indices, (len(entries), plain), statistics
             array = array.dictionary_decode()
@@ -167,11 +162,6 @@ class ChunkWriter:
         statistics = _of_texts(texts, np.arange(len(texts)), presence.nulls) if column.statistics else None
         pages = (DeltaTexts if column.encoding == "delta" else PlainTexts)(texts, self._page_bytes, self._scratch)
         return pages, None, statistics
-
-    def _indices(
-        self, codes: NDArray[np.int32], entries: int, compress: Compress
-    ) -> tuple[Indices, NDArray[np.int64] | None]:
-        return Indices.chosen(codes, entries, self._page_bytes, self._scratch, compress)
 
 
 def _of_booleans(values: NDArray[np.bool_], nulls: int) -> Statistics:

@@ -11,14 +11,20 @@ from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, write_frame
 from logpress.parquet.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
 
-STRIDES = (1, 4, 8)
+Matching = tuple[int, int]
+"""Bytes of a number, and how many bytes before it stands the one whose high bytes it may share."""
+
+BYTES: Matching = (1, 1)
+NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
+MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
+MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values())
 _BLOCK_ROOM = 3 * BLOCK_BYTES
 """A block that is given up: at most its content, and 50 bits for every four bytes of it."""
 
 
 def room_bytes(size: int) -> int:
     """How many bytes to keep free for the frame of a page of `size` bytes."""
-    return size + 3 * (size // (BLOCK_BYTES - max(STRIDES)) + 2) + _BLOCK_ROOM
+    return size + 3 * (size // (BLOCK_BYTES - 8) + 2) + _BLOCK_ROOM
 
 
 class _Scratch(threading.local):
@@ -46,28 +52,28 @@ def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32], ...]:
 _scratch = _Scratch()
 
 
-def compress_numbers(page: bytes | NDArray[np.uint8], stride: int, prefix: int = 0) -> bytes:
+def compress_numbers(page: bytes | NDArray[np.uint8], matching: Matching, prefix: int = 0) -> bytes:
     """A zstd frame (RFC 8878) whose content is `page`.
 
-    It is small where numbers of 8 bytes stand nearly in order, most of 4 bytes are below 256, or some of one byte are
-    more common than others. Any content comes back, and no frame is longer than the page, 14 bytes and 3 bytes for each
-    128 KB.
+    It is small where numbers stand nearly in order, are mostly below 256, or, being of one byte, are some more common
+    than others. Any content comes back, and no frame is longer than the page, 14 bytes and 3 bytes for each 128 KB.
 
     Args:
         page: bytes of another kind, then little-endian numbers up to its end.
-        stride: bytes of a number: 1, 4 or 8.
+        matching: how these are taken apart.
         prefix: bytes of another kind, such as a Parquet page's definition levels; about so many.
 
     Raises:
-        ValueError: The stride is another one, or the prefix longer than the page.
+        ValueError: There is no such matching, or the prefix is longer than the page.
     """
     content = np.frombuffer(page, np.uint8)
-    if stride not in STRIDES or not 0 <= prefix <= len(content):
-        raise ValueError(f"no page of {len(content)} bytes has numbers of {stride} bytes behind {prefix}")
+    if matching not in MATCHINGS or not 0 <= prefix <= len(content):
+        raise ValueError(f"no page of {len(content)} bytes has numbers matched as {matching} behind {prefix}")
+    stride, distance = matching
     scratch = _scratch
     room = room_bytes(len(content))
     if len(scratch.out) < room:
         scratch.out = np.empty(room, np.uint8)
     content.flags.writeable = False  # one type of array: one compiled kernel
-    size = write_frame(content, stride, prefix, scratch.out, *scratch.arrays)
+    size = write_frame(content, stride, distance, prefix, scratch.out, *scratch.arrays)
     return scratch.out[:size].tobytes()

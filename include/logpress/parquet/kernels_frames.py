@@ -1,11 +1,9 @@
 """The kernel that writes zstd frames (RFC 8878) of numbers of one, four or eight bytes.
 
-Numbers of eight bytes stand nearly in order: each becomes one sequence, its low bytes, up to the highest that differs
-from the number before, being literals, and its other bytes a match with the number before.
-
-Numbers of four bytes are mostly less than 256: each becomes one sequence, its lowest byte being a literal and the
-others a match with those of a number shortly before; where these differ, all four bytes are literals. It is not the
-number just before: to copy what was written a moment ago takes decoders half as long again.
+A number of four or eight bytes becomes one sequence: its low bytes, up to the highest that differs from a number
+before, are literals; its other bytes are a match with that number. Numbers that stand nearly in order are matched with
+the one just before. Numbers that are mostly below 256 are so with one that stands farther back: to copy what was
+written a moment ago takes decoders half as long again.
 
 Of numbers of one byte only long runs are sequences.
 
@@ -38,7 +36,6 @@ SINGLE_SEGMENT_BYTES = 8 << 20
 _MAGIC = np.array([0x28, 0xB5, 0x2F, 0xFD], dtype=np.uint8)
 _WINDOW = 10 << 3  # 1 MB (3.1.1.1.2)
 _LONG_RUN = 12  # of bytes: shorter ones cost less as literals
-_FOUR_BYTES_DISTANCE = 32
 _LONG_PREFIX = 512  # bytes that are worth a block with a code of their own
 _RAW, _COMPRESSED = 0, 2  # types of block
 _SMALL = np.uint64(256)
@@ -76,59 +73,37 @@ def _split_runs(page, at, end, out, to, lengths, pending):
 
 
 @inner_kernel
-def _split_wide(page, at, end, only_one, out, to, lengths, pending):
-    """Sequences of numbers of 8 bytes, one by one; see `_split`, and `pending` are the literals so far."""
+def _split_words(page, at, end, stride, distance, only_one, out, to, lengths, pending):
+    """Sequences of numbers of 4 or 8 bytes, one by one; see `_split`, and `pending` are the literals so far."""
     found = 0
-    before = load64(page, at - 8) if at + 8 <= end else np.uint64(0)
-    while at + 8 <= end:
-        word = load64(page, at)
-        size = (highest_bit(word ^ before) + 8) >> 3
-        before = word
-        at += 8
+    least = 1 if distance > stride else 0  # few are the same then, and matches of one length cost nothing
+    while at + stride <= end:
+        word = load64(page, at) if stride == 8 else np.uint64(load32(page, at))
+        before = load64(page, at - distance) if stride == 8 else np.uint64(load32(page, at - distance))
+        size = max((highest_bit(word ^ before) + 8) >> 3, least)
+        at += stride
         if size == 0 and pending == 0:
             if found > 0:
-                lengths[1, found - 1] += 8
+                lengths[1, found - 1] += stride
                 continue
             size = 1  # a repeated distance means another one in a sequence without literals
         store64(out, to, word)
-        if 8 - size >= SHORTEST:
+        if stride - size >= SHORTEST:
             lengths[0, found] = pending + size
-            lengths[1, found] = 8 - size
+            lengths[1, found] = stride - size
             found += 1
             pending = 0
             to += size
             if only_one:
                 break
         else:
-            to += 8
-            pending += 8
+            to += stride
+            pending += stride
     return found, at, to
 
 
 @inner_kernel
-def _split_indices(page, at, end, only_one, out, to, lengths, pending):
-    """Sequences of numbers of 4 bytes, one by one; see `_split`, and `pending` are the literals so far."""
-    found = 0
-    while at + 4 <= end:
-        word = load32(page, at)
-        store32(out, to, word)
-        if word ^ load32(page, at - _FOUR_BYTES_DISTANCE) < 256:
-            lengths[0, found] = pending + 1
-            lengths[1, found] = 3
-            found += 1
-            pending = 0
-            to += 1
-            if only_one:
-                return found, at + 4, to
-        else:
-            to += 4
-            pending += 4
-        at += 4
-    return found, at, to
-
-
-@inner_kernel
-def _split(page, start, at, end, stride, only_one, out, lengths):
+def _split(page, start, at, end, stride, distance, only_one, out, lengths):
     """Find the sequences of a block's content, and copy its literals.
 
     Args:
@@ -137,6 +112,7 @@ def _split(page, start, at, end, stride, only_one, out, lengths):
         at: where its first number begins that has others before it, at least `start` and the distance; at most `end`.
         end: where the content ends.
         stride: bytes of a number.
+        distance: of matches.
         only_one: whether to end the content behind the first sequence, if there is one.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
         lengths: int32[2, MOST], gets each sequence's literal length and match length.
@@ -149,10 +125,8 @@ def _split(page, start, at, end, stride, only_one, out, lengths):
         out[k] = page[start + k]
     if stride == 1:
         found, at, to = _split_runs(page, at, end, out, to, lengths, to)
-    elif stride == 8:
-        found, at, to = _split_wide(page, at, end, only_one, out, to, lengths, to)
     else:
-        found, at, to = _split_indices(page, at, end, only_one, out, to, lengths, to)
+        found, at, to = _split_words(page, at, end, stride, distance, only_one, out, to, lengths, to)
     if only_one and found > 0:
         return found, at, to
     for k in range(end - at):
@@ -202,12 +176,13 @@ def _write_raw(page, start, end, out, to):
 
 
 @kernel
-def write_frame(page, stride, prefix, out, literals, lengths, codes, symbols, cells, bytes_, items, is_leaf):
+def write_frame(page, stride, distance, prefix, out, literals, lengths, codes, symbols, cells, bytes_, items, is_leaf):
     """Write a page as a zstd frame.
 
     Args:
         page: uint8[n]; its numbers end where it ends.
         stride: bytes of a number: 1, 4 or 8.
+        distance: of matches: a small multiple of the stride; 1 where that is.
         prefix: how many bytes of another kind stand before the numbers; at most n.
         out: uint8[room_bytes(n)], gets the frame.
         literals: uint8[BLOCK_BYTES + 8], scratch.
@@ -226,7 +201,6 @@ def write_frame(page, stride, prefix, out, literals, lengths, codes, symbols, ce
     begin = _write_header(size, out)
     to = begin
     start = 0
-    distance = _FOUR_BYTES_DISTANCE if stride == 4 else stride
     known = stride == 1  # whether the repeated distance is this one
     while start < size:
         end = min(start + BLOCK_BYTES, size)
@@ -235,7 +209,7 @@ def write_frame(page, stride, prefix, out, literals, lengths, codes, symbols, ce
         first = min(first + (size - first) % stride, end)
         if start == 0 and _LONG_PREFIX <= prefix < end:
             end = first = prefix
-        found, end, count = _split(page, start, first, end, stride, not known, literals, lengths)
+        found, end, count = _split(page, start, first, end, stride, distance, not known, literals, lengths)
         block_end = write_literals(literals, count, bytes_, items, is_leaf, symbols[0], cells, out, to + 3)
         block_end = write_sequences(found, 0 if known else distance, lengths, codes, symbols, cells, out, block_end)
         written = block_end - to - 3

@@ -27,6 +27,8 @@ MOST_ITEMS = 2 * 256
 _ORDER, _LENGTHS, _CODES = 8, 9, 10
 _FEWEST = 64  # literals that are worth a look
 _ONE_STREAM = 256  # literals below which four streams would cost more than they are faster to read
+_MANY = 1 << 12  # literals of which an eighth tells whether they are noise
+_NOISE = 600  # bits that a code could save of noise, by chance
 _MOST_DIRECT = 128  # weights of four bits each (4.2.1.1)
 _MOST_DESCRIBED = 127  # bytes of weights in FSE
 _MOST_LOG = 6
@@ -39,28 +41,35 @@ _NEVER = 1 << 30
 
 
 @inner_kernel
-def _count(literals, size, bytes_):
-    """Count how often each byte occurs; returns how many do, and the sum of the counts' squares.
+def _count(literals, size, step, bytes_):
+    """Count how often each byte occurs; returns how many bits Huffman's codes save, at most.
 
-    Neighbours are counted in different rows, so that none waits for the one before.
+    It is the second of Renyi's entropies that tells: it is at most Shannon's. Neighbours are counted in different rows,
+    so that none waits for the one before.
+
+    Args:
+        literals: uint8[>= size].
+        size: how many.
+        step: of so many words of eight, one is counted.
+        bytes_: see `write_literals`; gets the counts.
     """
     bytes_[:_ORDER] = 0
     whole = size & ~7
-    for i in range(0, whole, 8):
+    for i in range(0, whole, 8 * step):
         word = load64(literals, i)
         for k in range(8):
             bytes_[k, word & _BYTE] += 1
             word >>= _EIGHT
     for i in range(whole, size):
         bytes_[0, literals[i]] += 1
-    found = 0
+    counted = 0.0
     squares = 0.0
     for byte in range(256):
         for k in range(1, _ORDER):
             bytes_[0, byte] += bytes_[k, byte]
-        found += 1 if bytes_[0, byte] > 0 else 0
+        counted += bytes_[0, byte]
         squares += np.float64(bytes_[0, byte]) ** 2
-    return found, squares
+    return size * (8 - np.log2(counted * counted / squares))
 
 
 @inner_kernel
@@ -277,11 +286,12 @@ def write_literals(literals, size, bytes_, items, is_leaf, symbols, cells, out, 
     """
     kind = _RAW
     if size >= _FEWEST:
-        found, squares = _count(literals, size, bytes_)
-        if found == 1:
+        # of noise it is about 370 bits, and eight times that where an eighth is counted
+        is_noise = size >= _MANY and _count(literals, size, 8, bytes_) < _NOISE * 8
+        saved = 0.0 if is_noise else _count(literals, size, 1, bytes_)
+        if not is_noise and bytes_[0, literals[0]] == size:
             kind = _RLE
-        # no code saves more bits than this (Renyi's entropy of order 2 is at most Shannon's); of noise it is about 370
-        elif size * (8 - np.log2(np.float64(size) * size / squares)) > 2 * found:
+        elif saved > 0:
             end = _write_huffman(literals, size, bytes_, items, is_leaf, symbols, cells, out, to)
             if end > 0:
                 return end

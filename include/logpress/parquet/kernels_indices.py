@@ -37,10 +37,6 @@ def _pack(values, first, last, width, out, at):
         for i in range(last - first):
             store16(out, at + 2 * i, values[first + i])
         at += 2 * (last - first)
-    elif width == 32:
-        for i in range(last - first):
-            store32(out, at + 4 * i, values[first + i])
-        at += 4 * (last - first)
     else:
         i = first
         if width < 8:
@@ -150,17 +146,3 @@ def mark_entries(codes, used):
             return False
         used[code] = True
     return True
-
-
-@kernel
-def count_codes(codes, counts):
-    """counts[code] += 1 for each code; int32[n], each a place in int64[entries]."""
-    for i in range(codes.shape[0]):
-        counts[codes[i]] += 1
-
-
-@kernel
-def replace_codes(codes, new, out):
-    """out[i] = new[codes[i]]; int32[n], int32[entries] and int32[n]."""
-    for i in range(codes.shape[0]):
-        out[i] = new[codes[i]]

@@ -49,18 +49,22 @@ _MATCH_BITS, _MATCH_START, _MATCH_CODE = _codes(
 
 @inner_kernel
 def _count(found, lengths, codes, symbols):
-    """Find the codes of lengths, and how often each comes."""
-    symbols[_LITERALS, 0] = 0
-    symbols[_MATCHES, 0] = 0
+    """Find the codes of lengths, and how often each comes: neighbours in different rows, so that none need wait."""
+    for kind in range(2):
+        symbols[kind, 0] = 0
+        symbols[kind, 1] = 0
     for i in range(found):
         length = lengths[_LITERALS, i]
         code = np.int64(_LITERAL_CODE[length]) if length < _LITERAL_CODE.shape[0] else highest_bit(length) + 19
         codes[_LITERALS, i] = code
-        symbols[_LITERALS, 0, code] += 1
+        symbols[_LITERALS, i & 1, code] += 1
         length = lengths[_MATCHES, i]
         code = np.int64(_MATCH_CODE[length]) if length < _MATCH_CODE.shape[0] else highest_bit(length - SHORTEST) + 36
         codes[_MATCHES, i] = code
-        symbols[_MATCHES, 0, code] += 1
+        symbols[_MATCHES, i & 1, code] += 1
+    for kind in range(2):
+        for code in range(SYMBOLS):
+            symbols[kind, 0, code] += symbols[kind, 1, code]
 
 
 @inner_kernel
@@ -137,13 +141,18 @@ def write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
         code_l = codes_l[i]
         code_m = codes_m[i]
         if i < last:
-            some_m = (next_m + np.uint64(weights_m[code_m])) >> _SIXTEEN
             some_l = (next_l + np.uint64(weights_l[code_l])) >> _SIXTEEN
-            both = (next_m & ((_ONE << some_m) - _ONE)) | (next_l & ((_ONE << some_l) - _ONE)) << some_m
-            next_m = np.uint64(cells_m[(next_m >> some_m) + np.uint64(places_m[code_m])])
+            both = next_l & ((_ONE << some_l) - _ONE)
             next_l = np.uint64(cells_l[(next_l >> some_l) + np.uint64(places_l[code_l])])
-            word |= both << bits
-            bits += some_m + some_l
+            if mode_m == _FSE:
+                some_m = (next_m + np.uint64(weights_m[code_m])) >> _SIXTEEN
+                both = both << some_m | (next_m & ((_ONE << some_m) - _ONE))
+                next_m = np.uint64(cells_m[(next_m >> some_m) + np.uint64(places_m[code_m])])
+                bits += some_m
+                word |= both << (bits - some_m)
+            else:
+                word |= both << bits
+            bits += some_l
         has_more = code_l >= 16 or code_m >= 32
         if bits >= _THIRTY_TWO or has_more:
             store64(out, to, word)

@@ -6,11 +6,14 @@ so one that is longer has a page of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, Matching
+from logpress.parquet.kernels_frames import BLOCK_BYTES
 from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, delta_blocks, split_bytes
 from logpress.parquet.kernels_texts import join_texts, plain_texts
 from logpress.parquet.schema import (
@@ -22,6 +25,24 @@ from logpress.parquet.schema import (
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 
+FRAME_BYTES = BLOCK_BYTES - (1 << 10)
+"""Bytes of a page that our kernel compresses: with what stands before them, mostly a block of zstd."""
+
+WORTHWHILE = 128
+"""Values for which a form that is slower to read must save a byte."""
+
+_SAMPLE = 1 << 16
+"""Bytes of plain numbers of a chunk's middle that are compressed in each way."""
+
+Compress = Callable[[bytes, Matching | None, int], bytes]
+"""Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""
+
+
+def middle(count: int, some: int) -> tuple[int, int]:
+    """The first and last of so many values of a chunk's middle."""
+    first = max(0, (count - some) // 2) & ~7
+    return first, min(count, first + some)
+
 
 class Pages(Protocol):
     """The values of a column chunk that are there, page by page.
@@ -29,12 +50,12 @@ class Pages(Protocol):
     Attributes:
         encoding: of the pages, as Parquet numbers it.
         count: how many values there are.
-        stride: bytes of a value, if pages are to be compressed by `compress_numbers`; else 0.
+        matching: of `compress_numbers`, if pages are to be compressed by that; None for libzstd.
     """
 
     encoding: int
     count: int
-    stride: int
+    matching: Matching | None
 
     def page(self, first: int) -> tuple[int, bytes]:
         """The page that begins with a value: the value behind its last one, and its bytes."""
@@ -45,12 +66,27 @@ class PlainNumbers:
     """Numbers as they are."""
 
     encoding = PLAIN
-    stride = 0
 
-    def __init__(self, values: NDArray[Any], page_bytes: int) -> None:
+    def __init__(self, values: NDArray[Any], page_bytes: int, matching: Matching | None = None) -> None:
         self.count = len(values)
+        self.matching = matching
         self._values = values
-        self._a_page = max(1, page_bytes // values.itemsize)
+        self._a_page = max(1, (FRAME_BYTES if matching else page_bytes) // values.itemsize)
+
+    @classmethod
+    def chosen(cls, values: NDArray[Any], page_bytes: int, compress: Compress) -> PlainNumbers:
+        """With the compressor that makes least of the chunk's middle."""
+        size = values.itemsize
+        sizes = {
+            matching: cls(values, page_bytes, matching).sampled(compress, _SAMPLE // size)
+            for matching in (NEARLY_IN_ORDER[size], MOSTLY_BELOW_256[size], None)
+        }
+        return cls(values, page_bytes, min(sizes, key=sizes.__getitem__))
+
+    def sampled(self, compress: Compress, count: int) -> int:
+        """How many bytes so many values of the chunk's middle take."""
+        first, last = middle(self.count, count)
+        return len(compress(self._values[first:last].tobytes(), self.matching, 0))
 
     def page(self, first: int) -> tuple[int, bytes]:
         """See Pages."""
@@ -62,7 +98,7 @@ class Booleans:
     """A bit each, the lowest first."""
 
     encoding = PLAIN
-    stride = 0
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[np.bool_], page_bytes: int) -> None:
         self.count = len(values)
@@ -79,7 +115,7 @@ class SplitBytes:
     """First bytes, second bytes and so on side by side."""
 
     encoding = BYTE_STREAM_SPLIT
-    stride = 0
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -100,7 +136,7 @@ class Deltas:
     """Differences of neighbours, in blocks."""
 
     encoding = DELTA_BINARY_PACKED
-    stride = 0
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -129,7 +165,7 @@ class PlainTexts:
     """Each text after its length."""
 
     encoding = PLAIN
-    stride = 0
+    matching: Matching | None = None
 
     def __init__(self, texts: Texts, page_bytes: int, scratch: Scratch) -> None:
         self.count = len(texts)
