@@ -48,12 +48,13 @@ format: $(READY) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(PEERS) ## Measure speed and size side by side with other ways to keep logs (BENCH="--help" lists options)
+bench: $(PEERS) ## Measure side by side with other ways to keep logs (BENCH="--help" lists options; python -m bench.pull, bench.s3: sources)
 	$(BIN)/python -m bench $(BENCH)
 
 bench-docs: $(PEERS) ## Measure all of docs/benchmarks.md anew, up to ten million records: a quiet machine, half an hour
 	$(BIN)/python -m bench --output bench/results/field.json
 	$(BIN)/python -m bench.growth --output bench/results/growth.json
+	$(BIN)/python -m bench.profile --output bench/results/profile.json
 	$(BIN)/python -m bench.report
 
 $(PEERS): $(READY) requirements-bench.txt

@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -78,6 +79,20 @@ def answered(command: Sequence[str]) -> dict[str, Any]:
         raise _failed(command, done.returncode, done.stderr)
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
+
+
+def published_records(lake: Path, day: str) -> int:
+    """Records of a day of sdk_log in a lake, rejects included.
+
+    Raises:
+        MeasureError: if the day is not there.
+    """
+    command = [sys.executable, "-m", "logpress.cli", "report", "sdk_log", "--day", day, "--lake", str(lake), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _failed(command, done.returncode, done.stderr)
+    report = json.loads(done.stdout)
+    return int(report["rows"]) + int(report["rejects"])
 
 
 def _failed(command: Sequence[str], code: int, said: str) -> MeasureError:

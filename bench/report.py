@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from bench.engine import medians
 from bench.measure import ROOT, median
-from bench.results import Field, Growth, PeerResult, Reading, load
+from bench.results import Field, Growth, PeerResult, Profile, Reading, load
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -198,6 +198,20 @@ def start_table(found: Field) -> Table:
     return table
 
 
+def profile_table(found: Profile) -> Table:
+    """Where the time goes."""
+    table = Table(f"Nanoseconds a record, {found.records:,} records, one core", ["", "pressing", "proving"])
+    for stage, took in found.pressing_ns.items():
+        table.rows.append([stage, f"{took:,.0f}", ""])
+    for stage, took in found.proving_ns.items():
+        table.rows.append([stage, "", f"{took:,.0f}"])
+    sums = [sum(stages.values()) for stages in (found.pressing_ns, found.proving_ns)]
+    table.strong.add(len(table.rows))
+    table.rows.append(["together", *(f"{total:,.0f}" for total in sums)])
+    table.rows.append(["reading and hashing the raw bytes, nothing else", f"{found.floor_ns:,.0f}", ""])
+    return table
+
+
 def settings_table(found: Field) -> Table:
     """How each was told to do it."""
     table = Table("Settings", ["", "version", "settings"])
@@ -217,7 +231,9 @@ def replaced(page: str, name: str, content: str) -> str:
     return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{content}\n{end}", page, flags=re.DOTALL)
 
 
-def write_report(found: Field | None, grown: Growth | None, page: Path, images: Path) -> list[Path]:
+def write_report(
+    found: Field | None, grown: Growth | None, profile: Profile | None, page: Path, images: Path
+) -> list[Path]:
     """Write anew what there are results for; returns the files that were written."""
     from bench import chart, growth
 
@@ -244,6 +260,8 @@ def write_report(found: Field | None, grown: Growth | None, page: Path, images: 
         text = replaced(text, "growth", growth.growth_table(grown).markdown())
         written.append(images / "growth.svg")
         chart.draw_growth(grown, written[-1])
+    if profile is not None:
+        text = replaced(text, "profile", profile_table(profile).markdown())
     page.write_text(text)
     return written
 
@@ -252,18 +270,21 @@ def main(
     results: Annotated[Path, typer.Argument(help="What python -m bench --output wrote.")] = RESULTS / "field.json",
     grown: Annotated[Path, typer.Option("--growth", help="What python -m bench.growth --output wrote.")] = RESULTS
     / "growth.json",
+    profiled: Annotated[Path, typer.Option("--profile", help="What python -m bench.profile --output wrote.")] = RESULTS
+    / "profile.json",
     page: Annotated[Path, typer.Option(help="The page to bring up to date.")] = PAGE,
     images: Annotated[Path, typer.Option(help="Folder of the charts.")] = IMAGES,
 ) -> None:
     """Bring docs/benchmarks.md and its charts up to date with kept results; what there are none of stays as it is."""
     found = load(Field, results) if results.exists() else None
     sizes = load(Growth, grown) if grown.exists() else None
-    for path, result in ((results, found), (grown, sizes)):
+    profile = load(Profile, profiled) if profiled.exists() else None
+    for path, result in ((results, found), (grown, sizes), (profiled, profile)):
         if result is None:
             typer.echo(f"{path} is not there: its part of the page stays as it is", err=True)
-    if found is None and sizes is None:
+    if found is None and sizes is None and profile is None:
         raise typer.Exit(1)
-    for path in write_report(found, sizes, page, images):
+    for path in write_report(found, sizes, profile, page, images):
         typer.echo(f"wrote {path}")
 
 

@@ -188,6 +188,23 @@ class Growth(_Kept):
     sizes: list[Size]
 
 
+class Profile(_Kept):
+    """Where a core's time goes: nanoseconds a record, by stage.
+
+    Attributes:
+        pressing_ns: raw bytes to finished part files.
+        proving_ns: part files to the digest of their records.
+        floor_ns: to read the raw bytes and hash them, and nothing else.
+    """
+
+    machine: Machine
+    records: int
+    raw_bytes: int
+    pressing_ns: dict[str, float]
+    proving_ns: dict[str, float]
+    floor_ns: float
+
+
 def load(kind: type[T], path: Path) -> T:
     """Read what `save` wrote."""
     return kind.model_validate_json(path.read_text())

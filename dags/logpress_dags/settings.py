@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -12,6 +13,7 @@ from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from logpress.errors import UsageError
+from logpress.uris import refuse_secret
 from logpress_dags.day import day_of_run, staging_name
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 AWS_CONNECTION = "aws_default"
 SEARCH_CONNECTION = "opensearch_default"
+"""The connection to a cluster that need not be there; one that a contract or a form names must."""
 _CLUSTERS = ("opensearch+", "elasticsearch+")
+_HOST_LEFT_OUT = re.compile(r"(opensearch|elasticsearch)://(?:/(.*))?")
 
 
 class Run(TypedDict):
@@ -30,6 +34,7 @@ class Run(TypedDict):
     day: str
     lake: str
     inputs: list[str]
+    connection: str
     name: str
 
 
@@ -43,7 +48,7 @@ def run_of(context: Context, contract: Contract) -> Run:
     """The day, lake, inputs and staging name of the run a task belongs to.
 
     Raises:
-        UsageError: The day, the lake or the inputs are not to be had from anywhere.
+        UsageError: The day, the lake or the inputs are not to be had from anywhere, or a password stands in one.
     """
     form = context["params"]
     inputs = form.get("input") or _inputs(contract)
@@ -52,10 +57,12 @@ def run_of(context: Context, contract: Contract) -> Run:
             f"nothing says where the raw records of {contract.table} lie: give `input` in the form, set the Variable "
             f"{contract.table}_input or LOGPRESS_INPUT, or name `source.inputs` in the contract"
         )
+    connection = form.get("connection") or contract.source.connection
     return Run(
         day=day_of(context).isoformat(),
-        lake=form.get("lake") or lake(),
-        inputs=list(inputs),
+        lake=refuse_secret(form.get("lake") or lake()),
+        inputs=[refuse_secret(_with_host(uri, connection)) for uri in inputs],
+        connection=connection,
         name=staging_name(context["dag_run"].run_id),
     )
 
@@ -87,15 +94,26 @@ def memory() -> int | None:
 
 
 @contextmanager
-def storage_access(*uris: str) -> Iterator[None]:
+def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> Iterator[None]:
     """Lends the connections to everything that opens S3 or a cluster inside the block, in this process only.
 
     Where there is no such connection, what the machine itself may do holds (its role or environment).
+
+    Args:
+        uris: what is opened.
+        connection: of the clusters among them.
+        aws: whether requests to these are signed for AWS; so they are too where the connection or OPENSEARCH_AUTH says
+            so.
+
+    Raises:
+        UsageError: A connection other than the default one is not there.
     """
     found: dict[str, str] = {}
+    needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
     if any(uri.startswith(_CLUSTERS) for uri in uris):
-        found |= _search_environment()
-    if found.get("OPENSEARCH_AUTH") == "aws" or any(uri.startswith(("s3://", "s3a://")) for uri in uris):
+        found |= _search_environment(connection)
+        needs_aws |= aws or {**os.environ, **found}.get("OPENSEARCH_AUTH") == "aws"
+    if needs_aws:
         found |= _aws_environment()
     before = {name: os.environ.get(name) for name in found}
     os.environ.update(found)
@@ -119,11 +137,44 @@ def _inputs(contract: Contract) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()] or list(contract.source.inputs)
 
 
-def _search_environment() -> dict[str, str]:
-    """What the connection to a cluster says: login and password; in its extra, `ca_certs` and `auth` (`aws`)."""
+def _search_connection(name: str) -> Connection | None:
+    """The connection to a cluster; None if it is the default one, and not there."""
     try:
-        connection = Connection.get(SEARCH_CONNECTION)
+        found: Connection = Connection.get(name)
     except AirflowNotFoundException:
+        if name == SEARCH_CONNECTION:
+            return None
+        raise UsageError(
+            f"there is no Airflow connection {name}, which the form or `source.connection` names: make it"
+        ) from None
+    return found
+
+
+def _with_host(uri: str, name: str) -> str:
+    """An input, with the host, port and TLS of a connection where it leaves them out, as `opensearch:///index`.
+
+    Raises:
+        UsageError: The connection is not there, or has no host.
+    """
+    left_out = _HOST_LEFT_OUT.fullmatch(uri)
+    if left_out is None:
+        return uri
+    connection = _search_connection(name)
+    if connection is None or not connection.host:
+        raise UsageError(f"{uri}: leaves its host to the Airflow connection {name}, which has none: give it one")
+    scheme, _, host = connection.host.rpartition("://")
+    unencrypted = str(connection.extra_dejson.get("use_ssl")).lower() == "false"
+    scheme = scheme or connection.schema or ("http" if unencrypted else "https")
+    if scheme not in ("http", "https"):
+        raise UsageError(f"the Airflow connection {name} has the schema {scheme!r}: let it be http or https")
+    port = f":{connection.port}" if connection.port else ""
+    return f"{left_out[1]}+{scheme}://{host.rstrip('/')}{port}/{left_out[2] or ''}"
+
+
+def _search_environment(name: str) -> dict[str, str]:
+    """What the connection to a cluster says: login and password; in its extra, `ca_certs` and `auth` (`aws`)."""
+    connection = _search_connection(name)
+    if connection is None:
         return {}
     extra = connection.extra_dejson
     found = {

@@ -69,6 +69,12 @@ def form() -> dict[str, Param]:
             title="Input",
             description="Paths, folders, globs or URIs of raw records, one a line; left empty: as configured",
         ),
+        "connection": Param(
+            None,
+            type=["null", "string"],
+            title="Connection",
+            description="Airflow connection of the cluster to pull from; left empty: as the contract says",
+        ),
         "lake": Param(
             None,
             type=["null", "string"],
@@ -118,11 +124,14 @@ def table_dag(contract: Contract) -> DAG:
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices."""
             from logpress import stages
+            from logpress.planning import paced
 
             day = date.fromisoformat(run["day"])
-            with storage_access(run["lake"], *run["inputs"]):
-                specs = stages.plan(contract, day, run["inputs"])
-                print(stages.changes(contract, day, run["lake"], run["inputs"]) or "the day is not published yet")
+            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
+                specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
+                changes = stages.changes(contract, day, run["lake"], run["inputs"])
+                print(changes or "the day has not been published from raw objects before")
+            specs = paced(specs, contract.source, contract.source.slices_at_a_time)
             return [spec.model_dump(mode="json") for spec in specs]
 
         # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever
@@ -132,6 +141,7 @@ def table_dag(contract: Contract) -> DAG:
             map_index_template="{{ slice_name }}",
             show_return_value_in_logs=False,
             pool=contract.source.pool,
+            max_active_tis_per_dagrun=contract.source.slices_at_a_time,
         )
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""
@@ -139,7 +149,7 @@ def table_dag(contract: Contract) -> DAG:
 
             slice_ = SliceSpec.model_validate(spec)
             get_current_context()["slice_name"] = slice_.name
-            with storage_access(run["lake"], *slice_.inputs):
+            with storage_access(run["lake"], *slice_.inputs, connection=run["connection"], aws=contract.source.aws):
                 manifest = stages.press(
                     contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"], memory=memory()
                 )
@@ -151,7 +161,7 @@ def table_dag(contract: Contract) -> DAG:
             from logpress import stages
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
-            with storage_access(run["lake"], *run["inputs"]):
+            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 checks = stages.verify(contract, day, manifests, run["lake"], run["name"], memory=memory())
             for check in checks:
                 log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)

@@ -64,14 +64,28 @@ class Form(Enum):
     bulk = "bulk"
 
 
+def _no_secret(given: str | list[str] | None) -> str | list[str] | None:
+    """Refuse URIs with passwords, before anything can name them."""
+    from logpress.uris import refuse_secret
+
+    for uri in [given] if isinstance(given, str) else given or []:
+        refuse_secret(uri)
+    return given
+
+
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
 Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
 LakeUri = Annotated[
-    str, typer.Option("--lake", metavar="URI", envvar="LOGPRESS_LAKE", help="The lake: a folder or URI.")
+    str,
+    typer.Option(
+        "--lake", metavar="URI", envvar="LOGPRESS_LAKE", callback=_no_secret, help="The lake: a folder or URI."
+    ),
 ]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="PATH", help="Raw input: a file, folder, glob or URI; may be repeated."),
+    typer.Option(
+        "--input", metavar="PATH", callback=_no_secret, help="Raw input: a file, folder, glob or URI; may be repeated."
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")
@@ -255,13 +269,22 @@ def compare(
     day: Day,
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", metavar="PATH", help="Side A: what press takes; the contract's inputs by default."),
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            callback=_no_secret,
+            help="Side A: what press takes; the contract's inputs by default.",
+        ),
     ] = None,
     other: Annotated[
-        list[str] | None, typer.Option("--with", metavar="PATH", help="Side B: what press takes; may be repeated.")
+        list[str] | None,
+        typer.Option("--with", metavar="PATH", callback=_no_secret, help="Side B: what press takes; may be repeated."),
     ] = None,
     lake: Annotated[
-        str | None, typer.Option("--lake", metavar="URI", help="Side B: the day as it is published in a lake.")
+        str | None,
+        typer.Option(
+            "--lake", metavar="URI", callback=_no_secret, help="Side B: the day as it is published in a lake."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder that gets the records that differ.")

@@ -27,12 +27,32 @@ class SourceError(LogpressError):
     """Raw input is missing or cannot be read; the message names the origin."""
 
 
+class AbsentError(SourceError):
+    """An input has nothing of the day: there is no such index, file or folder, or it is empty."""
+
+
+class NotYetError(SourceError):
+    """What a source lacks may still come: an index, its shards, the end of writing to it."""
+
+
 class RefusedError(SourceError):
     """A source refuses what is asked of it (password, permission, certificate): asking again would end the same way."""
 
 
 class BrokenOffError(SourceError):
     """A source broke off, or gave less than it had said: reading from the beginning again may succeed."""
+
+
+class TooLargeError(BrokenOffError):
+    """A source gives much larger pages than was to be expected: reading again asks for fewer records at a time.
+
+    Attributes:
+        hits: how many records a page should have.
+    """
+
+    def __init__(self, message: str, hits: int) -> None:
+        super().__init__(message)
+        self.hits = hits
 
 
 class PartError(LogpressError):

@@ -7,10 +7,12 @@ Counts are records. A record read is exactly one of: taken as a row, taken as a 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from logpress.errors import TooLargeError
 
 
 class Model(BaseModel):
@@ -25,9 +27,24 @@ class SliceSpec(Model):
     name: str = Field(description="unique within the day, safe in a file name; shown in the Airflow UI")
     inputs: tuple[str, ...] = Field(description="paths or URIs of raw objects, in the order they are read")
     raw_bytes: int | None = Field(default=None, description="size of the inputs as they lie there, where known")
+    named_after: dict[str, date] = Field(
+        default_factory=dict, description="days that inputs are named after, where their folders do not say so"
+    )
     expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
+    documents_per_second: float | None = Field(
+        default=None, description="its share of what the run may ask a cluster for"
+    )
+    page_hits: int | None = Field(default=None, description="most hits asked for at a time, where some are very large")
+
+    def after(self, error: Exception) -> SliceSpec:
+        """The slice as it is to be read again after an error: in smaller pages, if they were too large."""
+        return self.model_copy(update={"page_hits": error.hits}) if isinstance(error, TooLargeError) else self
 
 
 class OriginStats(Model):
@@ -88,6 +105,10 @@ class SliceManifest(Model):
     layouts: int = 0
     source: str | None = Field(default=None, description="what all slices of the source make up together")
     source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
+    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    taken_from: str | None = Field(
+        default=None, description="the input, where only the first that has the day is taken"
+    )
     distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
 
@@ -116,6 +137,11 @@ class DayManifest(Model):
     def rejects(self) -> int:
         """Records that are no JSON object."""
         return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def taken_from(self) -> tuple[str, ...]:
+        """The input that was taken, where it was to be the first that has the day."""
+        return tuple(sorted({manifest.taken_from for manifest in self.slices if manifest.taken_from is not None}))
 
     @property
     def raw_bytes(self) -> int:

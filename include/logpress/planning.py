@@ -1,18 +1,107 @@
-"""A day's raw objects: which there are, how they are cut into slices, and which are new since a day was published."""
+"""A day's raw input: which there is, how it is cut into slices, and which is new since a day was published."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from logpress.contract.model import Contract
+from logpress.contract.model import ClusterSource, Contract
+from logpress.errors import AbsentError
 from logpress.manifest import DayManifest, SliceSpec
-from logpress.sources import Place, RawObject, hour_of_path, list_inputs
+from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
+from logpress.sources.search.address import Address, is_cluster
+
+log = logging.getLogger(__name__)
 
 MOST_OBJECTS = 1_000
 """Objects of one slice: its manifest names them all, and travels through XCom."""
+
+
+def plan_day(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    """Cut a day's raw input into slices: that of all inputs, or of the first that has the day, as the contract says.
+
+    Objects are cut by hour folder; for clusters see `plan_cluster`.
+
+    Raises:
+        AbsentError: if there is nothing of the day.
+        NotYetError: if an index is not as it must be, and the contract wants that to be waited for.
+        SourceError: if an input cannot be read.
+    """
+    if contract.source.use == "first":
+        return _plan_first(contract, day, named)
+    clusters = [uri for uri in named if is_cluster(uri)]
+    others = [uri for uri in named if uri not in clusters]
+    specs = []
+    if clusters:
+        from logpress.sources.search.plan import plan_clusters  # its client takes a third of a second to import
+
+        specs += plan_clusters(clusters, day, contract.source)
+    return specs + (_plan_objects(contract, day, others) if others else [])
+
+
+def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    """The slices of the first input that has the day; one that is there and cannot be read is an error."""
+    source = contract.source
+    absent = []
+    for uri in named:
+        try:
+            if is_cluster(uri):
+                from logpress.sources.search.plan import plan_cluster
+
+                specs = plan_cluster(uri, day, source)
+            else:
+                specs = _plan_objects(contract, day, [uri])
+        except AbsentError as error:
+            absent.append(str(error))
+            continue
+        passed_over = f"; passed over: {'; '.join(absent)}" if absent else ""
+        log.log(
+            logging.WARNING if absent else logging.INFO,
+            "%s %s is taken from %s, the first of %d inputs that has the day%s",
+            contract.table, day, uri, len(named), passed_over,
+        )  # fmt: skip
+        return [spec.model_copy(update={"taken_from": uri}) for spec in specs]
+    what = f"no input has {day}: {'; '.join(absent)}"
+    if not any(map(is_cluster, named)):
+        raise AbsentError(what)
+    from logpress.sources.search.index import may_come
+
+    raise may_come(what, source.missing_index)
+
+
+def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    objects = list_objects(contract, day, named)
+    if not objects:
+        raise AbsentError(f"there is no raw input for {day} at {', '.join(named)}")
+    return cut_slices(contract, objects)
+
+
+def shards_of(specs: Sequence[SliceSpec]) -> int:
+    """How many shards the index has that slices are pulled from; 0 if they are pulled from none."""
+    return len({Address.parse(uri).shard for spec in specs for uri in spec.inputs if is_cluster(uri)})
+
+
+def scrolls_of(specs: Sequence[SliceSpec], source: ClusterSource) -> int:
+    """How many scrolls one slice has open at once, at the most."""
+    return min(source.scrolls_at_a_time, max((len(spec.inputs) for spec in specs), default=0))
+
+
+def paced(specs: Sequence[SliceSpec], source: ClusterSource, at_a_time: int) -> list[SliceSpec]:
+    """Slices that share what a run may ask a cluster for a second, so many of them being pressed at a time."""
+    at_a_time = max(1, min(at_a_time, len(specs)))
+    if 0 < shards_of(specs) < at_a_time:
+        log.warning(
+            "%d slices will be pulled at a time from an index of %d shards: let `source.slices_at_a_time` be no more",
+            at_a_time, shards_of(specs),
+        )  # fmt: skip
+    if source.documents_per_second is None:
+        return list(specs)
+    rate = source.documents_per_second / at_a_time
+    return [spec.model_copy(update={"documents_per_second": rate}) for spec in specs]
 
 
 def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[RawObject]:
@@ -27,50 +116,95 @@ def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[R
     return list_inputs(inputs, day, lateness=source.lateness, place=place)
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What is not cut: an object of a large hour, or a small hour."""
+
+    hour: str
+    entries: Sequence[RawObject]
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+
+_ALL = "all"
+"""Stands for the hour of objects that name none; sorts behind the others."""
+
+
 def cut_slices(contract: Contract, objects: Sequence[RawObject]) -> list[SliceSpec]:
-    """Cut a day's raw objects into slices: one for each hour folder; one for the rest; large ones cut evenly."""
+    """Cut a day's raw objects into slices: hours, small ones next to each other together, large ones cut evenly."""
     zone = ZoneInfo(contract.source.path_time_zone)
     by_hour: dict[str, list[RawObject]] = {}
     for entry in objects:
-        hour = hour_of_path(entry.uri, zone)
-        by_hour.setdefault(f"{hour:%Y-%m-%dT%H}" if hour else "all", []).append(entry)
-    slices = []
-    for name, entries in sorted(by_hour.items()):
-        cuts = _cuts(entries, contract.files.slice_bytes)
-        for number, cut in enumerate(cuts):
-            slices.append(
-                SliceSpec(
-                    name=name if len(cuts) == 1 else f"{name}-{number + 1:0{len(str(len(cuts)))}d}",
-                    inputs=tuple(entry.uri for entry in cut),
-                    raw_bytes=sum(entry.size for entry in cut),
-                )
-            )
+        begin = hour_of_path(entry.uri, zone)
+        by_hour.setdefault(f"{begin:%Y-%m-%dT%H}" if begin else _ALL, []).append(entry)
+    files = contract.files
+    merged_bytes = min(files.merge_bytes, files.slice_bytes)
+    slices: list[SliceSpec] = []
+
+    def is_small(hour: _Piece) -> bool:
+        return hour.hour != _ALL and hour.bytes < merged_bytes and len(hour.entries) <= MOST_OBJECTS
+
+    hours = [_Piece(name, entries) for name, entries in sorted(by_hour.items())]
+    for are_small, run in groupby(hours, is_small):
+        if are_small:
+            cuts = _cuts(list(run), merged_bytes)
+            slices += [_slice(_span_name(cut[0].hour, cut[-1].hour), cut, zone) for cut in cuts]
+            continue
+        for hour in run:
+            cuts = _cuts([_Piece(hour.hour, [entry]) for entry in hour.entries], files.slice_bytes)
+            digits = len(str(len(cuts)))
+            names = [hour.hour] if len(cuts) == 1 else [f"{hour.hour}-{n + 1:0{digits}d}" for n in range(len(cuts))]
+            slices += [_slice(name, cut, zone) for name, cut in zip(names, cuts, strict=True)]
     return slices
 
 
-def _cuts(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
-    """Objects in their order, in as few slices as the limits allow; of those, the cuts whose largest is smallest."""
-    most = max([most_bytes, *(entry.size for entry in entries)])
-    fewest = len(_packed(entries, most_bytes))
+def _span_name(first: str, last: str) -> str:
+    """A name such as `2021-12-26T10-12`, or `2021-12-25T23-26T01`."""
+    if first == last:
+        return first
+    return f"{first}-{last[11:] if first[:10] == last[:10] else last[8:]}"
+
+
+def _slice(name: str, cut: Sequence[_Piece], zone: ZoneInfo) -> SliceSpec:
+    entries = [entry for piece in cut for entry in piece.entries]
+    return SliceSpec(
+        name=name,
+        inputs=tuple(entry.uri for entry in entries),
+        raw_bytes=sum(entry.size for entry in entries),
+        named_after={
+            entry.uri: entry.day_hint
+            for entry in entries
+            if entry.day_hint is not None and day_of_path(entry.uri, zone) is None
+        },
+    )
+
+
+def _cuts(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
+    """Pieces in their order, in as few slices as the limits allow; of those, the cuts whose largest is smallest."""
+    most = max([most_bytes, *(piece.bytes for piece in pieces)])
+    fewest = len(_packed(pieces, most_bytes))
     low = 0
     while low < most:
         middle = (low + most) // 2
-        if len(_packed(entries, middle)) <= fewest:
+        if len(_packed(pieces, middle)) <= fewest:
             most = middle
         else:
             low = middle + 1
-    return _packed(entries, most)
+    return _packed(pieces, most)
 
 
-def _packed(entries: Sequence[RawObject], most_bytes: int) -> list[list[RawObject]]:
-    cuts: list[list[RawObject]] = [[]]
-    size = 0
-    for entry in entries:
-        if cuts[-1] and (size + entry.size > most_bytes or len(cuts[-1]) == MOST_OBJECTS):
+def _packed(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
+    cuts: list[list[_Piece]] = [[]]
+    size = count = 0
+    for piece in pieces:
+        if cuts[-1] and (size + piece.bytes > most_bytes or count + len(piece.entries) > MOST_OBJECTS):
             cuts.append([])
-            size = 0
-        cuts[-1].append(entry)
-        size += entry.size
+            size = count = 0
+        cuts[-1].append(piece)
+        size += piece.bytes
+        count += len(piece.entries)
     return cuts
 
 
@@ -103,9 +237,11 @@ class Changes:
 def changes_since(objects: Sequence[RawObject], published: DayManifest) -> Changes:
     """Which raw objects are new, changed or gone since a day was published.
 
-    An object has changed if its size is another, or its ETag (of a local file: when it was last written).
+    An object has changed if its size is another, or its ETag (of a local file: when it was last written). Parts of
+    an index that the day was pressed from too are no objects.
     """
-    before = {origin.uri: origin for manifest in published.slices for origin in manifest.origins}
+    origins = (origin for manifest in published.slices for origin in manifest.origins)
+    before = {origin.uri: origin for origin in origins if not is_cluster(origin.uri)}
     now = {entry.uri: entry for entry in objects}
     changed = [
         uri

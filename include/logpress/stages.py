@@ -20,13 +20,14 @@ from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE, remove_leftovers
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
-from logpress.planning import Changes, changes_since, cut_slices, list_objects
+from logpress.planning import Changes, changes_since, list_objects, plan_day
 from logpress.progress import Progress, Summed
 from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
+from logpress.sources.restart import waited_for
 from logpress.sources.search.address import is_cluster
 
 
@@ -35,17 +36,23 @@ def default_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)))
 
 
-def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[SliceSpec]:
-    """Cut a day's raw objects into slices: one for each hour folder; one for the rest; large ones cut further.
+def plan(
+    contract: Contract, day: date, inputs: Sequence[str] = (), *, wait: timedelta | None = None
+) -> list[SliceSpec]:
+    """Cut a day's raw input into slices (hours, small ones together, large ones cut), and say where it is taken from.
 
     Args:
         contract: the table; its `source.inputs` are taken where `inputs` is empty.
         day: the UTC day.
         inputs: files, folders, globs or URIs.
+        wait: how long to wait for an index that is missing, red or still being written, where the contract wants that;
+            None where no one would ever wait.
 
     Raises:
-        UsageError: if no inputs are named, or they hold nothing of the day.
-        SourceError: if an input is not there, or cannot be read.
+        UsageError: if no inputs are named.
+        AbsentError: if they hold nothing of the day.
+        NotYetError: if an index is not as it must be, and it is not to be waited for.
+        SourceError: if an input cannot be read.
     """
     named = list(inputs or contract.source.inputs)
     if not named:
@@ -53,20 +60,13 @@ def plan(contract: Contract, day: date, inputs: Sequence[str] = ()) -> list[Slic
             f"nothing says where the raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
             "contract"
         )
-    clusters = [uri for uri in named if is_cluster(uri)]
-    if clusters:
-        from logpress.sources.search.plan import plan_clusters  # its client takes a third of a second to import
-
-        others = [uri for uri in named if uri not in clusters]
-        return plan_clusters(clusters, day, contract.source) + (plan(contract, day, others) if others else [])
-    objects = list_objects(contract, day, named)
-    if not objects:
-        raise UsageError(f"there is no raw input for {day} at {', '.join(named)}")
-    return cut_slices(contract, objects)
+    if wait is None:
+        return plan_day(contract, day, named)
+    return waited_for(lambda: plan_day(contract, day, named), wait, f"{contract.table} {day}")
 
 
 def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] = ()) -> Changes | None:
-    """How the raw objects of a day differ from those it was published from; None if it is not published yet.
+    """How the raw objects of a day differ from those it was published from; None if it was not published from any.
 
     Raises:
         SourceError: if an input is not there, or cannot be read.
@@ -79,6 +79,8 @@ def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] 
     if published is None:
         return None
     named = [uri for uri in inputs or contract.source.inputs if not is_cluster(uri)]
+    if contract.source.use == "first":  # the others were not read
+        named = [uri for uri in named if uri in published.taken_from]
     return changes_since(list_objects(contract, day, named), published) if named else None
 
 

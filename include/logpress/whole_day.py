@@ -17,7 +17,7 @@ from datetime import date, timedelta
 
 from logpress.budget import Budget
 from logpress.companion import Companion
-from logpress.contract.model import Contract
+from logpress.contract.model import ClusterSource, Contract
 from logpress.engine.restore import digest_files
 from logpress.jit import load_cached
 from logpress.lake import Lake
@@ -26,12 +26,12 @@ from logpress.lake.leftovers import GRACE
 from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress.planning import paced, scrolls_of, shards_of
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.quality.checks import CheckResult
 from logpress.quality.proof import compare, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.sources.search.address import Address, is_cluster
 from logpress.stages import check, clean, default_threads, plan, press, prove_all, prove_counts, staged_files
 from logpress.workers import Job, Workers
 
@@ -69,14 +69,16 @@ def run_day(
         LogpressError: of any stage; the day is then as it was.
     """
     with contextlib.closing(companion or Companion()) as beside:
-        specs = plan(contract, day, inputs)
+        specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
-        work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
         threads, budget = threads or default_threads(), Budget.of(memory)
-        processes = min(threads, len(specs), budget.processes(contract), *_bounds(specs))
+        most = min(threads, len(specs), budget.processes(contract), *_bounds(specs, contract.source))
+        processes = 1 if _is_mostly_one(specs) else most
+        specs = paced(specs, contract.source, processes)
+        work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
         try:
-            if processes > 1 and not _is_mostly_one(specs):
+            if processes > 1:
                 checks = _with_processes(work, processes)
             else:
                 checks = _with_threads(work, budget.threads(contract, threads))
@@ -129,10 +131,10 @@ class _Work:
         return check(self.contract, self.day, self.in_order, self.lake, self.run)
 
 
-def _bounds(specs: Sequence[SliceSpec]) -> list[int]:
-    """How many slices may be pulled at a time: no more than a cluster's index has shards."""
-    shards = {Address.parse(uri).shard for spec in specs for uri in spec.inputs if is_cluster(uri)}
-    return [len(shards)] if shards else []
+def _bounds(specs: Sequence[SliceSpec], source: ClusterSource) -> list[int]:
+    """How many slices may be pulled at a time: their scrolls are no more than a cluster's index has shards."""
+    shards = shards_of(specs)
+    return [max(1, shards // scrolls_of(specs, source))] if shards else []
 
 
 def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from logpress.errors import LogpressError
 
 LOOK_SECONDS = 0.1
 """How often progress is looked at."""
+
+PATIENCE_SECONDS = 8.0
+"""How long a job that is not wanted any more may take to let go of what it holds elsewhere, as scrolls of a cluster."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -89,8 +93,12 @@ class Workers:
         for worker in self._workers:
             worker.connection.close()
             if worker.job is not None:
-                worker.process.kill()  # what it has staged is removed by the parent
+                worker.process.terminate()
+        deadline = time.monotonic() + PATIENCE_SECONDS
         for worker in self._workers:
+            if worker.job is not None:
+                worker.process.join(max(0.0, deadline - time.monotonic()))
+                worker.process.kill()  # what it has staged is removed by the parent
             worker.process.join()
 
     @property
@@ -148,7 +156,7 @@ def _answer(worker: _Worker) -> Any:
 def _work(connection: Connection, done: NDArray[np.int64], others: list[Connection], parent: int) -> None:
     """Do one job after the other, until the parent closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it, and ends this process
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent made of it
+    signal.signal(signal.SIGTERM, _unwind)  # not what the parent made of it
     end_with(parent)
     for other in others:
         other.close()
@@ -157,6 +165,12 @@ def _work(connection: Connection, done: NDArray[np.int64], others: list[Connecti
         done[:2] = size, records
 
     serve(connection, progress=progress)
+
+
+def _unwind(number: int, frame: object) -> None:
+    """End a job as an error does, so that it closes what it has opened."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    sys.exit(128 + number)
 
 
 def serve(connection: Connection, **always: Any) -> None:

@@ -89,7 +89,7 @@ def test_the_mapped_tasks_are_named_after_their_slices(daily):
     run = daily.test(logical_date=midnight(DAY))
     planned = {spec["name"] for spec in run.get_task_instance("plan").xcom_pull(task_ids="plan")}
     pressed = {task.rendered_map_index for task in run.get_task_instances() if task.task_id == "press"}
-    assert pressed == planned
+    assert pressed == planned == {"2021-12-26T10", "2021-12-26T11"}
 
 
 def test_the_form_can_name_the_day_and_the_lake(daily, tmp_path):
@@ -112,6 +112,20 @@ def test_a_run_of_no_day_or_of_two_is_refused_at_once(daily, lake, logical_date,
     assert found.pop("clean") <= {"upstream_failed", "skipped"}
     assert set().union(*found.values()) == {"upstream_failed"}
     assert not lake.exists()
+
+
+def test_a_secret_in_an_input_reaches_neither_xcom_nor_logs(daily, lake, airflow_home, monkeypatch, capfd, caplog):
+    secret = "wJalrXUtnFEMI"
+    monkeypatch.setenv("LOGPRESS_INPUT", f"s3://AKIAKEY:{secret}/K7@bucket/raw")
+    run = daily.test(logical_date=midnight(DAY))
+    assert run.state == "failed"
+    assert states(run)["open_staging"] == {"failed"}
+    out, err = capfd.readouterr()
+    told = out + err + caplog.text
+    assert "must not stand in a URI" in told
+    assert secret not in told
+    for path in (path for path in airflow_home.rglob("*") if path.is_file()):
+        assert secret.encode() not in path.read_bytes(), path
 
 
 def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, lake, monkeypatch):

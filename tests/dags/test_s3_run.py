@@ -112,6 +112,15 @@ def test_a_day_from_s3_to_a_local_lake(
     pressed_from(connected, str(lake), tmp_path, raw)
 
 
+def test_a_prefix_of_s3_that_is_typed_into_the_form(
+    dags: Any, connected: S3Server, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOGPRESS_INPUT")
+    form = {"day": DAY.isoformat(), "input": [f"s3://{BUCKET}/sdk/"], "lake": str(tmp_path / "lake")}
+    assert dags["sdk_log_daily"].test(logical_date=None, run_conf=form).state == "success"
+    pressed_from(connected, str(tmp_path / "lake"), tmp_path, raw)
+
+
 def test_a_day_from_s3_to_a_lake_on_s3(
     dags: Any, airflow_home: Path, connected: S3Server, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

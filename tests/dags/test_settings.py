@@ -54,6 +54,29 @@ def test_no_lake_and_no_input_are_refused(settings, monkeypatch):
         settings.run_of(context(input=["/raw"]), contract())
 
 
+@pytest.mark.parametrize("way", ["form", "variable", "environment", "contract", "the form's lake", "variable lake"])
+def test_a_secret_in_a_uri_is_refused_whatever_way_it_comes_in(settings, monkeypatch, way):
+    uri = "s3://AKIAKEY:wJalrXUtnFEMI@bucket/x"
+    form, named = {"lake": "/lake"}, contract("/raw")
+    if way == "form":
+        form["input"] = ["/raw", uri]
+    elif way == "variable":
+        settings.variables["sdk_log_input"] = f"/raw,{uri}"
+    elif way == "environment":
+        monkeypatch.setenv("LOGPRESS_INPUT", uri)
+    elif way == "contract":
+        named = contract(uri)
+    elif way == "the form's lake":
+        form["lake"] = uri
+    else:
+        settings.variables["logpress_lake"] = uri
+        form = {}
+    with pytest.raises(UsageError, match="must not stand in a URI") as error:
+        settings.run_of(context(**form), named)
+    assert "wJalr" not in str(error.value)
+    assert "AKIAKEY" not in str(error.value)
+
+
 def test_a_run_keeps_its_staging_name_and_its_day(settings):
     def run(run_id):
         return settings.run_of(context(run_id, lake="/lake", input=["/raw"]), contract())
@@ -113,6 +136,78 @@ def test_a_cluster_that_wants_signatures_gets_the_aws_connection_too(settings, m
     with settings.storage_access("opensearch+https://x.ap-northeast-2.es.amazonaws.com"):
         assert os.environ["OPENSEARCH_AUTH"] == "aws"
         assert os.environ["AWS_ACCESS_KEY_ID"] == "an-id"
+
+
+@pytest.mark.parametrize("way", ["contract", "environment"])
+def test_signatures_that_the_contract_or_the_environment_asks_for_get_it_too(settings, monkeypatch, way):
+    for name in ("OPENSEARCH_AUTH", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_DEFAULT", '{"conn_type": "aws", "login": "an-id", "password": "a-secret", "extra": {}}'
+    )
+    uri = "opensearch+https://x.ap-northeast-2.es.amazonaws.com"
+    with settings.storage_access(uri):
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+    if way == "environment":
+        monkeypatch.setenv("OPENSEARCH_AUTH", "aws")
+    with settings.storage_access(uri, aws=way == "contract"):
+        assert os.environ["AWS_ACCESS_KEY_ID"] == "an-id"
+        assert os.environ["AWS_SECRET_ACCESS_KEY"] == "a-secret"
+    with settings.storage_access("/local", aws=True):
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+
+
+def of_connection(name):
+    found = contract("opensearch:///sdk-log-{day}")
+    return found.model_copy(update={"source": found.source.model_copy(update={"connection": name})})
+
+
+@pytest.mark.parametrize(
+    ("connection", "uri"),
+    [
+        ('{"conn_type": "opensearch", "host": "search", "port": 9201, "schema": "http"}', "http://search:9201/"),
+        ('{"conn_type": "opensearch", "host": "search", "port": 9201, "schema": "https"}', "https://search:9201/"),
+        ('{"conn_type": "opensearch", "host": "https://search"}', "https://search/"),
+        ('{"conn_type": "opensearch", "host": "search"}', "https://search/"),
+        ('{"conn_type": "opensearch", "host": "search", "extra": {"use_ssl": false}}', "http://search/"),
+        ("opensearch://me:pass@search:9201/http", "http://search:9201/"),
+    ],
+)
+def test_a_host_that_is_left_out_is_the_connections(settings, monkeypatch, connection, uri):
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", connection)
+    run = settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    assert run["inputs"] == [f"opensearch+{uri}sdk-log-{{day}}"]
+    assert run["connection"] == "my_search"
+    run = settings.run_of(context(lake="/lake", input=["elasticsearch://", "/raw"], connection="my_search"), contract())
+    assert run["inputs"] == [f"elasticsearch+{uri}", "/raw"]
+    assert not any("pass" in value for value in map(str, run.values()))
+
+
+def test_a_connection_without_a_host_is_told(settings, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", raising=False)
+    with pytest.raises(UsageError, match="there is no Airflow connection my_search"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    with pytest.raises(UsageError, match="connection opensearch_default, which has none"):
+        settings.run_of(context(lake="/lake"), contract("opensearch:///sdk-log-{day}"))
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", '{"conn_type": "opensearch", "host": "search", "schema": "x"}')
+    with pytest.raises(UsageError, match="the schema 'x'"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+    monkeypatch.setenv("AIRFLOW_CONN_MY_SEARCH", '{"conn_type": "opensearch", "host": "https://me:pass@search"}')
+    with pytest.raises(UsageError, match="must not stand in a URI"):
+        settings.run_of(context(lake="/lake"), of_connection("my_search"))
+
+
+def test_two_clusters_have_two_users(settings, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_A", '{"conn_type": "opensearch", "login": "a", "password": "one"}')
+    monkeypatch.setenv("AIRFLOW_CONN_B", '{"conn_type": "opensearch", "login": "b", "password": "two"}')
+    for name, password in (("a", "one"), ("b", "two")):
+        with settings.storage_access("opensearch+https://search:9200", connection=name):
+            assert (os.environ["OPENSEARCH_USERNAME"], os.environ["OPENSEARCH_PASSWORD"]) == (name, password)
+    with (
+        pytest.raises(UsageError, match="no Airflow connection c,"),
+        settings.storage_access("opensearch+https://search:9200", connection="c"),
+    ):
+        pass
 
 
 def test_a_cluster_without_a_connection_is_asked_as_the_environment_says(settings, monkeypatch):

@@ -150,10 +150,10 @@ def record_lists(draw: st.DrawFn, table: str) -> list[bytes]:
     for _ in range(draw(st.integers(0, 4))):
         record = bytearray(draw(st.sampled_from(records)))
         for _ in range(draw(st.integers(0, 3))):
-            at = draw(st.integers(0, len(record) - 1))
+            at = draw(st.integers(0, max(0, len(record) - 1)))
             record[at : at + draw(st.integers(0, 2))] = draw(st.sampled_from(TEXTS) | st.binary(min_size=1, max_size=3))
-        cut = draw(st.integers(1, len(record)))
-        records.append(bytes(record[:cut]) if draw(st.booleans()) else bytes(record))
+        cut = draw(st.integers(1, max(1, len(record))))
+        records.append(bytes(record[:cut] if draw(st.booleans()) else record) or b"{")
     return records
 
 

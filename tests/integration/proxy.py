@@ -7,6 +7,8 @@ import ssl
 import subprocess
 import threading
 import time
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ class Exchange:
 
     Attributes:
         number: of the request among those of its kind, from 1.
-        kind: `search` (the first page), `scroll` (a following page), `close` or `other`.
+        kind: see `kind_of`.
     """
 
     number: int
@@ -85,6 +87,30 @@ def changed(change: Callable[[bytes], bytes]) -> Harm:
     return harm
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request that came, and when (by the monotonic clock, in seconds)."""
+
+    kind: str
+    at: float
+    path: str
+    body: bytes
+
+
+def kind_of(method: str, path: str, body: bytes) -> str:
+    """What a request is for.
+
+    `search` (a scroll's first page), `scroll` (a following page), `close` (of a scroll), `count` (a search for counts
+    only), `refresh`, `stats`, `shards`, `health`, or `other`.
+    """
+    if "/_search/scroll" in path:
+        return "close" if method == "DELETE" else "scroll"
+    if "/_search?" in path:
+        return "search" if "scroll=" in path else "count" if b'"size": 0' in body else "other"
+    names = {"/_refresh": "refresh", "/_stats": "stats", "/_search_shards": "shards", "/_cluster/health": "health"}
+    return next((kind for name, kind in names.items() if name in path), "other")
+
+
 @dataclass
 class Proxy:
     """A running proxy.
@@ -92,26 +118,38 @@ class Proxy:
     Attributes:
         port: where it listens, on 127.0.0.1.
         harms: what is done to the n-th request of a kind, or (number 0) to each of them.
-        seen: how many requests of each kind there were.
+        fired: kinds and numbers of the requests that were harmed.
+        requests: all that came.
+        most_open: scrolls that were open at once, at the most.
+        password: user and password that each request must bring; None lets everyone in.
     """
 
     target: int
+    is_tls: bool = False
     port: int = 0
     harms: dict[tuple[str, int], Harm] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
+    fired: list[tuple[str, int]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    most_open: int = 0
+    password: tuple[str, str] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _open: int = 0
 
     @property
     def uri(self) -> str:
-        return f"opensearch+http://127.0.0.1:{self.port}"
+        """How logpress is told of it."""
+        return (
+            f"opensearch+https://localhost:{self.port}" if self.is_tls else f"opensearch+http://127.0.0.1:{self.port}"
+        )
+
+    @property
+    def seen(self) -> Counter[str]:
+        """How many requests of each kind there were."""
+        return Counter(request.kind for request in self.requests)
 
     def exchange(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Exchange:
         """Pass a request on, or do harm."""
-        kind = "other"
-        if "/_search/scroll" in path:
-            kind = "close" if method == "DELETE" else "scroll"
-        elif "scroll=" in path:
-            kind = "search"
+        kind = kind_of(method, path, body or b"")
 
         def forward() -> tuple[int, bytes]:
             connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)
@@ -125,14 +163,27 @@ class Proxy:
                 connection.close()
 
         with self.lock:
-            self.seen[kind] = self.seen.get(kind, 0) + 1
+            self.requests.append(Request(kind, time.monotonic(), path, body or b""))
             made = Exchange(self.seen[kind], kind, forward)
-        harm = self.harms.get((kind, made.number)) or self.harms.get((kind, 0))
+            self._open += kind == "search"
+            self.most_open = max(self.most_open, self._open)
+            harm = self.harms.get((kind, made.number)) or self.harms.get((kind, 0))
+            if harm is not None:
+                self.fired.append((kind, made.number))
         if harm is not None:
             harm(made)
         else:
             made.status, made.data = forward()
+        if kind == "close" or (kind == "search" and made.status >= 300):
+            with self.lock:
+                self._open -= 1
         return made
+
+    def lets_in(self, authorization: str | None) -> bool:
+        """Whether a request may pass."""
+        if self.password is None:
+            return True
+        return authorization == "Basic " + b64encode(":".join(self.password).encode()).decode()
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -147,10 +198,36 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def certified(folder: Path) -> ssl.SSLContext:
+    """TLS with a certificate for `localhost` that an authority has signed: `authority` in the folder."""
+
+    def openssl(*arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+    folder.mkdir(exist_ok=True)
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "authority-key",
+            "-out", folder / "authority", "-days", "1", "-subj", "/CN=An authority of our own")  # fmt: skip
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key", "-out", folder / "request",
+            "-subj", "/CN=localhost")  # fmt: skip
+    openssl("x509", "-req", "-in", folder / "request", "-CA", folder / "authority", "-CAkey", folder / "authority-key",
+            "-CAcreateserial", "-out", folder / "cert", "-days", "1", "-extfile", folder / "names")  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert", folder / "key")
+    return context
+
+
 @contextmanager
-def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Proxy]:
-    """A proxy before the server at a port; with a folder, it speaks TLS, and its certificate lies there."""
-    proxy = Proxy(target)
+def proxied(
+    target: int, certificate_folder: Path | None = None, context: ssl.SSLContext | None = None
+) -> Iterator[Proxy]:
+    """A proxy before the server at a port.
+
+    With a folder, it speaks TLS with a certificate that no authority has signed, which lies there; or with one given.
+    """
+    if certificate_folder is not None:
+        context = self_signed(certificate_folder)
+    proxy = Proxy(target, is_tls=context is not None)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -158,6 +235,9 @@ def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Pro
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length) if length else None
+            if not proxy.lets_in(self.headers["Authorization"]):
+                self.send_error(401)
+                return
             headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
             done = proxy.exchange(self.command, self.path, headers, body)
             if done.dropped:
@@ -181,8 +261,7 @@ def proxied(target: int, certificate_folder: Path | None = None) -> Iterator[Pro
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    if certificate_folder is not None:
-        context = self_signed(certificate_folder)
+    if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.handle_error = lambda *args: None  # type: ignore[method-assign]  # of clients that do not trust it
     proxy.port = server.server_address[1]

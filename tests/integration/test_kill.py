@@ -90,7 +90,7 @@ def manifests(lake: Path) -> int:
 
 
 def published(lake: Path) -> bool:
-    return json.loads((lake / TABLE / f"dt={DAY}/_manifest.json").read_text())["slices"][0]["rows"] > 300
+    return json.loads((lake / TABLE / f"dt={DAY}/_manifest.json").read_text())["slices"][0]["rows"] > 1_000
 
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {

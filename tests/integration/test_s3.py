@@ -9,14 +9,20 @@ import io
 import os
 import random
 import re
+import shutil
+import subprocess
 import sys
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import zstandard
 from tests.conftest import SEED, compact
@@ -25,11 +31,13 @@ from tests.integration.s3_server import Proxy, S3Server, find_weed, s3_server
 from tests.twins import objects_of
 from tests.unit.test_framing import pretty
 
+from logpress import contract as contract_package
 from logpress import published, stages, whole_day
 from logpress.comparing import Named, compare_day
 from logpress.contract import Contract
 from logpress.errors import LogpressError, RefusedError, SourceError
 from logpress.lake import Lake
+from logpress.sample import write_sample
 from logpress.sources import direct, open_raw, remote
 
 DAY = date(2021, 12, 26)
@@ -252,18 +260,32 @@ def test_a_forked_process_has_connections_of_its_own(s3: Any) -> None:
 # ------------------------------------------------------------------------------------------------------------ accidents
 
 
+STORED = {
+    "plain": lambda records: b"".join(records),
+    "gzip": lambda records: gzip.compress(b"\n".join(records), 1),
+    "members": lambda records: b"".join(
+        gzip.compress(b"\n".join(records[at : at + 500]) + b"\n", 1) for at in range(0, len(records), 500)
+    ),
+    "zstd": lambda records: zstandard.ZstdCompressor(1).compress(b"\n".join(records)),
+    "array": lambda records: b"[" + b",".join(records) + b"]",
+    "array in zstd": lambda records: zstandard.ZstdCompressor(1).compress(b"[" + b",".join(records) + b"]"),
+}
+
+
+@pytest.mark.parametrize("form", STORED)
 def test_connections_that_break_in_the_middle_are_gone_on_with(
-    s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path
+    s3: Any, proxy: Proxy, sdk_log: Contract, tmp_path: Path, form: str
 ) -> None:
     chance = random.Random(4)
     records = [compact(document(n, nickName=f"{chance.getrandbits(4_000):x}")) for n in range(8_000)]
-    put(s3, {"raw/2021/12/26/10/a": b"".join(records), "raw/2021/12/26/10/b": gzip.compress(b"\n".join(records[:50]))})
-    assert sum(map(len, records)) > remote.RANGE_BYTES
-    proxy.cut_after, proxy.cuts_left = 1_500_000, 6
+    data = STORED[form](records)
+    put(s3, {"raw/2021/12/26/10/a": data, "raw/2021/12/26/10/b": STORED[form](records[:50])})
+    proxy.cut_after, proxy.cuts_left = len(data) // 10, 6
     lake = str(tmp_path / "lake")
     whole_day.run_day(sdk_log, DAY, [f"s3://{BUCKET}/raw"], lake)
     assert proxy.cuts == 6
     assert restored(sdk_log, lake) == Counter(records) + Counter(records[:50])
+    assert Lake.open(lake).need_day("sdk_log", DAY).rejects == 0
 
 
 def test_a_connection_that_always_breaks_is_an_error(s3: Any, proxy: Proxy) -> None:
@@ -307,6 +329,82 @@ def test_an_archive_in_s3_is_compared_to_hits(s3: Any, proxy: Proxy, sdk_log: Co
     assert (tmp_path / "only-b.ndjson").read_bytes().splitlines() == hits[-1:]
     (only_b,) = (d for d in found.differences if d.side == "b")
     assert (only_b.origin, only_b.record_number) == (f"s3://{BUCKET}/hits/2021/12/26/10/a.zst", 5_991)
+
+
+# ----------------------------------------------------------------------------------------------- memory, and no copies
+
+LARGE_RECORDS, SMALL_RECORDS = 370_000, 60_000
+MOST_GROWTH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a press took of the machine: most resident bytes, bytes given to write(2), most bytes seen in TMPDIR."""
+
+    peak_bytes: int
+    written_bytes: int
+    temporary_bytes: int
+
+
+def footprint(contract: Path, uri: str, folder: Path, environment: dict[str, str]) -> Footprint:
+    """Press in a process of its own, and look at it while it runs."""
+    (temporary := folder / "tmp").mkdir(parents=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "logpress.cli", "press", contract, "--day", str(DAY), "--input", uri,
+         "--lake", str(folder / "lake"), "--threads", "2", "--quiet"],
+        env={**os.environ, **environment, "TMPDIR": str(temporary)}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    watched, peak, written, held = psutil.Process(process.pid), 0, 0, 0
+    while process.poll() is None:
+        with suppress(psutil.Error, OSError):
+            status = Path(f"/proc/{process.pid}/status").read_text()  # wait4 counts what pytest had before exec, too
+            peak = max(peak, *(int(found) << 10 for found in re.findall(r"VmHWM:\s+(\d+)", status)), 0)
+            of_all = [watched, *watched.children(recursive=True)]
+            written = max(written, sum(each.io_counters().write_chars for each in of_all))
+            held = max(held, sum(path.stat().st_size for path in temporary.iterdir()))
+        time.sleep(0.02)
+    assert process.returncode == 0
+    return Footprint(peak, written, held)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_an_object_and_nothing_of_it_is_copied_to_disk(
+    s3: Any, server: S3Server, tmp_path: Path
+) -> None:
+    tables = Path(contract_package.__file__).parent / "tables"
+    text = (tables / "sdk_log.yaml").read_text()
+    contract = tmp_path / "sdk_log.yaml"  # row groups and known records take memory of their own
+    contract.write_text(
+        text.replace("row_group_rows: 500000", "row_group_rows: 50000").replace(
+            "source:", "source:\n  duplicates: keep"
+        )
+    )
+    sizes = {}
+    for name, count in (("small", SMALL_RECORDS), ("large", LARGE_RECORDS)):
+        write_sample(tmp_path / name, DAY, count, hours=(10, 10), compression="none")
+        with (tmp_path / f"{name}.ndjson").open("wb") as whole:
+            for part in sorted(path for path in (tmp_path / name).rglob("*") if path.is_file()):
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+        shutil.rmtree(tmp_path / name)
+        sizes[name] = (tmp_path / f"{name}.ndjson").stat().st_size
+        s3.put(str(tmp_path / f"{name}.ndjson"), f"{BUCKET}/{name}/raw")
+    with (tmp_path / "large.ndjson").open("rb") as file, gzip.open(tmp_path / "large.gz", "wb", 1) as packed:
+        shutil.copyfileobj(file, packed)
+    s3.put(str(tmp_path / "large.gz"), f"{BUCKET}/gzip/raw")
+    assert sizes["large"] > 300 << 20
+
+    found = {
+        name: footprint(contract, f"s3://{BUCKET}/{name}", tmp_path / f"of-{name}", server.environment)
+        for name in ("small", "large", "gzip")
+    }
+    for name in ("large", "gzip"):
+        assert found[name].peak_bytes < found["small"].peak_bytes + MOST_GROWTH_BYTES, found
+        lake = sum(path.stat().st_size for path in (tmp_path / f"of-{name}" / "lake").rglob("*") if path.is_file())
+        assert lake < found[name].written_bytes < (64 << 20) + 2 * lake, found  # pipes and staged manifests included
+        assert found[name].temporary_bytes < 1_000, found  # tempfile tries a folder with a few bytes
+        rows = Lake.open(str(tmp_path / f"of-{name}" / "lake")).need_day("sdk_log", DAY).rows
+        assert rows > 0.99 * LARGE_RECORDS
 
 
 # --------------------------------------------------------------------------------------------------------------- errors

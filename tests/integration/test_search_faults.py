@@ -8,31 +8,29 @@ import threading
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tests.integration.nodes import Node, sample_documents
 from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, meanwhile, proxied, self_signed
+from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, run, sdk_log
 
-from logpress import published, whole_day
 from logpress.comparing import Named, compare_day
-from logpress.contract import Contract, load_contract
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
 from logpress.sources import restart
 from logpress.stages import plan
 
-DAY = date(2021, 12, 26)
 RECORDS = 3_000
-INDEX = f"sdk-log-{DAY}"
 
 
 @pytest.fixture(scope="module")
-def served(opensearch: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
+def served(opensearch: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     opensearch.load(INDEX, sample_documents(tmp_path_factory.mktemp("sample"), RECORDS), 2)
-    return opensearch
+    yield opensearch
+    opensearch.ask("DELETE", f"/{INDEX}")
 
 
 @pytest.fixture(scope="module")
@@ -51,29 +49,6 @@ def no_long_waits(monkeypatch):
     monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
     for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
         monkeypatch.delenv(name, raising=False)
-
-
-def sdk_log(**source: object) -> Contract:
-    """The contract with small pages: about 20 of each of the two shards."""
-    found = load_contract("sdk_log")
-    settings = {"page_bytes": 50_000, "restarts": 2, "timeout_seconds": 5, **source}
-    return found.model_copy(update={"source": found.source.model_copy(update=settings)})
-
-
-def run(contract: Contract, uri: str, folder: Path) -> Counter[bytes]:
-    lake = str(folder / "lake")
-    whole_day.run_day(contract, DAY, [uri], lake, grace=timedelta(0))
-    published.restore_to_file(contract, DAY, lake, folder / "day")
-    return Counter((folder / "day").read_bytes().split(b"\n")[:-1])
-
-
-def is_published(folder: Path) -> bool:
-    return any((folder / "lake").glob("sdk_log/dt=*/*.parquet"))
-
-
-def open_scrolls(node: Node) -> int:
-    nodes = json.loads(node.ask("GET", "/_nodes/stats/indices/search"))["nodes"].values()
-    return sum(entry["indices"]["search"]["open_contexts"] for entry in nodes)
 
 
 HARMS = {
@@ -131,11 +106,15 @@ def test_no_request_of_a_scroll_is_sent_twice(proxy, tmp_path):
 def test_a_page_that_comes_too_late_is_not_skipped(proxy, hits, tmp_path):
     proxy.harms["scroll", 3] = late(2.5)
     assert run(sdk_log(timeout_seconds=1), proxy.uri, tmp_path) == hits
+    assert proxy.fired == [("scroll", 3)]
+    assert proxy.seen["search"] > 2
 
 
 def test_a_scroll_that_expires_begins_again(served, proxy, hits, tmp_path):
     proxy.harms["scroll", 5] = meanwhile(lambda: served.ask("DELETE", "/_search/scroll/_all"))
     assert run(sdk_log(), proxy.uri, tmp_path) == hits
+    assert proxy.fired == [("scroll", 5)]
+    assert proxy.seen["search"] > 2
 
 
 def test_a_scroll_that_always_expires_says_so(served, proxy, tmp_path):
@@ -218,12 +197,80 @@ def test_pages_that_turn_out_too_large_are_asked_for_anew(served, proxy, tmp_pat
     assert open_scrolls(served) == before
 
 
-def test_documents_a_second_are_bounded(served, hits, tmp_path):
-    from time import monotonic
+def test_large_documents_behind_small_ones_do_not_make_large_pages(served, proxy, tmp_path, caplog):
+    small = [(f"small-{n}", b'{"func_name":"f%d","timestamp":"2021-12-26T10:00:00Z"}' % n) for n in range(500)]
+    text = b"x" * 1_000_000
+    large = [(f"large-{n}", b'{"func_name":"%d%b","timestamp":"2021-12-26T10:00:00Z"}' % (n, text)) for n in range(30)]
+    served.load("large-2021-12-26", [*small, *large], shards=1)
+    try:
+        before = open_scrolls(served)
+        contract = sdk_log(index="large-{day}", page_bytes=1_000_000, timeout_seconds=30)
+        sizes: list[int] = []
 
-    began = monotonic()
-    assert run(sdk_log(documents_per_second=2_000), served.uri, tmp_path) == hits
-    assert monotonic() - began > 1.3
+        def weigh(data: bytes) -> bytes:
+            sizes.append(len(data))
+            return data
+
+        proxy.harms = {("search", 0): changed(weigh), ("scroll", 0): changed(weigh)}
+        expected = Counter(served.hits("large-2021-12-26"))
+        assert run(contract, proxy.uri, tmp_path) == expected
+        # the first page held all; the next try came upon large ones behind small ones; the last one took them singly
+        assert [size > 8_000_000 for size in sizes].count(True) == 2
+        assert "hits are asked for in smaller pages" in caplog.text
+        assert max(sizes[-500:]) <= 8_000_000
+        assert open_scrolls(served) == before
+        sizes.clear()
+        found = compare_day(contract, DAY, Named((str(tmp_path / "day"),)), Named((proxy.uri,)))
+        assert found.is_same
+        assert [size > 8_000_000 for size in sizes].count(True) == 2
+    finally:
+        served.ask("DELETE", "/large-2021-12-26")
+
+
+def test_a_page_has_no_more_hits_than_the_index_allows(served, proxy, hits, tmp_path):
+    served.ask("PUT", f"/{INDEX}/_settings", {"index.max_result_window": 60})
+    try:
+        assert run(sdk_log(page_bytes=4_000_000), proxy.uri, tmp_path) == hits
+        assert proxy.seen["scroll"] >= hits.total() // 60 - 2
+    finally:
+        served.ask("PUT", f"/{INDEX}/_settings", {"index.max_result_window": None})
+
+
+def asked_at(proxy: Proxy) -> list[float]:
+    return [request.at for request in proxy.requests if request.kind in ("search", "scroll")]
+
+
+def test_documents_a_second_are_bounded(proxy, hits, tmp_path):
+    assert run(sdk_log(documents_per_second=1_000, scrolls_at_a_time=1), proxy.uri, tmp_path) == hits
+    sizes = {json.loads(request.body)["size"] for request in proxy.requests if request.kind == "search"}
+    (size,) = sizes
+    gaps = sorted(later - before for before, later in pairwise(asked_at(proxy)))
+    assert gaps[len(gaps) // 2] > 0.9 * size / 1_000
+    assert asked_at(proxy)[-1] - asked_at(proxy)[0] > 0.9 * (hits.total() - 2 * size) / 1_000
+
+
+def test_slices_share_the_documents_a_second(proxy, hits, tmp_path):
+    contract = sdk_log(documents_per_second=1_500, scrolls_at_a_time=1, slice_documents=1_000)
+    assert run(contract, proxy.uri, tmp_path, threads=2) == hits
+    assert proxy.most_open == 2
+    assert asked_at(proxy)[-1] - asked_at(proxy)[0] > 0.8 * hits.total() / 1_500
+
+
+@pytest.mark.parametrize("scrolls", [1, 2])
+def test_no_more_scrolls_are_open_than_the_index_has_shards(proxy, hits, tmp_path, scrolls):
+    contract = sdk_log(slice_documents=1_000, scrolls_at_a_time=scrolls)
+    assert len(plan(contract, DAY, [proxy.uri])) > 3
+    assert run(contract, proxy.uri, tmp_path, threads=4) == hits
+    assert proxy.most_open == 2
+
+
+def test_every_search_wants_all_shards_and_an_exact_count(proxy, hits, tmp_path):
+    assert run(sdk_log(slice_documents=1_000), proxy.uri, tmp_path) == hits
+    searches = [request for request in proxy.requests if "/_search?" in request.path]
+    assert {request.kind for request in searches} == {"count", "search", "other"}
+    assert all("allow_partial_search_results=false" in request.path for request in searches)
+    assert all("ignore_unavailable=false&allow_no_indices=false" in request.path for request in searches)
+    assert all(json.loads(request.body)["track_total_hits"] is True for request in searches if request.kind != "other")
 
 
 @pytest.mark.parametrize(
@@ -380,3 +427,5 @@ def test_a_node_restarted_in_the_middle(served, proxy, hits, tmp_path, monkeypat
         assert run(sdk_log(timeout_seconds=60, restarts=12), proxy.uri, tmp_path) == hits
     except LogpressError as error:
         pytest.fail(f"the day is not complete: {error}")
+    assert proxy.fired == [("scroll", 6)]
+    assert proxy.seen["search"] > 2

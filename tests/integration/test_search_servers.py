@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.nodes import Node, sample_documents
+from tests.integration.pulling import ODD, records_in
 
 from logpress import published, whole_day
 from logpress.comparing import Named, compare_day
@@ -25,18 +26,6 @@ INDEX = f"sdk-log-{DAY}"
 RECORDS = 200_000 if os.environ.get("LOGPRESS_FULL") == "1" else 20_000
 SHARDS = 5
 
-PLAIN = {"func_name": "Backend.Odd", "timestamp": "2021-12-26T09:30:00Z"}
-ODD = {
-    "pretty": json.dumps({**PLAIN, "nested": {"list": [1, {}, []]}}, indent=2).encode(),
-    "tabs": b'{\t"func_name" :\r\n"Backend.Tabs" , "timestamp":"2021-12-26T10:00:00Z" }',
-    "escapes": rb'{"func_name":"Backend.\u00c9\/\ud83d\ude00\\\"","n":1e3,"m":-0.0,"timestamp":"2021-12-26T10:00:00Z"}',
-    "like-an-envelope": rb'{"func_name":"\"hits\":[{","a":"}]}}","timestamp":"2021-12-26T10:00:00Z","hits":[]}',
-    "no-time": b'{"func_name":"Backend.NoTime"}',
-    "bad-time": b'{"func_name":"Backend.BadTime","timestamp":"yesterday"}',
-    "two-times": b'{"func_name":"Backend.TwoTimes","timestamp":["2021-12-26T09:00:00Z","2021-12-26T10:00:00Z"]}',
-    "empty": b"{}",
-    "korean": '{"func_name":"게임","timestamp":"2021-12-26T11:59:59.999Z"}'.encode(),
-}
 LATER = b'{"func_name":"Backend.NextDay","timestamp":"2021-12-27T00:00:00Z"}'
 
 
@@ -55,18 +44,11 @@ def sdk_log(**source: object) -> Contract:
 
 
 def press(contract: Contract, uri: str, folder: Path) -> tuple[DayManifest, Counter[bytes]]:
-    """Press a day, and give it back; its odd records hold line breaks, so it is cut by what JSON says."""
+    """Press a day, and give it back."""
     lake = str(folder / "lake")
     whole_day.run_day(contract, DAY, [uri], lake, grace=timedelta(0))
     published.restore_to_file(contract, DAY, lake, folder / "day")
-    text = (folder / "day").read_bytes().decode()
-    decoder, at, found = json.JSONDecoder(), 0, Counter[bytes]()
-    while at < len(text):
-        _, end = decoder.raw_decode(text, at)
-        found[text[at:end].encode()] += 1
-        assert text[end] == "\n"
-        at = end + 1
-    return Lake.open(lake).need_day(contract.table, DAY), found
+    return Lake.open(lake).need_day(contract.table, DAY), records_in(folder / "day")
 
 
 def open_scrolls(node: Node) -> int:

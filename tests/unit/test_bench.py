@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+import typer
 from bench import __main__ as command
-from bench import growth, report
+from bench import growth, pull, report
 from bench.exact import Exactness, compare
 from bench.field import PHASES, measure_field
 from bench.measure import MeasureError, Run, answered, measured
 from bench.peers import PEERS, Peer
-from bench.results import EngineResult, Field, Growth, Machine, PeerResult, Reading, Size, StartResult, load, save
+from bench.profile import PRESSING, PROVING, REST
+from bench.results import (
+    EngineResult,
+    Field,
+    Growth,
+    Machine,
+    PeerResult,
+    Profile,
+    Reading,
+    Size,
+    StartResult,
+    load,
+    save,
+)
 from bench.sample import first_part, generate, without_damaged
 from typer.testing import CliRunner
 
@@ -200,6 +215,25 @@ def test_unknown_names_are_refused_with_those_there_are(option, value):
 # -- telling
 
 
+@pytest.fixture
+def profile(grown) -> Profile:
+    return Profile(
+        machine=grown.machine, records=10, raw_bytes=8_000, pressing_ns={"reading": 500.0, "sorting": 1_000.0},
+        proving_ns={"rendering": 400.0}, floor_ns=100.0,
+    )  # fmt: skip
+
+
+def test_stages_take_together_what_the_whole_takes(tmp_path):
+    source = generate(tmp_path / "raw", 3_000, hours="10-10")
+    command = [sys.executable, "-m", "bench.profile", "--input", source.folder, "--output", tmp_path / "found.json"]
+    subprocess.run(command, cwd=report.ROOT, check=True, capture_output=True)
+    found = load(Profile, tmp_path / "found.json")
+    assert 0 <= 3_000 - found.records < 10  # damaged ones
+    assert (set(found.pressing_ns), set(found.proving_ns)) == ({*PRESSING, REST}, {*PROVING, REST})
+    assert all(took > 0 for took in [*found.pressing_ns.values(), *found.proving_ns.values()])
+    assert 0 < found.floor_ns < sum(found.pressing_ns.values())
+
+
 def test_results_come_back_from_json(tmp_path, found, grown):
     save(found, tmp_path / "field.json")
     save(grown, tmp_path / "growth.json")
@@ -223,21 +257,22 @@ def test_the_table_tells_what_is_exact_faster_and_only_a_part(found):
     assert "pressing gzip input reaches 100 % of that" in report.engine_table(found).notes[0]
 
 
-def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_path, found, grown):
+def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_path, found, grown, profile):
     page = tmp_path / "benchmarks.md"
     shutil.copy(report.PAGE, page)
-    written = report.write_report(found, grown, page, tmp_path / "images")
+    written = report.write_report(found, grown, profile, page, tmp_path / "images")
     assert [path.name for path in written] == ["benchmarks.md", "bench.svg", "growth.svg"]
     before = [path.read_bytes() for path in written]
     text = page.read_text()
     assert "| **Logpress** |" in text
     assert "Pressing: 1.00 s and 2.50 s a million records (R² 1.0000)." in text
     assert "`clp-s --well \\| less`" in text
+    assert "| **together** | **1,500** | **400** |" in text
     for image in written[1:]:
         assert image.stat().st_size < 60_000
         xml.etree.ElementTree.parse(image)
 
-    assert report.write_report(found, grown, page, tmp_path / "images") == written
+    assert report.write_report(found, grown, profile, page, tmp_path / "images") == written
     assert [path.read_bytes() for path in written] == before
 
 
@@ -267,3 +302,23 @@ def test_growth_makes_days_of_more_hours_and_fits_a_line(tmp_path, monkeypatch):
 def test_growth_refuses_a_day_that_the_disk_has_no_room_for(tmp_path):
     with pytest.raises(MeasureError, match="GB are free"):
         growth.measure_size(10**12, 1, tmp_path)
+
+
+def test_a_peer_that_stops_early_does_not_count():
+    command = [sys.executable, "-c", "print(9)"]
+    assert pull.Puller(command, int).run(9) > 0
+    with pytest.raises(SystemExit, match=r"has fetched 9 documents of 10: it does not count"):
+        pull.Puller(command, int).run(10)
+
+
+def test_pulls_are_compared_to_the_fastest_peer_of_each_run():
+    seconds = {"scan": [10.0, 30.0, 9.0], pull.OURS: [5.0, 5.0, 3.0], "elasticdump": [20.0, 10.0, 12.0]}
+    assert pull.fastest_peer_ratios(seconds) == [2.0, 2.0, 3.0]
+
+
+def test_pulls_are_not_measured_without_elasticdump_unless_told_so():
+    app = typer.Typer()
+    app.command()(pull.main)
+    ran = CliRunner().invoke(app, ["--elasticdump", ""])
+    assert ran.exit_code == 1
+    assert "--without-elasticdump measures without it" in ran.output

@@ -303,6 +303,60 @@ def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(lo
     assert "logpress: press: " not in logpress(*command, "--quiet").err
 
 
+SECRET = "wJalrXUtnFEMI"
+SECRET_URI = f"s3://AKIAKEY:{SECRET}/K7@bucket/x"
+LOCAL = ("sdk_log", "--day", DAY, "--lake", "lake")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("press", *LOCAL, "--input", "raw", "--input", SECRET_URI),
+        ("press", *LOCAL[:-1], SECRET_URI, "--input", "raw"),
+        ("verify", *LOCAL, "--input", SECRET_URI),
+        ("restore", *LOCAL[:-1], SECRET_URI),
+        ("report", *LOCAL[:-1], SECRET_URI),
+        ("compare", *LOCAL[:3], "--input", SECRET_URI, "--with", "raw"),
+        ("compare", *LOCAL[:3], "--input", "raw", "--with", SECRET_URI),
+        ("compare", *LOCAL[:-1], SECRET_URI),
+        ("tune", "sdk_log", "--input", SECRET_URI),
+    ],
+)
+def test_a_secret_in_a_uri_is_refused_and_never_repeated(logpress, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    error = one_error(logpress(*arguments), 2)
+    assert "s3://...@...: a user or password must not stand in a URI" in error
+    assert SECRET not in error
+    assert "AKIAKEY" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_in_a_lake_of_the_environment_is_not_repeated_either(logpress, monkeypatch):
+    monkeypatch.setenv("LOGPRESS_LAKE", SECRET_URI)
+    assert SECRET not in one_error(logpress("report", "sdk_log", "--day", DAY), 2)
+    assert SECRET not in logpress("report", "--help").out
+
+
+@pytest.mark.parametrize("uri", ["opensearch:///sdk-log-{day}", "elasticsearch://"])
+def test_a_cluster_without_a_host_is_for_airflow(logpress, uri, tmp_path):
+    error = one_error(logpress("press", "sdk_log", "--day", DAY, "--lake", tmp_path / "lake", "--input", uri, "-q"), 2)
+    assert f"{uri}: names no host, as only a run in Airflow may; write" in error
+
+
+def test_restore_as_bulk(logpress, published, raw, tmp_path):
+    restored = ("restore", "sdk_log", "--day", DAY, "--lake", published, "-q", "--as")
+    assert logpress(*restored, "bulk", "--output", tmp_path / "day.bulk").code == 0
+    body = (tmp_path / "day.bulk").read_bytes().splitlines()
+    hits = [json.loads(line) for line in (raw / "a.ndjson").read_bytes().splitlines() if line.startswith(b"{")]
+    assert len(hits) > 1
+    actions, documents = [json.loads(line) for line in body[::2]], [json.loads(line) for line in body[1::2]]
+    assert actions == [{"index": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in hits]
+    assert documents == [hit["_source"] for hit in hits]
+    assert logpress(*restored, "bulk").out.encode().splitlines() == body
+    assert logpress(*restored, "records").out.encode().splitlines() != body
+    assert logpress(*restored, "elasticdump").code == 2
+
+
 # -- compare
 
 

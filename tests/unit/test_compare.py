@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +253,31 @@ def test_empty_inputs_are_equal_and_missing_ones_an_error(compare: Compare, tmp_
         compare_day(compare.contract, DAY, Named((str(tmp_path / "no-such"),)), Named((str(tmp_path / "a.ndjson"),)))
     with pytest.raises(UsageError, match="nothing says where"):
         compare_day(compare.contract, DAY, Named(), Named((str(tmp_path / "a.ndjson"),)))
+
+
+class NoIndex(BaseHTTPRequestHandler):
+    """Stands in for a cluster that has no index of the day."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b'{"error":{"type":"index_not_found_exception","reason":"no such index"},"status":404}')
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_a_cluster_without_the_day_is_a_side_of_no_records(sdk_log: Contract, compare: Compare) -> None:
+    source = sdk_log.source.model_copy(update={"missing_index": "empty"})
+    contract = sdk_log.model_copy(update={"source": source})
+    with ThreadingHTTPServer(("127.0.0.1", 0), NoIndex) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        empty = Named((f"opensearch+http://127.0.0.1:{server.server_port}/sdk-log-{{day}}",))
+        path = Named((str(compare.write("a", [compact(bare(n=n)) for n in range(2)])),))
+        found = compare_day(contract, DAY, path, empty)
+        assert compare_day(contract, DAY, empty, empty).is_same
+        server.shutdown()
+    assert figures(found) == (0, 0, 2, 0)
 
 
 def test_the_same_input_named_twice_is_read_once(compare: Compare, tmp_path: Path) -> None:

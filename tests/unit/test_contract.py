@@ -224,6 +224,9 @@ def test_what_is_no_day(text: str, sentence: str) -> None:
         ({"storage_options": {"client_kwargs": {"aws_session_token": "x"}}}, "'aws_session_token'"),
         ({"storage_options": {"s3_additional_kwargs": {"SSECustomerKey": "x"}}}, "'SSECustomerKey'"),
         ({"duplicates": "drop"}, "'reject' or 'keep'"),
+        ({"use": "first", "missing_index": "empty"}, "passes over an index that is missing"),
+        ({"wait": "-PT1S"}, "greater than or equal to 0"),
+        ({"slices_at_a_time": 0}, "greater than or equal to 1"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(source, message):
@@ -231,6 +234,15 @@ def test_a_source_that_makes_no_sense_is_refused(source, message):
 
     with pytest.raises(ValueError, match=message):
         Source(**source)
+
+
+def test_a_password_in_an_input_is_told_by_file_and_line_and_not_repeated(tmp_path):
+    path = tmp_path / "orders.yaml"
+    path.write_text(GOOD.replace("day:", 'source:\n  inputs: ["s3://AKIA:wJalr/K7@bucket/x"]\nday:', 1))
+    with pytest.raises(ContractError, match=r"orders.yaml:2: source: `inputs`: s3://...@...: a user or pass") as error:
+        load_contract(path)
+    assert "wJalr" not in str(error.value)
+    assert "AKIA" not in str(error.value).replace("AWS_ACCESS_KEY_ID", "")
 
 
 def test_options_without_secrets_are_taken():

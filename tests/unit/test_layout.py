@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from tests.conftest import READING, SEED, compact, padded
 
 from logpress.contract import Contract
+from logpress.engine import block as block_module
+from logpress.engine.block import FEWEST_AHEAD, Block, Settler, Spaces, convert
+from logpress.engine.program import Layouts, Registers
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
 from logpress.layout.mine import Miner
@@ -395,3 +398,24 @@ def test_whatever_matches_is_literals_and_texts_in_turn(contract: Contract, data
     number, spans = match(trie, bytes(record))
     if number == 0:
         assert spans == spans_of(layout, bytes(record), [bytes(record[a:b]) for a, b in spans])
+
+
+def test_rows_are_not_tried_anew_for_each_layout_that_comes(monkeypatch, contract: Contract) -> None:
+    records = [b'{"k%d":%d,"v":"x"}' % (number % 400, number) for number in range(8_000)]
+    registers = Registers(contract)
+    layouts = Layouts(contract, registers, 1_000)
+    ends = np.cumsum([len(record) for record in records])
+    starts = np.concatenate([[0], ends[:-1]])
+    tried = []
+    press = block_module._press
+
+    def counted(block: Block, rows: Any, *more: Any) -> None:
+        tried.append(len(rows))
+        press(block, rows, *more)
+
+    monkeypatch.setattr(block_module, "_press", counted)
+    block = convert(padded(b"".join(records)), starts, ends, registers, layouts.known, Spaces(registers))
+    Settler(registers, layouts).settle(block)
+    assert len(layouts.all) == 400
+    assert (block.states >= 0).all()
+    assert sum(tried) < 3 * len(records) + 2 * FEWEST_AHEAD * len(layouts.all)

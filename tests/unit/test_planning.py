@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logpress import planning
-from logpress.contract import Contract
+from logpress.contract import Contract, load_contract
 from logpress.contract.model import Files
 from logpress.manifest import DayManifest, OriginStats, SliceManifest
 from logpress.planning import Changes, changes_since, cut_slices
-from logpress.sources import RawObject
+from logpress.sources import RawObject, hour_of_path
 
 DAY = date(2021, 12, 26)
 
 
 def small(contract: Contract, slice_bytes: int = 1 << 20) -> Contract:
-    return contract.model_copy(update={"files": Files(slice_bytes=slice_bytes)})
+    return contract.model_copy(update={"files": Files(slice_bytes=slice_bytes, merge_bytes=0)})
 
 
 def objects(sizes: list[int], hour: int = 10) -> list[RawObject]:
     return [
-        RawObject(f"s3://b/2021/12/26/{hour}/{number:05}", size, DAY, str(size)) for number, size in enumerate(sizes)
+        RawObject(f"s3://b/2021/12/26/{hour:02}/{number:05}", size, DAY, str(size)) for number, size in enumerate(sizes)
     ]
 
 
@@ -57,6 +59,38 @@ def test_many_small_objects_are_several_slices(sdk_log, monkeypatch: pytest.Monk
     assert max(len(spec.inputs) for spec in found) <= 10
 
 
+def hours(sizes: list[int]) -> list[RawObject]:
+    return [entry for hour, size in enumerate(sizes) for entry in objects([size // 2, size - size // 2], hour)]
+
+
+@given(sizes=st.lists(st.one_of(st.integers(0, 1 << 19), st.integers(0, 4 << 20)), min_size=1, max_size=24))
+def test_small_hours_are_pressed_together_and_large_ones_alone(sizes) -> None:
+    contract = load_contract("sdk_log")
+    contract = contract.model_copy(update={"files": Files(merge_bytes=1 << 20)})
+    entries = hours(sizes)
+    found = cut_slices(contract, entries)
+    assert Counter(uri for spec in found for uri in spec.inputs) == Counter(entry.uri for entry in entries)
+    assert len({spec.name for spec in found}) == len(found)
+    for spec in found:
+        named = {hour_of_path(uri) for uri in spec.inputs}
+        assert len(named) == 1 or (spec.raw_bytes or 0) <= 1 << 20
+    for one, other in pairwise(found):  # none could have gone with the one behind it
+        fits = (one.raw_bytes or 0) + (other.raw_bytes or 0) <= 1 << 20
+        assert not fits or max(one.raw_bytes or 0, other.raw_bytes or 0) >= 1 << 20
+
+
+def test_slices_of_several_hours_are_even_and_named_by_the_first_and_the_last() -> None:
+    contract = load_contract("sdk_log")
+    found = cut_slices(contract, hours([3 << 20] * 12))
+    assert [spec.name for spec in found] == ["2021-12-26T00-05", "2021-12-26T06-11"]
+    around = [RawObject(f"/raw/2021/12/{day}/{hour}/x", 9, DAY) for day, hour in ((25, 23), (26, "00"), (27, "01"))]
+    assert [spec.name for spec in cut_slices(contract, around)] == ["2021-12-25T23-27T01"]
+    assert [spec.name for spec in cut_slices(contract, [*around, RawObject("/raw/x", 9, None)])][1:] == ["all"]
+    alone = contract.model_copy(update={"files": Files(merge_bytes=0)})
+    assert len(cut_slices(alone, around)) == 3
+    assert len(cut_slices(contract, objects([1] * 1_001))) == 2
+
+
 def test_partitions_of_an_hour_are_one_slice_and_hours_are_utc(sdk_log) -> None:
     entries = [RawObject(f"/raw/game={game}/2021/12/26/{hour}/x", 9, DAY) for game in "ab" for hour in (10, 11)]
     assert [spec.name for spec in cut_slices(sdk_log, entries)] == ["2021-12-26T10", "2021-12-26T11"]
@@ -86,6 +120,13 @@ def test_what_is_new_changed_or_gone() -> None:
     changes = changes_since(now, published(before))
     assert changes == Changes((now[-1].uri,), (before[1].uri, before[2].uri), (before[3].uri,))
     assert str(changes) == "1 object is new, 2 have changed and 1 is gone since the last run"
+
+
+def test_parts_of_an_index_are_not_gone() -> None:
+    files = objects([1, 2])
+    part = RawObject("opensearch+http://search:9200/sdk-log-2021-12-26?shard=0", 0, None)
+    assert changes_since(files, published([*files, part])) == Changes((), (), ())
+    assert changes_since(files[:1], published([part, *files])) == Changes((), (), (files[1].uri,))
 
 
 @pytest.mark.parametrize(

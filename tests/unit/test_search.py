@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
 from collections import Counter
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fsspec
 import numpy as np
@@ -17,14 +21,16 @@ from logpress.contract import load_contract
 from logpress.engine.bulk import BulkWriter
 from logpress.engine.ids import FILE_NAME, Ids, distinct_in
 from logpress.engine.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids, object_end
-from logpress.errors import BrokenOffError, PartError, ProofError, RefusedError, UsageError
+from logpress.errors import BrokenOffError, NotYetError, PartError, ProofError, RefusedError, UsageError
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
-from logpress.manifest import OriginStats, SliceManifest
+from logpress.manifest import OriginStats, SliceManifest, SliceSpec
+from logpress.planning import paced
 from logpress.quality.completeness import prove_complete
 from logpress.sources import restart
+from logpress.sources.search import scroll
 from logpress.sources.search.address import Address, Hours, is_cluster
-from logpress.sources.search.cluster import _credentials
+from logpress.sources.search.cluster import Cluster, EndlessError, _credentials
 from logpress.sources.search.envelope import Envelope, hits_begin
 from logpress.sources.search.plan import _merged, _Range, _slices, plan_cluster
 from logpress.sources.search.scroll import page_hits
@@ -295,6 +301,45 @@ def test_pages_are_about_as_large_as_wanted():
     assert page_hits(SOURCE, 9e9) == 1
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers with 50 MB, compressed; or with a few bytes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = gzip.compress(b'{"_scroll_id":"x"' + bytes(50_000_000), 1) if self.path == "/large" else b"{}"
+        self.send_response(200)
+        if self.path == "/large":
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(OSError):  # the client has gone
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_no_more_is_read_of_an_answer_than_was_wanted(monkeypatch):
+    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = Address.parse(f"opensearch+http://127.0.0.1:{server.server_address[1]}/i")
+    try:
+        with closing(Cluster(address, SOURCE)) as cluster:
+            for _ in range(3):
+                with pytest.raises(EndlessError) as error:
+                    cluster.fetch("GET", "/large", most_bytes=1_000_000)
+                assert len(error.value.begin) == 1_000_001
+                assert error.value.begin.startswith(b'{"_scroll_id":"x"')
+                assert cluster.fetch("GET", "/small", most_bytes=2) == (b"{}", 2)  # and not the rest of the other
+            assert len(cluster.fetch("GET", "/large", most_bytes=50_000_017)[0]) == 50_000_017
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 # -- plans
 
 
@@ -422,6 +467,97 @@ def test_work_begins_again_while_it_breaks_off(monkeypatch, caplog):
         restart.begun_again(work, 1, "a")
     with pytest.raises(RefusedError):
         restart.begun_again(lambda: (_ for _ in ()).throw(RefusedError("no")), 9, "a")
+
+
+def bounds(first: float, longest: float, count: int) -> list[float]:
+    return [min(longest, first * 2**number) for number in range(count)]
+
+
+def test_waits_before_work_begins_again_vary_below_a_bound_that_doubles(monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    rounds = []
+    for _ in range(100):
+        waits.clear()
+        with pytest.raises(BrokenOffError):
+            restart.begun_again(lambda: (_ for _ in ()).throw(BrokenOffError("gone")), 7, "a")
+        rounds.append(tuple(waits))
+    for found, bound in zip(zip(*rounds, strict=True), bounds(2.0, 60.0, 7), strict=True):
+        assert len(set(found)) > 90
+        assert 0.8 * bound < max(found) <= bound
+        assert min(found) < 0.2 * bound
+
+
+class Clock:
+    """A clock that moves when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+    wait = sleep  # of an event that never comes
+
+
+def test_waits_for_what_is_not_there_yet_grow_and_vary_and_end_in_time(monkeypatch):
+    def never() -> None:
+        raise NotYetError("not there")
+
+    rounds = []
+    for _ in range(50):
+        clock = Clock()
+        monkeypatch.setattr(restart, "time", clock)
+        with pytest.raises(RefusedError, match=r"not there; it was waited for in vain, 1:00:00"):
+            restart.waited_for(never, timedelta(hours=1), "a")
+        assert sum(clock.waits) == pytest.approx(3_600)
+        rounds.append(clock.waits[:7])
+    for found, bound in zip(zip(*rounds, strict=True), bounds(10.0, 300.0, 7), strict=True):
+        assert len(set(found)) > 45
+        assert bound / 2 <= min(found) <= max(found) <= bound
+
+
+def test_a_pace_holds_requests_back_and_saves_nothing_up(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(scroll, "time", clock)
+    pace = scroll.Pace(100.0)
+    times = []
+    for documents in (50, 50, 25, 200, 10):
+        pace.wait(documents, clock)
+        times.append(clock.now - 1_000)
+    assert times == [0.0, 0.5, 1.0, 1.25, 3.25]
+    clock.now += 60  # in which nothing was asked for
+    pace.wait(500, clock)
+    pace.wait(1, clock)
+    assert clock.now == 1_000 + 63.25 + 5
+    scroll.Pace(None).wait(10**9, clock)
+    assert clock.now == 1_000 + 63.25 + 5
+
+
+# -- load
+
+
+def specs_of(count: int, shards: int, inputs: int) -> list[SliceSpec]:
+    uris = [f"opensearch+http://h:9200/i?shard={shard}" for shard in range(shards)]
+    return [
+        SliceSpec(name=f"s{number}", inputs=tuple(uris[(number + n) % shards] for n in range(inputs)))
+        for number in range(count)
+    ]
+
+
+def test_slices_share_what_a_run_may_ask_for(caplog):
+    source = SOURCE.model_copy(update={"documents_per_second": 1_200.0})
+    assert {spec.documents_per_second for spec in paced(specs_of(9, 5, 2), source, 4)} == {300.0}
+    assert {spec.documents_per_second for spec in paced(specs_of(2, 5, 2), source, 4)} == {600.0}
+    assert {spec.documents_per_second for spec in paced(specs_of(9, 5, 2), SOURCE, 4)} == {None}
+    assert not caplog.records
+    paced(specs_of(9, 2, 2), source, 4)
+    assert "4 slices will be pulled at a time from an index of 2 shards" in caplog.text
 
 
 # -- _bulk

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import re
 import zlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpress.errors import SourceError, UsageError
-from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, open_raw, remote
+from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, listing, open_raw, remote
+from logpress.sources.dated import span_of
 from logpress.sources.remote import RANGE_BYTES
 
 DAY = date(2021, 12, 26)
@@ -259,6 +261,101 @@ def test_named_folders_of_an_hour_are_understood(tmp_path):
     assert names(tmp_path) == ["year=2021/month=12/day=26/hour=10/x"]
 
 
+LAYOUTS = [
+    "%Y/%m/%d/%H", "year=%Y/month=%m/day=%d/hour=%H", "dt=%Y-%m-%d/hour=%H", "%Y-%m-%d/%H", "%Y%m%d/%H", "%Y/%m/%d-%H",
+    "%Y-%m-%d-%H", "%Y-%m-%dT%H", "%Y%m%d%H", "date=%Y%m%d/hh=%H", "event_date=%Y_%m_%d/event_hour=%H", "%Y-%m/%d/%H",
+    "%Y.%m.%d/%H", "Year=%Y/Month=%m/Day=%d/Hour=%H", "game=a/dt=%Y-%m-%d-%H", "month=%Y-%m/d=%d/h=%H",
+    "hour=%Y%m%dT%H",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_of_every_layout_only_the_hours_of_the_day_and_its_margins_are_listed(tmp_path, layout):
+    hours = [datetime(2021, 12, 24, tzinfo=UTC) + timedelta(hours=hour) for hour in range(4 * 24)]
+    make(tmp_path, *(f"{hour:{layout}}/x" for hour in hours), f"{hours[0] - timedelta(30):{layout}}/x")
+    wanted = [f"{hour:{layout}}/x" for hour in hours if hour in hours[47:74]]
+    assert names(tmp_path) == sorted(wanted)
+    assert [hour_of_path(f"/raw/{name}") for name in wanted] == hours[47:74]
+
+
+@pytest.mark.parametrize(
+    "layout", ["%Y/%m/%d", "dt=%Y-%m-%d", "%Y%m%d", "%Y-%m-%d", "a/day=%Y-%m-%d", "year=%Y/m=%m/d=%d"]
+)
+def test_days_outside_of_the_window_are_not_walked(tmp_path, layout, monkeypatch):
+    days = [date(2021, 6, 1) + timedelta(days=day) for day in range(300)]
+    make(tmp_path, *(f"{day:{layout}}/x/y" for day in days))
+    listed = []
+    entries = listing._Local.entries
+    monkeypatch.setattr(listing._Local, "entries", lambda self, uri: listed.append(uri) or entries(self, uri))
+    assert names(tmp_path) == sorted(f"{date(2021, 12, day):{layout}}/x/y" for day in (25, 26, 27))
+    assert len(listed) <= 10
+
+
+def test_numbers_of_hive_partitions_may_have_one_digit(tmp_path):
+    make(tmp_path, "year=2022/month=1/day=5/hour=9/x", "year=2022/month=1/day=6/hour=9/x", "2022/1/7/9/x")
+    assert names(tmp_path, day=date(2022, 1, 5)) == ["2022/1/7/9/x", "year=2022/month=1/day=5/hour=9/x"]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["user=20211226", "user=2021-12-26/10", "2021-12-26b", "20211326", "2021-02-30", "2021-02-30/10", "2021-12_26",
+     "2021-12-2610", "v=2021/12/26", "202112", "19000000", "20211226101", "release_date=2021-12-26", "1", "2021",
+     "12/26", "\u0662\u0660\u0662\u0661-12-26",
+     "2021/dt=12", "2021226"],
+)  # fmt: skip
+def test_what_is_no_date_is_read_whatever_the_day(folder):
+    assert span_of(f"/raw/{folder}") is None
+
+
+def test_what_is_no_hour_leaves_the_day():
+    for folder in ("shard=10", "24", "part-10", "1", "x=1", "100"):
+        found = span_of(f"/raw/2021/12/26/{folder}")
+        assert found is not None
+        assert (found.is_hour, found.is_day, found.begin) == (False, True, datetime(2021, 12, 26, tzinfo=UTC))
+
+
+NAMES_OF_TIMES = {"year", "month", "day", "hour", "date", "dt", "d", "h", "hh", "event_date"}
+NAMES = st.sampled_from(["", "", "", *(f"{name}=" for name in sorted(NAMES_OF_TIMES)), "user="])
+TIME_FORMS = st.sampled_from(["%Y", "%m", "%d", "%H", "%Y%m%d", "%Y-%m-%d", "%Y-%m", "%d-%H", "%Y%m%d%H"])
+VALUES = st.one_of(
+    st.text("0123456789", min_size=1, max_size=11),
+    st.tuples(st.dates(date(1990, 1, 1), date(2030, 1, 1)), TIME_FORMS).map(lambda pair: pair[0].strftime(pair[1])),
+    st.from_regex(r"(20)?[0-2][0-9]([-_.T]?[0-3][0-9]){0,3}", fullmatch=True),
+    st.text("ab0129-_=", min_size=1, max_size=8),
+)
+
+
+@given(folders=st.lists(st.tuples(NAMES, VALUES).map("".join), min_size=1, max_size=6))
+@settings(max_examples=500, deadline=None)
+@example(["2021-02-29", "10"])
+@example(["user=2021", "12", "26"])
+def test_nothing_is_taken_for_a_time_but_a_time(folders):
+    found = span_of("/".join(folders))
+    if found is None:
+        return
+    values = []
+    for folder in folders[found.first : found.depth]:
+        name, equals, value = folder.rpartition("=")
+        assert not equals or name in NAMES_OF_TIMES
+        assert value.isascii()
+        digits = [digits.zfill(2) for digits in re.split("[-_.T]", value)]
+        assert all(text.isdigit() for text in digits)
+        values += digits
+    # their digits, and nothing else, are a real year, month, day and hour
+    assert "".join(values) == found.begin.strftime("%Y%m%d%H")[: 2 + 2 * found.named]
+    length = found.end - found.begin
+    assert {2: 28 <= length.days <= 31, 3: length == timedelta(days=1), 4: length == timedelta(hours=1)}[found.named]
+
+
+def test_an_hour_that_comes_twice_is_two_hours_long():
+    found = span_of("/raw/2021/10/31/02", ZoneInfo("Europe/Berlin"))
+    assert found is not None
+    assert (found.begin.hour, found.end - found.begin, found.is_hour) == (0, timedelta(hours=2), True)
+    found = span_of("/raw/2021/03/28/02", ZoneInfo("Europe/Berlin"))  # and one that there never was
+    assert found is not None
+    assert found.end - found.begin == timedelta(hours=1)
+
+
 def test_a_date_above_the_folder_does_not_count(tmp_path):
     make(tmp_path, "2019/01/01/raw/x")
     assert names(tmp_path, str(tmp_path / "2019/01/01/raw")) == ["2019/01/01/raw/x"]
@@ -275,13 +372,76 @@ def test_inputs_keep_their_order_and_each_file_comes_once(tmp_path):
 
 
 def test_globs_and_places_for_the_day(tmp_path):
-    make(tmp_path, "2021-12-26.gz", "2021-12-27.gz", "2021/12/26/1", "_x.gz", "d/.y.gz", "d/z.gz")
-    assert names(tmp_path, f"{tmp_path}/*.gz") == ["2021-12-26.gz", "2021-12-27.gz"]
+    make(tmp_path, "2021-12-26.gz", "2021-12-28.gz", "2021/12/26/1", "_x.gz", "d/.y.gz", "d/z.gz")
+    assert names(tmp_path, f"{tmp_path}/*.gz") == ["2021-12-26.gz", "2021-12-28.gz"]
     assert names(tmp_path, f"{tmp_path}/{{day}}.gz") == ["2021-12-26.gz"]
     assert names(tmp_path, f"{tmp_path}/{{year}}/{{month}}/{{day_of_month}}") == ["2021/12/26/1"]
-    assert names(tmp_path, f"{tmp_path}/**/*.gz") == ["2021-12-26.gz", "2021-12-27.gz", "d/z.gz"]
+    assert names(tmp_path, f"{tmp_path}/**/*.gz") == ["2021-12-26.gz", "2021-12-28.gz", "d/z.gz"]
     with pytest.raises(UsageError, match="no day is given"):
         fill_in("{day}.gz", None)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["{year}/{month}/{day_of_month}", "{year}/{month}/{day_of_month}/", "{year}/{month}/{day_of_month}/*/*",
+     "{year}/{month}", "{year}/{month}/{day_of_month}/*"],
+)  # fmt: skip
+@pytest.mark.parametrize(("zone", "first"), [("UTC", 23), ("Asia/Seoul", 32), ("America/New_York", 18)])
+def test_a_pattern_is_filled_in_for_every_day_that_the_day_and_its_margins_touch(tmp_path, pattern, zone, first):
+    hours = [f"2021/12/{day:02}/{hour:02}/x" for day in range(23, 30) for hour in range(24)]
+    make(tmp_path, *hours)
+    place = Place(zone=ZoneInfo(zone))
+    found = list_inputs([f"{tmp_path}/{pattern}"], DAY, lateness=timedelta(hours=1), place=place)
+    begin = 2 * 24 + first
+    assert [os.path.relpath(item.uri, tmp_path) for item in found] == hours[begin : begin + 27]
+    whole = list_inputs([str(tmp_path)], DAY, lateness=timedelta(hours=1), place=place)
+    assert found == whole
+
+
+def test_a_pattern_is_filled_in_across_months_and_years(tmp_path):
+    make(tmp_path, "2021/12/31/23/x", "2022/01/01/00/x", "2022/01/01/05/x", "2022/01/02/01/x", "2022/01/02/03/x")
+    pattern = f"{tmp_path}/{{year}}/{{month}}/{{day_of_month}}"
+    assert names(tmp_path, pattern, day=date(2022, 1, 1)) == [
+        "2021/12/31/23/x", "2022/01/01/00/x", "2022/01/01/05/x", "2022/01/02/01/x",
+    ]  # fmt: skip
+    assert names(tmp_path, f"{tmp_path}/{{year}}/{{month}}", day=date(2022, 1, 1)) == names(
+        tmp_path, day=date(2022, 1, 1)
+    )
+
+
+def test_files_named_after_days_are_read_with_their_neighbours(tmp_path):
+    make(tmp_path, *(f"log-2021-12-{day}.gz" for day in range(24, 30)))
+    pattern = f"{tmp_path}/log-{{day}}.gz"
+    assert names(tmp_path, pattern) == [f"log-2021-12-{day}.gz" for day in (25, 26, 27)]
+    assert names(tmp_path, pattern, lateness=timedelta(0)) == ["log-2021-12-26.gz"]
+    found = list_inputs([pattern], DAY, lateness=timedelta(hours=1))
+    assert [item.day_hint for item in found] == [date(2021, 12, day) for day in (25, 26, 27)]
+
+
+def test_neighbours_of_the_day_may_be_absent_but_not_the_day(tmp_path):
+    make(tmp_path, "2021/12/26/10/x", "2021-12-26.gz")
+    seoul = Place(zone=ZoneInfo("Asia/Seoul"))
+    for pattern in ("{year}/{month}/{day_of_month}", "{day}.gz", "{year}/{month}/{day_of_month}/*/*"):
+        assert len(names(tmp_path, f"{tmp_path}/{pattern}")) == 1
+        with pytest.raises(SourceError, match=r"2021-?/?12-?/?27"):  # the UTC day lies in two of Seoul
+            list_inputs([f"{tmp_path}/{pattern}"], DAY, place=seoul)
+        with pytest.raises(SourceError, match=r"2021-?/?12-?/?25"):
+            names(tmp_path, f"{tmp_path}/{pattern}", day=date(2021, 12, 25))
+    (tmp_path / "2021/12/27").mkdir()
+    assert names(tmp_path, f"{tmp_path}/{{year}}/{{month}}/{{day_of_month}}") == ["2021/12/26/10/x"]
+
+
+def test_a_neighbour_that_cannot_be_read_is_no_absent_one(tmp_path):
+    make(tmp_path, "2021-12-26.gz")
+    os.mkfifo(tmp_path / "2021-12-27.gz")
+    with pytest.raises(SourceError, match="neither a file nor a folder"):
+        names(tmp_path, f"{tmp_path}/{{day}}.gz")
+
+
+def test_a_date_before_the_pattern_does_not_count(tmp_path):
+    make(tmp_path, *(f"2019/01/01/dump-2021-12-{day}/x" for day in (25, 26, 27, 28)))
+    pattern = f"{tmp_path}/2019/01/01/dump-{{day}}"
+    assert names(tmp_path, pattern) == [f"2019/01/01/dump-2021-12-{day}/x" for day in (25, 26, 27)]
 
 
 def test_a_name_with_brackets_is_that_file(tmp_path):

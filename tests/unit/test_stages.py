@@ -102,7 +102,7 @@ def test_a_slice_is_an_hour_folder_and_never_cuts_an_object(sdk_log, raw):
     assert len({spec.name for spec in specs}) == 3
     assert all(spec.raw_bytes == sum(os.path.getsize(uri) for uri in spec.inputs) for spec in specs)
 
-    small = sdk_log.model_copy(update={"files": Files(slice_bytes=1 << 20)})
+    small = sdk_log.model_copy(update={"files": Files(slice_bytes=1 << 20, merge_bytes=0)})
     for name in ("c", "d"):
         write(raw / f"2021/12/26/10/{name}", [b"x" * 700_000])
     cut = stages.plan(small, DAY, [str(raw)])
@@ -146,6 +146,36 @@ def test_what_goes_in_comes_out_and_late_records_are_left_to_their_day(sdk_log, 
     lake = Lake.open(lake_uri)
     assert catalog_files(lake, "sdk_log", DAY) == sorted(lake.files(lake.need_day("sdk_log", DAY))[0])
     assert not os.path.exists(lake.staging_root("sdk_log"))
+
+
+def test_late_records_in_the_next_day_of_a_pattern_are_the_days(sdk_log, raw, lake_uri):
+    late = record(2, hour=23)
+    pattern = f"{raw}/{{year}}/{{month}}/{{day_of_month}}"
+    whole_day.run_day(sdk_log, DAY, [pattern], lake_uri)
+    assert restored(sdk_log, lake_uri) == lines(raw / "2021/12/26") + Counter([late])
+    assert Lake.open(lake_uri).need_day("sdk_log", DAY).slices[-1].other_day == 1
+
+
+def test_a_pattern_of_another_time_zone_gives_all_hours_of_the_day(sdk_log, tmp_path, lake_uri):
+    seoul = sdk_log.model_copy(update={"source": sdk_log.source.model_copy(update={"path_time_zone": "Asia/Seoul"})})
+    mine = {}
+    for hour in range(24):
+        folder, name = divmod(hour + 9, 24)
+        mine[hour] = record(hour, hour=hour)
+        write(tmp_path / f"raw/2021/12/{26 + folder}/{name:02}/x", [mine[hour]])
+    write(tmp_path / "raw/2021/12/26/07/x", [record(1, date(2021, 12, 25), 22)])
+    whole_day.run_day(seoul, DAY, [f"{tmp_path}/raw/{{year}}/{{month}}/{{day_of_month}}"], lake_uri)
+    assert restored(seoul, lake_uri) == Counter(mine.values())
+
+
+def test_records_without_a_day_are_of_the_day_that_their_file_is_named_after(sdk_log, tmp_path, lake_uri):
+    for day, late in ((DAY, []), (NEXT_DAY, [record(9, DAY, 23)])):
+        write(tmp_path / f"dump-{day}.gz", [record(1, day), b'{"no":"day"}', b"no record of %d" % day.day, *late])
+    pattern = f"{tmp_path}/dump-{{day}}.gz"
+    whole_day.run_day(sdk_log, DAY, [pattern], lake_uri)
+    whole_day.run_day(sdk_log, NEXT_DAY, [pattern], lake_uri)
+    assert restored(sdk_log, lake_uri) == Counter([record(1), b'{"no":"day"}', b"no record of 26", record(9, DAY, 23)])
+    assert restored(sdk_log, lake_uri, NEXT_DAY) == Counter([record(1, NEXT_DAY), b'{"no":"day"}', b"no record of 27"])
 
 
 def test_pressing_again_gives_the_same_files_and_other_input_replaces_them(sdk_log, raw, lake_uri):

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
+from logpress import workers as workers_module
 from logpress.errors import LogpressError, SourceError
 from logpress.workers import Job, Workers
 
@@ -76,6 +78,30 @@ def test_a_worker_that_is_killed_is_an_error() -> None:
         workers.start(Job(die, ()))
         with pytest.raises(LogpressError, match="ended from outside"):
             all_of(workers)
+
+
+def close_late(path: str, seconds: float, *, progress: Callable[[int, int], None]) -> None:
+    try:
+        progress(1, 1)
+        time.sleep(600)
+    finally:
+        time.sleep(seconds)
+        Path(path).touch()
+
+
+@pytest.mark.parametrize(("seconds", "is_closed"), [(0.3, True), (600, False)])
+def test_a_job_that_is_not_wanted_any_more_closes_what_it_holds_or_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, is_closed: bool
+) -> None:
+    monkeypatch.setattr(workers_module, "PATIENCE_SECONDS", 2.0)
+    with Workers(2) as workers:
+        job = Job(close_late, (str(tmp_path / "closed"), seconds))
+        workers.start(job)
+        while job.done == (0, 0):
+            workers.wait()
+        began = time.monotonic()
+    assert (tmp_path / "closed").exists() == is_closed
+    assert time.monotonic() - began < 4
 
 
 def test_none_is_left_over_whatever_the_parent_makes_of_signals() -> None:

@@ -16,7 +16,7 @@ from logpress.comparing.sides import OpenSide
 from logpress.engine.documents import Documents
 from logpress.engine.kernels_value import BY_BYTES, HIT, REPEATED_KEY
 from logpress.engine.prints import Prints
-from logpress.errors import SourceError
+from logpress.errors import BrokenOffError, SourceError
 from logpress.manifest import SliceSpec
 from logpress.progress import Progress
 from logpress.sources.restart import begun_again
@@ -82,12 +82,17 @@ def read_side(side: OpenSide, taker: Taker, restarts: int, progress: Progress) -
         return size, records
 
     for spec in side.slices:
-        if is_cluster(spec.inputs[0]):
+        if any(map(is_cluster, spec.inputs)):
             mark = taker.mark()
 
-            def read_again(spec: SliceSpec = spec, mark: Any = mark) -> tuple[int, int]:
+            def read_again(mark: Any = mark) -> tuple[int, int]:
+                nonlocal spec
                 taker.back_to(mark)
-                return read(spec)
+                try:
+                    return read(spec)
+                except BrokenOffError as error:
+                    spec = spec.after(error)
+                    raise
 
             done = begun_again(read_again, restarts, f"slice {spec.name}")
         else:

@@ -34,6 +34,9 @@ from logpress.layout.tokens import NotAnObjectError
 MAX_ROWS = 1 << 14
 """Rows converted at a time: a block with more (of very short records) is cut."""
 
+FEWEST_AHEAD = 64
+"""Rows that a new layout is tried on at once; twice as many each time that all are settled."""
+
 T = TypeVar("T")
 
 MAX_MINED_BYTES = 1 << 18
@@ -257,27 +260,36 @@ class Settler:
     def settle(self, block: Block) -> None:
         """Bring every row to a layout, to irregular, or to a reject."""
         left = np.flatnonzero(block.states < 0)
-        if len(left) == 0:
-            return
-        # a block may have been converted before layouts were found that fit: try the newest first
-        self._again(block, left)
         mined: dict[int, Mined] = {}
         tried: set[tuple[int, int, int]] = set()
-        at = 0
+        at = tried_to = 0  # places in `left`; those before `tried_to` were tried with all layouts that are known
+        ahead = FEWEST_AHEAD
         while at < len(left):
+            if at == tried_to:
+                # a block may have been converted before layouts were found that fit
+                self._again(block, left[at : at + ahead])
+                tried_to, ahead = at + ahead, 2 * ahead
             row = int(left[at])
             state = int(block.states[row])
             if not DROPPED < state <= MISSED:
                 at += 1
                 continue
             failure = (row, int(block.regs[0, row]), int(block.masks[row]))
+            alone: Mined | None = None
             if state == FAILED and failure not in tried and self.layouts.add_variant(*failure[1:]):
                 tried.add(failure)
-                self._again(block, left[at:], alone=mined.get(row))
+                alone = mined.get(row)
             elif state == MISSED and row not in mined and self._is_minable(block, row):
-                self._mine(block, row, left[at:], mined)
+                alone = self._mine(block, row)
+                if alone is None:
+                    continue
+                mined[row] = alone
             else:
                 self._keep_or_reject(block, row)
+                continue
+            ahead = FEWEST_AHEAD  # where each record brings a layout, it is not tried for all that follow
+            tried_to = at + (1 if alone is not None and not alone.matchable else ahead)
+            self._again(block, left[at:tried_to], alone)
 
     def _is_minable(self, block: Block, row: int) -> bool:
         return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
@@ -296,18 +308,17 @@ class Settler:
         block.regs[:, waiting] = NULL
         _press(block, waiting, self.registers, known)
 
-    def _mine(self, block: Block, row: int, left: NDArray[np.int64], mined: dict[int, Mined]) -> None:
+    def _mine(self, block: Block, row: int) -> Mined | None:
+        """Find a row's layout; None if it is settled by that, being no object, or kept whole."""
         try:
             found = self.layouts.miner.mine(block.record(row))
         except NotAnObjectError as error:
             self._reject(block, row, error)
-            return
-        mined[row] = found
-        program = self.layouts.add(found.layout, found.matchable)
-        if program is None:
+            return None
+        if self.layouts.add(found.layout, found.matchable) is None:
             self._keep_whole(block, row)
-        else:
-            self._again(block, left, alone=found)
+            return None
+        return found
 
     def _keep_or_reject(self, block: Block, row: int) -> None:
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)

@@ -93,7 +93,7 @@ def widened(values: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(values == NARROW_NULL, NULL, values.astype(np.int64))
 
 
-def sort_by(keys: Iterable[NDArray[np.int64]], rows: int) -> NDArray[np.int32]:
+def sort_by(keys: Iterable[NDArray[np.int64] | NDArray[np.int32]], rows: int) -> NDArray[np.int32]:
     """The order of rows by these keys, the most significant first; equal ones as they stand. At most 2^31 rows."""
     order = np.arange(rows, dtype=np.int32)
     spare, counts = np.empty_like(order), np.empty(1 << DIGIT_BITS, dtype=np.int64)

@@ -18,8 +18,9 @@ BROKEN, TOO_MANY = -1, -2
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
-_ALL32 = np.uint64(0xFFFFFFFF)
-_LAST = np.uint64(31)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_HALF = np.uint64(32)
+_LAST = np.uint64(63)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -32,7 +33,7 @@ def _blanks_end(buffer, i, end):
 
 @inner_kernel
 def _escaped(slashes, carried):
-    """Which of 32 characters are escaped, and whether the one behind them is, from those that are backslashes."""
+    """Which of 64 characters are escaped, and whether the one behind them is, from those that are backslashes."""
     found = _ZERO
     if carried:
         found = _ONE
@@ -46,6 +47,12 @@ def _escaped(slashes, carried):
         found |= _ONE << (at + _ONE)
         slashes &= ~((_ONE << at) | (_ONE << (at + _ONE)))
     return found, carried
+
+
+@inner_kernel
+def _equal64(buffer, i, byte):
+    """Which of the 64 bytes of buffer[i:] are `byte`."""
+    return equal32(buffer, i, byte) | equal32(buffer, i + 32, byte) << _HALF
 
 
 @kernel
@@ -62,11 +69,11 @@ def object_end(buffer, start, end):
     carried = False
     i = start
     while i < end:
-        valid = _ALL32
-        if end - i < 32:
+        valid = _ALL
+        if end - i < 64:
             valid = (_ONE << np.uint64(end - i)) - _ONE
-        slashes = equal32(buffer, i, 0x5C) & valid
-        quotes = equal32(buffer, i, 0x22) & valid
+        slashes = _equal64(buffer, i, 0x5C) & valid
+        quotes = _equal64(buffer, i, 0x22) & valid
         if slashes != 0 or carried:
             escaped, carried = _escaped(slashes, carried)
             quotes &= ~escaped
@@ -76,9 +83,10 @@ def object_end(buffer, start, end):
         strings ^= strings << np.uint64(4)
         strings ^= strings << np.uint64(8)
         strings ^= strings << np.uint64(16)
-        strings = (strings ^ inside) & _ALL32
-        opening = equal32(buffer, i, 0x7B) & valid & ~strings
-        closing = equal32(buffer, i, 0x7D) & valid & ~strings
+        strings ^= strings << _HALF
+        strings ^= inside
+        opening = _equal64(buffer, i, 0x7B) & valid & ~strings
+        closing = _equal64(buffer, i, 0x7D) & valid & ~strings
         braces = opening | closing
         while braces != 0:
             bit = braces & (~braces + _ONE)
@@ -89,8 +97,8 @@ def object_end(buffer, start, end):
                 if depth == 0:
                     return i + trailing_zeros(bit) + 1
             braces ^= bit
-        inside = _ALL32 if strings >> _LAST != 0 else _ZERO
-        i += 32
+        inside = _ALL if strings >> _LAST != 0 else _ZERO
+        i += 64
     return -1
 
 

@@ -36,6 +36,7 @@ from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
 from logpress.engine.slice_input import SliceInput, takes_unknown
+from logpress.errors import BrokenOffError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources.restart import begun_again
 
@@ -337,6 +338,8 @@ class SlicePress:
             layouts=len(self.layouts.all),
             source=self.spec.source,
             source_records=self.spec.source_records,
+            source_written=self.spec.source_written,
+            taken_from=self.spec.taken_from,
             distinct_ids=distinct_ids,
             seconds=round(time.monotonic() - self.began, 3),
         )
@@ -381,8 +384,13 @@ def press_slice(
     """
 
     def read() -> SlicePress:
+        nonlocal spec
         press = SlicePress(contract, day, spec, folder, threads, progress)
-        press.read()
+        try:
+            press.read()
+        except BrokenOffError as error:
+            spec = spec.after(error)
+            raise
         return press
 
     return begun_again(read, contract.source.restarts, f"slice {spec.name}").finish()

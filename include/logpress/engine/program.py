@@ -17,6 +17,7 @@ group are kept as int32, the smallest int32.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -48,7 +49,7 @@ from logpress.engine.kernels_press import (
 from logpress.jit import PADDING
 from logpress.layout.mine import Miner
 from logpress.layout.model import Kind, Layout, Slot
-from logpress.layout.trie import Trie, build_trie
+from logpress.layout.trie import Trie, TrieBuilder, build_trie
 
 MOST_SLOTS = 512
 """A record with more values than this is kept whole."""
@@ -222,7 +223,13 @@ class Program:
 
 
 class Layouts:
-    """The layouts of one part, in the order of discovery, and the programs that convert their rows."""
+    """The layouts of one part, in the order of discovery, and the programs that convert their rows.
+
+    Attributes:
+        all: the layouts.
+        programs: what converts their rows; several may end in one layout.
+        known: all of it, as the kernels want it.
+    """
 
     def __init__(self, contract: Contract, registers: Registers, limit: int) -> None:
         self.registers = registers
@@ -232,9 +239,12 @@ class Layouts:
         self.bytes = 0
         self.programs: list[Program] = []
         self._numbers: dict[Layout, int] = {}
-        self._matchable: dict[int, int] = {}  # program -> layout
-        self._variants: dict[tuple[int, int], int] = {}  # (program, mask) -> program
-        self._compiled: dict[Program, tuple[list[list[int]], list[tuple[int, bytes, int, int]]]] = {}
+        self._places: dict[Program, int] = {}
+        self._variants_known: set[tuple[int, int]] = set()  # (program, mask)
+        # what `Known` has, as it grows
+        self._trie = TrieBuilder()
+        self._ops, self._rows, self._variants, self._extras = (array("q") for _ in range(4))
+        self._texts = bytearray()
         self.known = self._compile()
 
     def add(self, layout: Layout, matchable: bool) -> int | None:
@@ -243,18 +253,16 @@ class Layouts:
         if number is None:
             return None
         program = Program(number, number)
-        if program not in self.programs:
-            self.programs.append(program)
-            index = len(self.programs) - 1
+        if program not in self._places:
+            self._add_program(program)
             if matchable:
-                self._matchable[index] = number
+                self._trie.add(self._places[program], layout)
             self.known = self._compile()
-            return index
-        return self.programs.index(program)
+        return self._places[program]
 
     def add_variant(self, base: int, mask: int) -> bool:
         """Make a program for rows of a program in which the codecs of these slots do not fit; False if too many."""
-        if (base, mask) in self._variants:
+        if (base, mask) in self._variants_known:
             return True
         matched = self.programs[base].matched
         layout = self.all[self.programs[base].layout]
@@ -264,8 +272,12 @@ class Layouts:
         number = self._number(layout.without_codecs(failed))
         if number is None or not failed:
             return False
-        self._variants[base, mask] = len(self.programs)
-        self.programs.append(Program(number, matched))
+        self._variants_known.add((base, mask))
+        signed = mask - (1 << 64) if mask >> 63 else mask
+        first = _PROGRAM_FIELDS * base + _PROGRAM_FIELDS - 1  # where the base says its first variant
+        self._variants.extend((signed, len(self.programs), self._rows[first]))
+        self._rows[first] = len(self._variants) // _VARIANT_FIELDS - 1
+        self._add_program(Program(number, matched))
         self.known = self._compile()
         return True
 
@@ -283,48 +295,37 @@ class Layouts:
                 self.all.append(layout)
         return number
 
-    def _compile(self) -> Known:
-        ops: list[list[int]] = []
-        programs: list[list[int]] = []
-        extras: list[list[int]] = []
-        texts = bytearray()
-        for program in self.programs:
-            row = [len(ops), 0, len(extras), 0, -1]
-            if program not in self._compiled:
-                self._compiled[program] = self._compile_one(program)
-            wanted, prefixes = self._compiled[program]
-            ops += wanted
-            for index, prefix, kind, label in prefixes:
-                extras.append([index, len(texts), len(prefix), kind, label])
-                texts += prefix
-            row[1], row[3] = len(ops), len(extras)
-            programs.append(row)
-        variants: list[list[int]] = []
-        for (base, mask), variant in self._variants.items():
-            signed = mask - (1 << 64) if mask >> 63 else mask
-            variants.append([signed, variant, programs[base][4]])
-            programs[base][4] = len(variants) - 1
-        return Known(
-            build_trie([(index, self.all[number]) for index, number in self._matchable.items()]),
-            np.array(ops, dtype=np.int64).reshape(-1, 10),
-            np.array(programs, dtype=np.int64).reshape(-1, 5),
-            np.array([program.layout for program in self.programs], dtype=np.int64),
-            np.array(variants, dtype=np.int64).reshape(-1, 3),
-            np.array(extras, dtype=np.int64).reshape(-1, 5),
-            np.frombuffer(bytes(texts) + bytes(PADDING), dtype=np.uint8),
-        )
-
-    def _compile_one(self, program: Program) -> tuple[list[list[int]], list[tuple[int, bytes, int, int]]]:
-        """A program's operations; and of each extra the slot, prefix, kind, and bytes of a label that was cut off."""
+    def _add_program(self, program: Program) -> None:
         layout, matched = self.all[program.layout], self.all[program.matched]
+        first_op, first_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
         wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
-        extras = []
+        for op in sorted(wanted, key=_precedence):
+            self._ops.extend(op)
         for index, prefix in extra_prefixes(layout):
             # the matcher cuts an instant before its label; as an extra, the label is part of the value
             cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
             label = len(cut.label) if cut is not None and is_instant is None else 0
-            extras.append((index, prefix, int(layout.slots[index].kind), label))
-        return sorted(wanted, key=_precedence), extras
+            self._extras.extend((index, len(self._texts), len(prefix), int(layout.slots[index].kind), label))
+            self._texts += prefix
+        last_op, last_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
+        self._rows.extend((first_op, last_op, first_extra, last_extra, -1))
+        self._places.setdefault(program, len(self.programs))
+        self.programs.append(program)
+
+    def _compile(self) -> Known:
+        """What is known now: copies, as a block may be converted with it while more becomes known."""
+        return Known(
+            self._trie.trie(),
+            np.array(self._ops, dtype=np.int64).reshape(-1, _OP_FIELDS),
+            np.array(self._rows, dtype=np.int64).reshape(-1, _PROGRAM_FIELDS),
+            np.array([program.layout for program in self.programs], dtype=np.int64),
+            np.array(self._variants, dtype=np.int64).reshape(-1, _VARIANT_FIELDS),
+            np.array(self._extras, dtype=np.int64).reshape(-1, _EXTRA_FIELDS),
+            np.frombuffer(bytes(self._texts) + bytes(PADDING), dtype=np.uint8),
+        )
+
+
+_OP_FIELDS, _PROGRAM_FIELDS, _VARIANT_FIELDS, _EXTRA_FIELDS = 10, 5, 3, 5
 
 
 def _precedence(op: Sequence[int]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from logpress.manifest import OriginStats, SliceSpec
 from logpress.sources.search.address import Address
 from logpress.sources.search.cluster import Cluster
 from logpress.sources.search.envelope import Envelope
-from logpress.sources.search.scroll import Pace, Page, Scroll
+from logpress.sources.search.scroll import MOST_HITS, Pace, Page, Scroll, page_hits
 
 
 class Pull:
@@ -34,7 +34,7 @@ class Pull:
         self._source = source
         self._buffers = buffers
         self._addresses = [Address.parse(uri) for uri in spec.inputs]
-        self._pace = Pace(source.documents_per_second)
+        self._pace = Pace(spec.documents_per_second or source.documents_per_second)
         self._records = [0] * len(spec.inputs)
         self._scrolls: dict[int, Scroll] = {}
         self._begun: dict[int, Scroll] = {}
@@ -90,7 +90,8 @@ class Pull:
     def _begin(self, number: int) -> Scroll:
         expected = sum(self._spec.expected)
         hit_bytes = self._spec.raw_bytes / expected if self._spec.raw_bytes and expected else None
-        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, hit_bytes)
+        size = min(page_hits(self._source, hit_bytes), self._spec.page_hits or MOST_HITS)
+        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, size)
         self._scrolls[number] = self._begun[number] = scroll
         return scroll
 

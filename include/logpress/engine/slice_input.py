@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 
 def takes_unknown(contract: Contract, day: date, spec: SliceSpec) -> list[bool]:
-    """Whether a record that names no day is the day's, for each input: unless its folder says another day."""
+    """Whether a record that names no day is the day's, for each input: unless its path says another day."""
     zone = ZoneInfo(contract.source.path_time_zone)
-    return [is_cluster(uri) or day_of_path(uri, zone) in (None, day) for uri in spec.inputs]
+    return [
+        is_cluster(uri) or (day_of_path(uri, zone) or spec.named_after.get(uri)) in (None, day) for uri in spec.inputs
+    ]
 
 
 class SliceInput:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
 from logpress.errors import LakeError, LogpressError, UsageError
+from logpress.uris import refuse_secret
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -62,7 +63,12 @@ class Storage(Protocol):
 
 
 def normal_uri(uri: str) -> str:
-    """The one way to write a lake's place: an absolute local path, or a URI without a slash at its end."""
+    """The one way to write a lake's place: an absolute local path, or a URI without a slash at its end.
+
+    Raises:
+        UsageError: if it is empty, or holds a secret.
+    """
+    refuse_secret(uri)
     if not uri.strip():
         raise UsageError("the lake's name is empty; give a folder or a URI such as s3://bucket/lake")
     protocol, _, path = uri.partition("://")

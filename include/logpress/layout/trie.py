@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from logpress.layout.model import Kind, Layout
 
 LITERAL_AT, LITERAL_LENGTH, KIND, LENGTH, CHILD, SIBLING, LAYOUT, SEPARATOR = range(8)
 """Columns of `Trie.nodes`."""
+
+_FIELDS = 8
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,18 @@ class Trie:
     depth: int
 
 
-def build_trie(layouts: Sequence[tuple[int, Layout]]) -> Trie:
-    """Build the tree from (number, layout) pairs, which must differ in literals or kinds."""
-    arena = bytearray()
-    nodes: list[list[int]] = []
-    known: dict[tuple[int, bytes, int, int, int], int] = {}
-    last_child: dict[int, int] = {}
-    for number, layout in layouts:
+class TrieBuilder:
+    """Takes layouts one by one, which must differ in literals or kinds, and makes a tree of those it has."""
+
+    def __init__(self) -> None:
+        self._arena = bytearray()
+        self._nodes = array("q")
+        self._known: dict[tuple[int, bytes, int, int, int], int] = {}
+        self._last_child: dict[int, int] = {}
+        self._depth = 0
+
+    def add(self, number: int, layout: Layout) -> None:
+        """Take a layout, which `Trie.nodes` will call by this number."""
         parent = -1
         for index, literal in enumerate(layout.literals):
             if index == len(layout.slots):
@@ -51,21 +59,34 @@ def build_trie(layouts: Sequence[tuple[int, Layout]]) -> Trie:
                 if written is not None:
                     length, separator = written.length, ord(written.separator)
             key = (parent, literal, int(kind), length, separator)
-            node = known.get(key)
+            node = self._known.get(key)
             if node is None:
-                node = len(nodes)
+                node = self._known[key] = len(self._nodes) // _FIELDS
                 layout_number = number if kind == Kind.END else -1
-                nodes.append([len(arena), len(literal), int(kind), length, -1, -1, layout_number, separator])
-                arena += literal
-                known[key] = node
-                if parent in last_child:
-                    nodes[last_child[parent]][SIBLING] = node
+                self._nodes.extend(
+                    (len(self._arena), len(literal), int(kind), length, -1, -1, layout_number, separator)
+                )
+                self._arena += literal
+                if parent in self._last_child:
+                    self._nodes[_FIELDS * self._last_child[parent] + SIBLING] = node
                 elif parent >= 0:
-                    nodes[parent][CHILD] = node
-                last_child[parent] = node
+                    self._nodes[_FIELDS * parent + CHILD] = node
+                self._last_child[parent] = node
             parent = node
-    return Trie(
-        np.array(nodes, dtype=np.int64).reshape(-1, 8),
-        np.frombuffer(bytes(arena) + bytes(PADDING), dtype=np.uint8),
-        max((len(layout.slots) for _, layout in layouts), default=0),
-    )
+        self._depth = max(self._depth, len(layout.slots))
+
+    def trie(self) -> Trie:
+        """The tree of the layouts so far; it stays as it is when more are taken."""
+        return Trie(
+            np.array(self._nodes, dtype=np.int64).reshape(-1, _FIELDS),
+            np.frombuffer(bytes(self._arena) + bytes(PADDING), dtype=np.uint8),
+            self._depth,
+        )
+
+
+def build_trie(layouts: Sequence[tuple[int, Layout]]) -> Trie:
+    """The tree of (number, layout) pairs, which must differ in literals or kinds."""
+    builder = TrieBuilder()
+    for number, layout in layouts:
+        builder.add(number, layout)
+    return builder.trie()

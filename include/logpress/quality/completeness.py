@@ -49,23 +49,30 @@ def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) ->
 
 
 def prove_unchanged(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:
-    """Ask the sources once more how many records they have.
+    """Ask the sources once more how many records they have, and whether anything was written to them since.
 
     Raises:
         ProofError: if it is not what it was when the slices were planned, and the contract does not let it grow.
         SourceError: if a source cannot be asked.
     """
-    known = {manifest.source: manifest.source_records for manifest in manifests if manifest.source is not None}
-    if not known:
+    planned = {manifest.source: manifest for manifest in manifests if manifest.source is not None}
+    if not planned:
         return
-    from logpress.sources.search.plan import recount
+    from logpress.sources.search.index import look_again
 
-    for uri, before in known.items():
-        now = recount(uri, source)
-        if before is not None and (now < before or (now > before and source.growing_index != "go_on")):
+    for uri, manifest in planned.items():
+        before, now = manifest.source_records, look_again(uri, source)
+        if before is not None and (
+            now.documents < before or (now.documents > before and source.growing_index != "go_on")
+        ):
             raise ProofError(
-                f"{uri} had {before} records when the day was planned and has {now} now: it is still being written; "
-                "press the day again once nothing writes to it any more"
+                f"{uri} had {before} records when the day was planned and has {now.documents} now: it is still being "
+                "written; press the day again once nothing writes to it any more"
+            )
+        if None not in (manifest.source_written, now.written) and manifest.source_written != now.written:
+            raise ProofError(
+                f"{uri} has as many records as when the day was planned ({now.documents}), but was written to "
+                "meanwhile, as sequence numbers tell; press the day again once nothing writes to it any more"
             )
 
 

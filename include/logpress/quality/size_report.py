@@ -47,6 +47,7 @@ class DayReport(BaseModel):
         raw_bytes: bytes of the records, separators not counted.
         stored_bytes: bytes of all Parquet files, rejects included.
         ratio: raw_bytes / stored_bytes.
+        taken_from: the input that was taken, where it was to be the first that has the day.
         places: folders, above those that name a time, and indices that the day was pressed from; most records first.
     """
 
@@ -68,6 +69,7 @@ class DayReport(BaseModel):
     reject_reasons: dict[str, int]
     unknown_paths: dict[str, int]
     damaged_origins: dict[str, str]
+    taken_from: tuple[str, ...]
     places: tuple[PlaceReport, ...]
     columns: tuple[ColumnReport, ...]
 
@@ -126,6 +128,7 @@ class DayReport(BaseModel):
             reject_reasons=dict(sorted(reasons.items())),
             unknown_paths=dict(sorted(unknown.items())),
             damaged_origins={o.uri: o.damage for entry in manifest.slices for o in entry.origins if o.damage},
+            taken_from=manifest.taken_from,
             places=_places(manifest),
             columns=tuple(columns),
         )
@@ -172,6 +175,8 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
     if report.other_day:
         head.add_row("of other days", f"{report.other_day:,} (left to them)")
+    for uri in report.taken_from:
+        head.add_row("taken from", Text(f"{uri}, the first input that has the day", overflow="fold"))
     for number, place in enumerate(report.places[:SHOWN_PLACES]):
         told = (
             f"{place.place}, {place.records:,} records in {place.inputs:,} {'inputs' if place.inputs > 1 else 'input'}"

@@ -2,8 +2,9 @@
 
 from logpress.sources.ahead import Openings
 from logpress.sources.dated import day_of_path, hour_of_path
-from logpress.sources.listing import Place, RawObject, fill_in, list_inputs
+from logpress.sources.listing import Place, RawObject, list_inputs
 from logpress.sources.reader import RawReader, open_raw
+from logpress.sources.window import fill_in
 
 __all__ = [
     "Openings",

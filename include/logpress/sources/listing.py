@@ -9,13 +9,16 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from typing import Any, Protocol
 
-from logpress.errors import SourceError, UsageError
-from logpress.sources.dated import day_of_path, span_of
+from logpress.errors import AbsentError, SourceError, UsageError
+from logpress.sources.dated import day_of_path
 from logpress.sources.refusals import error_code, source_error
 from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
+from logpress.sources.window import Filled, Window, filled_in
+from logpress.sources.window import fill_in as fill_in
+from logpress.uris import refuse_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class RawObject:
     Attributes:
         uri: absolute local path, or fsspec URI.
         size: stored bytes (compressed, if it is).
-        day_hint: the day that its YYYY/MM/DD folders name.
+        day_hint: the day that its folders name, or that was filled into the input.
         version: what tells it from an earlier one of the same name: its ETag, or when it was last written.
     """
 
@@ -133,7 +136,7 @@ class _Remote:
             return self._entry(self._filesystem.info(uri))
         except FileNotFoundError as error:
             if "bucket" in str(error):
-                raise SourceError(f"{uri}: there is no such bucket, or nobody may know of it") from error
+                raise AbsentError(f"{uri}: there is no such bucket, or nobody may know of it") from error
             return None
         except OSError as error:
             if isinstance(error, PermissionError) or error_code(error).isdigit():
@@ -152,34 +155,12 @@ class _Remote:
         return uri
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The instants whose folders are listed."""
-
-    begin: datetime
-    end: datetime
-    zone: tzinfo
-
-    @classmethod
-    def around(cls, day: date, lateness: timedelta, zone: tzinfo) -> _Window:
-        midnight = datetime.combine(day, time.min, UTC)
-        return cls(midnight - lateness, midnight + timedelta(days=1) + lateness, zone)
-
-    def leaves_out(self, folder: str, root: str) -> bool:
-        """Whether a folder below the root names a time that lies outside."""
-        components = folder.split("/")
-        span = span_of(components, self.zone)
-        if span is None or span.depth <= len(root.rstrip("/").split("/")):
-            return False
-        return span.end <= self.begin or span.begin > self.end
-
-
 @dataclass(frozen=True)
 class Place:
     """What a place's folders mean, and how it is reached.
 
     Attributes:
-        zone: the time zone of YYYY/MM/DD/HH folders.
+        zone: the time zone of folders that name a time.
         skip: globs of folders and objects that are left out; see `skips`.
         options: what fsspec's file system takes.
     """
@@ -204,11 +185,12 @@ def list_inputs(
     """List the raw objects that inputs name.
 
     Files whose names begin with a point or an underscore are left out of folders and globs. In a folder that holds
-    YYYY/MM/DD or YYYY/MM/DD/HH folders, only those of the day and of the lateness before and after it are listed.
+    folders of months, days or hours, only those of the day and of the lateness before and after it are listed.
 
     Args:
         inputs: files, folders and globs, local or as fsspec URIs; `{day}`, `{year}`, `{month}` and `{day_of_month}` are
-            filled in.
+            filled in for each day of the place's zone that the day or its margins touch. Of the margins' days, what
+            is not there is left out.
         day: the UTC day; None lists whatever is there.
         lateness: how long after the end of a day its records still arrive.
         place: what folders mean, and what is left out.
@@ -218,32 +200,34 @@ def list_inputs(
         hold nothing of the day.
 
     Raises:
-        SourceError: if a path is not there, cannot be read, or is a folder with nothing in it.
-        UsageError: if a path has `{day}` and no day is given, or its kind of storage is unknown.
+        AbsentError: if a path is not there, or is a folder with nothing in it.
+        SourceError: if a path cannot be read.
+        UsageError: if a path has `{day}` and no day is given, its kind of storage is unknown, or it holds a secret.
     """
     place = place or Place()
-    window = None if day is None else _Window.around(day, lateness, place.zone)
+    window = None if day is None else Window.around(day, lateness, place.zone)
     found: dict[str, RawObject] = {}
     for text in inputs:
-        uri = fill_in(text, day)
-        storage: _Storage
-        if is_local(uri):
-            uri = os.path.abspath(local_path(uri))
-            storage = _Local()
-        else:
-            storage = _Remote(uri, place.options)
-        try:
-            for entry in _list_one(storage, uri, window, place):
-                hint = day_of_path(entry.uri, place.zone)
-                found.setdefault(storage.identity(entry.uri), RawObject(entry.uri, entry.size, hint, entry.version))
-        except (SourceError, UsageError):
-            raise
-        except Exception as error:  # fsspec's file systems raise what their own clients do
-            raise source_error(uri, "listed", error) from error
+        named = os.path.abspath(local_path(text)) if is_local(text) else refuse_secret(text)
+        for filled in filled_in(named, window):
+            uri = filled.uri
+            storage: _Storage = _Local() if is_local(uri) else _Remote(uri, place.options)
+            try:
+                for entry in _list_one(storage, filled, window, place):
+                    hint = day_of_path(entry.uri, place.zone) or filled.day
+                    found.setdefault(storage.identity(entry.uri), RawObject(entry.uri, entry.size, hint, entry.version))
+            except AbsentError:
+                if filled.is_needed:
+                    raise
+            except (SourceError, UsageError):
+                raise
+            except Exception as error:  # fsspec's file systems raise what their own clients do
+                raise source_error(uri, "listed", error) from error
     return list(found.values())
 
 
-def _list_one(storage: _Storage, uri: str, window: _Window | None, place: Place) -> list[_Entry]:
+def _list_one(storage: _Storage, filled: Filled, window: Window | None, place: Place) -> list[_Entry]:
+    uri = filled.uri
     entry = storage.look(uri)
     if entry is not None:
         entries = [entry]
@@ -254,18 +238,21 @@ def _list_one(storage: _Storage, uri: str, window: _Window | None, place: Place)
             if (found := _matched(storage, path, uri)) is not None and not place.skips(_below(path, uri))
         ]
         if not entries:
-            raise SourceError(f"{uri}: no file matches; see that the pattern is right and quoted from the shell")
+            raise AbsentError(f"{uri}: no file matches; see that the pattern is right and quoted from the shell")
     else:
-        raise SourceError(f"{uri}: there is no such file or folder")
+        raise AbsentError(f"{uri}: there is no such file or folder")
     files: list[_Entry] = []
     for entry in entries:
+        folder = entry.uri if entry.is_folder else entry.uri.rpartition("/")[0]
+        if window is not None and filled.root is not None and window.leaves_out(folder, filled.root):
+            continue
         if not entry.is_folder:
             files.append(entry)
             continue
         walk = _Walk(storage, entry.uri, window, place)
         files += sorted(walk.files(), key=lambda file: file.uri)
         if not walk.seen and not glob.has_magic(uri):
-            raise SourceError(f"{uri}: the folder has no file in it (files that begin with . or _ do not count)")
+            raise AbsentError(f"{uri}: the folder has no file in it (files that begin with . or _ do not count)")
     return files
 
 
@@ -285,7 +272,7 @@ def _matched(storage: _Storage, path: str, pattern: str) -> _Entry | None:
 class _Walk:
     """The files of a folder and of the folders in it."""
 
-    def __init__(self, storage: _Storage, root: str, window: _Window | None, place: Place) -> None:
+    def __init__(self, storage: _Storage, root: str, window: Window | None, place: Place) -> None:
         self._storage = storage
         self._root = root
         self._window = window
@@ -324,26 +311,6 @@ class _Walk:
             left_out = self._window.leaves_out(entry.uri, self._root)
         self.seen = self.seen or left_out or not entry.is_folder
         return not left_out
-
-
-def fill_in(text: str, day: date | None) -> str:
-    """Put a day into `{day}`, `{year}`, `{month}` and `{day_of_month}`.
-
-    Raises:
-        UsageError: if there is no day to put there.
-    """
-    values = {
-        "{day}": "%Y-%m-%d",
-        "{year}": "%Y",
-        "{month}": "%m",
-        "{day_of_month}": "%d",
-    }
-    for place, form in values.items():
-        if place in text:
-            if day is None:
-                raise UsageError(f"{text}: has {place} in it, but no day is given; write out the path")
-            text = text.replace(place, day.strftime(form))
-    return text
 
 
 def _is_hidden(name: str) -> bool:

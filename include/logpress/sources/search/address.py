@@ -81,7 +81,11 @@ class Address:
         Raises:
             UsageError: if it names no cluster, or a password stands in it; which the message does not repeat.
         """
-        scheme = uri.partition("://")[0]
+        scheme, _, behind = uri.partition("://")
+        if scheme in ("opensearch", "elasticsearch") and behind[:1] in ("", "/"):
+            raise UsageError(
+                f"{uri}: names no host, as only a run in Airflow may; write {scheme}+https://host:9200/index"
+            )
         if scheme not in _SCHEMES:
             raise UsageError(f"{scheme}://...: is no kind of cluster; kinds are {', '.join(_SCHEMES)}")
         if "@" in uri:

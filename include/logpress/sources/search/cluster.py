@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 )
 
 from logpress.contract.model import ClusterSource
-from logpress.errors import BrokenOffError, RefusedError, SourceError, UsageError
+from logpress.errors import AbsentError, BrokenOffError, RefusedError, SourceError, UsageError
 from logpress.sources.search.address import Address
 
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -33,12 +33,28 @@ BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _NEVER = urllib3.Retry(False)
 
 
-class MissingIndexError(SourceError):
+class MissingIndexError(AbsentError):
     """There is no such index."""
+
+
+class ForbiddenError(RefusedError):
+    """The user lacks a permission, or the index a right."""
 
 
 class BusyError(BrokenOffError):
     """The cluster answers that it has too much to do, or is in trouble."""
+
+
+class EndlessError(BrokenOffError):
+    """An answer is longer than was to be read of it.
+
+    Attributes:
+        begin: what was read of it.
+    """
+
+    def __init__(self, message: str, begin: bytes) -> None:
+        super().__init__(message)
+        self.begin = begin
 
 
 class ExpiredError(BrokenOffError):
@@ -77,8 +93,16 @@ class Cluster:
         except ValueError as error:
             raise BrokenOffError(f"{self.address}: answers with something that is no JSON: {data[:80]!r}") from error
 
-    def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[bytes, int]:
+    def fetch(
+        self, method: str, path: str, body: dict[str, Any] | None = None, most_bytes: int | None = None
+    ) -> tuple[bytes, int]:
         """Send a request once, and never again.
+
+        Args:
+            method: of HTTP.
+            path: with parameters.
+            body: sent as JSON.
+            most_bytes: how much is read of an answer, decompressed; None: all.
 
         Returns:
             The bytes of the answer, decompressed; and how many came over the network.
@@ -86,6 +110,8 @@ class Cluster:
         Raises:
             BrokenOffError: if the cluster does not answer, or breaks off; BusyError if it has too much to do.
             RefusedError: if it refuses (password, permission, certificate, a request that it does not understand).
+            EndlessError: if the answer is longer than `most_bytes`.
+            ForbiddenError: if the user lacks a permission.
             MissingIndexError: if there is no such index.
         """
         connection = self._connection
@@ -98,8 +124,11 @@ class Cluster:
                 method, path, text, headers=headers, retries=_NEVER, timeout=self._timeout, preload_content=False
             )
             try:
-                data = response.read(decode_content=True)
+                data = response.read(None if most_bytes is None else most_bytes + 1, decode_content=True)
                 received = response.tell()
+                if most_bytes is not None and len(data) > most_bytes:
+                    response.close()  # or the rest would be read as the next answer
+                    raise EndlessError(f"{self.address}: an answer is longer than {most_bytes:,} bytes", data)
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as error:
@@ -140,9 +169,13 @@ class Cluster:
                 "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD, or the Airflow connection opensearch_default"
             )
         if status == 403:
-            return RefusedError(f"{self.address}: {_forbidden(reason)}")
+            return ForbiddenError(f"{self.address}: {_forbidden(reason)}")
         if status == 404 and kind == "index_not_found_exception":
             return MissingIndexError(f"{self.address}: there is no such index")
+        if kind == "index_closed_exception":
+            return RefusedError(
+                f"{self.address}: the index, or one that the name means, is closed; open it (POST .../_open)"
+            )
         if kind == "search_context_missing_exception" or (status == 404 and "search context" in reason):
             return ExpiredError(
                 f"{self.address}: a scroll is not known any more: a node restarted, or `source.keep_alive` is too short"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from logpress.contract.model import ClusterSource
-from logpress.errors import RefusedError, SourceError, UsageError
+from logpress.errors import AbsentError, SourceError, UsageError
 from logpress.manifest import SliceSpec
 from logpress.sources.listing import fill_in
 from logpress.sources.restart import begun_again
 from logpress.sources.search.address import Address, Hours
-from logpress.sources.search.cluster import BusyError, Cluster, MissingIndexError
+from logpress.sources.search.cluster import BusyError, Cluster
+from logpress.sources.search.index import counts_of, may_come, refresh, shards_of, standing
 from logpress.sources.search.scroll import hits_of, search_path
+
+log = logging.getLogger(__name__)
 
 _PROBED = 50
 _TRIES = 3
@@ -49,12 +52,25 @@ class _Range:
 
 
 def plan_clusters(uris: Sequence[str], day: date, source: ClusterSource) -> list[SliceSpec]:
-    """Cut a day that lies in clusters into slices, whose names tell them from those of objects; see `plan_cluster`."""
-    prefixes = [f"index-{number}-" if len(uris) > 1 else "index-" for number in range(1, len(uris) + 1)]
-    return [spec for uri, prefix in zip(uris, prefixes, strict=True) for spec in plan_cluster(uri, day, source, prefix)]
+    """Cut a day that lies in clusters into slices, whose names tell them from those of objects; see `plan_cluster`.
+
+    Raises:
+        NotYetError: if an index is missing or empty, and the contract wants that to be waited for.
+        RefusedError: if it wants that to fail.
+    """
+    specs = []
+    for number, uri in enumerate(uris, 1):
+        prefix = f"index-{number}-" if len(uris) > 1 else "index-"
+        try:
+            specs += plan_cluster(uri, day, source, prefix)
+        except AbsentError as error:
+            if source.missing_index != "empty":
+                raise may_come(str(error), source.missing_index) from error
+            specs.append(SliceSpec(name=f"{prefix}empty", inputs=()))
+    return specs
 
 
-def plan_cluster(uri: str, day: date, source: ClusterSource, prefix: str = "") -> list[SliceSpec]:
+def plan_cluster(uri: str, day: date, source: ClusterSource, prefix: str = "index-") -> list[SliceSpec]:
     """Cut a day into slices: by hour, several small hours together, large ones by shard.
 
     Each input of a slice is a part of one shard. An index that is the day's own (its name holds the day) is taken
@@ -68,7 +84,9 @@ def plan_cluster(uri: str, day: date, source: ClusterSource, prefix: str = "") -
         prefix: for the names of the slices.
 
     Raises:
-        SourceError: if the index is not there, lacks shards, or is still being written, and the contract wants that.
+        AbsentError: if the index is not there, or has no documents of the day.
+        NotYetError: if it lacks shards, or is still being written, and the contract wants that to be waited for.
+        RefusedError: if the contract wants that to fail, or an index is closed.
         UsageError: if nothing names an index, or the day in one that holds others too.
     """
     return begun_again(lambda: _plan(uri, day, source, prefix), source.restarts, "planning", BusyError)
@@ -87,25 +105,33 @@ def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[Slice
     if hours is not None and not source.time_field:
         raise UsageError(f"{address}: may hold other days too; let `source.time_field` say by which field to tell")
     with closing(Cluster(address, source)) as cluster:
-        try:
-            shards = _shards(cluster, address, source)
-        except MissingIndexError:
-            return _absent(address, source, "there is no such index")
+        shards = shards_of(cluster, address, source)
+        if not refresh(cluster, address):
+            log.warning(
+                "%s: the user may not refresh it (indices:admin/refresh): documents that it has not made searchable "
+                "yet are neither counted nor pulled",
+                address,
+            )
         universe = replace(address, hours=hours)
+        may_grow = source.growing_index == "go_on"
         for _ in range(_TRIES):
-            before = count_documents(cluster, universe, source)
+            before = standing(cluster, universe, source)
             ranges = _ranges(cluster, universe, day, source, shards)
-            after = count_documents(cluster, universe, source)
+            after = standing(cluster, universe, source)
             total = sum(entry.documents for entry in ranges)
-            if before == after == total or (source.growing_index == "go_on" and before <= total <= after):
+            if before == after and before.documents == total:
+                break
+            if may_grow and before.documents <= total <= after.documents:
                 break
         else:
-            raise SourceError(
-                f"{universe}: had {before} documents, then {after}, and its shards {total}: it is still being written; "
-                "press the day once nothing writes to it any more, or let `source.growing_index` be go_on"
+            raise may_come(
+                f"{universe}: had {before.documents} documents, then {after.documents}, and its shards {total}: it is "
+                "still being written; press the day once nothing writes to it any more, or let `source.growing_index` "
+                "be go_on",
+                source.growing_index,
             )
         if total == 0:
-            return _absent(universe, source, "the index has no documents of the day")
+            raise AbsentError(f"{universe}: the index has no documents of the day")
         hit_bytes = _probe(cluster, universe, source)
     slices = list(_slices(universe, ranges, source.slice_documents))
     return [
@@ -116,70 +142,13 @@ def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[Slice
             raw_bytes=int(hit_bytes * sum(count for _, count in cells)),
             source=str(universe),
             source_records=total,
+            source_written=None if may_grow else before.written,
         )
         for name, cells in slices
     ]
 
 
 _DAY_FORMS = ("%Y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y_%m_%d")
-
-
-def recount(uri: str, source: ClusterSource) -> int:
-    """How many documents a source that was planned has now.
-
-    Raises:
-        SourceError: if it cannot be asked.
-    """
-    address = Address.parse(uri)
-
-    def ask() -> int:
-        with closing(Cluster(address, source)) as cluster:
-            return count_documents(cluster, address, source)
-
-    return begun_again(ask, source.restarts, "counting")
-
-
-def count_documents(cluster: Cluster, address: Address, source: ClusterSource) -> int:
-    """The exact number of documents that an address means."""
-    return int(_search(cluster, address, source)["hits"]["total"]["value"])
-
-
-def _search(
-    cluster: Cluster, address: Address, source: ClusterSource, aggregations: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """A search that gives counts only."""
-    body: dict[str, Any] = {"size": 0, "track_total_hits": True, "query": address.query(source.time_field)}
-    if aggregations:
-        body["aggs"] = aggregations
-    shard = "" if address.shard is None else f"preference=_shards:{address.shard}"
-    found = cluster.ask("POST", search_path(address, shard), body)
-    if found["timed_out"] or found["_shards"]["failed"]:
-        raise SourceError(f"{address}: cannot be counted: some shards did not answer in time")
-    total = found["hits"]["total"]
-    if not isinstance(total, dict):
-        found["hits"]["total"] = {"value": total}
-    return found
-
-
-def _shards(cluster: Cluster, address: Address, source: ClusterSource) -> list[int]:
-    """The numbers of the shards of the index, or of the indices that a pattern means."""
-    index = quote(address.index, safe="*,")
-    found = cluster.ask("GET", f"/{index}/_search_shards?ignore_unavailable=false&allow_no_indices=false")
-    try:
-        status = cluster.ask("GET", f"/_cluster/health/{index}?level=cluster")["status"]
-    except RefusedError:  # a user who may read need not be one who may see the cluster's health
-        status = "unknown"
-    if status == "red":
-        kind = RefusedError if source.red_index == "fail" else SourceError
-        raise kind(f"{address}: the index is red: some of its shards are not there; press the day once they are")
-    return sorted({copy["shard"] for copies in found["shards"] for copy in copies})
-
-
-def _absent(address: Address, source: ClusterSource, what: str) -> list[SliceSpec]:
-    if source.missing_index == "empty":
-        return [SliceSpec(name="empty", inputs=())]
-    kind = RefusedError if source.missing_index == "fail" else SourceError
-    raise kind(f"{address}: {what}")
 
 
 def _ranges(cluster: Cluster, universe: Address, day: date, source: ClusterSource, shards: list[int]) -> list[_Range]:
@@ -194,7 +163,7 @@ def _ranges(cluster: Cluster, universe: Address, day: date, source: ClusterSourc
     by_name: dict[str, dict[int, int]] = {name: {} for name in filters}
     totals: dict[int, int] = {}
     for shard in shards:
-        found = _search(cluster, replace(universe, shard=shard), source, {"by": {"filters": {"filters": filters}}})
+        found = counts_of(cluster, replace(universe, shard=shard), source, {"by": {"filters": {"filters": filters}}})
         totals[shard] = found["hits"]["total"]["value"]
         for name, bucket in found["aggregations"]["by"]["buckets"].items():
             by_name[name][shard] = bucket["doc_count"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from logpress.contract.model import ClusterSource
-from logpress.errors import BrokenOffError, SourceError
+from logpress.errors import BrokenOffError, RefusedError, SourceError, TooLargeError
 from logpress.sources.search.address import Address
-from logpress.sources.search.cluster import Cluster
+from logpress.sources.search.cluster import Cluster, EndlessError
 from logpress.sources.search.envelope import Envelope, hits_begin
 
 MOST_HITS = 10_000
@@ -27,8 +28,11 @@ MOST_HITS = 10_000
 FIRST_HITS = 500
 """Hits of a page where nothing says how large they are."""
 
-_TOO_LARGE = 4
-"""By how much a scroll's first page may be larger than wanted; beyond it, the scroll begins again with fewer hits."""
+_TOO_LARGE = 8
+"""By how much a page may be larger than wanted. No more is read of it: fewer hits are asked for, from the beginning."""
+
+_WINDOW = re.compile(r"size must be less than or equal to: \[([0-9]+)\]")
+_SCROLL_ID = re.compile(rb'"_scroll_id" ?: ?"([^"]+)"')
 
 _PATIENCE_SECONDS = 5.0
 """How long the end of a scroll waits for an answer that no one wants any more."""
@@ -92,9 +96,7 @@ class Scroll:
         page_bytes: bytes of the pages so far, decompressed.
     """
 
-    def __init__(
-        self, cluster: Cluster, address: Address, source: ClusterSource, pace: Pace, hit_bytes: float | None = None
-    ) -> None:
+    def __init__(self, cluster: Cluster, address: Address, source: ClusterSource, pace: Pace, size: int) -> None:
         self.address = address
         self.total: int | None = None
         self.received_bytes = 0
@@ -102,7 +104,7 @@ class Scroll:
         self._cluster = cluster
         self._source = source
         self._pace = pace
-        self._size = page_hits(source, hit_bytes)
+        self._size = size
         self._scroll_id: str | None = None
         self._stopped = threading.Event()
         self._ready: queue.Queue[Page | BaseException | None] = queue.Queue(maxsize=1)
@@ -142,11 +144,6 @@ class Scroll:
         result: Page | BaseException | None = None
         try:
             page = self._first()
-            if len(page.data) > _TOO_LARGE * self._source.page_bytes and page.hits > 1:
-                self._forget()  # nothing was taken of it yet
-                self.total = None
-                self._size = page_hits(self._source, len(page.data) / page.hits)
-                page = self._first()
             left = page.envelope.total
             while left:
                 self._hand(page)
@@ -171,6 +168,30 @@ class Scroll:
                 return
 
     def _first(self) -> Page:
+        """The first page; of as many hits as the index allows, and as are not too large together."""
+        while True:
+            try:
+                return self._begin()
+            except EndlessError as error:  # nothing was taken of it yet
+                self._scroll_id = found[1].decode() if (found := _SCROLL_ID.search(error.begin)) else None
+                self._forget()
+                self._size = self._fewer(error.begin)
+            except RefusedError as error:
+                window = _WINDOW.search(str(error))
+                if window is None or not 0 < int(window[1]) < self._size:
+                    raise
+                self._size = int(window[1])
+
+    def _fewer(self, begin: bytes) -> int:
+        """How many hits would make a page of the size wanted, as the beginning of one that is too large tells."""
+        hits = max(1, begin.count(b'"_index":'))
+        return min(self._size // 2, page_hits(self._source, len(begin) / hits))
+
+    @property
+    def _most_bytes(self) -> int | None:
+        return None if self._size == 1 else _TOO_LARGE * self._source.page_bytes
+
+    def _begin(self) -> Page:
         address, source = self.address, self._source
         body: dict[str, object] = {
             "size": self._size,
@@ -184,13 +205,21 @@ class Scroll:
         self._pace.wait(self._size, self._stopped)
         shard = "" if address.shard is None else f"&preference=_shards:{address.shard}"
         path = search_path(address, f"scroll={source.keep_alive}{shard}")
-        page = self._page(self._cluster.fetch("POST", path, body), None)
+        page = self._page(self._cluster.fetch("POST", path, body, self._most_bytes), None)
         self.total = page.envelope.total
         return page
 
     def _next(self, hits: int) -> Page:
         body = {"scroll": self._source.keep_alive, "scroll_id": self._scroll_id}
-        return self._page(self._cluster.fetch("POST", "/_search/scroll", body), hits)
+        try:
+            answer = self._cluster.fetch("POST", "/_search/scroll", body, self._most_bytes)
+        except EndlessError as error:
+            raise TooLargeError(
+                f"{self.address}: a page of {hits} hits is larger than {self._most_bytes:,} bytes, as those before it "
+                "were not; hits are asked for in smaller pages from now on",
+                self._fewer(error.begin),
+            ) from error
+        return self._page(answer, hits)
 
     def _page(self, answer: tuple[bytes, int], hits: int | None) -> Page:
         data, received = answer

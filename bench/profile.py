@@ -1,0 +1,175 @@
+"""Measures where pressing and proving spend a core's time, stage by stage: `python -m bench.profile`.
+
+All stages run in one thread of one process, on one core, the second time over; a stage's time is what it takes itself,
+without the stages that it calls. Beside it stands what no program that proves its bytes can leave out: reading the raw
+bytes once and hashing them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.results import Machine, Profile, save
+from bench.sample import DAY, generate
+
+if TYPE_CHECKING:
+    from logpress.manifest import SliceManifest, SliceSpec
+
+PRESSING = {
+    "reading": ["logpress.sources.reader:RawReader.readinto"],
+    "framing lines": ["logpress.engine.blocks:frame_lines"],
+    "hashing, matching, converting": ["logpress.engine.block:press_rows"],
+    "finding duplicates": ["logpress.engine.press:SlicePress._reject_repeats", "logpress.engine.seen:Seen.write"],
+    "collecting rows": ["logpress.engine.press:SlicePress._append"],
+    "sorting": ["logpress.engine.encode:_order", "logpress.engine.encode:_Sorted"],
+    "encoding": ["logpress.engine.press:encode_rows"],
+    "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
+}
+PROVING = {
+    "reading Parquet": ["logpress.engine.restore:PartReader.decoder"],
+    "decoding": ["logpress.engine.decode:GroupDecoder.registers"],
+    "rendering and hashing": ["logpress.engine.render:render_rows"],
+}
+REST = "all else"
+
+
+class Stages:
+    """Adds up the time that functions take themselves."""
+
+    def __init__(self, stages: dict[str, list[str]]) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._inner = [0.0]
+        for stage, places in stages.items():
+            for place in places:
+                self._watch(stage, place)
+
+    def _watch(self, stage: str, place: str) -> None:
+        module, _, path = place.partition(":")
+        owner: Any = importlib.import_module(module)
+        *parents, name = path.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        setattr(owner, name, self._timed(stage, getattr(owner, name)))
+
+    def _timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self._inner.append(0.0)
+            began = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                took = time.perf_counter() - began
+                self.seconds[stage] += took - self._inner.pop()
+                self._inner[-1] += took
+
+        return timed
+
+
+def main(
+    records: Annotated[int, typer.Option(min=1, help="How many records.")] = 1_000_000,
+    source: Annotated[Path | None, typer.Option("--input", help="A folder of raw objects instead of a sample.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
+) -> None:
+    """Print nanoseconds a record."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    with tempfile.TemporaryDirectory(prefix="logpress-bench-") as name:
+        folder = Path(name)
+        found = measure(source or generate(folder / "sample", records).folder, folder)
+    if output is not None:
+        save(found, output)
+    from rich.console import Console
+
+    from bench.report import profile_table
+
+    Console(width=100).print(profile_table(found).rich())
+
+
+def measure(source: Path, folder: Path) -> Profile:
+    """Press and prove all slices."""
+    from logpress import stages
+    from logpress.contract import load_contract
+    from logpress.engine.press import press_slice
+    from logpress.engine.restore import digest_files
+
+    day = date.fromisoformat(DAY)
+    contract = load_contract("sdk_log")
+    specs = stages.plan(contract, day, [str(source)])
+
+    def press() -> list[SliceManifest]:
+        return [press_slice(contract, day, spec, f"{folder}/{spec.name}", threads=0) for spec in specs]
+
+    def prove() -> None:
+        for spec, manifest in zip(specs, manifests, strict=True):
+            if manifest.part is not None:
+                digest_files([f"{folder}/{spec.name}/{manifest.part.path}"], [], threads=0)
+
+    manifests = press()
+    watched = Stages(PRESSING)
+    pressing = _shares(press, watched)
+    prove()
+    watched = Stages(PROVING)
+    proving = _shares(prove, watched)
+    rows = sum(manifest.rows for manifest in manifests)
+    floor = _floor(specs)
+    return Profile(
+        machine=Machine.this(),
+        records=rows,
+        raw_bytes=sum(manifest.raw_bytes for manifest in manifests),
+        pressing_ns={stage: seconds / rows * 1e9 for stage, seconds in pressing.items()},
+        proving_ns={stage: seconds / rows * 1e9 for stage, seconds in proving.items()},
+        floor_ns=floor / rows * 1e9,
+    )
+
+
+def _shares(work: Callable[[], object], watched: Stages) -> dict[str, float]:
+    began = time.perf_counter()
+    work()
+    whole = time.perf_counter() - began
+    found = dict(watched.seconds.most_common())
+    return found | {REST: whole - sum(found.values())}
+
+
+def _floor(specs: list[SliceSpec]) -> float:
+    """Seconds to read all raw bytes into a buffer, a block at a time, and to hash its lines; the best of three."""
+    import numpy as np
+
+    from logpress.codecs.kernels_xxh3 import hash128
+    from logpress.engine.blocks import BLOCK_BYTES
+    from logpress.jit import PADDING, kernel
+    from logpress.sources import open_raw
+
+    @kernel
+    def hash_all(buffer: Any, size: int, step: int) -> Any:
+        found = np.uint64(0)
+        for start in range(0, size, step):
+            low, _ = hash128(buffer, start, min(start + step, size))
+            found ^= low
+        return found
+
+    buffer = np.zeros(BLOCK_BYTES + PADDING, dtype=np.uint8)
+    hash_all(buffer, 1, 1)
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        for uri in (uri for spec in specs for uri in spec.inputs):
+            with open_raw(uri) as reader:
+                while count := reader.readinto(buffer.data[:BLOCK_BYTES]):
+                    hash_all(buffer, count, 870)
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+if __name__ == "__main__":
+    typer.run(main)
