@@ -109,7 +109,7 @@ def test_a_contract_bounds_what_airflow_pulls_at_a_time(
 
 
 def test_the_archive_is_taken_where_the_index_is_gone(
-    airflow_home, opensearch: Node, lake: str, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    airflow_home, opensearch: Node, lake: str, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     archive = raw(DAY).parent / "{day}"
     monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path / "contracts"))
@@ -121,9 +121,7 @@ def test_the_archive_is_taken_where_the_index_is_gone(
         assert dag.test(logical_date=DATE).state == "success"
         taken = Lake.open(lake).need_day(table, DAY).taken_from
         assert taken == ((uri,) if table == "both_log" else (str(archive),))
-    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: " in "".join(
-        capfd.readouterr()
-    )
+    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: " in caplog.text
 
 
 def test_an_index_that_comes_late_is_waited_for(

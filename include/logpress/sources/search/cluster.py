@@ -120,6 +120,8 @@ class Cluster:
         if callable(connection.http_auth):
             headers.update(connection.http_auth(method, connection.host + path, text))
         try:
+            if connection.pool is None:  # closed, while a thread waited for an answer that no one wants any more
+                raise BrokenOffError(f"{self.address}: the connection was closed")
             response = connection.pool.urlopen(
                 method, path, text, headers=headers, retries=_NEVER, timeout=self._timeout, preload_content=False
             )
