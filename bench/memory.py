@@ -143,11 +143,13 @@ def empty(out: IO[bytes], size: int) -> None:
 
 
 def _numbered(out: IO[bytes], size: int, before: bytes, behind: bytes) -> None:
-    step = 1 << 20
-    for first in range(0, size // (8 + len(before) + len(behind)), step):
-        numbers = np.arange(first, first + step, dtype=np.int64)
+    count = size // (8 + len(before) + len(behind))
+    for first in range(0, count, 1 << 20):
+        numbers = np.arange(first, min(first + (1 << 20), count), dtype=np.int64)
         digits = (numbers[:, None] // 10 ** np.arange(7, -1, -1) % 10 + 48).astype(np.uint8)
-        pieces = [np.broadcast_to(np.frombuffer(text, dtype=np.uint8), (step, len(text))) for text in (before, behind)]
+        pieces = [
+            np.broadcast_to(np.frombuffer(text, np.uint8), (len(numbers), len(text))) for text in (before, behind)
+        ]
         out.write(np.concatenate([pieces[0], digits, pieces[1]], axis=1).tobytes())
 
 

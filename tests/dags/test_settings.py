@@ -77,6 +77,18 @@ def test_a_secret_in_a_uri_is_refused_whatever_way_it_comes_in(settings, monkeyp
     assert "AKIAKEY" not in str(error.value)
 
 
+def test_what_a_task_may_take_is_a_variable_or_in_the_environment(settings, monkeypatch):
+    monkeypatch.delenv("LOGPRESS_MEMORY", raising=False)
+    assert settings.memory() is None
+    monkeypatch.setenv("LOGPRESS_MEMORY", "2G")
+    assert settings.memory() == 2_000_000_000
+    settings.variables["logpress_memory"] = "800M"
+    assert settings.memory() == 800_000_000
+    settings.variables["logpress_memory"] = "much"
+    with pytest.raises(UsageError, match="is no size"):
+        settings.memory()
+
+
 def test_a_run_keeps_its_staging_name_and_its_day(settings):
     def run(run_id):
         return settings.run_of(context(run_id, lake="/lake", input=["/raw"]), contract())

@@ -216,6 +216,23 @@ def test_verify_says_what_it_has_proven(logpress, published, raw):
     assert "5 records" in error
 
 
+def test_little_memory_is_warned_of_and_enough_and_no_size_is_refused(logpress, raw, lake, tmp_path, monkeypatch):
+    given = ["press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake, "--quiet"]
+    ran = logpress(*given, "--memory", "64M")
+    assert ran.code == 0
+    [line] = [line for line in ran.err.splitlines() if "row_group_rows" in line]
+    assert line.startswith("logpress: warning: one process that presses sdk_log may take 1.")
+    assert "it has 64 MB (--memory)" in line
+    assert "row_group_rows" not in logpress(*given, "--memory", "64G").err
+    monkeypatch.setenv("LOGPRESS_MEMORY", "64M")
+    assert "it has 64 MB" in logpress(*given).err
+    for command in (["restore", "--output", tmp_path / "out"], ["verify"]):
+        name, *more = command
+        assert logpress(name, "sdk_log", "--day", DAY, "--lake", lake, *more).code == 0
+        bad = logpress(name, "sdk_log", "--day", DAY, "--lake", lake, *more, "--memory", "2X")
+        assert one_error(bad, 2).endswith("'2X' is no size; give one as 800M or 2G")
+
+
 def test_a_damaged_part_is_no_traceback(logpress, published):
     (path,) = Path(published).glob("sdk_log/dt=*/part-*.parquet")
     path.write_bytes(path.read_bytes()[:-100])

@@ -243,7 +243,8 @@ class RowGroup:
             registers.place_of, self.store.wide, self.store.narrow, self.used,
         )  # fmt: skip
         for number in self._plain_bytes:
-            self._plain_bytes[number] += self._bytes_of_rows(number, self.used, self.used + count)
+            if self.dictionaries[number].known:  # most often nothing is left over, and no record is kept whole
+                self._plain_bytes[number] += self._bytes_of_rows(number, self.used, self.used + count)
         self.used += count
         return int(following)
 
