@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -109,9 +110,13 @@ def test_a_contract_bounds_what_airflow_pulls_at_a_time(
 
 
 def test_the_archive_is_taken_where_the_index_is_gone(
-    airflow_home, opensearch: Node, lake: str, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    airflow_home, opensearch: Node, lake: str, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = raw(DAY).parent / "{day}"
+    told: list[str] = []
+    hearing = logging.Handler()  # pytest's own is taken away when Airflow sets its logging up
+    hearing.emit = lambda entry: told.append(entry.getMessage())
+    monkeypatch.setattr(logging.getLogger("logpress.planning"), "handlers", [hearing])
     monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path / "contracts"))
     monkeypatch.delenv("LOGPRESS_INPUT")
     for table, index in (("both_log", "sdk-log-{day}"), ("old_log", "gone-{day}")):
@@ -121,7 +126,7 @@ def test_the_archive_is_taken_where_the_index_is_gone(
         assert dag.test(logical_date=DATE).state == "success"
         taken = Lake.open(lake).need_day(table, DAY).taken_from
         assert taken == ((uri,) if table == "both_log" else (str(archive),))
-    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: " in caplog.text
+    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: " in told[-1]
 
 
 def test_an_index_that_comes_late_is_waited_for(
