@@ -20,6 +20,7 @@ from logpress.contract import load_contract
 from logpress.contract.model import Contract
 from logpress.engine.columns import TOGETHER, TOGETHER_RARE, stored_columns, together
 from logpress.engine.decode import GroupDecoder
+from logpress.engine.part import PartMetadata
 from logpress.engine.together import MOST_COMMON, combinations_of, combine
 from logpress.errors import PartError
 
@@ -96,7 +97,7 @@ def test_a_row_must_stand_in_one_of_both(sdk_log: Contract, tmp_path: Path, seed
     path = assert_round_trip(sdk_log, [seed], tmp_path).part
     dictionaries = [TOGETHER, TOGETHER_RARE] if as_dictionary else None
     table = pq.ParquetFile(path, read_dictionary=dictionaries).read()
-    metadata = json.loads(pq.read_metadata(path).metadata[b"logpress"])["row_groups"][0]
+    metadata = PartMetadata.read(pq.ParquetFile(path)).row_groups[0]
 
     def registers(changed: pa.Table) -> dict[str, np.ndarray]:
         return GroupDecoder(sdk_log, changed, metadata, lambda name: np.ones(1, dtype=bool)).registers(0, 1)

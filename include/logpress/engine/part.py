@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
@@ -30,6 +32,7 @@ PAGE_BYTES = 96 << 10
 """Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""
 
 DICTIONARY_BYTES = 64 << 20
+_ZSTD = 15  # of layouts and row groups: a hundred KB take some milliseconds
 
 
 @dataclass(frozen=True)
@@ -62,22 +65,22 @@ class PartMetadata:
             data = json.loads(text)
             if data["format"] != FORMAT:
                 raise PartError(f"the file has format {data['format']}; this logpress reads format {FORMAT}")
-            layouts = tuple(Layout.from_json(layout) for layout in data["layouts"])
-            return cls(Contract.model_validate(data["contract"]), layouts, tuple(data["row_groups"]))
-        except (ValueError, KeyError, TypeError) as error:
+            packed = json.loads(zstandard.ZstdDecompressor().decompress(base64.b85decode(data["packed"])))
+            layouts = tuple(Layout.from_json(layout) for layout in packed["layouts"])
+            return cls(Contract.model_validate(data["contract"]), layouts, tuple(packed["row_groups"]))
+        except (ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
             raise PartError(f"the file's logpress metadata is damaged: {error}") from error
 
     def to_text(self) -> str:
-        """The form in the file."""
-        return json.dumps(
+        """The form in the file: JSON, in which layouts and row groups are JSON, zstd and base85; they are long."""
+        packed = {"layouts": [layout.to_json() for layout in self.layouts], "row_groups": self.row_groups}
+        text = _json(packed).encode()
+        return _json(
             {
                 "format": FORMAT,
                 "contract": self.contract.model_dump(mode="json", exclude_defaults=True),
-                "layouts": [layout.to_json() for layout in self.layouts],
-                "row_groups": self.row_groups,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
+                "packed": base64.b85encode(zstandard.ZstdCompressor(level=_ZSTD).compress(text)).decode(),
+            }
         )
 
     @cached_property
@@ -91,6 +94,10 @@ class PartMetadata:
             [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in self.layouts],
             dtype=bool,
         )
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] | None = None) -> FileWriter:
