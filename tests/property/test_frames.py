@@ -9,19 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logpress.parquet.frames import MOST_STRIDE, compress_numbers, room_bytes
-from logpress.parquet.kernels_frames import MOST, MOST_LOG, SYMBOLS, write_frame
+from logpress.parquet.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
+from logpress.parquet.kernels_frames import write_frame
+from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
 
 KB = 1 << 10
 HEADERS = 14 + 3
 """The longest frame header, and that of a block."""
 
 
-def assert_comes_back(page: bytes, stride: int, prefix: int) -> bytes:
-    frame = compress_numbers(page, stride, prefix)
+def assert_comes_back(page: bytes, matching: Matching, prefix: int) -> bytes:
+    frame = compress_numbers(page, matching, prefix)
     assert len(frame) <= len(page) + HEADERS + 3 * (len(page) // (128 * KB))
     assert zstandard.get_frame_parameters(frame).content_size == len(page)
     assert zstandard.ZstdDecompressor().decompress(frame) == page
@@ -60,76 +61,83 @@ def values(kind: str, random_: np.random.Generator, count: int) -> np.ndarray:
         case "noise between":
             noise = random_.integers(0, 2**62, count)
             return np.where(random_.random() < np.linspace(-1, 1, count), noise, instants(random_, count))
+        case "ranks":
+            return np.minimum(random_.geometric(1 / random_.integers(2, 300), count) - 1, 2**31)
+        case "small":
+            return random_.integers(0, random_.choice([1, 2, 3, 17, 128, 129, 200, 256]), count)
     raise AssertionError(kind)
 
 
 KINDS = (
     "instants", "constant", "random", "ascending", "runs", "high bytes", "mixed sizes", "long runs", "noise between",
+    "ranks", "small",
 )  # fmt: skip
 
 
 def page_of(kind: str, random_: np.random.Generator, size: int, stride: int, prefix: int) -> bytes:
-    """A page of this size: a prefix, then numbers of a kind, the last one cut."""
+    """A page of this size: a prefix, then numbers of a kind, the first one cut."""
     numbers = values(kind, random_, max(size - prefix, 0) // stride + 1)
     narrow = numbers.astype("<i8").view(np.uint8).reshape(-1, 8)
     wide = np.zeros((len(numbers), max(stride, 8)), np.uint8)
     wide[:, :8] = narrow
-    return (random_.bytes(prefix) + wide[:, :stride].tobytes())[:size]
+    content = wide[:, :stride].tobytes()
+    return random_.bytes(prefix) + content[len(content) - size + prefix :]
 
 
-@given(st.binary(max_size=400), st.integers(1, 20), st.integers(0, 400))
+@given(st.binary(max_size=400), st.sampled_from(MATCHINGS), st.integers(0, 400))
 @settings(max_examples=300, deadline=None)
-def test_any_bytes(page: bytes, stride: int, prefix: int) -> None:
-    assert_comes_back(page, stride, min(prefix, len(page)))
+def test_any_bytes(page: bytes, matching: Matching, prefix: int) -> None:
+    assert_comes_back(page, matching, min(prefix, len(page)))
 
 
 words_ = st.sampled_from([b"\0\0\0\0", b"\0\0\0\1", b"\1\0\0\0", b"\1\2\0\0", b"\1\2\3\0", b"\1\2\3\4"])
 
 
-@given(st.lists(words_, max_size=200), st.integers(1, 20), st.integers(0, 9), st.integers(0, 4))
+@given(st.lists(words_, max_size=200), st.sampled_from(MATCHINGS), st.integers(0, 9), st.integers(0, 4))
 @settings(max_examples=300, deadline=None)
-def test_bytes_that_repeat(words: list[bytes], stride: int, prefix: int, cut: int) -> None:
+def test_bytes_that_repeat(words: list[bytes], matching: Matching, prefix: int, cut: int) -> None:
     page = b"".join(words)
     page = page[: len(page) - cut]
-    assert_comes_back(page, stride, min(prefix, len(page)))
+    assert_comes_back(page, matching, min(prefix, len(page)))
 
 
 @given(
     st.sampled_from(KINDS),
     st.integers(0, 2**32),
     st.integers(0, 300 * KB),
-    st.sampled_from([4, 8]) | st.integers(1, 16),
+    st.sampled_from(MATCHINGS),
     st.integers(0, 2000) | st.integers(0, 300 * KB),
 )
 @settings(max_examples=150, deadline=None)
-def test_numbers_of_every_kind(kind: str, seed: int, size: int, stride: int, prefix: int) -> None:
+def test_numbers_of_every_kind(kind: str, seed: int, size: int, matching: Matching, prefix: int) -> None:
     prefix = min(prefix, size)
-    assert_comes_back(page_of(kind, np.random.default_rng(seed), size, stride, prefix), stride, prefix)
+    assert_comes_back(page_of(kind, np.random.default_rng(seed), size, matching[0], prefix), matching, prefix)
 
 
 @pytest.mark.parametrize("border", [0, 16, 256, 64 * KB + 256, 128 * KB, 256 * KB])
-@pytest.mark.parametrize("stride", [2, 3, 4, 8, 12])
-def test_sizes_around_borders(border: int, stride: int) -> None:
-    random_ = np.random.default_rng(border + stride)
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_sizes_around_borders(border: int, matching: Matching) -> None:
+    random_ = np.random.default_rng(border)
     for kind in KINDS:
         for size in [*range(max(border - 9, 0), border + 10), border + 24]:
             prefix = min(int(random_.integers(0, 10)), size)
-            assert_comes_back(page_of(kind, random_, size, stride, prefix), stride, prefix)
+            assert_comes_back(page_of(kind, random_, size, matching[0], prefix), matching, prefix)
 
 
 @pytest.mark.parametrize("prefix", [128 * KB - 9, 128 * KB - 8, 128 * KB - 1, 128 * KB, 128 * KB + 1, 256 * KB])
-@pytest.mark.parametrize("stride", [4, 7, 8, 100, MOST_STRIDE])
-def test_long_prefixes_and_strides(prefix: int, stride: int) -> None:
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_long_prefixes(prefix: int, matching: Matching) -> None:
     random_ = np.random.default_rng(prefix)
     for kind in KINDS:
-        for extra in (0, 1, 2 * stride - 1, 2 * stride, 2 * stride + 1, 200 * KB):
-            assert_comes_back(page_of(kind, random_, prefix + extra, stride, prefix), stride, prefix)
+        for extra in (0, 1, *range(15, 18), *range(63, 66), 200 * KB):
+            assert_comes_back(page_of(kind, random_, prefix + extra, matching[0], prefix), matching, prefix)
 
 
 @pytest.mark.parametrize("size", [(8 << 20) - 1, 8 << 20, (8 << 20) + 1, 9_000_001])
-@pytest.mark.parametrize("kind", ["instants", "random", "constant"])
-def test_many_megabytes(size: int, kind: str) -> None:
-    assert_comes_back(page_of(kind, np.random.default_rng(size), size, 8, 5), 8, 5)
+@pytest.mark.parametrize("kind", ["instants", "random", "constant", "ranks"])
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_many_megabytes(size: int, kind: str, matching: Matching) -> None:
+    assert_comes_back(page_of(kind, np.random.default_rng(size), size, matching[0], 5), matching, 5)
 
 
 def test_lengths_of_every_code() -> None:
@@ -137,12 +145,13 @@ def test_lengths_of_every_code() -> None:
     random_ = np.random.default_rng(2)
     lengths = [*range(1, 70), *(2**k + d for k in range(6, 17) for d in (-1, 0, 1, 2, 3))]
     for kind in ("literals", "matches", "both"):
-        for stride in (4, 8):
+        for matching in MATCHINGS:
+            stride = matching[0]
             for length in lengths:
                 noise = random_.bytes(length * stride if kind != "matches" else stride)
                 run = noise[-stride:] * (length if kind != "literals" else 3)
                 page = (noise + run) * 2
-                assert_comes_back(page, stride, 0)
+                assert_comes_back(page, matching, 0)
 
 
 def test_thousands_of_pages() -> None:
@@ -150,9 +159,74 @@ def test_thousands_of_pages() -> None:
     random_ = np.random.default_rng(20260923)
     for _ in range(3000):
         size = choose.choice([choose.randrange(100), choose.randrange(5000), choose.randrange(5000)])
-        stride = choose.choice([4, 8, 8, choose.randrange(1, 17)])
+        matching = choose.choice(MATCHINGS)
         prefix = choose.choice([0, min(size, 7), choose.randint(0, size)])
-        assert_comes_back(page_of(choose.choice(KINDS), random_, size, stride, prefix), stride, prefix)
+        assert_comes_back(page_of(choose.choice(KINDS), random_, size, matching[0], prefix), matching, prefix)
+
+
+COUNTS = {
+    "even": lambda k: [40] * k,
+    "falling": lambda k: [max(1, 3000 >> min(place // 3, 12)) for place in range(k)],
+    "Fibonacci": lambda k: [max(1, int(1.618 ** (place - k + 22))) for place in range(k)],
+    "one is most": lambda k: [60_000] + [1] * (k - 1),
+    "one is most, the last": lambda k: [1] * (k - 1) + [60_000],
+}
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+@pytest.mark.parametrize("matching", MATCHINGS)
+@pytest.mark.parametrize("symbols", [1, 2, 3, 4, 5, 16, 127, 128, 129, 130, 255, 256])
+def test_literals_of_every_alphabet(kind: str, matching: Matching, symbols: int) -> None:
+    """With bytes side by side or far apart, the first or the last ones: weights are said directly, or in FSE."""
+    random_ = np.random.default_rng(symbols)
+    counts = COUNTS[kind](symbols)
+    alphabets = [np.arange(symbols), 255 - np.arange(symbols), np.sort(random_.permutation(256)[:symbols])]
+    for alphabet in alphabets:
+        numbers = random_.permutation(np.repeat(alphabet, counts))
+        frame = assert_comes_back(numbers.astype(f"<u{matching[0]}").tobytes(), matching, 0)
+        if kind == "one is most" and len(numbers) > 50_000:
+            assert len(frame) < len(numbers) / 6 + 3_000
+
+
+@pytest.mark.parametrize(
+    "size", [*range(60, 70), 255, 256, 257, 1023, 1024, 1025, 16_383, 16_384, 128 * KB, 128 * KB + 1]
+)
+def test_numbers_of_literals_around_borders(size: int) -> None:
+    random_ = np.random.default_rng(size)
+    for symbols in (1, 2, 3, 30, 256):
+        skewed = np.minimum(random_.geometric(0.3, size) - 1, symbols - 1).astype(np.uint8)
+        frame = assert_comes_back(skewed.tobytes(), (1, 1), 0)
+        if size >= 256:
+            assert len(frame) < size * 0.6
+
+
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**17 // 256), min_size=2, max_size=256))
+@example([int(1.618**k) for k in range(24)])
+def test_codes_are_the_shortest_of_eleven_bits(counts: list[int]) -> None:
+    found = sorted((byte for byte in range(len(counts)) if counts[byte]), key=lambda byte: counts[byte])
+    if len(found) < 2:
+        return
+    order = np.array(found + [0] * (256 - len(found)), np.int32)
+    lengths = np.full(256, 99, np.int32)
+    padded = np.array(counts + [0] * (256 - len(counts)), np.int32)
+    items, is_leaf = np.zeros((2, MOST_ITEMS), np.int32), np.zeros((LONGEST, MOST_ITEMS), np.uint8)
+    find_lengths(padded, order, len(found), items, is_leaf, lengths)
+    assert (lengths[padded == 0] == 0).all()
+    used = lengths[padded > 0]
+    assert used.min() >= 1
+    assert used.max() <= 11
+    assert sum(2.0 ** -int(length) for length in used) == 1
+    assert int((lengths.astype(np.int64) * padded).sum()) == shortest([counts[byte] for byte in found], 11)
+
+
+def shortest(counts: list[int], longest: int) -> int:
+    """How many bits the best codes of at most `longest` bits take together: coins of package-merge, as sets."""
+    coins = [(count, [place]) for place, count in enumerate(counts)]
+    level = sorted(coins, key=lambda coin: coin[0])
+    for _ in range(longest - 1):
+        pairs = [(one[0] + two[0], one[1] + two[1]) for one, two in zip(level[::2], level[1::2], strict=False)]
+        level = sorted([*coins, *pairs], key=lambda coin: coin[0])
+    return sum(count for count, _ in level[: 2 * len(counts) - 2])
 
 
 class Fenced:
@@ -160,7 +234,7 @@ class Fenced:
 
     FENCE = 4096
 
-    def __init__(self, shape: tuple[int, ...], kind: type) -> None:
+    def __init__(self, shape: tuple[int, ...], kind: np.dtype | type) -> None:
         size = int(np.prod(shape)) * np.dtype(kind).itemsize
         self.whole = np.full(size + 2 * self.FENCE, 0xA5, np.uint8)
         self.array = self.whole[self.FENCE : self.FENCE + size].view(kind).reshape(shape)
@@ -170,20 +244,30 @@ class Fenced:
         assert (self.whole[-self.FENCE :] == 0xA5).all()
 
 
-@pytest.mark.parametrize("stride", [1, 3, 4, 8, MOST_STRIDE])
-def test_writes_inside_its_arrays(stride: int) -> None:
-    random_ = np.random.default_rng(stride)
-    scratch = [
-        Fenced((2, MOST), np.int32), Fenced((2, MOST), np.uint8), Fenced((2, 4, SYMBOLS), np.int32),
-        Fenced((3, 1 << MOST_LOG), np.int32),
-    ]  # fmt: skip
-    pages = [page_of(kind, random_, size, stride, 5) for kind in KINDS for size in (5, 99, 5000, 128 * KB, 300 * KB)]
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_writes_inside_its_arrays(matching: Matching) -> None:
+    random_ = np.random.default_rng(matching[1])
+    scratch = [Fenced(array.shape, array.dtype) for array in scratch_arrays()]
+    pages = [
+        page_of(kind, random_, size, matching[0], 5) for kind in KINDS for size in (5, 99, 5000, 128 * KB, 300 * KB)
+    ]
     tight = np.zeros((128 * KB, 4), np.uint8)  # one literal and the shortest match, again and again
     tight[:, 0] = random_.integers(0, 256, len(tight))
     for content in [*pages, tight.tobytes()]:
         page = np.frombuffer(content, np.uint8)
         out = Fenced((room_bytes(len(page)),), np.uint8)
-        size = write_frame(page, stride, 5, out.array, *(fenced.array for fenced in scratch))
+        size = write_frame(page, *matching, 5, out.array, *(fenced.array for fenced in scratch))
         assert zstandard.ZstdDecompressor().decompress(out.array[:size].tobytes()) == content
         for fenced in (out, *scratch):
             fenced.assert_whole()
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 300, 5000, 128 * KB])
+def test_literals_take_no_more_room_than_they_say(size: int) -> None:
+    _, _, _, symbols, cells, bytes_, items, is_leaf = scratch_arrays()
+    assert bytes_.shape[0] == BYTES_ROWS
+    for kind in ("random", "small", "ranks", "constant"):
+        literals = np.frombuffer(page_of(kind, np.random.default_rng(size), size, 1, 0) + bytes(8), np.uint8).copy()
+        out = Fenced((size + 150,), np.uint8)
+        assert write_literals(literals, size, bytes_, items, is_leaf, symbols[0], cells, out.array, 0) <= size + 3
+        out.assert_whole()

@@ -213,7 +213,8 @@ def compare_chunks(column: FileColumn, values: pa.ChunkedArray, ours: Any, expec
         raw = present.combine_chunks().view(pa.int64() if size == 8 else present.type)
         entries = len(raw.unique())
         width = 1 if entries == 1 else max(0, entries - 1).bit_length()
-        if entries * size + (len(raw) * width + 7) // 8 > len(raw) * size:
+        does_not_pay = entries * size + (len(raw) * width + 7) // 8 > len(raw) * size
+        if does_not_pay or (entries > 256 and not ours.has_dictionary_page):
             assert set(ours.encodings) == {"RLE", "PLAIN"}
             return
     if column.encoding == "delta" and column.type != pa.string() and 0 < len(values) == values.null_count:

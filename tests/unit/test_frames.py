@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from logpress.parquet.frames import compress_numbers
+from logpress.parquet.frames import MATCHINGS, compress_numbers
 
 COUNT = 12_000
 LEVELS = "\2\0\0\0\x80\xbb\1".encode("latin-1")
@@ -24,21 +24,21 @@ def realistic_instants() -> bytes:
 
 def test_no_larger_than_libzstd_at_level_7() -> None:
     page = LEVELS + realistic_instants()
-    assert len(compress_numbers(page, 8, len(LEVELS))) <= len(zstandard.ZstdCompressor(level=7).compress(page))
+    assert len(compress_numbers(page, (8, 8), len(LEVELS))) <= len(zstandard.ZstdCompressor(level=7).compress(page))
 
 
 def test_constant_page_is_tiny() -> None:
-    assert len(compress_numbers(np.full(COUNT, 2**60, "<i8").tobytes(), 8, 0)) < 60
+    assert len(compress_numbers(np.full(COUNT, 2**60, "<i8").tobytes(), (8, 8), 0)) < 60
 
 
 def test_noise_grows_by_headers_only() -> None:
     page = np.random.default_rng(1).bytes(300_000)
-    assert len(compress_numbers(page, 8, 0)) == len(page) + 9 + 3 * 3
+    assert len(compress_numbers(page, (8, 8), 0)) == len(page) + 9 + 3 * 3
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 65_791, 65_792, 8 << 20])
 def test_single_segment_says_its_size(size: int) -> None:
-    header = zstandard.get_frame_parameters(compress_numbers(bytes(size), 8, 0))
+    header = zstandard.get_frame_parameters(compress_numbers(bytes(size), (8, 8), 0))
     assert header.content_size == size
     assert header.dict_id == 0
     assert not header.has_checksum
@@ -47,19 +47,53 @@ def test_single_segment_says_its_size(size: int) -> None:
 
 def test_larger_frame_has_a_small_window() -> None:
     size = (8 << 20) + 1
-    header = zstandard.get_frame_parameters(compress_numbers(bytes(size), 8, 0))
+    header = zstandard.get_frame_parameters(compress_numbers(bytes(size), (8, 8), 0))
     assert header.content_size == size
     assert header.window_size == 1 << 20
 
 
 def test_takes_arrays_and_leaves_them_alone() -> None:
     page = np.frombuffer(realistic_instants(), np.uint8).copy()
-    assert compress_numbers(page, 8, 0) == compress_numbers(page.tobytes(), 8, 0)
+    assert compress_numbers(page, (8, 8), 0) == compress_numbers(page.tobytes(), (8, 8), 0)
     assert page.flags.writeable
     assert page.tobytes() == realistic_instants()
 
 
-@pytest.mark.parametrize(("stride", "prefix"), [(0, 0), (-8, 0), (1 << 17, 0), (8, -1), (8, 11)])
+@pytest.mark.parametrize(("stride", "prefix"), [(0, 0), (2, 0), (-8, 0), (8, -1), (8, 11)])
 def test_impossible_pages(stride: int, prefix: int) -> None:
     with pytest.raises(ValueError, match="no page of 10 bytes"):
-        compress_numbers(bytes(10), stride, prefix)
+        compress_numbers(bytes(10), (stride, stride), prefix)
+
+
+def test_small_numbers_take_about_their_entropy() -> None:
+    """One in a hundred is above 255."""
+    ranks = np.minimum(np.random.default_rng(1).geometric(0.018, 32_000) - 1, 700)
+    _, counts = np.unique(ranks, return_counts=True)
+    entropy_bytes = -(counts * np.log2(counts / len(ranks))).sum() / 8
+    assert 1 < len(compress_numbers(ranks.astype("<u4").tobytes(), (4, 32))) / entropy_bytes < 1.1
+
+
+def test_bytes_take_about_their_entropy_and_runs_next_to_nothing() -> None:
+    random_ = np.random.default_rng(1)
+    codes = np.minimum(random_.geometric(0.2, 50_000) - 1, 30).astype(np.uint8)
+    _, counts = np.unique(codes, return_counts=True)
+    entropy_bytes = -(counts * np.log2(counts / len(codes))).sum() / 8
+    assert 1 < len(compress_numbers(codes.tobytes(), (1, 1))) / entropy_bytes < 1.03
+    runs = np.repeat(codes[:200], 500)
+    assert len(compress_numbers(runs.tobytes(), (1, 1))) < 200 * 5
+
+
+def test_a_long_prefix_has_a_code_of_its_own() -> None:
+    random_ = np.random.default_rng(1)
+    levels = np.where(random_.random(20_000) < 0.95, 255, 254).astype(np.uint8).tobytes()
+    codes = random_.integers(0, 64, 100_000).astype(np.uint8).tobytes()
+    assert (
+        len(compress_numbers(levels + codes, (1, 1), len(levels)))
+        < len(compress_numbers(levels + codes, (1, 1))) - 1_500
+    )
+
+
+def test_one_byte_again_and_again() -> None:
+    for matching in MATCHINGS:
+        for prefix in (0, 600):
+            assert len(compress_numbers(bytes(100_000), matching, prefix)) < 150

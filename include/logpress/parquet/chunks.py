@@ -11,16 +11,18 @@ import zstandard
 from numpy.typing import NDArray
 
 from logpress.parquet.dictionaries import number
-from logpress.parquet.frames import compress_numbers
+from logpress.parquet.frames import MOSTLY_BELOW_256, Matching, compress_numbers
+from logpress.parquet.indices import MOST_OF_A_BYTE, SAMPLE, Indices
 from logpress.parquet.kernels_indices import mark_entries
 from logpress.parquet.kernels_numbers import bounds_of_doubles, bounds_of_integers
 from logpress.parquet.kernels_texts import bounds_of_texts
 from logpress.parquet.metadata import Chunk, Statistics, data_page_header, dictionary_page_header
 from logpress.parquet.pages import (
+    WORTHWHILE,
     Booleans,
+    Compress,
     Deltas,
     DeltaTexts,
-    Indices,
     Pages,
     PlainNumbers,
     PlainTexts,
@@ -39,9 +41,9 @@ class Compressor:
     def __init__(self, level: int) -> None:
         self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True)
 
-    def compress(self, page: bytes) -> bytes:
-        """A page's body as one zstd frame."""
-        return self._zstd.compress(page)
+    def compress(self, page: bytes, matching: Matching | None = None, prefix: int = 0) -> bytes:
+        """A page's body as one zstd frame: by libzstd, or, with a matching, by `compress_numbers`."""
+        return self._zstd.compress(page) if matching is None else compress_numbers(page, matching, prefix)
 
 
 class ChunkWriter:
@@ -75,8 +77,7 @@ class ChunkWriter:
         presence = Presence.of(array)
         if presence.nulls and not column.nullable:
             raise ValueError(f"column {column.name!r} must not have nulls, and has {presence.nulls}")
-        pages, dictionary, statistics = self._encoded(column, array, presence, compressor)
-        stride = _stride(pages, compressor)
+        pages, dictionary, statistics = self._encoded(column, array, presence, compressor.compress)
         pieces: list[bytes] = []
         plain_bytes = 0
         if dictionary is not None:
@@ -92,7 +93,7 @@ class ChunkWriter:
             end = presence.rows if last == pages.count else presence.row_after(row, last - value)
             levels = presence.levels(row, end, self._scratch) if column.nullable else b""
             page = levels + values
-            body = compress_numbers(page, stride, len(levels)) if stride else compressor.compress(page)
+            body = compressor.compress(page, pages.matching, len(levels))
             header = data_page_header(end - row, pages.encoding, len(page), body)
             pieces += header, body
             plain_bytes += len(header) + len(page)
@@ -112,12 +113,12 @@ class ChunkWriter:
         return pieces, chunk
 
     def _encoded(
-        self, column: FileColumn, array: pa.Array, presence: Presence, compressor: Compressor
+        self, column: FileColumn, array: pa.Array, presence: Presence, compress: Compress
     ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
         """Data pages, the entries and bytes of a dictionary page, and statistics if they are wanted."""
         physical = physical_type(column.type)
         if physical == BYTE_ARRAY:
-            return self._texts(column, array, presence, compressor)
+            return self._texts(column, array, presence, compress)
         if physical == BOOLEAN:
             booleans = booleans_of(array, presence)
             return Booleans(booleans, self._page_bytes), None, _of_booleans(booleans, presence.nulls)
@@ -127,18 +128,22 @@ class ChunkWriter:
             found = number(values, self._dictionary_bytes, self._scratch)
             if found is not None:
                 codes, distinct = found
-                return self._indices(codes, len(distinct), compressor), (len(distinct), distinct.tobytes()), statistics
-        return self._numbers(column, values), None, statistics
+                indices, size = Indices.chosen(codes, len(distinct), self._page_bytes, self._scratch, compress)
+                small = PlainNumbers(values, self._page_bytes, MOSTLY_BELOW_256[values.itemsize])
+                if len(distinct) <= MOST_OF_A_BYTE or small.sampled(compress, SAMPLE) + SAMPLE // WORTHWHILE > size:
+                    return indices, (len(distinct), distinct.tobytes()), statistics
+                return small, None, statistics
+        return self._numbers(column, values, compress), None, statistics
 
-    def _numbers(self, column: FileColumn, values: NDArray[Any]) -> Pages:
+    def _numbers(self, column: FileColumn, values: NDArray[Any], compress: Compress) -> Pages:
         if column.encoding == "delta" and len(values):  # of none, fastparquet reads and writes out of bounds
             return Deltas(values, self._page_bytes, self._scratch)
         if column.encoding == "byte_stream_split":
             return SplitBytes(values, self._page_bytes, self._scratch)
-        return PlainNumbers(values, self._page_bytes)
+        return PlainNumbers.chosen(values, self._page_bytes, compress)
 
     def _texts(
-        self, column: FileColumn, array: pa.Array, presence: Presence, compressor: Compressor
+        self, column: FileColumn, array: pa.Array, presence: Presence, compress: Compress
     ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
         if column.encoding == "dictionary":
             entries = Texts.of(array.dictionary, Presence.of(array.dictionary))
@@ -148,26 +153,15 @@ class ChunkWriter:
                 raise ValueError(f"column {column.name!r} has indices that are none of its {len(entries)} entries")
             if entries.plain_bytes <= self._dictionary_bytes:
                 statistics = _of_texts(entries, np.flatnonzero(used), presence.nulls) if column.statistics else None
+                indices, _ = Indices.chosen(codes, len(entries), self._page_bytes, self._scratch, compress)
                 _, plain = PlainTexts(entries, entries.plain_bytes, self._scratch).page(0)
-                return self._indices(codes, len(entries), compressor), (len(entries), plain), statistics
+                return indices, (len(entries), plain), statistics
             array = array.dictionary_decode()
             presence = Presence.of(array)
         texts = Texts.of(array, presence)
         statistics = _of_texts(texts, np.arange(len(texts)), presence.nulls) if column.statistics else None
         pages = (DeltaTexts if column.encoding == "delta" else PlainTexts)(texts, self._page_bytes, self._scratch)
         return pages, None, statistics
-
-    def _indices(self, codes: NDArray[np.int32], entries: int, compressor: Compressor) -> Indices:
-        return Indices.chosen(codes, entries, self._page_bytes, self._scratch, compressor.compress)
-
-
-def _stride(pages: Pages, compressor: Compressor) -> int:
-    """Bytes of a number, where frames of our own are no larger than libzstd's by the chunk's middle; else 0."""
-    if not isinstance(pages, PlainNumbers) or not pages.count:
-        return 0
-    _, sample = pages.page(pages.count // 2)
-    own = compress_numbers(sample, pages.size, 0)
-    return pages.size if len(own) <= len(compressor.compress(sample)) else 0
 
 
 def _of_booleans(values: NDArray[np.bool_], nulls: int) -> Statistics:

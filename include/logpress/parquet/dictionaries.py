@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.parquet.indices import index_width
 from logpress.parquet.kernels_numbers import bounds_of_integers, number_near, number_some, place_again
-from logpress.parquet.pages import index_width
 from logpress.parquet.values import Scratch, frozen
 
 _FEWEST_PLACES = 1 << 12

@@ -1,4 +1,4 @@
-"""zstd frames of numbers that stand nearly in order, made faster than libzstd makes them."""
+"""zstd frames of numbers, smaller than libzstd makes them, and made faster."""
 
 from __future__ import annotations
 
@@ -7,54 +7,73 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, MOST_LOG, SYMBOLS, write_frame
+from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, write_frame
+from logpress.parquet.kernels_fse import MOST_LOG, SYMBOLS
+from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
 
-MOST_STRIDE = 1 << 16
+Matching = tuple[int, int]
+"""Bytes of a number, and how many bytes before it stands the one whose high bytes it may share."""
+
+BYTES: Matching = (1, 1)
+NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
+MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
+MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values())
 _BLOCK_ROOM = 3 * BLOCK_BYTES
 """A block that is given up: at most its content, and 50 bits for every four bytes of it."""
 
 
 def room_bytes(size: int) -> int:
     """How many bytes to keep free for the frame of a page of `size` bytes."""
-    return size + 3 * (size // (BLOCK_BYTES - MOST_STRIDE) + 2) + _BLOCK_ROOM
+    return size + 3 * (size // (BLOCK_BYTES - 8) + 2) + _BLOCK_ROOM
 
 
 class _Scratch(threading.local):
     """What a thread's calls work in; `out` stays as large as the largest page made it."""
 
     def __init__(self) -> None:
-        self.lengths = np.zeros((2, MOST), np.int32)
-        self.codes = np.zeros((2, MOST), np.uint8)
-        self.symbols = np.zeros((2, 4, SYMBOLS), np.int32)
-        self.cells = np.zeros((3, 1 << MOST_LOG), np.int32)
+        self.arrays = scratch_arrays()
         self.out = np.empty(0, np.uint8)
+
+
+def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32], ...]:
+    """What `write_frame` works in, in the order of its arguments."""
+    return (
+        np.zeros(BLOCK_BYTES + 8, np.uint8),
+        np.zeros((2, MOST), np.int32),
+        np.zeros((2, MOST), np.uint8),
+        np.zeros((2, 4, SYMBOLS), np.int32),
+        np.zeros((3, 1 << MOST_LOG), np.int32),
+        np.zeros((BYTES_ROWS, 256), np.int32),
+        np.zeros((2, MOST_ITEMS), np.int32),
+        np.zeros((LONGEST, MOST_ITEMS), np.uint8),
+    )
 
 
 _scratch = _Scratch()
 
 
-def compress_numbers(page: bytes | NDArray[np.uint8], stride: int, prefix: int) -> bytes:
-    """A zstd frame (RFC 8878) whose content is `page`: small if it holds numbers that stand nearly in order.
+def compress_numbers(page: bytes | NDArray[np.uint8], matching: Matching, prefix: int = 0) -> bytes:
+    """A zstd frame (RFC 8878) whose content is `page`.
 
-    Any content comes back, and no frame is longer than the page, 14 bytes and 3 bytes for each 128 KB.
+    It is small where numbers stand nearly in order, are mostly below 256, or, being of one byte, are some more common
+    than others. Any content comes back, and no frame is longer than the page, 14 bytes and 3 bytes for each 128 KB.
 
     Args:
-        page: `prefix` bytes of any kind, then little-endian numbers of `stride` bytes each; the last may be cut.
-        stride: bytes of a number.
-        prefix: bytes before the first number, such as a Parquet page's definition levels.
+        page: bytes of another kind, then little-endian numbers up to its end.
+        matching: how these are taken apart.
+        prefix: bytes of another kind, such as a Parquet page's definition levels; about so many.
 
     Raises:
-        ValueError: The stride is not 1 to 65,536, or the prefix longer than the page.
+        ValueError: There is no such matching, or the prefix is longer than the page.
     """
     content = np.frombuffer(page, np.uint8)
-    if not 1 <= stride <= MOST_STRIDE or not 0 <= prefix <= len(content):
-        raise ValueError(f"no page of {len(content)} bytes has values of {stride} bytes behind {prefix}")
+    if matching not in MATCHINGS or not 0 <= prefix <= len(content):
+        raise ValueError(f"no page of {len(content)} bytes has numbers matched as {matching} behind {prefix}")
+    stride, distance = matching
     scratch = _scratch
     room = room_bytes(len(content))
     if len(scratch.out) < room:
         scratch.out = np.empty(room, np.uint8)
     content.flags.writeable = False  # one type of array: one compiled kernel
-    size = write_frame(
-        content, stride, prefix, scratch.out, scratch.lengths, scratch.codes, scratch.symbols, scratch.cells
-    )
+    size = write_frame(content, stride, distance, prefix, scratch.out, *scratch.arrays)
     return scratch.out[:size].tobytes()

@@ -127,6 +127,17 @@ def drop_nulls(values, bitmap, offset, out):
     count = 0
     i = 0
     while i + 8 <= values.shape[0]:
+        end = i
+        while end + 8 <= values.shape[0] and _eight(bitmap, offset + end) == 255:
+            end += 8
+        if end > i:  # most are there
+            source = values[i:end]
+            target = out[count : count + end - i]
+            for k in range(source.shape[0]):  # both from 0 on, so that it is compiled to vectors
+                target[k] = source[k]
+            count += end - i
+            i = end
+            continue
         bits = _eight(bitmap, offset + i)
         for k in range(8):
             out[count] = values[i + k]

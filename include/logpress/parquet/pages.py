@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.kernels_indices import hybrid, pack_run
+from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, Matching
+from logpress.parquet.kernels_frames import BLOCK_BYTES
 from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, delta_blocks, split_bytes
 from logpress.parquet.kernels_texts import join_texts, plain_texts
 from logpress.parquet.schema import (
@@ -20,18 +21,27 @@ from logpress.parquet.schema import (
     DELTA_BINARY_PACKED,
     DELTA_LENGTH_BYTE_ARRAY,
     PLAIN,
-    RLE_DICTIONARY,
 )
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 
-_SAMPLE = 1 << 15
-"""Indices of a chunk's middle that are compressed in both forms: as many as tell, few beside those of a row group."""
+FRAME_BYTES = BLOCK_BYTES - (1 << 10)
+"""Bytes of a page that our kernel compresses: with what stands before them, mostly a block of zstd."""
 
-_WORTHWHILE = 128
-"""Values for which whole bytes must save a byte: readers are quicker over runs."""
+WORTHWHILE = 128
+"""Values for which a form that is slower to read must save a byte."""
 
-Compress = Callable[[bytes], bytes]
+_SAMPLE = 1 << 16
+"""Bytes of plain numbers of a chunk's middle that are compressed in each way."""
+
+Compress = Callable[[bytes, Matching | None, int], bytes]
+"""Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""
+
+
+def middle(count: int, some: int) -> tuple[int, int]:
+    """The first and last of so many values of a chunk's middle."""
+    first = max(0, (count - some) // 2) & ~7
+    return first, min(count, first + some)
 
 
 class Pages(Protocol):
@@ -40,10 +50,12 @@ class Pages(Protocol):
     Attributes:
         encoding: of the pages, as Parquet numbers it.
         count: how many values there are.
+        matching: of `compress_numbers`, if pages are to be compressed by that; None for libzstd.
     """
 
     encoding: int
     count: int
+    matching: Matching | None
 
     def page(self, first: int) -> tuple[int, bytes]:
         """The page that begins with a value: the value behind its last one, and its bytes."""
@@ -51,19 +63,30 @@ class Pages(Protocol):
 
 
 class PlainNumbers:
-    """Numbers as they are.
-
-    Attributes:
-        size: bytes of each.
-    """
+    """Numbers as they are."""
 
     encoding = PLAIN
 
-    def __init__(self, values: NDArray[Any], page_bytes: int) -> None:
+    def __init__(self, values: NDArray[Any], page_bytes: int, matching: Matching | None = None) -> None:
         self.count = len(values)
-        self.size = values.itemsize
+        self.matching = matching
         self._values = values
-        self._a_page = max(1, page_bytes // values.itemsize)
+        self._a_page = max(1, (FRAME_BYTES if matching else page_bytes) // values.itemsize)
+
+    @classmethod
+    def chosen(cls, values: NDArray[Any], page_bytes: int, compress: Compress) -> PlainNumbers:
+        """With the compressor that makes least of the chunk's middle."""
+        size = values.itemsize
+        sizes = {
+            matching: cls(values, page_bytes, matching).sampled(compress, _SAMPLE // size)
+            for matching in (NEARLY_IN_ORDER[size], MOSTLY_BELOW_256[size], None)
+        }
+        return cls(values, page_bytes, min(sizes, key=sizes.__getitem__))
+
+    def sampled(self, compress: Compress, count: int) -> int:
+        """How many bytes so many values of the chunk's middle take."""
+        first, last = middle(self.count, count)
+        return len(compress(self._values[first:last].tobytes(), self.matching, 0))
 
     def page(self, first: int) -> tuple[int, bytes]:
         """See Pages."""
@@ -75,6 +98,7 @@ class Booleans:
     """A bit each, the lowest first."""
 
     encoding = PLAIN
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[np.bool_], page_bytes: int) -> None:
         self.count = len(values)
@@ -91,6 +115,7 @@ class SplitBytes:
     """First bytes, second bytes and so on side by side."""
 
     encoding = BYTE_STREAM_SPLIT
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -111,6 +136,7 @@ class Deltas:
     """Differences of neighbours, in blocks."""
 
     encoding = DELTA_BINARY_PACKED
+    matching: Matching | None = None
 
     def __init__(self, values: NDArray[Any], page_bytes: int, scratch: Scratch) -> None:
         self.count = len(values)
@@ -139,6 +165,7 @@ class PlainTexts:
     """Each text after its length."""
 
     encoding = PLAIN
+    matching: Matching | None = None
 
     def __init__(self, texts: Texts, page_bytes: int, scratch: Scratch) -> None:
         self.count = len(texts)
@@ -180,67 +207,3 @@ class DeltaTexts(PlainTexts):
         out = self._scratch.take("values", room(size))
         end = join_texts(self._texts.data, self._texts.starts, self._texts.lengths, first, last, out, 0)
         return last, lengths + out[:end].tobytes()
-
-
-class Indices:
-    """Numbers of a dictionary's entries.
-
-    They are as narrow as can be, repeated ones as runs; or, if that compresses better, whole bytes one after the other:
-    zstd sees bytes, and where bits of several values share one, it finds little in them.
-    """
-
-    encoding = RLE_DICTIONARY
-
-    def __init__(
-        self, codes: NDArray[np.int32], width: int, in_one_run: bool, page_bytes: int, scratch: Scratch
-    ) -> None:
-        self.count = len(codes)
-        self._codes = codes
-        self._width = width
-        self._in_one_run = in_one_run
-        self._a_page = max(1, page_bytes // max(width, 1)) * 8
-        self._scratch = scratch
-
-    @classmethod
-    def chosen(
-        cls, codes: NDArray[np.int32], entries: int, page_bytes: int, scratch: Scratch, compress: Compress
-    ) -> Indices:
-        """The narrow form, unless the chunk's middle compresses clearly better in whole bytes.
-
-        Args:
-            codes: int32[n], each less than `entries`.
-            entries: of the dictionary.
-            page_bytes: of a page, about.
-            scratch: for the pages.
-            compress: what the pages will be compressed with.
-        """
-        narrow = cls(codes, index_width(entries), False, page_bytes, scratch)
-        if entries < 2 or entries > 1 << 16:
-            return narrow
-        whole = cls(codes, 8 if entries <= 1 << 8 else 16, True, page_bytes, scratch)
-        first = max(0, (len(codes) - _SAMPLE) // 2) & ~7
-        last = min(len(codes), first + _SAMPLE)
-        saved = len(compress(narrow.values(first, last))) - len(compress(whole.values(first, last)))
-        return whole if saved * _WORTHWHILE > last - first else narrow
-
-    def values(self, first: int, last: int) -> bytes:
-        """The indices first..last - 1, after their width."""
-        groups = (last - first + 7) // 8
-        out = self._scratch.take("values", room(16 + groups * (self._width + 1)))
-        out[0] = self._width
-        end = 1
-        if last > first and self._in_one_run:
-            end = pack_run(self._codes, first, last, self._width, out, 1)
-        elif last > first:
-            end = hybrid(self._codes, first, last, self._width, out, 1)
-        return out[:end].tobytes()
-
-    def page(self, first: int) -> tuple[int, bytes]:
-        """See Pages."""
-        last = min(first + self._a_page, self.count)
-        return last, self.values(first, last)
-
-
-def index_width(entries: int) -> int:
-    """The bits of the largest index; one where there is one entry, as parquet-cpp has it."""
-    return 1 if entries == 1 else max(0, entries - 1).bit_length()

@@ -1,0 +1,104 @@
+"""Indices of a dictionary's entries: the forms they can have, and which of them is the smallest.
+
+Source: apache/parquet-format, Encodings.md: the hybrid of runs and packed values. Widths may be larger than they need
+be, but not than 24 bits: fastparquet misreads those.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.parquet.frames import BYTES, Matching
+from logpress.parquet.kernels_indices import hybrid, pack_run
+from logpress.parquet.pages import FRAME_BYTES, WORTHWHILE, Compress, middle
+from logpress.parquet.schema import RLE_DICTIONARY
+from logpress.parquet.values import Scratch, room
+
+SAMPLE = 1 << 14
+"""Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row group."""
+
+MOST_OF_A_BYTE = 1 << 8
+
+
+class Indices:
+    """Numbers of a dictionary's entries, in one of three forms.
+
+    - As narrow as can be, repeated ones as runs.
+    - Whole bytes one after the other, in one run: zstd sees bytes, and where bits of several values share one, it finds
+      little in them.
+    - One byte each, compressed by our kernel.
+    """
+
+    encoding = RLE_DICTIONARY
+
+    def __init__(
+        self,
+        codes: NDArray[np.int32],
+        width: int,
+        in_one_run: bool,
+        matching: Matching | None,
+        page_bytes: int,
+        scratch: Scratch,
+    ) -> None:
+        self.count = len(codes)
+        self.matching = matching
+        self._codes = codes
+        self._width = width
+        self._in_one_run = in_one_run
+        self._a_page = max(1, (FRAME_BYTES if matching else page_bytes) // max(width, 1)) * 8
+        self._scratch = scratch
+
+    @classmethod
+    def chosen(
+        cls, codes: NDArray[np.int32], entries: int, page_bytes: int, scratch: Scratch, compress: Compress
+    ) -> tuple[Indices, int]:
+        """The form that makes least of the chunk's middle.
+
+        Args:
+            codes: int32[n], each less than `entries`.
+            entries: of the dictionary.
+            page_bytes: of a page, about.
+            scratch: for the pages.
+            compress: what the pages will be compressed with.
+
+        Returns:
+            The indices, and how many bytes those of the middle take.
+        """
+        first, last = middle(len(codes), SAMPLE)
+        narrow = index_width(entries), False, None
+        forms: list[tuple[int, bool, Matching | None]] = [narrow]
+        if 2 <= entries <= MOST_OF_A_BYTE:
+            forms += (8, True, BYTES), (8, True, None)
+        elif 2 <= entries <= 1 << 16:
+            forms.append((16, True, None))
+        sizes = {}
+        for form in forms:
+            tried = cls(codes, *form, page_bytes, scratch)
+            sizes[form] = len(compress(tried.values(first, last), tried.matching, 0))
+            if form != narrow and tried.matching is None:
+                sizes[form] += (last - first) // WORTHWHILE  # readers are quicker over runs
+        best = min(sizes, key=sizes.__getitem__)
+        return cls(codes, *best, page_bytes, scratch), sizes[best]
+
+    def values(self, first: int, last: int) -> bytes:
+        """The indices first..last - 1, after their width."""
+        groups = (last - first + 7) // 8
+        out = self._scratch.take("values", room(16 + groups * (self._width + 1)))
+        out[0] = self._width
+        end = 1
+        if last > first and self._in_one_run:
+            end = pack_run(self._codes, first, last, self._width, out, 1)
+        elif last > first:
+            end = hybrid(self._codes, first, last, self._width, out, 1)
+        return out[:end].tobytes()
+
+    def page(self, first: int) -> tuple[int, bytes]:
+        """See Pages."""
+        last = min(first + self._a_page, self.count)
+        return last, self.values(first, last)
+
+
+def index_width(entries: int) -> int:
+    """The bits of the largest index; one where there is one entry, as parquet-cpp has it."""
+    return 1 if entries == 1 else max(0, entries - 1).bit_length()
