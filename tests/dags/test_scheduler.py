@@ -53,20 +53,24 @@ class Api:
             text = answer.read().decode()
         return json.loads(text) if text.startswith(("{", "[")) else text
 
-    def trigger(self, run_id: str, body: dict[str, Any]) -> str:
-        """Start a run of the day's DAG; again where Airflow's requests have locked each other out of SQLite."""
+    def begin(self, path: str, body: dict[str, Any]) -> None:
+        """Start something; again where Airflow's requests have locked each other out of SQLite."""
         for _ in range(5):
             try:
-                return self(
-                    "POST", "/api/v2/dags/sdk_log_daily/dagRuns", {"dag_run_id": run_id, "logical_date": None, **body}
-                )["dag_run_id"]
+                self("POST", path, body)
+                return
             except HTTPError as error:
-                if error.code == 409:  # the run is there, whatever the first answer was
-                    return run_id
+                if error.code == 409:  # it is there, whatever the first answer was
+                    return
                 if error.code != 500:
                     raise
                 time.sleep(2)
-        raise AssertionError(f"{run_id} cannot be started")
+        raise AssertionError(f"{path} cannot be started: {body}")
+
+    def trigger(self, run_id: str, body: dict[str, Any]) -> str:
+        """Start a run of the day's DAG."""
+        self.begin("/api/v2/dags/sdk_log_daily/dagRuns", {"dag_run_id": run_id, "logical_date": None, **body})
+        return run_id
 
     def status(self, method: str, path: str, body: Any = None) -> int:
         """The HTTP status alone."""
@@ -152,7 +156,7 @@ def finished(airflow: Started) -> dict[str, Any]:
         "to_date": f"{BACKFILLED[-1]}T00:00:00Z",
         "max_active_runs": 2,
     }
-    api("POST", "/api/v2/backfills", backfill)
+    api.begin("/api/v2/backfills", backfill)
     by_hand = {way: api.trigger(f"by_hand_{number}", body) for number, (way, (body, _)) in enumerate(WAYS.items())}
 
     def done(dag_id: str, count: int) -> list[dict[str, Any]]:
