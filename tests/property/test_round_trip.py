@@ -850,9 +850,14 @@ def test_pieces_of_a_record_that_is_too_long_are_put_together(
 
 @pytest.mark.slow
 def test_a_line_of_a_hundred_megabytes(sdk_log: Contract, tmp_path: Path, seed: bytes) -> None:
-    line = b'{"pad":"' + b"x" * 100_000_000 + b'"}'
-    pressed = assert_round_trip(sdk_log, [seed, line, seed, line[:-1]], tmp_path)
+    long, longer = (b'{"pad":"' + b"x" * size + b'"}' for size in (30_000_000, 100_000_000))
+    pressed = assert_round_trip(sdk_log, [seed, long, seed, long[:-1]], tmp_path)
     assert (pressed.manifest.rows, pressed.manifest.irregular_rows, pressed.manifest.rejects) == (3, 1, 1)
+    for line in (longer, longer[:-1]):
+        pressed = press(sdk_log, b"\n".join([seed, line, seed]), tmp_path)
+        assert pressed.restored == Counter([seed, line, seed])
+        assert pressed.manifest.rows == 2
+        assert pressed.manifest.reject_reasons == {"too_long": pressed.manifest.rejects}
 
 
 @settings(max_examples=20)

@@ -148,6 +148,10 @@ class _Allowance:
     def __init__(self, size: int) -> None:
         self._left = size
 
+    def is_below(self, size: int) -> bool:
+        """Whether something of at least this size has no room, so that it need not be made."""
+        return self._left < size
+
     def takes(self, data: Any) -> bool:
         """Whether there is room for this, as JSON; it is then taken."""
         size = len(json.dumps(data, ensure_ascii=False).encode())
@@ -195,10 +199,12 @@ def _spell(
         used = np.flatnonzero(is_used)
         found_texts = _entries(dictionary, used, pa.binary()).to_pylist()
         spelling, found, ambiguous = spell(found_texts)
-        if not allowance.takes(spelling.to_json()):
+        least = sum(map(len, spelling.odd.values()))
+        if allowance.is_below(least) or not allowance.takes(spelling.to_json()):
             odd = set(spelling.odd.values())
-            ambiguous = sorted({*ambiguous, *(place for place, text in enumerate(found_texts) if text in odd)})
             spelling = Spelling(spelling.style)
+            ambiguous = sorted({*ambiguous, *(place for place, text in enumerate(found_texts) if text in odd)})
+            del odd
         del found_texts
         spellings[name] = spelling.to_json()
         values[name] = {int(used[place]): value for place, value in found.items()}

@@ -30,7 +30,7 @@ from logpress.engine.inline import executor
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
-from logpress.engine.program import LAYOUT, Layouts, Registers
+from logpress.engine.program import LAYOUT, RAW, Layouts, Registers
 from logpress.engine.rejects import DUPLICATE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
@@ -346,9 +346,11 @@ class SlicePress:
 
 
 def _texts_of(group: RowGroup) -> dict[str, Texts]:
-    """A row group's dictionaries, as the renderer takes them."""
+    """A row group's dictionaries, as the renderer takes them for rows that have a layout."""
     texts = {}
     for name, number in group.registers.dictionaries.items():
+        if name == RAW:  # which grows meanwhile, and such rows have none of it
+            continue
         dictionary = group.dictionaries[number]
         texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])
     return texts
