@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.nodes import KINDS, Node, node_or_skip
 
+from logpress.sources import restart
+
 
 @pytest.fixture(scope="session", params=list(KINDS))
 def node(request: pytest.FixtureRequest) -> Iterator[Node]:
@@ -18,3 +20,12 @@ def node(request: pytest.FixtureRequest) -> Iterator[Node]:
 def opensearch() -> Iterator[Node]:
     """OpenSearch 2."""
     yield from node_or_skip("opensearch-2")
+
+
+@pytest.fixture
+def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for long, and no credentials come from outside."""
+    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(restart, "FIRST_PAUSE_SECONDS", 0.2)
+    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
+        monkeypatch.delenv(name, raising=False)

@@ -8,12 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tests.integration.nodes import Node
+from tests.integration.proxy import answer
 
 from logpress import published, whole_day
 from logpress.contract import Contract, load_contract
 
 DAY = date(2021, 12, 26)
 INDEX = f"pulled-log-{DAY}"
+FORBIDDEN = answer(403, b'{"error":{"type":"security_exception","reason":"no permissions for [indices:admin/x]"}}')
 
 
 PLAIN = {"func_name": "Backend.Odd", "timestamp": "2021-12-26T09:30:00Z"}

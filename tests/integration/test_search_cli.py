@@ -13,7 +13,9 @@ from tests.integration.proxy import Harm, Proxy, answer, certified, meanwhile, p
 from tests.integration.pulling import DAY, INDEX, is_published
 
 from logpress import contract
-from logpress.sources import restart
+
+pytestmark = pytest.mark.usefixtures("undisturbed")
+
 
 PASSWORD = ("reader", "a-secret")
 NO_PERMISSION = b'{"error":{"type":"security_exception","reason":"no permissions for [indices:data/read/search]"}}'
@@ -43,13 +45,6 @@ def guarded(served: Node, certificates: Path) -> Iterator[Proxy]:
 def proxy(served: Node) -> Iterator[Proxy]:
     with proxied(served.port) as proxy:
         yield proxy
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
-    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def log_in(monkeypatch: pytest.MonkeyPatch, password: str = PASSWORD[1], authority: Path | None = None) -> None:

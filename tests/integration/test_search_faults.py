@@ -23,6 +23,9 @@ from logpress.lake import Lake
 from logpress.sources import restart
 from logpress.stages import plan
 
+pytestmark = pytest.mark.usefixtures("undisturbed")
+
+
 RECORDS = 3_000
 
 
@@ -42,13 +45,6 @@ def hits(served: Node) -> Counter[bytes]:
 def proxy(served: Node) -> Iterator[Proxy]:
     with proxied(served.port) as proxy:
         yield proxy
-
-
-@pytest.fixture(autouse=True)
-def no_long_waits(monkeypatch):
-    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
-    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
-        monkeypatch.delenv(name, raising=False)
 
 
 HARMS = {

@@ -11,8 +11,10 @@ from tests.integration.proxy import Proxy, answer, drop, late, meanwhile, proxie
 from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, run, sdk_log
 
 from logpress.errors import ProofError, RefusedError
-from logpress.sources import restart
 from logpress.stages import plan
+
+pytestmark = pytest.mark.usefixtures("undisturbed")
+
 
 RECORDS = 3_000
 SHARDS = 3
@@ -36,11 +38,6 @@ def hits(served: Node) -> Counter[bytes]:
 def proxy(served: Node) -> Iterator[Proxy]:
     with proxied(served.port) as proxy:
         yield proxy
-
-
-@pytest.fixture(autouse=True)
-def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture(params=WAYS)

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.nodes import Node
-from tests.integration.proxy import Proxy, answer, meanwhile, proxied
-from tests.integration.pulling import DAY, DOCUMENT, INDEX, is_published, make, run, sdk_log
+from tests.integration.proxy import Proxy, meanwhile, proxied
+from tests.integration.pulling import DAY, DOCUMENT, FORBIDDEN, INDEX, is_published, make, run, sdk_log
 
 from logpress.errors import NotYetError, ProofError, RefusedError
-from logpress.sources import restart
 from logpress.stages import plan
 
-FORBIDDEN = answer(403, b'{"error":{"type":"security_exception","reason":"no permissions for [indices:admin/x]"}}')
+pytestmark = pytest.mark.usefixtures("undisturbed")
 
 
 @pytest.fixture
@@ -28,14 +27,6 @@ def index(node: Node) -> Iterator[Node]:
 def proxy(node: Node) -> Iterator[Proxy]:
     with proxied(node.port) as proxy:
         yield proxy
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restart, "FIRST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(restart, "FIRST_PAUSE_SECONDS", 0.2, raising=False)
-    for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def records(contract, uri: str) -> int:

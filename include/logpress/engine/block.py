@@ -31,19 +31,19 @@ from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_en
 from logpress.layout.mine import Mined
 from logpress.layout.tokens import NotAnObjectError
 
+T = TypeVar("T")
+
 MAX_ROWS = 1 << 14
 """Rows converted at a time: a block with more (of very short records) is cut."""
 
 FEWEST_AHEAD = 64
 """Rows that a new layout is tried on at once; twice as many each time that all are settled."""
 
-T = TypeVar("T")
-
 MAX_MINED_BYTES = 1 << 18
 """Longer records are kept whole: a layout would hardly ever fit a second one."""
 
-
 _MOST_KEPT_BYTES = 1 << 22
+"""A space whose extra texts have grown beyond this is not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from logpress.codecs.kernels_text import NULL, write_integer
 from logpress.engine.kernels_group import NARROW_NULL, ROWS_AT_A_TIME
-from logpress.jit import kernel, prefetch, store32
+from logpress.jit import inner_kernel, kernel, prefetch, store32
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(40)
@@ -23,6 +23,15 @@ _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
 
 
+@inner_kernel
+def _begin_to_load(rows, order, i):
+    """Begin to load the row that is needed _AHEAD places behind place i of `order`."""
+    size = rows.shape[1] * rows.itemsize
+    following = np.int64(order[min(i + _AHEAD, order.shape[0] - 1)]) * size
+    prefetch(rows, following)
+    prefetch(rows, following + size - 1)
+
+
 @kernel
 def gather(rows, order, columns):
     """Rows in another order, as columns: columns[k, i] = rows[order[i], k].
@@ -32,12 +41,8 @@ def gather(rows, order, columns):
         order: int32[n], rows in use.
         columns: of the same type, [k, n].
     """
-    size = rows.shape[1] * rows.itemsize
-    last = order.shape[0] - 1
     for i in range(order.shape[0]):
-        following = np.int64(order[min(i + _AHEAD, last)]) * size
-        prefetch(rows, following)
-        prefetch(rows, following + size - 1)
+        _begin_to_load(rows, order, i)
         row = order[i]
         for k in range(rows.shape[1]):
             columns[k, i] = rows[row, k]
@@ -52,12 +57,8 @@ def take_rows(rows, order, taken):
         order: int32 or int64[n], rows in use.
         taken: of the type of `rows` [n, k].
     """
-    size = rows.shape[1] * rows.itemsize
-    last = order.shape[0] - 1
     for i in range(order.shape[0]):
-        following = np.int64(order[min(i + _AHEAD, last)]) * size
-        prefetch(rows, following)
-        prefetch(rows, following + size - 1)
+        _begin_to_load(rows, order, i)
         row = order[i]
         for k in range(rows.shape[1]):
             taken[i, k] = rows[row, k]
@@ -119,14 +120,9 @@ def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
         place_of: int64[registers], its column there, or in `wide`.
         columns: int64[registers, >= n].
     """
-    wide_size = wide.shape[1] * wide.itemsize
-    narrow_size = narrow.shape[1] * narrow.itemsize
-    last = order.shape[0] - 1
     for i in range(order.shape[0]):
-        following = np.int64(order[min(i + _AHEAD, last)])
-        prefetch(wide, following * wide_size)
-        prefetch(wide, following * wide_size + wide_size - 1)
-        prefetch(narrow, following * narrow_size)
+        _begin_to_load(wide, order, i)
+        _begin_to_load(narrow, order, i)
         row = order[i]
         for register in range(is_narrow.shape[0]):
             if is_narrow[register]:
