@@ -154,7 +154,7 @@ def test_an_input_that_is_there_but_refuses_is_not_passed_over(proxy, index, arc
 def test_an_input_that_comes_late_is_waited_for_only_where_none_has_the_day(opensearch, archive, tmp_path):
     contract = sdk_log(use="first", wait=timedelta(seconds=20))
     assert pressed(contract, [opensearch.uri, archive], tmp_path)[0].taken_from == (archive,)
-    make(opensearch, "made-before", 4)  # it comes by an alias, all at once: while it is written, it is not to be pressed
+    make(opensearch, "made-before", 4)  # it comes by an alias, all at once: not while it is written
     alias = {"actions": [{"add": {"index": "made-before", "alias": INDEX}}]}
     timer = later(1.0, lambda: opensearch.ask("POST", "/_aliases", alias))
     try:
