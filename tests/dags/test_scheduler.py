@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -135,14 +136,14 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
                     member.kill()
 
 
-def wait_for(what: str, check: Any) -> Any:
-    """What `check` gives once it gives something."""
+def wait_for(what: str, check: Any, seen: Any = lambda: "") -> Any:
+    """What `check` gives once it gives something; `seen` tells a failure how far it came."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         if found := check():
             return found
         time.sleep(2)
-    raise AssertionError(f"after {SECONDS} s still waiting for {what}")
+    raise AssertionError(f"after {SECONDS} s still waiting for {what}: {seen()}")
 
 
 @pytest.fixture(scope="module")
@@ -159,13 +160,24 @@ def finished(airflow: Started) -> dict[str, Any]:
     api.begin("/api/v2/backfills", backfill)
     by_hand = {way: api.trigger(f"by_hand_{number}", body) for number, (way, (body, _)) in enumerate(WAYS.items())}
 
-    def done(dag_id: str, count: int) -> list[dict[str, Any]]:
-        runs = [run for run in api.runs(dag_id) if run["state"] in ("success", "failed")]
-        return runs if len(runs) >= count else []
+    def states(dag_id: str) -> list[tuple[str, str | None, str]]:
+        return [(run["dag_run_id"], run["partition_key"], run["state"]) for run in api.runs(dag_id)]
 
-    all_runs = wait_for("the runs", lambda: done("sdk_log_daily", len(WAYS) + len(BACKFILLED)))
+    def ended(dag_id: str) -> list[dict[str, Any]]:
+        runs = api.runs(dag_id)
+        return runs if all(run["state"] in ("success", "failed") for run in runs) else []
+
+    def all_pressed() -> list[dict[str, Any]]:
+        runs = ended("sdk_log_daily")
+        return runs if len(runs) == len(WAYS) + len(BACKFILLED) else []
+
+    def all_followed() -> list[dict[str, Any]]:
+        runs = ended("sdk_log_training_example")
+        return runs if {run["partition_key"] for run in runs} >= set(PUBLISHED) else []
+
+    all_runs = wait_for("the runs", all_pressed, lambda: states("sdk_log_daily"))
     runs = {run["dag_run_id"]: run for run in all_runs}
-    examples = wait_for("the example to follow", lambda: done("sdk_log_training_example", len(PUBLISHED)))
+    examples = wait_for("the example to follow", all_followed, lambda: states("sdk_log_training_example"))
     # Not before: Airflow 3.3 answers 500 while a run that an event has started is still queued.
     events = api("GET", "/api/v2/assets/events?limit=100")["asset_events"]
     return {"runs": runs, "by_hand": by_hand, "events": events, "examples": examples}
@@ -193,8 +205,12 @@ def test_each_published_day_is_an_event_with_its_key_and_figures(finished):
     assert all(event["extra"]["rows"] > 0 and event["extra"]["ratio"] > 1 for event in finished["events"])
 
 
-def test_the_example_follows_each_event_with_the_same_day(finished):
-    assert sorted(run["partition_key"] for run in finished["examples"]) == sorted(PUBLISHED)
+def test_the_example_follows_each_published_day(finished):
+    # One run for two events of a day where the scheduler had not yet answered the first: Airflow joins them.
+    followed = Counter(run["partition_key"] for run in finished["examples"])
+    published = Counter(PUBLISHED)
+    assert set(followed) == set(published)
+    assert followed <= published
     assert {run["state"] for run in finished["examples"]} == {"success"}
 
 
