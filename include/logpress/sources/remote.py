@@ -32,13 +32,20 @@ LONGEST_PAUSE_SECONDS = 10.0
 
 _CHUNK_BYTES = 1 << 20
 
+_room: deque[np.ndarray] = deque(maxlen=2 * RANGES_AHEAD)
+"""Memory of ranges that were read, for the next ones: the pages of fresh memory take as long as what is fetched."""
+
 
 class _Range:
     """A part of an object on its way."""
 
     def __init__(self, begin: int, end: int) -> None:
         self.begin = begin
-        self.data = np.empty(end - begin, dtype=np.uint8).data
+        try:
+            room = _room.pop()
+        except IndexError:
+            room = np.empty(RANGE_BYTES, dtype=np.uint8)
+        self.data = room.data[: end - begin]
         self.done = 0
 
     def add(self, chunk: bytes) -> None:
@@ -168,6 +175,7 @@ class RemoteObject:
         protocols = (filesystem.protocol,) if isinstance(filesystem.protocol, str) else filesystem.protocol
         self._object: _Object
         self._data = memoryview(b"")
+        self._current: memoryview | None = None
         if "s3" in protocols:
             self._object = _S3Object(filesystem, path)
             first = self._first(filesystem, path)
@@ -200,11 +208,19 @@ class RemoteObject:
         if not self._data:
             if not self._ranges:
                 return 0
-            self._data = self._ranges.popleft().result()
+            self._data = self._current = self._ranges.popleft().result()
         count = min(len(view), len(self._data))
         np.copyto(np.frombuffer(view, dtype=np.uint8)[:count], self._data[:count])  # lets other threads run
         self._data = self._data[count:]
+        if not self._data:
+            self._give_back()
         return count
+
+    def _give_back(self) -> None:
+        """Let the next range have the memory of the one that was read; the first one's stays for seek."""
+        if self._current is not None:
+            _room.append(self._current.obj)  # type: ignore[arg-type]
+            self._current = None
 
     def _ask(self) -> None:
         while len(self._ranges) < RANGES_AHEAD and self._asked < self.size:
@@ -240,7 +256,7 @@ class RemoteObject:
         for future in self._ranges:
             future.cancel()
         self._ranges.clear()
-        self._data = memoryview(b"")
+        self._data, self._current = memoryview(b""), None
         self._asked = offset
         if self._first_range is not None and offset < len(self._first_range):
             self._data = self._first_range[offset:]
@@ -253,7 +269,8 @@ class RemoteObject:
     def close(self) -> None:
         """Let go of it."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._data = memoryview(b"")
+        self._data, self._current = memoryview(b""), self._first_range
+        self._give_back()
         self._first_range = None
 
 
