@@ -199,7 +199,7 @@ class ClusterSource(Model):
         default=timedelta(0), ge=timedelta(0), description="how long a run waits for what is to be waited for, as PT2H"
     )
     slice_documents: int = Field(default=2_000_000, ge=1, description="documents that plan puts into one slice")
-    page_bytes: int = Field(default=4_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
+    page_bytes: int = Field(default=8_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
     scrolls_at_a_time: int = Field(default=2, ge=1, le=64, description="shards of a slice that are read side by side")
     slices_at_a_time: int = Field(
         default=4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,20 +23,29 @@ LONGEST_RECORD_BYTES = 32 << 20
 No service that logs go through takes one as long: Kinesis ends at 10 MiB.
 """
 
+_LARGEST_KEPT = 16 << 20
+"""Bytes of a buffer that is kept for what follows; longer ones are rare."""
+
 TOO_LONG_MESSAGE = f"a piece of a record longer than {LONGEST_RECORD_BYTES >> 20} MiB"
 """What is said of such a piece."""
 
 
 class Buffers:
-    """Buffers of the usual size that are free; shared by threads."""
+    """Buffers that are free: those of the usual size, and a few larger ones; shared by threads."""
 
     def __init__(self) -> None:
         self._free: list[NDArray[np.uint8]] = []
+        self._large: deque[NDArray[np.uint8]] = deque(maxlen=4)
 
     def take(self, size: int = 0) -> NDArray[np.uint8]:
         """A buffer of at least this size, padding not counted."""
         if size > BLOCK_BYTES:
-            return np.empty(size + PADDING, dtype=np.uint8)
+            try:
+                if len(found := self._large.popleft()) >= size + PADDING:
+                    return found
+            except IndexError:
+                pass
+            return np.empty(size + size // 8 + PADDING, dtype=np.uint8)  # others of about this size will follow
         try:
             return self._free.pop()
         except IndexError:
@@ -43,8 +53,12 @@ class Buffers:
 
     def give_back(self, buffer: NDArray[np.uint8]) -> None:
         """Say that a buffer is not used any more."""
-        if len(buffer) == BLOCK_BYTES + PADDING and buffer.flags.owndata:
+        if not buffer.flags.owndata:
+            return
+        if len(buffer) == BLOCK_BYTES + PADDING:
             self._free.append(buffer)
+        elif BLOCK_BYTES + PADDING < len(buffer) <= _LARGEST_KEPT:
+            self._large.append(buffer)
 
 
 @dataclass

@@ -91,7 +91,7 @@ class Pull:
         expected = sum(self._spec.expected)
         hit_bytes = self._spec.raw_bytes / expected if self._spec.raw_bytes and expected else None
         size = min(page_hits(self._source, hit_bytes), self._spec.page_hits or MOST_HITS)
-        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, size)
+        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, size, self._buffers.take)
         self._scrolls[number] = self._begun[number] = scroll
         return scroll
 
@@ -111,9 +111,7 @@ class Pull:
         )
 
     def _frame(self, number: int, page: Page) -> RawBlock:
-        size = len(page.data)
-        buffer = self._buffers.take(size)
-        buffer[:size] = np.frombuffer(page.data, dtype=np.uint8)
+        buffer, size = page.buffer, page.size
         buffer[size : size + PADDING] = 0
         starts, ends = np.empty(page.hits, dtype=np.int64), np.empty(page.hits, dtype=np.int64)
         address = self._addresses[number]
@@ -122,7 +120,7 @@ class Pull:
             what = {-1: f"is no JSON near byte {end}", -2: f"has more than {page.hits} hits"}
             raise BrokenOffError(f"{address}: a page {what.get(rows, f'has {rows} hits in place of {page.hits}')}")
         try:
-            envelope = Envelope.parse(page.data[: page.begin] + b"]" + page.data[end:])
+            envelope = Envelope.parse(bytes(buffer.data[: page.begin]) + b"]" + bytes(buffer.data[end:size]))
         except ValueError as error:
             raise BrokenOffError(f"{address}: a page is no search response: {error}") from error
         if envelope != page.envelope:

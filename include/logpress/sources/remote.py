@@ -186,7 +186,7 @@ class RemoteObject:
         self.version = self._object.version
         self._pool = ThreadPoolExecutor(max_workers=REQUESTS_AT_A_TIME, thread_name_prefix="fetch")
         self._ranges: deque[Future[memoryview]] = deque()
-        self._first_range = first
+        self._first_range = first or None
         self._asked = 0  # where the next range to ask for begins
         self.seek(0)
 

@@ -10,18 +10,23 @@ import json
 import os
 import re
 import ssl
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import urllib3
+from numpy.typing import NDArray
 from opensearchpy import Urllib3AWSV4SignerAuth, Urllib3HttpConnection
 from urllib3.exceptions import (
     HTTPError,
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     SSLError,
     TimeoutError,
 )
+from urllib3.response import BaseHTTPResponse
 
 from logpress.contract.model import ClusterSource
 from logpress.errors import AbsentError, BrokenOffError, RefusedError, SourceError, UsageError
@@ -31,6 +36,15 @@ BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Answers of a cluster, or of what stands before it, that is overloaded, restarting or in trouble."""
 
 _NEVER = urllib3.Retry(False)
+
+_PIECE_BYTES = 512 << 10
+"""What is read of an answer at a time: it is still in the cache when it is put where it belongs."""
+
+_MOST_SAID = 1 << 20
+"""What is read of an error."""
+
+Room = Callable[[int], NDArray[np.uint8]]
+Answer = TypeVar("Answer")
 
 
 class MissingIndexError(AbsentError):
@@ -114,6 +128,56 @@ class Cluster:
             ForbiddenError: if the user lacks a permission.
             MissingIndexError: if there is no such index.
         """
+
+        def read(response: BaseHTTPResponse) -> tuple[bytes, int]:
+            return self._read(response, most_bytes), response.tell()
+
+        return self._send(method, path, body, read)
+
+    def fetch_into(
+        self, room: Room, method: str, path: str, body: dict[str, Any], most_bytes: int | None = None
+    ) -> tuple[NDArray[np.uint8], int, int]:
+        """Send a request once, and put the answer where there is room for it. For what is raised see `fetch`.
+
+        Args:
+            room: gives a buffer of at least so many bytes.
+            method: of HTTP.
+            path: with parameters.
+            body: sent as JSON.
+            most_bytes: how much is read of an answer, decompressed; None: all.
+
+        Returns:
+            The buffer; how many bytes of it the answer takes, decompressed; and how many came over the network.
+        """
+
+        def read(response: BaseHTTPResponse) -> tuple[NDArray[np.uint8], int, int]:
+            length = getattr(response, "length_remaining", None)
+            if length is None or "content-encoding" in response.headers or length > (most_bytes or length):
+                data = self._read(response, most_bytes)
+                buffer = room(len(data))
+                buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
+                return buffer, len(data), response.tell()
+            buffer, done = room(length), 0
+            while done < length:
+                piece = response.read(min(_PIECE_BYTES, length - done), decode_content=False)
+                if not piece:
+                    raise ProtocolError(f"{length - done:,} bytes of the answer are missing")
+                buffer[done : done + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+                done += len(piece)
+            return buffer, length, length
+
+        return self._send(method, path, body, read)
+
+    def _read(self, response: BaseHTTPResponse, most_bytes: int | None) -> bytes:
+        data = response.read(None if most_bytes is None else most_bytes + 1, decode_content=True)
+        if most_bytes is not None and len(data) > most_bytes:
+            response.close()  # or the rest would be read as the next answer
+            raise EndlessError(f"{self.address}: an answer is longer than {most_bytes:,} bytes", data)
+        return data
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, read: Callable[[BaseHTTPResponse], Answer]
+    ) -> Answer:
         connection = self._connection
         text = None if body is None else json.dumps(body).encode()
         headers = {**connection.headers, **self._headers}
@@ -126,18 +190,15 @@ class Cluster:
                 method, path, text, headers=headers, retries=_NEVER, timeout=self._timeout, preload_content=False
             )
             try:
-                data = response.read(None if most_bytes is None else most_bytes + 1, decode_content=True)
-                received = response.tell()
-                if most_bytes is not None and len(data) > most_bytes:
-                    response.close()  # or the rest would be read as the next answer
-                    raise EndlessError(f"{self.address}: an answer is longer than {most_bytes:,} bytes", data)
+                if response.status >= 300:
+                    said = response.read(_MOST_SAID, decode_content=True)
+                    response.close()  # there may be more of it
+                    raise self._refusal(response.status, said)
+                return read(response)
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
-        if response.status >= 300:
-            raise self._refusal(response.status, data)
-        return data, received
 
     def _unreachable(self, error: Exception) -> SourceError:
         reason: BaseException = error

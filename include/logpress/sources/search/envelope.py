@@ -12,7 +12,7 @@ _DECODER = json.JSONDecoder()
 _FIRST_BYTES = 1 << 14
 
 
-def hits_begin(data: bytes) -> int:
+def hits_begin(data: bytes | memoryview) -> int:
     """Where the content of the array `hits.hits` begins, right behind its bracket.
 
     Raises:
@@ -20,7 +20,7 @@ def hits_begin(data: bytes) -> int:
     """
     size = _FIRST_BYTES
     while True:
-        head = data[:size].decode("latin-1")  # a character a byte; what lies inside strings does not matter here
+        head = str(data[:size], "latin-1")  # a character a byte; what lies inside strings does not matter here
         try:
             return _array_in(head, _member(head, 0))
         except ValueError:

@@ -16,10 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
 from logpress.contract.model import ClusterSource
 from logpress.errors import BrokenOffError, RefusedError, SourceError, TooLargeError
 from logpress.sources.search.address import Address
-from logpress.sources.search.cluster import Cluster, EndlessError
+from logpress.sources.search.cluster import Cluster, EndlessError, Room
 from logpress.sources.search.envelope import Envelope, hits_begin
 
 MOST_HITS = 10_000
@@ -63,13 +66,15 @@ class Page:
     """One response.
 
     Attributes:
-        data: its bytes.
+        buffer: uint8[n], its bytes and some more.
+        size: how many bytes it has.
         begin: where the first hit begins, if there is one.
         envelope: what stands around the hits.
         hits: how many there must be.
     """
 
-    data: bytes
+    buffer: NDArray[np.uint8]
+    size: int
     begin: int
     envelope: Envelope
     hits: int
@@ -96,7 +101,9 @@ class Scroll:
         page_bytes: bytes of the pages so far, decompressed.
     """
 
-    def __init__(self, cluster: Cluster, address: Address, source: ClusterSource, pace: Pace, size: int) -> None:
+    def __init__(
+        self, cluster: Cluster, address: Address, source: ClusterSource, pace: Pace, size: int, room: Room
+    ) -> None:
         self.address = address
         self.total: int | None = None
         self.received_bytes = 0
@@ -105,6 +112,7 @@ class Scroll:
         self._source = source
         self._pace = pace
         self._size = size
+        self._room = room
         self._scroll_id: str | None = None
         self._stopped = threading.Event()
         self._ready: queue.Queue[Page | BaseException | None] = queue.Queue(maxsize=1)
@@ -205,14 +213,14 @@ class Scroll:
         self._pace.wait(self._size, self._stopped)
         shard = "" if address.shard is None else f"&preference=_shards:{address.shard}"
         path = search_path(address, f"scroll={source.keep_alive}{shard}")
-        page = self._page(self._cluster.fetch("POST", path, body, self._most_bytes), None)
+        page = self._page(self._cluster.fetch_into(self._room, "POST", path, body, self._most_bytes), None)
         self.total = page.envelope.total
         return page
 
     def _next(self, hits: int) -> Page:
         body = {"scroll": self._source.keep_alive, "scroll_id": self._scroll_id}
         try:
-            answer = self._cluster.fetch("POST", "/_search/scroll", body, self._most_bytes)
+            answer = self._cluster.fetch_into(self._room, "POST", "/_search/scroll", body, self._most_bytes)
         except EndlessError as error:
             raise TooLargeError(
                 f"{self.address}: a page of {hits} hits is larger than {self._most_bytes:,} bytes, as those before it "
@@ -221,13 +229,13 @@ class Scroll:
             ) from error
         return self._page(answer, hits)
 
-    def _page(self, answer: tuple[bytes, int], hits: int | None) -> Page:
-        data, received = answer
+    def _page(self, answer: tuple[NDArray[np.uint8], int, int], hits: int | None) -> Page:
+        buffer, size, received = answer
         self.received_bytes += received
-        self.page_bytes += len(data)
+        self.page_bytes += size
         try:
-            begin = hits_begin(data)
-            envelope = Envelope.parse(data[:begin] + b"]}}")
+            begin = hits_begin(buffer.data[:size])
+            envelope = Envelope.parse(bytes(buffer.data[:begin]) + b"]}}")
         except ValueError as error:
             raise BrokenOffError(f"{self.address}: an answer is no search response: {error}") from error
         self._scroll_id = envelope.scroll_id or self._scroll_id
@@ -238,7 +246,7 @@ class Scroll:
             problem = f"it speaks of {envelope.total} documents, the first page spoke of {self.total}"
         if problem is not None:
             raise BrokenOffError(f"{self.address}: a page is not to be trusted: {problem}")
-        return Page(data, begin, envelope, min(envelope.total, self._size) if hits is None else hits)
+        return Page(buffer, size, begin, envelope, min(envelope.total, self._size) if hits is None else hits)
 
 
 def search_path(address: Address, parameters: str = "") -> str:
