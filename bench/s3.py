@@ -35,8 +35,8 @@ FORMS = {"plain": "none", "gzip": "gzip"}
 def put(server: S3Server, folder: Path, prefix: str) -> None:
     """Put a folder's files into the bucket.
 
-    SeaweedFS compresses what looks like text, and decompresses it at each read: that took 3.8 s of processor time a GB,
-    more than pressing does. S3 keeps what it gets, and so does SeaweedFS if an object's type says that it is compressed.
+    SeaweedFS compresses what looks like text, and decompresses it at each read: 3.8 s of processor time a GB, as much
+    as pressing takes. S3 keeps what it gets, and so does SeaweedFS where an object's type says that it is compressed.
     """
     import s3fs
 
@@ -112,7 +112,9 @@ def main(
                     found.setdefault(form, []).append((size, disk, remote))
         except MeasureError as error:
             sys.exit(str(error))
-    table = Table(title=f"{records:,} {shape}s, medians of {runs}{', the server apart' * apart}", title_justify="left", box=None)
+    table = Table(
+        title=f"{records:,} {shape}s, medians of {runs}{', the server apart' * apart}", title_justify="left", box=None
+    )
     for heading in ("", "MB", "from disk, s", "from S3, s", "ratio", "CPU, s", "CPU from S3, s", "peak from S3, MB"):
         table.add_column(heading, justify="left" if not heading else "right")
     for form, each in found.items():

@@ -25,8 +25,6 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
 from logpress.progress import Progress, Silent, StageProgress
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
-from logpress.reading import open_lake
-from logpress.reading.conditions import parse_conditions
 from logpress.stages import default_threads, plan
 
 
@@ -96,6 +94,9 @@ class _Places:
     """
 
     def __init__(self, lake_uri: str, table: str, day: date, where: Sequence[str]) -> None:
+        from logpress.reading import open_lake  # brings pandas, which takes longer than some days do
+        from logpress.reading.conditions import parse_conditions
+
         reader = open_lake(lake_uri).table(table)
         conditions = parse_conditions(where, {column.name: column.type for column in reader.columns})
         self.scan = reader.scan(day, day, where=conditions)

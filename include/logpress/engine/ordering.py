@@ -69,6 +69,36 @@ def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
     return [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
 
 
+class Space:
+    """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared."""
+
+    def __init__(self) -> None:
+        self._free: list[tuple[Ints, NDArray[np.int32]]] = []
+
+    def take(self, rows: int, wide: int, narrow: int, capacity: int = 0) -> tuple[Ints, NDArray[np.int32]]:
+        """int64[rows, wide] and int32[rows, narrow], of memory for `capacity` rows where that is more."""
+        try:
+            found = self._free.pop()
+        except IndexError:
+            found = None
+        if found is None or len(found[0]) < rows or (found[0].shape[1], found[1].shape[1]) != (wide, narrow):
+            most = max(rows, capacity)
+            found = np.empty((most, wide), dtype=np.int64), np.empty((most, narrow), dtype=np.int32)
+        return found[0][:rows], found[1][:rows]
+
+    def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
+        """Let others have what `take` gave."""
+        self._free.append((_owner(wide), _owner(narrow)))
+
+    def clear(self) -> None:
+        """Give the memory back to the system."""
+        self._free.clear()
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.base is None else array.base
+
+
 @dataclass
 class Packed:
     """Rows side by side, as a row group keeps them while it fills, with the texts that their registers number.
@@ -126,11 +156,14 @@ def _taken_texts(texts: Texts, places: Ints) -> Texts:
     return Texts(data, offsets)
 
 
-def together(runs: Sequence[Packed], registers: Registers) -> Packed:
+def together(runs: Sequence[Packed], registers: Registers, space: Space, capacity: int) -> Packed:
     """The rows of several runs as one; their texts are used up, so that they are not there twice."""
     if len(runs) == 1:
         return runs[0]
-    wide, narrow = np.concatenate([run.wide for run in runs]), np.concatenate([run.narrow for run in runs])
+    rows = sum(len(run.wide) for run in runs)
+    wide, narrow = space.take(rows, runs[0].wide.shape[1], runs[0].narrow.shape[1], capacity)
+    np.concatenate([run.wide for run in runs], out=wide)
+    np.concatenate([run.narrow for run in runs], out=narrow)
     names = list(registers.dictionaries)
     places = np.array([registers.place_of[registers[name]] for name in names], dtype=np.int64)
     bases, row = np.zeros(len(names), dtype=np.int64), 0
@@ -167,6 +200,12 @@ class Buckets:
         self._in_memory: list[list[Packed]] = [[] for _ in range(len(self))]
         self._on_disk: list[list[int]] = [[] for _ in range(len(self))]  # rows of each run
         self._kept = 0
+        self._rows = [0] * len(self)
+        self._space = Space()
+
+    @property
+    def _most_rows(self) -> int:
+        return max(self._rows)
 
     def __len__(self) -> int:
         return int(self._splitters.shape[1]) + 1
@@ -178,11 +217,15 @@ class Buckets:
         if self._holder is not None:
             self._holder.cleanup()
 
-    def deal(self, rows: Packed, group: int) -> None:
-        """Deal out the rows of a row group; may be called from several threads."""
+    def deal(self, rows: Packed, group: int) -> bool:
+        """Deal out the rows of a row group; may be called from several threads.
+
+        Returns:
+            Whether they were copied, so that their memory may be used again.
+        """
         if len(self) == 1:
             self._add(0, rows)
-            return
+            return False
         keys = np.stack([*rows.keys(self._registers), positions(group, np.arange(len(rows.wide)))])
         buckets: NDArray[Any] = np.empty(len(rows.wide), dtype=np.int32)
         choose_buckets(keys, self._splitters, buckets)
@@ -191,9 +234,11 @@ class Buckets:
         for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):
             if first < last:
                 self._add(bucket, rows.taken(self._registers, order[first:last]))
+        return True
 
     def _add(self, bucket: int, run: Packed) -> None:
         with self._lock:
+            self._rows[bucket] += len(run.wide)
             if self._holder is None and self._kept + run.nbytes <= self._most_bytes:
                 self._in_memory[bucket].append(run)
                 self._kept += run.nbytes
@@ -233,4 +278,8 @@ class Buckets:
                     }
                     runs.append(Packed(arrays[0], arrays[1], texts))
             self._path(bucket).unlink()
-        return together(runs, self._registers) if runs else None
+        return together(runs, self._registers, self._space, self._most_rows) if runs else None
+
+    def give_back(self, rows: Packed) -> None:
+        """Let the next bucket have the memory of one that is done with."""
+        self._space.give_back(rows.wide, rows.narrow)

@@ -22,7 +22,7 @@ from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Packed, positions, sort_keys
+from logpress.engine.ordering import Buckets, Packed, Space, positions, sort_keys
 from logpress.engine.part import PartMetadata, open_part
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -227,14 +227,16 @@ def _restore_sorted(
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
     packer = _Packer([group.reader for group in groups])
     threads = room.threads
-    with Buckets(packer.registers, _splitters(groups, room.bucket_bytes), room.kept_bytes, spill_folder) as buckets:
+    splitters = _splitters(groups, room.bucket_bytes, pool)
+    with Buckets(packer.registers, splitters, room.kept_bytes, spill_folder) as buckets:
         waiting: deque[Future[None]] = deque()
         for number, group in enumerate(groups):
-            waiting.append(pool.submit(lambda number, group: buckets.deal(packer.pack(group), number), number, group))
+            waiting.append(pool.submit(packer.deal, group, number, buckets))
             if len(waiting) > threads:
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
+        packer.space.clear()
         following: Future[_SortedRows | None] = pool.submit(_SortedRows.of, packer, buckets, 0)
         for bucket in range(len(buckets)):
             rows = following.result()
@@ -243,11 +245,18 @@ def _restore_sorted(
             if rows is not None:
                 rows.write(meter, pool, threads)
                 give_back_after(rows.text_bytes)
+                buckets.give_back(rows.packed)
                 rows = None
 
 
 class _Packer:
-    """Packs row groups of parts that may know other layouts, or be of another version of the contract."""
+    """Packs row groups of parts that may know other layouts, or be of another version of the contract.
+
+    Attributes:
+        registers: of the rows.
+        renderer: renders them.
+        space: where they are packed.
+    """
 
     def __init__(self, readers: Sequence[PartReader]) -> None:
         self.registers = readers[0].metadata.registers
@@ -258,21 +267,23 @@ class _Packer:
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
+        self.space = Space()
 
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
 
-    def pack(self, group: _Group) -> Packed:
-        """The rows of one row group."""
+    def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
+        """Deal out the rows of one row group, the n-th."""
         rows = self._pack(group.reader, group.number)
-        return rows if group.chosen is None else rows.taken(self.registers, group.chosen)
+        chosen = rows if group.chosen is None else rows.taken(self.registers, group.chosen)
+        if buckets.deal(chosen, number) or chosen is not rows:
+            self.space.give_back(rows.wide, rows.narrow)
 
     def _pack(self, reader: PartReader, group: int) -> Packed:
         decoder = reader.decoder(group)
         narrow = int(self.registers.is_narrow.sum())
         rows = Packed(
-            np.empty((decoder.count, len(self.registers) - narrow), dtype=np.int64),
-            np.empty((decoder.count, narrow), dtype=np.int32),
+            *self.space.take(decoder.count, len(self.registers) - narrow, narrow),
             {name: decoder.texts.get(name, texts_of([])) for name in self.registers.dictionaries},
         )
         if not self._is_common(reader):
@@ -312,10 +323,14 @@ class _Packer:
 
 
 class _SortedRows:
-    """The rows of one bucket in order, ready to be rendered."""
+    """The rows of one bucket in order, ready to be rendered.
+
+    Attributes:
+        packed: the rows as they came.
+    """
 
     def __init__(self, packer: _Packer, rows: Packed) -> None:
-        self._rows = rows
+        self.packed = rows
         self._registers = packer.registers
         self._order = sort_by(rows.keys(packer.registers), len(rows.wide))
         self._sheet = Sheet(packer.renderer, rows.texts)
@@ -358,7 +373,7 @@ class _SortedRows:
             return
         sizes = np.zeros(len(self._order), dtype=np.int64)
         for name, lengths in self._lengths.items():
-            codes = self._rows.narrow[:, self._registers.place_of[self._registers[name]]]
+            codes = self.packed.narrow[:, self._registers.place_of[self._registers[name]]]
             sizes += np.append(lengths, 0)[np.maximum(codes, -1)]
         ends = np.cumsum(sizes[self._order])
         first = 0
@@ -388,7 +403,7 @@ class _SortedRows:
             sheet = self._sheet.twin()
         registers = self._registers
         matrix = np.empty((len(registers), _ROWS_AT_A_TIME + 8), dtype=np.int64)
-        unpack_rows(self._rows.wide, self._rows.narrow, order, registers.is_narrow, registers.place_of, matrix)
+        unpack_rows(self.packed.wide, self.packed.narrow, order, registers.is_narrow, registers.place_of, matrix)
         counts = np.zeros(2, dtype=np.int64)
         chunks: list[NDArray[np.uint8]] = []
         for chunk in sheet.chunks(matrix, np.arange(len(order), dtype=np.int32), counts):
@@ -406,21 +421,23 @@ _LONG_BYTES = 8 << 20
 _GUESSED_ROW_BYTES = 192
 
 
-def _splitters(groups: list[_Group], bucket_bytes: int) -> NDArray[np.int64]:
+def _splitters(groups: list[_Group], bucket_bytes: int, pool: ThreadPoolExecutor) -> NDArray[np.int64]:
     """Keys that cut the whole into buckets of even size, from a sample of row groups' keys: int64[words + 1, n]."""
     contract = groups[0].reader.metadata.contract
     rows = sum(group.rows for group in groups)
     size = rows * _GUESSED_ROW_BYTES + sum(group.text_bytes for group in groups)
     buckets = max(1, min(rows, size // bucket_bytes))
     columns = physical_columns(contract, contract.restore_order)
-    samples = []
-    common = [(place, group) for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
-    for place, group in common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]:
-        sampled = group.reader.decoder(group.number, columns).rows()
-        chosen = np.arange(0, sampled.count, max(1, sampled.count // 4096))
-        keys = [key[chosen] for key in sort_keys(sampled, contract)]
-        samples.append(np.stack([*keys, positions(place, chosen)]))
-    sample = np.concatenate(samples, axis=1)
+
+    def sampled(place: int) -> NDArray[np.int64]:
+        rows = groups[place].reader.decoder(groups[place].number, columns).rows()
+        chosen = np.arange(0, rows.count, max(1, rows.count // 4096))
+        keys = [key[chosen] for key in sort_keys(rows, contract)]
+        return np.stack([*keys, positions(place, chosen)])
+
+    common = [place for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
+    taken = common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]
+    sample = np.concatenate(list(pool.map(sampled, taken)), axis=1)
     order = np.lexsort(sample[::-1])
     places = np.linspace(0, len(order), buckets + 1).astype(np.int64)[1:-1]
     return np.ascontiguousarray(sample[:, order[places]])
