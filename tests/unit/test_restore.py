@@ -79,6 +79,19 @@ def test_buckets_change_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_buckets_of_one_row_group_and_of_several_come_in_turn(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = restored(parts[:2])
+    runs: list[int] = []
+    together = ordering.together
+    monkeypatch.setattr(ordering, "together", lambda found, *rest: (runs.append(len(found)), together(found, *rest))[1])
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    assert restored(parts[:2], spill_folder=str(tmp_path)) == expected
+    assert {1, 2} <= set(runs)
+
+
 def test_long_records_fill_more_than_a_buffer(sdk_log: Contract, tmp_path: Path) -> None:
     model = {"_id": "49623735927354776182646864847313121695850829503304564770.0", "pad": ""}
     records = [json.dumps(model | {"pad": letter * 900_000}).encode() for letter in "abcdefgh"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -296,23 +298,29 @@ def test_what_is_no_search_response(text):
 
 def test_pages_are_about_as_large_as_wanted():
     assert page_hits(SOURCE, None) == 500
-    assert page_hits(SOURCE, 800.0) == 5_000
+    assert page_hits(SOURCE, 1600.0) == 5_000
     assert page_hits(SOURCE, 10.0) == 10_000
     assert page_hits(SOURCE, 9e9) == 1
 
 
+PLAIN = random.Random(5).randbytes(3_000_001)
+
+
 class Answering(BaseHTTPRequestHandler):
-    """Answers with 50 MB, compressed; or with a few bytes."""
+    """Answers with 50 MB, compressed; with 3 MB as they are, or one byte less than was said; or with a few bytes."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        body = gzip.compress(b'{"_scroll_id":"x"' + bytes(50_000_000), 1) if self.path == "/large" else b"{}"
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        bodies = {"/large": gzip.compress(b'{"_scroll_id":"x"' + bytes(50_000_000), 1), "/plain": PLAIN, "/cut": PLAIN}
+        body = bodies.get(self.path, b"{}")
         self.send_response(200)
         if self.path == "/large":
             self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + (self.path == "/cut")))
         self.end_headers()
+        self.close_connection = self.path == "/cut"
         with suppress(OSError):  # the client has gone
             self.wfile.write(body)
 
@@ -320,7 +328,8 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
 
-def test_no_more_is_read_of_an_answer_than_was_wanted(monkeypatch):
+@pytest.fixture
+def answering(monkeypatch) -> Iterator[Cluster]:
     for name in ("OPENSEARCH_USERNAME", "OPENSEARCH_PASSWORD", "OPENSEARCH_CA_CERTS", "OPENSEARCH_AUTH"):
         monkeypatch.delenv(name, raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
@@ -328,16 +337,43 @@ def test_no_more_is_read_of_an_answer_than_was_wanted(monkeypatch):
     address = Address.parse(f"opensearch+http://127.0.0.1:{server.server_address[1]}/i")
     try:
         with closing(Cluster(address, SOURCE)) as cluster:
-            for _ in range(3):
-                with pytest.raises(EndlessError) as error:
-                    cluster.fetch("GET", "/large", most_bytes=1_000_000)
-                assert len(error.value.begin) == 1_000_001
-                assert error.value.begin.startswith(b'{"_scroll_id":"x"')
-                assert cluster.fetch("GET", "/small", most_bytes=2) == (b"{}", 2)  # and not the rest of the other
-            assert len(cluster.fetch("GET", "/large", most_bytes=50_000_017)[0]) == 50_000_017
+            yield cluster
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_no_more_is_read_of_an_answer_than_was_wanted(answering):
+    for _ in range(3):
+        with pytest.raises(EndlessError) as error:
+            answering.fetch("GET", "/large", most_bytes=1_000_000)
+        assert len(error.value.begin) == 1_000_001
+        assert error.value.begin.startswith(b'{"_scroll_id":"x"')
+        assert answering.fetch("GET", "/small", most_bytes=2) == (b"{}", 2)  # and not the rest of the other
+    assert len(answering.fetch("GET", "/large", most_bytes=50_000_017)[0]) == 50_000_017
+
+
+def test_an_answer_goes_where_there_is_room_whole_or_not_at_all(answering):
+    asked: list[int] = []
+
+    def room(size: int) -> np.ndarray:
+        asked.append(size)
+        return np.full(size + 9, 7, dtype=np.uint8)
+
+    for _ in range(2):
+        buffer, size, received = answering.fetch_into(room, "GET", "/plain", {}, most_bytes=len(PLAIN))
+        assert buffer[:size].tobytes() == PLAIN
+        assert (received, set(buffer[size:].tolist())) == (len(PLAIN), {7})
+        with pytest.raises(EndlessError):
+            answering.fetch_into(room, "GET", "/plain", {}, most_bytes=len(PLAIN) - 1)
+        with pytest.raises(BrokenOffError):
+            answering.fetch_into(room, "GET", "/cut", {})
+        buffer, size, received = answering.fetch_into(room, "GET", "/large", {})
+        assert (size, buffer[:17].tobytes()) == (50_000_017, b'{"_scroll_id":"x"')
+        assert received < size / 100
+        buffer, size, _ = answering.fetch_into(room, "GET", "/small", {})  # and not the rest of another
+        assert buffer[:size].tobytes() == b"{}"
+    assert asked == [len(PLAIN), len(PLAIN) + 1, 50_000_017, 2] * 2
 
 
 # -- plans

@@ -31,7 +31,7 @@ TOO_LONG_MESSAGE = f"a piece of a record longer than {LONGEST_RECORD_BYTES >> 20
 
 
 class Buffers:
-    """Buffers that are free: those of the usual size, and a few larger ones; shared by threads."""
+    """Buffers that are free: those of the usual size, and a few larger ones for pages; shared by threads."""
 
     def __init__(self) -> None:
         self._free: list[NDArray[np.uint8]] = []
@@ -39,17 +39,23 @@ class Buffers:
 
     def take(self, size: int = 0) -> NDArray[np.uint8]:
         """A buffer of at least this size, padding not counted."""
-        if size > BLOCK_BYTES:
-            try:
-                if len(found := self._large.popleft()) >= size + PADDING:
-                    return found
-            except IndexError:
-                pass
-            return np.empty(size + size // 8 + PADDING, dtype=np.uint8)  # others of about this size will follow
+        if size > BLOCK_BYTES:  # of just this size: it says where the block ends, which nothing but the input may do
+            return np.empty(size + PADDING, dtype=np.uint8)
         try:
             return self._free.pop()
         except IndexError:
             return np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+
+    def take_page(self, size: int) -> NDArray[np.uint8]:
+        """A buffer of at least this size, padding not counted; others of about the same size will follow."""
+        if size <= BLOCK_BYTES:
+            return self.take()
+        try:
+            if len(found := self._large.popleft()) >= size + PADDING:
+                return found
+        except IndexError:
+            pass
+        return np.empty(size + size // 8 + PADDING, dtype=np.uint8)
 
     def give_back(self, buffer: NDArray[np.uint8]) -> None:
         """Say that a buffer is not used any more."""

@@ -96,7 +96,9 @@ class Space:
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    return array if array.base is None else array.base
+    """The whole of what `take` gave a part of; what was read from a file is a view of something flat."""
+    base = array.base
+    return base if isinstance(base, np.ndarray) and base.ndim == array.ndim else array
 
 
 @dataclass

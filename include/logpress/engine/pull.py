@@ -91,7 +91,7 @@ class Pull:
         expected = sum(self._spec.expected)
         hit_bytes = self._spec.raw_bytes / expected if self._spec.raw_bytes and expected else None
         size = min(page_hits(self._source, hit_bytes), self._spec.page_hits or MOST_HITS)
-        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, size, self._buffers.take)
+        scroll = Scroll(self._cluster, self._addresses[number], self._source, self._pace, size, self._buffers.take_page)
         self._scrolls[number] = self._begun[number] = scroll
         return scroll
 

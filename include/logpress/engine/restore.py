@@ -275,8 +275,11 @@ class _Packer:
     def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
         """Deal out the rows of one row group, the n-th."""
         rows = self._pack(group.reader, group.number)
-        chosen = rows if group.chosen is None else rows.taken(self.registers, group.chosen)
-        if buckets.deal(chosen, number) or chosen is not rows:
+        if group.chosen is not None:
+            all_rows, rows = rows, rows.taken(self.registers, group.chosen)
+            self.space.give_back(all_rows.wide, all_rows.narrow)
+            del all_rows
+        if buckets.deal(rows, number):
             self.space.give_back(rows.wide, rows.narrow)
 
     def _pack(self, reader: PartReader, group: int) -> Packed:

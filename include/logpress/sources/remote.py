@@ -32,7 +32,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 
 _CHUNK_BYTES = 1 << 20
 
-_room: deque[np.ndarray] = deque(maxlen=2 * RANGES_AHEAD)
+_room: deque[np.ndarray] = deque(maxlen=RANGES_AHEAD + 1)
 """Memory of ranges that were read, for the next ones: the pages of fresh memory take as long as what is fetched."""
 
 
@@ -45,6 +45,7 @@ class _Range:
             room = _room.pop()
         except IndexError:
             room = np.empty(RANGE_BYTES, dtype=np.uint8)
+        assert len(room) >= end - begin
         self.data = room.data[: end - begin]
         self.done = 0
 

@@ -40,7 +40,10 @@ _NEVER = urllib3.Retry(False)
 _PIECE_BYTES = 512 << 10
 """What is read of an answer at a time: it is still in the cache when it is put where it belongs."""
 
-_MOST_SAID = 1 << 20
+_MOST_AHEAD = 64 << 20
+"""What room is made for because an answer says that it is so long; a longer one has to come first."""
+
+_MOST_SAID = 16 << 20
 """What is read of an error."""
 
 Room = Callable[[int], NDArray[np.uint8]]
@@ -152,7 +155,7 @@ class Cluster:
 
         def read(response: BaseHTTPResponse) -> tuple[NDArray[np.uint8], int, int]:
             length = getattr(response, "length_remaining", None)
-            if length is None or "content-encoding" in response.headers or length > (most_bytes or length):
+            if not length or "content-encoding" in response.headers or length > (most_bytes or _MOST_AHEAD):
                 data = self._read(response, most_bytes)
                 buffer = room(len(data))
                 buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
@@ -171,7 +174,6 @@ class Cluster:
     def _read(self, response: BaseHTTPResponse, most_bytes: int | None) -> bytes:
         data = response.read(None if most_bytes is None else most_bytes + 1, decode_content=True)
         if most_bytes is not None and len(data) > most_bytes:
-            response.close()  # or the rest would be read as the next answer
             raise EndlessError(f"{self.address}: an answer is longer than {most_bytes:,} bytes", data)
         return data
 
@@ -191,10 +193,11 @@ class Cluster:
             )
             try:
                 if response.status >= 300:
-                    said = response.read(_MOST_SAID, decode_content=True)
-                    response.close()  # there may be more of it
-                    raise self._refusal(response.status, said)
+                    raise self._refusal(response.status, response.read(_MOST_SAID, decode_content=True))
                 return read(response)
+            except BaseException:
+                response.close()  # what is not read of it would be taken for the next answer
+                raise
             finally:
                 response.release_conn()
         except (HTTPError, OSError) as error:
