@@ -72,19 +72,24 @@ def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
 class Space:
     """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared."""
 
-    def __init__(self) -> None:
+    def __init__(self, registers: Registers) -> None:
+        self._narrow = int(registers.is_narrow.sum())
+        self._wide = len(registers) - self._narrow
         self._free: list[tuple[Ints, NDArray[np.int32]]] = []
 
-    def take(self, rows: int, wide: int, narrow: int, capacity: int = 0) -> tuple[Ints, NDArray[np.int32]]:
-        """int64[rows, wide] and int32[rows, narrow], of memory for `capacity` rows where that is more."""
+    def take(self, rows: int, capacity: int = 0) -> tuple[Ints, NDArray[np.int32]]:
+        """int64[rows, wide] and int32[rows, narrow] registers, of memory for `capacity` rows where that is more."""
         try:
-            found = self._free.pop()
+            wide, narrow = self._free.pop()
+            if len(wide) >= rows:
+                return wide[:rows], narrow[:rows]
         except IndexError:
-            found = None
-        if found is None or len(found[0]) < rows or (found[0].shape[1], found[1].shape[1]) != (wide, narrow):
-            most = max(rows, capacity)
-            found = np.empty((most, wide), dtype=np.int64), np.empty((most, narrow), dtype=np.int32)
-        return found[0][:rows], found[1][:rows]
+            pass
+        most = max(rows, capacity)
+        return (
+            np.empty((most, self._wide), dtype=np.int64)[:rows],
+            np.empty((most, self._narrow), dtype=np.int32)[:rows],
+        )
 
     def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
         """Let others have what `take` gave."""
@@ -163,7 +168,7 @@ def together(runs: Sequence[Packed], registers: Registers, space: Space, capacit
     if len(runs) == 1:
         return runs[0]
     rows = sum(len(run.wide) for run in runs)
-    wide, narrow = space.take(rows, runs[0].wide.shape[1], runs[0].narrow.shape[1], capacity)
+    wide, narrow = space.take(rows, capacity)
     np.concatenate([run.wide for run in runs], out=wide)
     np.concatenate([run.narrow for run in runs], out=narrow)
     names = list(registers.dictionaries)
@@ -203,11 +208,7 @@ class Buckets:
         self._on_disk: list[list[int]] = [[] for _ in range(len(self))]  # rows of each run
         self._kept = 0
         self._rows = [0] * len(self)
-        self._space = Space()
-
-    @property
-    def _most_rows(self) -> int:
-        return max(self._rows)
+        self._space = Space(registers)
 
     def __len__(self) -> int:
         return int(self._splitters.shape[1]) + 1
@@ -280,7 +281,7 @@ class Buckets:
                     }
                     runs.append(Packed(arrays[0], arrays[1], texts))
             self._path(bucket).unlink()
-        return together(runs, self._registers, self._space, self._most_rows) if runs else None
+        return together(runs, self._registers, self._space, max(self._rows)) if runs else None
 
     def give_back(self, rows: Packed) -> None:
         """Let the next bucket have the memory of one that is done with."""

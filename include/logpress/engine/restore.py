@@ -267,7 +267,7 @@ class _Packer:
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
-        self.space = Space()
+        self.space = Space(self.registers)
 
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
@@ -284,9 +284,8 @@ class _Packer:
 
     def _pack(self, reader: PartReader, group: int) -> Packed:
         decoder = reader.decoder(group)
-        narrow = int(self.registers.is_narrow.sum())
         rows = Packed(
-            *self.space.take(decoder.count, len(self.registers) - narrow, narrow),
+            *self.space.take(decoder.count),
             {name: decoder.texts.get(name, texts_of([])) for name in self.registers.dictionaries},
         )
         if not self._is_common(reader):

@@ -220,7 +220,7 @@ class RemoteObject:
     def _give_back(self) -> None:
         """Let the next range have the memory of the one that was read; the first one's stays for seek."""
         if self._current is not None:
-            _room.append(self._current.obj)  # type: ignore[arg-type]
+            _room.append(self._current.obj)  # type: ignore[arg-type]  # the array of a range
             self._current = None
 
     def _ask(self) -> None:
