@@ -30,7 +30,7 @@ from logpress.tuning import Options, tune
 from logpress.tuning.choose import LEAST_OF_FILE, NS_A_BYTE, choose
 from logpress.tuning.measure import Candidate, Cost
 from logpress.tuning.sample import take_sample
-from logpress.tuning.variants import instants, orders, row_groups, together
+from logpress.tuning.variants import instants, orders, row_groups
 
 OTHER_LOG = Path(__file__).parents[1] / "contracts" / "other_log.yaml"
 ROWS = 20_000
@@ -383,15 +383,6 @@ def test_row_groups_are_no_larger_than_the_sample():
     contract = load_contract("sdk_log")
     assert [v.contract.files.row_group_rows for v in row_groups(contract, 300_000)] == [125_000, 250_000]
     assert row_groups(contract, 1_000) == []
-
-
-def test_small_numbers_together_and_apart():
-    contract = load_contract("sdk_log")
-    assert [variant.contract.together for variant in together(contract)] == [()]
-    apart = changed_contract(contract, {("together",): ()})
-    (joined,) = together(apart)
-    assert set(joined.contract.together) == set(contract.together)
-    assert len(together(load_contract(OTHER_LOG))) == 1
 
 
 def test_instants_are_stored_plainly_or_the_other_way_round():

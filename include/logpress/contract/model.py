@@ -310,11 +310,6 @@ class Contract(Model):
     order_by: tuple[Name, ...] = ()
     restore_order: tuple[Name, ...] = ()
     files: Files = Files()
-    together: tuple[Name, ...] = Field(
-        default=(),
-        description="columns whose small numbers for restoration (residuals, label shifts, scales, arrivals) are "
-        "stored as one column of combinations; pays where there are few",
-    )
     storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of columns only restore needs")
     checks: tuple[Check, ...] = ()
 
@@ -331,7 +326,6 @@ class Contract(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
         _check_names(self)
-        _check_together(self)
         _check_paths(self)
         _check_circles(self)
         for column in self.columns:
@@ -364,19 +358,6 @@ def _check_names(contract: Contract) -> None:
     for check in contract.checks:
         if check.column is not None:
             need(check.column, f"a check of kind {check.kind}")
-
-
-def _check_together(contract: Contract) -> None:
-    for name in contract.together:
-        column = contract.by_name.get(name)
-        has_small_numbers = isinstance(column, (Decimal, KinesisSequence)) or (
-            isinstance(column, Instant) and (column.residual_of or column.label_checked_by)
-        )
-        if not has_small_numbers:
-            raise ValueError(
-                f"`together` names {name!r}, of which no small numbers are stored: it takes instants with "
-                "`residual_of` or `label_checked_by`, decimals and sequence numbers"
-            )
 
 
 def _check_paths(contract: Contract) -> None:

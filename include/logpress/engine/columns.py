@@ -23,7 +23,6 @@ from logpress.contract.model import (
 )
 
 DAY, LAYOUT, EXTRA, RAW = "day", "_layout", "_extra", "_raw"
-TOGETHER, TOGETHER_RARE = "_together", "_together_rare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class StoredColumn:
     Attributes:
         name: as in the file.
         type: its Arrow type.
-        of: the contract's column it belongs to; empty for the record's own (`day`, `_layout`, `_extra`, `_raw`), and
-            for what is stored of several columns together.
+        of: the contract's column it belongs to; empty for the record's own (`day`, `_layout`, `_extra`, `_raw`).
         encoding: Parquet encoding.
         zstd: compression level.
     """
@@ -113,27 +111,12 @@ def _stored_types(column: Column) -> list[tuple[str, pa.DataType, Encoding]]:
     return [(name, arrow_type(column), encoding)]
 
 
-def together(contract: Contract) -> list[str]:
-    """The numbers that the contract stores together, by the names they would have as columns of their own."""
-    return [
-        name
-        for column in contract.columns
-        if column.name in contract.together
-        for name, _, _ in _stored_types(column)
-        if name in (residual_name(column.name), shift_name(column.name), scale_name(column.name))
-        or name in kinesis_names(column.name)[1::2]
-    ]
-
-
 def stored_columns(contract: Contract) -> list[StoredColumn]:
     """All columns of a part file, in their order: those that people read first, then those of restoration."""
     found: list[StoredColumn] = []
     default = Storage()
-    left_out = set(together(contract))
     for column in contract.columns:
         for name, type_, encoding in _stored_types(column):
-            if name in left_out:
-                continue
             storage = column.storage if name == column.name else contract.storage.get(name, default)
             level = storage.zstd or contract.files.zstd
             found.append(StoredColumn(name, type_, column.name, storage.encoding or encoding, level))
@@ -143,8 +126,6 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
         (EXTRA, pa.string(), "plain"),
         (RAW, pa.binary(), "plain"),
     ]
-    if left_out:
-        own[1:1] = [(name, pa.string(), "dictionary") for name in (TOGETHER, TOGETHER_RARE)]
     for name, type_, encoding in own:
         storage = contract.storage.get(name, default)
         found.append(StoredColumn(name, type_, "", storage.encoding or encoding, storage.zstd or contract.files.zstd))
@@ -174,8 +155,6 @@ def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
             needed.add(name)
             return
         needed.update(c.name for c in stored if c.of == name)
-        if name in contract.together:
-            needed.update((TOGETHER, TOGETHER_RARE))
         if isinstance(column, Lookup):
             needed.add(LAYOUT)
         for other in dependencies(column):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,23 +24,17 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
-    TOGETHER,
-    TOGETHER_RARE,
     kinesis_names,
     other_name,
     residual_name,
     scale_name,
     shift_name,
-    together,
 )
 from logpress.engine.counters import Counters
 from logpress.engine.kernels_store import add_scaled, less_predicted
 from logpress.engine.rows import Ints, Rows, Texts, columns_by_dependency, name_is_text, residual_of, texts_of
 from logpress.engine.spelling import Spelling
-from logpress.engine.together import combinations_of
 from logpress.errors import PartError
-
-_TOGETHER = (TOGETHER, TOGETHER_RARE)
 
 Step = Callable[[pa.Table, dict[str, Ints], int], None]
 """Fills registers from a slice of the table that begins at a row of the row group."""
@@ -72,9 +66,8 @@ class GroupDecoder:
             PartError: if columns and metadata contradict each other.
         """
         self._contract = contract
-        self._table = _one_chunk(_with_dictionaries(table, _TOGETHER))
-        self._values = _Values(self._table, together(contract))
-        names = set(table.column_names) | self._values.names
+        self._table = _one_chunk(table)
+        names = set(table.column_names)
         self.count = table.num_rows
         self.texts: dict[str, Texts] = {}
         self._steps: list[Step] = []
@@ -139,10 +132,8 @@ class GroupDecoder:
         return Rows(self.count, self.registers(0, self.count), self.texts)
 
     def _stored(self, register: str, stored: str, divisor: int = 1) -> Step:
-        ints = self._values.ints
-
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            values = ints(table, stored)
+            values = _ints(table, stored)
             regs[register] = values if divisor == 1 else np.where(values == NULL, NULL, values // divisor)
 
         return step
@@ -158,10 +149,10 @@ class GroupDecoder:
         return step
 
     def _residual(self, column: Instant) -> Step:
-        contract, ints = self._contract, self._values.ints  # not self, which would keep the row group alive
+        contract = self._contract  # not self, which would keep the row group alive
 
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            residual = ints(table, residual_name(column.name))
+            residual = _ints(table, residual_name(column.name))
             regs[column.name] = residual_of(column, contract, regs, -1, residual, np.empty_like(residual))
 
         return step
@@ -197,10 +188,9 @@ class GroupDecoder:
         predicting = self._contract.by_name[column.arrival]
         assert isinstance(predicting, Instant)
         units = UNITS_PER_SECOND[predicting.unit]
-        ints = self._values.ints
 
         def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            shards, residuals, counters, subs = (ints(table, name) for name in names)
+            shards, residuals, counters, subs = (_ints(table, name) for name in names)
             base = np.zeros(len(residuals), dtype=np.int64)
             add_scaled(base, regs[column.arrival], 1)
             arrivals = np.empty_like(base)
@@ -218,62 +208,11 @@ class GroupDecoder:
         return step
 
 
-class _Values:
-    """Numbers of a table's rows, whether they stand in columns of their own or together.
-
-    Attributes:
-        names: of the numbers that stand together.
-    """
-
-    def __init__(self, table: pa.Table, together: list[str]) -> None:
-        self.names = set(together) if set(_TOGETHER).issubset(table.column_names) else set()
-        if not self.names:
-            return
-        entries = [table.column(name).chunk(0).dictionary.to_pylist() for name in _TOGETHER]
-        common, rare = (combinations_of(texts, len(together)) for texts in entries)
-        self._combinations = np.concatenate([common, rare], axis=1)
-        self._common = common.shape[1]
-        self._places = {name: place for place, name in enumerate(together)}
-        self._codes_of: tuple[pa.Table, Ints] | None = None
-
-    def ints(self, table: pa.Table, name: str) -> Ints:
-        """The numbers of a slice of the table: int64[rows], NULL where there is none."""
-        if name not in self.names:
-            return _ints(table, name)
-        codes_of = self._codes_of  # of the slice asked for last; several threads may ask for slices of their own
-        if codes_of is None or codes_of[0] is not table:
-            codes_of = self._codes_of = table, self._codes(table)
-        found: Ints = self._combinations[self._places[name]].take(codes_of[1])
-        return found
-
-    def _codes(self, table: pa.Table) -> Ints:
-        """Each row's combination; few rows have a rare one."""
-        common, rare = (table.column(name).chunk(0) for name in _TOGETHER)
-        codes: Ints = values_of(common.indices).astype(np.int64)
-        missing = missing_of(common)
-        places = np.flatnonzero(missing) if missing is not None else np.empty(0, dtype=np.int64)
-        codes[places] = values_of(rare.indices)[places] + self._common
-        absent = missing_of(rare)
-        count = len(rare) if absent is None else len(rare) - rare.null_count
-        if count != len(places) or (absent is not None and absent[places].any()):
-            raise PartError(f"a row has no numbers in {TOGETHER} and {TOGETHER_RARE}, or two")
-        return codes
-
-
 def _one_chunk(table: pa.Table) -> pa.Table:
     """The table with each column in exactly one chunk."""
     table = table.combine_chunks()
     columns = [c if c.num_chunks == 1 else pa.chunked_array([_empty(c.type)]) for c in table.columns]
     return pa.Table.from_arrays(columns, names=table.column_names)
-
-
-def _with_dictionaries(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The table with these columns, where it has them, as dictionaries."""
-    for name in names:
-        place = table.schema.get_field_index(name)
-        if place >= 0 and not pa.types.is_dictionary(table.schema.field(place).type):
-            table = table.set_column(place, name, table.column(place).dictionary_encode())
-    return table
 
 
 def _empty(type_: pa.DataType) -> pa.Array:

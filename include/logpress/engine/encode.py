@@ -32,8 +32,6 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
-    TOGETHER,
-    TOGETHER_RARE,
     arrow_type,
     kinesis_names,
     other_name,
@@ -41,7 +39,6 @@ from logpress.engine.columns import (
     scale_name,
     shift_name,
     stored_columns,
-    together,
 )
 from logpress.engine.counters import Counters, number_shards
 from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
@@ -58,7 +55,6 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.rows import Ints, columns_by_dependency, residual_of
 from logpress.engine.spelling import Spelling, spell
-from logpress.engine.together import combine
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
@@ -126,9 +122,6 @@ def encode_rows(
     numbers[LAYOUT] = regs[LAYOUT], pa.int32()
     columns[EXTRA] = _strings(regs[EXTRA], texts.pop(EXTRA), None)
     columns[RAW] = _strings(regs[RAW], texts.pop(RAW), None, pa.binary())
-    joined = together(contract)
-    if joined:
-        columns[TOGETHER], columns[TOGETHER_RARE] = combine([numbers.pop(name)[0] for name in joined])
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata |= {"lookups": lookups, "kinesis": kinesis}
     stored_order = stored_columns(contract)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import NULL, write_integer
+from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_group import NARROW_NULL, ROWS_AT_A_TIME
-from logpress.jit import inner_kernel, kernel, prefetch, store32
+from logpress.jit import inner_kernel, kernel, prefetch
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(40)
 _AHEAD = 16
 """Rows whose loading is begun before they are needed: in another order, each lies in a place of its own."""
-_NULL_TEXT = np.uint64(int.from_bytes(b"null", "little"))
-LONGEST_NUMBER = 21
-"""Bytes of the longest number as text, and of the comma or bracket behind it."""
 _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
 
@@ -318,75 +315,3 @@ def count_pairs(keys, values, value_count, counts):
     for i in range(keys.shape[0]):
         if keys[i] >= 0 and values[i] >= 0:
             counts[np.int64(keys[i]) * value_count + values[i]] += 1
-
-
-@kernel
-def number_combinations(values, table, codes, combinations, known):
-    """Number the combinations of several columns' values, in the order in which they first come.
-
-    Args:
-        values: int64[k, >= n].
-        table: int32[2^m], open addressing by combination, -1 where free, at most half of it filled.
-        codes: int32[n], gets each row's combination.
-        combinations: int64[f, k], f at most half of the table: those known so far, and the new ones.
-        known: how many are known.
-
-    Returns:
-        How many are known now; -1 if there is no room for all.
-    """
-    mask = np.uint64(table.shape[0] - 1)
-    for row in range(codes.shape[0]):
-        word = np.uint64(0)
-        for k in range(values.shape[0]):
-            word = (word ^ np.uint64(values[k, row])) * _ODD
-            word ^= word >> np.uint64(32)
-        at = np.int64(word & mask)
-        while True:
-            found = table[at]
-            if found < 0:
-                if known == combinations.shape[0]:
-                    return -1
-                table[at] = known
-                for k in range(values.shape[0]):
-                    combinations[known, k] = values[k, row]
-                codes[row] = known
-                known += 1
-                break
-            k = 0
-            while k < values.shape[0] and combinations[found, k] == values[k, row]:
-                k += 1
-            if k == values.shape[0]:
-                codes[row] = found
-                break
-            at = (at + 1) & np.int64(mask)
-    return known
-
-
-@kernel
-def write_combinations(combinations, order, out, offsets):
-    """Write rows of numbers as JSON arrays, one after the other.
-
-    Args:
-        combinations: int64[f, k], NULL for null.
-        order: int64[n], which rows.
-        out: uint8[>= n * (k * LONGEST_NUMBER + 1) + PADDING].
-        offsets: int32[n + 1], gets where each begins, and where the last one ends.
-    """
-    at = 0
-    for i in range(order.shape[0]):
-        offsets[i] = at
-        out[at] = 0x5B
-        at += 1
-        for k in range(combinations.shape[1]):
-            if k > 0:
-                out[at] = 0x2C
-                at += 1
-            value = combinations[order[i], k]
-            if value == NULL:
-                store32(out, at, _NULL_TEXT)
-                at += 4
-            else:
-                at = write_integer(out, at, value)
-        out[at] = 0x5D
-        at += 1
-    offsets[order.shape[0]] = at

@@ -13,8 +13,6 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
-    TOGETHER,
-    TOGETHER_RARE,
     StoredColumn,
     arrow_type,
     kinesis_names,
@@ -23,7 +21,6 @@ from logpress.engine.columns import (
     scale_name,
     shift_name,
     stored_columns,
-    together,
 )
 from logpress.errors import UsageError
 
@@ -98,15 +95,12 @@ def _columns(contract: Contract) -> Iterable[ColumnInfo]:
     named = contract.by_name
     for stored in stored_columns(contract):
         if stored.name not in named:
-            yield ColumnInfo(stored.name, stored.type, _meaning(stored, contract), False, False)
+            yield ColumnInfo(stored.name, stored.type, _meaning(stored), False, False)
 
 
-def _meaning(stored: StoredColumn, contract: Contract) -> str:
+def _meaning(stored: StoredColumn) -> str:
     """What a column says that only restoration needs."""
     of = stored.of
-    if stored.name in (TOGETHER, TOGETHER_RARE):
-        which = "that is common" if stored.name == TOGETHER else "that is rare"
-        return f"JSON array of {', '.join(together(contract))}, of a combination {which}; else null"
     shard, arrival, counter, sub = kinesis_names(of)
     return _OWN.get(stored.name) or {
         scale_name(of): f"Digits after the point of {of}",

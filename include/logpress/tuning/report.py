@@ -125,7 +125,6 @@ class TuneReport(Model):
 
 _HEADINGS = {
     "order_by": "rows ordered by",
-    "together": "small numbers together of",
     "row_group_rows": "row groups of",
     "residual_of": "instants",
 }

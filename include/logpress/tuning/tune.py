@@ -41,7 +41,7 @@ from logpress.tuning.report import (
     VariantReport,
 )
 from logpress.tuning.sample import Sample, take_sample
-from logpress.tuning.variants import ALONE, Variant, instants, orders, row_groups, together
+from logpress.tuning.variants import Variant, instants, orders, row_groups
 
 RECORDS = (100_000, 1_000_000)
 """Records that are taken where it is not said how many: two row groups, but within these bounds; one, if it is more."""
@@ -275,13 +275,11 @@ class _Tuning:
         contract = before.contract
         variants = [
             *orders(contract, _distinct(contract, before.path)),
-            *together(contract),
             *row_groups(contract, before.manifest.rows),
             *instants(contract),
         ]
         titles = {
             "order_by": ", ".join(contract.order_by) or "as they come",
-            "together": ", ".join(contract.together) or ALONE,
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
         }
@@ -289,7 +287,7 @@ class _Tuning:
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], _Pressed] = {}
-        for kind in ("order_by", "together", "row_group_rows", "residual_of"):
+        for kind in ("order_by", "row_group_rows", "residual_of"):
             # orders and instants differ alike in every row group; its size only shows in all of them
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
             files = tuple(sample.runs[0].files) if is_one_enough else sample.files

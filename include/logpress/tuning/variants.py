@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from logpress.contract.edit import Changes, changed_contract
-from logpress.contract.model import Contract, Decimal, Instant, KinesisSequence, is_virtual
+from logpress.contract.model import Contract, Instant, is_virtual
 from logpress.errors import ContractError
 
 ROW_GROUP_ROWS = (125_000, 250_000, 500_000, 1_000_000)
@@ -28,10 +28,7 @@ MOST_DISTINCT = 1_000
 MOST_ORDERS = 16
 """Orders that are tried."""
 
-ALONE = "nothing"
-"""How the title says that all small numbers have columns of their own."""
-
-Kind = Literal["order_by", "together", "row_group_rows", "residual_of"]
+Kind = Literal["order_by", "row_group_rows", "residual_of"]
 
 
 @dataclass(frozen=True)
@@ -103,23 +100,6 @@ def row_groups(contract: Contract, rows: int) -> list[Variant]:
     return variants
 
 
-def together(contract: Contract) -> list[Variant]:
-    """Small numbers of restoration in one column, and each in its own."""
-    able = tuple(
-        column.name
-        for column in contract.columns
-        if isinstance(column, (Decimal, KinesisSequence))
-        or (isinstance(column, Instant) and (column.residual_of or column.label_checked_by))
-    )
-    variants = []
-    for names in ((), able):
-        if set(names) != set(contract.together) and len(names) != 1:
-            changes: Changes = {("together",): names}
-            title = ", ".join(names) or ALONE
-            variants.append(Variant("together", title, changed_contract(contract, changes), changes))
-    return variants
-
-
 def instants(contract: Contract) -> list[Variant]:
     """For each instant that is stored as a residual: the same stored plainly, and the two the other way round."""
     variants = []
@@ -130,11 +110,9 @@ def instants(contract: Contract) -> list[Variant]:
 
         def stored(data: dict[str, Any], name: str = name) -> None:
             _column(data, name).pop("residual_of")
-            _apart(data, name)
 
         def swapped(data: dict[str, Any], name: str = name, other: str = others[0]) -> None:
             _column(data, name).pop("residual_of")
-            _apart(data, name)
             _column(data, other)["residual_of"] = [name]
             data["order_by"] = [name if key == other else key for key in data.get("order_by", [])]
 
@@ -151,12 +129,6 @@ def instants(contract: Contract) -> list[Variant]:
 
 def _column(data: dict[str, Any], name: str) -> Any:
     return next(column for column in data["columns"] if column["name"] == name)
-
-
-def _apart(data: dict[str, Any], name: str) -> None:
-    """What has no small numbers any more is stored together with nothing."""
-    if "together" in data and "label_checked_by" not in _column(data, name):
-        data["together"] = [other for other in data["together"] if other != name]
 
 
 def _rebuilt(contract: Contract, title: str, change: Callable[[dict[str, Any]], None]) -> Variant:
