@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
-from logpress.engine.kernels_group import rebuild_table
+from logpress.engine.kernels_group import empty_tables, rebuild_table
 from logpress.engine.kernels_press import (
     BATCH,
     DROPPED,
@@ -113,10 +113,8 @@ class Space:
 
     def clear(self, rows: int) -> None:
         """Make ready for a block of so many rows."""
-        self.regs[:, :rows] = NULL
         self.states[:rows] = MISSED
-        self.entries.tables.fill(-1)
-        self.entries.counts.fill(0)
+        empty_tables(self.entries.tables, self.entries.hashes, self.entries.counts)
         self.extra_used.fill(0)
 
 
@@ -238,7 +236,6 @@ def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: K
         )  # fmt: skip
         if done:
             return
-        space.regs[:, rows] = NULL
         space.extra_used[0] = used
         entries.counts[:] = counts
         entries.tables.fill(-1)
@@ -305,7 +302,6 @@ class Settler:
             known = self.layouts.known if program is None else self.layouts.alone(program)
         else:
             known = self.layouts.known
-        block.regs[:, waiting] = NULL
         _press(block, waiting, self.registers, known)
 
     def _mine(self, block: Block, row: int) -> Mined | None:

@@ -48,13 +48,14 @@ from logpress.engine.kernels_store import (
     any_null,
     collect_texts,
     count_pairs,
+    count_unusual,
     gather,
     less_predicted,
     mark_used,
     renumber,
 )
 from logpress.engine.rows import Ints, columns_by_dependency, residual_of
-from logpress.engine.spelling import Spelling, spell
+from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED
 
 _MOST_LOOKUPS = 1 << 16
@@ -189,9 +190,9 @@ def _spell(
         # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
-        used = np.flatnonzero(is_used)
+        used, style = _told_by(dictionary, np.flatnonzero(is_used))
         found_texts = _entries(dictionary, used, pa.binary()).to_pylist()
-        spelling, found, ambiguous = spell(found_texts)
+        spelling, found, ambiguous = spell(found_texts, style)
         least = sum(map(len, spelling.odd.values()))
         if allowance.is_below(least) or not allowance.takes(spelling.to_json()):
             odd = set(spelling.odd.values())
@@ -206,6 +207,21 @@ def _spell(
             is_ambiguous[used[ambiguous]] = True
             _keep_whole(group, np.flatnonzero(is_ambiguous[np.maximum(register, -1)]), render)
     return spellings, values
+
+
+def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
+    """The texts in use that tell how a column is spelt, of these, and its style.
+
+    If that is `plain`, as it nearly always is, no texts without escapes count but those that are the value of one.
+    """
+    is_escaped = dictionary.kinds[used] == ESCAPED
+    escaped, others = used[is_escaped], used[~is_escaped]
+    texts = _entries(dictionary, escaped, pa.binary()).to_pylist()
+    style = best_style(texts, *count_unusual(dictionary.texts, dictionary.offsets, others))
+    if style != "plain":
+        return used, style
+    twins = {dictionary.number_of(unescape(text).encode()) for text in texts}
+    return np.union1d(escaped, np.intersect1d(others, np.array(sorted(twins), dtype=np.int64))), style
 
 
 def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:

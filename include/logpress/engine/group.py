@@ -16,9 +16,12 @@ from logpress.engine.kernels_group import (
     NARROW_NULL,
     append_rows,
     choose_rows,
+    find_number,
     merge_entries,
     radix_order,
     rebuild_table,
+    size_of_texts,
+    sizes_of_entries,
 )
 from logpress.engine.kernels_order import order_texts
 from logpress.engine.program import EXTRA, Registers
@@ -67,6 +70,11 @@ class Dictionary:
     def text(self, number: int) -> bytes:
         """One text."""
         return self.texts[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    def number_of(self, text: bytes) -> int:
+        """The number of a text, or -1."""
+        buffer = np.frombuffer(text + bytes(PADDING), dtype=np.uint8)
+        return int(find_number(buffer, len(text), self.table, self.texts, self.offsets, self.hashes))
 
     def ranks(self) -> NDArray[np.int32]:
         """The place of each text in the order of their bytes: int32[known]."""
@@ -159,10 +167,10 @@ class Stores:
         self._free_rooms.append(room)
 
 
-def _plain_dictionaries(registers: Registers) -> list[int]:
-    """The dictionaries whose texts are written row by row, as a text or what no contract names."""
+def _plain_texts(registers: Registers) -> list[str]:
+    """The registers whose texts are written row by row, as a text or what no contract names."""
     return [
-        registers.dictionaries[name]
+        name
         for column in stored_columns(registers.contract)
         if (name := column.of or column.name) in registers.dictionaries and column.encoding != "dictionary"
     ]
@@ -188,7 +196,8 @@ class RowGroup:
         self.totals = np.zeros(3, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
         self._day = day
-        self._plain_bytes = dict.fromkeys(_plain_dictionaries(registers), 0)
+        self._plain = _plain_texts(registers)
+        self._plain_bytes = {registers.dictionaries[name]: 0 for name in self._plain}
 
     @property
     def is_full(self) -> bool:
@@ -217,21 +226,21 @@ class RowGroup:
         self, block: Block, first: int, layout_of: NDArray[np.int64], units_per_second: int, take_unknown: bool
     ) -> int:
         """Append a settled block's rows from `first` on, until the group is full; returns the next row to append."""
-        entries = block.entries
+        registers, entries = self.registers, block.entries
         numbers = np.empty((len(self.dictionaries), max(1, int(entries.counts.max()))), dtype=np.int64)
-        for number, dictionary in enumerate(self.dictionaries):
-            count = int(entries.counts[number])
+        sizes = np.empty(len(self.dictionaries), dtype=np.int64)
+        sizes_of_entries(entries.starts, entries.ends, entries.counts, sizes)
+        for number, (count, size) in enumerate(zip(entries.counts.tolist(), sizes.tolist(), strict=True)):
             if count == 0:
                 continue
-            starts, ends = entries.starts[number, :count], entries.ends[number, :count]
-            dictionary.make_room(count, int((ends - starts).sum()))
-            source = block.space.extra_texts if number == self.registers.dictionaries[EXTRA] else block.buffer
+            dictionary = self.dictionaries[number]
+            dictionary.make_room(count, size)
+            source = block.space.extra_texts if number == registers.dictionaries[EXTRA] else block.buffer
             dictionary.known = merge_entries(
-                source, starts, ends, entries.hashes[number], entries.kinds[number], count,
-                dictionary.table, dictionary.texts, dictionary.offsets, dictionary.hashes, dictionary.kinds,
+                source, entries.starts[number], entries.ends[number], entries.hashes[number], entries.kinds[number],
+                count, dictionary.table, dictionary.texts, dictionary.offsets, dictionary.hashes, dictionary.kinds,
                 dictionary.known, numbers[number],
             )  # fmt: skip
-        registers = self.registers
         places = np.empty(block.rows, dtype=np.int64)
         following, count = choose_rows(
             first, self.capacity - self.used, block.row_starts, block.row_ends, block.states, block.hashes,
@@ -242,16 +251,10 @@ class RowGroup:
             block.regs, block.states, layout_of, places, count, numbers, registers.dictionary_of, registers.is_narrow,
             registers.place_of, self.store.wide, self.store.narrow, self.used,
         )  # fmt: skip
-        for number in self._plain_bytes:
-            if self.dictionaries[number].known:  # most often nothing is left over, and no record is kept whole
-                self._plain_bytes[number] += self._bytes_of_rows(number, self.used, self.used + count)
+        for name in self._plain:
+            number = registers.dictionaries[name]
+            if entries.counts[number]:  # most often nothing is left over, and no record is kept whole
+                codes = self.store.narrow[self.used : self.used + count, registers.place_of[registers[name]]]
+                self._plain_bytes[number] += size_of_texts(codes, self.dictionaries[number].offsets)
         self.used += count
         return int(following)
-
-    def _bytes_of_rows(self, dictionary: int, first: int, last: int) -> int:
-        """Bytes of the texts of these rows in one dictionary."""
-        register = int(np.flatnonzero(self.registers.dictionary_of == dictionary)[0])
-        codes = self.store.narrow[first:last, self.registers.place_of[register]]
-        codes = codes[codes >= 0]
-        offsets = self.dictionaries[dictionary].offsets
-        return int((offsets[codes + 1] - offsets[codes]).sum())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.codecs.kernels_hash import hash64
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import IRREGULAR
 from logpress.jit import inner_kernel, kernel, prefetch
@@ -35,6 +36,36 @@ def add_hash(totals, one, two):
 
 
 @kernel
+def sizes_of_entries(starts, ends, counts, sizes):
+    """Bytes of all texts of each of a block's dictionaries.
+
+    Args:
+        starts: int64[d, c].
+        ends: int64[d, c].
+        counts: int64[d], how many texts each has.
+        sizes: int64[d], filled.
+    """
+    for number in range(counts.shape[0]):
+        size = 0
+        for entry in range(counts[number]):
+            size += ends[number, entry] - starts[number, entry]
+        sizes[number] = size
+
+
+@kernel
+def size_of_texts(codes, offsets):
+    """Bytes of the texts of some rows, where each row has a text of its own: of int32[rows], negative for none.
+
+    Text i stands at offsets[i]:offsets[i + 1].
+    """
+    size = 0
+    for i in range(codes.shape[0]):
+        if codes[i] >= 0:
+            size += offsets[codes[i] + 1] - offsets[codes[i]]
+    return size
+
+
+@kernel
 def merge_entries(
     buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers
 ):
@@ -42,10 +73,10 @@ def merge_entries(
 
     Args:
         buffer: uint8[n], where the block's entries stand.
-        starts: int64[count].
-        ends: int64[count].
-        hashes: uint64[count].
-        kinds: uint8[count], see `string_kind`.
+        starts: int64[>= count].
+        ends: int64[>= count].
+        hashes: uint64[>= count].
+        kinds: uint8[>= count], see `string_kind`.
         count: how many entries the block has.
         table: int32[2^k], open addressing; the caller has made it large enough to stay at most half full.
         texts: uint8[m], the row group's texts, with room for the new ones.
@@ -53,7 +84,7 @@ def merge_entries(
         all_hashes: uint64[c].
         all_kinds: uint8[c].
         known: how many texts the row group knows.
-        numbers: int64[count], filled.
+        numbers: int64[>= count], filled.
 
     Returns:
         How many texts the row group knows now.
@@ -89,6 +120,24 @@ def merge_entries(
 
 
 @kernel
+def find_number(buffer, length, table, texts, offsets, all_hashes):
+    """The number of the text buffer[:length] in a row group's dictionary, or -1; see `merge_entries`."""
+    word = hash64(buffer, 0, length)
+    mask = table.shape[0] - 1
+    at = np.int64(word & np.uint64(mask))
+    while table[at] >= 0:
+        found = table[at]
+        if (
+            all_hashes[found] == word
+            and offsets[found + 1] - offsets[found] == length
+            and same_bytes(buffer, 0, texts, offsets[found], length)
+        ):
+            return np.int64(found)
+        at = (at + 1) & mask
+    return np.int64(-1)
+
+
+@kernel
 def rebuild_table(table, hashes, known):
     """Fill a larger table (int32[2^k], all -1) with the texts known so far."""
     mask = table.shape[0] - 1
@@ -97,6 +146,27 @@ def rebuild_table(table, hashes, known):
         while table[at] >= 0:
             at = (at + 1) & mask
         table[at] = number
+
+
+@kernel
+def empty_tables(tables, hashes, counts):
+    """Take all texts out of a block's dictionaries; most are few, in tables that have room for many.
+
+    Args:
+        tables: int32[d, 2^k], open addressing, -1 where free.
+        hashes: uint64[d, c], of the texts in them.
+        counts: int64[d], how many each has; becomes 0.
+    """
+    mask = tables.shape[1] - 1
+    for number in range(tables.shape[0]):
+        table = tables[number]
+        for entry in range(counts[number]):
+            # up to the next free place: what stood before one that was freed is reached from a place of its own
+            at = np.int64(hashes[number, entry] & np.uint64(mask))
+            while table[at] >= 0:
+                table[at] = -1
+                at = (at + 1) & mask
+        counts[number] = 0
 
 
 @kernel

@@ -27,7 +27,7 @@ MISSED, FAILED, SUSPECT, DROPPED = -1, -2, -3, -4
 IRREGULAR = 1 << 40
 """Row state of a record kept whole."""
 
-INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, VALUE = range(9)
+INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, VALUE, ABSENT = range(10)
 """Operation codes; see `program.py` for their operands."""
 
 BATCH = 128
@@ -215,6 +215,9 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             buffer, rows, spans[:, 2 * slot : 2 * slot + 2], row_base, tables[number], starts[number], ends[number],
             hashes[number], kinds[number], counts[number : number + 1], code == STRING, target, masks, bit, suspects,
         )  # fmt: skip
+    elif code == ABSENT:
+        for r in rows:
+            target[row_base + r] = NULL
     elif code == KINESIS:
         arrivals = regs[op[4]]
         counters = regs[op[5]]
@@ -314,7 +317,7 @@ def press_rows(
         extra_register: the register of extra texts.
         extra_out: uint8[...], gets the extra texts.
         extra_used: int64[1], bytes of it in use.
-        regs: int64[registers, rows], filled; NULL before.
+        regs: int64[registers, rows], filled, in rows whose state is a program's number.
         states: int64[rows], gets the program's number, MISSED, FAILED (then `masks` says which slots) or SUSPECT.
         masks: uint64[rows].
         row_hashes: uint64[2, rows], filled. Hashing comes first, as it reads front to back: what follows finds a

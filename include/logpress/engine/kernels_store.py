@@ -257,6 +257,27 @@ def renumber(codes, numbers, used):
 
 
 @kernel
+def count_unusual(texts, offsets, used):
+    """How many texts have a slash, how many are not ASCII, and how many are one of both.
+
+    Args:
+        texts: uint8[m].
+        offsets: int64[entries + 1].
+        used: int64[count], entries.
+    """
+    slashes = wide = both = 0
+    for k in range(used.shape[0]):
+        has_slash = is_wide = False
+        for i in range(offsets[used[k]], offsets[used[k] + 1]):
+            has_slash |= texts[i] == 0x2F
+            is_wide |= texts[i] >= 0x80
+        slashes += has_slash
+        wide += is_wide
+        both += has_slash or is_wide
+    return slashes, wide, both
+
+
+@kernel
 def collect_texts(texts, offsets, used, out, out_offsets):
     """Copy the texts of the used entries one after the other; returns the bytes written.
 

@@ -36,6 +36,7 @@ from logpress.contract.model import (
     KinesisSequence,
 )
 from logpress.engine.kernels_press import (
+    ABSENT,
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,
@@ -67,6 +68,7 @@ class Registers:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
+        self.columns = contract.by_name
         self.numbers: dict[str, int] = {LAYOUT: 0}
         self.dictionaries: dict[str, int] = {}
         for column in contract.columns:
@@ -113,7 +115,7 @@ class Registers:
         narrow = self.dictionary_of >= 0
         narrow[0] = True
         for name, number in self.numbers.items():
-            column = self.contract.by_name.get(name)
+            column = self.columns.get(name)
             is_small = isinstance(column, Boolean) or (isinstance(column, Integer) and column.type in ("int8", "int16"))
             if is_small or name.endswith(("#shift_min", "#scale", "#sub")):
                 narrow[number] = True
@@ -137,7 +139,7 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
     contract = registers.contract
     if slot.role == "copy":
         copy = _copy_at(contract, slot.path)
-        source = contract.by_name[copy.of]
+        source = registers.columns[copy.of]
         assert isinstance(source, Instant)
         units = UNITS_PER_SECOND[source.unit]
         number = registers[copy.of]
@@ -146,12 +148,12 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
         second = registers.get(f"{copy.of}#shift_min") if copy.form == "labelled_instant" else -1
         written = [ord(slot.instant.separator), slot.instant.digits, units, -1, slot.instant.offset_min, 0]
         return [index, COPY_INSTANT, number, second, *written]
-    column = contract.by_name[slot.name]
+    column = registers.columns[slot.name]
     if isinstance(column, Instant):
         assert slot.instant is not None
         reference, reference_units = -1, 1
         if column.label_checked_by:
-            checked_by = contract.by_name[column.label_checked_by]
+            checked_by = registers.columns[column.label_checked_by]
             assert isinstance(checked_by, Instant)
             reference, reference_units = registers[checked_by.name], UNITS_PER_SECOND[checked_by.unit]
         return [
@@ -170,6 +172,17 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
         return [index, KINESIS, numbers[0], -1, *numbers[1:], 0, 0, 0]
     code = VALUE if slot.kind == Kind.ANY else STRING
     return [index, code, registers[column.name], -1, registers.dictionaries[column.name], 0, 0, 0, 0, 0]
+
+
+def absent(operations: Sequence[Sequence[int]], registers: int) -> list[list[int]]:
+    """Operations that leave all registers without a value that none of these fills."""
+    filled = {0}
+    for op in operations:
+        if op[1] == KINESIS:
+            filled.update((op[2], *op[4:7]))
+        elif op[1] not in (COPY_INSTANT, COPY_EPOCH):
+            filled.update(number for number in op[2:4] if number >= 0)
+    return [[0, ABSENT, number, -1, 0, 0, 0, 0, 0, 0] for number in range(registers) if number not in filled]
 
 
 def _copy_at(contract: Contract, path: str) -> Copy:
@@ -299,6 +312,8 @@ class Layouts:
         layout, matched = self.all[program.layout], self.all[program.matched]
         first_op, first_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
         wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
+        if program.layout == program.matched:  # else the program of the layout that was matched has run before
+            wanted += absent(wanted, len(self.registers))
         for op in sorted(wanted, key=_precedence):
             self._ops.extend(op)
         for index, prefix in extra_prefixes(layout):
@@ -329,7 +344,9 @@ _OP_FIELDS, _PROGRAM_FIELDS, _VARIANT_FIELDS, _EXTRA_FIELDS = 10, 5, 3, 5
 
 
 def _precedence(op: Sequence[int]) -> tuple[int, int]:
-    """Instants that check others come before those, and copies after all columns."""
+    """Instants that check others come before those, copies after all columns, and what is absent before all."""
+    if op[1] == ABSENT:
+        return (-1, op[2])
     if op[1] == INSTANT:
         return (0 if op[7] < 0 else 1, op[0])
     return (2 if op[1] in (COPY_INSTANT, COPY_EPOCH) else 1, op[0])

@@ -75,18 +75,19 @@ class Spelling:
         return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
 
 
-def spell(texts: Sequence[bytes]) -> tuple[Spelling, dict[int, str], list[int]]:
+def spell(texts: Sequence[bytes], style: Style) -> tuple[Spelling, dict[int, str], list[int]]:
     """Find how texts are spelt.
 
     Args:
-        texts: distinct texts between quotes.
+        texts: distinct texts between quotes. Where the style is `plain`, those without a backslash may be left out that
+            are no other one's value.
+        style: the one that `best_style` chose.
 
     Returns:
         The spelling; the values of the texts with a backslash, by their places (the others are their own values); and
         the places of texts whose value another text has too: they cannot be told from it by their value.
     """
     values = {place: unescape(text) for place, text in enumerate(texts) if b"\\" in text}
-    style = _best_style(texts, values)
     escape = STYLES[style]
     # A text without a backslash is its own value, which escaped ones may have too.
     bare = {text: place for place, text in enumerate(texts) if place not in values} if values else {}
@@ -110,14 +111,17 @@ def spell(texts: Sequence[bytes]) -> tuple[Spelling, dict[int, str], list[int]]:
     return Spelling(style, odd), values, sorted(ambiguous)
 
 
-def _best_style(texts: Sequence[bytes], values: dict[int, str]) -> Style:
-    """The style that spells most texts as they are; `values` are those of the texts with a backslash."""
-    if all(_plain(value) == texts[place] for place, value in values.items()):
-        return "plain"
-    bare = [text for place, text in enumerate(texts) if place not in values]
-    slashes, wide = [b"/" in text for text in bare], [not text.isascii() for text in bare]
-    both = [one or other for one, other in zip(slashes, wide, strict=True)]
-    wrong = {"plain": 0, "ascii": sum(wide), "plain_slashes": sum(slashes), "ascii_slashes": sum(both)}
+def best_style(escaped: Sequence[bytes], slashes: int, wide: int, both: int) -> Style:
+    """The style that spells most texts of a column as they are.
+
+    Args:
+        escaped: the texts with a backslash.
+        slashes: how many others have a slash.
+        wide: how many others are not ASCII.
+        both: how many others have a slash or are not ASCII.
+    """
+    values = [unescape(text) for text in escaped]
+    wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
     for name, escape in STYLES.items():
-        wrong[name] += sum(escape(value) != texts[place] for place, value in values.items())
+        wrong[name] += sum(escape(value) != text for value, text in zip(values, escaped, strict=True))
     return min(STYLES, key=lambda name: wrong[name])
