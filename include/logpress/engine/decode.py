@@ -261,19 +261,5 @@ def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:
         used = data[wide[0] : wide[-1]]
         special = np.flatnonzero((used < 0x20) | (used == 0x22) | (used == 0x5C)) + wide[0]
         changed = np.unique(np.searchsorted(wide, special, side="right") - 1)
-        return _replaced(data, wide, changed, [spelling.text(entries[int(place)].as_py()) for place in changed])
+        return Texts(data, wide).with_texts(changed, [spelling.text(entries[int(place)].as_py()) for place in changed])
     return texts_of([spelling.text(value) if value is not None else b"" for value in entries.to_pylist()])
-
-
-def _replaced(data: NDArray[np.uint8], offsets: Ints, places: Ints, texts: list[bytes]) -> Texts:
-    """Texts with some of them replaced."""
-    if len(places) == 0:
-        return Texts(data, offsets)
-    lengths = np.diff(offsets)
-    lengths[places] = [len(text) for text in texts]
-    pieces, at = [], int(offsets[0])
-    for place, text in zip(places.tolist(), texts, strict=True):
-        pieces += [data[at : offsets[place]], np.frombuffer(text, dtype=np.uint8)]
-        at = int(offsets[place + 1])
-    pieces.append(data[at : offsets[-1]])
-    return Texts(np.concatenate(pieces), np.concatenate([[0], np.cumsum(lengths)]))

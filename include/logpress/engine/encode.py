@@ -26,7 +26,7 @@ from logpress.contract.model import (
     KinesisSequence,
     Lookup,
 )
-from logpress.engine.arrow import array_of, missing_of, texts_array, validity, values_of
+from logpress.engine.arrow import array_of, missing_of, validity, values_of
 from logpress.engine.columns import (
     DAY,
     EXTRA,
@@ -47,14 +47,18 @@ from logpress.engine.kernels_store import (
     add_scaled,
     any_null,
     collect_texts,
+    copy_texts,
     count_pairs,
     count_unusual,
+    find_rows,
     gather,
     less_predicted,
     mark_used,
     renumber,
+    take_ranks,
+    text_offsets,
 )
-from logpress.engine.rows import Ints, columns_by_dependency, residual_of
+from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED
 
@@ -203,9 +207,10 @@ def _spell(
         spellings[name] = spelling.to_json()
         values[name] = {int(used[place]): value for place, value in found.items()}
         if ambiguous:
-            is_ambiguous = np.zeros(dictionary.known + 1, dtype=np.bool_)  # the last one is that of rows without a text
+            is_ambiguous = np.zeros(dictionary.known, dtype=np.bool_)
             is_ambiguous[used[ambiguous]] = True
-            _keep_whole(group, np.flatnonzero(is_ambiguous[np.maximum(register, -1)]), render)
+            rows = np.empty(group.used, dtype=np.int64)
+            _keep_whole(group, rows[: find_rows(register, is_ambiguous, rows)], render)
     return spellings, values
 
 
@@ -254,8 +259,9 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
     for name in registers.contract.order_by:
         key = group.register(name)
         if name in registers.dictionaries:
-            rank = group.dictionaries[registers.dictionaries[name]].ranks()
-            key = np.append(rank, np.int32(-1))[np.maximum(key, -1)]
+            ranks = np.empty(group.used, dtype=np.int32)
+            take_ranks(key, group.dictionaries[registers.dictionaries[name]].ranks(), ranks)
+            key = ranks
         keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
 
@@ -273,22 +279,35 @@ def _strings(
 ) -> pa.Array:
     """A dictionary array with just the entries in use, in the order of their first use; both arguments are used up."""
     type_ = type_ or pa.string()
+    if values:
+        _share(codes, dictionary, values)
     used = np.empty(dictionary.known, dtype=np.int64)
     count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
     used = used[:count]
     entries = _entries(dictionary, used, type_)
     dictionary.forget()
     if values:
-        found = entries.view(pa.binary()).to_pylist()
-        for place, number in enumerate(used.tolist()):
-            if number in values:
-                found[place] = values[number].encode()
-        # spellings of one value share its entry: Arrow writes a dictionary with equal entries wrongly
-        places: dict[bytes, int] = {}
-        shared = np.array([places.setdefault(value, len(places)) for value in found] + [-1], dtype=np.int32)
-        codes = shared[codes]
-        entries = texts_array(list(places), type_)
+        changed = np.flatnonzero(np.isin(used, list(values)))
+        entries = _with_texts(entries, changed, [values[number].encode() for number in used[changed].tolist()])
     return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), codes < 0), entries, safe=False)
+
+
+def _share(codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str]) -> None:
+    """Let the spellings of one value share a number: Arrow writes a dictionary with equal entries wrongly.
+
+    A text of a row that is kept whole may be the value of another one, which has escapes.
+    """
+    shared: dict[int, int] = {}
+    first: dict[str, int] = {}
+    for number, value in values.items():
+        twin = dictionary.number_of(value.encode())
+        other = first.setdefault(value, number if twin < 0 or twin in values else twin)
+        if other != number:
+            shared[number] = other
+    if shared:
+        numbers = np.arange(dictionary.known, dtype=np.int32)
+        numbers[list(shared)] = list(shared.values())
+        take_ranks(codes, numbers, codes)
 
 
 def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Array:
@@ -300,22 +319,29 @@ def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Arr
     return pa.Array.from_buffers(type_, len(places), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
+def _with_texts(entries: pa.Array, places: Ints, texts: list[bytes]) -> pa.Array:
+    """Texts as Arrow has them, with others at some places."""
+    _, offsets, data = entries.buffers()
+    found = Texts(np.frombuffer(data, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int32).astype(np.int64))
+    found = found.with_texts(places, texts)
+    buffers = [None, pa.py_buffer(found.offsets.astype(np.int32)), pa.py_buffer(found.data)]
+    return pa.Array.from_buffers(entries.type, len(entries), buffers)
+
+
 def plain_texts(array: pa.DictionaryArray) -> pa.Array:
     """The texts of a dictionary array, each at its row, as `dictionary_decode` gives them."""
     missing = missing_of(array.indices)
-    codes = values_of(array.indices).astype(np.int64)
-    present = codes if missing is None else codes[~missing]
+    is_missing = np.empty(0, dtype=np.bool_) if missing is None else missing
+    codes = values_of(array.indices)
     entries = array.dictionary
     bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
     data = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
-    lengths = np.zeros(len(codes), dtype=np.int64)
-    lengths[slice(None) if missing is None else ~missing] = np.diff(bounds)[present]
-    offsets = np.zeros(len(codes) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    out = np.empty(int(offsets[-1]), dtype=np.uint8)
-    collect_texts(data, bounds.astype(np.int64), present, out, np.empty(len(present) + 1, dtype=np.int32))
-    buffers = [validity(missing), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(out)]
-    return pa.Array.from_buffers(entries.type, len(codes), buffers)
+    offsets = np.empty(len(codes) + 1, dtype=np.int32)
+    out = np.empty(text_offsets(codes, is_missing, bounds, offsets), dtype=np.uint8)
+    copy_texts(codes, is_missing, bounds, data, offsets, out)
+    return pa.Array.from_buffers(
+        entries.type, len(codes), [validity(missing), pa.py_buffer(offsets), pa.py_buffer(out)]
+    )
 
 
 def _scaled(values: Ints, factor: int) -> Ints:

@@ -212,6 +212,61 @@ def number_few(values, table, distinct, count, numbers):
 
 
 @kernel
+def take_ranks(codes, ranks, out):
+    """out[i] = ranks[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
+    for i in range(codes.shape[0]):
+        code = codes[i]
+        out[i] = ranks[code] if code >= 0 else -1
+
+
+@kernel
+def count_codes(codes, counts):
+    """counts[code + 1] += 1 for each code (int32), and counts[0] += 1 where there is none; int64[codes + 1]."""
+    for i in range(codes.shape[0]):
+        counts[max(codes[i], -1) + 1] += 1
+
+
+@kernel
+def find_rows(codes, marked, rows):
+    """The rows whose code (int32, negative for none) is marked, bool[entries]: int64[n]; returns how many."""
+    count = 0
+    for i in range(codes.shape[0]):
+        if codes[i] >= 0 and marked[codes[i]]:
+            rows[count] = i
+            count += 1
+    return count
+
+
+@kernel
+def text_offsets(codes, missing, bounds, offsets):
+    """Where the texts of rows begin and end, one after the other; returns the bytes of all.
+
+    Args:
+        codes: int32[n], entries.
+        missing: bool[n], which rows have none; bool[0] if all have one.
+        bounds: int32[entries + 1], entry i is data[bounds[i]:bounds[i + 1]].
+        offsets: int32[n + 1], filled.
+    """
+    at = 0
+    offsets[0] = 0
+    for i in range(codes.shape[0]):
+        if missing.shape[0] == 0 or not missing[i]:
+            at += bounds[codes[i] + 1] - bounds[codes[i]]
+        offsets[i + 1] = at
+    return at
+
+
+@kernel
+def copy_texts(codes, missing, bounds, data, offsets, out):
+    """Write the texts of rows one after the other; see `text_offsets`. `out` is uint8[>= bytes of all]."""
+    for i in range(codes.shape[0]):
+        if missing.shape[0] == 0 or not missing[i]:
+            start = bounds[codes[i]]
+            for k in range(bounds[codes[i] + 1] - start):
+                out[offsets[i] + k] = data[start + k]
+
+
+@kernel
 def mark_used(codes, used):
     """used[code] = True for each code (int32) that is not null; bool[entries]."""
     for i in range(codes.shape[0]):

@@ -27,6 +27,7 @@ from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
+from logpress.engine.kernels_store import count_codes
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import PartMetadata, open_writer
@@ -116,6 +117,7 @@ class SlicePress:
         self.rejects_out: Output | None = None
         self.raw_bytes = 0
         self.ids: Ids | None = None
+        self.renderer = 0, Renderer(self.registers, ())
 
     # -- reading and converting
 
@@ -258,12 +260,13 @@ class SlicePress:
         """Encode a row group, and write it when the one before it is written."""
 
         def render(group: RowGroup, rows: NDArray[np.int64]) -> list[bytes]:
-            return Renderer(self.registers, layouts).records(group.matrix(rows), _texts_of(group))
+            return self._renderer_of(layouts).records(group.matrix(rows), _texts_of(group))
 
         room = self.stores.take_room()
         text_bytes = group.text_bytes
         table, metadata = encode_rows(group, self.days, render, room, number)
-        counts = np.bincount(np.maximum(group.register(LAYOUT), -1) + 1, minlength=1)
+        counts = np.zeros(len(layouts) + 1, dtype=np.int64)
+        count_codes(group.register(LAYOUT), counts)
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         if before is not None:
             before.result()
@@ -277,6 +280,14 @@ class SlicePress:
         self.stores.give_back(group.store)
         self.metadata.append(metadata)
         give_back_after(text_bytes)
+
+    def _renderer_of(self, layouts: tuple[Any, ...]) -> Renderer:
+        """A renderer of the layouts known so far, which are always the first ones of those known later."""
+        count, renderer = self.renderer
+        if count != len(layouts):
+            renderer = Renderer(self.registers, layouts)
+            self.renderer = len(layouts), renderer
+        return renderer
 
     def _write_rejects(self, most_pending: int = 0) -> None:
         if self.rejects.pending_bytes <= most_pending:

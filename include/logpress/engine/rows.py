@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -28,6 +29,19 @@ class Texts:
 
     def __getitem__(self, number: int) -> bytes:
         return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    def with_texts(self, places: Ints, texts: Sequence[bytes]) -> Texts:
+        """The same with other texts at some places, which are in ascending order."""
+        if len(places) == 0:
+            return self
+        lengths = np.diff(self.offsets)
+        lengths[places] = [len(text) for text in texts]
+        pieces, at = [], int(self.offsets[0])
+        for place, text in zip(places.tolist(), texts, strict=True):
+            pieces += [self.data[at : self.offsets[place]], np.frombuffer(text, dtype=np.uint8)]
+            at = int(self.offsets[place + 1])
+        pieces.append(self.data[at : self.offsets[-1]])
+        return Texts(np.concatenate(pieces), np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def texts_of(items: list[bytes]) -> Texts:
