@@ -19,15 +19,18 @@ SAMPLE = 1 << 14
 """Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row group."""
 
 MOST_OF_A_BYTE = 1 << 8
+_MOST_IN_A_BYTE = 1 << 4
+"""Entries of which two numbers or more fit into a byte."""
 
 
 class Indices:
-    """Numbers of a dictionary's entries, in one of three forms.
+    """Numbers of a dictionary's entries, in one of four forms.
 
     - As narrow as can be, repeated ones as runs.
     - Whole bytes one after the other, in one run: zstd sees bytes, and where bits of several values share one, it finds
       little in them.
     - One byte each, compressed by our kernel.
+    - Two, four or eight in a byte, compressed by our kernel: a code of whole bits costs less if it stands for several.
     """
 
     encoding = RLE_DICTIONARY
@@ -70,6 +73,8 @@ class Indices:
         forms: list[tuple[int, bool, Matching | None]] = [narrow]
         if 2 <= entries <= MOST_OF_A_BYTE:
             forms += (8, True, BYTES), (8, True, None)
+            if entries <= _MOST_IN_A_BYTE:
+                forms.append((1 << (narrow[0] - 1).bit_length(), True, BYTES))
         elif 2 <= entries <= 1 << 16:
             forms.append((16, True, None))
         sizes = {}
