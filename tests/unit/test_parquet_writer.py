@@ -191,7 +191,7 @@ def test_pages_hold_as_much_as_they_should(tmp_path):
         written = write(path, column(pa.int64(), encoding, nullable=False), values)[0]
         sizes = [len(page.body) for page in written]
         assert min(sizes[:-1]) > 95_000
-        assert max(sizes) < (131_072 if encoding == "plain" else 100_000)  # a block of zstd, where our kernel makes it
+        assert max(sizes) < (524_288 if encoding == "plain" else 100_000)  # four blocks of zstd by our kernel
         assert read(path) == values.to_pylist()
     written = write(tmp_path / "b.parquet", column(pa.bool_()), pa.array(_random.random(rows) < 0.5))[0]
     assert len(written) == 1

@@ -25,8 +25,9 @@ from logpress.parquet.schema import (
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 
-FRAME_BYTES = BLOCK_BYTES - (1 << 10)
-"""Bytes of a page that our kernel compresses: with what stands before them, mostly a block of zstd."""
+FRAME_BYTES = 4 * BLOCK_BYTES - (1 << 10)
+"""Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. Of one block,
+what is said of each page would take a five-hundredth of a file; of more, readers' caches would have to hold more."""
 
 WORTHWHILE = 128
 """Values for which a form that is slower to read must save a byte."""
