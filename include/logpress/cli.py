@@ -196,7 +196,9 @@ def restore(
     table: Table,
     day: Day,
     lake: LakeUri,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Stdout by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="- is stdout, as by default.")
+    ] = None,
     form: Annotated[
         Form, typer.Option("--as", help="records: their own bytes; bulk: what _bulk of a search server takes.")
     ] = Form.records,
@@ -212,6 +214,8 @@ def restore(
     contract, when = _contract(table), _day(day)
     from logpress import published, stages
 
+    if output == Path("-"):
+        output = None
     with _bars(quiet or (output is None and sys.stdout.isatty())) as bars:
         tell = bars.begin("restore", None if where else stages.report(contract, when, lake).raw_bytes)
         options: dict[str, Any] = {

@@ -169,6 +169,8 @@ def test_restore_gives_the_records_to_stdout_or_a_file(logpress, published, raw,
     ran = in_a_process("restore", "sdk_log", "--day", DAY, "--lake", published)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert Counter(ran.stdout.splitlines()) == expected
+    again = in_a_process("restore", "sdk_log", "--day", DAY, "--lake", published, "--output", "-")
+    assert (again.returncode, again.stdout) == (0, ran.stdout)
     target = tmp_path / "day.ndjson"
     assert logpress("restore", "sdk_log", "--day", DAY, "--lake", published, "--output", target).code == 0
     assert target.read_bytes() == ran.stdout
