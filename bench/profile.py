@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 PRESSING = {
     "reading": ["logpress.sources.reader:RawReader.readinto"],
-    "framing lines": ["logpress.engine.blocks:frame_lines"],
-    "hashing, matching, converting": ["logpress.engine.block:press_rows"],
+    "framing, hashing, matching, converting": ["logpress.engine.block:press_rows"],
     "finding duplicates": ["logpress.engine.press:SlicePress._reject_repeats", "logpress.engine.seen:Seen.write"],
     "collecting rows": ["logpress.engine.press:SlicePress._append"],
     "sorting": ["logpress.engine.encode:_order", "logpress.engine.encode:_Sorted"],

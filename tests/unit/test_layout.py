@@ -13,7 +13,8 @@ from tests.conftest import READING, SEED, compact, padded
 
 from logpress.contract import Contract
 from logpress.engine import block as block_module
-from logpress.engine.block import FEWEST_AHEAD, Block, Settler, Spaces, convert
+from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, Spaces, convert, convert_lines
+from logpress.engine.blocks import RawBlock
 from logpress.engine.program import Layouts, Registers
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
@@ -419,3 +420,51 @@ def test_rows_are_not_tried_anew_for_each_layout_that_comes(monkeypatch, contrac
     assert len(layouts.all) == 400
     assert (block.states >= 0).all()
     assert sum(tried) < 3 * len(records) + 2 * FEWEST_AHEAD * len(layouts.all)
+
+
+@given(
+    st.lists(
+        st.integers(0, 40).map(lambda n: b'{"k":%d,"v":"%s"}' % (n, b"x" * n))
+        | st.sampled_from([b"", b"\r", b"{", b"[]"]),
+        max_size=400,
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 30),
+)
+def test_lines_that_are_found_as_they_are_converted_are_those_framed_before(
+    contract: Contract, lines: list[bytes], crlf: bool, has_last_newline: bool, times: int
+) -> None:
+    separator = b"\r\n" if crlf else b"\n"
+    text = separator.join(lines * times) + (separator if has_last_newline else b"")
+    buffer = padded(text)
+    registers = Registers(contract)
+    layouts, spaces = Layouts(contract, registers, 1_000), Spaces(registers)
+    expected, states = [], []
+    for start, end in zip(*RawBlock(buffer, len(text), crlf).frame(), strict=True):
+        expected.append(text[start:end])
+    found = []
+    at = 0
+    while at < len(text):
+        block, at = convert_lines(buffer, at, len(text), crlf, registers, layouts.known, spaces)
+        found += [block.record(row) for row in range(block.rows)]
+        Settler(registers, layouts).settle(block)
+        states += block.states.tolist()
+        spaces.give_back(block.space)
+    assert found == expected
+    assert [state >= 0 for state in states] == [record.startswith(b'{"') for record in expected]
+
+
+def test_many_short_lines_come_in_blocks_of_so_many(contract: Contract) -> None:
+    text = b"x" * 100_000 + b"\n" + b"{}\n" * 40_000  # the long one says that there are few
+    buffer = padded(text)
+    registers = Registers(contract)
+    known, spaces = Layouts(contract, registers, 1_000).known, Spaces(registers)
+    sizes = []
+    at = 0
+    while at < len(text):
+        block, at = convert_lines(buffer, at, len(text), False, registers, known, spaces)
+        sizes.append(block.rows)
+        spaces.give_back(block.space)
+    assert sum(sizes) == 40_001
+    assert max(sizes) <= MAX_ROWS

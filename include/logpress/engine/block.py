@@ -24,6 +24,7 @@ from logpress.engine.kernels_press import (
     FAILED,
     IRREGULAR,
     MISSED,
+    count_lines,
     press_rows,
 )
 from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
@@ -41,6 +42,9 @@ FEWEST_AHEAD = 64
 
 MAX_MINED_BYTES = 1 << 18
 """Longer records are kept whole: a layout would hardly ever fit a second one."""
+
+_LOOK_BYTES = 1 << 15
+"""Bytes of a buffer that tell about how many lines it has."""
 
 _MOST_KEPT_BYTES = 1 << 22
 """A space whose extra texts have grown beyond this is not kept."""
@@ -97,12 +101,17 @@ class Space:
 
     Attributes:
         rows: how many rows it has room for, a power of two.
+        row_starts: int64[rows], spans of lines that are found as they are converted.
+        row_ends: int64[rows].
+        numbers: int64[rows], 0, 1, 2 and so on.
     """
 
     def __init__(self, registers: Registers, rows: int) -> None:
         self.rows = rows
         # registers a power of two apart would all fall into the same places of the cache
         self.regs = np.empty((len(registers), rows + 8), dtype=np.int64)
+        self.row_starts, self.row_ends = np.empty((2, rows), dtype=np.int64)
+        self.numbers = np.arange(rows, dtype=np.int64)
         self.states = np.empty(rows, dtype=np.int64)
         self.masks = np.empty(rows, dtype=np.uint64)
         self.hashes = np.empty((2, rows), dtype=np.uint64)
@@ -126,7 +135,7 @@ class Spaces:
         self._free: dict[int, list[Space]] = {}
 
     def take(self, rows: int) -> Space:
-        """A space with room for these rows, and one entry more than rows in each dictionary."""
+        """A space with room for these rows and one more, and one entry more than rows in each dictionary."""
         size = 1 << max(8, (rows + 1).bit_length())
         try:
             space = self._free[size].pop()
@@ -217,25 +226,73 @@ def convert(
     """Match and convert the records at these spans with the layouts known; at most MAX_ROWS of them."""
     rows = len(row_starts)
     block = Block(buffer, row_starts, row_ends, spaces.take(rows))
-    _press(block, np.arange(rows, dtype=np.int64), registers, known)
+    _press(block, block.space.numbers[:rows], registers, known)
     return block
 
 
-def _press(block: Block, rows: NDArray[np.int64], registers: Registers, known: Known) -> None:
-    """Run the kernel over these rows; grows the room for extras until they fit."""
+def convert_lines(
+    buffer: NDArray[np.uint8],
+    begin: int,
+    end: int,
+    crlf: bool,
+    registers: Registers,
+    known: Known,
+    spaces: Spaces,
+) -> tuple[Block, int]:
+    """Match and convert the lines of buffer[begin:end] as `convert` does, where nobody knows yet where they are.
+
+    Args:
+        buffer: uint8[n], padded.
+        begin: where a line begins.
+        end: where the last one ends.
+        crlf: whether a carriage return belongs to the separator.
+        registers: of the contract.
+        known: the layouts known.
+        spaces: where the block's arrays come from.
+
+    Returns:
+        At most MAX_ROWS of them, and where the next one begins.
+    """
+    look = min(end, _LOOK_BYTES)
+    expected = (end - begin) * (int(count_lines(buffer, look)) + 1) // look
+    space = spaces.take(min(MAX_ROWS, expected + expected // 8 + BATCH))
+    block = Block(buffer, space.row_starts, space.row_ends, space)
+    most = min(MAX_ROWS, space.rows - 1)
+    following, rows = _press(block, space.numbers[:most], registers, known, (begin, end, int(crlf), 0))
+    block.row_starts, block.row_ends = space.row_starts[:rows], space.row_ends[:rows]
+    return block, following
+
+
+def _press(
+    block: Block,
+    rows: NDArray[np.int64],
+    registers: Registers,
+    known: Known,
+    lines: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> tuple[int, int]:
+    """Run the kernel over these rows; grows the room for extras until they fit.
+
+    Args:
+        block: whose.
+        rows: int64[...].
+        registers: of the contract.
+        known: the layouts known.
+        lines: `framing` of the kernel; returned are where the next line begins, and how many were found.
+    """
     space, entries = block.space, block.entries
     scratch = _scratch(known.trie.depth)
     while True:
         used, counts = int(space.extra_used[0]), entries.counts.copy()
+        framing = np.array(lines, dtype=np.int64)
         done = press_rows(
-            block.buffer, block.row_starts, block.row_ends, rows,
+            block.buffer, block.row_starts, block.row_ends, framing, rows,
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
             known.extras, known.extra_texts, entries.kernel_view(),
             registers.dictionaries[EXTRA], registers[EXTRA], space.extra_texts, space.extra_used,
             space.regs, space.states, space.masks, block.hashes, *scratch,
         )  # fmt: skip
         if done:
-            return
+            return int(framing[0]), int(framing[3])
         space.extra_used[0] = used
         entries.counts[:] = counts
         entries.tables.fill(-1)

@@ -14,7 +14,7 @@ from logpress.engine.kernels_frame import LAST, MORE, TOO_LONG
 from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
 from logpress.jit import PADDING
 
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 4 << 20
 """Raw bytes a block begins with; a longer record makes its block longer."""
 
 LONGEST_RECORD_BYTES = 32 << 20

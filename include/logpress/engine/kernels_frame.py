@@ -190,9 +190,9 @@ def _other_end(buffer, start, end, in_array, alike, what_follows):
         j = i
         while j < end and _is_blank(buffer[j]):
             j += 1
-        if j >= end:
+        if j >= end and what_follows != LAST:
             return -1
-        if i > start and (buffer[j] == 0x2C or buffer[j] == 0x5D):
+        if i > start and j < end and (buffer[j] == 0x2C or buffer[j] == 0x5D):
             return i
     return _next_object(buffer, start, start + 1, end, in_array, alike, what_follows)
 

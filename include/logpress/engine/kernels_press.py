@@ -78,6 +78,26 @@ def _next_newline(buffer, start, end):
     return end
 
 
+@inner_kernel
+def _frame(buffer, at, end, crlf, row_starts, row_ends, row, most):
+    """Find the next lines that are not blank, and put their spans at `row`; how many, and where the line behind begins.
+
+    For the other arguments see `frame_lines`.
+    """
+    found = 0
+    while at < end and found < most:
+        stop = _next_newline(buffer, at, end)
+        last = stop
+        if last > at and buffer[last - 1] == 0x0D and (crlf or last - at == 1):
+            last -= 1
+        if last > at:
+            row_starts[row + found] = at
+            row_ends[row + found] = last
+            found += 1
+        at = stop + 1
+    return found, at
+
+
 @kernel
 def frame_lines(buffer, end, crlf, row_starts, row_ends):
     """Spans of the lines of buffer[:end] that are not blank, without their separators.
@@ -90,23 +110,10 @@ def frame_lines(buffer, end, crlf, row_starts, row_ends):
         row_ends: int64[n], filled.
 
     Returns:
-        How many there are, or -1 if there are more than n.
+        How many there are, or -1 if something is left behind the n-th.
     """
-    rows = 0
-    at = 0
-    while at < end:
-        stop = _next_newline(buffer, at, end)
-        last = stop
-        if last > at and buffer[last - 1] == 0x0D and (crlf or last - at == 1):
-            last -= 1
-        if last > at:
-            if rows == row_starts.shape[0]:
-                return -1
-            row_starts[rows] = at
-            row_ends[rows] = last
-            rows += 1
-        at = stop + 1
-    return rows
+    rows, at = _frame(buffer, 0, end, crlf, row_starts, row_ends, 0, row_starts.shape[0])
+    return rows if at >= end else -1
 
 
 @kernel
@@ -293,7 +300,7 @@ def _extra(buffer, spans, extras, first, last, texts, out, used):
 
 @kernel
 def press_rows(
-    buffer, row_starts, row_ends, selected, nodes, literals, ops, programs, variants, extras, extra_texts,
+    buffer, row_starts, row_ends, framing, selected, nodes, literals, ops, programs, variants, extras, extra_texts,
     lookup, extra_number, extra_register, extra_out, extra_used, regs, states, masks, row_hashes,
     spans, trail, stack, chosen, pending, suspects, scratch,
 ):  # fmt: skip
@@ -301,9 +308,12 @@ def press_rows(
 
     Args:
         buffer: uint8[n], the block.
-        row_starts: int64[rows], first byte of each record.
+        row_starts: int64[rows], first byte of each record; filled if lines are to be found.
         row_ends: int64[rows].
-        selected: int64[k], which rows to do, ascending.
+        framing: int64[4]: where to find lines from, up to where (0 if rows are known), and whether a carriage return
+            belongs to their separators; gets where the line behind the last one begins, and how many were found. They
+            are found a batch at a time, so that a batch comes into the core's cache once.
+        selected: int64[k], which rows to do, ascending; all, as many as lines are wanted, if lines are to be found.
         nodes: see `Trie`.
         literals: see `Trie`.
         ops: int64[m, 10], operations of all programs.
@@ -337,6 +347,11 @@ def press_rows(
     base = 0
     while base < selected.shape[0]:
         size = min(BATCH, selected.shape[0] - base)
+        if framing[1] > 0:
+            size, framing[0] = _frame(buffer, framing[0], framing[1], framing[2] != 0, row_starts, row_ends, base, size)
+            framing[3] = base + size
+            if size == 0:
+                break
         # `chosen` holds places in the batch; registers are addressed by row, spans by place
         waiting = 0
         for k in range(size):

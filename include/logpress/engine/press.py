@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, Spaces, convert, lines_in_cuts, some_now
+from logpress.engine.block import Block, Settler, Spaces, convert, convert_lines, lines_in_cuts, some_now
 from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
@@ -174,9 +174,20 @@ class SlicePress:
     def _each_converted(self, raw: RawBlock) -> Iterator[Block]:
         if raw.piece:
             return
-        starts, ends = raw.frame()
-        for a, b in lines_in_cuts(len(starts)):
-            yield convert(raw.buffer, starts[a:b], ends[a:b], self.registers, self.layouts.known, self.spaces)
+        if raw.spans is not None:
+            starts, ends = raw.spans
+            for a, b in lines_in_cuts(len(starts)):
+                yield convert(raw.buffer, starts[a:b], ends[a:b], self.registers, self.layouts.known, self.spaces)
+            return
+        at = 0
+        while at < raw.end:
+            block, at = convert_lines(
+                raw.buffer, at, raw.end, raw.crlf, self.registers, self.layouts.known, self.spaces
+            )
+            if block.rows:
+                yield block
+            else:
+                self.spaces.give_back(block.space)
 
     def _take(self, job: _Job) -> None:
         """Settle a job's blocks and append their rows; jobs come in input order."""
