@@ -55,6 +55,7 @@ bench-docs: $(PEERS) ## Measure all of docs/benchmarks.md anew, up to ten millio
 	$(BIN)/python -m bench --output bench/results/field.json
 	$(BIN)/python -m bench.growth --output bench/results/growth.json
 	$(BIN)/python -m bench.profile --output bench/results/profile.json
+	$(BIN)/python -m bench.sizes --output bench/results/sizes.json
 	$(BIN)/python -m bench.report
 
 $(PEERS): $(READY) requirements-bench.txt

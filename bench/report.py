@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from bench.engine import medians
 from bench.measure import ROOT, median
-from bench.results import Field, Growth, PeerResult, Profile, Reading, load
+from bench.results import Field, Growth, PeerResult, Profile, Reading, Sizes, load
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -212,6 +212,20 @@ def profile_table(found: Profile) -> Table:
     return table
 
 
+def sizes_table(found: Sizes) -> Table:
+    """Where the bytes go."""
+    table = Table(f"Bytes a record, {found.records:,} records", ["", "stored", "entropy", "of what is drawn"])
+    for column in found.columns:
+        told = ["", ""] if column.entropy is None else [f"{column.entropy:.3f}", column.of]
+        table.rows.append([column.name, f"{column.stored:.3f}", *told])
+    total = sum(column.stored for column in found.columns)
+    table.strong.add(len(table.rows))
+    table.rows.append(
+        ["all", f"{total:.3f}", f"{found.generator_entropy:.3f}", "all, what is drawn before being known"]
+    )
+    return table
+
+
 def settings_table(found: Field) -> Table:
     """How each was told to do it."""
     table = Table("Settings", ["", "version", "settings"])
@@ -232,7 +246,12 @@ def replaced(page: str, name: str, content: str) -> str:
 
 
 def write_report(
-    found: Field | None, grown: Growth | None, profile: Profile | None, page: Path, images: Path
+    found: Field | None,
+    grown: Growth | None,
+    profile: Profile | None,
+    sizes: Sizes | None,
+    page: Path,
+    images: Path,
 ) -> list[Path]:
     """Write anew what there are results for; returns the files that were written."""
     from bench import chart, growth
@@ -262,6 +281,8 @@ def write_report(
         chart.draw_growth(grown, written[-1])
     if profile is not None:
         text = replaced(text, "profile", profile_table(profile).markdown())
+    if sizes is not None:
+        text = replaced(text, "sizes", sizes_table(sizes).markdown())
     page.write_text(text)
     return written
 
@@ -272,19 +293,23 @@ def main(
     / "growth.json",
     profiled: Annotated[Path, typer.Option("--profile", help="What python -m bench.profile --output wrote.")] = RESULTS
     / "profile.json",
+    sized: Annotated[Path, typer.Option("--sizes", help="What python -m bench.sizes --output wrote.")] = RESULTS
+    / "sizes.json",
     page: Annotated[Path, typer.Option(help="The page to bring up to date.")] = PAGE,
     images: Annotated[Path, typer.Option(help="Folder of the charts.")] = IMAGES,
 ) -> None:
     """Bring docs/benchmarks.md and its charts up to date with kept results; what there are none of stays as it is."""
     found = load(Field, results) if results.exists() else None
-    sizes = load(Growth, grown) if grown.exists() else None
+    growing = load(Growth, grown) if grown.exists() else None
     profile = load(Profile, profiled) if profiled.exists() else None
-    for path, result in ((results, found), (grown, sizes), (profiled, profile)):
+    sizes = load(Sizes, sized) if sized.exists() else None
+    kept = ((results, found), (grown, growing), (profiled, profile), (sized, sizes))
+    for path, result in kept:
         if result is None:
             typer.echo(f"{path} is not there: its part of the page stays as it is", err=True)
-    if found is None and sizes is None and profile is None:
+    if not any(result for _, result in kept):
         raise typer.Exit(1)
-    for path in write_report(found, sizes, profile, page, images):
+    for path in write_report(found, growing, profile, sizes, page, images):
         typer.echo(f"wrote {path}")
 
 

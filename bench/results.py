@@ -205,6 +205,34 @@ class Profile(_Kept):
     floor_ns: float
 
 
+class ColumnSize(_Kept):
+    """What some columns of pressed files take, bytes a record.
+
+    Attributes:
+        name: the column, or columns.
+        entropy: of what the generator draws for them; None where nothing is drawn for them alone.
+        of: what that is.
+    """
+
+    name: str
+    stored: float
+    entropy: float | None
+    of: str
+
+
+class Sizes(_Kept):
+    """Where the bytes of pressed files go.
+
+    Attributes:
+        generator_entropy: of all that is drawn, bytes a record.
+    """
+
+    machine: Machine
+    records: int
+    columns: list[ColumnSize]
+    generator_entropy: float
+
+
 def load(kind: type[T], path: Path) -> T:
     """Read what `save` wrote."""
     return kind.model_validate_json(path.read_text())

@@ -18,6 +18,7 @@ from bench.measure import MeasureError, Run, answered, measured
 from bench.peers import PEERS, Peer
 from bench.profile import PRESSING, PROVING, REST
 from bench.results import (
+    ColumnSize,
     EngineResult,
     Field,
     Growth,
@@ -26,11 +27,13 @@ from bench.results import (
     Profile,
     Reading,
     Size,
+    Sizes,
     StartResult,
     load,
     save,
 )
 from bench.sample import first_part, generate, without_damaged
+from bench.sizes import COLUMNS, FOOTERS, USERS, stored_bytes
 from typer.testing import CliRunner
 
 RECORDS = 2_000
@@ -223,6 +226,24 @@ def profile(grown) -> Profile:
     )  # fmt: skip
 
 
+@pytest.fixture
+def sizes():
+    columns = [
+        ColumnSize(name="elapsed", stored=1.02, entropy=0.94, of="how long"),
+        ColumnSize(name="all else", stored=0.08, entropy=None, of=""),
+    ]
+    return Sizes(machine=Machine.this(), records=1_000, columns=columns, generator_entropy=0.9)
+
+
+def test_sizes_of_columns_are_those_of_whole_files(tmp_path):
+    source = generate(tmp_path / "raw", 3_000, hours="10-10")
+    stored = stored_bytes(source.folder, tmp_path)
+    files = list(tmp_path.glob("*/part-*.parquet"))
+    assert files
+    assert stored.total() == sum(path.stat().st_size for path in files)
+    assert {*COLUMNS, *USERS, FOOTERS} <= set(stored)
+
+
 def test_stages_take_together_what_the_whole_takes(tmp_path):
     source = generate(tmp_path / "raw", 3_000, hours="10-10")
     command = [sys.executable, "-m", "bench.profile", "--input", source.folder, "--output", tmp_path / "found.json"]
@@ -257,10 +278,10 @@ def test_the_table_tells_what_is_exact_faster_and_only_a_part(found):
     assert "pressing gzip input reaches 100 % of that" in report.engine_table(found).notes[0]
 
 
-def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_path, found, grown, profile):
+def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_path, found, grown, profile, sizes):
     page = tmp_path / "benchmarks.md"
     shutil.copy(report.PAGE, page)
-    written = report.write_report(found, grown, profile, page, tmp_path / "images")
+    written = report.write_report(found, grown, profile, sizes, page, tmp_path / "images")
     assert [path.name for path in written] == ["benchmarks.md", "bench.svg", "growth.svg"]
     before = [path.read_bytes() for path in written]
     text = page.read_text()
@@ -268,11 +289,13 @@ def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_pat
     assert "Pressing: 1.00 s and 2.50 s a million records (R² 1.0000)." in text
     assert "`clp-s --well \\| less`" in text
     assert "| **together** | **1,500** | **400** |" in text
+    assert "| elapsed | 1.020 | 0.940 | how long |" in text
+    assert "| **all** | **1.100** | **0.900** |" in text
     for image in written[1:]:
         assert image.stat().st_size < 60_000
         xml.etree.ElementTree.parse(image)
 
-    assert report.write_report(found, grown, profile, page, tmp_path / "images") == written
+    assert report.write_report(found, grown, profile, sizes, page, tmp_path / "images") == written
     assert [path.read_bytes() for path in written] == before
 
 

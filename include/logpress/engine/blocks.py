@@ -86,6 +86,16 @@ class RawBlock:
     continued: bool = False
     spans: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
+    def first(self) -> tuple[int, int] | None:
+        """The span of the block's first record, if there is one."""
+        starts, ends = np.empty(1, dtype=np.int64), np.empty(1, dtype=np.int64)
+        if self.spans is not None:
+            starts, ends = self.spans
+            has_one = len(starts) > 0
+        else:
+            has_one = frame_lines(self.buffer, self.end, self.crlf, starts, ends) != 0
+        return (int(starts[0]), int(ends[0])) if has_one else None
+
     def frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Spans of the block's records: int64[rows] starts and ends."""
         if self.spans is not None:

@@ -24,8 +24,8 @@ def paired(blocks: Iterator[RawBlock]) -> Iterator[RawBlock]:
         yield first
         yield from blocks
         return
-    starts, ends = first.frame()
-    if len(starts) == 0 or not is_action(first.buffer, starts[0], ends[0]):
+    line = first.first()
+    if line is None or not is_action(first.buffer, *line):
         yield first
         yield from blocks
         return

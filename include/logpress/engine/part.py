@@ -27,7 +27,9 @@ from logpress.parquet.writer import FileWriter, Sink
 from logpress.version import __version__
 
 METADATA_KEY = b"logpress"
-FORMAT = 1
+FORMAT = 2
+"""1 could have small numbers of several columns in one."""
+
 PAGE_BYTES = 96 << 10
 """Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""
 
@@ -64,7 +66,10 @@ class PartMetadata:
         try:
             data = json.loads(text)
             if data["format"] != FORMAT:
-                raise PartError(f"the file has format {data['format']}; this logpress reads format {FORMAT}")
+                raise PartError(
+                    f"the file has format {data['format']}; this logpress reads format {FORMAT}: restore it with the "
+                    "logpress that wrote it, or press the day again"
+                )
             packed = json.loads(zstandard.ZstdDecompressor().decompress(base64.b85decode(data["packed"])))
             layouts = tuple(Layout.from_json(layout) for layout in packed["layouts"])
             return cls(Contract.model_validate(data["contract"]), layouts, tuple(packed["row_groups"]))

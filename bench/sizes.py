@@ -1,0 +1,111 @@
+"""Measures where the bytes of pressed files go, column by column, beside what entropy says: `python -m bench.sizes`.
+
+Entropies are the generator's (`bench/entropy.py`): of a column's values as they are drawn, each for itself. A code that
+looks at nothing else cannot take less; one that knows the other columns, or the row before, could.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.entropy import column_lines, draw, generator_lines
+from bench.results import ColumnSize, Machine, Sizes, save
+from bench.sample import DAY, HOURS, generate, plan_of
+
+COLUMNS = {
+    "request_begin_at": ("gap to the call before",),
+    "response_elapsed_ms": ("elapsed",),
+    "_id_counter": ("counter above the smallest of shard and second",),
+    "func_name": ("function",),
+    "_ingested_at_residual": ("ingest lag",),
+    "_id_shard": ("shard",),
+    "_request_end_at_residual": ("end slip",),
+    "response_status_code": ("status",),
+    "_id_arrival": ("arrival",),
+}
+"""The entropies of columns."""
+
+USERS = ("client_app_id", "user_created_at", "nickname", "sdk_version")
+"""What is the same in all records of a user."""
+
+OF_USERS = ("sessions: start, length", "users: game, signing up, nickname", "games: id, SDK version")
+FOOTERS = "(footers, with the smallest counters)"
+OTHERS = "all else"
+
+
+def main(
+    records: Annotated[int, typer.Option(min=1, help="How many records.")] = 1_000_000,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
+) -> None:
+    """Print bytes a record."""
+    with tempfile.TemporaryDirectory(prefix="logpress-bench-") as name:
+        found = measure(records, Path(name))
+    if output is not None:
+        save(found, output)
+    from rich.console import Console
+
+    from bench.report import sizes_table
+
+    Console(width=120).print(sizes_table(found).rich())
+
+
+def measure(records: int, folder: Path) -> Sizes:
+    """Press a sample and look at its files."""
+    stored = stored_bytes(generate(folder / "sample", records).folder, folder)
+    plan = plan_of(records, HOURS)
+    drawn = draw(plan)
+    lines = generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups)
+    total = sum(line.bytes_a_record for line in lines)
+    lines += column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
+    entropy = {line.name: line.bytes_a_record for line in lines}
+    sizes = [
+        ColumnSize(
+            name=name,
+            stored=stored.pop(name) / records,
+            entropy=sum(entropy[line] for line in names),
+            of=", ".join(names),
+        )
+        for name, names in COLUMNS.items()
+    ]
+    users = sum(stored.pop(name) for name in USERS) / records
+    of_users = sum(entropy[line] for line in OF_USERS)
+    sizes.append(ColumnSize(name=", ".join(USERS), stored=users, entropy=of_users, of="sessions, users, games"))
+    sizes.append(ColumnSize(name=FOOTERS, stored=stored.pop(FOOTERS) / records, entropy=None, of=""))
+    sizes.append(ColumnSize(name=OTHERS, stored=stored.total() / records, entropy=None, of=""))
+    return Sizes(machine=Machine.this(), records=records, columns=sizes, generator_entropy=total)
+
+
+def stored_bytes(source: Path, folder: Path) -> Counter[str]:
+    """Bytes of each column in the part files of a pressed sample, and those of all footers."""
+    import pyarrow.parquet as pq
+
+    from logpress import stages
+    from logpress.contract import load_contract
+    from logpress.engine.press import press_slice
+
+    contract = load_contract("sdk_log")
+    day = date.fromisoformat(DAY)
+    found: Counter[str] = Counter()
+    for spec in stages.plan(contract, day, [str(source)]):
+        manifest = press_slice(contract, day, spec, f"{folder}/{spec.name}")
+        if manifest.part is None:
+            continue
+        path = Path(folder, spec.name, manifest.part.path)
+        metadata = pq.read_metadata(path)
+        found[FOOTERS] += path.stat().st_size
+        for group in range(metadata.num_row_groups):
+            for number in range(metadata.num_columns):
+                column = metadata.row_group(group).column(number)
+                found[column.path_in_schema] += column.total_compressed_size
+                found[FOOTERS] -= column.total_compressed_size
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)
