@@ -109,6 +109,13 @@ TAKES = "takes one instant column, and integer columns in ms"
             1,
             "`label_checked_by` of 'shipped_at' takes an instant column, not 'amount'",
         ),
+        (
+            RESIDUAL,
+            "label_checked_by: shipped_at",
+            1,
+            "`label_checked_by` of 'shipped_at' names 'shipped_at', whose own label is checked; "
+            "name an instant whose label is true",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_its_mend(

@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import READING, SEED, compact, padded
 
+from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.engine import block as block_module
-from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, Spaces, convert, convert_lines
+from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, Space, Spaces, convert, convert_lines
 from logpress.engine.blocks import RawBlock
 from logpress.engine.program import Layouts, Registers
 from logpress.layout.kernels_json import MAX_DEPTH
@@ -468,3 +469,67 @@ def test_many_short_lines_come_in_blocks_of_so_many(contract: Contract) -> None:
         spaces.give_back(block.space)
     assert sum(sizes) == 40_001
     assert max(sizes) <= MAX_ROWS
+
+
+class _Poisoned(Spaces):
+    """Spaces in which everything is what another block might have left there."""
+
+    def __init__(self, registers: Registers, left: int) -> None:
+        super().__init__(registers)
+        self.left = left
+
+    def take(self, rows: int) -> Space:
+        space = super().take(rows)
+        for array in (space.regs, space.masks, space.hashes, space.entries.starts, space.entries.ends):
+            array.fill(self.left)
+        return space
+
+
+_odd_values = [
+    b"2021-13-26",
+    b"2021-02-30",
+    b"T25:00:00",
+    b".1234",
+    b"+09:30",
+    b"null",
+    b'"x"',
+    b"81.0",
+    b"[]",
+    b"9" * 30,
+]
+
+
+@given(st.data())
+def test_nothing_is_left_of_what_an_array_held_before(contract: Contract, data: st.DataObject) -> None:
+    record = bytearray(compact(SEED if contract.table == "sdk_log" else READING))
+    lines = []
+    for _ in range(data.draw(st.integers(1, 6))):
+        odd = bytes(record)
+        for _ in range(data.draw(st.integers(0, 3))):
+            value = data.draw(st.sampled_from(_odd_values))
+            at = data.draw(st.integers(0, len(odd) - len(value)))
+            odd = odd[:at] + value + odd[at + len(value) :]
+        lines.append(odd)
+    text = b"\n".join(lines)
+    found = []
+    for left in (0, 12_345):
+        registers = Registers(contract)
+        layouts = Layouts(contract, registers, 1_000)
+        block, _ = convert_lines(
+            padded(text), 0, len(text), False, registers, layouts.known, _Poisoned(registers, left)
+        )
+        Settler(registers, layouts).settle(block)
+        taken = block.states >= 0
+        found.append((block.states.tolist(), block.regs[1:, : block.rows][:, taken].tolist()))
+    assert found[0] == found[1]
+
+
+def test_an_instant_that_is_none_leaves_no_shift(sdk_log: Contract) -> None:
+    line = b'{"request_begin_timestamp":"2021-%b-26T19:00:00.000+09:00","timestamp":"2021-12-26T10:00:00.000Z"}'
+    text = line % b"12" + b"\n" + line % b"13"
+    registers = Registers(sdk_log)
+    layouts = Layouts(sdk_log, registers, 1_000)
+    block, _ = convert_lines(padded(text), 0, len(text), False, registers, layouts.known, _Poisoned(registers, 12_345))
+    Settler(registers, layouts).settle(block)
+    assert (block.states >= 0).all()
+    assert block.regs[registers["request_begin_at#shift_min"], :2].tolist() == [0, NULL]

@@ -396,6 +396,12 @@ def _check_references(column: Column, columns: dict[str, Column]) -> None:
         checked_by = column.label_checked_by
         if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
             raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column, not {checked_by!r}")
+        reference = columns[checked_by] if checked_by else None
+        if isinstance(reference, Instant) and reference.label_checked_by:
+            raise ValueError(
+                f"`label_checked_by` of {column.name!r} names {checked_by!r}, whose own label is checked; "
+                "name an instant whose label is true"
+            )
     if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
         raise ValueError(f"`key` of {column.name!r} takes a category or text column")
     if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":

@@ -44,7 +44,7 @@ MAX_MINED_BYTES = 1 << 18
 """Longer records are kept whole: a layout would hardly ever fit a second one."""
 
 _LOOK_BYTES = 1 << 15
-"""Bytes of a buffer that tell about how many lines it has."""
+"""Bytes that tell about how many lines there are."""
 
 _MOST_KEPT_BYTES = 1 << 22
 """A space whose extra texts have grown beyond this is not kept."""
@@ -253,8 +253,8 @@ def convert_lines(
     Returns:
         At most MAX_ROWS of them, and where the next one begins.
     """
-    look = min(end, _LOOK_BYTES)
-    expected = (end - begin) * (int(count_lines(buffer, look)) + 1) // look
+    look = min(end - begin, _LOOK_BYTES)
+    expected = (end - begin) * (int(count_lines(buffer[begin:], look)) + 1) // look
     space = spaces.take(min(MAX_ROWS, expected + expected // 8 + BATCH))
     block = Block(buffer, space.row_starts, space.row_ends, space)
     most = min(MAX_ROWS, space.rows - 1)

@@ -60,7 +60,7 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
-from logpress.layout.kernels_json import ESCAPED
+from logpress.layout.kernels_json import ESCAPED, SURROGATE
 
 _MOST_LOOKUPS = 1 << 16
 METADATA_BYTES = 6 << 20
@@ -194,6 +194,7 @@ def _spell(
         # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
+        is_used &= dictionary.kinds[: dictionary.known] != SURROGATE  # which only rows have that are kept whole
         used, style = _told_by(dictionary, np.flatnonzero(is_used))
         found_texts = _entries(dictionary, used, pa.binary()).to_pylist()
         spelling, found, ambiguous = spell(found_texts, style)

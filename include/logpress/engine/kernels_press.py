@@ -172,6 +172,8 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
                     value = read_instant(buffer, spans[r, 2 * slot], op[4], unit_digits, op[6], scratch)
                 if value == BAD:
                     target[row] = NULL
+                    if op[3] >= 0:
+                        second[row] = NULL
                     continue
             offset = op[8] * 60 * op[6]
             if op[3] >= 0:
@@ -327,7 +329,8 @@ def press_rows(
         extra_register: the register of extra texts.
         extra_out: uint8[...], gets the extra texts.
         extra_used: int64[1], bytes of it in use.
-        regs: int64[registers, rows], filled, in rows whose state is a program's number.
+        regs: int64[registers, rows], filled in rows whose state is a program's number: every operation fills its
+            registers, be it with NULL. In rows that FAILED, register 0 gets the number of the program that did.
         states: int64[rows], gets the program's number, MISSED, FAILED (then `masks` says which slots) or SUSPECT.
         masks: uint64[rows].
         row_hashes: uint64[2, rows], filled. Hashing comes first, as it reads front to back: what follows finds a

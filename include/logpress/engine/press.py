@@ -53,7 +53,7 @@ TEXT_BUDGET_BYTES = 128 << 20
 """Texts that a row group may hold before it is closed early; those of columns without a dictionary count row by row."""
 
 CONVERTED_AHEAD = 4
-"""Times MAX_ROWS records of a block that a thread converts before their turn: enough for records of 32 bytes."""
+"""Blocks that a thread makes of a raw one before their turn: with MAX_ROWS each, enough for records of 64 bytes."""
 
 
 @dataclass(frozen=True)
@@ -278,9 +278,9 @@ class SlicePress:
         table, metadata = encode_rows(group, self.days, render, room, number)
         counts = np.zeros(len(layouts) + 1, dtype=np.int64)
         count_codes(group.register(LAYOUT), counts)
-        self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         if before is not None:
             before.result()
+        self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         if self.part is None:
             self.part = Output(self.filesystem, self.folder, "part", self.spec.name)
             self.part.writer = open_writer(self.part.sink, self.contract)

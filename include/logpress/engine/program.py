@@ -312,7 +312,7 @@ class Layouts:
         layout, matched = self.all[program.layout], self.all[program.matched]
         first_op, first_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
         wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
-        if program.layout == program.matched:  # else the program of the layout that was matched has run before
+        if program.layout == program.matched:  # else that of the layout that was matched has filled all registers
             wanted += absent(wanted, len(self.registers))
         for op in sorted(wanted, key=_precedence):
             self._ops.extend(op)
