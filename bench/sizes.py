@@ -19,15 +19,15 @@ from bench.results import ColumnSize, Machine, Sizes, save
 from bench.sample import DAY, HOURS, generate, plan_of
 
 COLUMNS = {
-    "request_begin_at": ("gap to the call before",),
-    "response_elapsed_ms": ("elapsed",),
-    "_id_counter": ("counter above the smallest of shard and second",),
-    "func_name": ("function",),
-    "_ingested_at_residual": ("ingest lag",),
-    "_id_shard": ("shard",),
-    "_request_end_at_residual": ("end slip",),
-    "response_status_code": ("status",),
-    "_id_arrival": ("arrival",),
+    "request_begin_at": "gap to the call before",
+    "response_elapsed_ms": "elapsed",
+    "_id_counter": "counter above the smallest of shard and second",
+    "func_name": "function",
+    "_ingested_at_residual": "ingest lag",
+    "_id_shard": "shard",
+    "_request_end_at_residual": "end slip",
+    "response_status_code": "status",
+    "_id_arrival": "arrival",
 }
 """The entropies of columns."""
 
@@ -65,13 +65,8 @@ def measure(records: int, folder: Path) -> Sizes:
     lines += column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
     entropy = {line.name: line.bytes_a_record for line in lines}
     sizes = [
-        ColumnSize(
-            name=name,
-            stored=stored.pop(name) / records,
-            entropy=sum(entropy[line] for line in names),
-            of=", ".join(names),
-        )
-        for name, names in COLUMNS.items()
+        ColumnSize(name=name, stored=stored.pop(name) / records, entropy=entropy[line], of=line)
+        for name, line in COLUMNS.items()
     ]
     users = sum(stored.pop(name) for name in USERS) / records
     of_users = sum(entropy[line] for line in OF_USERS)
@@ -83,8 +78,6 @@ def measure(records: int, folder: Path) -> Sizes:
 
 def stored_bytes(source: Path, folder: Path) -> Counter[str]:
     """Bytes of each column in the part files of a pressed sample, and those of all footers."""
-    import pyarrow.parquet as pq
-
     from logpress import stages
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
@@ -93,17 +86,10 @@ def stored_bytes(source: Path, folder: Path) -> Counter[str]:
     day = date.fromisoformat(DAY)
     found: Counter[str] = Counter()
     for spec in stages.plan(contract, day, [str(source)]):
-        manifest = press_slice(contract, day, spec, f"{folder}/{spec.name}")
-        if manifest.part is None:
-            continue
-        path = Path(folder, spec.name, manifest.part.path)
-        metadata = pq.read_metadata(path)
-        found[FOOTERS] += path.stat().st_size
-        for group in range(metadata.num_row_groups):
-            for number in range(metadata.num_columns):
-                column = metadata.row_group(group).column(number)
-                found[column.path_in_schema] += column.total_compressed_size
-                found[FOOTERS] -= column.total_compressed_size
+        part = press_slice(contract, day, spec, f"{folder}/{spec.name}").part
+        if part is not None:
+            found.update({column.name: column.stored_bytes for column in part.columns})
+            found[FOOTERS] += part.stored_bytes - sum(column.stored_bytes for column in part.columns)
     return found
 
 

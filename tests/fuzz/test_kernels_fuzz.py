@@ -21,10 +21,11 @@ from tests.conftest import READING, SEED, compact
 from logpress.codecs import kernels_hash, kernels_text
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.contract import Contract
-from logpress.engine.block import Settler, Spaces, convert
+from logpress.engine.block import Settler, convert
 from logpress.engine.kernels_frame import LAST, STATE_WORDS, frame_objects, object_end
 from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
 from logpress.engine.program import Layouts, Registers
+from logpress.engine.spaces import Spaces
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, same_bytes, string_kind, value_end
 from logpress.layout.kernels_match import slot_end

@@ -14,9 +14,10 @@ from tests.conftest import READING, SEED, compact, padded
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.engine import block as block_module
-from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, Space, Spaces, convert, convert_lines
+from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, convert, convert_lines
 from logpress.engine.blocks import RawBlock
 from logpress.engine.program import Layouts, Registers
+from logpress.engine.spaces import Space, Spaces
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
 from logpress.layout.mine import Miner

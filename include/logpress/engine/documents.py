@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
-from logpress.engine.block import Block, Reject, Settler, Spaces, convert, lines_in_cuts, some_now
+from logpress.engine.block import Block, Reject, Settler, convert, lines_in_cuts, some_now
 from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.group import SECONDS_A_DAY
 from logpress.engine.inline import executor
@@ -28,6 +28,7 @@ from logpress.engine.kernels_value import (
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.program import Layouts, Registers
 from logpress.engine.slice_input import SliceInput, takes_unknown
+from logpress.engine.spaces import Spaces
 from logpress.jit import PADDING
 from logpress.manifest import OriginStats, SliceSpec
 

@@ -42,21 +42,19 @@ from logpress.engine.columns import (
 )
 from logpress.engine.counters import Counters, number_shards
 from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
-from logpress.engine.kernels_group import NARROW_NULL
+from logpress.engine.kernels_group import NARROW_NULL, size_of_texts
 from logpress.engine.kernels_store import (
     add_scaled,
     any_null,
     collect_texts,
-    copy_texts,
     count_pairs,
     count_unusual,
     find_rows,
     gather,
     less_predicted,
+    map_codes,
     mark_used,
     renumber,
-    take_ranks,
-    text_offsets,
 )
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
@@ -222,11 +220,11 @@ def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
     """
     is_escaped = dictionary.kinds[used] == ESCAPED
     escaped, others = used[is_escaped], used[~is_escaped]
-    texts = _entries(dictionary, escaped, pa.binary()).to_pylist()
-    style = best_style(texts, *count_unusual(dictionary.texts, dictionary.offsets, others))
+    values = {text: unescape(text) for text in _entries(dictionary, escaped, pa.binary()).to_pylist()}
+    style = best_style(values, *count_unusual(dictionary.texts, dictionary.offsets, others))
     if style != "plain":
         return used, style
-    twins = {dictionary.number_of(unescape(text).encode()) for text in texts}
+    twins = {dictionary.number_of(value.encode()) for value in values.values()}
     return np.union1d(escaped, np.intersect1d(others, np.array(sorted(twins), dtype=np.int64))), style
 
 
@@ -261,7 +259,7 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
         key = group.register(name)
         if name in registers.dictionaries:
             ranks = np.empty(group.used, dtype=np.int32)
-            take_ranks(key, group.dictionaries[registers.dictionaries[name]].ranks(), ranks)
+            map_codes(key, group.dictionaries[registers.dictionaries[name]].ranks(), ranks)
             key = ranks
         keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
@@ -308,13 +306,12 @@ def _share(codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, s
     if shared:
         numbers = np.arange(dictionary.known, dtype=np.int32)
         numbers[list(shared)] = list(shared.values())
-        take_ranks(codes, numbers, codes)
+        map_codes(codes, numbers, codes)
 
 
 def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Array:
     """Some texts of a dictionary, as Arrow has them."""
-    size = int((dictionary.offsets[places + 1] - dictionary.offsets[places]).sum())
-    data = np.empty(size, dtype=np.uint8)
+    data = np.empty(size_of_texts(places, dictionary.offsets), dtype=np.uint8)
     offsets = np.empty(len(places) + 1, dtype=np.int32)
     collect_texts(dictionary.texts, dictionary.offsets, places, data, offsets)
     return pa.Array.from_buffers(type_, len(places), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
@@ -332,17 +329,17 @@ def _with_texts(entries: pa.Array, places: Ints, texts: list[bytes]) -> pa.Array
 def plain_texts(array: pa.DictionaryArray) -> pa.Array:
     """The texts of a dictionary array, each at its row, as `dictionary_decode` gives them."""
     missing = missing_of(array.indices)
-    is_missing = np.empty(0, dtype=np.bool_) if missing is None else missing
     codes = values_of(array.indices)
+    if missing is not None:
+        codes = np.where(missing, np.int32(-1), codes)
     entries = array.dictionary
     bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
-    data = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
+    texts = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
+    data = np.empty(size_of_texts(codes, bounds), dtype=np.uint8)
     offsets = np.empty(len(codes) + 1, dtype=np.int32)
-    out = np.empty(text_offsets(codes, is_missing, bounds, offsets), dtype=np.uint8)
-    copy_texts(codes, is_missing, bounds, data, offsets, out)
-    return pa.Array.from_buffers(
-        entries.type, len(codes), [validity(missing), pa.py_buffer(offsets), pa.py_buffer(out)]
-    )
+    collect_texts(texts, bounds, codes, data, offsets)
+    buffers = [validity(missing), pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(entries.type, len(codes), buffers)
 
 
 def _scaled(values: Ints, factor: int) -> Ints:

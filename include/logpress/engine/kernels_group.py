@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_hash import hash64
+from logpress.codecs.kernels_hash import find_text, hash64
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import IRREGULAR
 from logpress.jit import inner_kernel, kernel, prefetch
-from logpress.layout.kernels_json import same_bytes
 
 DIGIT_BITS = 11
 
@@ -54,9 +53,11 @@ def sizes_of_entries(starts, ends, counts, sizes):
 
 @kernel
 def size_of_texts(codes, offsets):
-    """Bytes of the texts of some rows, where each row has a text of its own: of int32[rows], negative for none.
+    """Bytes of the texts of some rows, where each row has a text of its own.
 
-    Text i stands at offsets[i]:offsets[i + 1].
+    Args:
+        codes: integers[rows], the number of each row's text, negative for none.
+        offsets: integers[texts + 1]; text i stands at offsets[i]:offsets[i + 1].
     """
     size = 0
     for i in range(codes.shape[0]):
@@ -89,33 +90,20 @@ def merge_entries(
     Returns:
         How many texts the row group knows now.
     """
-    mask = table.shape[0] - 1
     for entry in range(count):
-        word = hashes[entry]
         start = starts[entry]
         length = ends[entry] - start
-        at = np.int64(word & np.uint64(mask))
-        while True:
-            found = table[at]
-            if found < 0:
-                table[at] = known
-                all_hashes[known] = word
-                all_kinds[known] = kinds[entry]
-                begin = offsets[known]
-                for i in range(length):
-                    texts[begin + i] = buffer[start + i]
-                offsets[known + 1] = begin + length
-                numbers[entry] = known
-                known += 1
-                break
-            if (
-                all_hashes[found] == word
-                and offsets[found + 1] - offsets[found] == length
-                and same_bytes(buffer, start, texts, offsets[found], length)
-            ):
-                numbers[entry] = found
-                break
-            at = (at + 1) & mask
+        at = find_text(buffer, start, length, hashes[entry], table, texts, offsets, offsets[1:], all_hashes)
+        if table[at] < 0:
+            table[at] = known
+            all_hashes[known] = hashes[entry]
+            all_kinds[known] = kinds[entry]
+            begin = offsets[known]
+            for i in range(length):
+                texts[begin + i] = buffer[start + i]
+            offsets[known + 1] = begin + length
+            known += 1
+        numbers[entry] = table[at]
     return known
 
 
@@ -123,18 +111,7 @@ def merge_entries(
 def find_number(buffer, length, table, texts, offsets, all_hashes):
     """The number of the text buffer[:length] in a row group's dictionary, or -1; see `merge_entries`."""
     word = hash64(buffer, 0, length)
-    mask = table.shape[0] - 1
-    at = np.int64(word & np.uint64(mask))
-    while table[at] >= 0:
-        found = table[at]
-        if (
-            all_hashes[found] == word
-            and offsets[found + 1] - offsets[found] == length
-            and same_bytes(buffer, 0, texts, offsets[found], length)
-        ):
-            return np.int64(found)
-        at = (at + 1) & mask
-    return np.int64(-1)
+    return table[find_text(buffer, 0, length, word, table, texts, offsets, offsets[1:], all_hashes)]
 
 
 @kernel

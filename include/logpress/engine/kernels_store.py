@@ -212,11 +212,11 @@ def number_few(values, table, distinct, count, numbers):
 
 
 @kernel
-def take_ranks(codes, ranks, out):
-    """out[i] = ranks[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
+def map_codes(codes, numbers, out):
+    """out[i] = numbers[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
     for i in range(codes.shape[0]):
         code = codes[i]
-        out[i] = ranks[code] if code >= 0 else -1
+        out[i] = numbers[code] if code >= 0 else -1
 
 
 @kernel
@@ -235,35 +235,6 @@ def find_rows(codes, marked, rows):
             rows[count] = i
             count += 1
     return count
-
-
-@kernel
-def text_offsets(codes, missing, bounds, offsets):
-    """Where the texts of rows begin and end, one after the other; returns the bytes of all.
-
-    Args:
-        codes: int32[n], entries.
-        missing: bool[n], which rows have none; bool[0] if all have one.
-        bounds: int32[entries + 1], entry i is data[bounds[i]:bounds[i + 1]].
-        offsets: int32[n + 1], filled.
-    """
-    at = 0
-    offsets[0] = 0
-    for i in range(codes.shape[0]):
-        if missing.shape[0] == 0 or not missing[i]:
-            at += bounds[codes[i] + 1] - bounds[codes[i]]
-        offsets[i + 1] = at
-    return at
-
-
-@kernel
-def copy_texts(codes, missing, bounds, data, offsets, out):
-    """Write the texts of rows one after the other; see `text_offsets`. `out` is uint8[>= bytes of all]."""
-    for i in range(codes.shape[0]):
-        if missing.shape[0] == 0 or not missing[i]:
-            start = bounds[codes[i]]
-            for k in range(bounds[codes[i] + 1] - start):
-                out[offsets[i] + k] = data[start + k]
 
 
 @kernel
@@ -334,23 +305,24 @@ def count_unusual(texts, offsets, used):
 
 @kernel
 def collect_texts(texts, offsets, used, out, out_offsets):
-    """Copy the texts of the used entries one after the other; returns the bytes written.
+    """Copy texts one after the other; returns the bytes written.
 
     Args:
         texts: uint8[m].
-        offsets: int64[entries + 1].
-        used: int64[count], entries.
-        out: uint8[>= bytes of these texts].
-        out_offsets: int32[count + 1].
+        offsets: integers[entries + 1]; entry i is texts[offsets[i]:offsets[i + 1]].
+        used: integers[count], entries; negative for no text, which takes no bytes.
+        out: uint8[>= bytes of these texts, see `size_of_texts`].
+        out_offsets: integers[count + 1], gets where each begins, and where the last one ends.
     """
     at = 0
     out_offsets[0] = 0
     for k in range(used.shape[0]):
-        start = offsets[used[k]]
-        end = offsets[used[k] + 1]
-        for i in range(end - start):
-            out[at + i] = texts[start + i]
-        at += end - start
+        if used[k] >= 0:
+            start = offsets[used[k]]
+            end = offsets[used[k] + 1]
+            for i in range(end - start):
+                out[at + i] = texts[start + i]
+            at += end - start
         out_offsets[k + 1] = at
     return at
 

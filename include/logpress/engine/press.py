@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, Spaces, convert, convert_lines, lines_in_cuts, some_now
+from logpress.engine.block import Block, Settler, convert, convert_lines, lines_in_cuts, some_now
 from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
@@ -37,6 +37,7 @@ from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
 from logpress.engine.slice_input import SliceInput, takes_unknown
+from logpress.engine.spaces import Spaces
 from logpress.errors import BrokenOffError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.sources.restart import begun_again
@@ -117,7 +118,7 @@ class SlicePress:
         self.rejects_out: Output | None = None
         self.raw_bytes = 0
         self.ids: Ids | None = None
-        self.renderer = 0, Renderer(self.registers, ())
+        self.renderer = Renderer(self.registers, ())
 
     # -- reading and converting
 
@@ -294,10 +295,9 @@ class SlicePress:
 
     def _renderer_of(self, layouts: tuple[Any, ...]) -> Renderer:
         """A renderer of the layouts known so far, which are always the first ones of those known later."""
-        count, renderer = self.renderer
-        if count != len(layouts):
-            renderer = Renderer(self.registers, layouts)
-            self.renderer = len(layouts), renderer
+        renderer = self.renderer
+        if len(renderer.layouts) != len(layouts):
+            renderer = self.renderer = Renderer(self.registers, layouts)
         return renderer
 
     def _write_rejects(self, most_pending: int = 0) -> None:

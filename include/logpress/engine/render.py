@@ -33,7 +33,7 @@ class Renderer:
 
     def __init__(self, registers: Registers, layouts: Sequence[Layout]) -> None:
         self.registers = registers
-        self._layouts = layouts
+        self.layouts = layouts
         literals = bytearray()
         steps: list[list[int]] = []
         self._spans: list[tuple[int, int]] = []
@@ -124,7 +124,7 @@ class Renderer:
     def _programs(self, longest: Ints) -> Ints:
         dictionaries = self.registers.dictionaries
         programs = np.zeros((len(self._spans), 3), dtype=np.int64)
-        for number, ((first, last), layout) in enumerate(zip(self._spans, self._layouts, strict=True)):
+        for number, ((first, last), layout) in enumerate(zip(self._spans, self.layouts, strict=True)):
             bound = sum(map(len, layout.literals))
             has_extra = False
             for slot in layout.slots:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Style = str
@@ -111,17 +111,16 @@ def spell(texts: Sequence[bytes], style: Style) -> tuple[Spelling, dict[int, str
     return Spelling(style, odd), values, sorted(ambiguous)
 
 
-def best_style(escaped: Sequence[bytes], slashes: int, wide: int, both: int) -> Style:
+def best_style(escaped: Mapping[bytes, str], slashes: int, wide: int, both: int) -> Style:
     """The style that spells most texts of a column as they are.
 
     Args:
-        escaped: the texts with a backslash.
+        escaped: the texts with a backslash, and their values.
         slashes: how many others have a slash.
         wide: how many others are not ASCII.
         both: how many others have a slash or are not ASCII.
     """
-    values = [unescape(text) for text in escaped]
     wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
     for name, escape in STYLES.items():
-        wrong[name] += sum(escape(value) != text for value, text in zip(values, escaped, strict=True))
+        wrong[name] += sum(escape(value) != text for text, value in escaped.items())
     return min(STYLES, key=lambda name: wrong[name])
