@@ -24,7 +24,7 @@ from bench.results import Growth, Machine, Size, save
 from bench.sample import DAY, LOGPRESS, generate
 
 SIZES = "100_000,1_000_000,3_000_000,10_000_000"
-RECORDS_AN_HOUR = 500_000
+RECORDS_AN_HOUR = 1_000_000
 BYTES_A_RECORD = 900
 """Of room on the disk: the raw record, and what is made of it."""
 

@@ -175,7 +175,7 @@ class DuckDBTuned(DuckDB):
     title = "DuckDB, sorted, no copies"
     settings = (
         "The same with `unnest(_source)`, without the copies in `fields` and `sort`, `ORDER BY client_app_id, "
-        "user_inDate, request_begin_timestamp`, `COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 500000`; `PARQUET_VERSION v2` "
+        "user_inDate, request_begin_timestamp`, `COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 1000000`; `PARQUET_VERSION v2` "
         "makes it larger."
     )
 

@@ -8,11 +8,13 @@ bytes once and hashing them.
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import wraps
 from pathlib import Path
@@ -36,11 +38,12 @@ PRESSING = {
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }
 PROVING = {
-    "reading Parquet": ["logpress.engine.restore:PartReader.decoder"],
-    "decoding": ["logpress.engine.decode:GroupDecoder.registers"],
+    "reading Parquet": ["logpress.engine.restore:PartReader.slices"],
+    "decoding": ["logpress.engine.decode:GroupDecoder.fill"],
     "rendering and hashing": ["logpress.engine.render:render_rows"],
 }
 REST = "all else"
+_NO_MORE = object()
 
 
 class Stages:
@@ -64,16 +67,31 @@ class Stages:
     def _timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def timed(*arguments: Any, **named: Any) -> Any:
-            self._inner.append(0.0)
-            began = time.perf_counter()
-            try:
+            with self._adding(stage):
                 return function(*arguments, **named)
-            finally:
-                took = time.perf_counter() - began
-                self.seconds[stage] += took - self._inner.pop()
-                self._inner[-1] += took
 
-        return timed
+        @wraps(function)
+        def each_timed(*arguments: Any, **named: Any) -> Iterator[Any]:
+            things = function(*arguments, **named)
+            while True:
+                with self._adding(stage):
+                    thing = next(things, _NO_MORE)
+                if thing is _NO_MORE:
+                    return
+                yield thing
+
+        return each_timed if inspect.isgeneratorfunction(function) else timed
+
+    @contextmanager
+    def _adding(self, stage: str) -> Iterator[None]:
+        self._inner.append(0.0)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self.seconds[stage] += took - self._inner.pop()
+            self._inner[-1] += took
 
 
 def main(

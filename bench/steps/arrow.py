@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ZSTD_LEVEL = 9
 BLOCK_BYTES = 4 << 20
-ROWS_A_GROUP = 500_000
+ROWS_A_GROUP = 1_000_000
 
 _TEXTS = (
     "client_app_id", "func_name", "nickName", "request_begin_timestamp", "request_end_timestamp", "request_url",

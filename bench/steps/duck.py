@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ZSTD_LEVEL = 9
-ROWS_A_GROUP = 500_000
+ROWS_A_GROUP = 1_000_000
 
 
 def press(source: str, stored: str) -> None:

@@ -375,7 +375,7 @@ def test_memory_does_not_grow_with_an_object_and_nothing_of_it_is_copied_to_disk
     text = (tables / "sdk_log.yaml").read_text()
     contract = tmp_path / "sdk_log.yaml"  # row groups and known records take memory of their own
     contract.write_text(
-        text.replace("row_group_rows: 500000", "row_group_rows: 50000").replace(
+        text.replace("row_group_rows: 1000000", "row_group_rows: 50000").replace(
             "source:", "source:\n  duplicates: keep"
         )
     )

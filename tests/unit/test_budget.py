@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_said_in_one_line(sdk_log: Contract) -> None:
     assert text is not None
     assert "\n" not in text
     assert "100 MB" in text
-    assert "files.row_group_rows (500,000)" in text
+    assert "files.row_group_rows (1,000,000)" in text
 
 
 def test_fewer_rows_a_group_take_less(sdk_log: Contract) -> None:

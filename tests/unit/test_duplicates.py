@@ -138,7 +138,9 @@ def test_runs_of_an_earlier_try_are_not_counted(tmp_path: Path, monkeypatch: pyt
 
 
 @given(
-    words=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=120),
+    words=st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, 1 << 32, 1 << 63]), st.sampled_from([0, 1, (1 << 32) - 1])), max_size=120
+    ),
     states=st.lists(st.sampled_from([0, 1, 1 << 40, DROPPED]), min_size=120, max_size=120),
     days=st.lists(st.sampled_from([NULL, 0, 86_399, 86_400, -1]), min_size=120, max_size=120),
     take_unknown=st.booleans(),
@@ -146,7 +148,7 @@ def test_runs_of_an_earlier_try_are_not_counted(tmp_path: Path, monkeypatch: pyt
 def test_the_kernel_finds_what_a_set_finds(words, states, days, take_unknown) -> None:
     rows = len(words)
     hashes = np.array(words, dtype=np.uint64).reshape(rows, 2).T.copy()
-    table, known = np.zeros((256, 2), dtype=np.uint64), np.zeros(1, dtype=np.int64)
+    table, known = np.zeros((256, 3), dtype=np.uint32), np.zeros(1, dtype=np.int64)
     found, repeats = np.array(states[:rows], dtype=np.int64), np.zeros(rows, dtype=np.int64)
     count, _ = find_repeats(found, hashes, np.array(days), 86_400, 0, take_unknown, table, known, repeats)
     expected, before = [], set()
@@ -160,15 +162,33 @@ def test_the_kernel_finds_what_a_set_finds(words, states, days, take_unknown) ->
     assert np.flatnonzero(found != np.array(states[:rows])).tolist() == [r for r in expected if states[r] != DROPPED]
 
 
-@given(st.lists(st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**64 - 2, 2**62]) | st.integers(0, 2**64 - 1), max_size=60))
-def test_hashes_come_in_order(words: list[int]) -> None:
+def test_records_are_compared_by_three_words_of_their_hashes() -> None:
+    """What the kernel says of itself: the fourth word is not kept, each of the others tells records apart."""
+    words = [(1 << 40, 5), (1 << 40, 5 | 1 << 40), (1 << 40 | 1, 5), (1 << 41, 5), (1 << 40, 6)]
+    table, known = np.zeros((256, 3), dtype=np.uint32), np.zeros(1, dtype=np.int64)
+    hashes = np.array(words, dtype=np.uint64).T.copy()
+    states, days, repeats = (np.zeros(len(words), dtype=np.int64) for _ in range(3))
+    count, _ = find_repeats(states, hashes, days, 86_400, 0, False, table, known, repeats)
+    assert repeats[:count].tolist() == [1]
+    larger = np.zeros((1024, 3), dtype=np.uint32)
+    refill(table, larger)
+    states[:] = 0
+    count, _ = find_repeats(states, hashes, days, 86_400, 0, False, larger, known, repeats)
+    assert count == len(words)
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**64 - 2, 2**62]) | st.integers(0, 2**64 - 1), max_size=60),
+    st.integers(0, 30),
+)
+def test_hashes_come_in_order(words: list[int], spare: int) -> None:
     words = list(dict.fromkeys(words))
-    table = np.zeros((1 << max(4, (2 * len(words)).bit_length()), 2), dtype=np.uint64)
+    table = np.zeros((len(words) + 1 + spare, 3), dtype=np.uint32)
     for word in words:  # by its upper bits, then the next free place, and from the end to the beginning
-        place = word >> (64 - (len(table).bit_length() - 1))
+        place = (word >> 32) * len(table) >> 32
         while table[place].any():
             place = (place + 1) % len(table)
-        table[place] = word, 7
+        table[place] = word >> 32, word & 0xFFFFFFFF, 7
     out = np.zeros(len(words), dtype=np.uint64)
     assert sorted_hashes(table, out) == len(words)
     assert out.tolist() == sorted(words)
@@ -186,7 +206,7 @@ def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monk
     for number, words in enumerate(drawn):
         paths.append(str(tmp_path / str(number)))
         one = Seen(fsspec.filesystem("file"), paths[-1])
-        refill(np.stack([words, words], axis=1), one._table)
+        refill(np.stack([words >> 32, words & 0xFFFFFFFF, words >> 32], axis=1).astype(np.uint32), one._table)
         one._known[0] = len(words)
         one.write()
     assert count_across(paths) == 15

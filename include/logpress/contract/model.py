@@ -286,7 +286,7 @@ def _secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
 class Files(Model):
     """How part files are cut and compressed."""
 
-    row_group_rows: int = Field(default=500_000, ge=1_000, le=4_000_000)
+    row_group_rows: int = Field(default=1_000_000, ge=1_000, le=4_000_000)
     zstd: int = Field(default=9, ge=1, le=22)
     slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
     merge_bytes: int = Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,19 +32,39 @@ from logpress.engine.columns import (
     shift_name,
 )
 from logpress.engine.counters import Counters
-from logpress.engine.kernels_store import add_scaled, less_predicted
+from logpress.engine.kernels_store import add_scaled, follow_lookup, less_predicted, name_shards
 from logpress.engine.rows import Ints, Rows, Texts, columns_by_dependency, name_is_text, residual_of, texts_of
 from logpress.engine.spelling import Spelling
 from logpress.errors import PartError
 
-Step = Callable[[pa.Table, dict[str, Ints], int], None]
-"""Fills registers from a slice of the table that begins at a row of the row group."""
+Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
+"""Fills registers from the columns of some rows, the first of which is this row of the row group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of a row group.
+
+    Attributes:
+        first: the first row.
+        count: how many rows.
+        regs: int64[registers, >= count]; NULL where the file does not have a register.
+        texts: by register name, the texts that the register numbers; the same ones for all of the row group.
+    """
+
+    first: int
+    count: int
+    regs: Ints
+    texts: dict[str, Texts]
 
 
 class GroupDecoder:
     """Turns columns of one row group back into registers; what all its rows share is prepared once.
 
     Attributes:
+        table: each column in one chunk.
+        count: rows of the table.
+        registers: the names of the registers that it fills.
         texts: by register name, the texts that the register numbers.
     """
 
@@ -53,6 +74,7 @@ class GroupDecoder:
         table: pa.Table,
         metadata: dict[str, Any],
         layouts_with: Callable[[str], NDArray[np.bool_]],
+        texts: pa.Table | None = None,
     ) -> None:
         """Prepare.
 
@@ -61,24 +83,26 @@ class GroupDecoder:
             table: columns of the row group, or of some of its rows; strings plain or as dictionaries.
             metadata: the row group's metadata.
             layouts_with: for a column, which layouts (bool[layouts]) have a slot for it.
+            texts: further columns of the row group: strings of all rows, where the table has just some rows.
 
         Raises:
             PartError: if columns and metadata contradict each other.
         """
         self._contract = contract
-        self._table = _one_chunk(table)
-        names = set(table.column_names)
+        self.table = _one_chunk(table)
+        self._whole = {} if texts is None else dict(zip(texts.column_names, _one_chunk(texts).columns, strict=True))
+        names = {*table.column_names, *self._whole}
         self.count = table.num_rows
         self.texts: dict[str, Texts] = {}
+        self.registers: list[str] = []
         self._steps: list[Step] = []
-        self._known: set[str] = set()
+        if LAYOUT in names:
+            self._add(self._stored(LAYOUT, LAYOUT), LAYOUT)
         for column in columns_by_dependency(contract):
             self._prepare(column, names, metadata, layouts_with)
-        if LAYOUT in names:
-            self._steps.append(self._stored(LAYOUT, LAYOUT))
         for name in (EXTRA, RAW):
             if name in names:
-                self._steps.append(self._text(name, name, None, False))
+                self._add(self._text(name, name, None, False), name)
 
     def _prepare(
         self,
@@ -90,70 +114,86 @@ class GroupDecoder:
         """Add the steps that give a column's registers, if the table has what they need."""
         name = column.name
         if isinstance(column, Lookup):
-            if other_name(name) in names and column.key in self._known and LAYOUT in names:
-                self._add(name, self._lookup(column, metadata, layouts_with(name)))
+            if other_name(name) in names and {column.key, LAYOUT} <= set(self.registers):
+                self._add(self._lookup(column, metadata, layouts_with(name)), name)
         elif isinstance(column, KinesisSequence):
-            if kinesis_names(name)[0] in names and column.arrival in self._known:
-                self._add(name, self._kinesis(column, metadata["kinesis"][name]))
+            if kinesis_names(name)[0] in names and column.arrival in self.registers:
+                parts = [f"{name}#{part}" for part in ("shard", "arrival", "counter", "sub")]
+                self._add(self._kinesis(column, metadata["kinesis"][name], parts), *parts)
         elif isinstance(column, Instant):
             self._prepare_instant(column, names)
         elif name in names:
             if name_is_text(column.codec):
-                self._add(name, self._text(name, name, metadata["spellings"].get(name), column.codec != "json"))
+                self._add(self._text(name, name, metadata["spellings"].get(name), column.codec != "json"), name)
                 return
-            self._add(name, self._stored(name, name))
+            self._add(self._stored(name, name), name)
             if isinstance(column, Decimal) and scale_name(name) in names:
-                self._steps.append(self._stored(f"{name}#scale", scale_name(name)))
+                self._add(self._stored(f"{name}#scale", scale_name(name)), f"{name}#scale")
 
     def _prepare_instant(self, column: Instant, names: set[str]) -> None:
         name = column.name
         if column.residual_of:
-            if residual_name(name) in names and self._known.issuperset(column.residual_of):
-                self._add(name, self._residual(column))
+            if residual_name(name) in names and set(self.registers).issuperset(column.residual_of):
+                self._add(self._residual(column), name)
         elif name in names:
-            self._add(name, self._stored(name, name, 1000 if column.unit == "s" else 1))
+            self._add(self._stored(name, name, 1000 if column.unit == "s" else 1), name)
         if shift_name(name) in names:
-            self._steps.append(self._stored(f"{name}#shift_min", shift_name(name)))
+            self._add(self._stored(f"{name}#shift_min", shift_name(name)), f"{name}#shift_min")
 
-    def _add(self, name: str, step: Step) -> None:
+    def _add(self, step: Step, *registers: str) -> None:
         self._steps.append(step)
-        self._known.add(name)
+        self.registers += registers
 
-    def registers(self, first: int, last: int) -> dict[str, Ints]:
+    def rows(self, first: int, last: int) -> dict[str, Ints]:
         """The registers of the rows from `first` to `last`: int64[last - first] by register name."""
-        table = self._table.slice(first, last - first)
-        regs: dict[str, Ints] = {}
-        for step in self._steps:
-            step(table, regs, first)
+        regs = {name: np.empty(last - first, dtype=np.int64) for name in self.registers}
+        self.fill(regs, self.table.slice(first, last - first), first)
         return regs
 
-    def rows(self) -> Rows:
+    def fill(self, regs: Mapping[str, Ints], table: pa.Table, first: int) -> None:
+        """Fill registers, int64[rows] by register name, from a table of the rows from `first` on.
+
+        Its dictionaries are those of the table that this was made for.
+        """
+        for step in self._steps:
+            step(table, regs, first)
+
+    def all_rows(self) -> Rows:
         """All rows."""
-        return Rows(self.count, self.registers(0, self.count), self.texts)
+        return Rows(self.count, self.rows(0, self.count), self.texts)
 
     def _stored(self, register: str, stored: str, divisor: int = 1) -> Step:
-        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            values = _ints(table, stored)
-            regs[register] = values if divisor == 1 else np.where(values == NULL, NULL, values // divisor)
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            _fill(regs[register], table.column(stored).chunk(0))
+            if divisor != 1:
+                _divide(regs[register], divisor)
 
         return step
 
     def _text(self, register: str, stored: str, spelling: Any, escape: bool) -> Step:
-        array = self._table.column(stored).chunk(0)
-        entries = array.dictionary if pa.types.is_dictionary(array.type) else array
+        whole = self._whole.get(stored)
+        array = (self.table.column(stored) if whole is None else whole).chunk(0)
+        has_dictionary = pa.types.is_dictionary(array.type)
+        entries = array.dictionary if has_dictionary else array
         self.texts[register] = _texts(entries, Spelling.from_json(spelling) if spelling else None, escape)
 
-        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            regs[register] = _codes(table.column(stored).chunk(0), first)
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            array = (table.column(stored) if whole is None else whole.slice(first, table.num_rows)).chunk(0)
+            if has_dictionary:
+                _fill(regs[register], array.indices)
+            else:
+                regs[register][:] = np.arange(first, first + len(array))
+                _set_null(regs[register], array)
 
         return step
 
     def _residual(self, column: Instant) -> Step:
         contract = self._contract  # not self, which would keep the row group alive
 
-        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            residual = _ints(table, residual_name(column.name))
-            regs[column.name] = residual_of(column, contract, regs, -1, residual, np.empty_like(residual))
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            out = regs[column.name]
+            _fill(out, table.column(residual_name(column.name)).chunk(0))
+            residual_of(column, contract, regs, -1, out, out)
 
         return step
 
@@ -163,47 +203,40 @@ class GroupDecoder:
         others, keys = self.texts[name], self.texts[column.key]
         lookup: dict[str, str] = metadata["lookups"][name]
         texts = [others[number] for number in range(len(others))]
-        predicted = np.full(len(keys) + 1, NULL, dtype=np.int64)
+        predicted = np.full(len(keys), NULL, dtype=np.int64)
         places: dict[str, int] = {}
         for number in range(len(keys)):
             value = lookup.get(keys[number].decode())
             if value is not None:
                 predicted[number] = places.setdefault(value, len(texts) + len(places))
         self.texts[name] = texts_of(texts + [value.encode() for value in places])
-        with_none = np.append(has_slot, False)
 
-        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
             others_step(table, regs, first)
-            codes, layouts = regs[name], _ints(table, LAYOUT)
-            following = (codes == NULL) & with_none[np.where(layouts == NULL, -1, layouts)]
-            key_codes = regs[column.key]
-            regs[name] = np.where(following, predicted[np.where(key_codes == NULL, -1, key_codes)], codes)
+            if not follow_lookup(regs[name], regs[column.key], regs[LAYOUT], has_slot, predicted):
+                raise PartError(f"a row has a layout or a {column.key} that the file does not hold")
 
         return step
 
-    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any]) -> Step:
+    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any], registers: Sequence[str]) -> Step:
         names = kinesis_names(column.name)
         counters_of = Counters.from_json(metadata)
-        keys = np.array([*metadata["shards"], NULL], dtype=np.int64)
+        keys = np.array(metadata["shards"], dtype=np.int64)
         predicting = self._contract.by_name[column.arrival]
         assert isinstance(predicting, Instant)
         units = UNITS_PER_SECOND[predicting.unit]
 
-        def step(table: pa.Table, regs: dict[str, Ints], first: int) -> None:
-            shards, residuals, counters, subs = (_ints(table, name) for name in names)
-            base = np.zeros(len(residuals), dtype=np.int64)
-            add_scaled(base, regs[column.arrival], 1)
-            arrivals = np.empty_like(base)
-            less_predicted(residuals, base, units, -1, arrivals)
-            present = shards != NULL
-            if ((shards < 0) & present).any() or shards.max(initial=-1) >= len(keys) - 1:
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            shards, arrivals, counters, _ = (regs[name] for name in registers)
+            for register, stored in zip(registers, names, strict=True):
+                _fill(regs[register], table.column(stored).chunk(0))
+            expected = np.zeros(len(arrivals), dtype=np.int64)
+            add_scaled(expected, regs[column.arrival], 1)
+            less_predicted(arrivals, expected, units, -1, arrivals)
+            places = np.empty(len(shards), dtype=np.int32)
+            if not name_shards(shards, keys, places):
                 raise PartError("a row names a shard that the file's metadata does not hold")
-            counters = counters.copy()
-            counters_of.subtract(np.where(present, shards, -1).astype(np.int32), arrivals, counters, -1)
-            regs[f"{column.name}#shard"] = keys[np.where(present, shards, -1)]
-            regs[f"{column.name}#arrival"] = arrivals
-            regs[f"{column.name}#counter"] = counters
-            regs[f"{column.name}#sub"] = subs
+            counters_of.subtract(places, arrivals, counters, -1)
 
         return step
 
@@ -221,28 +254,26 @@ def _empty(type_: pa.DataType) -> pa.Array:
     return pa.nulls(0, type_)
 
 
-def _ints(table: pa.Table, name: str) -> Ints:
-    array = table.column(name).chunk(0)
+def _fill(out: Ints, array: pa.Array) -> None:
+    """Fill a register from a column of numbers, or of instants: in its unit."""
     if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
         array = array.view(pa.int64())
-    return _filled(array)
+    out[:] = values_of(array)
+    _set_null(out, array)
 
 
-def _codes(array: pa.Array, first: int) -> Ints:
-    """Numbers of a slice's texts: in the dictionary, or in the whole plain array, where the slice begins at `first`."""
-    if pa.types.is_dictionary(array.type):
-        return _filled(array.indices)
-    codes = np.arange(first, first + len(array), dtype=np.int64)
+def _divide(values: Ints, divisor: int) -> None:
+    """Divide a register; NULL stays NULL."""
+    missing = values == NULL
+    np.floor_divide(values, divisor, out=values)
+    np.copyto(values, NULL, where=missing)
+
+
+def _set_null(out: Ints, array: pa.Array) -> None:
+    """Make NULL of what a column does not have."""
     missing = missing_of(array)
     if missing is not None:
-        codes[missing] = NULL
-    return codes
-
-
-def _filled(array: pa.Array) -> Ints:
-    missing = missing_of(array)
-    values: Ints = values_of(array).astype(np.int64, copy=False)
-    return values if missing is None else np.where(missing, NULL, values)
+        np.copyto(out, NULL, where=missing)
 
 
 def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:

@@ -157,6 +157,11 @@ class Stores:
         """Say that a store is not used any more."""
         self._free.append(store)
 
+    def clear(self) -> None:
+        """Give the memory back to the system."""
+        self._free.clear()
+        self._free_rooms.clear()
+
     def take_room(self) -> NDArray[np.int64]:
         """Room for a row group's wide registers once more: int64[wide * capacity]."""
         wide, _, capacity = self._shape

@@ -1,7 +1,8 @@
 """The kernels of duplicates: which of a block's records are equal to one that the slice has taken before.
 
-Records are compared by their 128-bit hashes. Of 10^9 records, two different ones meet with a probability of 1.5e-21;
-and were it to happen, the record would still be kept, and given back, as a reject.
+Records are compared by 96 bits of their hashes, three words of 32 each. Of the records that a slice compares, 6.3
+million at most, two different ones meet with a probability of 2.5e-16; and were it to happen, the record would still be
+kept, and given back, as a reject.
 
 Bounds: arrays are as long as their docstrings say; nothing else is read.
 """
@@ -12,31 +13,46 @@ import numpy as np
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_press import DROPPED
-from logpress.jit import inner_kernel, kernel, trailing_zeros
+from logpress.jit import inner_kernel, kernel
 
 AT_A_TIME = 32
 """Records whose places are looked up together, so that the memory's delays overlap."""
 
-_ZERO = np.uint64(0)
+_UPPER = np.uint64(32)
 
 
 @inner_kernel
 def _home(table, one):
     """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes."""
-    return np.int64(one >> np.uint64(64 - trailing_zeros(np.uint64(table.shape[0]))))
+    return np.int64((one >> _UPPER) * np.uint64(table.shape[0]) >> _UPPER)
 
 
 @inner_kernel
-def _place(table, one, two):
-    """Where a hash stands in the table, or the free place where it belongs."""
-    mask = table.shape[0] - 1
+def _is_free(table, at):
+    return table[at, 0] == 0 and table[at, 1] == 0 and table[at, 2] == 0
+
+
+@inner_kernel
+def _first_word(table, at):
+    """The first half of the hash at a place."""
+    return np.uint64(table[at, 0]) << _UPPER | np.uint64(table[at, 1])
+
+
+@inner_kernel
+def _put(table, one, two):
+    """Put a hash into the table, unless it is there; returns whether it was."""
+    places = table.shape[0]
+    high = np.uint32(one >> _UPPER)
+    low = np.uint32(one)
     at = _home(table, one)
-    while True:
-        low = table[at, 0]
-        high = table[at, 1]
-        if (low == one and high == two) or (low == 0 and high == 0):
-            return at
-        at = (at + 1) & mask
+    while not _is_free(table, at):
+        if table[at, 0] == high and table[at, 1] == low and table[at, 2] == two:
+            return True
+        at = at + 1 if at + 1 < places else 0
+    table[at, 0] = high
+    table[at, 1] = low
+    table[at, 2] = two
+    return False
 
 
 @kernel
@@ -50,7 +66,7 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
         units_per_day: its units a day.
         day: days since 1970-01-01; rows of other days are left alone.
         take_unknown: whether records that name no day are taken.
-        table: uint64[2^k, 2], open addressing, (0, 0) where free; has room for all rows.
+        table: uint32[n, 3], open addressing, zeros where free; has room for all rows, and n is below 2^32.
         known: int64[1], how many hashes the table holds; raised.
         repeats: int64[>= rows], gets the rows taken out.
 
@@ -58,7 +74,7 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
         (how many were taken out, a number without meaning: it keeps the early reads of the table from being left out)
     """
     count = 0
-    touched = _ZERO
+    touched = np.uint32(0)
     rows = states.shape[0]
     for first in range(0, rows, AT_A_TIME):
         last = min(first + AT_A_TIME, rows)
@@ -72,17 +88,14 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
             if not mine:
                 continue
             one = hashes[0, row]
-            two = hashes[1, row]
+            two = np.uint32(hashes[1, row])
             if one == 0 and two == 0:
-                two = np.uint64(1)
-            at = _place(table, one, two)
-            if table[at, 0] == one and table[at, 1] == two:
+                two = np.uint32(1)
+            if _put(table, one, two):
                 states[row] = DROPPED
                 repeats[count] = row
                 count += 1
             else:
-                table[at, 0] = one
-                table[at, 1] = two
                 known[0] += 1
     return count, touched
 
@@ -91,21 +104,19 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
 def refill(old, table):
     """Put all hashes of a table into a larger one, which is empty."""
     for i in range(old.shape[0]):
-        if old[i, 0] != 0 or old[i, 1] != 0:
-            at = _place(table, old[i, 0], old[i, 1])
-            table[at, 0] = old[i, 0]
-            table[at, 1] = old[i, 1]
+        if not _is_free(old, i):
+            _put(table, _first_word(old, i), old[i, 2])
 
 
 @kernel
 def sorted_hashes(table, out):
-    """The first words of a table's hashes, ascending.
+    """The first halves of a table's hashes, ascending.
 
     They stand nearly in that order, as each has its home by its upper bits: one that belongs further ahead is moved
     past those of its own cluster. What was wrapped around from the end of the table comes last.
 
     Args:
-        table: uint64[2^k, 2], open addressing, (0, 0) where free; one place at least is.
+        table: uint32[n, 3], open addressing, zeros where free; one place at least is.
         out: uint64[n], n at least the number of hashes; filled.
 
     Returns:
@@ -113,14 +124,14 @@ def sorted_hashes(table, out):
     """
     places = table.shape[0]
     begin = 0
-    while table[begin, 0] != 0 or table[begin, 1] != 0:
+    while not _is_free(table, begin):
         begin += 1
     count = 0
     for i in range(begin, begin + places):
         place = i if i < places else i - places
-        one = table[place, 0]
-        if one == 0 and table[place, 1] == 0:
+        if _is_free(table, place):
             continue
+        one = _first_word(table, place)
         at = count
         while at > 0 and out[at - 1] > one:
             out[at] = out[at - 1]

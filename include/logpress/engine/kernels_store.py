@@ -212,6 +212,54 @@ def number_few(values, table, distinct, count, numbers):
 
 
 @kernel
+def name_shards(shards, keys, places):
+    """Put shards for their places among a file's shards.
+
+    Args:
+        shards: int64[n], a place or NULL; gets the shard, or NULL.
+        keys: int64[k], the shards.
+        places: int32[n], gets the place, or -1.
+
+    Returns:
+        False if there is a place that is none.
+    """
+    for i in range(shards.shape[0]):
+        place = shards[i]
+        if place == NULL:
+            places[i] = -1
+            continue
+        if not 0 <= place < keys.shape[0]:
+            return False
+        shards[i] = keys[place]
+        places[i] = place
+    return True
+
+
+@kernel
+def follow_lookup(codes, keys, layouts, has_slot, predicted):
+    """Give the rows without a text of their own that of their key, where their layout has a place for it.
+
+    Args:
+        codes: int64[n], the number of each row's text, or NULL; changed.
+        keys: int64[n], the number of each row's key, or NULL.
+        layouts: int64[n], each row's layout, or NULL.
+        has_slot: bool[m], which layouts have the place.
+        predicted: int64[k], the number of each key's text, or NULL.
+
+    Returns:
+        False if there is a key or a layout that is none.
+    """
+    for i in range(codes.shape[0]):
+        if codes[i] != NULL or layouts[i] == NULL or keys[i] == NULL:
+            continue
+        if not (0 <= layouts[i] < has_slot.shape[0] and 0 <= keys[i] < predicted.shape[0]):
+            return False
+        if has_slot[layouts[i]]:
+            codes[i] = predicted[keys[i]]
+    return True
+
+
+@kernel
 def map_codes(codes, numbers, out):
     """out[i] = numbers[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
     for i in range(codes.shape[0]):

@@ -10,7 +10,7 @@ has no value comes last.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,10 +31,23 @@ from logpress.engine.rows import Rows, Texts, name_is_text
 Ints = NDArray[np.int64]
 
 _TEXT_WORDS = 6
+_KEYS_AT_A_TIME = 1 << 15
+"""Rows whose keys are in memory at a time: they stay in cache."""
+
 _LAST = np.iinfo(np.int64).max
 
 
-def sort_keys(rows: Rows, contract: Contract) -> list[Ints]:
+TextWords = Mapping[str, Ints]
+"""By register: the words of each text, int64[texts + 1, words], the last of which are those of no text."""
+
+
+def text_words(texts: Mapping[str, Texts], contract: Contract) -> TextWords:
+    """The words of all texts that are part of a key."""
+    names = [name for name in contract.restore_order if name_is_text(contract.by_name[name].codec)]
+    return {name: _words_of(texts[name]) for name in names}
+
+
+def sort_keys(rows: Rows, contract: Contract, words: TextWords) -> list[Ints]:
     """The key of each row as words, the most significant first; int64[rows] each."""
     keys: list[Ints] = []
     for name in contract.restore_order:
@@ -47,7 +60,9 @@ def sort_keys(rows: Rows, contract: Contract) -> list[Ints]:
             head = np.where(shard == NULL, _LAST, ((shard >> 20) << 4) | (shard & 15))
             keys += [head, counter, arrival, shard, sub]
         elif name_is_text(column.codec):
-            keys += _text_words(rows.regs[name], rows.texts[name])
+            codes = rows.regs[name]
+            chosen = words[name][np.where(codes == NULL, -1, codes)]
+            keys += [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
         else:
             keys.append(np.where(rows.regs[name] == NULL, _LAST, rows.regs[name]))
     return keys
@@ -58,15 +73,14 @@ def positions(group: int, rows: NDArray[Any]) -> Ints:
     return (group << 32) + rows.astype(np.int64)
 
 
-def _text_words(codes: Ints, texts: Texts) -> list[Ints]:
+def _words_of(texts: Texts) -> Ints:
     table = np.zeros((len(texts) + 1, 8 * _TEXT_WORDS), dtype=np.uint8)
     table[-1] = 0xFF
     for number in range(len(texts)):
         head = texts[number][: 8 * _TEXT_WORDS]
         table[number, : len(head)] = np.frombuffer(head, dtype=np.uint8)
-    words = table.view(">u8").astype(np.uint64) ^ np.uint64(1 << 63)
-    chosen = words[np.where(codes == NULL, -1, codes)].view(np.int64)
-    return [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
+    words: Ints = (table.view(">u8").astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
+    return words
 
 
 class Space:
@@ -126,11 +140,13 @@ class Packed:
         matrix = self.narrow if registers.is_narrow[number] else self.wide
         return widened(matrix[:, registers.place_of[number]])
 
-    def keys(self, registers: Registers) -> list[Ints]:
+    def keys(self, registers: Registers, words: TextWords | None = None) -> list[Ints]:
         """The key of each row as words, the most significant first; int64[rows] each."""
-        names = [name for column in registers.contract.restore_order for name in registers.of_column(column)]
+        contract = registers.contract
+        names = [name for column in contract.restore_order for name in registers.of_column(column)]
         regs = {name: self.register(registers, name) for name in names}
-        return sort_keys(Rows(len(self.wide), regs, self.texts), registers.contract)
+        words = text_words(self.texts, contract) if words is None else words
+        return sort_keys(Rows(len(self.wide), regs, self.texts), contract, words)
 
     def taken(self, registers: Registers, rows: NDArray[np.int32] | NDArray[np.int64]) -> Packed:
         """Some of the rows, with just the texts that they use."""
@@ -229,9 +245,13 @@ class Buckets:
         if len(self) == 1:
             self._add(0, rows)
             return False
-        keys = np.stack([*rows.keys(self._registers), positions(group, np.arange(len(rows.wide)))])
         buckets: NDArray[Any] = np.empty(len(rows.wide), dtype=np.int32)
-        choose_buckets(keys, self._splitters, buckets)
+        words = text_words(rows.texts, self._registers.contract)
+        for first in range(0, len(buckets), _KEYS_AT_A_TIME):
+            last = min(first + _KEYS_AT_A_TIME, len(buckets))
+            some = Packed(rows.wide[first:last], rows.narrow[first:last], rows.texts)
+            keys = np.stack([*some.keys(self._registers, words), positions(group, np.arange(first, last))])
+            choose_buckets(keys, self._splitters, buckets[first:last])
         order = sort_by([buckets], len(buckets))
         cuts = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=len(self)))])
         for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):

@@ -27,6 +27,9 @@ from logpress.parquet.writer import FileWriter, Sink
 from logpress.version import __version__
 
 METADATA_KEY = b"logpress"
+CREATED_BY = "logpress version "
+"""How a part's footer begins to say who wrote it."""
+
 FORMAT = 2
 """1 could have small numbers of several columns in one."""
 
@@ -129,7 +132,7 @@ def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] 
             for column in columns
         ],
         sorted_by=[name for name in contract.order_by if name in names],
-        created_by=f"logpress version {__version__}",
+        created_by=CREATED_BY + __version__,
         page_bytes=PAGE_BYTES,
         dictionary_bytes=DICTIONARY_BYTES,
     )

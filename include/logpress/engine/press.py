@@ -314,6 +314,7 @@ class SlicePress:
         self.rejects_out.writer.write_table(self.rejects.take())
 
     def _close(self) -> SliceManifest:
+        self.stores.clear()
         self._write_rejects()
         if self.seen is not None:
             self.seen.write()

@@ -60,6 +60,7 @@ MOST_LAYOUT_BYTES = 4 << 20
 
 LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
 _LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)}
+_LIMITS["int32"] = (1 - 2**31, 2**31 - 1)  # the smallest stands for no value in a row group
 _LIMITS["int64"] = (-(10**18), 10**18)
 
 
@@ -116,7 +117,7 @@ class Registers:
         narrow[0] = True
         for name, number in self.numbers.items():
             column = self.columns.get(name)
-            is_small = isinstance(column, Boolean) or (isinstance(column, Integer) and column.type in ("int8", "int16"))
+            is_small = isinstance(column, Boolean) or (isinstance(column, Integer) and column.type != "int64")
             if is_small or name.endswith(("#shift_min", "#scale", "#sub")):
                 narrow[number] = True
         return narrow

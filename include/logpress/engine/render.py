@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.decode import GroupDecoder
+from logpress.engine.decode import Slice
 from logpress.engine.kernels_render import CUT_EXTRA, render_rows
 from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
-from logpress.engine.rows import Texts
+from logpress.engine.rows import NO_TEXTS, Texts
 from logpress.errors import PartError
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
@@ -25,7 +25,6 @@ CHUNK_ROWS = 1 << 15
 """Rows whose registers are in memory at a time: they stay in cache."""
 _SLOT_BYTES = 72
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
-_NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
 
 
 class Renderer:
@@ -55,47 +54,6 @@ class Renderer:
         self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)
         self._steps = np.array(steps, dtype=np.int64).reshape(-1, 12)
 
-    def render(
-        self,
-        decoder: GroupDecoder,
-        write: Callable[[NDArray[np.uint8]], object] | None = None,
-        *,
-        span: tuple[int, int] | None = None,
-        digest: NDArray[np.uint64] | None = None,
-    ) -> tuple[int, int]:
-        """Write a row group's records as they stand, each followed by a newline, in chunks of some megabytes.
-
-        Args:
-            decoder: gives all registers of the contract.
-            write: gets each chunk, which is reused after the call; None to throw them away.
-            span: first and last row; all if None.
-            digest: uint64[2], the records' hashes are added to it.
-
-        Returns:
-            (records, their bytes without newlines).
-
-        Raises:
-            PartError: if a row contradicts its layout.
-        """
-        first, last = span or (0, decoder.count)
-        sheet = Sheet(self, decoder.texts)
-        counts = np.zeros(2, dtype=np.int64)
-        # rows of a power of two would all fall into the same places of the cache
-        matrix = np.empty((len(self.registers), CHUNK_ROWS + 8), dtype=np.int64)
-        for begin in range(first, last, CHUNK_ROWS):
-            rows = min(CHUNK_ROWS, last - begin)
-            self.fill(matrix, 0, decoder.registers(begin, begin + rows))
-            for chunk in sheet.chunks(matrix, np.arange(rows, dtype=np.int32), counts, digest=digest):
-                if write is not None:
-                    write(chunk)
-        return int(counts[0]), int(counts[1])
-
-    def fill(self, matrix: Ints, at: int, regs: Mapping[str, Ints]) -> None:
-        """Put registers into a matrix, from column `at` on; those that are missing get NULL."""
-        rows = len(next(iter(regs.values()))) if regs else 0
-        for name, number in self.registers.numbers.items():
-            matrix[number, at : at + rows] = regs.get(name, NULL)
-
     def records(self, regs: Ints, texts: Mapping[str, Texts]) -> list[bytes]:
         """The bytes of each row of a matrix of registers."""
         order = np.arange(regs.shape[1], dtype=np.int32)
@@ -110,7 +68,7 @@ class Renderer:
         offsets: list[Ints] = []
         at = base = 0
         for name, number in self.registers.dictionaries.items():
-            entry = texts.get(name, _NO_TEXTS)
+            entry = texts.get(name, NO_TEXTS)
             first, last = int(entry.offsets[0]), int(entry.offsets[-1])
             data.append(entry.data[first:last])
             offsets.append(entry.offsets - first + at)
@@ -154,6 +112,19 @@ class Sheet:
         twin = copy(self)
         twin._out = out if out is not None and len(out) >= self._bound else np.empty_like(self._out)
         return twin
+
+    def rendered(
+        self,
+        rows: Slice,
+        counts: Ints | None = None,
+        *,
+        digest: NDArray[np.uint64] | None = None,
+        lengths: Ints | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Render rows of a file as they stand, each with a newline behind it; see `chunks`."""
+        order = np.arange(rows.count, dtype=np.int32)
+        counts = np.zeros(2, dtype=np.int64) if counts is None else counts
+        return self.chunks(rows.regs, order, counts, digest=digest, lengths=lengths)
 
     def chunks(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -17,17 +18,17 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.engine import digest as digests
 from logpress.engine.columns import physical_columns, stored_columns
-from logpress.engine.decode import GroupDecoder
+from logpress.engine.decode import GroupDecoder, Slice
 from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Packed, Space, positions, sort_keys
-from logpress.engine.part import PartMetadata, open_part
+from logpress.engine.ordering import Buckets, Packed, Space, positions, sort_keys, text_words
+from logpress.engine.part import CREATED_BY, PartMetadata, open_part
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
 from logpress.engine.render import CHUNK_ROWS, Renderer, Sheet
-from logpress.engine.rows import texts_of
+from logpress.engine.rows import NO_TEXTS, texts_of
 from logpress.errors import PartError
 from logpress.layout.model import Layout
 
@@ -47,6 +48,7 @@ class PartReader:
             self.row_groups = file.num_row_groups
             self.rows_by_group = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
             self.text_bytes = [_text_bytes(file.metadata.row_group(i)) for i in range(file.num_row_groups)]
+            self._is_ours = file.metadata.created_by.startswith(CREATED_BY)
         if len(self.metadata.row_groups) != self.row_groups:
             raise PartError(
                 f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}"
@@ -59,16 +61,71 @@ class PartReader:
         ]  # fmt: skip
 
     def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
-        """One row group's rows; all registers, or those that these file columns give."""
+        """One row group's rows, all in memory; all registers, or those that these file columns give."""
+        with self._opened(group) as file:
+            table = file.read_row_group(group, columns=columns, use_threads=False)
+        return self._decoder(group, table)
+
+    def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:
+        """One row group's rows from `first` to `last`, some at a time: no more of them are in memory.
+
+        Raises:
+            PartError: if the file is damaged.
+        """
+        last = self.rows_by_group[group] if last is None else last
+        if not self._is_ours:  # a dictionary might grow from page to page
+            decoder = self.decoder(group)
+            for begin in range(first, last, CHUNK_ROWS):
+                rows = decoder.table.slice(begin, min(CHUNK_ROWS, last - begin))
+                yield self._slice(decoder, rows, begin)
+            return
+        with self._opened(group) as file:
+            chunks = [file.metadata.row_group(group).column(number) for number in range(file.metadata.num_columns)]
+            whole = [c.path_in_schema for c in chunks if c.physical_type == "BYTE_ARRAY" and not c.has_dictionary_page]
+            others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
+            texts = file.read_row_group(group, columns=whole, use_threads=False)
+            found: GroupDecoder | None = None
+            at = 0
+            for batch in file.iter_batches(CHUNK_ROWS, row_groups=[group], columns=others, use_threads=False):
+                begin, end = max(first, at), min(last, at + batch.num_rows)
+                if begin < end:
+                    table = pa.Table.from_batches([batch]).slice(begin - at, end - begin)
+                    found = found or self._decoder(group, table, texts)
+                    yield self._slice(found, table, begin)
+                at += batch.num_rows
+                if at >= last:
+                    return
+        raise PartError(f"{self.path}: row group {group} ends before row {last}")
+
+    def _slice(self, decoder: GroupDecoder, table: pa.Table, first: int) -> Slice:
+        numbers, rows = self.metadata.registers.numbers, table.num_rows
+        # rows of a power of two would all fall into the same places of the cache
+        matrix = np.empty((len(numbers), rows + 8), dtype=np.int64)
+        decoder.fill({name: matrix[numbers[name], :rows] for name in decoder.registers}, table, first)
+        for name in numbers.keys() - decoder.registers:
+            matrix[numbers[name]] = NULL
+        return Slice(first, rows, matrix, decoder.texts)
+
+    def sheets(self, group: int, first: int = 0, last: int | None = None) -> Iterator[tuple[Sheet, Slice]]:
+        """The same as `slices`, each with what renders it."""
+        sheet = None
+        for rows in self.slices(group, first, last):
+            sheet = sheet or Sheet(self.renderer, rows.texts)
+            yield sheet, rows
+
+    @contextmanager
+    def _opened(self, group: int) -> Iterator[pq.ParquetFile]:
+        """The file, open to read a row group."""
         try:
             handle = pa.memory_map(self.path) if "://" not in self.path else fsspec.open(self.path, "rb").open()
             with handle:
-                file = pq.ParquetFile(handle, read_dictionary=self._dictionaries, page_checksum_verification=True)
-                table = file.read_row_group(group, columns=columns, use_threads=False)
+                yield pq.ParquetFile(handle, read_dictionary=self._dictionaries, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
             raise PartError(f"{self.path}: row group {group} cannot be read: {error}") from error
+
+    def _decoder(self, group: int, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
         metadata = self.metadata
-        return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with)
+        return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with, texts)
 
 
 def _text_bytes(group: pq.RowGroupMetaData) -> int:
@@ -283,45 +340,41 @@ class _Packer:
             self.space.give_back(rows.wide, rows.narrow)
 
     def _pack(self, reader: PartReader, group: int) -> Packed:
-        decoder = reader.decoder(group)
         rows = Packed(
-            *self.space.take(decoder.count),
-            {name: decoder.texts.get(name, texts_of([])) for name in self.registers.dictionaries},
+            *self.space.take(reader.rows_by_group[group]), dict.fromkeys(self.registers.dictionaries, NO_TEXTS)
         )
         if not self._is_common(reader):
-            return self._pack_whole(rows, reader, decoder)
+            return self._pack_whole(rows, reader, group)
         layouts = self._layouts[reader.path]
-        matrix = np.empty((len(self.registers), CHUNK_ROWS + 8), dtype=np.int64)
-        for first in range(0, decoder.count, CHUNK_ROWS):
-            regs = decoder.registers(first, min(first + CHUNK_ROWS, decoder.count))
-            numbers = regs[LAYOUT]
+        for some in reader.slices(group):
+            numbers = some.regs[self.registers[LAYOUT], : some.count]
             if numbers.max(initial=-1) >= len(layouts) - 1:
                 raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
-            regs[LAYOUT] = layouts[np.where(numbers == NULL, -1, numbers)]
-            self._fill(rows, first, regs, matrix)
+            numbers[:] = layouts[np.where(numbers == NULL, -1, numbers)]
+            self._put(rows, some.first, some.count, some.regs)
+            rows.texts.update(some.texts)
         return rows
 
-    def _fill(self, rows: Packed, first: int, regs: Mapping[str, NDArray[np.int64]], matrix: NDArray[np.int64]) -> None:
-        """Pack registers; those that are missing get null."""
-        count = len(next(iter(regs.values())))
-        self.renderer.fill(matrix, 0, regs)
+    def _put(self, rows: Packed, first: int, count: int, regs: NDArray[np.int64]) -> None:
         registers = self.registers
-        pack_rows(matrix, count, registers.is_narrow, registers.place_of, rows.wide, rows.narrow, first)
+        pack_rows(regs, count, registers.is_narrow, registers.place_of, rows.wide, rows.narrow, first)
 
-    def _pack_whole(self, rows: Packed, reader: PartReader, decoder: GroupDecoder) -> Packed:
+    def _pack_whole(self, rows: Packed, reader: PartReader, group: int) -> Packed:
         """Rows of another version of the contract: their key, and each record whole."""
         records: list[bytes] = []
-        reader.renderer.render(decoder, lambda chunk: records.extend(chunk.tobytes().split(b"\n")[:-1]))
-        texts = dict.fromkeys(self.registers.dictionaries, texts_of([])) | {RAW: texts_of(records)}
+        theirs = reader.metadata.registers
         wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
-        regs = {
-            name: values
-            for name, values in decoder.registers(0, decoder.count).items()
-            if name in wanted and name not in self.registers.dictionaries
-        }
-        matrix = np.empty((len(self.registers), decoder.count), dtype=np.int64)
-        self._fill(rows, 0, regs | {RAW: np.arange(decoder.count, dtype=np.int64)}, matrix)
-        return Packed(rows.wide, rows.narrow, texts)
+        wanted &= theirs.numbers.keys() - self.registers.dictionaries.keys()
+        for sheet, some in reader.sheets(group):
+            for chunk in sheet.rendered(some):
+                records += chunk.tobytes().split(b"\n")[:-1]
+            regs = np.full((len(self.registers), some.count), NULL, dtype=np.int64)
+            for name in wanted:
+                regs[self.registers[name]] = some.regs[theirs[name], : some.count]
+            regs[self.registers[RAW]] = np.arange(some.first, len(records))
+            self._put(rows, some.first, some.count, regs)
+        rows.texts[RAW] = texts_of(records)
+        return rows
 
 
 class _SortedRows:
@@ -432,9 +485,9 @@ def _splitters(groups: list[_Group], bucket_bytes: int, pool: ThreadPoolExecutor
     columns = physical_columns(contract, contract.restore_order)
 
     def sampled(place: int) -> NDArray[np.int64]:
-        rows = groups[place].reader.decoder(groups[place].number, columns).rows()
+        rows = groups[place].reader.decoder(groups[place].number, columns).all_rows()
         chosen = np.arange(0, rows.count, max(1, rows.count // 4096))
-        keys = [key[chosen] for key in sort_keys(rows, contract)]
+        keys = [key[chosen] for key in sort_keys(rows, contract, text_words(rows.texts, contract))]
         return np.stack([*keys, positions(place, chosen)])
 
     common = [place for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
@@ -482,25 +535,19 @@ def digest_files(
             if progress is not None:
                 progress(int(totals[1]), int(totals[0]))
 
-    def render(reader: PartReader, decoder: GroupDecoder, first: int, last: int) -> None:
+    def hash_rows(sheet: Sheet, rows: Slice) -> None:
         digest = np.zeros(2, dtype=np.uint64)
-        records, size = reader.renderer.render(decoder, span=(first, last), digest=digest)
-        add(records, size, digests.to_text(digest))
+        counts = np.zeros(2, dtype=np.int64)
+        for _ in sheet.twin().rendered(rows, counts, digest=digest):
+            pass
+        add(int(counts[0]), int(counts[1]), digests.to_text(digest))
 
     with executor(threads, "render") as pool:
         waiting: deque[Future[None]] = deque()
-        for reader in map(PartReader, parts):
-            for group in range(reader.row_groups) if groups is None else groups:
-                decoder = reader.decoder(group)
-                begin, end = (decoder.count * (share[0] + k) // share[1] for k in (0, 1))
-                step = -(-(end - begin) // max(1, threads))
-                for first in range(begin, end, max(1, step)):
-                    waiting.append(pool.submit(render, reader, decoder, first, min(first + step, end)))
-                del decoder  # the next one would come before it goes
-                if not threads:
-                    give_back_after(reader.text_bytes[group])
-                while len(waiting) > 2 * threads:
-                    waiting.popleft().result()
+        for sheet, rows in _sheets(parts, groups, share):
+            waiting.append(pool.submit(hash_rows, sheet, rows))
+            while len(waiting) > 2 * threads:
+                waiting.popleft().result()
         for path in rejects:
             for records in read_rejects(path):
                 data = [record.data for record in records]
@@ -508,3 +555,12 @@ def digest_files(
         while waiting:
             waiting.popleft().result()
     return int(totals[0]), int(totals[1]), digests.combine(found)
+
+
+def _sheets(parts: Sequence[str], groups: range | None, share: tuple[int, int]) -> Iterator[tuple[Sheet, Slice]]:
+    """The rows that `digest_files` looks at."""
+    for reader in map(PartReader, parts):
+        for group in range(reader.row_groups) if groups is None else groups:
+            first, last = (reader.rows_by_group[group] * (share[0] + k) // share[1] for k in (0, 1))
+            yield from reader.sheets(group, first, last)
+            give_back_after(reader.text_bytes[group])

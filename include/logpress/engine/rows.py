@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -44,6 +44,9 @@ class Texts:
         return Texts(np.concatenate(pieces), np.concatenate([[0], np.cumsum(lengths)]))
 
 
+NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+
+
 def texts_of(items: list[bytes]) -> Texts:
     """Texts from a list."""
     offsets = np.zeros(len(items) + 1, dtype=np.int64)
@@ -82,7 +85,9 @@ def columns_by_dependency(contract: Contract) -> list[Column]:
     return done
 
 
-def residual_of(column: Instant, contract: Contract, regs: dict[str, Any], sign: int, values: Ints, out: Ints) -> Ints:
+def residual_of(
+    column: Instant, contract: Contract, regs: Mapping[str, Any], sign: int, values: Ints, out: Ints
+) -> Ints:
     """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit.
 
     Args:

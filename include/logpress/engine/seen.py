@@ -18,13 +18,17 @@ from logpress.engine.kernels_seen import find_repeats, refill, sorted_hashes
 
 FEWEST_PLACES = 1 << 14
 FULL = 0.75
-"""Share of places in use beyond which the table is doubled: 21 to 43 bytes a record of the slice."""
+"""Share of places in use beyond which the table grows."""
 
+MARGIN = 1.0625
+"""More records than the slice seems to have at its beginning: for so many there is room."""
+
+_PLACE_BYTES = 12
 _MOST_PLACES = 1 << 23
 MOST_ROWS = int(FULL * _MOST_PLACES)
 """Rows of a run: 6.3 million."""
 
-TABLE_BYTES = 16 * (_MOST_PLACES + _MOST_PLACES // 2)
+TABLE_BYTES = _PLACE_BYTES * (_MOST_PLACES + _MOST_PLACES // 2)
 """What the table takes at most, while it grows for the last time."""
 
 BUCKETS = 256
@@ -35,8 +39,9 @@ _AT_A_TIME_BYTES = 8 << 20
 class Seen:
     """The hashes of the rows that a slice has taken so far, or since its last run.
 
-    Memory: 16 bytes a place, and between 0.375 and 0.75 of the places in use, once all rows are in; half as much again
-    while a table grows.
+    Memory: 12 bytes a place, of which 0.7 are in use, once all rows are in. Where a slice's size says little of how
+    many rows it has, as that of compressed objects, the table doubles: 0.375 to 0.75 of its places are in use, and it
+    takes half as much again while it grows.
     """
 
     def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0) -> None:
@@ -51,7 +56,7 @@ class Seen:
         self._path = path
         self._runs = 0
         self._raw_bytes = raw_bytes
-        self._table: NDArray[np.uint64] = np.zeros((FEWEST_PLACES, 2), dtype=np.uint64)
+        self._table: NDArray[np.uint32] = np.zeros((FEWEST_PLACES, 3), dtype=np.uint32)
         self._known = np.zeros(1, dtype=np.int64)
 
     def repeats(
@@ -69,14 +74,13 @@ class Seen:
 
     def _make_room(self, block: Block) -> None:
         need = int(self._known[0]) + block.rows
-        if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
-            need = min(max(need, self._raw_bytes * block.rows // max(1, int(block.row_ends[-1]))), MOST_ROWS)
-            self._raw_bytes = 0
         places = len(self._table)
-        while need > FULL * places:
-            places *= 2
-        if places > len(self._table):
-            table = np.zeros((places, 2), dtype=np.uint64)
+        if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
+            expected = int(MARGIN * self._raw_bytes * block.rows / max(1, int(block.row_ends[-1])))
+            need = max(need, min(expected, MOST_ROWS))
+            self._raw_bytes = places = 0
+        if need >= FULL * places:
+            table = np.zeros((max(min(2 * places, _MOST_PLACES), int(need / FULL) + 1), 3), dtype=np.uint32)
             refill(self._table, table)
             self._table = table
 

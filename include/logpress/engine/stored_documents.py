@@ -10,7 +10,6 @@ from logpress.engine.block import Reject
 from logpress.engine.documents import Documents, hash_records
 from logpress.engine.part import open_part
 from logpress.engine.rejects import DUPLICATE
-from logpress.engine.render import CHUNK_ROWS, Sheet
 from logpress.engine.restore import PartReader
 from logpress.jit import PADDING
 
@@ -24,15 +23,10 @@ def part_documents(path: str) -> Generator[Documents]:
     reader = PartReader(path)
     before = 0
     for group in range(reader.row_groups):
-        decoder = reader.decoder(group)
-        sheet = Sheet(reader.renderer, decoder.texts)
-        matrix = np.empty((len(reader.renderer.registers), CHUNK_ROWS + 8), dtype=np.int64)
-        for first in range(0, decoder.count, CHUNK_ROWS):
-            rows = min(CHUNK_ROWS, decoder.count - first)
-            reader.renderer.fill(matrix, 0, decoder.registers(first, first + rows))
-            counts, lengths = np.zeros(2, dtype=np.int64), np.empty(rows, dtype=np.int64)
+        for sheet, rows in reader.sheets(group):
+            counts, lengths = np.zeros(2, dtype=np.int64), np.empty(rows.count, dtype=np.int64)
             done = 0
-            for chunk in sheet.chunks(matrix, np.arange(rows, dtype=np.int32), counts, lengths=lengths):
+            for chunk in sheet.rendered(rows, counts, lengths=lengths):
                 sizes = lengths[done : int(counts[0])]
                 done = int(counts[0])
                 buffer = np.zeros(len(chunk) + PADDING, dtype=np.uint8)

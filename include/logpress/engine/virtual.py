@@ -58,7 +58,7 @@ class VirtualColumns:
         """
         if not self._derive:
             return {}
-        regs = self._decoder.registers(first, last)
+        regs = self._decoder.rows(first, last)
         return {name: derive(regs) for name, derive in self._derive.items()}
 
     def release(self) -> None:

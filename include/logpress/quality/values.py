@@ -59,7 +59,7 @@ def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
     needed = physical_columns(contract, [name])
     reader = PartReader(path)
     for group in range(reader.row_groups):
-        rows = reader.decoder(group, needed).rows()
+        rows = reader.decoder(group, needed).all_rows()
         if isinstance(column, KinesisSequence):
             missing = rows.regs[f"{name}#shard"] == NULL
             yield array_of(~missing, pa.bool_(), missing)
