@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -68,9 +69,27 @@ def other_name(name: str) -> str:
     return f"_{_bare(name)}_other"
 
 
-def kinesis_names(name: str) -> tuple[str, str, str, str]:
-    """Shard (a place in the row group's list), arrival residual (s), counter residual, sub-sequence number."""
-    return tuple(f"_{_bare(name)}_{part}" for part in ("shard", "arrival", "counter", "sub"))  # type: ignore[return-value]
+class KinesisNames(NamedTuple):
+    """The columns of a Kinesis sequence number.
+
+    Attributes:
+        shard: a place in the row group's list.
+        arrival: the residual, in seconds.
+        counter: the residual's lowest byte.
+        counter_high: what is above that byte. Apart, the two have codes of their own: one is noise, the other small.
+        sub: the sub-sequence number.
+    """
+
+    shard: str
+    arrival: str
+    counter: str
+    counter_high: str
+    sub: str
+
+
+def kinesis_names(name: str) -> KinesisNames:
+    """What the columns of a sequence number are called."""
+    return KinesisNames(*(f"_{_bare(name)}_{part}" for part in KinesisNames._fields))
 
 
 def arrow_type(column: Column) -> pa.DataType:
@@ -103,7 +122,7 @@ def _stored_types(column: Column) -> list[tuple[str, pa.DataType, Encoding]]:
     if isinstance(column, Lookup):
         return [(other_name(name), pa.string(), "dictionary")]
     if isinstance(column, KinesisSequence):
-        types = (pa.int32(), pa.int64(), pa.int64(), pa.int32())
+        types = (pa.int32(), pa.int64(), pa.int16(), pa.int64(), pa.int32())
         return [(stored, type_, "dictionary") for stored, type_ in zip(kinesis_names(name), types, strict=True)]
     if isinstance(column, Boolean):
         return [(name, pa.bool_(), "plain")]

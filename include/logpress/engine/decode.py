@@ -32,7 +32,7 @@ from logpress.engine.columns import (
     shift_name,
 )
 from logpress.engine.counters import Counters
-from logpress.engine.kernels_store import add_scaled, follow_lookup, less_predicted, name_shards
+from logpress.engine.kernels_store import add_scaled, follow_lookup, less_predicted, name_shards, put_above_lowest_byte
 from logpress.engine.rows import Ints, Rows, Texts, columns_by_dependency, name_is_text, residual_of, texts_of
 from logpress.engine.spelling import Spelling
 from logpress.errors import PartError
@@ -117,7 +117,7 @@ class GroupDecoder:
             if other_name(name) in names and {column.key, LAYOUT} <= set(self.registers):
                 self._add(self._lookup(column, metadata, layouts_with(name)), name)
         elif isinstance(column, KinesisSequence):
-            if kinesis_names(name)[0] in names and column.arrival in self.registers:
+            if kinesis_names(name).shard in names and column.arrival in self.registers:
                 parts = [f"{name}#{part}" for part in ("shard", "arrival", "counter", "sub")]
                 self._add(self._kinesis(column, metadata["kinesis"][name], parts), *parts)
         elif isinstance(column, Instant):
@@ -227,9 +227,11 @@ class GroupDecoder:
         units = UNITS_PER_SECOND[predicting.unit]
 
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            shards, arrivals, counters, _ = (regs[name] for name in registers)
-            for register, stored in zip(registers, names, strict=True):
-                _fill(regs[register], table.column(stored).chunk(0))
+            shards, arrivals, counters, subs = (regs[name] for name in registers)
+            high = np.empty_like(counters)
+            for out, stored in zip((shards, arrivals, counters, high, subs), names, strict=True):
+                _fill(out, table.column(stored).chunk(0))
+            put_above_lowest_byte(counters, high)
             expected = np.zeros(len(arrivals), dtype=np.int64)
             add_scaled(expected, regs[column.arrival], 1)
             less_predicted(arrivals, expected, units, -1, arrivals)

@@ -55,6 +55,7 @@ from logpress.engine.kernels_store import (
     map_codes,
     mark_used,
     renumber,
+    take_lowest_byte,
 )
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
@@ -404,10 +405,13 @@ def _kinesis_numbers(
     expected = np.zeros(len(arrivals), dtype=np.int64)
     add_scaled(expected, regs[column.arrival], 1)
     less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, arrivals)
+    low = np.empty(len(counters), dtype=np.int32)
+    take_lowest_byte(counters, low)
     names = kinesis_names(column.name)
     return {
-        names[0]: (np.where(shard_places < 0, NARROW_NULL, shard_places), pa.int32()),
-        names[1]: (arrivals, pa.int64()),
-        names[2]: (counters, pa.int64()),
-        names[3]: (subs, pa.int32()),
+        names.shard: (np.where(shard_places < 0, NARROW_NULL, shard_places), pa.int32()),
+        names.arrival: (arrivals, pa.int64()),
+        names.counter: (low, pa.int16()),
+        names.counter_high: (counters, pa.int64()),
+        names.sub: (subs, pa.int32()),
     }

@@ -212,6 +212,35 @@ def number_few(values, table, distinct, count, numbers):
 
 
 @kernel
+def take_lowest_byte(values, low):
+    """Part numbers into the lowest byte and what is above it; NULL stays in both.
+
+    Args:
+        values: int64[n], or NULL; become what is above.
+        low: int32[n], gets the bytes, or NARROW_NULL.
+    """
+    for i in range(values.shape[0]):
+        if values[i] == NULL:
+            low[i] = NARROW_NULL
+        else:
+            low[i] = values[i] & 255
+            values[i] >>= 8
+
+
+@kernel
+def put_above_lowest_byte(values, high):
+    """The reverse of `take_lowest_byte`.
+
+    Args:
+        values: int64[n], the lowest bytes, or NULL; become the numbers.
+        high: int64[n], what is above; of no meaning where there is no lowest byte.
+    """
+    for i in range(values.shape[0]):
+        if values[i] != NULL:
+            values[i] += high[i] << 8
+
+
+@kernel
 def name_shards(shards, keys, places):
     """Put shards for their places among a file's shards.
 

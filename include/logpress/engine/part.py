@@ -30,8 +30,8 @@ METADATA_KEY = b"logpress"
 CREATED_BY = "logpress version "
 """How a part's footer begins to say who wrote it."""
 
-FORMAT = 2
-"""1 could have small numbers of several columns in one."""
+FORMAT = 3
+"""1 could have small numbers of several columns in one; 2 had counters of sequence numbers in one column."""
 
 PAGE_BYTES = 96 << 10
 """Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""

@@ -101,14 +101,15 @@ def _columns(contract: Contract) -> Iterable[ColumnInfo]:
 def _meaning(stored: StoredColumn) -> str:
     """What a column says that only restoration needs."""
     of = stored.of
-    shard, arrival, counter, sub = kinesis_names(of)
+    names = kinesis_names(of)
     return _OWN.get(stored.name) or {
         scale_name(of): f"Digits after the point of {of}",
         shift_name(of): f"Minutes that the record's own label of {of} was off",
         residual_name(of): f"What the columns that predict {of} leave, in its unit",
         other_name(of): f"The text of {of} where its key does not tell it",
-        shard: f"Shard of {of}, by its place in the file's metadata",
-        arrival: f"Arrival second of {of} less what predicts it",
-        counter: f"Counter of {of} less the smallest of its shard and second",
-        sub: f"Sub-sequence number of {of}",
+        names.shard: f"Shard of {of}, by its place in the file's metadata",
+        names.arrival: f"Arrival second of {of} less what predicts it",
+        names.counter: f"Counter of {of} less the smallest of its shard and second: the lowest byte",
+        names.counter_high: "What is above that byte, divided by 256",
+        names.sub: f"Sub-sequence number of {of}",
     }.get(stored.name, "")
