@@ -39,6 +39,13 @@ def instants(random_: np.random.Generator, count: int) -> np.ndarray:
     return 1_640_512_797_800 + np.cumsum(steps) % 86_400_000 + jumps * random_.integers(-(10**9), 10**9, count)
 
 
+def rarely_large(random_: np.random.Generator, count: int) -> np.ndarray:
+    """int64 numbers below 256, and some above."""
+    large = random_.random(count) < random_.choice([0.001, 0.02, 0.5])
+    high = random_.choice(random_.integers(1, 2 ** random_.choice([8, 20, 50]), random_.integers(1, 400)), count)
+    return random_.integers(0, 200, count) + (high << 8) * large
+
+
 def values(kind: str, random_: np.random.Generator, count: int) -> np.ndarray:
     """int64 numbers of a kind."""
     match kind:
@@ -70,13 +77,14 @@ def values(kind: str, random_: np.random.Generator, count: int) -> np.ndarray:
 
 KINDS = (
     "instants", "constant", "random", "ascending", "runs", "high bytes", "mixed sizes", "long runs", "noise between",
-    "ranks", "small",
+    "ranks", "rarely large", "small",
 )  # fmt: skip
 
 
 def page_of(kind: str, random_: np.random.Generator, size: int, stride: int, prefix: int) -> bytes:
     """A page of this size: a prefix, then numbers of a kind, the first one cut."""
-    numbers = values(kind, random_, max(size - prefix, 0) // stride + 1)
+    count = max(size - prefix, 0) // stride + 1
+    numbers = rarely_large(random_, count) if kind == "rarely large" else values(kind, random_, count)
     narrow = numbers.astype("<i8").view(np.uint8).reshape(-1, 8)
     wide = np.zeros((len(numbers), max(stride, 8)), np.uint8)
     wide[:, :8] = narrow
@@ -112,6 +120,21 @@ def test_bytes_that_repeat(words: list[bytes], matching: Matching, prefix: int, 
 def test_numbers_of_every_kind(kind: str, seed: int, size: int, matching: Matching, prefix: int) -> None:
     prefix = min(prefix, size)
     assert_comes_back(page_of(kind, np.random.default_rng(seed), size, matching[0], prefix), matching, prefix)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 150 * KB)), max_size=6),
+    st.integers(0, 2**32),
+    st.sampled_from(MATCHINGS),
+)
+@example([("rarely large", 128 * KB), ("random", 256 * KB), ("rarely large", 128 * KB)], 1, (4, 32))
+@example([("rarely large", 128 * KB), ("random", 256 * KB), ("rarely large", 128 * KB)], 1, (8, 64))
+@example([("rarely large", 1200 * KB), ("random", 1200 * KB), ("rarely large", 9000 * KB)], 1, (8, 64))
+@settings(max_examples=150, deadline=None)
+def test_numbers_of_several_kinds(parts: list[tuple[str, int]], seed: int, matching: Matching) -> None:
+    """What one block says of distances is of use to the next one, unless it is given up."""
+    random_ = np.random.default_rng(seed)
+    assert_comes_back(b"".join(page_of(kind, random_, size, matching[0], 0) for kind, size in parts), matching, 0)
 
 
 @pytest.mark.parametrize("border", [0, 16, 256, 64 * KB + 256, 128 * KB, 256 * KB])
@@ -264,7 +287,7 @@ def test_writes_inside_its_arrays(matching: Matching) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 300, 5000, 128 * KB])
 def test_literals_take_no_more_room_than_they_say(size: int) -> None:
-    _, _, _, symbols, cells, bytes_, items, is_leaf = scratch_arrays()
+    *_, symbols, cells, bytes_, items, is_leaf = scratch_arrays()
     assert bytes_.shape[0] == BYTES_ROWS
     for kind in ("random", "small", "ranks", "constant"):
         literals = np.frombuffer(page_of(kind, np.random.default_rng(size), size, 1, 0) + bytes(8), np.uint8).copy()

@@ -27,6 +27,18 @@ def test_no_larger_than_libzstd_at_level_7() -> None:
     assert len(compress_numbers(page, (8, 8), len(LEVELS))) <= len(zstandard.ZstdCompressor(level=7).compress(page))
 
 
+@pytest.mark.parametrize("stride", [4, 8])
+def test_rare_large_numbers_cost_little_more_than_their_entropy(stride: int) -> None:
+    """As elapsed times have them: one in seventy is above 255."""
+    random_ = np.random.default_rng(2)
+    numbers = np.minimum(np.exp(random_.normal(np.log(80), 0.55, 1 << 15)).astype(np.int64), 900)
+    assert 0.01 < (numbers > 255).mean() < 0.025
+    shares = np.unique(numbers, return_counts=True)[1] / len(numbers)
+    entropy = -(shares * np.log2(shares)).sum() / 8
+    page = numbers.astype(f"<i{stride}").tobytes()
+    assert len(compress_numbers(page, (stride, 8 * stride), 0)) / len(numbers) < 1.07 * entropy
+
+
 def test_constant_page_is_tiny() -> None:
     assert len(compress_numbers(np.full(COUNT, 2**60, "<i8").tobytes(), (8, 8), 0)) < 60
 

@@ -45,9 +45,14 @@ def _put(table, one, two):
     high = np.uint32(one >> _UPPER)
     low = np.uint32(one)
     at = _home(table, one)
-    while not _is_free(table, at):
-        if table[at, 0] == high and table[at, 1] == low and table[at, 2] == two:
+    while True:
+        first = table[at, 0]
+        second = table[at, 1]
+        third = table[at, 2]
+        if first == high and second == low and third == two:
             return True
+        if first | second | third == 0:
+            break
         at = at + 1 if at + 1 < places else 0
     table[at, 0] = high
     table[at, 1] = low

@@ -7,19 +7,19 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, write_frame
+from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, PLACES, write_frame
 from logpress.parquet.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
 
 Matching = tuple[int, int]
-"""Bytes of a number, and how many bytes before it stands the one whose high bytes it may share."""
+"""Bytes of a number, and how many bytes before it stands the one whose high bytes it may share, or the nearest one."""
 
 BYTES: Matching = (1, 1)
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
 MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values())
 _BLOCK_ROOM = 3 * BLOCK_BYTES
-"""A block that is given up: at most its content, and 50 bits for every four bytes of it."""
+"""A block that is given up: at most its content, and 76 bits for every four bytes of it."""
 
 
 def room_bytes(size: int) -> int:
@@ -35,14 +35,16 @@ class _Scratch(threading.local):
         self.out = np.empty(0, np.uint8)
 
 
-def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32], ...]:
+def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.int64], ...]:
     """What `write_frame` works in, in the order of its arguments."""
     return (
+        np.zeros(6, np.int64),
+        np.zeros(PLACES, np.int64),
         np.zeros(BLOCK_BYTES + 8, np.uint8),
-        np.zeros((2, MOST), np.int32),
-        np.zeros((2, MOST), np.uint8),
-        np.zeros((2, 4, SYMBOLS), np.int32),
-        np.zeros((3, 1 << MOST_LOG), np.int32),
+        np.zeros((3, MOST), np.int32),
+        np.zeros((3, MOST), np.uint8),
+        np.zeros((3, 4, SYMBOLS), np.int32),
+        np.zeros((4, 1 << MOST_LOG), np.int32),
         np.zeros((BYTES_ROWS, 256), np.int32),
         np.zeros((2, MOST_ITEMS), np.int32),
         np.zeros((LONGEST, MOST_ITEMS), np.uint8),

@@ -1,9 +1,9 @@
 """Kernels that write the sequences of a block (RFC 8878, 3.1.1.3.2): literals, then a match, again and again.
 
-Lengths are numbered by codes, with a table of the block's own for each of both kinds, or none where all are the same.
-All matches of a block have the same distance.
+Lengths and distances are numbered by codes, with a table of the block's own for each kind, or none where all are the
+same. Distances are given as the format has them (3.1.1.5): 1 to 3 stand for those used last, others are 3 more.
 
-Bounds: `out` has 8 bytes a sequence and 300 more; words are stored up to 7 bytes behind what is written.
+Bounds: `out` has 10 bytes a sequence and 400 more; words are stored up to 7 bytes behind what is written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ SHORTEST = 3
 REFUSED = 1 << 20
 """Added to the end of sequences that must not be used."""
 
-_LITERALS, _MATCHES = 0, 1  # kinds of lengths
+_MOST_OFFSET_LOG = 8
+"""The largest accuracy of a table of distances (3.1.1.3.2.1.1)."""
+
+_LITERALS, _MATCHES, _OFFSETS = 0, 1, 2  # kinds of codes
 _RLE, _FSE = 1, 2  # modes of a table of codes
 _ONE, _THREE, _SEVEN, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (1, 3, 7, 16, 32))
 
@@ -68,7 +71,21 @@ def _count(found, lengths, codes, symbols):
 
 
 @inner_kernel
-def _table(found, last, symbols, cells, code_of_cell, out, to):
+def _count_offsets(found, offset, offsets, codes, symbols):
+    """The same of distances; `offset` is that of all sequences, or 0."""
+    symbols[0] = 0
+    if offset > 0:
+        codes[found - 1] = highest_bit(offset)
+        symbols[0, highest_bit(offset)] = found
+        return
+    for i in range(found):
+        code = highest_bit(np.int64(offsets[i]))
+        codes[i] = code
+        symbols[0, code] += 1
+
+
+@inner_kernel
+def _table(found, last, most, symbols, cells, code_of_cell, out, to):
     """Choose a table for codes of one kind, describe it at out[to:], and make it ready; `last` is the last one.
 
     Returns:
@@ -81,7 +98,7 @@ def _table(found, last, symbols, cells, code_of_cell, out, to):
         cells[0] = 0
         out[to] = last
         return _RLE, 0, np.int64(0), to + 1
-    log = accuracy(counts, found, MOST_LOG)
+    log = accuracy(counts, found, most)
     share_cells(counts, found, log, shares)
     to = describe_cells(shares, log, out, to)
     build_table(shares, log, code_of_cell, weights, places, cells)
@@ -89,16 +106,16 @@ def _table(found, last, symbols, cells, code_of_cell, out, to):
 
 
 @kernel
-def write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
+def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
     """Write a block's sequences at out[to:].
 
     Args:
         found: how many there are.
-        distance: of their matches; only a single sequence says it. Zero: it is the repeated one (3.1.1.5).
-        lengths: int32[2, >= found], the literal length and the match length of each.
-        codes: uint8[2, >= found], scratch: their codes.
-        symbols: int32[2, 4, SYMBOLS], scratch: per code its count, cells, and what the encoder adds to its state.
-        cells: int32[3, 2^MOST_LOG], scratch: the two tables, and the code of each cell.
+        offset: the distance of all of their matches, as the format has it; 0 if `lengths` tells it of each.
+        lengths: int32[3, >= found], the literal length, the match length and the distance of each.
+        codes: uint8[3, >= found], scratch: their codes.
+        symbols: int32[3, 4, SYMBOLS], scratch: per code its count, cells, and what the encoder adds to its state.
+        cells: int32[4, 2^MOST_LOG], scratch: the three tables, and the code of each cell.
         out: uint8.
         to: where they go.
 
@@ -118,28 +135,40 @@ def write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
     if found == 0:
         return to
     _count(found, lengths, codes, symbols)
+    _count_offsets(found, offset, lengths[_OFFSETS], codes[_OFFSETS], symbols[_OFFSETS])
     codes_l, weights_l, places_l, cells_l = codes[_LITERALS], symbols[_LITERALS, 2], symbols[_LITERALS, 3], cells[0]
     codes_m, weights_m, places_m, cells_m = codes[_MATCHES], symbols[_MATCHES, 2], symbols[_MATCHES, 3], cells[1]
+    codes_o, weights_o, places_o, cells_o = codes[_OFFSETS], symbols[_OFFSETS, 2], symbols[_OFFSETS, 3], cells[2]
     modes = to
     last = found - 1
     mode_l, log_l, state_l, to = _table(
-        found, np.int64(codes_l[last]), symbols[_LITERALS], cells_l, cells[2], out, to + 1
+        found, np.int64(codes_l[last]), MOST_LOG, symbols[_LITERALS], cells_l, cells[3], out, to + 1
     )
-    offset_bits = highest_bit(distance + 3) if distance > 0 else 0
-    out[to] = offset_bits
+    mode_o, log_o, state_o, to = _table(
+        found, np.int64(codes_o[last]), _MOST_OFFSET_LOG, symbols[_OFFSETS], cells_o, cells[3], out, to
+    )
     mode_m, log_m, state_m, to = _table(
-        found, np.int64(codes_m[last]), symbols[_MATCHES], cells_m, cells[2], out, to + 1
+        found, np.int64(codes_m[last]), MOST_LOG, symbols[_MATCHES], cells_m, cells[3], out, to
     )
-    out[modes] = mode_l << 6 | _RLE << 4 | mode_m << 2
+    out[modes] = mode_l << 6 | mode_o << 4 | mode_m << 2
 
     # Unsigned, since Numba would look whether an index is negative: the next state would have to wait for that.
     next_l = np.uint64(state_l)
     next_m = np.uint64(state_m)
+    next_o = np.uint64(state_o)
+    code_o = np.int64(codes_o[last])  # that of all, if they have a single one
     word = np.uint64(0)  # what is to be read last is written first
     bits = np.uint64(0)
     for i in range(last, -1, -1):
         code_l = codes_l[i]
         code_m = codes_m[i]
+        if mode_o == _FSE:
+            code_o = np.int64(codes_o[i])
+            if i < last:
+                some_o = (next_o + np.uint64(weights_o[code_o])) >> _SIXTEEN
+                word |= (next_o & ((_ONE << some_o) - _ONE)) << bits
+                bits += some_o
+                next_o = np.uint64(cells_o[(next_o >> some_o) + np.uint64(places_o[code_o])])
         if i < last:
             some_l = (next_l + np.uint64(weights_l[code_l])) >> _SIXTEEN
             both = next_l & ((_ONE << some_l) - _ONE)
@@ -153,7 +182,7 @@ def write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
             else:
                 word |= both << bits
             bits += some_l
-        has_more = code_l >= 16 or code_m >= 32
+        has_more = code_l >= 16 or code_m >= 32 or code_o > 0
         if bits >= _THIRTY_TWO or has_more:
             store64(out, to, word)
             to += np.int64(bits >> _THREE)
@@ -164,20 +193,22 @@ def write_sequences(found, distance, lengths, codes, symbols, cells, out, to):
             bits += np.uint64(_LITERAL_BITS[code_l])
             word |= np.uint64(lengths[_MATCHES, i] - _MATCH_START[code_m]) << bits
             bits += np.uint64(_MATCH_BITS[code_m])
+            told = offset if offset > 0 else np.int64(lengths[_OFFSETS, i])
+            word |= np.uint64(told - (1 << code_o)) << bits
+            bits += np.uint64(code_o)
     store64(out, to, word)
     to += np.int64(bits >> _THREE)
     rest = np.int64(word >> (bits & ~_SEVEN))
     used = np.int64(bits & _SEVEN)
-    if distance > 0:
-        rest |= (distance + 3 - (1 << offset_bits)) << used
-        used += offset_bits
     rest |= (np.int64(next_m) & ((1 << log_m) - 1)) << used
     used += log_m
+    rest |= (np.int64(next_o) & ((1 << log_o) - 1)) << used
+    used += log_o
     rest |= (np.int64(next_l) & ((1 << log_l) - 1)) << used
     used += log_l
     rest |= 1 << used
     store64(out, to, rest)
     to += (used >> 3) + 1
-    if (mode_l == _FSE or mode_m == _FSE) and to - modes < 8:
+    if (mode_l == _FSE or mode_o == _FSE or mode_m == _FSE) and to - modes < 8:
         return to + REFUSED  # libzstd before 1.3.5 refuses tables and sequences of less than four bytes
     return to
