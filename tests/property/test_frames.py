@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpress.parquet.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
-from logpress.parquet.kernels_frames import write_frame
+from logpress.parquet.kernels_frames import BLOCK_BYTES, write_frame
 from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
+from logpress.parquet.kernels_sequences import write_sequences
 
 KB = 1 << 10
 HEADERS = 14 + 3
@@ -294,3 +295,43 @@ def test_literals_take_no_more_room_than_they_say(size: int) -> None:
         out = Fenced((size + 150,), np.uint8)
         assert write_literals(literals, size, bytes_, items, is_leaf, symbols[0], cells, out.array, 0) <= size + 3
         out.assert_whole()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_sequences_of_any_lengths_and_distances(seed: int) -> None:
+    """Each has as many extra bits as the format allows, one behind the other, with codes that are rare and common."""
+    random_ = np.random.default_rng(seed)
+    before = random_.bytes(8 * BLOCK_BYTES)
+    content, literals = bytearray(before), bytearray()
+    found: list[tuple[int, int, int]] = []
+    wanted = [(1, 8, 4000)] * 3000  # common, so that each code of the others has few cells
+    for _ in range(2):  # what is read last is written first
+        rare, many = (int(2 ** random_.uniform(3, 8)) for _ in range(2))
+        wanted += [
+            (rare, many, int(2 ** random_.uniform(3, 11))),
+            (25_000, 17_000, int(2 ** random_.uniform(19.5, 20))),
+        ]
+    wanted += [(1, 8, 4000)] * int(random_.integers(0, 3))
+    for literal, match, distance in wanted:
+        found.append((literal, match, distance))
+        new = random_.bytes(literal)
+        literals += new
+        content += new
+        for _ in range(match):
+            content.append(content[-distance])
+    lengths = np.zeros((3, len(found)), np.int32)
+    lengths[:, :] = np.array(found).T
+    lengths[2] += 3
+    *_, codes, symbols, cells, _, _, _ = scratch_arrays()
+    out = np.zeros(4 * BLOCK_BYTES, np.uint8)
+    end = int(write_sequences(len(found), 0, lengths, codes, symbols, cells, out, 0))
+    head = (len(literals) << 4 | 3 << 2).to_bytes(3, "little")
+    blocks = [
+        (BLOCK_BYTES << 3).to_bytes(3, "little") + before[at : at + BLOCK_BYTES]
+        for at in range(0, len(before), BLOCK_BYTES)
+    ]
+    last = head + literals + out[:end].tobytes()
+    assert len(last) < BLOCK_BYTES
+    frame = b"\x28\xb5\x2f\xfd\xa0" + len(content).to_bytes(4, "little") + b"".join(blocks)
+    frame += (len(last) << 3 | 2 << 1 | 1).to_bytes(3, "little") + last
+    assert zstandard.ZstdDecompressor().decompress(frame) == bytes(content)

@@ -73,6 +73,8 @@ class PartReader:
             PartError: if the file is damaged.
         """
         last = self.rows_by_group[group] if last is None else last
+        if first >= last:
+            return
         if not self._is_ours:  # a dictionary might grow from page to page
             decoder = self.decoder(group)
             for begin in range(first, last, CHUNK_ROWS):

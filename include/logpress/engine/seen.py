@@ -28,7 +28,7 @@ _MOST_PLACES = 1 << 23
 MOST_ROWS = int(FULL * _MOST_PLACES)
 """Rows of a run: 6.3 million."""
 
-TABLE_BYTES = _PLACE_BYTES * (_MOST_PLACES + _MOST_PLACES // 2)
+TABLE_BYTES = 2 * _PLACE_BYTES * _MOST_PLACES
 """What the table takes at most, while it grows for the last time."""
 
 BUCKETS = 256
@@ -79,7 +79,7 @@ class Seen:
             expected = int(MARGIN * self._raw_bytes * block.rows / max(1, int(block.row_ends[-1])))
             need = max(need, min(expected, MOST_ROWS))
             self._raw_bytes = places = 0
-        if need >= FULL * places:
+        if need > FULL * places:
             table = np.zeros((max(min(2 * places, _MOST_PLACES), int(need / FULL) + 1), 3), dtype=np.uint32)
             refill(self._table, table)
             self._table = table

@@ -196,6 +196,10 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
             told = offset if offset > 0 else np.int64(lengths[_OFFSETS, i])
             word |= np.uint64(told - (1 << code_o)) << bits
             bits += np.uint64(code_o)
+            store64(out, to, word)  # there may be 59 bits, and the next states have 26
+            to += np.int64(bits >> _THREE)
+            word >>= bits & ~_SEVEN
+            bits &= _SEVEN
     store64(out, to, word)
     to += np.int64(bits >> _THREE)
     rest = np.int64(word >> (bits & ~_SEVEN))
