@@ -1,4 +1,4 @@
-"""Measures where pressing and proving spend a core's time, stage by stage: `python -m bench.profile`.
+"""Measures where pressing, proving and restoring spend a core's time, stage by stage: `python -m bench.profile`.
 
 All stages run in one thread of one process, on one core, the second time over; a stage's time is what it takes itself,
 without the stages that it calls. Beside it stands what no program that proves its bytes can leave out: reading the raw
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.results import Machine, Profile, save
+from bench.results import REST, Machine, Profile, save
 from bench.sample import DAY, generate
 
 if TYPE_CHECKING:
@@ -42,7 +42,14 @@ PROVING = {
     "decoding": ["logpress.engine.decode:GroupDecoder.fill"],
     "rendering and hashing": ["logpress.engine.render:render_rows"],
 }
-REST = "all else"
+RESTORING = {
+    "reading Parquet": PROVING["reading Parquet"],
+    "decoding": PROVING["decoding"],
+    "dealing rows out": ["logpress.engine.restore:_splitters", "logpress.engine.restore:_Packer.deal"],
+    "sorting": ["logpress.engine.restore:_SortedRows.of"],
+    "fetching rows": ["logpress.engine.restore:unpack_rows"],
+    "rendering": PROVING["rendering and hashing"],
+}
 _NO_MORE = object()
 
 
@@ -114,11 +121,11 @@ def main(
 
 
 def measure(source: Path, folder: Path) -> Profile:
-    """Press and prove all slices."""
+    """Press, prove and restore all slices."""
     from logpress import stages
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
-    from logpress.engine.restore import digest_files
+    from logpress.engine.restore import digest_files, restore
 
     day = date.fromisoformat(DAY)
     contract = load_contract("sdk_log")
@@ -128,16 +135,22 @@ def measure(source: Path, folder: Path) -> Profile:
         return [press_slice(contract, day, spec, f"{folder}/{spec.name}", threads=0) for spec in specs]
 
     def prove() -> None:
-        for spec, manifest in zip(specs, manifests, strict=True):
-            if manifest.part is not None:
-                digest_files([f"{folder}/{spec.name}/{manifest.part.path}"], [], threads=0)
+        for part in parts:
+            digest_files([part], [], threads=0)
+
+    def give_back() -> None:
+        restore(parts, [], lambda chunk: None, threads=0)
 
     manifests = press()
+    parts = [f"{folder}/{spec.name}/{m.part.path}" for spec, m in zip(specs, manifests, strict=True) if m.part]
     watched = Stages(PRESSING)
     pressing = _shares(press, watched)
     prove()
     watched = Stages(PROVING)
     proving = _shares(prove, watched)
+    give_back()
+    watched = Stages(RESTORING)
+    restoring = _shares(give_back, watched)
     rows = sum(manifest.rows for manifest in manifests)
     floor = _floor(specs)
     return Profile(
@@ -146,6 +159,7 @@ def measure(source: Path, folder: Path) -> Profile:
         raw_bytes=sum(manifest.raw_bytes for manifest in manifests),
         pressing_ns={stage: seconds / rows * 1e9 for stage, seconds in pressing.items()},
         proving_ns={stage: seconds / rows * 1e9 for stage, seconds in proving.items()},
+        restoring_ns={stage: seconds / rows * 1e9 for stage, seconds in restoring.items()},
         floor_ns=floor / rows * 1e9,
     )
 

@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from bench.engine import medians
 from bench.measure import ROOT, median
-from bench.results import Field, Growth, PeerResult, Profile, Reading, Sizes, load
+from bench.results import REST, Field, Growth, PeerResult, Profile, Reading, Sizes, load
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -200,15 +200,15 @@ def start_table(found: Field) -> Table:
 
 def profile_table(found: Profile) -> Table:
     """Where the time goes."""
-    table = Table(f"Nanoseconds a record, {found.records:,} records, one core", ["", "pressing", "proving"])
-    for stage, took in found.pressing_ns.items():
-        table.rows.append([stage, f"{took:,.0f}", ""])
-    for stage, took in found.proving_ns.items():
-        table.rows.append([stage, "", f"{took:,.0f}"])
-    sums = [sum(stages.values()) for stages in (found.pressing_ns, found.proving_ns)]
+    works = (found.pressing_ns, found.proving_ns, found.restoring_ns)
+    names = ["", "pressing", "proving", "restoring"]
+    table = Table(f"Nanoseconds a record, {found.records:,} records, one core", names)
+    stages = [stage for stage in dict.fromkeys(stage for work in works for stage in work) if stage != REST]
+    for stage in [*stages, REST]:
+        table.rows.append([stage, *(f"{work[stage]:,.0f}" if stage in work else "" for work in works)])
     table.strong.add(len(table.rows))
-    table.rows.append(["together", *(f"{total:,.0f}" for total in sums)])
-    table.rows.append(["reading and hashing the raw bytes, nothing else", f"{found.floor_ns:,.0f}", ""])
+    table.rows.append(["together", *(f"{sum(work.values()):,.0f}" for work in works)])
+    table.rows.append(["reading and hashing the raw bytes, nothing else", f"{found.floor_ns:,.0f}", "", ""])
     return table
 
 

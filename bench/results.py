@@ -188,12 +188,17 @@ class Growth(_Kept):
     sizes: list[Size]
 
 
+REST = "all else"
+"""The stage of a profile that is none of the others."""
+
+
 class Profile(_Kept):
     """Where a core's time goes: nanoseconds a record, by stage.
 
     Attributes:
         pressing_ns: raw bytes to finished part files.
         proving_ns: part files to the digest of their records.
+        restoring_ns: part files to all records in order.
         floor_ns: to read the raw bytes and hash them, and nothing else.
     """
 
@@ -202,6 +207,7 @@ class Profile(_Kept):
     raw_bytes: int
     pressing_ns: dict[str, float]
     proving_ns: dict[str, float]
+    restoring_ns: dict[str, float]
     floor_ns: float
 
 

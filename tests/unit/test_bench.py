@@ -16,8 +16,9 @@ from bench.exact import Exactness, compare
 from bench.field import PHASES, measure_field
 from bench.measure import MeasureError, Run, answered, measured
 from bench.peers import PEERS, Peer
-from bench.profile import PRESSING, PROVING, REST
+from bench.profile import PRESSING, PROVING, RESTORING
 from bench.results import (
+    REST,
     ColumnSize,
     EngineResult,
     Field,
@@ -222,7 +223,7 @@ def test_unknown_names_are_refused_with_those_there_are(option, value):
 def profile(grown) -> Profile:
     return Profile(
         machine=grown.machine, records=10, raw_bytes=8_000, pressing_ns={"reading": 500.0, "sorting": 1_000.0},
-        proving_ns={"rendering": 400.0}, floor_ns=100.0,
+        proving_ns={"rendering": 400.0}, restoring_ns={"rendering": 300.0, REST: 1.0}, floor_ns=100.0,
     )  # fmt: skip
 
 
@@ -250,8 +251,9 @@ def test_stages_take_together_what_the_whole_takes(tmp_path):
     subprocess.run(command, cwd=report.ROOT, check=True, capture_output=True)
     found = load(Profile, tmp_path / "found.json")
     assert 0 <= 3_000 - found.records < 10  # damaged ones
-    assert (set(found.pressing_ns), set(found.proving_ns)) == ({*PRESSING, REST}, {*PROVING, REST})
-    assert all(took > 0 for took in [*found.pressing_ns.values(), *found.proving_ns.values()])
+    works = found.pressing_ns, found.proving_ns, found.restoring_ns
+    assert [set(work) for work in works] == [{*stages, REST} for stages in (PRESSING, PROVING, RESTORING)]
+    assert all(took > 0 for work in works for took in work.values())
     assert 0 < found.floor_ns < sum(found.pressing_ns.values())
 
 
@@ -288,7 +290,7 @@ def test_the_page_and_its_charts_are_the_same_bytes_for_the_same_results(tmp_pat
     assert "| **Logpress** |" in text
     assert "Pressing: 1.00 s and 2.50 s a million records (R² 1.0000)." in text
     assert "`clp-s --well \\| less`" in text
-    assert "| **together** | **1,500** | **400** |" in text
+    assert "| **together** | **1,500** | **400** | **301** |" in text
     assert "| elapsed | 1.020 | 0.940 | how long |" in text
     assert "| **all** | **1.100** | **0.900** |" in text
     for image in written[1:]:

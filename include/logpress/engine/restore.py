@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -163,7 +163,7 @@ def restore(
         parts: part files, paths or fsspec URIs.
         rejects: rejects files.
         write: gets chunks of some megabytes; they are reused after the call.
-        threads: row groups decoded at a time.
+        threads: row groups decoded at a time; 0: all is done in the calling thread.
         progress: called with bytes and records written so far.
         spill_folder: where the temporary folder goes; the system's default if None.
         places: says which row groups of a part, and which of their rows, are wanted; all if None.
@@ -184,7 +184,7 @@ def restore(
     ]
     if groups:
         room = Room.of(memory, threads, groups)
-        with ThreadPoolExecutor(max_workers=room.threads) as pool:
+        with executor(room.threads if threads else 0, "restore") as pool:
             _restore_sorted(groups, meter, pool, room, spill_folder)
     for path in rejects:
         for records in read_rejects(path):
@@ -279,7 +279,7 @@ class _Meter:
 def _restore_sorted(
     groups: list[_Group],
     meter: _Meter,
-    pool: ThreadPoolExecutor,
+    pool: Executor,
     room: Room,
     spill_folder: str | None,
 ) -> None:
@@ -410,7 +410,7 @@ class _SortedRows:
         """Bytes of their texts."""
         return sum(int(lengths.sum()) for lengths in self._lengths.values())
 
-    def write(self, meter: _Meter, pool: ThreadPoolExecutor, threads: int) -> None:
+    def write(self, meter: _Meter, pool: Executor, threads: int) -> None:
         """Write all rows in order; several threads render."""
         waiting: deque[tuple[int, Future[list[NDArray[np.uint8]]]]] = deque()
         free: list[NDArray[np.uint8]] = []
@@ -478,7 +478,7 @@ _LONG_BYTES = 8 << 20
 _GUESSED_ROW_BYTES = 192
 
 
-def _splitters(groups: list[_Group], bucket_bytes: int, pool: ThreadPoolExecutor) -> NDArray[np.int64]:
+def _splitters(groups: list[_Group], bucket_bytes: int, pool: Executor) -> NDArray[np.int64]:
     """Keys that cut the whole into buckets of even size, from a sample of row groups' keys: int64[words + 1, n]."""
     contract = groups[0].reader.metadata.contract
     rows = sum(group.rows for group in groups)
