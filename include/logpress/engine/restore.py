@@ -38,6 +38,10 @@ Places = Callable[[str], Iterable[tuple[int, NDArray[np.int64] | None]]]
 """Which row groups of a part, and which of their rows (int64[n], ascending; None for all), are wanted."""
 
 
+DICTIONARIES_BYTES = 2 << 20
+"""Texts of a row group for each further piece that is read of it at a time."""
+
+
 class PartReader:
     """Reads row groups of one part into registers."""
 
@@ -88,10 +92,12 @@ class PartReader:
             texts = file.read_row_group(group, columns=whole, use_threads=False)
             found: GroupDecoder | None = None
             at = 0
-            for batch in file.iter_batches(CHUNK_ROWS, row_groups=[group], columns=others, use_threads=False):
-                begin, end = max(first, at), min(last, at + batch.num_rows)
-                if begin < end:
-                    table = pa.Table.from_batches([batch]).slice(begin - at, end - begin)
+            # each batch gets a copy of all dictionaries, so there are fewer of them where these are large
+            rows = CHUNK_ROWS * (1 + self.text_bytes[group] // DICTIONARIES_BYTES)
+            for batch in file.iter_batches(rows, row_groups=[group], columns=others, use_threads=False):
+                end = min(last, at + batch.num_rows)
+                for begin in range(max(first, at), end, CHUNK_ROWS):
+                    table = pa.Table.from_batches([batch]).slice(begin - at, min(CHUNK_ROWS, end - begin))
                     found = found or self._decoder(group, table, texts)
                     yield self._slice(found, table, begin)
                 at += batch.num_rows
@@ -548,6 +554,7 @@ def digest_files(
         waiting: deque[Future[None]] = deque()
         for sheet, rows in _sheets(parts, groups, share):
             waiting.append(pool.submit(hash_rows, sheet, rows))
+            del sheet, rows  # the next row group would come before its texts go
             while len(waiting) > 2 * threads:
                 waiting.popleft().result()
         for path in rejects:

@@ -36,6 +36,7 @@ def part_documents(path: str) -> Generator[Documents]:
                 hashed = hash_records(buffer, starts, ends)
                 yield Documents(path, before, buffer, starts, ends, *hashed, np.arange(len(sizes)))
                 before += len(sizes)
+            del sheet, rows  # the next row group would come before its texts go
 
 
 def rejects_documents(path: str) -> Generator[Documents]:
