@@ -496,11 +496,16 @@ def _splitters(groups: list[_Group], bucket_bytes: int, pool: Executor) -> NDArr
         rows = groups[place].reader.decoder(groups[place].number, columns).all_rows()
         chosen = np.arange(0, rows.count, max(1, rows.count // 4096))
         keys = [key[chosen] for key in sort_keys(rows, contract, text_words(rows.texts, contract))]
-        return np.stack([*keys, positions(place, chosen)])
+        return np.stack([*keys, chosen])
 
     common = [place for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
-    taken = common[:: max(1, len(common) // 16)] if buckets > 1 else common[:1]
-    sample = np.concatenate(list(pool.map(sampled, taken)), axis=1)
+    step = max(1, len(common) // 16) if buckets > 1 else len(common)
+    found = list(pool.map(sampled, common[::step]))
+    # a row group that is not looked at is taken to be as the one before: where all keys are equal, positions cut
+    samples = [found[number // step][:, ::step].copy() for number in range(len(common))]
+    for place, sample in zip(common, samples, strict=True):
+        sample[-1] = positions(place, sample[-1])
+    sample = np.concatenate(samples, axis=1)
     order = np.lexsort(sample[::-1])
     places = np.linspace(0, len(order), buckets + 1).astype(np.int64)[1:-1]
     return np.ascontiguousarray(sample[:, order[places]])
