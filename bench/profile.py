@@ -38,7 +38,7 @@ PRESSING = {
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }
 PROVING = {
-    "reading Parquet": ["logpress.engine.restore:PartReader.slices"],
+    "reading Parquet": ["logpress.engine.part_reader:PartReader.slices"],
     "decoding": ["logpress.engine.decode:GroupDecoder.fill"],
     "rendering and hashing": ["logpress.engine.render:render_rows"],
 }

@@ -175,8 +175,7 @@ class LenientReader:
         parts = np.zeros(4, dtype=np.int64)
         text = np.frombuffer(value.encode() + bytes(PADDING), dtype=np.uint8)
         if read_kinesis(text, 0, len(value), parts):
-            for part, number in zip(("shard", "arrival", "counter", "sub"), parts, strict=True):
-                found[f"{name}#{part}"] = int(number)
+            found.update(zip(KinesisSequence.registers_of(name), parts.tolist(), strict=True))
 
 
 def _integer(value: Any) -> int | None:

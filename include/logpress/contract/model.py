@@ -137,6 +137,11 @@ class KinesisSequence(ColumnBase):
     type: Literal["string"] = "string"
     arrival: Name = Field(description="the instant column that predicts the number's arrival second")
 
+    @staticmethod
+    def registers_of(name: str) -> tuple[str, str, str, str]:
+        """The registers of such a column: shard, arrival second, counter, sub-sequence number."""
+        return f"{name}#shard", f"{name}#arrival", f"{name}#counter", f"{name}#sub"
+
 
 Column = Annotated[
     Category | Text | Json | Integer | Decimal | Boolean | Instant | Lookup | KinesisSequence,

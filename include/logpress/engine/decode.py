@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +118,7 @@ class GroupDecoder:
                 self._add(self._lookup(column, metadata, layouts_with(name)), name)
         elif isinstance(column, KinesisSequence):
             if kinesis_names(name).shard in names and column.arrival in self.registers:
-                parts = [f"{name}#{part}" for part in ("shard", "arrival", "counter", "sub")]
-                self._add(self._kinesis(column, metadata["kinesis"][name], parts), *parts)
+                self._add(self._kinesis(column, metadata["kinesis"][name]), *column.registers_of(name))
         elif isinstance(column, Instant):
             self._prepare_instant(column, names)
         elif name in names:
@@ -164,9 +163,7 @@ class GroupDecoder:
 
     def _stored(self, register: str, stored: str, divisor: int = 1) -> Step:
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            _fill(regs[register], table.column(stored).chunk(0))
-            if divisor != 1:
-                _divide(regs[register], divisor)
+            _fill(regs[register], table.column(stored).chunk(0), divisor)
 
         return step
 
@@ -218,8 +215,8 @@ class GroupDecoder:
 
         return step
 
-    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any], registers: Sequence[str]) -> Step:
-        names = kinesis_names(column.name)
+    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any]) -> Step:
+        names, registers = kinesis_names(column.name), column.registers_of(column.name)
         counters_of = Counters.from_json(metadata)
         keys = np.array(metadata["shards"], dtype=np.int64)
         predicting = self._contract.by_name[column.arrival]
@@ -256,19 +253,14 @@ def _empty(type_: pa.DataType) -> pa.Array:
     return pa.nulls(0, type_)
 
 
-def _fill(out: Ints, array: pa.Array) -> None:
-    """Fill a register from a column of numbers, or of instants: in its unit."""
+def _fill(out: Ints, array: pa.Array, divisor: int = 1) -> None:
+    """Fill a register from a column of numbers, or of instants: in its unit, divided."""
     if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
         array = array.view(pa.int64())
     out[:] = values_of(array)
+    if divisor != 1:
+        np.floor_divide(out, divisor, out=out)
     _set_null(out, array)
-
-
-def _divide(values: Ints, divisor: int) -> None:
-    """Divide a register; NULL stays NULL."""
-    missing = values == NULL
-    np.floor_divide(values, divisor, out=values)
-    np.copyto(values, NULL, where=missing)
 
 
 def _set_null(out: Ints, array: pa.Array) -> None:

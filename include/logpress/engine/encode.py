@@ -389,9 +389,7 @@ def _count_pairs(
 def _kinesis_numbers(
     column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any], allowance: _Allowance
 ) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
-    shard_keys, arrivals, counters, subs = (
-        regs[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")
-    )
+    shard_keys, arrivals, counters, subs = (regs[name] for name in column.registers_of(column.name))
     shards, shard_places = number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))
     told = {"shards": shards.tolist(), **described.to_json()}

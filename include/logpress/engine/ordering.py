@@ -53,9 +53,7 @@ def sort_keys(rows: Rows, contract: Contract, words: TextWords) -> list[Ints]:
     for name in contract.restore_order:
         column = contract.by_name[name]
         if isinstance(column, KinesisSequence):
-            shard, counter, arrival, sub = (
-                rows.regs[f"{name}#{part}"] for part in ("shard", "counter", "arrival", "sub")
-            )
+            shard, arrival, counter, sub = (rows.regs[register] for register in column.registers_of(name))
             # as in the number: creation second, low digit of the shard, counter, arrival, shard
             head = np.where(shard == NULL, _LAST, ((shard >> 20) << 4) | (shard & 15))
             keys += [head, counter, arrival, shard, sub]

@@ -144,15 +144,22 @@ def _has_statistics(column: StoredColumn) -> bool:
 
 
 @contextmanager
+def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings."""
+    handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
+    with handle:
+        yield pq.ParquetFile(handle, read_dictionary=list(dictionaries) or None, page_checksum_verification=True)
+
+
+@contextmanager
 def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
+    """Open a part file; see `open_file`.
 
     Raises:
         PartError: if it is not there, or no Parquet file.
     """
     try:
-        handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
-        with handle:
-            yield pq.ParquetFile(handle, read_dictionary=list(dictionaries) or None, page_checksum_verification=True)
+        with open_file(path, dictionaries) as file:
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise PartError(f"{path}: cannot be read as a part file: {error}") from error

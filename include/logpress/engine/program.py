@@ -79,7 +79,7 @@ class Registers:
             elif isinstance(column, Instant) and column.label_checked_by:
                 names.append(f"{column.name}#shift_min")
             elif isinstance(column, KinesisSequence):
-                names = [f"{column.name}#{part}" for part in ("shard", "arrival", "counter", "sub")]
+                names = list(column.registers_of(column.name))
             elif column.codec in ("category", "text", "json", "lookup"):
                 self.dictionaries[column.name] = len(self.dictionaries)
             for name in names:
@@ -169,7 +169,7 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
     if isinstance(column, Boolean):
         return [index, BOOLEAN, registers[column.name], -1, 0, 0, 0, 0, 0, 0]
     if isinstance(column, KinesisSequence):
-        numbers = [registers[f"{column.name}#{part}"] for part in ("shard", "arrival", "counter", "sub")]
+        numbers = [registers[name] for name in column.registers_of(column.name)]
         return [index, KINESIS, numbers[0], -1, *numbers[1:], 0, 0, 0]
     code = VALUE if slot.kind == Kind.ANY else STRING
     return [index, code, registers[column.name], -1, registers.dictionaries[column.name], 0, 0, 0, 0, 0]

@@ -21,8 +21,6 @@ from logpress.layout.model import Layout
 Ints = NDArray[np.int64]
 
 BUFFER_BYTES = 2 << 20
-CHUNK_ROWS = 1 << 15
-"""Rows whose registers are in memory at a time: they stay in cache."""
 _SLOT_BYTES = 72
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
 

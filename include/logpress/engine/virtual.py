@@ -74,7 +74,7 @@ class VirtualColumns:
         if isinstance(column, Instant):
             return lambda regs: _instants(column, regs[column.name])
         if isinstance(column, KinesisSequence):
-            return lambda regs: _sequences(*(regs[f"{column.name}#{part}"] for part in _SEQUENCE_PARTS))
+            return lambda regs: _sequences(*(regs[name] for name in column.registers_of(column.name)))
         entries, places = _values(self._decoder.texts[column.name])
         return lambda regs: _strings(regs[column.name], entries, places)
 
@@ -100,9 +100,6 @@ def with_virtual(table: pa.Table, metadata: PartMetadata, group: int, names: Seq
             found[name].append(array)
     columns = [pa.chunked_array(found[name]) if name in found else table.column(name) for name in names]
     return pa.Table.from_arrays(columns, names=list(names))
-
-
-_SEQUENCE_PARTS = ("shard", "arrival", "counter", "sub")
 
 
 def _instants(column: Instant, values: Ints) -> pa.Array:

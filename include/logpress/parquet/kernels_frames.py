@@ -117,20 +117,18 @@ def _split_words(page, at, end, stride, only_one, out, to, lengths, pending):
 
 @inner_kernel
 def _offset_of(page, at, stride, nearest, recent, places):
-    """Find a number before that has the same high bytes, and keep in mind where this one is.
+    """Find a number before that has the same high bytes, not at the last distance; keep in mind where this one is.
 
     Returns:
         Its distance as the format has it (3.1.1.5); 0 if none is known.
     """
     high = _number(page, at, stride) >> _EIGHT
-    for k in range(3):
+    for k in range(1, 3):
         back = recent[k]
         if nearest <= back <= at and _number(page, at - back, stride) >> _EIGHT == high:
-            if k > 0:
-                if k > 1:
-                    recent[2] = recent[1]
-                recent[1] = recent[0]
-                recent[0] = back
+            recent[k] = recent[1]
+            recent[1] = recent[0]
+            recent[0] = back
             return k + 1
     place = np.int64((high * _MIXING) >> np.uint64(56))
     back = at - places[place]

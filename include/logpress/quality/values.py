@@ -14,7 +14,7 @@ from logpress.contract.model import Contract, Instant, KinesisSequence, is_virtu
 from logpress.engine.arrow import array_of, missing_of, texts_array, values_of
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.part import open_part
-from logpress.engine.restore import PartReader
+from logpress.engine.part_reader import PartReader
 from logpress.engine.rows import Texts, name_is_text
 
 

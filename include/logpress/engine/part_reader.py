@@ -1,0 +1,127 @@
+"""Reads part files: a row group's rows as registers, some at a time, and what renders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.columns import stored_columns
+from logpress.engine.decode import GroupDecoder, Slice
+from logpress.engine.part import CREATED_BY, PartMetadata, open_file, open_part
+from logpress.engine.render import Renderer, Sheet
+from logpress.errors import PartError
+
+CHUNK_ROWS = 1 << 15
+"""Rows whose registers are in memory at a time: they stay in cache."""
+
+DICTIONARIES_BYTES = 2 << 20
+"""Texts of a row group for each further piece that is read of it at a time."""
+
+
+class PartReader:
+    """Reads row groups of one part into registers."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with open_part(path) as file:
+            self.metadata = PartMetadata.read(file)
+            self.row_groups = file.num_row_groups
+            self.rows_by_group = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            self.text_bytes = [_text_bytes(file.metadata.row_group(i)) for i in range(file.num_row_groups)]
+            self._is_ours = file.metadata.created_by.startswith(CREATED_BY)
+        if len(self.metadata.row_groups) != self.row_groups:
+            raise PartError(
+                f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}"
+            )
+        self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
+        contract = self.metadata.contract
+        self._dictionaries = [
+            c.name for c in stored_columns(contract)
+            if c.encoding == "dictionary" and (pa.types.is_string(c.type) or pa.types.is_binary(c.type))
+        ]  # fmt: skip
+
+    def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
+        """One row group's rows, all in memory; all registers, or those that these file columns give."""
+        with self._opened(group) as file:
+            table = file.read_row_group(group, columns=columns, use_threads=False)
+        return self._decoder(group, table)
+
+    def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:
+        """One row group's rows from `first` to `last`, some at a time: no more of them are in memory.
+
+        Raises:
+            PartError: if the file is damaged.
+        """
+        last = self.rows_by_group[group] if last is None else last
+        if first >= last:
+            return
+        with self._opened(group) as file:
+            chunks = [file.metadata.row_group(group).column(number) for number in range(file.metadata.num_columns)]
+            # what is read in pieces needs a dictionary that does not grow from page to page
+            whole = [
+                c.path_in_schema for c in chunks
+                if c.physical_type == "BYTE_ARRAY" and not (self._is_ours and c.has_dictionary_page)
+            ]  # fmt: skip
+            others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
+            texts = file.read_row_group(group, columns=whole, use_threads=False)
+            found: GroupDecoder | None = None
+            at = 0
+            # each batch gets a copy of all dictionaries, so there are fewer of them where these are large
+            rows = CHUNK_ROWS * (1 + self.text_bytes[group] // DICTIONARIES_BYTES)
+            for batch in file.iter_batches(rows, row_groups=[group], columns=others, use_threads=False):
+                end = min(last, at + batch.num_rows)
+                for begin in range(max(first, at), end, CHUNK_ROWS):
+                    table = pa.Table.from_batches([batch]).slice(begin - at, min(CHUNK_ROWS, end - begin))
+                    found = found or self._decoder(group, table, texts)
+                    yield self._slice(found, table, begin)
+                at += batch.num_rows
+                if at >= last:
+                    return
+        raise PartError(f"{self.path}: row group {group} ends before row {last}")
+
+    def _slice(self, decoder: GroupDecoder, table: pa.Table, first: int) -> Slice:
+        numbers, rows = self.metadata.registers.numbers, table.num_rows
+        # rows of a power of two would all fall into the same places of the cache
+        matrix = np.empty((len(numbers), rows + 8), dtype=np.int64)
+        decoder.fill({name: matrix[numbers[name], :rows] for name in decoder.registers}, table, first)
+        for name in numbers.keys() - decoder.registers:
+            matrix[numbers[name]] = NULL
+        return Slice(first, rows, matrix, decoder.texts)
+
+    def sheets(self, group: int, first: int = 0, last: int | None = None) -> Iterator[tuple[Sheet, Slice]]:
+        """The same as `slices`, each with what renders it."""
+        sheet = None
+        for rows in self.slices(group, first, last):
+            sheet = sheet or Sheet(self.renderer, rows.texts)
+            yield sheet, rows
+
+    @contextmanager
+    def _opened(self, group: int) -> Iterator[pq.ParquetFile]:
+        """The file, open to read a row group."""
+        try:
+            with open_file(self.path, self._dictionaries) as file:
+                yield file
+        except (OSError, pa.ArrowException) as error:
+            raise PartError(f"{self.path}: row group {group} cannot be read: {error}") from error
+
+    def _decoder(self, group: int, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
+        metadata = self.metadata
+        return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with, texts)
+
+
+def _text_bytes(group: pq.RowGroupMetaData) -> int:
+    """Bytes of a row group's texts, about: dictionaries are counted once, and taken to be pressed to a third."""
+    size = 0
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.physical_type == "BYTE_ARRAY":
+            if column.has_dictionary_page:
+                size += 3 * (column.data_page_offset - column.dictionary_page_offset)
+            else:
+                size += column.total_uncompressed_size
+    return int(size)
