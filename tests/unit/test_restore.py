@@ -85,12 +85,52 @@ def test_buckets_of_one_row_group_and_of_several_come_in_turn(
 ) -> None:
     expected = restored(parts[:2])
     runs: list[int] = []
-    together = ordering.together
-    monkeypatch.setattr(ordering, "together", lambda found, *rest: (runs.append(len(found)), together(found, *rest))[1])
+    rows = ordering.Buckets.rows
+
+    def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+        runs.append(len(buckets._on_disk[bucket]))
+        return rows(buckets, bucket)
+
+    monkeypatch.setattr(ordering.Buckets, "rows", watched)
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
     monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
     assert restored(parts[:2], spill_folder=str(tmp_path)) == expected
     assert {1, 2} <= set(runs)
+
+
+def test_memory_does_not_grow_with_the_number_of_buckets(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free: list[int] = []
+    give_back = ordering.Buckets.give_back
+
+    def watched(buckets: ordering.Buckets, rows: ordering.Packed) -> None:
+        give_back(buckets, rows)
+        free.append(len(buckets._space._free))
+
+    monkeypatch.setattr(ordering.Buckets, "give_back", watched)
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    restored(parts[:1], spill_folder=str(tmp_path))
+    assert len(free) > 100
+    assert max(free) <= 2
+
+
+def test_what_was_spilled_and_then_cut_is_an_error(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ordering.Buckets.rows
+
+    def cut(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+        if buckets._on_disk[bucket]:
+            path = buckets._path(bucket)
+            path.write_bytes(path.read_bytes()[:100])
+        return rows(buckets, bucket)
+
+    monkeypatch.setattr(ordering.Buckets, "rows", cut)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    with pytest.raises(OSError, match="ends within what was written"):
+        restored(parts, spill_folder=str(tmp_path))
 
 
 def test_long_records_fill_more_than_a_buffer(sdk_log: Contract, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ has no value comes last.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -82,9 +82,15 @@ def _words_of(texts: Texts) -> Ints:
 
 
 class Space:
-    """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared."""
+    """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared.
 
-    def __init__(self, registers: Registers) -> None:
+    Args:
+        registers: of the rows.
+        most: how many pairs of arrays are kept while nobody uses them.
+    """
+
+    def __init__(self, registers: Registers, most: int) -> None:
+        self._most = most
         self._narrow = int(registers.is_narrow.sum())
         self._wide = len(registers) - self._narrow
         self._free: list[tuple[Ints, NDArray[np.int32]]] = []
@@ -105,7 +111,8 @@ class Space:
 
     def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
         """Let others have what `take` gave."""
-        self._free.append((_owner(wide), _owner(narrow)))
+        if len(self._free) < self._most:
+            self._free.append((_owner(wide), _owner(narrow)))
 
     def clear(self) -> None:
         """Give the memory back to the system."""
@@ -177,22 +184,39 @@ def _taken_texts(texts: Texts, places: Ints) -> Texts:
     return Texts(data, offsets)
 
 
-def together(runs: Sequence[Packed], registers: Registers, space: Space, capacity: int) -> Packed:
-    """The rows of several runs as one; their texts are used up, so that they are not there twice."""
-    if len(runs) == 1:
-        return runs[0]
-    rows = sum(len(run.wide) for run in runs)
-    wide, narrow = space.take(rows, capacity)
-    np.concatenate([run.wide for run in runs], out=wide)
-    np.concatenate([run.narrow for run in runs], out=narrow)
-    names = list(registers.dictionaries)
-    places = np.array([registers.place_of[registers[name]] for name in names], dtype=np.int64)
-    bases, row = np.zeros(len(names), dtype=np.int64), 0
-    for run in runs:
-        shift_codes(narrow, row, row + len(run.narrow), places, bases)
-        bases += [len(run.texts[name]) for name in names]
-        row += len(run.narrow)
-    return Packed(wide, narrow, {name: _joined([run.texts.pop(name) for run in runs]) for name in names})
+class _Merged:
+    """The rows of several runs as one.
+
+    Args:
+        registers: of the rows.
+        wide: int64[rows, wide registers], gets them.
+        narrow: int32[rows, narrow registers].
+    """
+
+    def __init__(self, registers: Registers, wide: Ints, narrow: NDArray[np.int32]) -> None:
+        self._wide = wide
+        self._narrow = narrow
+        self._names = list(registers.dictionaries)
+        self._places = np.array([registers.place_of[registers[name]] for name in self._names], dtype=np.int64)
+        self._bases = np.zeros(len(self._names), dtype=np.int64)  # by dictionary: how many texts there are so far
+        self._texts: list[Mapping[str, Texts]] = []
+        self._first = self._last = 0
+
+    def room(self, rows: int) -> tuple[Ints, NDArray[np.int32]]:
+        """Where the registers of the next run go."""
+        self._first, self._last = self._last, self._last + rows
+        return self._wide[self._first : self._last], self._narrow[self._first : self._last]
+
+    def add_texts(self, texts: Mapping[str, Texts]) -> None:
+        """Add the texts of the run whose registers are there now."""
+        shift_codes(self._narrow, self._first, self._last, self._places, self._bases)
+        self._bases += [len(texts[name]) for name in self._names]
+        self._texts.append(texts)
+
+    def packed(self) -> Packed:
+        """All rows; to be called once."""
+        texts = {name: _joined([found[name] for found in self._texts]) for name in self._names}
+        return Packed(self._wide, self._narrow, texts)
 
 
 def _joined(texts: Sequence[Texts]) -> Texts:
@@ -222,7 +246,7 @@ class Buckets:
         self._on_disk: list[list[int]] = [[] for _ in range(len(self))]  # rows of each run
         self._kept = 0
         self._rows = [0] * len(self)
-        self._space = Space(registers)
+        self._space = Space(registers, most=2)
 
     def __len__(self) -> int:
         return int(self._splitters.shape[1]) + 1
@@ -268,15 +292,12 @@ class Buckets:
             if self._holder is None:
                 self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
             with self._path(bucket).open("ab") as file:
-                arrays: list[NDArray[Any]] = [run.wide, run.narrow, *self._text_arrays(run)]
-                for array in arrays:
-                    np.lib.format.write_array(file, array, allow_pickle=False)
+                file.write(run.wide.data)
+                file.write(run.narrow.data)
+                for name in self._registers.dictionaries:
+                    np.lib.format.write_array(file, run.texts[name].data, allow_pickle=False)
+                    np.lib.format.write_array(file, run.texts[name].offsets, allow_pickle=False)
             self._on_disk[bucket].append(len(run.wide))
-
-    def _text_arrays(self, run: Packed) -> Iterator[NDArray[Any]]:
-        for name in self._registers.dictionaries:
-            yield run.texts[name].data
-            yield run.texts[name].offsets
 
     def _path(self, bucket: int) -> Path:
         assert self._holder is not None
@@ -286,20 +307,32 @@ class Buckets:
         """All rows of a bucket, which is then empty; None where there are none."""
         runs, self._in_memory[bucket] = self._in_memory[bucket], []
         self._kept -= sum(run.nbytes for run in runs)
+        if not self._on_disk[bucket] and len(runs) < 2:
+            return runs[0] if runs else None
+        merged = _Merged(self._registers, *self._space.take(self._rows[bucket], max(self._rows)))
+        while runs:
+            run = runs.pop(0)
+            wide, narrow = merged.room(len(run.wide))
+            wide[:], narrow[:] = run.wide, run.narrow
+            merged.add_texts(run.texts)
+            del run, wide, narrow
         if self._on_disk[bucket]:
-            with self._path(bucket).open("rb") as file:
-                for _ in self._on_disk[bucket]:
-                    arrays = [
-                        np.lib.format.read_array(file, allow_pickle=False)
-                        for _ in range(2 + 2 * len(self._registers.dictionaries))
-                    ]
-                    texts = {
-                        name: Texts(arrays[2 + 2 * k], arrays[3 + 2 * k])
-                        for k, name in enumerate(self._registers.dictionaries)
-                    }
-                    runs.append(Packed(arrays[0], arrays[1], texts))
-            self._path(bucket).unlink()
-        return together(runs, self._registers, self._space, max(self._rows)) if runs else None
+            self._read(bucket, merged)
+        return merged.packed()
+
+    def _read(self, bucket: int, merged: _Merged) -> None:
+        """Read what a bucket has on disk, straight to where it is wanted."""
+        with self._path(bucket).open("rb") as file:
+            for rows in self._on_disk[bucket]:
+                for array in merged.room(rows):
+                    if file.readinto(array.data) != array.nbytes:
+                        raise OSError(f"{file.name}: ends within what was written to it; nothing else may write there")
+                texts = {}
+                for name in self._registers.dictionaries:
+                    data, offsets = (np.lib.format.read_array(file, allow_pickle=False) for _ in range(2))
+                    texts[name] = Texts(data, offsets)
+                merged.add_texts(texts)
+        self._path(bucket).unlink()
 
     def give_back(self, rows: Packed) -> None:
         """Let the next bucket have the memory of one that is done with."""

@@ -175,8 +175,8 @@ def _restore_sorted(
     spill_folder: str | None,
 ) -> None:
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
-    packer = _Packer([group.reader for group in groups])
     threads = room.threads
+    packer = _Packer([group.reader for group in groups], threads)
     splitters = _splitters(groups, room.bucket_bytes, pool)
     with Buckets(packer.registers, splitters, room.kept_bytes, spill_folder) as buckets:
         waiting: deque[Future[None]] = deque()
@@ -208,7 +208,7 @@ class _Packer:
         space: where they are packed.
     """
 
-    def __init__(self, readers: Sequence[PartReader]) -> None:
+    def __init__(self, readers: Sequence[PartReader], threads: int) -> None:
         self.registers = readers[0].metadata.registers
         numbers: dict[Layout, int] = {}
         self._layouts: dict[str, NDArray[np.int64]] = {}  # by path: the common number of each of the part's layouts
@@ -217,7 +217,7 @@ class _Packer:
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
-        self.space = Space(self.registers)
+        self.space = Space(self.registers, most=max(1, threads))
 
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
