@@ -8,7 +8,7 @@ metadata, which is JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ from logpress.engine.kernels_store import (
     renumber,
     take_lowest_byte,
 )
-from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of
+from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
 
@@ -195,20 +195,14 @@ def _spell(
         mark_used(register, is_used)
         is_used &= dictionary.kinds[: dictionary.known] != SURROGATE  # which only rows have that are kept whole
         used, style = _told_by(dictionary, np.flatnonzero(is_used))
-        found_texts = _entries(dictionary, used, pa.binary()).to_pylist()
-        spelling, found, ambiguous = spell(found_texts, style)
-        least = sum(map(len, spelling.odd.values()))
-        if allowance.is_below(least) or not allowance.takes(spelling.to_json()):
-            odd = set(spelling.odd.values())
-            spelling = Spelling(spelling.style)
-            ambiguous = sorted({*ambiguous, *(place for place, text in enumerate(found_texts) if text in odd)})
-            del odd
-        del found_texts
+        values[name], odd, ambiguous = spell(used.tolist(), dictionary.text, style)
+        spelling = _listed(dictionary, odd, style, allowance)
+        if spelling is None:
+            spelling, ambiguous = Spelling(style), [*ambiguous, *odd]
         spellings[name] = spelling.to_json()
-        values[name] = {int(used[place]): value for place, value in found.items()}
         if ambiguous:
             is_ambiguous = np.zeros(dictionary.known, dtype=np.bool_)
-            is_ambiguous[used[ambiguous]] = True
+            is_ambiguous[ambiguous] = True
             rows = np.empty(group.used, dtype=np.int64)
             _keep_whole(group, rows[: find_rows(register, is_ambiguous, rows)], render)
     return spellings, values
@@ -221,12 +215,28 @@ def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
     """
     is_escaped = dictionary.kinds[used] == ESCAPED
     escaped, others = used[is_escaped], used[~is_escaped]
-    values = {text: unescape(text) for text in _entries(dictionary, escaped, pa.binary()).to_pylist()}
-    style = best_style(values, *count_unusual(dictionary.texts, dictionary.offsets, others))
+    twins: set[int] = set()
+
+    def texts_and_values() -> Iterator[tuple[bytes, str]]:
+        for number in escaped.tolist():
+            text = dictionary.text(number)
+            value = unescape(text)
+            twins.add(dictionary.number_of(value.encode()))
+            yield text, value
+
+    style = best_style(texts_and_values(), *count_unusual(dictionary.texts, dictionary.offsets, others))
     if style != "plain":
         return used, style
-    twins = {dictionary.number_of(value.encode()) for value in values.values()}
     return np.union1d(escaped, np.intersect1d(others, np.array(sorted(twins), dtype=np.int64))), style
+
+
+def _listed(dictionary: Dictionary, odd: list[int], style: Style, allowance: _Allowance) -> Spelling | None:
+    """A spelling that lists the texts which its style would spell otherwise; None if the metadata has no room for it."""
+    if allowance.is_below(sum(len(dictionary.text(number)) for number in odd)):
+        return None
+    texts = [dictionary.text(number) for number in odd]
+    spelling = Spelling(style, {unescape(text): text for text in texts})
+    return spelling if allowance.takes(spelling.to_json()) else None
 
 
 def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
@@ -240,17 +250,11 @@ def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], 
 def _put_whole(group: RowGroup, rows: Ints, records: list[bytes]) -> None:
     registers = group.registers
     raw = group.dictionaries[registers.dictionaries[RAW]]
-    for row, record in zip(rows, records, strict=True):
-        raw.make_room(1, len(record))
-        begin = raw.stored_bytes
-        raw.texts[begin : begin + len(record)] = np.frombuffer(record, dtype=np.uint8)
-        raw.offsets[raw.known + 1] = begin + len(record)
-        raw.kinds[raw.known] = 0
-        raw.hashes[raw.known] = 0
-        group.register(RAW)[row] = raw.known
-        group.register(EXTRA)[row] = NARROW_NULL
-        group.register(LAYOUT)[row] = NARROW_NULL
-        raw.known += 1
+    texts = texts_of(records)
+    raw.append(texts.data, texts.offsets)
+    group.register(RAW)[rows] = np.arange(raw.known - len(texts), raw.known)
+    group.register(EXTRA)[rows] = NARROW_NULL
+    group.register(LAYOUT)[rows] = NARROW_NULL
 
 
 def _order(group: RowGroup) -> NDArray[np.int32]:
@@ -288,7 +292,7 @@ def _strings(
     dictionary.forget()
     if values:
         changed = np.flatnonzero(np.isin(used, list(values)))
-        entries = _with_texts(entries, changed, [values[number].encode() for number in used[changed].tolist()])
+        entries = _with_texts(entries, changed, [values.pop(number).encode() for number in used[changed].tolist()])
     return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), codes < 0), entries, safe=False)
 
 

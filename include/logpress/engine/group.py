@@ -29,6 +29,8 @@ from logpress.jit import PADDING
 
 SECONDS_A_DAY = 86_400
 
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
 
 class Dictionary:
     """The distinct texts of one column in a row group, numbered in the order they came.
@@ -66,6 +68,23 @@ class Dictionary:
             rebuild_table(self.table, self.hashes, self.known)
         if self.stored_bytes + size + PADDING > len(self.texts):
             self.texts = _grown(self.texts, 1 << (self.stored_bytes + size + PADDING).bit_length())
+
+    def append(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        """Add texts that are not looked for among those there are, nor found later.
+
+        Args:
+            data: their bytes.
+            offsets: int64[texts + 1], from 0.
+        """
+        count = len(offsets) - 1
+        self.make_room(count, len(data))
+        begin, first, last = self.stored_bytes, self.known, self.known + count
+        self.texts[begin : begin + len(data)] = data
+        self.offsets[first + 1 : last + 1] = begin + offsets[1:]
+        self.kinds[first:last] = 0
+        # not the texts' own, but all different: equal ones would be in each other's way in the table
+        self.hashes[first:last] = np.arange(first, last, dtype=np.uint64) * _ODD
+        self.known = last
 
     def text(self, number: int) -> bytes:
         """One text."""

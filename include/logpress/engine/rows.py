@@ -36,12 +36,18 @@ class Texts:
             return self
         lengths = np.diff(self.offsets)
         lengths[places] = [len(text) for text in texts]
-        pieces, at = [], int(self.offsets[0])
-        for place, text in zip(places.tolist(), texts, strict=True):
-            pieces += [self.data[at : self.offsets[place]], np.frombuffer(text, dtype=np.uint8)]
-            at = int(self.offsets[place + 1])
-        pieces.append(self.data[at : self.offsets[-1]])
-        return Texts(np.concatenate(pieces), np.concatenate([[0], np.cumsum(lengths)]))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        data = np.empty(int(offsets[-1]), dtype=np.uint8)
+        old, new = memoryview(self.data), memoryview(data)
+        begins, ends = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
+        at = int(self.offsets[0])
+        for text, begin, end, to in zip(texts, begins, ends, offsets[places].tolist(), strict=True):
+            new[to - (begin - at) : to] = old[at:begin]
+            new[to : to + len(text)] = text
+            at = end
+        rest = int(self.offsets[-1]) - at
+        new[len(new) - rest :] = old[at : at + rest]
+        return Texts(data, offsets)
 
 
 NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 Style = str
 
+_DECODER = json.JSONDecoder()
+_PLAIN, _ASCII = json.JSONEncoder(ensure_ascii=False), json.JSONEncoder()
+
 
 def _plain(value: str) -> bytes:
-    return json.dumps(value, ensure_ascii=False)[1:-1].encode()
+    return _PLAIN.encode(value)[1:-1].encode()
 
 
 def _ascii(value: str) -> bytes:
-    return json.dumps(value)[1:-1].encode()
+    return _ASCII.encode(value)[1:-1].encode()
 
 
 STYLES: dict[Style, Callable[[str], bytes]] = {
@@ -38,7 +41,7 @@ def unescape(text: bytes) -> str:
     """The value of a string from the text between its quotes."""
     if b"\\" not in text:
         return text.decode()
-    value: str = json.loads(b'"' + text + b'"')
+    value: str = _DECODER.decode(f'"{text.decode()}"')
     return value
 
 
@@ -75,43 +78,48 @@ class Spelling:
         return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
 
 
-def spell(texts: Sequence[bytes], style: Style) -> tuple[Spelling, dict[int, str], list[int]]:
+def spell(
+    numbers: Iterable[int], text: Callable[[int], bytes], style: Style
+) -> tuple[dict[int, str], list[int], list[int]]:
     """Find how texts are spelt.
 
     Args:
-        texts: distinct texts between quotes. Where the style is `plain`, those without a backslash may be left out that
-            are no other one's value.
+        numbers: of distinct texts. Where the style is `plain`, those without a backslash may be left out that are no
+            other one's value.
+        text: gives a text, as it stands between quotes.
         style: the one that `best_style` chose.
 
     Returns:
-        The spelling; the values of the texts with a backslash, by their places (the others are their own values); and
-        the places of texts whose value another text has too: they cannot be told from it by their value.
+        The values of the texts with a backslash, by their numbers (the others are their own values); the numbers of
+        texts that the style would spell otherwise; and of those whose value another text has too: they cannot be told
+        from it by their value.
     """
-    values = {place: unescape(text) for place, text in enumerate(texts) if b"\\" in text}
-    escape = STYLES[style]
-    # A text without a backslash is its own value, which escaped ones may have too.
-    bare = {text: place for place, text in enumerate(texts) if place not in values} if values else {}
+    values: dict[int, str] = {}
+    first: dict[str, int] = {}
     rivals: dict[str, list[int]] = {}
-    for place, value in values.items():
-        rivals.setdefault(value, []).append(place)
-    odd: dict[str, bytes] = {}
+    for number in numbers:
+        found = text(number)
+        value = unescape(found)
+        if b"\\" in found:
+            values[number] = value
+        other = first.setdefault(value, number)
+        if other != number:
+            rivals.setdefault(value, [other]).append(number)
+    odd: list[int] = []
     ambiguous: list[int] = []
-    for value, places in rivals.items():
-        if value.encode() in bare:
-            places.append(bare[value.encode()])
-        spelt = escape(value)
-        # of several spellings of a value the style's own is chosen, else the smallest: never the one that came first,
-        # which would depend on how threads were scheduled
-        chosen = min(places, key=lambda at: (spelt != texts[at], texts[at]))
-        ambiguous += [place for place in places if place != chosen]
-        if texts[chosen] != spelt:
-            odd[value] = texts[chosen]
-    if style != "plain":  # which is the only one that never escapes what JSON lets stand
-        odd |= {v: text for text in bare if (v := text.decode()) not in rivals and escape(v) != text}
-    return Spelling(style, odd), values, sorted(ambiguous)
+    for value, number in first.items():
+        spelt = STYLES[style](value)
+        if value in rivals:
+            # of several spellings of a value the style's own is chosen, else the smallest: never the one that came
+            # first, which would depend on how threads were scheduled
+            number = min((text(rival) != spelt, text(rival), rival) for rival in rivals[value])[2]
+            ambiguous += [rival for rival in rivals[value] if rival != number]
+        if text(number) != spelt:
+            odd.append(number)
+    return values, odd, ambiguous
 
 
-def best_style(escaped: Mapping[bytes, str], slashes: int, wide: int, both: int) -> Style:
+def best_style(escaped: Iterable[tuple[bytes, str]], slashes: int, wide: int, both: int) -> Style:
     """The style that spells most texts of a column as they are.
 
     Args:
@@ -121,6 +129,7 @@ def best_style(escaped: Mapping[bytes, str], slashes: int, wide: int, both: int)
         both: how many others have a slash or are not ASCII.
     """
     wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
-    for name, escape in STYLES.items():
-        wrong[name] += sum(escape(value) != text for text, value in escaped.items())
+    for text, value in escaped:
+        for name, escape in STYLES.items():
+            wrong[name] += escape(value) != text
     return min(STYLES, key=lambda name: wrong[name])
