@@ -45,8 +45,8 @@ PROVING = {
 RESTORING = {
     "reading Parquet": PROVING["reading Parquet"],
     "decoding": PROVING["decoding"],
-    "dealing rows out": ["logpress.engine.restore:_splitters", "logpress.engine.restore:_Packer.deal"],
-    "sorting": ["logpress.engine.restore:_SortedRows.of"],
+    "dealing rows out": ["logpress.engine.restore:_Packer.samples", "logpress.engine.restore:_Packer.deal"],
+    "sorting": ["logpress.engine.restore:_sorted_rows"],
     "fetching rows": ["logpress.engine.restore:unpack_rows"],
     "rendering": PROVING["rendering and hashing"],
 }

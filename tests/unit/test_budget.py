@@ -114,9 +114,9 @@ def test_restore_with_little_memory_spills_and_gives_the_same_bytes(
     spilled: list[int] = []
     add = ordering.Buckets._add
 
-    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed) -> None:
-        add(buckets, bucket, run)
-        spilled.append(sum(map(len, buckets._on_disk)))
+    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed, group: int) -> None:
+        add(buckets, bucket, run, group)
+        spilled.append(sum(run.packed is None for runs in buckets._runs for run in runs))
 
     monkeypatch.setattr(ordering.Buckets, "_add", watched)
     written = []

@@ -127,9 +127,9 @@ def test_rows_of_one_key_go_to_several_buckets(
     filled: Counter[int] = Counter()
     add = ordering.Buckets._add
 
-    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed) -> None:
+    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed, group: int) -> None:
         filled[bucket] += len(run.wide)
-        add(buckets, bucket, run)
+        add(buckets, bucket, run, group)
 
     monkeypatch.setattr(ordering.Buckets, "_add", watched)
     out: list[bytes] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 from tests.conftest import DAY
 
 from logpress.contract.model import Contract
@@ -71,7 +72,7 @@ def test_buckets_change_nothing(
     made: list[int] = []
     add = ordering.Buckets._add
     monkeypatch.setattr(
-        ordering.Buckets, "_add", lambda self, bucket, run: (made.append(bucket), add(self, bucket, run))
+        ordering.Buckets, "_add", lambda self, bucket, *run: (made.append(bucket), add(self, bucket, *run))
     )
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
     monkeypatch.setattr(restoring, "KEPT_BYTES", memory)
@@ -88,7 +89,7 @@ def test_buckets_of_one_row_group_and_of_several_come_in_turn(
     rows = ordering.Buckets.rows
 
     def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
-        runs.append(len(buckets._on_disk[bucket]))
+        runs.append(len(buckets._runs[bucket]))
         return rows(buckets, bucket)
 
     monkeypatch.setattr(ordering.Buckets, "rows", watched)
@@ -102,18 +103,81 @@ def test_memory_does_not_grow_with_the_number_of_buckets(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free: list[int] = []
-    give_back = ordering.Buckets.give_back
+    give_back = ordering.Space.give_back
 
-    def watched(buckets: ordering.Buckets, rows: ordering.Packed) -> None:
-        give_back(buckets, rows)
-        free.append(len(buckets._space._free))
+    def watched(space: ordering.Space, wide: NDArray[np.int64], narrow: NDArray[np.int32]) -> None:
+        give_back(space, wide, narrow)
+        free.append(len(space._free))
 
-    monkeypatch.setattr(ordering.Buckets, "give_back", watched)
+    monkeypatch.setattr(ordering.Space, "give_back", watched)
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
     monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
     restored(parts[:1], spill_folder=str(tmp_path))
     assert len(free) > 100
     assert max(free) <= 2
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 30])
+@pytest.mark.parametrize("threads", [0, 2])
+def test_buckets_that_come_out_too_large_are_dealt_again(
+    parts: list[str], threads: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the keys that are wanted are unlike those of their row groups."""
+    expected = restored(parts)
+    sizes: list[int] = []
+    rows = ordering.Buckets.rows
+
+    def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+        found = rows(buckets, bucket)
+        sizes.append(0 if found is None else found.nbytes)
+        return found
+
+    def all_alike(reader: part_reader.PartReader, group: int, words: int) -> NDArray[np.int64]:
+        return np.zeros((words + 1, 1), dtype=np.int64)
+
+    monkeypatch.setattr(ordering.Buckets, "rows", watched)
+    monkeypatch.setattr(part_reader.PartReader, "sample", all_alike)
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 40_000)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", kept)
+    assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
+    assert list(tmp_path.iterdir()) == []
+    assert max(sizes) < 160_000
+
+
+def test_rows_are_dealt_again_until_one_of_them_is_left(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = restored(parts[:1])
+    rows = ordering.Buckets.rows
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 1 << 20)
+    monkeypatch.setattr(ordering.Buckets, "rows", lambda self, bucket: (single(self, bucket), rows(self, bucket))[1])
+    again = ordering.Buckets.dealt_again
+    monkeypatch.setattr(ordering.Buckets, "dealt_again", lambda self, bucket, size: again(self, bucket, 1))
+
+    def single(buckets: ordering.Buckets, bucket: int) -> None:
+        assert sum(run.rows for run in buckets._runs[bucket]) <= 1
+
+    assert restored(parts[:1], spill_folder=str(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("bucket_bytes", [1 << 30, 20_000])
+def test_records_of_one_key_come_back_as_they_stood(
+    sdk_log: Contract, bucket_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that restoring twice gives the same bytes, however threads take turns."""
+    for number in range(4):
+        folder = tmp_path / "raw" / "10"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.ndjson").write_bytes(b"".join(b'{"n":"%d-%d"}\n' % (number, k) for k in range(3_000)))
+    source = tmp_path / "raw" / "10"
+    small = sdk_log.model_copy(update={"files": sdk_log.files.model_copy(update={"row_group_rows": 1_000})})
+    inputs = tuple(str(path) for path in sorted(source.iterdir()))
+    manifest = press_slice(small, DAY, SliceSpec(name="s", inputs=inputs), str(tmp_path / "out"))
+    assert manifest.part is not None
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", bucket_bytes)
+    expected = b"".join(Path(path).read_bytes() for path in inputs)
+    for _ in range(3):
+        assert restored([str(tmp_path / "out" / manifest.part.path)], threads=3) == expected
 
 
 def test_what_was_spilled_and_then_cut_is_an_error(
@@ -122,7 +186,7 @@ def test_what_was_spilled_and_then_cut_is_an_error(
     rows = ordering.Buckets.rows
 
     def cut(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
-        if buckets._on_disk[bucket]:
+        if any(run.packed is None for run in buckets._runs[bucket]):
             path = buckets._path(bucket)
             path.write_bytes(path.read_bytes()[:100])
         return rows(buckets, bucket)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_store import number_few, smallest_counters, subtract_counters
+from logpress.engine.metadata_text import bytes_from_text, bytes_to_text, numbers_from_text, numbers_to_text
 from logpress.engine.rows import Ints
 from logpress.errors import PartError
 
@@ -71,23 +70,21 @@ class Counters:
             raise PartError("a sequence number lies outside the counters that the file's metadata holds")
 
     def to_json(self) -> dict[str, Any]:
-        """Differences from one second to the next, eight byte planes, zstd, base85."""
+        """Which places are filled, as bits, and what they hold."""
         filled = self.smallest != _EMPTY
-        planes = np.diff(self.smallest[filled], prepend=0).view(np.uint8).reshape(-1, 8).T
-        packed = np.packbits(filled).tobytes() + np.ascontiguousarray(planes).tobytes()
-        text = base64.b85encode(zstandard.ZstdCompressor(level=15).compress(packed)).decode()
-        return {"first_second": self.first, "seconds": self.seconds, "places": len(self.smallest), "smallest": text}
+        return {
+            "first_second": self.first,
+            "seconds": self.seconds,
+            "places": len(self.smallest),
+            "filled": bytes_to_text(np.packbits(filled).tobytes()),
+            "smallest": numbers_to_text(self.smallest[filled]),
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Counters:
         """The reverse of `to_json`."""
         places = int(data["places"])
-        packed = np.frombuffer(
-            zstandard.ZstdDecompressor().decompress(base64.b85decode(data["smallest"])), dtype=np.uint8
-        )
-        bitmap = (places + 7) // 8
-        filled = np.unpackbits(packed[:bitmap], count=places).astype(bool)
-        planes = packed[bitmap:].reshape(8, -1)
+        filled = np.unpackbits(np.frombuffer(bytes_from_text(data["filled"]), dtype=np.uint8), count=places)
         smallest = np.full(places, _EMPTY, dtype=np.int64)
-        smallest[filled] = np.cumsum(np.ascontiguousarray(planes.T).view(np.int64).ravel())
+        smallest[filled.astype(bool)] = numbers_from_text(data["smallest"])
         return cls(int(data["first_second"]), int(data["seconds"]), smallest)

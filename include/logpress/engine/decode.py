@@ -170,17 +170,29 @@ class GroupDecoder:
     def _text(self, register: str, stored: str, spelling: Any, escape: bool) -> Step:
         whole = self._whole.get(stored)
         array = (self.table.column(stored) if whole is None else whole).chunk(0)
-        has_dictionary = pa.types.is_dictionary(array.type)
-        entries = array.dictionary if has_dictionary else array
-        self.texts[register] = _texts(entries, Spelling.from_json(spelling) if spelling else None, escape)
+        how = Spelling.from_json(spelling) if spelling else None
+        if pa.types.is_dictionary(array.type):
+            self.texts[register] = _texts(array.dictionary, how, escape)
+
+            def numbers(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+                column = table.column(stored) if whole is None else whole.slice(first, table.num_rows)
+                _fill(regs[register], column.chunk(0).indices)
+
+            return numbers
+        texts = _texts(array, how, escape)
+        missing = missing_of(array)
+        if missing is None:
+            missing = np.zeros(len(array), dtype=np.bool_)
+        present = np.flatnonzero(~missing)
+        if np.diff(texts.offsets)[missing].any():
+            raise PartError(f"column {stored} has text where it has no value")
+        # most rows have none of what is written row by row: `_extra`, `_raw`
+        self.texts[register] = Texts(texts.data, np.append(texts.offsets[present], texts.offsets[-1]))
 
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            array = (table.column(stored) if whole is None else whole.slice(first, table.num_rows)).chunk(0)
-            if has_dictionary:
-                _fill(regs[register], array.indices)
-            else:
-                regs[register][:] = np.arange(first, first + len(array))
-                _set_null(regs[register], array)
+            begin, end = np.searchsorted(present, [first, first + table.num_rows])
+            regs[register][:] = NULL
+            regs[register][present[begin:end] - first] = np.arange(begin, end)
 
         return step
 
@@ -260,11 +272,6 @@ def _fill(out: Ints, array: pa.Array, divisor: int = 1) -> None:
     out[:] = values_of(array)
     if divisor != 1:
         np.floor_divide(out, divisor, out=out)
-    _set_null(out, array)
-
-
-def _set_null(out: Ints, array: pa.Array) -> None:
-    """Make NULL of what a column does not have."""
     missing = missing_of(array)
     if missing is not None:
         np.copyto(out, NULL, where=missing)

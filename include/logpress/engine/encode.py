@@ -57,6 +57,9 @@ from logpress.engine.kernels_store import (
     renumber,
     take_lowest_byte,
 )
+from logpress.engine.keys import SAMPLED_ROWS, Keys
+from logpress.engine.metadata_text import numbers_to_text
+from logpress.engine.ordering import Packed
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
@@ -86,8 +89,9 @@ def encode_rows(
     registers = group.registers
     allowance = _Allowance(METADATA_BYTES // (number + 1))
     spellings, values = _spell(group, render, allowance)
-    regs = _Sorted(group, _order(group), room)
-    metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings}
+    order = _order(group)
+    metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings, "sample": _sample(group, order)}
+    regs = _Sorted(group, order, room)
     columns: dict[str, pa.Array] = {}
     numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
@@ -137,6 +141,20 @@ def encode_rows(
         del array
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema), metadata
+
+
+def _sample(group: RowGroup, order: NDArray[np.int32]) -> str:
+    """A sample of the rows' keys, so that restoring knows where to cut before it has read them."""
+    step = max(1, len(order) // SAMPLED_ROWS)
+    registers, store = group.registers, group.store
+    texts = {
+        name: Texts(found.texts, found.offsets[: found.known + 1])
+        for name, found in zip(registers.dictionaries, group.dictionaries, strict=True)
+    }
+    some = Packed(store.wide, store.narrow, texts).taken(registers, order[::step])
+    sample = Keys(registers).sample(some.wide, some.narrow, some.texts)
+    sample[-1] *= step
+    return numbers_to_text(sample.ravel())
 
 
 class _Allowance:
@@ -231,7 +249,7 @@ def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
 
 
 def _listed(dictionary: Dictionary, odd: list[int], style: Style, allowance: _Allowance) -> Spelling | None:
-    """A spelling that lists the texts which its style would spell otherwise; None if the metadata has no room for it."""
+    """A spelling that lists the texts which its style would spell otherwise; None if there is no room for it."""
     if allowance.is_below(sum(len(dictionary.text(number)) for number in odd)):
         return None
     texts = [dictionary.text(number) for number in odd]

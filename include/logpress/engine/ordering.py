@@ -1,16 +1,13 @@
 """Rows of many row groups in one order, in bounded memory: deal them out to buckets of the key space, sort each bucket.
 
 What is dealt out are registers, not records: they are a seventh of the size, and are rendered when their turn comes.
-
-A row's key is the contract's `restore_order` as words that compare like the values: instants and integers as they are,
-sequence numbers by shard, counter and arrival (which is the order of their texts), texts by their first 48 bytes. What
-has no value comes last.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,65 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import Contract, KinesisSequence
-from logpress.engine.group import sort_by, widened
+from logpress.engine.group import sort_by
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber, shift_codes, take_rows
+from logpress.engine.keys import Keys, splitters
 from logpress.engine.program import Registers
-from logpress.engine.rows import Rows, Texts, name_is_text
+from logpress.engine.rows import Ints, Texts
 
-Ints = NDArray[np.int64]
+_FEW_TEXT_BYTES = 8
+"""Bytes of texts, for each row, that are kept as they are: it costs more to find out which of them are used."""
 
-_TEXT_WORDS = 6
-_KEYS_AT_A_TIME = 1 << 15
+_KEYS_AT_A_TIME = 1 << 14
 """Rows whose keys are in memory at a time: they stay in cache."""
-
-_LAST = np.iinfo(np.int64).max
-
-
-TextWords = Mapping[str, Ints]
-"""By register: the words of each text, int64[texts + 1, words], the last of which are those of no text."""
-
-
-def text_words(texts: Mapping[str, Texts], contract: Contract) -> TextWords:
-    """The words of all texts that are part of a key."""
-    names = [name for name in contract.restore_order if name_is_text(contract.by_name[name].codec)]
-    return {name: _words_of(texts[name]) for name in names}
-
-
-def sort_keys(rows: Rows, contract: Contract, words: TextWords) -> list[Ints]:
-    """The key of each row as words, the most significant first; int64[rows] each."""
-    keys: list[Ints] = []
-    for name in contract.restore_order:
-        column = contract.by_name[name]
-        if isinstance(column, KinesisSequence):
-            shard, arrival, counter, sub = (rows.regs[register] for register in column.registers_of(name))
-            # as in the number: creation second, low digit of the shard, counter, arrival, shard
-            head = np.where(shard == NULL, _LAST, ((shard >> 20) << 4) | (shard & 15))
-            keys += [head, counter, arrival, shard, sub]
-        elif name_is_text(column.codec):
-            codes = rows.regs[name]
-            chosen = words[name][np.where(codes == NULL, -1, codes)]
-            keys += [np.ascontiguousarray(chosen[:, k]) for k in range(_TEXT_WORDS)]
-        else:
-            keys.append(np.where(rows.regs[name] == NULL, _LAST, rows.regs[name]))
-    return keys
-
-
-def positions(group: int, rows: NDArray[Any]) -> Ints:
-    """The last word of a key that rows are dealt by: even those whose keys are equal go to several buckets."""
-    return (group << 32) + rows.astype(np.int64)
-
-
-def _words_of(texts: Texts) -> Ints:
-    table = np.zeros((len(texts) + 1, 8 * _TEXT_WORDS), dtype=np.uint8)
-    table[-1] = 0xFF
-    for number in range(len(texts)):
-        head = texts[number][: 8 * _TEXT_WORDS]
-        table[number, : len(head)] = np.frombuffer(head, dtype=np.uint8)
-    words: Ints = (table.view(">u8").astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
-    return words
 
 
 class Space:
@@ -95,18 +45,18 @@ class Space:
         self._wide = len(registers) - self._narrow
         self._free: list[tuple[Ints, NDArray[np.int32]]] = []
 
-    def take(self, rows: int, capacity: int = 0) -> tuple[Ints, NDArray[np.int32]]:
-        """int64[rows, wide] and int32[rows, narrow] registers, of memory for `capacity` rows where that is more."""
+    def take(self, rows: int) -> tuple[Ints, NDArray[np.int32]]:
+        """int64[rows, wide] and int32[rows, narrow] registers."""
         try:
             wide, narrow = self._free.pop()
             if len(wide) >= rows:
                 return wide[:rows], narrow[:rows]
         except IndexError:
             pass
-        most = max(rows, capacity)
+        capacity = rows + rows // 8  # the next one may have a few more
         return (
-            np.empty((most, self._wide), dtype=np.int64)[:rows],
-            np.empty((most, self._narrow), dtype=np.int32)[:rows],
+            np.empty((capacity, self._wide), dtype=np.int64)[:rows],
+            np.empty((capacity, self._narrow), dtype=np.int32)[:rows],
         )
 
     def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
@@ -139,28 +89,17 @@ class Packed:
     narrow: NDArray[np.int32]
     texts: dict[str, Texts]
 
-    def register(self, registers: Registers, name: str) -> Ints:
-        """One register of all rows."""
-        number = registers[name]
-        matrix = self.narrow if registers.is_narrow[number] else self.wide
-        return widened(matrix[:, registers.place_of[number]])
-
-    def keys(self, registers: Registers, words: TextWords | None = None) -> list[Ints]:
-        """The key of each row as words, the most significant first; int64[rows] each."""
-        contract = registers.contract
-        names = [name for column in contract.restore_order for name in registers.of_column(column)]
-        regs = {name: self.register(registers, name) for name in names}
-        words = text_words(self.texts, contract) if words is None else words
-        return sort_keys(Rows(len(self.wide), regs, self.texts), contract, words)
-
     def taken(self, registers: Registers, rows: NDArray[np.int32] | NDArray[np.int64]) -> Packed:
-        """Some of the rows, with just the texts that they use."""
+        """Some of the rows, with just the texts that they use, or with all where these are few."""
         wide = np.empty((len(rows), self.wide.shape[1]), dtype=np.int64)
         narrow = np.empty((len(rows), self.narrow.shape[1]), dtype=np.int32)
         take_rows(self.wide, rows, wide)
         take_rows(self.narrow, rows, narrow)
         texts = {}
         for name, found in self.texts.items():
+            if found.nbytes <= _FEW_TEXT_BYTES * len(rows):
+                texts[name] = found
+                continue
             codes = np.ascontiguousarray(narrow[:, registers.place_of[registers[name]]])
             used = np.empty(len(found), dtype=np.int64)
             count = renumber(codes, np.full(len(found), -1, dtype=np.int64), used)
@@ -172,8 +111,7 @@ class Packed:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        texts = sum(found.data.nbytes + found.offsets.nbytes for found in self.texts.values())
-        return int(self.wide.nbytes + self.narrow.nbytes + texts)
+        return int(self.wide.nbytes + self.narrow.nbytes + sum(found.nbytes for found in self.texts.values()))
 
 
 def _taken_texts(texts: Texts, places: Ints) -> Texts:
@@ -225,6 +163,23 @@ def _joined(texts: Sequence[Texts]) -> Texts:
     return Texts(np.concatenate([found.data for found in texts]), np.concatenate([*offsets, starts[-1:]]))
 
 
+@dataclass
+class _Run:
+    """What one row group brought to a bucket.
+
+    Attributes:
+        group: the row group's number.
+        packed: its rows; None where they are on disk.
+        offset: where they begin in the bucket's file.
+    """
+
+    group: int
+    rows: int
+    nbytes: int
+    packed: Packed | None
+    offset: int = 0
+
+
 class Buckets:
     """Rows dealt out to buckets of the key space: in memory while they fit, then in a file each.
 
@@ -233,20 +188,22 @@ class Buckets:
         splitters: int64[words + 1, buckets - 1], the first keys and positions of all buckets but the first, ascending.
         most_bytes: what all of them together may hold in memory.
         folder: where the files go; a temporary folder in it is made when it is needed, and removed.
+        space: where rows come that are read again.
     """
 
-    def __init__(self, registers: Registers, splitters: Ints, most_bytes: int, folder: str | None) -> None:
+    def __init__(
+        self, registers: Registers, splitters: Ints, most_bytes: int, folder: str | None, space: Space
+    ) -> None:
         self._registers = registers
+        self._keys = Keys(registers)
         self._splitters = splitters
         self._most_bytes = most_bytes
         self._parent = folder
+        self._space = space
         self._holder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = Lock()
-        self._in_memory: list[list[Packed]] = [[] for _ in range(len(self))]
-        self._on_disk: list[list[int]] = [[] for _ in range(len(self))]  # rows of each run
+        self._runs: list[list[_Run]] = [[] for _ in range(len(self))]
         self._kept = 0
-        self._rows = [0] * len(self)
-        self._space = Space(registers, most=2)
 
     def __len__(self) -> int:
         return int(self._splitters.shape[1]) + 1
@@ -265,75 +222,117 @@ class Buckets:
             Whether they were copied, so that their memory may be used again.
         """
         if len(self) == 1:
-            self._add(0, rows)
+            self._add(0, rows, group)
             return False
         buckets: NDArray[Any] = np.empty(len(rows.wide), dtype=np.int32)
-        words = text_words(rows.texts, self._registers.contract)
+        words = self._keys.text_words(rows.texts)
         for first in range(0, len(buckets), _KEYS_AT_A_TIME):
-            last = min(first + _KEYS_AT_A_TIME, len(buckets))
-            some = Packed(rows.wide[first:last], rows.narrow[first:last], rows.texts)
-            keys = np.stack([*some.keys(self._registers, words), positions(group, np.arange(first, last))])
-            choose_buckets(keys, self._splitters, buckets[first:last])
+            some = np.arange(first, min(first + _KEYS_AT_A_TIME, len(buckets)), dtype=np.int32)
+            keys = self._keys.with_positions(rows.wide, rows.narrow, some, words, group)
+            choose_buckets(keys, self._splitters, buckets[first:])
         order = sort_by([buckets], len(buckets))
         cuts = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=len(self)))])
         for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):
             if first < last:
-                self._add(bucket, rows.taken(self._registers, order[first:last]))
+                self._add(bucket, rows.taken(self._registers, order[first:last]), group)
         return True
 
-    def _add(self, bucket: int, run: Packed) -> None:
+    def _add(self, bucket: int, packed: Packed, group: int) -> None:
+        run = _Run(group, len(packed.wide), packed.nbytes, packed)
         with self._lock:
-            self._rows[bucket] += len(run.wide)
+            self._runs[bucket].append(run)
             if self._holder is None and self._kept + run.nbytes <= self._most_bytes:
-                self._in_memory[bucket].append(run)
                 self._kept += run.nbytes
                 return
             # what is in memory stays there until its bucket's turn comes
             if self._holder is None:
                 self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
             with self._path(bucket).open("ab") as file:
-                file.write(run.wide.data)
-                file.write(run.narrow.data)
+                run.offset = file.tell()
+                file.write(packed.wide.data)
+                file.write(packed.narrow.data)
                 for name in self._registers.dictionaries:
-                    np.lib.format.write_array(file, run.texts[name].data, allow_pickle=False)
-                    np.lib.format.write_array(file, run.texts[name].offsets, allow_pickle=False)
-            self._on_disk[bucket].append(len(run.wide))
+                    np.lib.format.write_array(file, packed.texts[name].data, allow_pickle=False)
+                    np.lib.format.write_array(file, packed.texts[name].offsets, allow_pickle=False)
+            run.packed = None
 
     def _path(self, bucket: int) -> Path:
         assert self._holder is not None
         return Path(self._holder.name) / f"{bucket}"
 
     def rows(self, bucket: int) -> Packed | None:
-        """All rows of a bucket, which is then empty; None where there are none."""
-        runs, self._in_memory[bucket] = self._in_memory[bucket], []
-        self._kept -= sum(run.nbytes for run in runs)
-        if not self._on_disk[bucket] and len(runs) < 2:
-            return runs[0] if runs else None
-        merged = _Merged(self._registers, *self._space.take(self._rows[bucket], max(self._rows)))
-        while runs:
-            run = runs.pop(0)
-            wide, narrow = merged.room(len(run.wide))
-            wide[:], narrow[:] = run.wide, run.narrow
-            merged.add_texts(run.texts)
-            del run, wide, narrow
-        if self._on_disk[bucket]:
-            self._read(bucket, merged)
+        """All rows of a bucket, which is then empty; None where there are none.
+
+        Those of each row group come behind those of the one before, in their order.
+        """
+        runs = self._taken(bucket)
+        if len(runs) < 2 and all(run.packed is not None for run in runs):
+            return runs[0].packed if runs else None
+        merged = _Merged(self._registers, *self._space.take(sum(run.rows for run in runs)))
+        for run in runs:
+            wide, narrow = merged.room(run.rows)
+            if run.packed is None:
+                merged.add_texts(self._read(bucket, run, wide, narrow))
+            else:
+                wide[:], narrow[:] = run.packed.wide, run.packed.narrow
+                merged.add_texts(run.packed.texts)
+                run.packed = None
+        self._remove(bucket)
         return merged.packed()
 
-    def _read(self, bucket: int, merged: _Merged) -> None:
-        """Read what a bucket has on disk, straight to where it is wanted."""
-        with self._path(bucket).open("rb") as file:
-            for rows in self._on_disk[bucket]:
-                for array in merged.room(rows):
-                    if file.readinto(array.data) != array.nbytes:
-                        raise OSError(f"{file.name}: ends within what was written to it; nothing else may write there")
-                texts = {}
-                for name in self._registers.dictionaries:
-                    data, offsets = (np.lib.format.read_array(file, allow_pickle=False) for _ in range(2))
-                    texts[name] = Texts(data, offsets)
-                merged.add_texts(texts)
-        self._path(bucket).unlink()
+    def dealt_again(self, bucket: int, bucket_bytes: int) -> Buckets | None:
+        """A bucket's rows in smaller buckets, where they take more than twice these bytes; the bucket is then empty.
 
-    def give_back(self, rows: Packed) -> None:
-        """Let the next bucket have the memory of one that is done with."""
-        self._space.give_back(rows.wide, rows.narrow)
+        Buckets come from a few keys of each row group, and these need not be like the keys that are wanted.
+        """
+        size = sum(run.nbytes for run in self._runs[bucket])
+        if size <= 2 * bucket_bytes or sum(run.rows for run in self._runs[bucket]) < 2:
+            return None
+        most_bytes = max(0, self._most_bytes - self._kept)
+        runs = self._taken(bucket)
+        samples = []
+        for number, run in enumerate(runs):
+            with self._loaded(bucket, run) as packed:
+                samples.append((run.nbytes, self._keys.sample(packed.wide, packed.narrow, packed.texts, number)))
+        found = splitters(samples, size // bucket_bytes)
+        folder = self._parent if self._holder is None else self._holder.name
+        again = Buckets(self._registers, found, most_bytes, folder, self._space)
+        for number, run in enumerate(runs):
+            with self._loaded(bucket, run) as packed:
+                again.deal(packed, number)
+            run.packed = None
+        self._remove(bucket)
+        return again
+
+    def _taken(self, bucket: int) -> list[_Run]:
+        """A bucket's runs, in the order of the row groups that they came from; the bucket is then empty."""
+        runs, self._runs[bucket] = self._runs[bucket], []
+        self._kept -= sum(run.nbytes for run in runs if run.packed is not None)
+        return sorted(runs, key=lambda run: run.group)
+
+    @contextmanager
+    def _loaded(self, bucket: int, run: _Run) -> Iterator[Packed]:
+        """A run's rows in memory, for as long as they are looked at."""
+        if run.packed is not None:
+            yield run.packed
+            return
+        wide, narrow = self._space.take(run.rows)
+        yield Packed(wide, narrow, self._read(bucket, run, wide, narrow))
+        self._space.give_back(wide, narrow)
+
+    def _read(self, bucket: int, run: _Run, wide: Ints, narrow: NDArray[np.int32]) -> dict[str, Texts]:
+        """Read a run straight to where its registers are wanted; gives its texts."""
+        with self._path(bucket).open("rb") as file:
+            file.seek(run.offset)
+            for array in (wide, narrow):
+                if file.readinto(array.data) != array.nbytes:
+                    raise OSError(f"{file.name}: ends within what was written to it; nothing else may write there")
+            texts = {}
+            for name in self._registers.dictionaries:
+                data, offsets = (np.lib.format.read_array(file, allow_pickle=False) for _ in range(2))
+                texts[name] = Texts(data, offsets)
+            return texts
+
+    def _remove(self, bucket: int) -> None:
+        if self._holder is not None:
+            self._path(bucket).unlink(missing_ok=True)

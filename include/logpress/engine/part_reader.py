@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.columns import stored_columns
 from logpress.engine.decode import GroupDecoder, Slice
+from logpress.engine.metadata_text import numbers_from_text
 from logpress.engine.part import CREATED_BY, PartMetadata, open_file, open_part
 from logpress.engine.render import Renderer, Sheet
 from logpress.errors import PartError
@@ -50,6 +52,17 @@ class PartReader:
         with self._opened(group) as file:
             table = file.read_row_group(group, columns=columns, use_threads=False)
         return self._decoder(group, table)
+
+    def sample(self, group: int, words: int) -> NDArray[np.int64]:
+        """A sample of a row group's keys and positions, see `Keys.sample`: int64[words + 1, keys].
+
+        Raises:
+            PartError: if the file is damaged.
+        """
+        try:
+            return numbers_from_text(self.metadata.row_groups[group]["sample"]).reshape(words + 1, -1)
+        except (ValueError, KeyError) as error:
+            raise PartError(f"{self.path}: row group {group} has no sample of keys: {error}") from error
 
     def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:
         """One row group's rows from `first` to `last`, some at a time: no more of them are in memory.

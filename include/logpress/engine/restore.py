@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine import digest as digests
-from logpress.engine.columns import physical_columns
 from logpress.engine.decode import Slice
-from logpress.engine.group import sort_by
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
+from logpress.engine.keys import Keys, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Packed, Space, positions, sort_keys, text_words
+from logpress.engine.ordering import Buckets, Packed, Space
 from logpress.engine.part_reader import PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -108,6 +107,11 @@ class _Group:
         share = self.rows / max(1, self.reader.rows_by_group[self.number])
         return int(self.reader.text_bytes[self.number] * share)
 
+    @property
+    def size(self) -> int:
+        """Bytes that they take while they are put in order, about."""
+        return self.rows * _GUESSED_ROW_BYTES + self.text_bytes
+
 
 @dataclass(frozen=True)
 class Room:
@@ -177,8 +181,10 @@ def _restore_sorted(
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
     threads = room.threads
     packer = _Packer([group.reader for group in groups], threads)
-    splitters = _splitters(groups, room.bucket_bytes, pool)
-    with Buckets(packer.registers, splitters, room.kept_bytes, spill_folder) as buckets:
+    wanted = sum(group.size for group in groups) // room.bucket_bytes
+    found = splitters(packer.samples(groups), max(1, min(wanted, sum(group.rows for group in groups))))
+    space = Space(packer.registers, most=2)
+    with Buckets(packer.registers, found, room.kept_bytes, spill_folder, space) as buckets:
         waiting: deque[Future[None]] = deque()
         for number, group in enumerate(groups):
             waiting.append(pool.submit(packer.deal, group, number, buckets))
@@ -187,16 +193,26 @@ def _restore_sorted(
         while waiting:
             waiting.popleft().result()
         packer.space.clear()
-        following: Future[_SortedRows | None] = pool.submit(_SortedRows.of, packer, buckets, 0)
-        for bucket in range(len(buckets)):
-            rows = following.result()
-            if bucket + 1 < len(buckets):
-                following = pool.submit(_SortedRows.of, packer, buckets, bucket + 1)
-            if rows is not None:
-                rows.write(meter, pool, threads)
-                give_back_after(rows.text_bytes)
-                buckets.give_back(rows.packed)
-                rows = None
+        sorted_rows = _sorted_rows(packer, buckets, room.bucket_bytes)
+        following = pool.submit(next, sorted_rows, None)
+        while (rows := following.result()) is not None:
+            following = pool.submit(next, sorted_rows, None)
+            rows.write(meter, pool, threads)
+            give_back_after(rows.text_bytes)
+            space.give_back(rows.packed.wide, rows.packed.narrow)
+            del rows
+
+
+def _sorted_rows(packer: _Packer, buckets: Buckets, bucket_bytes: int) -> Iterator[_SortedRows]:
+    """The rows of all buckets, in order."""
+    for bucket in range(len(buckets)):
+        again = buckets.dealt_again(bucket, bucket_bytes)
+        if again is not None:
+            with again:
+                yield from _sorted_rows(packer, again, bucket_bytes)
+        elif (rows := buckets.rows(bucket)) is not None:
+            yield _SortedRows(packer, rows)
+            del rows
 
 
 class _Packer:
@@ -204,12 +220,14 @@ class _Packer:
 
     Attributes:
         registers: of the rows.
+        keys: how they are put in order.
         renderer: renders them.
         space: where they are packed.
     """
 
     def __init__(self, readers: Sequence[PartReader], threads: int) -> None:
         self.registers = readers[0].metadata.registers
+        self.keys = Keys(self.registers)
         numbers: dict[Layout, int] = {}
         self._layouts: dict[str, NDArray[np.int64]] = {}  # by path: the common number of each of the part's layouts
         for reader in readers:
@@ -221,6 +239,16 @@ class _Packer:
 
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
+
+    def samples(self, groups: Sequence[_Group]) -> list[tuple[int, NDArray[np.int64]]]:
+        """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""
+        found = []
+        for number, group in enumerate(groups):
+            if self._is_common(group.reader):
+                sample = group.reader.sample(group.number, self.keys.count)
+                sample[-1] += number << 32
+                found.append((group.size, sample))
+        return found
 
     def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
         """Deal out the rows of one row group, the n-th."""
@@ -280,16 +308,10 @@ class _SortedRows:
     def __init__(self, packer: _Packer, rows: Packed) -> None:
         self.packed = rows
         self._registers = packer.registers
-        self._order = sort_by(rows.keys(packer.registers), len(rows.wide))
+        self._order = packer.keys.order(rows.wide, rows.narrow, rows.texts)
         self._sheet = Sheet(packer.renderer, rows.texts)
         self._lengths = {name: np.diff(found.offsets) for name, found in rows.texts.items()}
         rows.texts.clear()  # the sheet has a copy
-
-    @classmethod
-    def of(cls, packer: _Packer, buckets: Buckets, bucket: int) -> _SortedRows | None:
-        """A bucket's rows; None where it has none."""
-        rows = buckets.rows(bucket)
-        return None if rows is None else cls(packer, rows)
 
     @property
     def _longest(self) -> int:
@@ -367,33 +389,6 @@ _LONG_BYTES = 8 << 20
 """Texts of rows rendered at a time."""
 
 _GUESSED_ROW_BYTES = 192
-
-
-def _splitters(groups: list[_Group], bucket_bytes: int, pool: Executor) -> NDArray[np.int64]:
-    """Keys that cut the whole into buckets of even size, from a sample of row groups' keys: int64[words + 1, n]."""
-    contract = groups[0].reader.metadata.contract
-    rows = sum(group.rows for group in groups)
-    size = rows * _GUESSED_ROW_BYTES + sum(group.text_bytes for group in groups)
-    buckets = max(1, min(rows, size // bucket_bytes))
-    columns = physical_columns(contract, contract.restore_order)
-
-    def sampled(place: int) -> NDArray[np.int64]:
-        rows = groups[place].reader.decoder(groups[place].number, columns).all_rows()
-        chosen = np.arange(0, rows.count, max(1, rows.count // 4096))
-        keys = [key[chosen] for key in sort_keys(rows, contract, text_words(rows.texts, contract))]
-        return np.stack([*keys, chosen])
-
-    common = [place for place, group in enumerate(groups) if group.reader.metadata.contract == contract]
-    step = max(1, len(common) // 16) if buckets > 1 else len(common)
-    found = list(pool.map(sampled, common[::step]))
-    # a row group that is not looked at is taken to be as the one before: where all keys are equal, positions cut
-    samples = [found[number // step][:, ::step].copy() for number in range(len(common))]
-    for place, sample in zip(common, samples, strict=True):
-        sample[-1] = positions(place, sample[-1])
-    sample = np.concatenate(samples, axis=1)
-    order = np.lexsort(sample[::-1])
-    places = np.linspace(0, len(order), buckets + 1).astype(np.int64)[1:-1]
-    return np.ascontiguousarray(sample[:, order[places]])
 
 
 def digest_files(

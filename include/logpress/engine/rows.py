@@ -30,6 +30,11 @@ class Texts:
     def __getitem__(self, number: int) -> bytes:
         return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both arrays."""
+        return self.data.nbytes + self.offsets.nbytes
+
     def with_texts(self, places: Ints, texts: Sequence[bytes]) -> Texts:
         """The same with other texts at some places, which are in ascending order."""
         if len(places) == 0:
@@ -38,7 +43,7 @@ class Texts:
         lengths[places] = [len(text) for text in texts]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         data = np.empty(int(offsets[-1]), dtype=np.uint8)
-        old, new = memoryview(self.data), memoryview(data)
+        old, new = self.data.data, data.data
         begins, ends = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
         at = int(self.offsets[0])
         for text, begin, end, to in zip(texts, begins, ends, offsets[places].tolist(), strict=True):
