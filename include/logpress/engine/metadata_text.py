@@ -24,7 +24,7 @@ def base85_encode(data: bytes) -> str:
     """Bytes as base85: five digits for four bytes."""
     missing = -len(data) % 4
     words = np.frombuffer(data + bytes(missing), dtype=">u4").astype(np.uint64)
-    text = _DIGITS[words[:, None] // _POWERS % 85].tobytes()
+    text: bytes = _DIGITS[words[:, None] // _POWERS % 85].tobytes()
     return text[: len(text) - missing].decode()
 
 
@@ -39,7 +39,7 @@ def base85_decode(text: str) -> bytes:
     words = digits.reshape(-1, 5) @ _POWERS
     if digits.max(initial=0) >= _NO_DIGIT or words.max(initial=0) >= 1 << 32:
         raise ValueError("no base85")
-    data = words.astype(">u4").tobytes()
+    data: bytes = words.astype(">u4").tobytes()
     return data[: len(data) - missing]
 
 
