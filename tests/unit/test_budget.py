@@ -112,13 +112,13 @@ def test_restore_with_little_memory_spills_and_gives_the_same_bytes(
     lake = str(tmp_path / "lake")
     whole_day.run_day(sdk_log, DAY, [str(tmp_path / "raw")], lake)
     spilled: list[int] = []
-    add = ordering.Buckets._add
+    add = ordering.Buckets.add
 
-    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed, group: int) -> None:
-        add(buckets, bucket, run, group)
-        spilled.append(sum(run.packed is None for runs in buckets._runs for run in runs))
+    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Run) -> None:
+        add(buckets, bucket, run)
+        spilled.append(sum(run.pieces is None for runs in buckets._runs for run in runs))
 
-    monkeypatch.setattr(ordering.Buckets, "_add", watched)
+    monkeypatch.setattr(ordering.Buckets, "add", watched)
     written = []
     for memory in (10 * GB, 1):
         published.restore_to_file(sdk_log, DAY, lake, tmp_path / f"{memory}", memory=memory)

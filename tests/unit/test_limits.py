@@ -125,13 +125,13 @@ def test_rows_of_one_key_go_to_several_buckets(
     pressed = assert_round_trip(sdk_log, records, tmp_path)
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
     filled: Counter[int] = Counter()
-    add = ordering.Buckets._add
+    add = ordering.Buckets.add
 
-    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Packed, group: int) -> None:
-        filled[bucket] += len(run.wide)
-        add(buckets, bucket, run, group)
+    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Run) -> None:
+        filled[bucket] += run.rows
+        add(buckets, bucket, run)
 
-    monkeypatch.setattr(ordering.Buckets, "_add", watched)
+    monkeypatch.setattr(ordering.Buckets, "add", watched)
     out: list[bytes] = []
     restoring.restore([str(pressed.part)], [], lambda chunk: out.append(bytes(chunk)))
     assert b"".join(out).splitlines() == records

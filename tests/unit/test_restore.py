@@ -70,10 +70,8 @@ def test_buckets_change_nothing(
 ) -> None:
     expected = restored(parts)
     made: list[int] = []
-    add = ordering.Buckets._add
-    monkeypatch.setattr(
-        ordering.Buckets, "_add", lambda self, bucket, *run: (made.append(bucket), add(self, bucket, *run))
-    )
+    add = ordering.Buckets.add
+    monkeypatch.setattr(ordering.Buckets, "add", lambda self, bucket, run: (made.append(bucket), add(self, bucket, run)))
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
     monkeypatch.setattr(restoring, "KEPT_BYTES", memory)
     assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
@@ -129,7 +127,7 @@ def test_buckets_that_come_out_too_large_are_dealt_again(
 
     def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
         found = rows(buckets, bucket)
-        sizes.append(0 if found is None else found.nbytes)
+        sizes.append(0 if found is None else found.wide.nbytes + found.narrow.nbytes)
         return found
 
     def all_alike(reader: part_reader.PartReader, group: int, words: int) -> NDArray[np.int64]:
@@ -186,7 +184,7 @@ def test_what_was_spilled_and_then_cut_is_an_error(
     rows = ordering.Buckets.rows
 
     def cut(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
-        if any(run.packed is None for run in buckets._runs[bucket]):
+        if any(run.pieces is None for run in buckets._runs[bucket]):
             path = buckets._path(bucket)
             path.write_bytes(path.read_bytes()[:100])
         return rows(buckets, bucket)

@@ -59,7 +59,7 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.keys import SAMPLED_ROWS, Keys
 from logpress.engine.metadata_text import numbers_to_text
-from logpress.engine.ordering import Packed
+from logpress.engine.ordering import with_used
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
@@ -146,13 +146,14 @@ def encode_rows(
 def _sample(group: RowGroup, order: NDArray[np.int32]) -> str:
     """A sample of the rows' keys, so that restoring knows where to cut before it has read them."""
     step = max(1, len(order) // SAMPLED_ROWS)
-    registers, store = group.registers, group.store
-    texts = {
-        name: Texts(found.texts, found.offsets[: found.known + 1])
-        for name, found in zip(registers.dictionaries, group.dictionaries, strict=True)
-    }
-    some = Packed(store.wide, store.narrow, texts).taken(registers, order[::step])
-    sample = Keys(registers).sample(some.wide, some.narrow, some.texts)
+    registers = group.registers
+    keys = Keys(registers)
+    texts: dict[str, Texts] = {}
+    for name in keys.texts:
+        found = group.dictionaries[registers.dictionaries[name]]
+        texts[name] = Texts(found.texts, found.offsets[: found.known + 1])
+    wide, narrow = group.store.wide[order[::step]], group.store.narrow[order[::step]]
+    sample = keys.sample(wide, narrow, with_used([narrow], registers, texts))
     sample[-1] *= step
     return numbers_to_text(sample.ravel())
 
@@ -304,7 +305,7 @@ def _strings(
     if values:
         _share(codes, dictionary, values)
     used = np.empty(dictionary.known, dtype=np.int64)
-    count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used)
+    count = renumber(codes, np.full(dictionary.known, -1, dtype=np.int64), used, 0, np.int32(-1))
     used = used[:count]
     entries = _entries(dictionary, used, type_)
     dictionary.forget()

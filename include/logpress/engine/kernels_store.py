@@ -332,22 +332,23 @@ def any_null(values, null):
 
 
 @kernel
-def renumber(codes, numbers, used):
+def renumber(codes, numbers, used, count, null):
     """Number dictionary entries anew, in the order in which rows use them.
 
     Args:
-        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or -1.
+        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or `null`.
         numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
         used: int64[entries], gets the entries in their new order.
+        count: how many were numbered before, with other rows.
+        null: what replaces no entry.
 
     Returns:
         How many entries are used.
     """
-    count = 0
     for i in range(codes.shape[0]):
         code = codes[i]
         if code < 0:
-            codes[i] = -1
+            codes[i] = null
             continue
         number = numbers[code]
         if number < 0:

@@ -54,10 +54,13 @@ class Keys:
     """How the key of a row is made of its registers.
 
     Attributes:
+        registers: of the rows.
         count: words of a key.
+        texts: the registers whose texts are part of it.
     """
 
     def __init__(self, registers: Registers) -> None:
+        self.registers = registers
         contract = registers.contract
         words: list[tuple[str, int, int]] = []  # register, operation, which word of a text
         for name in contract.restore_order:
@@ -71,19 +74,19 @@ class Keys:
             else:
                 words.append((name, LAST_IF_NULL, 0))
         self.count = len(words)
-        self._registers = [register for register, _, _ in words]
-        numbers = [registers[register] for register in self._registers]
+        self._sources = [register for register, _, _ in words]
+        numbers = [registers[register] for register in self._sources]
         self._is_narrow = registers.is_narrow[numbers]
         self._places = np.array([registers.place_of[number] for number in numbers], dtype=np.int64)
         self._operations = np.array([operation for _, operation, _ in words], dtype=np.int64)
         self._text_word = np.array([word for _, _, word in words], dtype=np.int64)
-        self._texts = sorted({register for register, operation, _ in words if operation == TEXT})
+        self.texts = sorted({register for register, operation, _ in words if operation == TEXT})
 
     def text_words(self, texts: Mapping[str, Texts]) -> TextWords:
         """The words of these texts, by register, as far as they are part of a key."""
         first: dict[str, int] = {}
         total = 0
-        for name in self._texts:
+        for name in self.texts:
             first[name] = total
             total += len(texts[name]) + 1
         words = np.empty((total, _TEXT_WORDS), dtype=np.int64)
@@ -109,7 +112,7 @@ class Keys:
             PartError: if a row has a text that is none.
         """
         some = slice(words.start, words.stop)
-        bases = np.array([texts.first.get(register, 0) for register in self._registers[some]], dtype=np.int64)
+        bases = np.array([texts.first.get(register, 0) for register in self._sources[some]], dtype=np.int64)
         keys = np.empty((len(words), len(rows)), dtype=np.int64)
         if not write_keys(
             wide, narrow, rows, self._is_narrow[some], self._places[some], self._operations[some], texts.words, bases,
@@ -119,14 +122,14 @@ class Keys:
         return keys
 
     def with_positions(
-        self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, group: int
+        self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, position: int
     ) -> Ints:
-        """The keys of some rows of a row group, and as last word their position: int64[words + 1, rows].
+        """The keys of some rows, and their position as last word: int64[words + 1, rows].
 
-        So even rows whose keys are equal can be told apart, and stay in their order.
+        So even rows whose keys are equal can be told apart, and stay in their order. `position` is that of row 0.
         """
         keys = self.of(wide, narrow, rows, texts, range(self.count))
-        return np.concatenate([keys, [(group << 32) + rows.astype(np.int64)]])
+        return np.concatenate([keys, [position + rows.astype(np.int64)]])
 
     def order(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts]) -> NDArray[np.int32]:
         """The order of rows by their keys; equal ones as they stand."""
@@ -149,7 +152,7 @@ class Keys:
         """Keys and positions that cut rows into shares of about the same size: int64[words + 1, keys], ascending."""
         step = max(1, len(wide) // SAMPLED_ROWS)
         rows = np.arange(step // 2, len(wide), step, dtype=np.int32)
-        keys = self.with_positions(wide, narrow, rows, self.text_words(texts), group)
+        keys = self.with_positions(wide, narrow, rows, self.text_words(texts), group << 32)
         step = max(1, len(rows) // _SAMPLE_KEYS)
         return np.ascontiguousarray(keys[:, sort_by(keys, len(rows))[step // 2 :: step]])
 

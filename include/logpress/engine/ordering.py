@@ -20,15 +20,21 @@ from numpy.typing import NDArray
 from logpress.engine.group import sort_by
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber, shift_codes, take_rows
-from logpress.engine.keys import Keys, splitters
+from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.program import Registers
 from logpress.engine.rows import Ints, Texts
 
 _FEW_TEXT_BYTES = 8
 """Bytes of texts, for each row, that are kept as they are: it costs more to find out which of them are used."""
 
-_KEYS_AT_A_TIME = 1 << 14
-"""Rows whose keys are in memory at a time: they stay in cache."""
+_PIECES = 8
+"""In how many pieces the rows grow that a row group brings to a bucket, about."""
+
+_ROWS_AT_A_TIME = 1 << 14
+"""Rows that are dealt out again at a time: their keys stay in cache."""
+
+Pair = tuple[Ints, NDArray[np.int32]]
+"""Rows side by side, as a row group keeps them while it fills: int64[rows, wide], int32[rows, narrow registers]."""
 
 
 class Space:
@@ -43,9 +49,9 @@ class Space:
         self._most = most
         self._narrow = int(registers.is_narrow.sum())
         self._wide = len(registers) - self._narrow
-        self._free: list[tuple[Ints, NDArray[np.int32]]] = []
+        self._free: list[Pair] = []
 
-    def take(self, rows: int) -> tuple[Ints, NDArray[np.int32]]:
+    def take(self, rows: int) -> Pair:
         """int64[rows, wide] and int32[rows, narrow] registers."""
         try:
             wide, narrow = self._free.pop()
@@ -77,7 +83,7 @@ def _owner(array: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass
 class Packed:
-    """Rows side by side, as a row group keeps them while it fills, with the texts that their registers number.
+    """Rows side by side, with the texts that their registers number.
 
     Attributes:
         wide: int64[rows, wide registers].
@@ -89,37 +95,36 @@ class Packed:
     narrow: NDArray[np.int32]
     texts: dict[str, Texts]
 
-    def taken(self, registers: Registers, rows: NDArray[np.int32] | NDArray[np.int64]) -> Packed:
-        """Some of the rows, with just the texts that they use, or with all where these are few."""
-        wide = np.empty((len(rows), self.wide.shape[1]), dtype=np.int64)
-        narrow = np.empty((len(rows), self.narrow.shape[1]), dtype=np.int32)
-        take_rows(self.wide, rows, wide)
-        take_rows(self.narrow, rows, narrow)
-        texts = {}
-        for name, found in self.texts.items():
-            if found.nbytes <= _FEW_TEXT_BYTES * len(rows):
-                texts[name] = found
-                continue
-            codes = np.ascontiguousarray(narrow[:, registers.place_of[registers[name]]])
-            used = np.empty(len(found), dtype=np.int64)
-            count = renumber(codes, np.full(len(found), -1, dtype=np.int64), used)
-            codes[codes < 0] = NARROW_NULL
-            narrow[:, registers.place_of[registers[name]]] = codes
-            texts[name] = _taken_texts(found, used[:count])
-        return Packed(wide, narrow, texts)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return int(self.wide.nbytes + self.narrow.nbytes + sum(found.nbytes for found in self.texts.values()))
+def with_used(
+    narrow: Sequence[NDArray[np.int32]], registers: Registers, texts: Mapping[str, Texts], few_bytes: int = 0
+) -> dict[str, Texts]:
+    """Just the texts that some rows use, or all of a register where these have so few bytes.
 
-
-def _taken_texts(texts: Texts, places: Ints) -> Texts:
-    offsets = np.zeros(len(places) + 1, dtype=np.int64)
-    np.cumsum(texts.offsets[places + 1] - texts.offsets[places], out=offsets[1:])
-    data = np.empty(int(offsets[-1]), dtype=np.uint8)
-    collect_texts(texts.data, texts.offsets, places, data, np.empty(len(places) + 1, dtype=np.int64))
-    return Texts(data, offsets)
+    Args:
+        narrow: int32[..., narrow registers] each, the rows; their texts are numbered anew.
+        registers: of the rows.
+        texts: by register.
+        few_bytes: see above.
+    """
+    found = {}
+    rows = sum(map(len, narrow))
+    for name, all_texts in texts.items():
+        found[name] = all_texts
+        if all_texts.nbytes <= few_bytes:
+            continue
+        numbers = np.full(len(all_texts), -1, dtype=np.int64)
+        used = np.empty(min(len(all_texts), rows), dtype=np.int64)
+        count = 0
+        for piece in narrow:
+            count = renumber(piece[:, registers.place_of[registers[name]]], numbers, used, count, NARROW_NULL)
+        places = used[:count]
+        offsets = np.zeros(count + 1, dtype=np.int64)
+        np.cumsum(all_texts.offsets[places + 1] - all_texts.offsets[places], out=offsets[1:])
+        data = np.empty(int(offsets[-1]), dtype=np.uint8)
+        collect_texts(all_texts.data, all_texts.offsets, places, data, np.empty(count + 1, dtype=np.int64))
+        found[name] = Texts(data, offsets)
+    return found
 
 
 class _Merged:
@@ -140,7 +145,7 @@ class _Merged:
         self._texts: list[Mapping[str, Texts]] = []
         self._first = self._last = 0
 
-    def room(self, rows: int) -> tuple[Ints, NDArray[np.int32]]:
+    def room(self, rows: int) -> Pair:
         """Where the registers of the next run go."""
         self._first, self._last = self._last, self._last + rows
         return self._wide[self._first : self._last], self._narrow[self._first : self._last]
@@ -164,49 +169,117 @@ def _joined(texts: Sequence[Texts]) -> Texts:
 
 
 @dataclass
-class _Run:
-    """What one row group brought to a bucket.
+class Run:
+    """What one row group brings to a bucket.
 
     Attributes:
         group: the row group's number.
-        packed: its rows; None where they are on disk.
-        offset: where they begin in the bucket's file.
+        rows: how many rows.
+        pieces: these, one piece behind the other; None where they are on disk.
+        texts: by register.
+        offset: where it begins in the bucket's file.
     """
 
     group: int
     rows: int
+    pieces: list[Pair] | None
+    texts: dict[str, Texts]
     nbytes: int
-    packed: Packed | None
     offset: int = 0
+
+
+class Dealing:
+    """Deals the rows of one row group out to buckets; `finish` is to be called when all are.
+
+    Args:
+        buckets: where they go.
+        group: the row group's number.
+        rows: how many there will be, about.
+    """
+
+    def __init__(self, buckets: Buckets, group: int, rows: int) -> None:
+        self._buckets = buckets
+        self._group = group
+        self._pieces: list[list[Pair]] = [[] for _ in range(len(buckets))]
+        self._free = [0] * len(buckets)  # rows of each last piece
+        self._piece_rows = rows // (_PIECES * len(buckets)) + 64
+
+    def add(self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], first: int, words: TextWords) -> None:
+        """Deal out some rows.
+
+        Args:
+            wide: int64[n, wide registers].
+            narrow: int32[n, narrow registers].
+            rows: int32[rows], which of these.
+            first: where the first of the n stands in its row group.
+            words: of their texts.
+        """
+        places: NDArray[np.int32] = np.zeros(len(rows), dtype=np.int32)
+        if len(self._pieces) > 1:
+            keys = self._buckets.keys.with_positions(wide, narrow, rows, words, (self._group << 32) + first)
+            choose_buckets(keys, self._buckets.splitters, places)
+        order = rows[sort_by([places], len(rows))]
+        cuts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(self._pieces)))]).tolist()
+        for bucket, (begin, end) in enumerate(pairwise(cuts)):
+            while begin < end:
+                if not self._free[bucket]:
+                    self._pieces[bucket].append(self._buckets.piece(self._piece_rows))
+                    self._free[bucket] = self._piece_rows
+                room = self._piece_rows - self._free[bucket]
+                count = min(end - begin, self._free[bucket])
+                some = order[begin : begin + count]
+                wide_piece, narrow_piece = self._pieces[bucket][-1]
+                take_rows(wide, some, wide_piece[room : room + count])
+                take_rows(narrow, some, narrow_piece[room : room + count])
+                self._free[bucket] -= count
+                begin += count
+
+    def finish(self, texts: Mapping[str, Texts]) -> None:
+        """Hand the rows over.
+
+        Args:
+            texts: of all of them, by register.
+        """
+        for bucket, pieces in enumerate(self._pieces):
+            if pieces:
+                wide, narrow = pieces[-1]
+                used = len(wide) - self._free[bucket]
+                pieces[-1] = wide[:used], narrow[:used]
+                rows = sum(len(wide) for wide, _ in pieces)
+                found = with_used(
+                    [narrow for _, narrow in pieces], self._buckets.registers, texts, _FEW_TEXT_BYTES * rows
+                )
+                nbytes = sum(wide.nbytes + narrow.nbytes for wide, narrow in pieces)
+                nbytes += sum(some.nbytes for some in found.values())
+                self._buckets.add(bucket, Run(self._group, rows, pieces, found, nbytes))
+                self._pieces[bucket] = []
 
 
 class Buckets:
     """Rows dealt out to buckets of the key space: in memory while they fit, then in a file each.
 
     Args:
-        registers: of the rows.
+        keys: how rows are put in order.
         splitters: int64[words + 1, buckets - 1], the first keys and positions of all buckets but the first, ascending.
         most_bytes: what all of them together may hold in memory.
         folder: where the files go; a temporary folder in it is made when it is needed, and removed.
         space: where rows come that are read again.
     """
 
-    def __init__(
-        self, registers: Registers, splitters: Ints, most_bytes: int, folder: str | None, space: Space
-    ) -> None:
-        self._registers = registers
-        self._keys = Keys(registers)
-        self._splitters = splitters
+    def __init__(self, keys: Keys, splitters: Ints, most_bytes: int, folder: str | None, space: Space) -> None:
+        self.keys = keys
+        self.registers = keys.registers
+        self.splitters = splitters
         self._most_bytes = most_bytes
         self._parent = folder
         self._space = space
         self._holder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = Lock()
-        self._runs: list[list[_Run]] = [[] for _ in range(len(self))]
+        self._runs: list[list[Run]] = [[] for _ in range(len(self))]
         self._kept = 0
 
     def __len__(self) -> int:
-        return int(self._splitters.shape[1]) + 1
+        return int(self.splitters.shape[1]) + 1
 
     def __enter__(self) -> Buckets:
         return self
@@ -215,46 +288,31 @@ class Buckets:
         if self._holder is not None:
             self._holder.cleanup()
 
-    def deal(self, rows: Packed, group: int) -> bool:
-        """Deal out the rows of a row group; may be called from several threads.
+    def piece(self, rows: int) -> Pair:
+        """Room for so many rows."""
+        narrow = int(self.registers.is_narrow.sum())
+        wide = len(self.registers) - narrow
+        return np.empty((rows, wide), dtype=np.int64), np.empty((rows, narrow), dtype=np.int32)
 
-        Returns:
-            Whether they were copied, so that their memory may be used again.
-        """
-        if len(self) == 1:
-            self._add(0, rows, group)
-            return False
-        buckets: NDArray[Any] = np.empty(len(rows.wide), dtype=np.int32)
-        words = self._keys.text_words(rows.texts)
-        for first in range(0, len(buckets), _KEYS_AT_A_TIME):
-            some = np.arange(first, min(first + _KEYS_AT_A_TIME, len(buckets)), dtype=np.int32)
-            keys = self._keys.with_positions(rows.wide, rows.narrow, some, words, group)
-            choose_buckets(keys, self._splitters, buckets[first:])
-        order = sort_by([buckets], len(buckets))
-        cuts = np.concatenate([[0], np.cumsum(np.bincount(buckets, minlength=len(self)))])
-        for bucket, (first, last) in enumerate(pairwise(cuts.tolist())):
-            if first < last:
-                self._add(bucket, rows.taken(self._registers, order[first:last]), group)
-        return True
-
-    def _add(self, bucket: int, packed: Packed, group: int) -> None:
-        run = _Run(group, len(packed.wide), packed.nbytes, packed)
+    def add(self, bucket: int, run: Run) -> None:
+        """Add what a row group brings to a bucket; may be called from several threads."""
         with self._lock:
             self._runs[bucket].append(run)
             if self._holder is None and self._kept + run.nbytes <= self._most_bytes:
                 self._kept += run.nbytes
                 return
+            pieces = run.pieces or []
             # what is in memory stays there until its bucket's turn comes
             if self._holder is None:
                 self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
             with self._path(bucket).open("ab") as file:
                 run.offset = file.tell()
-                file.write(packed.wide.data)
-                file.write(packed.narrow.data)
-                for name in self._registers.dictionaries:
-                    np.lib.format.write_array(file, packed.texts[name].data, allow_pickle=False)
-                    np.lib.format.write_array(file, packed.texts[name].offsets, allow_pickle=False)
-            run.packed = None
+                for array in [wide for wide, _ in pieces] + [narrow for _, narrow in pieces]:
+                    file.write(array.data)
+                for name in self.registers.dictionaries:
+                    np.lib.format.write_array(file, run.texts[name].data, allow_pickle=False)
+                    np.lib.format.write_array(file, run.texts[name].offsets, allow_pickle=False)
+            run.pieces, run.texts = None, {}
 
     def _path(self, bucket: int) -> Path:
         assert self._holder is not None
@@ -266,17 +324,12 @@ class Buckets:
         Those of each row group come behind those of the one before, in their order.
         """
         runs = self._taken(bucket)
-        if len(runs) < 2 and all(run.packed is not None for run in runs):
-            return runs[0].packed if runs else None
-        merged = _Merged(self._registers, *self._space.take(sum(run.rows for run in runs)))
+        if not runs:
+            return None
+        merged = _Merged(self.registers, *self._space.take(sum(run.rows for run in runs)))
         for run in runs:
-            wide, narrow = merged.room(run.rows)
-            if run.packed is None:
-                merged.add_texts(self._read(bucket, run, wide, narrow))
-            else:
-                wide[:], narrow[:] = run.packed.wide, run.packed.narrow
-                merged.add_texts(run.packed.texts)
-                run.packed = None
+            merged.add_texts(self._load(bucket, run, *merged.room(run.rows)))
+            run.pieces = None
         self._remove(bucket)
         return merged.packed()
 
@@ -292,43 +345,48 @@ class Buckets:
         runs = self._taken(bucket)
         samples = []
         for number, run in enumerate(runs):
-            with self._loaded(bucket, run) as packed:
-                samples.append((run.nbytes, self._keys.sample(packed.wide, packed.narrow, packed.texts, number)))
-        found = splitters(samples, size // bucket_bytes)
+            with self._loaded(bucket, run) as rows:
+                samples.append((run.nbytes, self.keys.sample(rows.wide, rows.narrow, rows.texts, number)))
         folder = self._parent if self._holder is None else self._holder.name
-        again = Buckets(self._registers, found, most_bytes, folder, self._space)
+        again = Buckets(self.keys, splitters(samples, size // bucket_bytes), most_bytes, folder, self._space)
         for number, run in enumerate(runs):
-            with self._loaded(bucket, run) as packed:
-                again.deal(packed, number)
-            run.packed = None
+            with self._loaded(bucket, run) as rows:
+                run.pieces = None
+                words = self.keys.text_words(rows.texts)
+                dealing = Dealing(again, number, run.rows)
+                for first in range(0, run.rows, _ROWS_AT_A_TIME):
+                    some = np.arange(first, min(first + _ROWS_AT_A_TIME, run.rows), dtype=np.int32)
+                    dealing.add(rows.wide, rows.narrow, some, 0, words)
+                dealing.finish(rows.texts)
         self._remove(bucket)
         return again
 
-    def _taken(self, bucket: int) -> list[_Run]:
+    def _taken(self, bucket: int) -> list[Run]:
         """A bucket's runs, in the order of the row groups that they came from; the bucket is then empty."""
         runs, self._runs[bucket] = self._runs[bucket], []
-        self._kept -= sum(run.nbytes for run in runs if run.packed is not None)
+        self._kept -= sum(run.nbytes for run in runs if run.pieces is not None)
         return sorted(runs, key=lambda run: run.group)
 
     @contextmanager
-    def _loaded(self, bucket: int, run: _Run) -> Iterator[Packed]:
+    def _loaded(self, bucket: int, run: Run) -> Iterator[Packed]:
         """A run's rows in memory, for as long as they are looked at."""
-        if run.packed is not None:
-            yield run.packed
-            return
         wide, narrow = self._space.take(run.rows)
-        yield Packed(wide, narrow, self._read(bucket, run, wide, narrow))
+        yield Packed(wide, narrow, self._load(bucket, run, wide, narrow))
         self._space.give_back(wide, narrow)
 
-    def _read(self, bucket: int, run: _Run, wide: Ints, narrow: NDArray[np.int32]) -> dict[str, Texts]:
-        """Read a run straight to where its registers are wanted; gives its texts."""
+    def _load(self, bucket: int, run: Run, wide: Ints, narrow: NDArray[np.int32]) -> dict[str, Texts]:
+        """Put a run's registers where they are wanted; gives its texts."""
+        if run.pieces is not None:
+            np.concatenate([some for some, _ in run.pieces], out=wide)
+            np.concatenate([some for _, some in run.pieces], out=narrow)
+            return run.texts
         with self._path(bucket).open("rb") as file:
             file.seek(run.offset)
             for array in (wide, narrow):
                 if file.readinto(array.data) != array.nbytes:
                     raise OSError(f"{file.name}: ends within what was written to it; nothing else may write there")
             texts = {}
-            for name in self._registers.dictionaries:
+            for name in self.registers.dictionaries:
                 data, offsets = (np.lib.format.read_array(file, allow_pickle=False) for _ in range(2))
                 texts[name] = Texts(data, offsets)
             return texts

@@ -16,9 +16,9 @@ from logpress.engine import digest as digests
 from logpress.engine.decode import Slice
 from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
-from logpress.engine.keys import Keys, splitters
+from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Packed, Space
+from logpress.engine.ordering import Buckets, Dealing, Packed, Space
 from logpress.engine.part_reader import PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -101,6 +101,13 @@ class _Group:
         """How many rows are restored."""
         return self.reader.rows_by_group[self.number] if self.chosen is None else len(self.chosen)
 
+    def rows_within(self, first: int, count: int) -> NDArray[np.int32]:
+        """Which of the `count` rows from `first` on are restored."""
+        if self.chosen is None:
+            return np.arange(count, dtype=np.int32)
+        begin, end = np.searchsorted(self.chosen, [first, first + count])
+        return (self.chosen[begin:end] - first).astype(np.int32)
+
     @property
     def text_bytes(self) -> int:
         """Bytes of their texts, about."""
@@ -180,11 +187,11 @@ def _restore_sorted(
 ) -> None:
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
     threads = room.threads
-    packer = _Packer([group.reader for group in groups], threads)
+    packer = _Packer([group.reader for group in groups])
     wanted = sum(group.size for group in groups) // room.bucket_bytes
     found = splitters(packer.samples(groups), max(1, min(wanted, sum(group.rows for group in groups))))
     space = Space(packer.registers, most=2)
-    with Buckets(packer.registers, found, room.kept_bytes, spill_folder, space) as buckets:
+    with Buckets(packer.keys, found, room.kept_bytes, spill_folder, space) as buckets:
         waiting: deque[Future[None]] = deque()
         for number, group in enumerate(groups):
             waiting.append(pool.submit(packer.deal, group, number, buckets))
@@ -192,7 +199,6 @@ def _restore_sorted(
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
-        packer.space.clear()
         sorted_rows = _sorted_rows(packer, buckets, room.bucket_bytes)
         following = pool.submit(next, sorted_rows, None)
         while (rows := following.result()) is not None:
@@ -222,10 +228,9 @@ class _Packer:
         registers: of the rows.
         keys: how they are put in order.
         renderer: renders them.
-        space: where they are packed.
     """
 
-    def __init__(self, readers: Sequence[PartReader], threads: int) -> None:
+    def __init__(self, readers: Sequence[PartReader]) -> None:
         self.registers = readers[0].metadata.registers
         self.keys = Keys(self.registers)
         numbers: dict[Layout, int] = {}
@@ -235,7 +240,6 @@ class _Packer:
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
-        self.space = Space(self.registers, most=max(1, threads))
 
     def _is_common(self, reader: PartReader) -> bool:
         return reader.metadata.contract == self.registers.contract
@@ -252,36 +256,36 @@ class _Packer:
 
     def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
         """Deal out the rows of one row group, the n-th."""
-        rows = self._pack(group.reader, group.number)
-        if group.chosen is not None:
-            all_rows, rows = rows, rows.taken(self.registers, group.chosen)
-            self.space.give_back(all_rows.wide, all_rows.narrow)
-            del all_rows
-        if buckets.deal(rows, number):
-            self.space.give_back(rows.wide, rows.narrow)
+        dealing = Dealing(buckets, number, group.rows)
+        wide, narrow = buckets.piece(0)
+        texts = dict.fromkeys(self.registers.dictionaries, NO_TEXTS)
+        words: TextWords | None = None
+        for some in self._slices(group.reader, group.number):
+            texts.update(some.texts)
+            words = words or self.keys.text_words(texts)
+            rows = group.rows_within(some.first, some.count)
+            if len(wide) < some.count:
+                wide, narrow = buckets.piece(some.count)
+            registers = self.registers
+            pack_rows(some.regs, some.count, registers.is_narrow, registers.place_of, wide, narrow, 0)
+            dealing.add(wide, narrow, rows, some.first, words)
+        dealing.finish(texts)
 
-    def _pack(self, reader: PartReader, group: int) -> Packed:
-        rows = Packed(
-            *self.space.take(reader.rows_by_group[group]), dict.fromkeys(self.registers.dictionaries, NO_TEXTS)
-        )
+    def _slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
+        """The rows of a row group, some at a time, with the common numbers of their layouts."""
         if not self._is_common(reader):
-            return self._pack_whole(rows, reader, group)
+            yield from self._whole_slices(reader, group)
+            return
         layouts = self._layouts[reader.path]
         for some in reader.slices(group):
             numbers = some.regs[self.registers[LAYOUT], : some.count]
             if numbers.max(initial=-1) >= len(layouts) - 1:
                 raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
             numbers[:] = layouts[np.where(numbers == NULL, -1, numbers)]
-            self._put(rows, some.first, some.count, some.regs)
-            rows.texts.update(some.texts)
-        return rows
+            yield some
 
-    def _put(self, rows: Packed, first: int, count: int, regs: NDArray[np.int64]) -> None:
-        registers = self.registers
-        pack_rows(regs, count, registers.is_narrow, registers.place_of, rows.wide, rows.narrow, first)
-
-    def _pack_whole(self, rows: Packed, reader: PartReader, group: int) -> Packed:
-        """Rows of another version of the contract: their key, and each record whole."""
+    def _whole_slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
+        """Rows of another version of the contract: their key, and each record whole; all texts come last."""
         records: list[bytes] = []
         theirs = reader.metadata.registers
         wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
@@ -293,9 +297,9 @@ class _Packer:
             for name in wanted:
                 regs[self.registers[name]] = some.regs[theirs[name], : some.count]
             regs[self.registers[RAW]] = np.arange(some.first, len(records))
-            self._put(rows, some.first, some.count, regs)
-        rows.texts[RAW] = texts_of(records)
-        return rows
+            yield Slice(some.first, some.count, regs, {})
+        nothing = np.empty((len(self.registers), 0), dtype=np.int64)
+        yield Slice(len(records), 0, nothing, {RAW: texts_of(records)})
 
 
 class _SortedRows:
