@@ -71,7 +71,12 @@ def test_buckets_change_nothing(
     expected = restored(parts)
     made: list[int] = []
     add = ordering.Buckets.add
-    monkeypatch.setattr(ordering.Buckets, "add", lambda self, bucket, run: (made.append(bucket), add(self, bucket, run)))
+
+    def watched(buckets: ordering.Buckets, bucket: int, run: ordering.Run) -> None:
+        made.append(bucket)
+        add(buckets, bucket, run)
+
+    monkeypatch.setattr(ordering.Buckets, "add", watched)
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
     monkeypatch.setattr(restoring, "KEPT_BYTES", memory)
     assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
