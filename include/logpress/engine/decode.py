@@ -177,7 +177,10 @@ class GroupDecoder:
             def numbers(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
                 column = table.column(stored) if whole is None else whole.slice(first, table.num_rows)
                 _fill(regs[register], column.chunk(0).indices)
+                if regs[register].max(initial=-1) >= count:
+                    raise PartError(f"column {stored} has a text that its dictionary does not hold")
 
+            count = len(array.dictionary)
             return numbers
         texts = _texts(array, how, escape)
         missing = missing_of(array)

@@ -166,6 +166,8 @@ def splitters(samples: Sequence[tuple[int, Ints]], buckets: int) -> Ints:
     """
     keys = np.concatenate([sample for _, sample in samples], axis=1)
     sizes = np.concatenate([np.full(sample.shape[1], size / max(1, sample.shape[1])) for size, sample in samples])
+    if keys.shape[1] == 0:
+        return keys
     order = np.lexsort(keys[::-1])
     reached = np.cumsum(sizes[order])
     middles = reached - sizes[order] / 2

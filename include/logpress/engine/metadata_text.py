@@ -72,5 +72,5 @@ def numbers_from_text(text: str) -> Ints:
     Raises:
         ValueError: if the text is none of those.
     """
-    planes = np.array(bytearray(bytes_from_text(text)), dtype=np.uint8).reshape(8, -1)
+    planes = np.frombuffer(bytes_from_text(text), dtype=np.uint8).reshape(8, -1)
     return np.cumsum(np.ascontiguousarray(planes.T).view(np.int64).ravel())

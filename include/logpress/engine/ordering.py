@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -28,7 +27,9 @@ _FEW_TEXT_BYTES = 8
 """Bytes of texts, for each row, that are kept as they are: it costs more to find out which of them are used."""
 
 _PIECES = 8
-"""In how many pieces the rows grow that a row group brings to a bucket, about."""
+"""In how many pieces the rows grow that a row group brings to a bucket, where all buckets get the same."""
+
+_SMALLEST_PIECE = 4
 
 _ROWS_AT_A_TIME = 1 << 14
 """Rows that are dealt out again at a time: their keys stay in cache."""
@@ -76,9 +77,8 @@ class Space:
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """The whole of what `take` gave a part of; what was read from a file is a view of something flat."""
-    base = array.base
-    return base if isinstance(base, np.ndarray) and base.ndim == array.ndim else array
+    """The whole of what `take` gave a part of."""
+    return array if array.base is None else array.base
 
 
 @dataclass
@@ -163,9 +163,10 @@ class _Merged:
 
 
 def _joined(texts: Sequence[Texts]) -> Texts:
-    starts = np.cumsum([0, *(found.offsets[-1] for found in texts)])
-    offsets = [found.offsets[:-1] + start for found, start in zip(texts, starts[:-1], strict=True)]
-    return Texts(np.concatenate([found.data for found in texts]), np.concatenate([*offsets, starts[-1:]]))
+    data = [found.data[found.offsets[0] : found.offsets[-1]] for found in texts]
+    starts = np.cumsum([0, *map(len, data)])
+    offsets = [found.offsets[:-1] + (start - found.offsets[0]) for found, start in zip(texts, starts[:-1], strict=True)]
+    return Texts(np.concatenate(data), np.concatenate([*offsets, starts[-1:]]))
 
 
 @dataclass
@@ -201,8 +202,9 @@ class Dealing:
         self._buckets = buckets
         self._group = group
         self._pieces: list[list[Pair]] = [[] for _ in range(len(buckets))]
-        self._free = [0] * len(buckets)  # rows of each last piece
-        self._piece_rows = rows // (_PIECES * len(buckets)) + 64
+        self._rows = [0] * len(buckets)
+        self._free = [0] * len(buckets)  # of them in each last piece
+        self._piece_rows = rows // (_PIECES * len(buckets)) + _SMALLEST_PIECE
 
     def add(self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], first: int, words: TextWords) -> None:
         """Deal out some rows.
@@ -219,20 +221,24 @@ class Dealing:
             keys = self._buckets.keys.with_positions(wide, narrow, rows, words, (self._group << 32) + first)
             choose_buckets(keys, self._buckets.splitters, places)
         order = rows[sort_by([places], len(rows))]
-        cuts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(self._pieces)))]).tolist()
-        for bucket, (begin, end) in enumerate(pairwise(cuts)):
-            while begin < end:
-                if not self._free[bucket]:
-                    self._pieces[bucket].append(self._buckets.piece(self._piece_rows))
-                    self._free[bucket] = self._piece_rows
-                room = self._piece_rows - self._free[bucket]
-                count = min(end - begin, self._free[bucket])
-                some = order[begin : begin + count]
-                wide_piece, narrow_piece = self._pieces[bucket][-1]
-                take_rows(wide, some, wide_piece[room : room + count])
-                take_rows(narrow, some, narrow_piece[room : room + count])
-                self._free[bucket] -= count
-                begin += count
+        counts = np.bincount(places, minlength=len(self._pieces))
+        ends = np.cumsum(counts)
+        for bucket in np.flatnonzero(counts).tolist():
+            self._put(bucket, wide, narrow, order[ends[bucket] - counts[bucket] : ends[bucket]])
+
+    def _put(self, bucket: int, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32]) -> None:
+        pieces = self._pieces[bucket]
+        while len(rows):
+            if not self._free[bucket]:
+                self._free[bucket] = max(self._piece_rows, self._rows[bucket] // 2)
+                pieces.append(self._buckets.piece(self._free[bucket]))
+            some, rows = rows[: self._free[bucket]], rows[self._free[bucket] :]
+            wide_piece, narrow_piece = pieces[-1]
+            first = len(wide_piece) - self._free[bucket]
+            take_rows(wide, some, wide_piece[first : first + len(some)])
+            take_rows(narrow, some, narrow_piece[first : first + len(some)])
+            self._free[bucket] -= len(some)
+            self._rows[bucket] += len(some)
 
     def finish(self, texts: Mapping[str, Texts]) -> None:
         """Hand the rows over.
@@ -244,8 +250,8 @@ class Dealing:
             if pieces:
                 wide, narrow = pieces[-1]
                 used = len(wide) - self._free[bucket]
-                pieces[-1] = wide[:used], narrow[:used]
-                rows = sum(len(wide) for wide, _ in pieces)
+                pieces[-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
+                rows = self._rows[bucket]
                 found = with_used(
                     [narrow for _, narrow in pieces], self._buckets.registers, texts, _FEW_TEXT_BYTES * rows
                 )
@@ -334,12 +340,12 @@ class Buckets:
         return merged.packed()
 
     def dealt_again(self, bucket: int, bucket_bytes: int) -> Buckets | None:
-        """A bucket's rows in smaller buckets, where they take more than twice these bytes; the bucket is then empty.
+        """A bucket's rows in smaller buckets, where they take half more than these bytes; the bucket is then empty.
 
         Buckets come from a few keys of each row group, and these need not be like the keys that are wanted.
         """
         size = sum(run.nbytes for run in self._runs[bucket])
-        if size <= 2 * bucket_bytes or sum(run.rows for run in self._runs[bucket]) < 2:
+        if 2 * size <= 3 * bucket_bytes or sum(run.rows for run in self._runs[bucket]) < 2:
             return None
         most_bytes = max(0, self._most_bytes - self._kept)
         runs = self._taken(bucket)
@@ -348,17 +354,20 @@ class Buckets:
             with self._loaded(bucket, run) as rows:
                 samples.append((run.nbytes, self.keys.sample(rows.wide, rows.narrow, rows.texts, number)))
         folder = self._parent if self._holder is None else self._holder.name
-        again = Buckets(self.keys, splitters(samples, size // bucket_bytes), most_bytes, folder, self._space)
-        for number, run in enumerate(runs):
-            with self._loaded(bucket, run) as rows:
-                run.pieces = None
-                words = self.keys.text_words(rows.texts)
-                dealing = Dealing(again, number, run.rows)
-                for first in range(0, run.rows, _ROWS_AT_A_TIME):
-                    some = np.arange(first, min(first + _ROWS_AT_A_TIME, run.rows), dtype=np.int32)
-                    dealing.add(rows.wide, rows.narrow, some, 0, words)
-                dealing.finish(rows.texts)
-        self._remove(bucket)
+        again = Buckets(self.keys, splitters(samples, max(2, size // bucket_bytes)), most_bytes, folder, self._space)
+        with ExitStack() as stack:
+            stack.enter_context(again)
+            for number, run in enumerate(runs):
+                with self._loaded(bucket, run) as rows:
+                    run.pieces = None
+                    words = self.keys.text_words(rows.texts)
+                    dealing = Dealing(again, number, run.rows)
+                    for first in range(0, run.rows, _ROWS_AT_A_TIME):
+                        some = np.arange(first, min(first + _ROWS_AT_A_TIME, run.rows), dtype=np.int32)
+                        dealing.add(rows.wide, rows.narrow, some, 0, words)
+                    dealing.finish(rows.texts)
+            self._remove(bucket)
+            stack.pop_all()
         return again
 
     def _taken(self, bucket: int) -> list[Run]:

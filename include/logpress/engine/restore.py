@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from threading import Lock
 
@@ -127,7 +127,8 @@ class Room:
     Attributes:
         threads: row groups that are dealt out at a time, and pieces rendered at a time.
         kept_bytes: what buckets keep in memory; more goes to disk.
-        bucket_bytes: what a bucket should hold: three times that is in memory when its turn comes.
+        bucket_bytes: what a bucket should hold; up to five times that is in memory when its turn comes, as the next one
+            is fetched, and each may hold half more.
     """
 
     threads: int
@@ -147,7 +148,7 @@ class Room:
         )
         threads = max(1, min(threads, left // a_group))
         kept = max(0, min(KEPT_BYTES, left - threads * a_group))
-        return cls(threads, kept, max(SMALLEST_BUCKET_BYTES, min(BUCKET_BYTES, (left - kept) // 3)))
+        return cls(threads, kept, max(SMALLEST_BUCKET_BYTES, min(BUCKET_BYTES, (left - kept) // 5)))
 
 
 BUCKET_BYTES = 96 << 20
@@ -199,17 +200,21 @@ def _restore_sorted(
                 waiting.popleft().result()
         while waiting:
             waiting.popleft().result()
-        sorted_rows = _sorted_rows(packer, buckets, room.bucket_bytes)
-        following = pool.submit(next, sorted_rows, None)
-        while (rows := following.result()) is not None:
-            following = pool.submit(next, sorted_rows, None)
-            rows.write(meter, pool, threads)
-            give_back_after(rows.text_bytes)
-            space.give_back(rows.packed.wide, rows.packed.narrow)
-            del rows
+        in_order = _sorted_rows(packer, buckets, room.bucket_bytes)
+        following = pool.submit(next, in_order, None)
+        try:
+            while (rows := following.result()) is not None:
+                following = pool.submit(next, in_order, None)
+                rows.write(meter, pool, threads)
+                give_back_after(rows.text_bytes)
+                space.give_back(rows.packed.wide, rows.packed.narrow)
+                del rows
+        finally:
+            wait([following])
+            in_order.close()
 
 
-def _sorted_rows(packer: _Packer, buckets: Buckets, bucket_bytes: int) -> Iterator[_SortedRows]:
+def _sorted_rows(packer: _Packer, buckets: Buckets, bucket_bytes: int) -> Generator[_SortedRows, None, None]:
     """The rows of all buckets, in order."""
     for bucket in range(len(buckets)):
         again = buckets.dealt_again(bucket, bucket_bytes)
