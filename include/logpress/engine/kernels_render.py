@@ -12,11 +12,14 @@ from logpress.codecs.kernels_text import NULL, write_decimal, write_instant, wri
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_group import add_hash
 from logpress.engine.kernels_press import BOOLEAN, COPY_EPOCH, COPY_INSTANT, DECIMAL, INSTANT, INTEGER, KINESIS
-from logpress.jit import copy32, inner_kernel, kernel, store64
+from logpress.jit import copy32, inner_kernel, kernel, prefetch, store64
 from logpress.layout.kernels_match import slot_end
 
 CUT_EXTRA = 9
 """Operation code of a slot whose text stands in the row's extra text."""
+
+_TEXT_AHEAD = 8
+"""Rows whose texts are loaded before they are needed; where these stand is looked up as many rows before that."""
 
 DAMAGED = -1
 """Added to the negative place of a row that cannot be written."""
@@ -41,9 +44,25 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
     return offsets[place], offsets[place + 1]
 
 
+@inner_kernel
+def _begin_to_load(regs, order, here, far, texts, offsets, bases, sizes):
+    """Begin to load the texts of the rows that come soon: in another order, each lies in a place of its own."""
+    for ahead in (_TEXT_AHEAD, 2 * _TEXT_AHEAD):
+        if here + ahead < order.shape[0]:
+            row = order[here + ahead]
+            for k in range(far.shape[0]):
+                number = regs[far[k, 0], row]
+                if 0 <= number < sizes[far[k, 1]]:
+                    place = bases[far[k, 1]] + number
+                    if ahead == _TEXT_AHEAD:
+                        prefetch(texts, offsets[place])
+                    else:
+                        prefetch(offsets, place * offsets.itemsize)
+
+
 @kernel
 def render_rows(
-    order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes,
+    order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes, far,
     extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts,
     stack, dates, shards,
 ):  # fmt: skip
@@ -62,6 +81,7 @@ def render_rows(
         offsets: int64[...]: where they begin and end.
         bases: int64[dictionaries], where each dictionary's offsets begin.
         sizes: int64[dictionaries], how many texts each has.
+        far: int64[k, 2], registers and their dictionaries that are too large for the cache.
         extra_register: register of the row's extra text.
         extra_dictionary: its dictionary.
         raw_register: register of the record that is kept whole.
@@ -81,6 +101,7 @@ def render_rows(
     room = out.shape[0] - 64
     here = first
     while here < order.shape[0]:
+        _begin_to_load(regs, order, here, far, texts, offsets, bases, sizes)
         row = order[here]
         begin = at
         layout = regs[0, row]

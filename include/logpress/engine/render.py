@@ -22,6 +22,9 @@ Ints = NDArray[np.int64]
 
 BUFFER_BYTES = 2 << 20
 _SLOT_BYTES = 72
+FAR_TEXTS = 2048
+"""Texts of a dictionary from which on their loading is begun before they are needed."""
+
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
 
 
@@ -100,6 +103,13 @@ class Sheet:
     def __init__(self, renderer: Renderer, texts: Mapping[str, Texts]) -> None:
         self._renderer = renderer
         self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
+        dictionaries = renderer.registers.dictionaries
+        far = [
+            (renderer.registers[name], number)
+            for name, number in dictionaries.items()
+            if self._sizes[number] > FAR_TEXTS
+        ]
+        self._far = np.array(far, dtype=np.int64).reshape(-1, 2)
         self._programs = renderer._programs(self._longest)
         raw = int(self._longest[renderer.registers.dictionaries[RAW]])
         self._bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
@@ -154,7 +164,7 @@ class Sheet:
             before = done
             done, used = render_rows(
                 order[: done + 1] if one_by_one else order, done, self._out, renderer._literals, renderer._steps,
-                self._programs, regs, self._texts, self._offsets, self._bases, self._sizes,
+                self._programs, regs, self._texts, self._offsets, self._bases, self._sizes, self._far,
                 numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
                 sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, shards,
             )  # fmt: skip

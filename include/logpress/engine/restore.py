@@ -19,7 +19,7 @@ from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.ordering import Buckets, Dealing, Packed, Space
-from logpress.engine.part_reader import PartReader
+from logpress.engine.part_reader import CHUNK_ROWS, PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
 from logpress.engine.render import Renderer, Sheet
@@ -101,11 +101,11 @@ class _Group:
         """How many rows are restored."""
         return self.reader.rows_by_group[self.number] if self.chosen is None else len(self.chosen)
 
-    def rows_within(self, first: int, count: int) -> NDArray[np.int32]:
-        """Which of the `count` rows from `first` on are restored."""
+    def rows_within(self, first: int, last: int) -> NDArray[np.int32]:
+        """Which of the rows from `first` to `last` are restored, counted from `first`."""
         if self.chosen is None:
-            return np.arange(count, dtype=np.int32)
-        begin, end = np.searchsorted(self.chosen, [first, first + count])
+            return np.arange(last - first, dtype=np.int32)
+        begin, end = np.searchsorted(self.chosen, [first, last])
         return (self.chosen[begin:end] - first).astype(np.int32)
 
     @property
@@ -161,6 +161,11 @@ FIXED_BYTES = 220 << 20
 GROUP_ROW_BYTES = 300
 GROUP_TEXT_COPIES = 4
 """Of a row group that is read and dealt out: Arrow's, and those of buckets."""
+
+
+DEALT_BUCKET_ROWS = 2048
+MOST_DEALT_ROWS = 1 << 18
+"""Rows of a row group that are dealt out at a time: some for each bucket, as each takes a while; but no more."""
 
 
 class _Meter:
@@ -261,19 +266,23 @@ class _Packer:
 
     def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
         """Deal out the rows of one row group, the n-th."""
+        registers = self.registers
         dealing = Dealing(buckets, number, group.rows)
-        wide, narrow = buckets.piece(0)
-        texts = dict.fromkeys(self.registers.dictionaries, NO_TEXTS)
+        most = max(CHUNK_ROWS, min(MOST_DEALT_ROWS, DEALT_BUCKET_ROWS * len(buckets)))
+        wide, narrow = buckets.piece(min(most, group.reader.rows_by_group[group.number]) + CHUNK_ROWS)
+        texts = dict.fromkeys(registers.dictionaries, NO_TEXTS)
         words: TextWords | None = None
+        first = last = 0
         for some in self._slices(group.reader, group.number):
             texts.update(some.texts)
             words = words or self.keys.text_words(texts)
-            rows = group.rows_within(some.first, some.count)
-            if len(wide) < some.count:
-                wide, narrow = buckets.piece(some.count)
-            registers = self.registers
-            pack_rows(some.regs, some.count, registers.is_narrow, registers.place_of, wide, narrow, 0)
-            dealing.add(wide, narrow, rows, some.first, words)
+            pack_rows(some.regs, some.count, registers.is_narrow, registers.place_of, wide, narrow, last - first)
+            last = some.first + some.count
+            if last - first >= most:
+                dealing.add(wide, narrow, group.rows_within(first, last), first, words)
+                first = last
+        if words is not None:
+            dealing.add(wide, narrow, group.rows_within(first, last), first, words)
         dealing.finish(texts)
 
     def _slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
