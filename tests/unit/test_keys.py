@@ -12,7 +12,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.keys import Keys, splitters
-from logpress.engine.ordering import with_used
+from logpress.engine.ordering import used_texts
 from logpress.engine.program import Registers
 from logpress.engine.rows import NO_TEXTS, Texts, texts_of
 from logpress.errors import PartError
@@ -123,10 +123,12 @@ def test_rows_keep_their_texts_when_those_not_used_go(registers: Registers, data
     rows = data.draw(st.lists(st.one_of(st.none(), st.integers(0, len(names) - 1)), min_size=1, max_size=30))
     cut = data.draw(st.integers(0, len(rows)))
     _, narrow = pack(registers, [{} if row is None else {"nickname": row} for row in rows])
-    texts = {"nickname": Texts(np.frombuffer(b"".join(names) + b"more", dtype=np.uint8), texts_of(names).offsets)}
-    found = with_used([narrow[:cut], narrow[cut:]], registers, texts)["nickname"]
-    codes = narrow[:, registers.place_of[registers["nickname"]]].tolist()
-    assert [None if code == NARROW_NULL else found[code] for code in codes] == [
+    texts = Texts(np.frombuffer(b"".join(names) + b"more", dtype=np.uint8), texts_of(names).offsets)
+    numbers = np.full(len(names), -1, dtype=np.int64)
+    codes = narrow[:, registers.place_of[registers["nickname"]]]
+    found = used_texts([codes[:cut], codes[cut:]], texts, numbers)
+    assert set(numbers.tolist()) == {-1}
+    assert [None if code == NARROW_NULL else found[code] for code in codes.tolist()] == [
         None if row is None else names[row] for row in rows
     ]
     assert len(found) == len({row for row in rows if row is not None})

@@ -59,7 +59,7 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.keys import SAMPLED_ROWS, Keys
 from logpress.engine.metadata_text import numbers_to_text
-from logpress.engine.ordering import with_used
+from logpress.engine.ordering import used_texts
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
@@ -148,12 +148,14 @@ def _sample(group: RowGroup, order: NDArray[np.int32]) -> str:
     step = max(1, len(order) // SAMPLED_ROWS)
     registers = group.registers
     keys = Keys(registers)
+    wide, narrow = group.store.wide[order[::step]], group.store.narrow[order[::step]]
     texts: dict[str, Texts] = {}
     for name in keys.texts:
         found = group.dictionaries[registers.dictionaries[name]]
-        texts[name] = Texts(found.texts, found.offsets[: found.known + 1])
-    wide, narrow = group.store.wide[order[::step]], group.store.narrow[order[::step]]
-    sample = keys.sample(wide, narrow, with_used([narrow], registers, texts))
+        all_texts = Texts(found.texts, found.offsets[: found.known + 1])
+        codes = narrow[:, registers.place_of[registers[name]]]
+        texts[name] = used_texts([codes], all_texts, np.full(len(all_texts), -1, dtype=np.int64))
+    sample = keys.sample(wide, narrow, texts)
     sample[-1] *= step
     return numbers_to_text(sample.ravel())
 

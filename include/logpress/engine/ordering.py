@@ -38,6 +38,12 @@ Pair = tuple[Ints, NDArray[np.int32]]
 """Rows side by side, as a row group keeps them while it fills: int64[rows, wide], int32[rows, narrow registers]."""
 
 
+def empty_rows(registers: Registers, rows: int) -> Pair:
+    """Room for so many rows."""
+    narrow = int(registers.is_narrow.sum())
+    return np.empty((rows, len(registers) - narrow), dtype=np.int64), np.empty((rows, narrow), dtype=np.int32)
+
+
 class Space:
     """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared.
 
@@ -47,9 +53,8 @@ class Space:
     """
 
     def __init__(self, registers: Registers, most: int) -> None:
+        self._registers = registers
         self._most = most
-        self._narrow = int(registers.is_narrow.sum())
-        self._wide = len(registers) - self._narrow
         self._free: list[Pair] = []
 
     def take(self, rows: int) -> Pair:
@@ -60,20 +65,13 @@ class Space:
                 return wide[:rows], narrow[:rows]
         except IndexError:
             pass
-        capacity = rows + rows // 8  # the next one may have a few more
-        return (
-            np.empty((capacity, self._wide), dtype=np.int64)[:rows],
-            np.empty((capacity, self._narrow), dtype=np.int32)[:rows],
-        )
+        wide, narrow = empty_rows(self._registers, rows + rows // 8)  # the next one may have a few more
+        return wide[:rows], narrow[:rows]
 
     def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
         """Let others have what `take` gave."""
         if len(self._free) < self._most:
             self._free.append((_owner(wide), _owner(narrow)))
-
-    def clear(self) -> None:
-        """Give the memory back to the system."""
-        self._free.clear()
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
@@ -96,35 +94,25 @@ class Packed:
     texts: dict[str, Texts]
 
 
-def with_used(
-    narrow: Sequence[NDArray[np.int32]], registers: Registers, texts: Mapping[str, Texts], few_bytes: int = 0
-) -> dict[str, Texts]:
-    """Just the texts that some rows use, or all of a register where these have so few bytes.
+def used_texts(codes: Sequence[NDArray[np.int32]], texts: Texts, numbers: Ints) -> Texts:
+    """Just the texts that some rows use.
 
     Args:
-        narrow: int32[..., narrow registers] each, the rows; their texts are numbered anew.
-        registers: of the rows.
-        texts: by register.
-        few_bytes: see above.
+        codes: int32[...] each, the number of each row's text; gets the new number.
+        texts: what is numbered.
+        numbers: int64[texts], scratch, filled with -1, and so again behind the call.
     """
-    found = {}
-    rows = sum(map(len, narrow))
-    for name, all_texts in texts.items():
-        found[name] = all_texts
-        if all_texts.nbytes <= few_bytes:
-            continue
-        numbers = np.full(len(all_texts), -1, dtype=np.int64)
-        used = np.empty(min(len(all_texts), rows), dtype=np.int64)
-        count = 0
-        for piece in narrow:
-            count = renumber(piece[:, registers.place_of[registers[name]]], numbers, used, count, NARROW_NULL)
-        places = used[:count]
-        offsets = np.zeros(count + 1, dtype=np.int64)
-        np.cumsum(all_texts.offsets[places + 1] - all_texts.offsets[places], out=offsets[1:])
-        data = np.empty(int(offsets[-1]), dtype=np.uint8)
-        collect_texts(all_texts.data, all_texts.offsets, places, data, np.empty(count + 1, dtype=np.int64))
-        found[name] = Texts(data, offsets)
-    return found
+    used = np.empty(min(len(texts), sum(map(len, codes))), dtype=np.int64)
+    count = 0
+    for some in codes:
+        count = renumber(some, numbers, used, count, NARROW_NULL)
+    used = used[:count]
+    numbers[used] = -1
+    offsets = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(texts.offsets[used + 1] - texts.offsets[used], out=offsets[1:])
+    data = np.empty(int(offsets[-1]), dtype=np.uint8)
+    collect_texts(texts.data, texts.offsets, used, data, np.empty(count + 1, dtype=np.int64))
+    return Texts(data, offsets)
 
 
 class _Merged:
@@ -231,7 +219,7 @@ class Dealing:
         while len(rows):
             if not self._free[bucket]:
                 self._free[bucket] = max(self._piece_rows, self._rows[bucket] // 2)
-                pieces.append(self._buckets.piece(self._free[bucket]))
+                pieces.append(empty_rows(self._buckets.registers, self._free[bucket]))
             some, rows = rows[: self._free[bucket]], rows[self._free[bucket] :]
             wide_piece, narrow_piece = pieces[-1]
             first = len(wide_piece) - self._free[bucket]
@@ -246,19 +234,30 @@ class Dealing:
         Args:
             texts: of all of them, by register.
         """
-        for bucket, pieces in enumerate(self._pieces):
-            if pieces:
-                wide, narrow = pieces[-1]
-                used = len(wide) - self._free[bucket]
-                pieces[-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
-                rows = self._rows[bucket]
-                found = with_used(
-                    [narrow for _, narrow in pieces], self._buckets.registers, texts, _FEW_TEXT_BYTES * rows
-                )
-                nbytes = sum(wide.nbytes + narrow.nbytes for wide, narrow in pieces)
-                nbytes += sum(some.nbytes for some in found.values())
-                self._buckets.add(bucket, Run(self._group, rows, pieces, found, nbytes))
-                self._pieces[bucket] = []
+        filled = [bucket for bucket, pieces in enumerate(self._pieces) if pieces]
+        for bucket in filled:
+            wide, narrow = self._pieces[bucket][-1]
+            used = len(wide) - self._free[bucket]
+            self._pieces[bucket][-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
+        found: dict[int, dict[str, Texts]] = {bucket: {} for bucket in filled}
+        for name, all_texts in texts.items():
+            self._choose_texts(name, all_texts, found)
+        for bucket in filled:
+            pieces, self._pieces[bucket] = self._pieces[bucket], []
+            nbytes = sum(wide.nbytes + narrow.nbytes for wide, narrow in pieces)
+            nbytes += sum(some.nbytes for some in found[bucket].values())
+            self._buckets.add(bucket, Run(self._group, self._rows[bucket], pieces, found.pop(bucket), nbytes))
+
+    def _choose_texts(self, name: str, texts: Texts, found: Mapping[int, dict[str, Texts]]) -> None:
+        """Choose what each bucket gets of a register's texts: just those that it uses, or all where these are few."""
+        registers = self._buckets.registers
+        place = registers.place_of[registers[name]]
+        numbers: Ints | None = None
+        for bucket, chosen in found.items():
+            chosen[name] = texts
+            if texts.nbytes > _FEW_TEXT_BYTES * self._rows[bucket]:
+                numbers = np.full(len(texts), -1, dtype=np.int64) if numbers is None else numbers
+                chosen[name] = used_texts([narrow[:, place] for _, narrow in self._pieces[bucket]], texts, numbers)
 
 
 class Buckets:
@@ -293,12 +292,6 @@ class Buckets:
     def __exit__(self, *_: object) -> None:
         if self._holder is not None:
             self._holder.cleanup()
-
-    def piece(self, rows: int) -> Pair:
-        """Room for so many rows."""
-        narrow = int(self.registers.is_narrow.sum())
-        wide = len(self.registers) - narrow
-        return np.empty((rows, wide), dtype=np.int64), np.empty((rows, narrow), dtype=np.int32)
 
     def add(self, bucket: int, run: Run) -> None:
         """Add what a row group brings to a bucket; may be called from several threads."""

@@ -18,7 +18,7 @@ from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Dealing, Packed, Space
+from logpress.engine.ordering import Buckets, Dealing, Packed, Space, empty_rows
 from logpress.engine.part_reader import CHUNK_ROWS, PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -269,7 +269,7 @@ class _Packer:
         registers = self.registers
         dealing = Dealing(buckets, number, group.rows)
         most = max(CHUNK_ROWS, min(MOST_DEALT_ROWS, DEALT_BUCKET_ROWS * len(buckets)))
-        wide, narrow = buckets.piece(min(most, group.reader.rows_by_group[group.number]) + CHUNK_ROWS)
+        wide, narrow = empty_rows(registers, min(most, group.reader.rows_by_group[group.number]) + CHUNK_ROWS)
         texts = dict.fromkeys(registers.dictionaries, NO_TEXTS)
         words: TextWords | None = None
         first = last = 0
