@@ -18,6 +18,7 @@ from logpress.engine import ordering, part_reader
 from logpress.engine import restore as restoring
 from logpress.engine.kernels_store import choose_buckets
 from logpress.engine.press import press_slice
+from logpress.errors import PartError
 from logpress.manifest import SliceSpec
 from logpress.sample import write_sample
 
@@ -266,3 +267,23 @@ def test_a_part_that_another_writer_has_rewritten_gives_the_same_records(
     assert pq.ParquetFile(again).metadata.created_by != file.metadata.created_by
     assert restored([str(again)]) == restored(parts[:1])
     assert restoring.digest_files([str(again)], []) == restoring.digest_files(parts[:1], [])
+
+
+def test_an_error_of_one_row_group_is_told_when_others_are_being_dealt_out(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not one of removing what these are writing."""
+    monkeypatch.setattr(restoring, "BUCKET_BYTES", 20_000)
+    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    deal = restoring._Packer.deal
+
+    def broken(packer: restoring._Packer, group: restoring._Group, number: int, buckets: ordering.Buckets) -> None:
+        if number == 3:
+            raise PartError("damaged")
+        deal(packer, group, number, buckets)
+
+    monkeypatch.setattr(restoring._Packer, "deal", broken)
+    for _ in range(10):
+        with pytest.raises(PartError, match="damaged"):
+            restored(parts, threads=3, spill_folder=str(tmp_path))
+        assert list(tmp_path.iterdir()) == []

@@ -111,15 +111,26 @@ class Keys:
         Raises:
             PartError: if a row has a text that is none.
         """
+        keys = np.empty((len(words), len(rows)), dtype=np.int64)
+        self._write(wide, narrow, rows, texts, words, keys)
+        return keys
+
+    def _write(
+        self,
+        wide: Ints,
+        narrow: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        texts: TextWords,
+        words: range,
+        keys: Ints,
+    ) -> None:
         some = slice(words.start, words.stop)
         bases = np.array([texts.first.get(register, 0) for register in self._sources[some]], dtype=np.int64)
-        keys = np.empty((len(words), len(rows)), dtype=np.int64)
         if not write_keys(
             wide, narrow, rows, self._is_narrow[some], self._places[some], self._operations[some], texts.words, bases,
             self._text_word[some], keys,
         ):  # fmt: skip
             raise PartError("a row has a text that the file does not hold")
-        return keys
 
     def with_positions(
         self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, position: int
@@ -128,8 +139,11 @@ class Keys:
 
         So even rows whose keys are equal can be told apart, and stay in their order. `position` is that of row 0.
         """
-        keys = self.of(wide, narrow, rows, texts, range(self.count))
-        return np.concatenate([keys, [position + rows.astype(np.int64)]])
+        keys = np.empty((self.count + 1, len(rows)), dtype=np.int64)
+        self._write(wide, narrow, rows, texts, range(self.count), keys[:-1])
+        keys[-1] = rows
+        keys[-1] += position
+        return keys
 
     def order(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts]) -> NDArray[np.int32]:
         """The order of rows by their keys; equal ones as they stand."""

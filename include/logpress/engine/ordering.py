@@ -234,30 +234,29 @@ class Dealing:
         Args:
             texts: of all of them, by register.
         """
-        filled = [bucket for bucket, pieces in enumerate(self._pieces) if pieces]
-        for bucket in filled:
-            wide, narrow = self._pieces[bucket][-1]
-            used = len(wide) - self._free[bucket]
-            self._pieces[bucket][-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
-        found: dict[int, dict[str, Texts]] = {bucket: {} for bucket in filled}
-        for name, all_texts in texts.items():
-            self._choose_texts(name, all_texts, found)
-        for bucket in filled:
+        numbers: dict[str, Ints] = {}  # scratch, by register
+        for bucket in range(len(self._pieces)):
             pieces, self._pieces[bucket] = self._pieces[bucket], []
+            if not pieces:
+                continue
+            wide, narrow = pieces[-1]
+            used = len(wide) - self._free[bucket]
+            pieces[-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
+            rows = self._rows[bucket]
+            chosen = {name: self._chosen(name, some, pieces, rows, numbers) for name, some in texts.items()}
             nbytes = sum(wide.nbytes + narrow.nbytes for wide, narrow in pieces)
-            nbytes += sum(some.nbytes for some in found[bucket].values())
-            self._buckets.add(bucket, Run(self._group, self._rows[bucket], pieces, found.pop(bucket), nbytes))
+            nbytes += sum(some.nbytes for some in chosen.values())
+            self._buckets.add(bucket, Run(self._group, rows, pieces, chosen, nbytes))
 
-    def _choose_texts(self, name: str, texts: Texts, found: Mapping[int, dict[str, Texts]]) -> None:
-        """Choose what each bucket gets of a register's texts: just those that it uses, or all where these are few."""
+    def _chosen(self, name: str, texts: Texts, pieces: list[Pair], rows: int, numbers: dict[str, Ints]) -> Texts:
+        """What a bucket gets of a register's texts: just those that it uses, or all where these are few."""
+        if texts.nbytes <= _FEW_TEXT_BYTES * rows:
+            return texts
+        if name not in numbers:
+            numbers[name] = np.full(len(texts), -1, dtype=np.int64)
         registers = self._buckets.registers
         place = registers.place_of[registers[name]]
-        numbers: Ints | None = None
-        for bucket, chosen in found.items():
-            chosen[name] = texts
-            if texts.nbytes > _FEW_TEXT_BYTES * self._rows[bucket]:
-                numbers = np.full(len(texts), -1, dtype=np.int64) if numbers is None else numbers
-                chosen[name] = used_texts([narrow[:, place] for _, narrow in self._pieces[bucket]], texts, numbers)
+        return used_texts([narrow[:, place] for _, narrow in pieces], texts, numbers[name])
 
 
 class Buckets:

@@ -199,12 +199,15 @@ def _restore_sorted(
     space = Space(packer.registers, most=2)
     with Buckets(packer.keys, found, room.kept_bytes, spill_folder, space) as buckets:
         waiting: deque[Future[None]] = deque()
-        for number, group in enumerate(groups):
-            waiting.append(pool.submit(packer.deal, group, number, buckets))
-            if len(waiting) > threads:
+        try:
+            for number, group in enumerate(groups):
+                waiting.append(pool.submit(packer.deal, group, number, buckets))
+                if len(waiting) > threads:
+                    waiting.popleft().result()
+            while waiting:
                 waiting.popleft().result()
-        while waiting:
-            waiting.popleft().result()
+        finally:
+            wait([job for job in waiting if not job.cancel()])
         in_order = _sorted_rows(packer, buckets, room.bucket_bytes)
         following = pool.submit(next, in_order, None)
         try:
