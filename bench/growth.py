@@ -23,7 +23,7 @@ from bench.report import Table
 from bench.results import Growth, Machine, Size, save
 from bench.sample import DAY, LOGPRESS, generate
 
-SIZES = "100_000,1_000_000,3_000_000,10_000_000"
+SIZES = "100_000,1_000_000,3_000_000,10_000_000,24_000_000"
 RECORDS_AN_HOUR = 1_000_000
 BYTES_A_RECORD = 900
 """Of room on the disk: the raw record, and what is made of it."""
