@@ -12,7 +12,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import Contract
 from logpress.engine.kernels_group import NARROW_NULL
 from logpress.engine.keys import Keys, splitters
-from logpress.engine.ordering import used_texts
+from logpress.engine.packed import used_texts
 from logpress.engine.program import Registers
 from logpress.engine.rows import NO_TEXTS, Texts, texts_of
 from logpress.errors import PartError

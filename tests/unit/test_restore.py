@@ -14,7 +14,7 @@ from tests.conftest import DAY
 
 from logpress.contract.model import Contract
 from logpress.engine import digest as digests
-from logpress.engine import ordering, part_reader
+from logpress.engine import ordering, packed, part_reader
 from logpress.engine import restore as restoring
 from logpress.engine.kernels_store import choose_buckets
 from logpress.engine.press import press_slice
@@ -92,7 +92,7 @@ def test_buckets_of_one_row_group_and_of_several_come_in_turn(
     runs: list[int] = []
     rows = ordering.Buckets.rows
 
-    def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+    def watched(buckets: ordering.Buckets, bucket: int) -> packed.Packed | None:
         runs.append(len(buckets._runs[bucket]))
         return rows(buckets, bucket)
 
@@ -107,13 +107,13 @@ def test_memory_does_not_grow_with_the_number_of_buckets(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free: list[int] = []
-    give_back = ordering.Space.give_back
+    give_back = packed.Space.give_back
 
-    def watched(space: ordering.Space, wide: NDArray[np.int64], narrow: NDArray[np.int32]) -> None:
+    def watched(space: packed.Space, wide: NDArray[np.int64], narrow: NDArray[np.int32]) -> None:
         give_back(space, wide, narrow)
         free.append(len(space._free))
 
-    monkeypatch.setattr(ordering.Space, "give_back", watched)
+    monkeypatch.setattr(packed.Space, "give_back", watched)
     monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
     monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
     restored(parts[:1], spill_folder=str(tmp_path))
@@ -131,7 +131,7 @@ def test_buckets_that_come_out_too_large_are_dealt_again(
     sizes: list[int] = []
     rows = ordering.Buckets.rows
 
-    def watched(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+    def watched(buckets: ordering.Buckets, bucket: int) -> packed.Packed | None:
         found = rows(buckets, bucket)
         sizes.append(0 if found is None else found.wide.nbytes + found.narrow.nbytes)
         return found
@@ -189,7 +189,7 @@ def test_what_was_spilled_and_then_cut_is_an_error(
 ) -> None:
     rows = ordering.Buckets.rows
 
-    def cut(buckets: ordering.Buckets, bucket: int) -> ordering.Packed | None:
+    def cut(buckets: ordering.Buckets, bucket: int) -> packed.Packed | None:
         if any(run.pieces is None for run in buckets._runs[bucket]):
             path = buckets._path(bucket)
             path.write_bytes(path.read_bytes()[:100])

@@ -173,6 +173,7 @@ class GroupDecoder:
         how = Spelling.from_json(spelling) if spelling else None
         if pa.types.is_dictionary(array.type):
             self.texts[register] = _texts(array.dictionary, how, escape)
+            count = len(array.dictionary)
 
             def numbers(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
                 column = table.column(stored) if whole is None else whole.slice(first, table.num_rows)
@@ -180,7 +181,6 @@ class GroupDecoder:
                 if regs[register].max(initial=-1) >= count:
                     raise PartError(f"column {stored} has a text that its dictionary does not hold")
 
-            count = len(array.dictionary)
             return numbers
         texts = _texts(array, how, escape)
         missing = missing_of(array)

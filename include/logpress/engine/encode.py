@@ -59,7 +59,7 @@ from logpress.engine.kernels_store import (
 )
 from logpress.engine.keys import SAMPLED_ROWS, Keys
 from logpress.engine.metadata_text import numbers_to_text
-from logpress.engine.ordering import used_texts
+from logpress.engine.packed import used_texts
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.layout.kernels_json import ESCAPED, SURROGATE

@@ -29,8 +29,6 @@ from logpress.jit import PADDING
 
 SECONDS_A_DAY = 86_400
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-
 
 class Dictionary:
     """The distinct texts of one column in a row group, numbered in the order they came.
@@ -83,7 +81,7 @@ class Dictionary:
         self.offsets[first + 1 : last + 1] = begin + offsets[1:]
         self.kinds[first:last] = 0
         # not the texts' own, but all different: equal ones would be in each other's way in the table
-        self.hashes[first:last] = np.arange(first, last, dtype=np.uint64) * _ODD
+        self.hashes[first:last] = np.arange(first, last)
         self.known = last
 
     def text(self, number: int) -> bytes:

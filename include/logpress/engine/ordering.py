@@ -6,21 +6,19 @@ What is dealt out are registers, not records: they are a seventh of the size, an
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.group import sort_by
-from logpress.engine.kernels_group import NARROW_NULL
-from logpress.engine.kernels_store import choose_buckets, collect_texts, renumber, shift_codes, take_rows
+from logpress.engine.kernels_store import choose_buckets, take_rows
 from logpress.engine.keys import Keys, TextWords, splitters
-from logpress.engine.program import Registers
+from logpress.engine.packed import Merged, Packed, Pair, Space, empty_rows, used_texts
 from logpress.engine.rows import Ints, Texts
 
 _FEW_TEXT_BYTES = 8
@@ -34,128 +32,6 @@ _SMALLEST_PIECE = 4
 _ROWS_AT_A_TIME = 1 << 14
 """Rows that are dealt out again at a time: their keys stay in cache."""
 
-Pair = tuple[Ints, NDArray[np.int32]]
-"""Rows side by side, as a row group keeps them while it fills: int64[rows, wide], int32[rows, narrow registers]."""
-
-
-def empty_rows(registers: Registers, rows: int) -> Pair:
-    """Room for so many rows."""
-    narrow = int(registers.is_narrow.sum())
-    return np.empty((rows, len(registers) - narrow), dtype=np.int64), np.empty((rows, narrow), dtype=np.int32)
-
-
-class Space:
-    """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared.
-
-    Args:
-        registers: of the rows.
-        most: how many pairs of arrays are kept while nobody uses them.
-    """
-
-    def __init__(self, registers: Registers, most: int) -> None:
-        self._registers = registers
-        self._most = most
-        self._free: list[Pair] = []
-
-    def take(self, rows: int) -> Pair:
-        """int64[rows, wide] and int32[rows, narrow] registers."""
-        try:
-            wide, narrow = self._free.pop()
-            if len(wide) >= rows:
-                return wide[:rows], narrow[:rows]
-        except IndexError:
-            pass
-        wide, narrow = empty_rows(self._registers, rows + rows // 8)  # the next one may have a few more
-        return wide[:rows], narrow[:rows]
-
-    def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
-        """Let others have what `take` gave."""
-        if len(self._free) < self._most:
-            self._free.append((_owner(wide), _owner(narrow)))
-
-
-def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """The whole of what `take` gave a part of."""
-    return array if array.base is None else array.base
-
-
-@dataclass
-class Packed:
-    """Rows side by side, with the texts that their registers number.
-
-    Attributes:
-        wide: int64[rows, wide registers].
-        narrow: int32[rows, narrow registers].
-        texts: by register name.
-    """
-
-    wide: Ints
-    narrow: NDArray[np.int32]
-    texts: dict[str, Texts]
-
-
-def used_texts(codes: Sequence[NDArray[np.int32]], texts: Texts, numbers: Ints) -> Texts:
-    """Just the texts that some rows use.
-
-    Args:
-        codes: int32[...] each, the number of each row's text; gets the new number.
-        texts: what is numbered.
-        numbers: int64[texts], scratch, filled with -1, and so again behind the call.
-    """
-    used = np.empty(min(len(texts), sum(map(len, codes))), dtype=np.int64)
-    count = 0
-    for some in codes:
-        count = renumber(some, numbers, used, count, NARROW_NULL)
-    used = used[:count]
-    numbers[used] = -1
-    offsets = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(texts.offsets[used + 1] - texts.offsets[used], out=offsets[1:])
-    data = np.empty(int(offsets[-1]), dtype=np.uint8)
-    collect_texts(texts.data, texts.offsets, used, data, np.empty(count + 1, dtype=np.int64))
-    return Texts(data, offsets)
-
-
-class _Merged:
-    """The rows of several runs as one.
-
-    Args:
-        registers: of the rows.
-        wide: int64[rows, wide registers], gets them.
-        narrow: int32[rows, narrow registers].
-    """
-
-    def __init__(self, registers: Registers, wide: Ints, narrow: NDArray[np.int32]) -> None:
-        self._wide = wide
-        self._narrow = narrow
-        self._names = list(registers.dictionaries)
-        self._places = np.array([registers.place_of[registers[name]] for name in self._names], dtype=np.int64)
-        self._bases = np.zeros(len(self._names), dtype=np.int64)  # by dictionary: how many texts there are so far
-        self._texts: list[Mapping[str, Texts]] = []
-        self._first = self._last = 0
-
-    def room(self, rows: int) -> Pair:
-        """Where the registers of the next run go."""
-        self._first, self._last = self._last, self._last + rows
-        return self._wide[self._first : self._last], self._narrow[self._first : self._last]
-
-    def add_texts(self, texts: Mapping[str, Texts]) -> None:
-        """Add the texts of the run whose registers are there now."""
-        shift_codes(self._narrow, self._first, self._last, self._places, self._bases)
-        self._bases += [len(texts[name]) for name in self._names]
-        self._texts.append(texts)
-
-    def packed(self) -> Packed:
-        """All rows; to be called once."""
-        texts = {name: _joined([found[name] for found in self._texts]) for name in self._names}
-        return Packed(self._wide, self._narrow, texts)
-
-
-def _joined(texts: Sequence[Texts]) -> Texts:
-    data = [found.data[found.offsets[0] : found.offsets[-1]] for found in texts]
-    starts = np.cumsum([0, *map(len, data)])
-    offsets = [found.offsets[:-1] + (start - found.offsets[0]) for found, start in zip(texts, starts[:-1], strict=True)]
-    return Texts(np.concatenate(data), np.concatenate([*offsets, starts[-1:]]))
-
 
 @dataclass
 class Run:
@@ -166,6 +42,7 @@ class Run:
         rows: how many rows.
         pieces: these, one piece behind the other; None where they are on disk.
         texts: by register.
+        nbytes: of both in memory.
         offset: where it begins in the bucket's file.
     """
 
@@ -324,7 +201,7 @@ class Buckets:
         runs = self._taken(bucket)
         if not runs:
             return None
-        merged = _Merged(self.registers, *self._space.take(sum(run.rows for run in runs)))
+        merged = Merged(self.registers, *self._space.take(sum(run.rows for run in runs)))
         for run in runs:
             merged.add_texts(self._load(bucket, run, *merged.room(run.rows)))
             run.pieces = None

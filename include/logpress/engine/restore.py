@@ -18,7 +18,8 @@ from logpress.engine.inline import executor
 from logpress.engine.kernels_store import pack_rows, unpack_rows
 from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.ordering import Buckets, Dealing, Packed, Space, empty_rows
+from logpress.engine.ordering import Buckets, Dealing
+from logpress.engine.packed import Packed, Space, empty_rows
 from logpress.engine.part_reader import CHUNK_ROWS, PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
