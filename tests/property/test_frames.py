@@ -16,6 +16,8 @@ from logpress.parquet.frames import MATCHINGS, Matching, compress_numbers, room_
 from logpress.parquet.kernels_frames import BLOCK_BYTES, write_frame
 from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
 from logpress.parquet.kernels_sequences import write_sequences
+from logpress.parquet.pages import WholeDeltas
+from logpress.parquet.values import Scratch
 
 KB = 1 << 10
 HEADERS = 14 + 3
@@ -82,10 +84,22 @@ KINDS = (
 )  # fmt: skip
 
 
+def deltas_of(numbers: np.ndarray) -> bytes:
+    """int64 numbers as pages of deltas in whole bytes, one behind the other."""
+    pages = WholeDeltas(numbers.astype(np.int64), Scratch())
+    found, first = b"", 0
+    while first < len(numbers):
+        first, page = pages.page(first)
+        found += page
+    return found
+
+
 def page_of(kind: str, random_: np.random.Generator, size: int, stride: int, prefix: int) -> bytes:
     """A page of this size: a prefix, then numbers of a kind, the first one cut."""
-    count = max(size - prefix, 0) // stride + 1
+    count = max(size - prefix, 0) // (stride or 4) + 1
     numbers = rarely_large(random_, count) if kind == "rarely large" else values(kind, random_, count)
+    if stride == 0:
+        return (random_.bytes(prefix) + deltas_of(numbers))[: max(size, 0)]
     narrow = numbers.astype("<i8").view(np.uint8).reshape(-1, 8)
     wide = np.zeros((len(numbers), max(stride, 8)), np.uint8)
     wide[:, :8] = narrow
@@ -170,7 +184,7 @@ def test_lengths_of_every_code() -> None:
     lengths = [*range(1, 70), *(2**k + d for k in range(6, 17) for d in (-1, 0, 1, 2, 3))]
     for kind in ("literals", "matches", "both"):
         for matching in MATCHINGS:
-            stride = matching[0]
+            stride = matching[0] or 5
             for length in lengths:
                 noise = random_.bytes(length * stride if kind != "matches" else stride)
                 run = noise[-stride:] * (length if kind != "literals" else 3)
@@ -207,7 +221,7 @@ def test_literals_of_every_alphabet(kind: str, matching: Matching, symbols: int)
     alphabets = [np.arange(symbols), 255 - np.arange(symbols), np.sort(random_.permutation(256)[:symbols])]
     for alphabet in alphabets:
         numbers = random_.permutation(np.repeat(alphabet, counts))
-        frame = assert_comes_back(numbers.astype(f"<u{matching[0]}").tobytes(), matching, 0)
+        frame = assert_comes_back(numbers.astype(f"<u{matching[0] or 1}").tobytes(), matching, 0)
         if kind == "one is most" and len(numbers) > 50_000:
             assert len(frame) < len(numbers) / 6 + 3_000
 
@@ -277,7 +291,8 @@ def test_writes_inside_its_arrays(matching: Matching) -> None:
     ]
     tight = np.zeros((128 * KB, 4), np.uint8)  # one literal and the shortest match, again and again
     tight[:, 0] = random_.integers(0, 256, len(tight))
-    for content in [*pages, tight.tobytes()]:
+    widths = b"\x80\x01\x04\x80\x10\x00" + b"\x00\x20\x20\x20\x20"  # deltas of four bytes of which three come again
+    for content in [*pages, tight.tobytes(), b"\0" * 5 + widths + tight.tobytes()]:
         page = np.frombuffer(content, np.uint8)
         out = Fenced((room_bytes(len(page)),), np.uint8)
         size = write_frame(page, *matching, 5, out.array, *(fenced.array for fenced in scratch))

@@ -21,12 +21,12 @@ from logpress.parquet.pages import (
     WORTHWHILE,
     Booleans,
     Compress,
-    Deltas,
     DeltaTexts,
     Pages,
     PlainNumbers,
     PlainTexts,
     SplitBytes,
+    deltas,
 )
 from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
 from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
@@ -140,7 +140,7 @@ class ChunkWriter:
 
     def _numbers(self, column: FileColumn, values: NDArray[Any], compress: Compress) -> Pages:
         if column.encoding == "delta" and len(values):  # of none, fastparquet reads and writes out of bounds
-            return Deltas(values, self._page_bytes, self._scratch)
+            return deltas(values, self._page_bytes, compress, self._scratch)
         if column.encoding == "byte_stream_split":
             return SplitBytes(values, self._page_bytes, self._scratch)
         return PlainNumbers.chosen(values, self._page_bytes, compress)

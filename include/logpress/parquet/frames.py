@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.kernels_frames import BLOCK_BYTES, MOST, PLACES, write_frame
+from logpress.parquet.kernels_frames import BLOCK_BYTES, DELTA_PLACES, MOST, write_frame
 from logpress.parquet.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
 
@@ -17,7 +17,10 @@ Matching = tuple[int, int]
 BYTES: Matching = (1, 1)
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
-MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values())
+WHOLE_DELTAS: Matching = (0, 1)
+"""Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page itself says how many bytes they have."""
+
+MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values(), WHOLE_DELTAS)
 _BLOCK_ROOM = 3 * BLOCK_BYTES
 """A block that is given up: at most its content, and 76 bits for every four bytes of it."""
 
@@ -39,7 +42,8 @@ def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32] | NDArray[np
     """What `write_frame` works in, in the order of its arguments."""
     return (
         np.zeros(6, np.int64),
-        np.zeros(PLACES, np.int64),
+        np.zeros(4, np.int64),
+        np.zeros(DELTA_PLACES, np.int32),
         np.zeros(BLOCK_BYTES + 8, np.uint8),
         np.zeros((3, MOST), np.int32),
         np.zeros((3, MOST), np.uint8),

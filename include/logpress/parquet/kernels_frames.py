@@ -11,11 +11,16 @@ None is nearer than a given distance: to copy what was written a moment ago take
 
 Of numbers of one byte only long runs are sequences. Their distance, one, is the repeated one from the start.
 
+Deltas in whole bytes (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched with the last equal one, wherever
+it stands in the page: instants in microseconds whose text has milliseconds take only each thousandth value, which no code of
+single bytes can say, but a distance can. The page itself says where its blocks begin and how many bytes a delta has.
+
 Bounds: a page is read by words within it only, and the number before goes back by a distance from at least that.
 Other distances are looked at only where they do not go back beyond the page's beginning.
 `out` has `room_bytes(n)` bytes: a block that turns out no smaller than its content is written before it is given up.
 `literals` has eight bytes more than a block: they are written by words, up to 7 bytes too far. A block has at most
-MOST sequences, since each has a literal and a match of three bytes.
+MOST sequences: each has a match of at least three bytes, and a literal or a fourth byte of its delta or header.
+Where blocks of deltas begin is checked against the page's end before it is used.
 """
 
 from __future__ import annotations
@@ -46,8 +51,16 @@ _MIXING = np.uint64(0x9E3779B97F4A7C15)
 PLACES = 256
 """Numbers by their high bytes that are remembered."""
 
+DELTA_PLACES = 1 << 17
+"""Deltas by their low bytes that are remembered: some more than a page of a megabyte has different ones."""
+
+_DELTAS = 128  # of a block
+_UNKNOWN = -1  # bytes of deltas that do not stand in whole bytes
+_LOW_THREE = np.uint64(0xFFFFFF)
+_DELTA_SHIFT = np.uint64(64 - 17)
+
 _MOST_BACK = 1 << 20
-"""The farthest distance: within the window of any frame."""
+"""The farthest distance in any frame: the window of a large one. A frame of a single segment may go back to its beginning."""
 
 
 @inner_kernel
@@ -131,7 +144,7 @@ def _offset_of(page, at, stride, nearest, recent, places):
             recent[0] = back
             return k + 1
     place = np.int64((high * _MIXING) >> np.uint64(56))
-    back = at - places[place]
+    back = at - np.int64(places[place])
     places[place] = at
     if _number(page, at - nearest, stride) >> _EIGHT == high:
         back = nearest
@@ -174,7 +187,122 @@ def _split_small(page, at, end, stride, nearest, recent, places, out, to, length
 
 
 @inner_kernel
-def _split(page, start, at, end, stride, distance, only_one, recent, places, out, lengths):
+def _after_varint(page, at):
+    """Behind the varint at `at`, or the page's end."""
+    while at < page.shape[0] and page[at] > 127:
+        at += 1
+    return min(at + 1, page.shape[0])
+
+
+@inner_kernel
+def _delta_block(page, at):
+    """Where the deltas of the block begin whose header stands at `at`, and the bytes of each.
+
+    The bytes are _UNKNOWN where the four widths are not the same whole bytes, 4 to 8, or the page ends before.
+    """
+    widths = _after_varint(page, at)
+    if widths + 4 > page.shape[0]:
+        return page.shape[0], _UNKNOWN
+    width = np.int64(page[widths])
+    same = page[widths + 1] == width and page[widths + 2] == width and page[widths + 3] == width
+    if same and width % 8 == 0 and 32 <= width <= 64:
+        return widths + 4, width >> 3
+    return widths + 4, _UNKNOWN
+
+
+@inner_kernel
+def _open_deltas(page, prefix, cursor):
+    """Go to the first block of a page of deltas: behind its prefix and the four numbers of its header."""
+    at = prefix
+    for _ in range(4):
+        at = _after_varint(page, at)
+    cursor[0] = 8  # of a block before the first, all of whose deltas are done
+    cursor[1] = _DELTAS
+    cursor[2] = at  # where splitting begins; no header stands before it
+    cursor[3] = 0
+
+
+@inner_kernel
+def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
+    """Sequences of deltas in whole bytes; see `_split`, and `pending` are the literals so far.
+
+    Args:
+        cursor: int64[4]: the bytes of this block's deltas, how many of them are done, where its header begins and
+            how long that is.
+    """
+    most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
+    found = 0
+    matched_to = -1  # where the last match ends, and its distance
+    distance = 0
+    while at < end and cursor[0] != _UNKNOWN:
+        size = cursor[0]
+        if cursor[1] == _DELTAS:
+            begin, size = _delta_block(page, at)
+            if size == _UNKNOWN:
+                cursor[0] = _UNKNOWN
+                break
+            if begin > end:
+                break
+            # mostly the same as the last one
+            header, before = begin - at, cursor[2]
+            same = header == cursor[3]
+            for k in range(header):
+                same = same and page[at + k] == page[before + k]
+            if same:
+                lengths[0, found] = pending
+                lengths[1, found] = header
+                lengths[2, found] = at - before + 3
+                found += 1
+                pending = 0
+                matched_to = -1
+            else:
+                for k in range(header):
+                    out[to + k] = page[at + k]
+                to += header
+                pending += header
+            cursor[0] = size
+            cursor[1] = 0
+            cursor[2] = at
+            cursor[3] = header
+            at = begin
+            continue
+        if at + size > end:
+            break
+        word = np.uint64(load32(page, at))
+        low = word & _LOW_THREE
+        place = np.int64((low * _MIXING) >> _DELTA_SHIFT)
+        last = np.int64(places[place])
+        places[place] = at
+        cursor[1] += 1
+        if last >= 0 and at - last <= most_back and np.uint64(load32(page, last)) & _LOW_THREE == low:
+            equal = 3
+            while equal < size and page[at + equal] == page[last + equal]:
+                equal += 1
+            if matched_to == at and distance == at - last:
+                lengths[1, found - 1] += equal
+            else:
+                distance = at - last
+                lengths[0, found] = pending
+                lengths[1, found] = equal
+                lengths[2, found] = distance + 3
+                found += 1
+                pending = 0
+            matched_to = at + equal
+            for k in range(equal, size):
+                out[to] = page[at + k]
+                to += 1
+                pending += 1
+        else:
+            for k in range(size):
+                out[to + k] = page[at + k]
+            to += size
+            pending += size
+        at += size
+    return found, at, to
+
+
+@inner_kernel
+def _split(page, start, at, end, stride, distance, only_one, recent, cursor, places, out, lengths):
     """Find the sequences of a block's content, and copy its literals.
 
     Args:
@@ -186,7 +314,8 @@ def _split(page, start, at, end, stride, distance, only_one, recent, places, out
         distance: of matches; that of the nearest, where it is more than the stride.
         only_one: whether to end the content behind the first sequence, if there is one.
         recent: int64[3], the distances used last.
-        places: int64[PLACES], where numbers of some high bytes came last, if they did.
+        cursor: int64[4], where the blocks of deltas are; see `_split_deltas`.
+        places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if they did.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
         lengths: int32[3, MOST], gets each sequence's literal length, match length and, of several, distance.
 
@@ -198,6 +327,10 @@ def _split(page, start, at, end, stride, distance, only_one, recent, places, out
         out[k] = page[start + k]
     if stride == 1:
         found, at, to = _split_runs(page, at, end, out, to, lengths, to)
+    elif stride == 0:
+        found, at, to = _split_deltas(page, at, end, cursor, places, out, to, lengths, to)
+        if cursor[0] != _UNKNOWN and at < end < page.shape[0]:
+            return found, at, to  # the next block of zstd begins with a whole delta
     elif distance > stride:
         found, at, to = _split_small(page, at, end, stride, distance, recent, places, out, to, lengths, to)
     else:
@@ -253,18 +386,19 @@ def _write_raw(page, start, end, out, to):
 @kernel
 def write_frame(
     page, stride, distance, prefix, out,
-    recent, places, literals, lengths, codes, symbols, cells, bytes_, items, is_leaf,
+    recent, cursor, places, literals, lengths, codes, symbols, cells, bytes_, items, is_leaf,
 ):  # fmt: skip
     """Write a page as a zstd frame.
 
     Args:
         page: uint8[n]; its numbers end where it ends.
-        stride: bytes of a number: 1, 4 or 8.
+        stride: bytes of a number: 1, 4 or 8; 0 for deltas in whole bytes.
         distance: of matches: the stride, or a small multiple of it that is the nearest.
         prefix: how many bytes of another kind stand before the numbers; at most n.
         out: uint8[room_bytes(n)], gets the frame.
         recent: int64[6], scratch: the distances used last, and those used before a block.
-        places: int64[PLACES], scratch.
+        cursor: int64[4], scratch.
+        places: int32[DELTA_PLACES], scratch.
         literals: uint8[BLOCK_BYTES + 8], scratch.
         lengths: int32[3, MOST], scratch; see `write_sequences`, as the next three.
         codes: uint8[3, MOST], scratch.
@@ -283,19 +417,26 @@ def write_frame(
     start = 0
     varies = distance > stride
     known = stride == 1 or varies  # whether the repeated distance is this one
-    places[:] = -1
+    if stride == 0:
+        places[:] = -1
+        _open_deltas(page, prefix, cursor)
+    else:
+        places[:PLACES] = -1
     recent[0], recent[1], recent[2] = 1, 4, 8
     while start < size:
         end = min(start + BLOCK_BYTES, size)
-        end -= (size - end) % stride
-        first = max(start, distance)
-        first = min(first + (size - first) % stride, end)
+        if stride == 0:
+            first = min(max(start, cursor[2]), end)
+        else:
+            end -= (size - end) % stride
+            first = max(start, distance)
+            first = min(first + (size - first) % stride, end)
         if start == 0 and _LONG_PREFIX <= prefix < end:
             end = first = prefix
         for k in range(3):
             recent[3 + k] = recent[k]
         found, end, count = _split(
-            page, start, first, end, stride, distance, not known, recent, places, literals, lengths
+            page, start, first, end, stride, distance, not known, recent, cursor, places, literals, lengths
         )
         block_end = write_literals(literals, count, bytes_, items, is_leaf, symbols[0], cells, out, to + 3)
         offset = 0 if varies else 1 if known else distance + 3

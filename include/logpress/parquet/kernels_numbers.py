@@ -205,6 +205,72 @@ def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
     return i, at
 
 
+@inner_kernel
+def _bytes_of_deltas(values, i, count):
+    """Whole bytes, 4 to 8, that hold each of the deltas of values[i : i + count] with its sign; at least one, i > 0."""
+    least = values[i] - values[i - 1]
+    most = least
+    for k in range(1, count):
+        delta = values[i + k] - values[i + k - 1]
+        least = min(least, delta)
+        most = max(most, delta)
+    size = 4
+    while size < 8 and (least < -(np.int64(1) << (8 * size - 1)) or most >= np.int64(1) << (8 * size - 1)):
+        size += 1
+    return size
+
+
+@kernel
+def count_block_sizes(values, counts):
+    """For int64[n], add up in int64[9] how many blocks of deltas need so many whole bytes a delta."""
+    for i in range(1, values.shape[0], BLOCK):
+        counts[_bytes_of_deltas(values, i, min(BLOCK, values.shape[0] - i))] += 1
+
+
+@kernel
+def whole_deltas(values, first, last, size, limit, out, at):
+    """The same as `delta_blocks` of int64, but each delta takes whole bytes, so that equal deltas are equal bytes.
+
+    For that, all blocks have the same smallest delta: the smallest that `size` bytes can hold. Parquet does not demand that
+    it occurs; readers add it up. In a block with larger deltas it is that of more bytes, less what makes the low
+    bytes the same as elsewhere. All four miniblocks have the same width.
+
+    Args:
+        values: int64[n].
+        first: the first value of the page.
+        last: where the values end at the latest; more than `first`.
+        size: bytes of a delta, 4 to 8, where these are enough.
+        limit: bytes after which no further block begins.
+        out: uint8[>= at + limit + MOST_BLOCK_BYTES + PADDING].
+        at: where to write.
+
+    Returns:
+        The value behind the last one that is written, and where the blocks end.
+    """
+    stop = at + limit
+    usual = np.uint64(1) << np.uint64(8 * size - 1)
+    i = first + 1
+    while i < last and at < stop:
+        count = min(BLOCK, last - i)
+        wide = max(size, _bytes_of_deltas(values, i, count))
+        lift = np.uint64(1) << np.uint64(8 * wide - 1)
+        if wide > size:
+            lift += usual
+        base = -np.int64(lift)
+        at = _put_varint(np.uint64(base << 1) ^ np.uint64(base >> 63), out, at)
+        for m in range(MINIBLOCKS):
+            out[at + m] = 8 * wide if 32 * m < count else 0
+        at += MINIBLOCKS
+        for k in range(count):
+            store64(out, at, np.uint64(values[i + k]) - np.uint64(values[i + k - 1]) + lift)
+            at += wide
+        for k in range(count, (count + 31) // 32 * 32):  # the last miniblock is filled up
+            store64(out, at, np.uint64(0))
+            at += wide
+        i += count
+    return i, at
+
+
 @kernel
 def split_bytes(values, size, first, last, out, at):
     """BYTE_STREAM_SPLIT: the first bytes of all values, then the second ones; returns where they end.

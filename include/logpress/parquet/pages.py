@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, Matching
+from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
 from logpress.parquet.kernels_frames import BLOCK_BYTES
-from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, delta_blocks, split_bytes
+from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, count_block_sizes, delta_blocks, split_bytes, whole_deltas
 from logpress.parquet.kernels_texts import join_texts, plain_texts
 from logpress.parquet.schema import (
     BYTE_STREAM_SPLIT,
@@ -34,6 +34,16 @@ WORTHWHILE = 128
 
 _SAMPLE = 1 << 16
 """Bytes of plain numbers of a chunk's middle that are compressed in each way."""
+
+_SAMPLED_DELTAS = 1 << 15
+"""Deltas of a chunk's middle that are compressed in each way; fewer would hardly meet an equal one."""
+
+_USUAL_BLOCKS = 0.9
+"""The share of blocks whose deltas have the usual size; larger ones in others are no reason to say all of them longer."""
+
+DELTA_PAGE_BYTES = 32 * BLOCK_BYTES - (1 << 10)
+"""Bytes of a page of whole deltas. Further back there are more equal ones: of one hour's 480,000 begin times, a value took
+2.44 bytes in pages of 512 KB, 2.40 in pages of a megabyte and 2.37 in a single page."""
 
 Compress = Callable[[bytes, Matching | None, int], bytes]
 """Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""
@@ -160,6 +170,42 @@ class Deltas:
         end, size = delta_blocks(self._values, first, stop, self._values.itemsize == 4, limit, words, out, 0)
         head += varint(end - first) + varint(zigzag(int(self._values[first])))
         return int(end), head + out[:size].tobytes()
+
+
+class WholeDeltas:
+    """Differences of neighbours in whole bytes: compressed by our kernel, which matches each with the last equal one."""
+
+    encoding = DELTA_BINARY_PACKED
+    matching: Matching | None = WHOLE_DELTAS
+
+    def __init__(self, values: NDArray[np.int64], scratch: Scratch) -> None:
+        self.count = len(values)
+        self._values = values
+        self._scratch = scratch
+        counts = np.zeros(9, dtype=np.int64)
+        count_block_sizes(values, counts)
+        self._size = int(np.searchsorted(np.cumsum(counts), _USUAL_BLOCKS * counts.sum()))
+
+    def page(self, first: int) -> tuple[int, bytes]:
+        """See Pages."""
+        out = self._scratch.take("values", room(DELTA_PAGE_BYTES + MOST_BLOCK_BYTES))
+        end, size = whole_deltas(self._values, first, self.count, self._size, DELTA_PAGE_BYTES, out, 0)
+        head = varint(BLOCK) + varint(MINIBLOCKS) + varint(end - first) + varint(zigzag(int(self._values[first])))
+        return int(end), head + out[:size].tobytes()
+
+
+def deltas(values: NDArray[Any], page_bytes: int, compress: Compress, scratch: Scratch) -> Deltas | WholeDeltas:
+    """Differences of neighbours, in the form that makes less of the chunk's middle; there is at least one value."""
+    narrow = Deltas(values, page_bytes, scratch)
+    if values.itemsize == 4:
+        return narrow
+    first, last = middle(len(values), _SAMPLED_DELTAS)
+    some = values[first:last]
+    whole = WholeDeltas(values, scratch)
+    sizes = []
+    for pages in (Deltas(some, values.nbytes, scratch), WholeDeltas(some, scratch)):
+        sizes.append(len(compress(pages.page(0)[1], pages.matching, 0)))
+    return narrow if sizes[0] <= sizes[1] else whole
 
 
 class PlainTexts:
