@@ -93,9 +93,9 @@ def kinesis_names(name: str) -> KinesisNames:
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The type that readers see. Whole seconds are milliseconds in Parquet, which has no seconds."""
+    """The type that readers see. Instants are microseconds whatever their unit, as Iceberg's specification demands."""
     if isinstance(column, Instant):
-        return pa.timestamp("us" if column.unit == "us" else "ms", "UTC")
+        return pa.timestamp("us", "UTC")
     if isinstance(column, Integer):
         return {"int8": pa.int8(), "int16": pa.int16(), "int32": pa.int32(), "int64": pa.int64()}[column.type]
     if isinstance(column, Decimal):

@@ -32,10 +32,13 @@ from logpress.engine.columns import (
     shift_name,
 )
 from logpress.engine.counters import Counters
-from logpress.engine.kernels_store import add_scaled, follow_lookup, less_predicted, name_shards, put_above_lowest_byte
+from logpress.engine.kernels_store import add_scaled, divide_exactly, follow_lookup, less_predicted, name_shards, put_above_lowest_byte
 from logpress.engine.rows import Ints, Rows, Texts, columns_by_dependency, name_is_text, residual_of, texts_of
 from logpress.engine.spelling import Spelling
 from logpress.errors import PartError
+
+_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Units a second, by what Arrow calls the unit."""
 
 Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
 """Fills registers from the columns of some rows, the first of which is this row of the row group."""
@@ -135,7 +138,7 @@ class GroupDecoder:
             if residual_name(name) in names and set(self.registers).issuperset(column.residual_of):
                 self._add(self._residual(column), name)
         elif name in names:
-            self._add(self._stored(name, name, 1000 if column.unit == "s" else 1), name)
+            self._add(self._instant(column), name)
         if shift_name(name) in names:
             self._add(self._stored(f"{name}#shift_min", shift_name(name)), f"{name}#shift_min")
 
@@ -161,9 +164,25 @@ class GroupDecoder:
         """All rows."""
         return Rows(self.count, self.rows(0, self.count), self.texts)
 
-    def _stored(self, register: str, stored: str, divisor: int = 1) -> Step:
+    def _stored(self, register: str, stored: str) -> Step:
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            _fill(regs[register], table.column(stored).chunk(0), divisor)
+            _fill(regs[register], table.column(stored).chunk(0))
+
+        return step
+
+    def _instant(self, column: Instant) -> Step:
+        name, units = column.name, UNITS_PER_SECOND[column.unit]
+
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            array = table.column(name).chunk(0)
+            if not pa.types.is_timestamp(array.type):
+                raise PartError(f"column {name} has type {array.type}, not instants")
+            _fill(regs[name], array)
+            stored_units = _UNITS[array.type.unit]
+            if stored_units > units and not divide_exactly(regs[name], stored_units // units):
+                raise PartError(f"column {name} has an instant that is finer than a {column.unit}")
+            if stored_units < units:
+                raise PartError(f"column {name} has type {array.type}, which is coarser than a {column.unit}")
 
         return step
 
@@ -268,13 +287,11 @@ def _empty(type_: pa.DataType) -> pa.Array:
     return pa.nulls(0, type_)
 
 
-def _fill(out: Ints, array: pa.Array, divisor: int = 1) -> None:
-    """Fill a register from a column of numbers, or of instants: in its unit, divided."""
+def _fill(out: Ints, array: pa.Array) -> None:
+    """Fill a register from a column of numbers, or of instants in its unit."""
     if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
         array = array.view(pa.int64())
     out[:] = values_of(array)
-    if divisor != 1:
-        np.floor_divide(out, divisor, out=out)
     missing = missing_of(array)
     if missing is not None:
         np.copyto(out, NULL, where=missing)

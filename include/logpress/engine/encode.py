@@ -114,7 +114,7 @@ def encode_rows(
             if column.residual_of:
                 numbers[residual_name(name)] = residual_of(column, contract, regs, 1, stored, stored), pa.int64()
             else:
-                stored = _scaled(stored, 1000 if column.unit == "s" else 1)
+                stored = _scaled(stored, 1_000_000 // UNITS_PER_SECOND[column.unit])
                 columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
             if column.label_checked_by:
                 numbers[shift_name(name)] = regs[f"{name}#shift_min"], pa.int16()

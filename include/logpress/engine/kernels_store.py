@@ -16,6 +16,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(40)
 _AHEAD = 16
 """Rows whose loading is begun before they are needed: in another order, each lies in a place of its own."""
+_MOST = np.iinfo(np.int64).max
 _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
 
@@ -77,6 +78,37 @@ def shift_codes(rows, first, last, places, bases):
             code = rows[i, places[k]]
             if code >= 0:
                 rows[i, places[k]] = code + bases[k]
+
+
+@kernel
+def divide_exactly(values, divisor):
+    """Divide int64[n] in place, NULL left out; whether no rest is left. If one is, the values are undefined.
+
+    A division takes twenty times as long as this: with d = 2^s * odd, x / d of a multiple x is (x >> s) * odd^-1 modulo 2^64
+    (Hacker's Delight, 10-16: exact division). Newton's iteration doubles the right bits of the inverse, of which `odd` itself
+    has three.
+
+    Args:
+        values: int64[n].
+        divisor: above 0.
+    """
+    shift = 0
+    odd = np.int64(divisor)
+    while odd & 1 == 0:
+        odd >>= 1
+        shift += 1
+    inverse = odd
+    for _ in range(5):
+        inverse *= 2 - odd * inverse
+    is_exact = True
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value != NULL:
+            quotient = (value >> shift) * inverse
+            # the product may wrap around where a rest is left: the quotient of a multiple is no larger than that
+            is_exact &= quotient * divisor == value and abs(quotient) <= _MOST // divisor
+            values[i] = quotient
+    return is_exact
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import Column, Instant, KinesisSequence, is_virtual
+from logpress.contract.model import UNITS_PER_SECOND, Column, Instant, KinesisSequence, is_virtual
 from logpress.engine.arrow import array_of, texts_array, validity
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.decode import GroupDecoder
@@ -51,7 +51,7 @@ class VirtualColumns:
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
         """The columns of the rows from `first` to `last`, by name.
 
-        Instants are timestamps (UTC, in ms or us), lookups dictionaries of distinct strings, sequence numbers strings.
+        Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings, sequence numbers strings.
 
         Raises:
             PartError: if columns and metadata contradict each other.
@@ -103,9 +103,9 @@ def with_virtual(table: pa.Table, metadata: PartMetadata, group: int, names: Seq
 
 
 def _instants(column: Instant, values: Ints) -> pa.Array:
-    if column.unit == "s":  # Parquet has no seconds, so readers get milliseconds
-        values = np.where(values == NULL, NULL, values * 1000)
-    return array_of(values, pa.int64(), values == NULL).view(arrow_type(column))
+    missing = values == NULL
+    micros = values * (1_000_000 // UNITS_PER_SECOND[column.unit])
+    return array_of(micros, pa.int64(), missing).view(arrow_type(column))
 
 
 def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from logpress.contract.model import Encoding
 from logpress.engine.arrow import values_of
 from logpress.errors import ProofError
+from logpress.quality.deltas import lent_to_fastparquet
 from logpress.quality.readers import gaps_of
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ def prove_readable(path: str) -> int:
     """Read a row group with fastparquet, which shares no code with the writer, and compare every value.
 
     Which row group is told by the file's name, and so is the same each time. Where the contract's `files.readers` leave
-    fastparquet out, columns in encodings that it does not read are left out, too; and so are those of which a row group
-    holds more than MOST_BYTES, as its objects would take six times that.
+    fastparquet out, deltas of int64 are decoded by `quality.deltas` in its place, and columns in other encodings that it does
+    not read are left out. So are those of which a row group holds more than MOST_BYTES, as its objects would take six times
+    that.
 
     Returns:
         How many values were compared.
@@ -62,14 +65,16 @@ def _compare_group(path: str, handle: IO[bytes]) -> int:
     except Exception as error:  # whatever a foreign reader raises is a finding about the file
         raise ProofError(f"{where}: fastparquet cannot read it: {error}") from error
     compared = 0
-    left_out = _left_out(plain, group) | _too_large(plain, group)
+    unread, mended = _unread(plain, group)
+    left_out = unread | _too_large(plain, group)
     for name in plain.schema_arrow.names:  # one at a time, as the values of all would take much memory
         if name in left_out:
             continue
         array = _array(file.read_row_group(group, columns=[name], use_threads=False), name)
         entries = {name: len(array.dictionary)} if name in texts else []
         try:
-            series = other.to_pandas([name], categories=entries)[name]
+            with lent_to_fastparquet() if name in mended else nullcontext():
+                series = other.to_pandas([name], categories=entries)[name]
         except Exception as error:
             raise ProofError(f"{where}, {name}: fastparquet cannot read it: {error}") from error
         compared += _compare(where, name, array, series)
@@ -83,19 +88,22 @@ _ENCODINGS: dict[str, Encoding] = {
 }
 
 
-def _left_out(file: pq.ParquetFile, group: int) -> set[str]:
-    """The columns that fastparquet need not read, as its contract says, and cannot."""
+def _unread(file: pq.ParquetFile, group: int) -> tuple[set[str], set[str]]:
+    """The columns that fastparquet need not read, as its contract says, and cannot; those it can with another decoder."""
     # of the metadata of a part no more than this is looked at: the rest takes the engine, which is slow to import
     text = (file.metadata.metadata or {}).get(b"logpress", b"{}")
     readers = json.loads(text).get("contract", {}).get("files", {}).get("readers", ())
+    unread: set[str] = set()
+    mended: set[str] = set()
     if not readers or "fastparquet" in readers:
-        return set()
-    found = set()
+        return unread, mended
     for number, field in enumerate(file.schema_arrow):
-        stored = file.metadata.row_group(group).column(number).encodings
-        if any(gaps_of(field.type, _ENCODINGS[name], ["fastparquet"]) for name in stored if name in _ENCODINGS):
-            found.add(field.name)
-    return found
+        column = file.metadata.row_group(group).column(number)
+        gaps = [name for name in column.encodings if name in _ENCODINGS]
+        if any(gaps_of(field.type, _ENCODINGS[name], ["fastparquet"]) for name in gaps):
+            is_mended = gaps == ["DELTA_BINARY_PACKED"] and column.physical_type == "INT64"
+            (mended if is_mended else unread).add(field.name)
+    return unread, mended
 
 
 def _too_large(file: pq.ParquetFile, group: int) -> set[str]:
