@@ -29,6 +29,8 @@ BAD = np.int64(-(2**63) + 1)
 """What a `read_*` gives for text that it could not give back."""
 
 _POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
+MOST_SCALE = 18
+"""Digits after the point that `write_decimal` can write, at most."""
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
 _TEN8 = np.uint64(10**8)
 _TEN16 = np.uint64(10**16)

@@ -23,7 +23,8 @@ from logpress.contract.model import (
     is_virtual,
 )
 
-DAY, LAYOUT, EXTRA, RAW = "day", "_layout", "_extra", "_raw"
+DAY, LAYOUT, EXTRA, RAW, ROW_GROUP = "day", "_layout", "_extra", "_raw", "_row_group"
+_ROW_GROUP_ZSTD = 15  # a hundred KB take some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class StoredColumn:
     Attributes:
         name: as in the file.
         type: its Arrow type.
-        of: the contract's column it belongs to; empty for the record's own (`day`, `_layout`, `_extra`, `_raw`).
+        of: the contract's column it belongs to; empty for the record's own (`day`, `_layout`, `_extra`, `_raw`), and
+            for `_row_group`.
         encoding: Parquet encoding.
         zstd: compression level.
     """
@@ -148,6 +150,7 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
     for name, type_, encoding in own:
         storage = contract.storage.get(name, default)
         found.append(StoredColumn(name, type_, "", storage.encoding or encoding, storage.zstd or contract.files.zstd))
+    found.append(StoredColumn(ROW_GROUP, pa.binary(), "", "plain", _ROW_GROUP_ZSTD))
     readable = [column for column in found if not column.name.startswith("_")]
     return readable + [column for column in found if column.name.startswith("_")]
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.kernels_store import number_few, smallest_counters, subtract_counters
-from logpress.engine.metadata_text import bytes_from_text, bytes_to_text, numbers_from_text, numbers_to_text
 from logpress.engine.rows import Ints
 from logpress.errors import PartError
 
@@ -69,22 +67,31 @@ class Counters:
         ):
             raise PartError("a sequence number lies outside the counters that the file's metadata holds")
 
-    def to_json(self) -> dict[str, Any]:
-        """Which places are filled, as bits, and what they hold."""
-        filled = self.smallest != _EMPTY
-        return {
-            "first_second": self.first,
-            "seconds": self.seconds,
-            "places": len(self.smallest),
-            "filled": bytes_to_text(np.packbits(filled).tobytes()),
-            "smallest": numbers_to_text(self.smallest[filled]),
-        }
+    @property
+    def is_filled(self) -> NDArray[np.bool_]:
+        """bool[shards * seconds]: which shards and seconds have a counter."""
+        found: NDArray[np.bool_] = self.smallest != _EMPTY
+        return found
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Counters:
-        """The reverse of `to_json`."""
-        places = int(data["places"])
-        filled = np.unpackbits(np.frombuffer(bytes_from_text(data["filled"]), dtype=np.uint8), count=places)
-        smallest = np.full(places, _EMPTY, dtype=np.int64)
-        smallest[filled.astype(bool)] = numbers_from_text(data["smallest"])
-        return cls(int(data["first_second"]), int(data["seconds"]), smallest)
+    def filled(cls, first: int, seconds: int, is_filled: NDArray[np.bool_], smallest: Ints) -> Counters:
+        """Counters of which only those are given that there are, in their order.
+
+        Raises:
+            ValueError: if there are not as many as are filled.
+        """
+        if np.count_nonzero(is_filled) != len(smallest):
+            raise ValueError(f"{np.count_nonzero(is_filled)} shards and seconds have {len(smallest)} counters")
+        found = np.full(len(is_filled), _EMPTY, dtype=np.int64)
+        found[is_filled] = smallest
+        return cls(first, seconds, found)
+
+    def checked(self, shards: int) -> Counters:
+        """These, if they are the counters of so many shards, or none.
+
+        Raises:
+            ValueError: if they are not.
+        """
+        if len(self.smallest) != self.seconds * shards:
+            raise ValueError(f"{shards} shards and {self.seconds} seconds have {len(self.smallest)} counters")
+        return self

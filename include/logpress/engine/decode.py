@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import NULL
+from logpress.codecs.kernels_text import MOST_SCALE, NULL
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Column,
@@ -31,8 +30,15 @@ from logpress.engine.columns import (
     scale_name,
     shift_name,
 )
-from logpress.engine.counters import Counters
-from logpress.engine.kernels_store import add_scaled, divide_exactly, follow_lookup, less_predicted, name_shards, put_above_lowest_byte
+from logpress.engine.group_metadata import GroupMetadata, Sequences
+from logpress.engine.kernels_store import (
+    add_scaled,
+    divide_exactly,
+    follow_lookup,
+    less_predicted,
+    name_shards,
+    put_above_lowest_byte,
+)
 from logpress.engine.rows import Ints, Rows, Texts, columns_by_dependency, name_is_text, residual_of, texts_of
 from logpress.engine.spelling import Spelling
 from logpress.errors import PartError
@@ -75,7 +81,7 @@ class GroupDecoder:
         self,
         contract: Contract,
         table: pa.Table,
-        metadata: dict[str, Any],
+        metadata: GroupMetadata,
         layouts_with: Callable[[str], NDArray[np.bool_]],
         texts: pa.Table | None = None,
     ) -> None:
@@ -111,7 +117,7 @@ class GroupDecoder:
         self,
         column: Column,
         names: set[str],
-        metadata: dict[str, Any],
+        metadata: GroupMetadata,
         layouts_with: Callable[[str], NDArray[np.bool_]],
     ) -> None:
         """Add the steps that give a column's registers, if the table has what they need."""
@@ -121,16 +127,18 @@ class GroupDecoder:
                 self._add(self._lookup(column, metadata, layouts_with(name)), name)
         elif isinstance(column, KinesisSequence):
             if kinesis_names(name).shard in names and column.arrival in self.registers:
-                self._add(self._kinesis(column, metadata["kinesis"][name]), *column.registers_of(name))
+                if name not in metadata.sequences:
+                    raise PartError(f"the row group does not say what the sequence numbers of {name} are relative to")
+                self._add(self._kinesis(column, metadata.sequences[name]), *column.registers_of(name))
         elif isinstance(column, Instant):
             self._prepare_instant(column, names)
         elif name in names:
             if name_is_text(column.codec):
-                self._add(self._text(name, name, metadata["spellings"].get(name), column.codec != "json"), name)
+                self._add(self._text(name, name, metadata.spellings.get(name), column.codec != "json"), name)
                 return
             self._add(self._stored(name, name), name)
             if isinstance(column, Decimal) and scale_name(name) in names:
-                self._add(self._stored(f"{name}#scale", scale_name(name)), f"{name}#scale")
+                self._add(self._scale(f"{name}#scale", scale_name(name)), f"{name}#scale")
 
     def _prepare_instant(self, column: Instant, names: set[str]) -> None:
         name = column.name
@@ -170,6 +178,15 @@ class GroupDecoder:
 
         return step
 
+    def _scale(self, register: str, stored: str) -> Step:
+        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+            _fill(regs[register], table.column(stored).chunk(0))
+            scales = regs[register]
+            if ((scales < 0) | (scales > MOST_SCALE))[scales != NULL].any():
+                raise PartError(f"column {stored} has digits after a point that no decimal has")
+
+        return step
+
     def _instant(self, column: Instant) -> Step:
         name, units = column.name, UNITS_PER_SECOND[column.unit]
 
@@ -186,10 +203,9 @@ class GroupDecoder:
 
         return step
 
-    def _text(self, register: str, stored: str, spelling: Any, escape: bool) -> Step:
+    def _text(self, register: str, stored: str, how: Spelling | None, escape: bool) -> Step:
         whole = self._whole.get(stored)
         array = (self.table.column(stored) if whole is None else whole).chunk(0)
-        how = Spelling.from_json(spelling) if spelling else None
         if pa.types.is_dictionary(array.type):
             self.texts[register] = _texts(array.dictionary, how, escape)
             count = len(array.dictionary)
@@ -228,11 +244,11 @@ class GroupDecoder:
 
         return step
 
-    def _lookup(self, column: Lookup, metadata: dict[str, Any], has_slot: NDArray[np.bool_]) -> Step:
+    def _lookup(self, column: Lookup, metadata: GroupMetadata, has_slot: NDArray[np.bool_]) -> Step:
         name = column.name
-        others_step = self._text(name, other_name(name), metadata["spellings"].get(name), True)
+        others_step = self._text(name, other_name(name), metadata.spellings.get(name), True)
         others, keys = self.texts[name], self.texts[column.key]
-        lookup: dict[str, str] = metadata["lookups"][name]
+        lookup = metadata.lookups.get(name, {})
         texts = [others[number] for number in range(len(others))]
         predicted = np.full(len(keys), NULL, dtype=np.int64)
         places: dict[str, int] = {}
@@ -249,10 +265,9 @@ class GroupDecoder:
 
         return step
 
-    def _kinesis(self, column: KinesisSequence, metadata: dict[str, Any]) -> Step:
+    def _kinesis(self, column: KinesisSequence, relative_to: Sequences) -> Step:
         names, registers = kinesis_names(column.name), column.registers_of(column.name)
-        counters_of = Counters.from_json(metadata)
-        keys = np.array(metadata["shards"], dtype=np.int64)
+        counters_of, keys = relative_to.counters, relative_to.shards
         predicting = self._contract.by_name[column.arrival]
         assert isinstance(predicting, Instant)
         units = UNITS_PER_SECOND[predicting.unit]

@@ -2,7 +2,7 @@
 
 What another column predicts is taken off: instants become residuals, lookups their exceptions, counters their distance
 from the smallest of the shard and second. What the reverse needs besides the columns goes into the row group's
-metadata, which is JSON.
+metadata.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
+    ROW_GROUP,
     arrow_type,
     kinesis_names,
     other_name,
@@ -42,6 +43,7 @@ from logpress.engine.columns import (
 )
 from logpress.engine.counters import Counters, number_shards
 from logpress.engine.group import Dictionary, RowGroup, null_of, sort_by
+from logpress.engine.group_metadata import GroupMetadata, Sequences
 from logpress.engine.kernels_group import NARROW_NULL, size_of_texts
 from logpress.engine.kernels_store import (
     add_scaled,
@@ -58,7 +60,6 @@ from logpress.engine.kernels_store import (
     take_lowest_byte,
 )
 from logpress.engine.keys import SAMPLED_ROWS, Keys
-from logpress.engine.metadata_text import numbers_to_text
 from logpress.engine.packed import used_texts
 from logpress.engine.rows import Ints, Texts, columns_by_dependency, residual_of, texts_of
 from logpress.engine.spelling import Spelling, Style, best_style, spell, unescape
@@ -66,31 +67,25 @@ from logpress.layout.kernels_json import ESCAPED, SURROGATE
 
 _MOST_LOOKUPS = 1 << 16
 METADATA_BYTES = 6 << 20
-"""What the first row group may put into the metadata; the n-th may put an n-th of it there: so the sum stays small.
-
-It depends on nothing but the row group's number, as several are encoded at a time. Readers refuse 100 MB.
-"""
+"""What a row group may say besides its columns."""
 
 _RENDERED_ROWS = 1 << 15
 
 
-def encode_rows(
-    group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints, number: int = 0
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The table of a row group in its final order, and the metadata of its restoration.
+def encode_rows(group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints) -> pa.Table:
+    """The table of a row group in its final order; its first row holds what its restoration needs besides the columns.
 
     Args:
         group: the filled row group; its registers are used up.
         day: days since 1970-01-01 that the `day` column says.
         render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
         room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
-        number: of the row group in its part.
     """
     registers = group.registers
-    allowance = _Allowance(METADATA_BYTES // (number + 1))
+    allowance = _Allowance(METADATA_BYTES)
     spellings, values = _spell(group, render, allowance)
     order = _order(group)
-    metadata: dict[str, Any] = {"rows": group.used, "spellings": spellings, "sample": _sample(group, order)}
+    sample = _sample(group, order)
     regs = _Sorted(group, order, room)
     columns: dict[str, pa.Array] = {}
     numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
@@ -101,14 +96,14 @@ def encode_rows(
         for column in contract.columns
         if isinstance(column, Lookup)
     }
-    kinesis: dict[str, Any] = {}
+    sequences: dict[str, Sequences] = {}
     # from here on registers are used up: `_strings` numbers texts anew, residuals take the place of instants
     for column in reversed(columns_by_dependency(contract)):
         name = column.name
         if isinstance(column, Lookup):
             columns[other_name(name)] = _strings(regs[name], texts.pop(name), values.get(name))
         elif isinstance(column, KinesisSequence):
-            numbers |= _kinesis_numbers(column, contract, regs, kinesis, allowance)
+            numbers |= _kinesis_numbers(column, contract, regs, sequences, allowance)
         elif isinstance(column, Instant):
             stored = regs[name]
             if column.residual_of:
@@ -131,7 +126,8 @@ def encode_rows(
     columns[EXTRA] = _strings(regs[EXTRA], texts.pop(EXTRA), None)
     columns[RAW] = _strings(regs[RAW], texts.pop(RAW), None, pa.binary())
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
-    metadata |= {"lookups": lookups, "kinesis": kinesis}
+    metadata = GroupMetadata(rows, spellings, lookups, sequences, sample)
+    columns[ROW_GROUP] = _in_first_row(metadata.to_bytes(), rows)
     stored_order = stored_columns(contract)
     arrays = []
     for stored in stored_order:
@@ -140,10 +136,19 @@ def encode_rows(
         arrays.append(plain_texts(array) if is_plain else array)
         del array
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
-    return pa.Table.from_arrays(arrays, schema=schema), metadata
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _sample(group: RowGroup, order: NDArray[np.int32]) -> str:
+def _in_first_row(data: bytes, rows: int) -> pa.Array:
+    """A binary column that has a value in its first row only."""
+    offsets = np.full(rows + 1, len(data), dtype=np.int32)
+    offsets[0] = 0
+    missing = np.ones(rows, dtype=np.bool_)
+    missing[0] = False
+    return pa.Array.from_buffers(pa.binary(), rows, [validity(missing), pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _sample(group: RowGroup, order: NDArray[np.int32]) -> Ints:
     """A sample of the rows' keys, so that restoring knows where to cut before it has read them."""
     step = max(1, len(order) // SAMPLED_ROWS)
     registers = group.registers
@@ -157,11 +162,11 @@ def _sample(group: RowGroup, order: NDArray[np.int32]) -> str:
         texts[name] = used_texts([codes], all_texts, np.full(len(all_texts), -1, dtype=np.int64))
     sample = keys.sample(wide, narrow, texts)
     sample[-1] *= step
-    return numbers_to_text(sample.ravel())
+    return sample
 
 
 class _Allowance:
-    """What a row group may put into the file's metadata."""
+    """What a row group may say besides its columns."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -172,7 +177,10 @@ class _Allowance:
 
     def takes(self, data: Any) -> bool:
         """Whether there is room for this, as JSON; it is then taken."""
-        size = len(json.dumps(data, ensure_ascii=False).encode())
+        return self.takes_bytes(len(json.dumps(data, ensure_ascii=False).encode()))
+
+    def takes_bytes(self, size: int) -> bool:
+        """Whether there is room for so many bytes; it is then taken."""
         if size > self._left:
             return False
         self._left -= size
@@ -196,13 +204,13 @@ class _Sorted(dict[str, Any]):
 
 def _spell(
     group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]], allowance: _Allowance
-) -> tuple[dict[str, Any], dict[str, dict[int, str]]]:
+) -> tuple[dict[str, Spelling], dict[str, dict[int, str]]]:
     """Spellings of the columns with escapes, and the values that differ from their texts, by dictionary number.
 
     Rows whose spelling cannot be told from the value are kept whole, and so are those with odd spellings where these
     would be too many for the metadata.
     """
-    spellings: dict[str, Any] = {}
+    spellings: dict[str, Spelling] = {}
     values: dict[str, dict[int, str]] = {}
     contract = group.registers.contract
     for name, number in group.registers.dictionaries.items():
@@ -220,7 +228,7 @@ def _spell(
         spelling = _listed(dictionary, odd, style, allowance)
         if spelling is None:
             spelling, ambiguous = Spelling(style), [*ambiguous, *odd]
-        spellings[name] = spelling.to_json()
+        spellings[name] = spelling
         if ambiguous:
             is_ambiguous = np.zeros(dictionary.known, dtype=np.bool_)
             is_ambiguous[ambiguous] = True
@@ -412,17 +420,15 @@ def _count_pairs(
 
 
 def _kinesis_numbers(
-    column: KinesisSequence, contract: Contract, regs: _Sorted, metadata: dict[str, Any], allowance: _Allowance
+    column: KinesisSequence, contract: Contract, regs: _Sorted, found: dict[str, Sequences], allowance: _Allowance
 ) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
     shard_keys, arrivals, counters, subs = (regs[name] for name in column.registers_of(column.name))
     shards, shard_places = number_shards(shard_keys)
     described = Counters.of(shard_places, arrivals, counters, len(shards))
-    told = {"shards": shards.tolist(), **described.to_json()}
-    if not allowance.takes(told):
+    if not allowance.takes_bytes(shards.nbytes + described.smallest.nbytes):
         described = Counters.none()
-        told = {"shards": shards.tolist(), **described.to_json()}
     described.subtract(shard_places, arrivals, counters, 1)
-    metadata[column.name] = told
+    found[column.name] = Sequences(shards, described)
     predicting = contract.by_name[column.arrival]
     assert isinstance(predicting, Instant)
     expected = np.zeros(len(arrivals), dtype=np.int64)

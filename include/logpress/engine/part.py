@@ -1,42 +1,70 @@
-"""A part file: a Parquet file that holds, in its key-value metadata, all that its restoration needs."""
+"""A part file: a Parquet file that holds, in its key-value metadata, all that its restoration needs.
+
+docs/format.md is its specification.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import fsspec
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from logpress.contract.model import Contract
-from logpress.engine.columns import DAY, StoredColumn, stored_columns
-from logpress.engine.metadata_text import bytes_from_text, bytes_to_text
+from logpress.engine import format_4
+from logpress.engine.columns import DAY, ROW_GROUP, StoredColumn, stored_columns
+from logpress.engine.group_metadata import GroupMetadata
+from logpress.engine.layout_checks import check_layouts
 from logpress.engine.program import Registers
 from logpress.errors import PartError
 from logpress.layout.model import Layout
+from logpress.parquet.metadata import CHECKSUM_KEY
 from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter, Sink
-from logpress.version import __version__
+from logpress.version import __version__, commit
 
 METADATA_KEY = b"logpress"
 CREATED_BY = "logpress version "
 """How a part's footer begins to say who wrote it."""
 
-FORMAT = 4
-"""1 could have small numbers of several columns in one; 2 had counters of sequence numbers in one column; 3 no
-sample of keys."""
+MAJOR, MINOR = 5, 0
+"""The format's version. A reader skips what it does not know of a later minor version; it refuses a later major one."""
 
 PAGE_BYTES = 96 << 10
 """Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""
 
 DICTIONARY_BYTES = 64 << 20
+
+_ZSTD = 19  # some KB
+_MOST_PACKED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which part a file is, so that one that was copied over another is told.
+
+    Attributes:
+        table: its table.
+        day: its UTC day, as 2021-12-26.
+        slice: its slice.
+        records: how many records it holds.
+        digest: the 128-bit digest of their multiset, hexadecimal.
+    """
+
+    table: str = ""
+    day: str = ""
+    slice: str = ""
+    records: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,49 +72,85 @@ class PartMetadata:
     """What a part file says of itself.
 
     Attributes:
-        contract: the contract it was written with.
+        contract: the contract it was written with; of its source and checks it says nothing.
         layouts: the skeletons of its records, by number.
-        row_groups: per row group: spellings, lookups, counters; see `encode.py`.
+        identity: which part it is; None before format 5.
+        checksums: per row group the CRC-32 of each column chunk; None before format 5.
+        older_groups: what formats before 5 say here of row groups.
     """
 
     contract: Contract
     layouts: tuple[Layout, ...]
-    row_groups: tuple[dict[str, Any], ...]
+    identity: Identity | None = None
+    checksums: tuple[tuple[int, ...], ...] | None = None
+    older_groups: tuple[GroupMetadata, ...] | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, file: pq.ParquetFile) -> PartMetadata:
-        """The metadata of an open file.
+    def of(cls, footer: pq.FileMetaData) -> PartMetadata:
+        """The metadata of a part's footer.
 
         Raises:
-            PartError: if the file was not written by logpress, or by a later one.
+            PartError: if the file was not written by logpress, or by one of a later major version, or is damaged.
         """
-        text = (file.metadata.metadata or {}).get(METADATA_KEY)
+        texts = footer.metadata or {}
+        text = texts.get(METADATA_KEY)
         if text is None:
             raise PartError(
-                "the file has no logpress metadata; it was not written by logpress, or was rewritten by another tool"
+                "has no logpress metadata; it was not written by logpress, or was rewritten by another tool"
             )
         try:
             data = json.loads(text)
-            if data["format"] != FORMAT:
+            major = _major(data["format"])
+            if major > MAJOR:
                 raise PartError(
-                    f"the file has format {data['format']}; this logpress reads format {FORMAT}: restore it with the "
-                    "logpress that wrote it, or press the day again"
+                    f"has format {data['format']}, written by a newer logpress ({footer.created_by}); this one reads "
+                    f"formats up to {MAJOR}: update logpress"
                 )
-            packed = json.loads(bytes_from_text(data["packed"]))
-            layouts = tuple(Layout.from_json(layout) for layout in packed["layouts"])
-            return cls(Contract.model_validate(data["contract"]), layouts, tuple(packed["row_groups"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise PartError(f"the file's logpress metadata is damaged: {error}") from error
+            if major == format_4.MAJOR:
+                contract, layouts, groups = format_4.read(data)
+                found = cls(contract, layouts, None, None, groups)
+            elif major == MAJOR:
+                if CHECKSUM_KEY.encode() not in texts:
+                    raise PartError("is damaged: its footer has no checksum")
+                found = _read(data)
+            else:
+                raise PartError(f"has format {data['format']}, which no released logpress wrote; press the day again")
+            check_layouts(found.contract, found.layouts)
+            for what, count in (("metadata", found.older_groups), ("checksums", found.checksums)):
+                if count is not None and len(count) != footer.num_row_groups:
+                    raise PartError(
+                        f"is damaged: it has {footer.num_row_groups} row groups, but {what} of {len(count)}"
+                    )
+            if any(len(checksums) != footer.num_columns for checksums in found.checksums or ()):
+                raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of others")
+            return found
+        except ValidationError as error:
+            raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
 
     def to_text(self) -> str:
-        """The form in the file: JSON, in which layouts and row groups are JSON, zstd and base85; they are long."""
-        packed = {"layouts": [layout.to_json() for layout in self.layouts], "row_groups": self.row_groups}
-        text = _json(packed).encode()
+        """The form in the file: JSON, in which what is long is JSON, zstd and base64."""
+        assert self.identity is not None
+        assert self.checksums is not None
+        packed = {
+            "contract": stored_contract(self.contract),
+            "layouts": [layout.to_json() for layout in self.layouts],
+            "chunk_crc32": self.checksums,
+        }
+        identity = self.identity
         return _json(
             {
-                "format": FORMAT,
-                "contract": self.contract.model_dump(mode="json", exclude_defaults=True),
-                "packed": bytes_to_text(text),
+                "format": f"{MAJOR}.{MINOR}",
+                "table": identity.table,
+                "day": identity.day,
+                "slice": identity.slice,
+                "records": identity.records,
+                "digest": identity.digest,
+                "readers": self.contract.files.readers,
+                "packed": base64.b64encode(
+                    zstandard.ZstdCompressor(level=_ZSTD).compress(_json(packed).encode())
+                ).decode(),
             }
         )
 
@@ -101,6 +165,80 @@ class PartMetadata:
             [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in self.layouts],
             dtype=bool,
         )
+
+    def checksums_of(self, group: int) -> tuple[int, ...] | None:
+        """The CRC-32 of each column chunk of a row group; None where the file says none."""
+        return None if self.checksums is None else self.checksums[group]
+
+    def group(self, file: pq.ParquetFile, number: int) -> GroupMetadata:
+        """What the file says of a row group.
+
+        Args:
+            file: open to read the column ROW_GROUP of this row group.
+            number: of the row group.
+
+        Raises:
+            PartError: if it is damaged.
+        """
+        if self.older_groups is not None:
+            return self.older_groups[number]
+        try:
+            first = next(file.iter_batches(1, row_groups=[number], columns=[ROW_GROUP], use_threads=False))
+            return GroupMetadata.from_bytes(first.column(0)[0].as_py())
+        except (AttributeError, LookupError, RecursionError, StopIteration, TypeError, ValueError) as error:
+            raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
+
+
+def stored_contract(contract: Contract) -> dict[str, Any]:
+    """A contract as part files hold it: with all that it leaves to defaults, so that these may change later."""
+    return contract.model_dump(mode="json", exclude={"source", "checks"})
+
+
+def restores_alike(one: Contract, other: Contract) -> bool:
+    """Whether rows of parts of these contracts can be rendered together: descriptions and the like do not count."""
+    first, second = (
+        contract.model_dump(
+            include={"columns": {"__all__": {"name", "path", "codec", "type", *_DECODING}}, "copies": True}
+        )
+        for contract in (one, other)
+    )
+    return bool(first == second)
+
+
+_DECODING = ("label_checked_by", "residual_of", "key", "arrival")
+
+
+def _major(version: object) -> int:
+    if type(version) is int:
+        return version  # before 5 there was but one number
+    if isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
+        return int(version.split(".")[0])
+    raise ValueError(f"{version!r} is no version of the format")
+
+
+def _read(data: dict[str, Any]) -> PartMetadata:
+    packed = json.loads(unpacked(base64.b64decode(data["packed"], validate=True)))
+    identity = Identity(*(data[name] for name in ("table", "day", "slice", "records", "digest")))
+    return PartMetadata(
+        Contract.model_validate(packed["contract"], extra="ignore"),
+        tuple(Layout.from_json(layout) for layout in packed["layouts"]),
+        identity,
+        tuple(tuple(int(checksum) for checksum in checksums) for checksums in packed["chunk_crc32"]),
+    )
+
+
+def unpacked(frame: bytes) -> bytes:
+    """The content of a zstd frame.
+
+    Raises:
+        ValueError: if it is none, or its content would be too large.
+    """
+    try:
+        if zstandard.frame_content_size(frame) > _MOST_PACKED_BYTES:
+            raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes are packed in it")
+        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_MOST_PACKED_BYTES)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
 
 
 def _json(data: dict[str, Any]) -> str:
@@ -131,34 +269,13 @@ def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] 
             for column in columns
         ],
         sorted_by=[name for name in contract.order_by if name in names],
-        created_by=CREATED_BY + __version__,
+        created_by=f"{CREATED_BY}{__version__}" + (f" (build {commit()})" if commit() else ""),
         page_bytes=PAGE_BYTES,
         dictionary_bytes=DICTIONARY_BYTES,
+        is_checked=True,
     )
 
 
 def _has_statistics(column: StoredColumn) -> bool:
     """Statistics serve readers' filters; of what only restoration reads they would be dead weight."""
     return not column.name.startswith("_")
-
-
-@contextmanager
-def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings."""
-    handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
-    with handle:
-        yield pq.ParquetFile(handle, read_dictionary=list(dictionaries) or None, page_checksum_verification=True)
-
-
-@contextmanager
-def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a part file; see `open_file`.
-
-    Raises:
-        PartError: if it is not there, or no Parquet file.
-    """
-    try:
-        with open_file(path, dictionaries) as file:
-            yield file
-    except (OSError, pa.ArrowException) as error:
-        raise PartError(f"{path}: cannot be read as a part file: {error}") from error

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.columns import stored_columns
+from logpress.engine.columns import ROW_GROUP, stored_columns
 from logpress.engine.decode import GroupDecoder, Slice
-from logpress.engine.metadata_text import numbers_from_text
-from logpress.engine.part import CREATED_BY, PartMetadata, open_file, open_part
+from logpress.engine.part import CREATED_BY, PartMetadata
+from logpress.engine.part_file import open_group, open_part
 from logpress.engine.render import Renderer, Sheet
 from logpress.errors import PartError
 
@@ -31,15 +31,13 @@ class PartReader:
     def __init__(self, path: str) -> None:
         self.path = path
         with open_part(path) as file:
-            self.metadata = PartMetadata.read(file)
-            self.row_groups = file.num_row_groups
-            self.rows_by_group = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-            self.text_bytes = [_text_bytes(file.metadata.row_group(i)) for i in range(file.num_row_groups)]
-            self._is_ours = file.metadata.created_by.startswith(CREATED_BY)
-        if len(self.metadata.row_groups) != self.row_groups:
-            raise PartError(
-                f"{path}: has {self.row_groups} row groups, but metadata of {len(self.metadata.row_groups)}"
-            )
+            self.footer = footer = file.metadata
+            self.metadata = PartMetadata.of(footer)
+        self.row_groups = footer.num_row_groups
+        self.rows_by_group = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+        self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
+        self._stored = [name for name in footer.schema.to_arrow_schema().names if name != ROW_GROUP]
+        self._is_ours = footer.created_by.startswith(CREATED_BY)
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
         contract = self.metadata.contract
         self._dictionaries = [
@@ -49,9 +47,10 @@ class PartReader:
 
     def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
         """One row group's rows, all in memory; all registers, or those that these file columns give."""
-        with self._opened(group) as file:
-            table = file.read_row_group(group, columns=columns, use_threads=False)
-        return self._decoder(group, table)
+        names = [name for name in self._stored if columns is None or name in columns]
+        with self._opened(group, names) as file:
+            table = file.read_row_group(group, columns=names, use_threads=False)
+            return self._decoder(file, group, table)
 
     def sample(self, group: int, words: int) -> NDArray[np.int64]:
         """A sample of a row group's keys and positions, see `Keys.sample`: int64[words + 1, keys].
@@ -59,10 +58,11 @@ class PartReader:
         Raises:
             PartError: if the file is damaged.
         """
-        try:
-            return numbers_from_text(self.metadata.row_groups[group]["sample"]).reshape(words + 1, -1)
-        except (ValueError, KeyError) as error:
-            raise PartError(f"{self.path}: row group {group} has no sample of keys: {error}") from error
+        with self._opened(group, []) as file:
+            sample = self.metadata.group(file, group).sample
+        if sample.size % (words + 1):
+            raise PartError(f"{self.path}: the sample of keys of row group {group} is none of {words} words")
+        return sample.reshape(words + 1, -1)
 
     def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:
         """One row group's rows from `first` to `last`, some at a time: no more of them are in memory.
@@ -74,7 +74,8 @@ class PartReader:
         if first >= last:
             return
         with self._opened(group) as file:
-            chunks = [file.metadata.row_group(group).column(number) for number in range(file.metadata.num_columns)]
+            chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
+            chunks = [chunk for chunk in chunks if chunk.path_in_schema != ROW_GROUP]
             # what is read in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
@@ -90,7 +91,7 @@ class PartReader:
                 end = min(last, at + batch.num_rows)
                 for begin in range(max(first, at), end, CHUNK_ROWS):
                     table = pa.Table.from_batches([batch]).slice(begin - at, min(CHUNK_ROWS, end - begin))
-                    found = found or self._decoder(group, table, texts)
+                    found = found or self._decoder(file, group, table, texts)
                     yield self._slice(found, table, begin)
                 at += batch.num_rows
                 if at >= last:
@@ -114,17 +115,18 @@ class PartReader:
             yield sheet, rows
 
     @contextmanager
-    def _opened(self, group: int) -> Iterator[pq.ParquetFile]:
-        """The file, open to read a row group."""
-        try:
-            with open_file(self.path, self._dictionaries) as file:
-                yield file
-        except (OSError, pa.ArrowException) as error:
-            raise PartError(f"{self.path}: row group {group} cannot be read: {error}") from error
+    def _opened(self, group: int, columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
+        """The file, open to read these columns of a row group, or all, and what it says of the row group."""
+        checksums = self.metadata.checksums_of(group)
+        needed = None if columns is None else [*columns, ROW_GROUP]
+        with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries) as file:
+            yield file
 
-    def _decoder(self, group: int, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
+    def _decoder(
+        self, file: pq.ParquetFile, group: int, table: pa.Table, texts: pa.Table | None = None
+    ) -> GroupDecoder:
         metadata = self.metadata
-        return GroupDecoder(metadata.contract, table, metadata.row_groups[group], metadata.layouts_with, texts)
+        return GroupDecoder(metadata.contract, table, metadata.group(file, group), metadata.layouts_with, texts)
 
 
 def _text_bytes(group: pq.RowGroupMetaData) -> int:

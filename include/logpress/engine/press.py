@@ -30,7 +30,7 @@ from logpress.engine.inline import executor
 from logpress.engine.kernels_store import count_codes
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
-from logpress.engine.part import PartMetadata, open_writer
+from logpress.engine.part import METADATA_KEY, Identity, PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, RAW, Layouts, Registers
 from logpress.engine.rejects import DUPLICATE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
@@ -40,6 +40,7 @@ from logpress.engine.slice_input import SliceInput, takes_unknown
 from logpress.engine.spaces import Spaces
 from logpress.errors import BrokenOffError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
+from logpress.parquet.writer import FileWriter
 from logpress.sources.restart import begun_again
 
 Progress = Callable[[int, int], None]
@@ -113,7 +114,6 @@ class SlicePress:
         self.totals = np.zeros(4, dtype=np.int64)
         self.group_digests: list[str] = []
         self.layout_rows: Counter[int] = Counter()
-        self.metadata: list[dict[str, Any]] = []
         self.part: Output | None = None
         self.rejects_out: Output | None = None
         self.raw_bytes = 0
@@ -276,7 +276,7 @@ class SlicePress:
 
         room = self.stores.take_room()
         text_bytes = group.text_bytes
-        table, metadata = encode_rows(group, self.days, render, room, number)
+        table = encode_rows(group, self.days, render, room)
         counts = np.zeros(len(layouts) + 1, dtype=np.int64)
         count_codes(group.register(LAYOUT), counts)
         if before is not None:
@@ -290,7 +290,6 @@ class SlicePress:
         del table  # which lies in this room, and in the store
         self.stores.give_room_back(room)
         self.stores.give_back(group.store)
-        self.metadata.append(metadata)
         give_back_after(text_bytes)
 
     def _renderer_of(self, layouts: tuple[Any, ...]) -> Renderer:
@@ -332,8 +331,14 @@ class SlicePress:
             unknown.update(dict.fromkeys(paths - named, count))
         if self.part is not None:
             assert self.part.writer is not None
-            text = PartMetadata(self.contract, tuple(self.layouts.all), tuple(self.metadata)).to_text()
-            self.part.writer.add_key_value_metadata({"logpress": text})
+            assert isinstance(self.part.writer, FileWriter)
+            identity = Identity(
+                self.contract.table, self.day.isoformat(), self.spec.name, int(self.totals[0]),
+                digests.combine(self.group_digests),
+            )  # fmt: skip
+            checksums = tuple(map(tuple, self.part.writer.chunk_checksums))
+            text = PartMetadata(self.contract, tuple(self.layouts.all), identity, checksums).to_text()
+            self.part.writer.add_key_value_metadata({METADATA_KEY.decode(): text})
             part = self.part.close()
         if self.rejects_out is not None:
             rejects_part = self.rejects_out.close()

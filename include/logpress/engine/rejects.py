@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from logpress.engine import digest as digests
 from logpress.engine.arrow import array_of, texts_array
-from logpress.engine.part import open_part
+from logpress.engine.part_file import open_part
 
 DUPLICATE = "duplicate"
 """The reason of a record that is equal to an earlier one of its slice; it may be a sound one."""

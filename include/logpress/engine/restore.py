@@ -20,6 +20,7 @@ from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.ordering import Buckets, Dealing
 from logpress.engine.packed import Packed, Space, empty_rows
+from logpress.engine.part import restores_alike
 from logpress.engine.part_reader import CHUNK_ROWS, PartReader
 from logpress.engine.program import LAYOUT, RAW
 from logpress.engine.rejects import read_rejects
@@ -256,7 +257,7 @@ class _Packer:
         self.renderer = Renderer(self.registers, tuple(numbers))
 
     def _is_common(self, reader: PartReader) -> bool:
-        return reader.metadata.contract == self.registers.contract
+        return restores_alike(reader.metadata.contract, self.registers.contract)
 
     def samples(self, groups: Sequence[_Group]) -> list[tuple[int, NDArray[np.int64]]]:
         """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from logpress.engine.block import Reject
 from logpress.engine.documents import Documents, hash_records
-from logpress.engine.part import open_part
+from logpress.engine.part_file import open_part
 from logpress.engine.part_reader import PartReader
 from logpress.engine.rejects import DUPLICATE
 from logpress.jit import PADDING

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import UNITS_PER_SECOND, Column, Instant, KinesisSequence, is_virtual
+from logpress.contract.model import UNITS_PER_SECOND, Column, Instant, KinesisSequence
 from logpress.engine.arrow import array_of, texts_array, validity
 from logpress.engine.columns import arrow_type, physical_columns
 from logpress.engine.decode import GroupDecoder
+from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.kernels_virtual import SEQUENCE_BYTES, write_sequences
 from logpress.engine.part import PartMetadata
 from logpress.engine.rows import Ints, Texts
@@ -27,12 +28,14 @@ Derive = Callable[[dict[str, Ints]], pa.Array]
 class VirtualColumns:
     """Derives virtual columns for rows of one row group; what all rows share is prepared once."""
 
-    def __init__(self, metadata: PartMetadata, group: int, table: pa.Table, names: Sequence[str]) -> None:
+    def __init__(
+        self, metadata: PartMetadata, group: GroupMetadata | None, table: pa.Table, names: Sequence[str]
+    ) -> None:
         """Prepare.
 
         Args:
             metadata: of the part.
-            group: number of the row group.
+            group: what the part says of the row group; None will do where there are no names.
             table: all of its rows or any of them, in any order: the columns that `physical_columns` names, or more.
             names: virtual columns of the contract.
 
@@ -45,7 +48,8 @@ class VirtualColumns:
         if missing:
             raise PartError(f"the file has no column {missing[0]}, which {', '.join(names)} need")
         self.count = table.num_rows
-        self._decoder = GroupDecoder(contract, table.select(needed), metadata.row_groups[group], metadata.layouts_with)
+        group = group or GroupMetadata(table.num_rows)
+        self._decoder = GroupDecoder(contract, table.select(needed), group, metadata.layouts_with)
         self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
 
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
@@ -77,29 +81,6 @@ class VirtualColumns:
             return lambda regs: _sequences(*(regs[name] for name in column.registers_of(column.name)))
         entries, places = _values(self._decoder.texts[column.name])
         return lambda regs: _strings(regs[column.name], entries, places)
-
-
-def with_virtual(table: pa.Table, metadata: PartMetadata, group: int, names: Sequence[str]) -> pa.Table:
-    """These columns, stored or virtual, of rows of one row group.
-
-    Args:
-        table: all of the row group's rows or any of them: the columns that `physical_columns` names, or more.
-        metadata: of the part.
-        group: number of the row group.
-        names: columns, in the order they are wanted.
-
-    Raises:
-        PartError: if the file lacks a column that is needed, or contradicts its metadata.
-    """
-    by_name = metadata.contract.by_name
-    wanted = [name for name in names if name in by_name and is_virtual(by_name[name])]
-    virtual = VirtualColumns(metadata, group, table, wanted)
-    found: dict[str, list[pa.Array]] = {name: [] for name in wanted}
-    for first in range(0, max(1, table.num_rows), CHUNK_ROWS):
-        for name, array in virtual.arrays(first, min(first + CHUNK_ROWS, table.num_rows)).items():
-            found[name].append(array)
-    columns = [pa.chunked_array(found[name]) if name in found else table.column(name) for name in names]
-    return pa.Table.from_arrays(columns, names=list(names))
 
 
 def _instants(column: Instant, values: Ints) -> pa.Array:

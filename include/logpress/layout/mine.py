@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from logpress.contract.model import Contract
+from logpress.contract.model import Column, Contract
 from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 from logpress.layout.tokens import Leaf, read_leaves
 
@@ -27,6 +27,11 @@ _EXTRA_KINDS = {
     "boolean": Kind.BOOLEAN,
     "container": Kind.CONTAINER,
 }
+
+
+def kinds_of(column: Column) -> frozenset[Kind]:
+    """How the end of a column's text can be found, for columns that are no instants."""
+    return frozenset(_COLUMN_KINDS[column.codec].values())
 
 
 @dataclass(frozen=True, slots=True)

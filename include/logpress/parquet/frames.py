@@ -18,7 +18,7 @@ BYTES: Matching = (1, 1)
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
 WHOLE_DELTAS: Matching = (0, 1)
-"""Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page itself says how many bytes they have."""
+"""Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page says how many bytes they have."""
 
 MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values(), WHOLE_DELTAS)
 _BLOCK_ROOM = 3 * BLOCK_BYTES

@@ -11,9 +11,10 @@ None is nearer than a given distance: to copy what was written a moment ago take
 
 Of numbers of one byte only long runs are sequences. Their distance, one, is the repeated one from the start.
 
-Deltas in whole bytes (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched with the last equal one, wherever
-it stands in the page: instants in microseconds whose text has milliseconds take only each thousandth value, which no code of
-single bytes can say, but a distance can. The page itself says where its blocks begin and how many bytes a delta has.
+Deltas in whole bytes (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched with the last equal one,
+wherever it stands in the page: of instants in microseconds whose text has milliseconds only each thousandth value
+occurs, which no code of single bytes can say, but a distance can. The page itself says where its blocks begin and how
+many bytes a delta has.
 
 Bounds: a page is read by words within it only, and the number before goes back by a distance from at least that.
 Other distances are looked at only where they do not go back beyond the page's beginning.
@@ -60,7 +61,7 @@ _LOW_THREE = np.uint64(0xFFFFFF)
 _DELTA_SHIFT = np.uint64(64 - 17)
 
 _MOST_BACK = 1 << 20
-"""The farthest distance in any frame: the window of a large one. A frame of a single segment may go back to its beginning."""
+"""The farthest distance in any frame: the window of a large one. A single segment may go back to its beginning."""
 
 
 @inner_kernel
@@ -226,9 +227,8 @@ def _open_deltas(page, prefix, cursor):
 def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
     """Sequences of deltas in whole bytes; see `_split`, and `pending` are the literals so far.
 
-    Args:
-        cursor: int64[4]: the bytes of this block's deltas, how many of them are done, where its header begins and
-            how long that is.
+    `cursor` is int64[4]: the bytes of this block's deltas, how many of them are done, where its header begins and how
+    long that is.
     """
     most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
     found = 0
@@ -315,7 +315,7 @@ def _split(page, start, at, end, stride, distance, only_one, recent, cursor, pla
         only_one: whether to end the content behind the first sequence, if there is one.
         recent: int64[3], the distances used last.
         cursor: int64[4], where the blocks of deltas are; see `_split_deltas`.
-        places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if they did.
+        places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if any.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
         lengths: int32[3, MOST], gets each sequence's literal length, match length and, of several, distance.
 

@@ -231,9 +231,9 @@ def count_block_sizes(values, counts):
 def whole_deltas(values, first, last, size, limit, out, at):
     """The same as `delta_blocks` of int64, but each delta takes whole bytes, so that equal deltas are equal bytes.
 
-    For that, all blocks have the same smallest delta: the smallest that `size` bytes can hold. Parquet does not demand that
-    it occurs; readers add it up. In a block with larger deltas it is that of more bytes, less what makes the low
-    bytes the same as elsewhere. All four miniblocks have the same width.
+    For that, all blocks have the same smallest delta: the smallest that `size` bytes can hold. Parquet does not demand
+    that it occurs; readers add it up. In a block with larger deltas it is that of more bytes, less what makes the
+    low bytes the same as elsewhere. All four miniblocks have the same width.
 
     Args:
         values: int64[n].
@@ -264,7 +264,7 @@ def whole_deltas(values, first, last, size, limit, out, at):
         for k in range(count):
             store64(out, at, np.uint64(values[i + k]) - np.uint64(values[i + k - 1]) + lift)
             at += wide
-        for k in range(count, (count + 31) // 32 * 32):  # the last miniblock is filled up
+        for _ in range(count, (count + 31) // 32 * 32):  # the last miniblock is filled up
             store64(out, at, np.uint64(0))
             at += wide
         i += count

@@ -6,6 +6,7 @@ those of its structs.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,12 +143,28 @@ def dictionary_page_header(entries: int, plain_bytes: int, body: bytes) -> bytes
     return _page(_DICTIONARY_PAGE, plain_bytes, body).struct(7, header).done()
 
 
+CHECKSUM_KEY = "logpress.sha256"
+"""Under which a footer says the SHA-256 of itself, the value taken as NO_CHECKSUM."""
+
+NO_CHECKSUM = b"0" * 64
+
+
+def checksum_place(footer: bytes) -> int | None:
+    """Where in a footer's bytes the value of CHECKSUM_KEY stands; None if it says none, or several."""
+    before = CHECKSUM_KEY.encode() + Struct().binary(1, NO_CHECKSUM).done()[: -len(NO_CHECKSUM) - 1]
+    place = footer.find(before)
+    if place < 0 or footer.find(before, place + 1) >= 0 or place + len(before) + len(NO_CHECKSUM) > len(footer):
+        return None
+    return place + len(before)
+
+
 def footer(
     columns: Sequence[FileColumn],
     groups: Sequence[RowGroup],
     sorted_by: Sequence[int],
     texts: Mapping[str, str],
     created_by: str,
+    is_checked: bool = False,
 ) -> bytes:
     """What stands behind the last row group: the file's metadata, its length, and the magic number.
 
@@ -157,13 +174,20 @@ def footer(
         sorted_by: by which columns each row group is sorted, ascending, nulls first.
         texts: key-value metadata.
         created_by: who wrote the file.
+        is_checked: whether it says its own SHA-256, in hexadecimal, under CHECKSUM_KEY.
     """
     root = Struct().i32(3, 0).binary(4, b"schema").i32(5, len(columns))
     data = Struct().i32(1, _VERSION).structs(2, [root, *(schema_element(column) for column in columns)])
     data.i64(3, sum(group.rows for group in groups)).structs(4, [group.to_thrift(sorted_by) for group in groups])
+    if is_checked:
+        texts = {**texts, CHECKSUM_KEY: NO_CHECKSUM.decode()}
     if texts:
         pairs = [Struct().binary(1, key.encode()).binary(2, value.encode()) for key, value in texts.items()]
         data.structs(5, pairs)
     data.binary(6, created_by.encode()).structs(7, [Struct().struct(1, Struct()) for _ in columns])
     done = data.done()
+    if is_checked:
+        place = checksum_place(done)
+        assert place is not None
+        done = done[:place] + hashlib.sha256(done).hexdigest().encode() + done[place + len(NO_CHECKSUM) :]
     return done + len(done).to_bytes(4, "little") + MAGIC

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
 from logpress.parquet.kernels_frames import BLOCK_BYTES
-from logpress.parquet.kernels_numbers import BLOCK, MINIBLOCKS, MOST_BLOCK_BYTES, count_block_sizes, delta_blocks, split_bytes, whole_deltas
+from logpress.parquet.kernels_numbers import (
+    BLOCK,
+    MINIBLOCKS,
+    MOST_BLOCK_BYTES,
+    count_block_sizes,
+    delta_blocks,
+    split_bytes,
+    whole_deltas,
+)
 from logpress.parquet.kernels_texts import join_texts, plain_texts
 from logpress.parquet.schema import (
     BYTE_STREAM_SPLIT,
@@ -39,11 +47,11 @@ _SAMPLED_DELTAS = 1 << 15
 """Deltas of a chunk's middle that are compressed in each way; fewer would hardly meet an equal one."""
 
 _USUAL_BLOCKS = 0.9
-"""The share of blocks whose deltas have the usual size; larger ones in others are no reason to say all of them longer."""
+"""The share of blocks whose deltas have the usual size; larger ones in others are no reason to make all longer."""
 
 DELTA_PAGE_BYTES = 32 * BLOCK_BYTES - (1 << 10)
-"""Bytes of a page of whole deltas. Further back there are more equal ones: of one hour's 480,000 begin times, a value took
-2.44 bytes in pages of 512 KB, 2.40 in pages of a megabyte and 2.37 in a single page."""
+"""Bytes of a page of whole deltas. The more there are, the more find an equal one: of one hour's 480,000 begin times a
+value took 2.67 bytes in pages of 1 MB, 2.61 in pages of 2 MB and 2.55 in pages of 4 MB, read in the same time."""
 
 Compress = Callable[[bytes, Matching | None, int], bytes]
 """Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""
@@ -173,7 +181,7 @@ class Deltas:
 
 
 class WholeDeltas:
-    """Differences of neighbours in whole bytes: compressed by our kernel, which matches each with the last equal one."""
+    """Differences of neighbours in whole bytes, which our kernel matches with the last equal one."""
 
     encoding = DELTA_BINARY_PACKED
     matching: Matching | None = WHOLE_DELTAS

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
+from isal import isal_zlib
 
 from logpress.parquet.chunks import ChunkWriter
 from logpress.parquet.metadata import MAGIC, RowGroup, footer
@@ -34,10 +35,12 @@ class FileWriter:
         created_by: what the footer says of the writer.
         page_bytes: size of a data page before compression, about.
         dictionary_bytes: a dictionary that would be larger gives way to plain values.
+        is_checked: whether the footer says its own SHA-256.
 
     Attributes:
         columns: what the file has.
         schema: what tables are to have; texts with a dictionary come as dictionaries, which are not hashed again.
+        chunk_checksums: of each row group so far, the CRC-32 of each column chunk's bytes.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class FileWriter:
         created_by: str = "logpress",
         page_bytes: int = PAGE_BYTES,
         dictionary_bytes: int = DICTIONARY_BYTES,
+        is_checked: bool = False,
     ) -> None:
         self.columns = tuple(columns)
         self.schema = pa.schema([pa.field(column.name, column.arrow_type, column.nullable) for column in columns])
@@ -61,6 +65,8 @@ class FileWriter:
         self._sink = sink
         self._position = 0
         self._closed = False
+        self._is_checked = is_checked
+        self.chunk_checksums: list[list[int]] = []
         self._write(MAGIC)
 
     def write_table(self, table: pa.Table) -> None:
@@ -75,11 +81,16 @@ class FileWriter:
             raise ValueError(f"the table has columns {table.column_names}, the file {self.schema.names}")
         begin = self._position
         chunks = []
+        checksums = []
         for column, values in zip(self.columns, table.columns, strict=True):
             pieces, chunk = self._chunks.encode(column, one_array(values, column.arrow_type), self._position)
+            checksum = 0
             for piece in pieces:
+                checksum = isal_zlib.crc32(piece, checksum)
                 self._write(piece)
             chunks.append(chunk)
+            checksums.append(checksum)
+        self.chunk_checksums.append(checksums)
         self._groups.append(RowGroup(table.num_rows, begin, chunks))
 
     def add_key_value_metadata(self, texts: Mapping[str, str]) -> None:
@@ -90,7 +101,8 @@ class FileWriter:
         """Write the footer; without effect if it is written already. The sink stays open."""
         if not self._closed:
             self._closed = True
-            self._write(footer(self.columns, self._groups, self._sorted_by, self._texts, self._created_by))
+            texts, by = self._texts, self._created_by
+            self._write(footer(self.columns, self._groups, self._sorted_by, texts, by, self._is_checked))
 
     def _write(self, data: bytes) -> None:
         self._sink.write(data)

@@ -1,7 +1,7 @@
 """A decoder of DELTA_BINARY_PACKED in NumPy, which shares no code with the writer nor with pyarrow.
 
-Source: apache/parquet-format, Encodings.md, "Delta Encoding". fastparquet 2026.9 reads wrong values where a miniblock has more
-than 28 bits a delta (its buffer of 64 bits overflows), so `lent_to_fastparquet` gives it this one.
+Source: apache/parquet-format, Encodings.md, "Delta Encoding". fastparquet 2026.9 reads wrong values where a miniblock
+has more than 28 bits a delta (its buffer of 64 bits overflows), so `lent_to_fastparquet` gives it this one.
 """
 
 from __future__ import annotations

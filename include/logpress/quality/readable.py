@@ -31,9 +31,9 @@ def prove_readable(path: str) -> int:
     """Read a row group with fastparquet, which shares no code with the writer, and compare every value.
 
     Which row group is told by the file's name, and so is the same each time. Where the contract's `files.readers` leave
-    fastparquet out, deltas of int64 are decoded by `quality.deltas` in its place, and columns in other encodings that it does
-    not read are left out. So are those of which a row group holds more than MOST_BYTES, as its objects would take six times
-    that.
+    fastparquet out, deltas of int64 are decoded by `quality.deltas` in its place, and columns in other encodings that
+    it does not read are left out. So are those of which a row group holds more than MOST_BYTES, as its objects would
+    take six times that.
 
     Returns:
         How many values were compared.
@@ -89,10 +89,10 @@ _ENCODINGS: dict[str, Encoding] = {
 
 
 def _unread(file: pq.ParquetFile, group: int) -> tuple[set[str], set[str]]:
-    """The columns that fastparquet need not read, as its contract says, and cannot; those it can with another decoder."""
+    """The columns that fastparquet need not read, by the contract, and cannot; those it can with another decoder."""
     # of the metadata of a part no more than this is looked at: the rest takes the engine, which is slow to import
     text = (file.metadata.metadata or {}).get(b"logpress", b"{}")
-    readers = json.loads(text).get("contract", {}).get("files", {}).get("readers", ())
+    readers = json.loads(text).get("readers", ())
     unread: set[str] = set()
     mended: set[str] = set()
     if not readers or "fastparquet" in readers:

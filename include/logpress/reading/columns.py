@@ -13,6 +13,7 @@ from logpress.engine.columns import (
     EXTRA,
     LAYOUT,
     RAW,
+    ROW_GROUP,
     StoredColumn,
     arrow_type,
     kinesis_names,
@@ -51,6 +52,7 @@ _OWN = {
     LAYOUT: "Number of the record's layout in the file's metadata; null where the record is kept whole in _raw",
     EXTRA: "JSON object {path: value} of what the contract does not name; null where there is nothing",
     RAW: "The record's bytes, where no layout or codec could reproduce them; else null",
+    ROW_GROUP: "In the first row of a row group, what its restoration needs besides the columns; else null",
 }
 
 

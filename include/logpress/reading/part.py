@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from pyarrow import acero
 
 from logpress.contract.model import Contract, is_virtual
-from logpress.engine.columns import physical_columns, stored_columns
+from logpress.engine.columns import ROW_GROUP, physical_columns, stored_columns
+from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.part import PartMetadata
+from logpress.engine.part_file import open_group, opened, read_footer
 from logpress.engine.virtual import VirtualColumns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
@@ -71,14 +73,13 @@ class Part:
             PartError: if it is gone or damaged, or was not written by logpress.
         """
         with _part_errors(path):
-            filesystem, name = _filesystem(path)
-            with pq.ParquetFile(name, filesystem=filesystem) as file:
-                footer, metadata = file.metadata, PartMetadata.read(file)
+            with opened(path) as handle:
+                footer = read_footer(handle)
+            metadata = PartMetadata.of(footer)
             count = footer.num_row_groups
-            if len(metadata.row_groups) != count:
-                raise PartError(f"has {count} row groups, but metadata of {len(metadata.row_groups)}")
             if request is None or request.filter is None:
                 return cls(path, footer, metadata, tuple(range(count)))
+            filesystem, name = _filesystem(path)
             fragment = ds.ParquetFileFormat().make_fragment(name, filesystem=filesystem)
             return cls(path, footer, metadata, _groups_that_match(fragment, request.filter, request.types))
 
@@ -89,18 +90,21 @@ class Part:
             PartError: if the file is gone or damaged.
         """
         with _part_errors(self.path):
-            filesystem, name = _filesystem(self.path)
-            with pq.ParquetFile(
-                name, filesystem=filesystem, metadata=self.footer, memory_map="://" not in self.path,
-                read_dictionary=self._dictionaries(), page_checksum_verification=True,
-            ) as file:  # fmt: skip
-                return self._rows(file, group, request)
+            return self._rows(group, request)
 
-    def _rows(self, file: pq.ParquetFile, group: int, request: Request) -> Rows | None:
+    def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
+        """Stored columns of a row group, and what the part says of it where some of the names are derived from them."""
+        columns, is_derived = self._stored(names), bool(self._virtual(names))
+        needed = [*columns, ROW_GROUP] if is_derived else columns
+        checksums = self.metadata.checksums_of(group)
+        with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries()) as file:
+            return file.read_row_group(group, columns=columns), self.metadata.group(file, group) if is_derived else None
+
+    def _rows(self, group: int, request: Request) -> Rows | None:
         count = self.footer.row_group(group).num_rows
         left, chosen = request.filter, None
         if left is not None and left.stored is not None and not self._virtual(left.stored_columns):
-            table = file.read_row_group(group, columns=self._stored(left.stored_columns))
+            table, _ = self._read(group, left.stored_columns)
             arrays = {name: _column(table, name, count, request.types) for name in left.stored_columns}
             chosen = matching(arrays, count, left.stored)
             if len(chosen) == 0:
@@ -108,10 +112,10 @@ class Part:
             if left.is_stored:
                 left = None
         names = list(dict.fromkeys([*request.names, *(left.columns if left is not None else ())]))
-        table = file.read_row_group(group, columns=self._stored(names))
+        table, described = self._read(group, names)
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
-        virtual = VirtualColumns(self.metadata, group, table, self._virtual(names))
+        virtual = VirtualColumns(self.metadata, described, table, self._virtual(names))
         return Rows(table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from logpress.contract.model import Contract, Encoding
 from logpress.engine.columns import StoredColumn, stored_columns
-from logpress.engine.part import open_part, open_writer
+from logpress.engine.part import open_writer
+from logpress.engine.part_file import open_part
 from logpress.quality.readers import encodings_of
 
 COARSE_LEVELS = (1, 3, 6, 9, 12)

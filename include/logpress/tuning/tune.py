@@ -18,7 +18,7 @@ import pyarrow as pa
 from logpress.contract.edit import Changes, Steps, Value, changed_contract
 from logpress.contract.model import Contract, Encoding, Reader
 from logpress.engine.columns import stored_columns
-from logpress.engine.part import open_part
+from logpress.engine.part_file import open_part
 from logpress.engine.press import press_slice
 from logpress.engine.restore import digest_files
 from logpress.errors import UsageError

@@ -1,0 +1,202 @@
+"""Opens part files: a footer is checked before it is believed, and a column chunk before it is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from isal import isal_zlib
+
+from logpress.errors import PartError
+from logpress.parquet.metadata import CHECKSUM_KEY, MAGIC, NO_CHECKSUM, checksum_place
+
+_TAIL_BYTES = 64 << 10
+"""Bytes that are read at first from a file's end: most footers lie within."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """A file, local (mapped) or by fsspec URI."""
+    handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
+    with handle:
+        yield handle
+
+
+def read_footer(handle: Any) -> pq.FileMetaData:
+    """A Parquet file's footer, if what it says of itself under CHECKSUM_KEY is right, or it says nothing.
+
+    Raises:
+        PartError: if the file is no Parquet file, is cut, or its footer is damaged.
+    """
+    size = handle.seek(0, 2)
+    tail_size = min(size, _TAIL_BYTES)
+    handle.seek(size - tail_size)
+    tail = handle.read(tail_size)
+    if len(tail) < 12 or tail[-4:] != MAGIC:
+        raise PartError("is no Parquet file, or it is cut: it does not end with PAR1")
+    length = int.from_bytes(tail[-8:-4], "little")
+    if length + 12 > size:
+        raise PartError(f"is damaged: its footer of {length} bytes would begin before the file does")
+    if length + 8 > len(tail):
+        handle.seek(size - 8 - length)
+        tail = handle.read(length + 8)
+    footer = tail[-8 - length : -8]
+    place = checksum_place(footer)
+    if place is None and CHECKSUM_KEY.encode() in footer:
+        raise PartError("is damaged: its footer's checksum cannot be found")
+    if place is not None:
+        blank = footer[:place] + NO_CHECKSUM + footer[place + len(NO_CHECKSUM) :]
+        if hashlib.sha256(blank).hexdigest().encode() != footer[place : place + len(NO_CHECKSUM)]:
+            raise PartError("is damaged: its footer is not what was written, as its checksum tells")
+    alone = MAGIC + footer + tail[-8:]
+    try:
+        return pq.read_metadata(pa.BufferReader(alone))
+    except (OSError, pa.ArrowException) as error:
+        raise PartError(f"is damaged: its footer cannot be read: {error}") from error
+
+
+@contextmanager
+def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
+
+    Raises:
+        PartError: if its footer is damaged.
+    """
+    with opened(path) as handle:
+        yield _parquet_file(handle, read_footer(handle), dictionaries)
+
+
+@contextmanager
+def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a part file; see `open_file`.
+
+    Raises:
+        PartError: if it is not there, or is damaged; the path is said.
+    """
+    with _named(path), open_file(path, dictionaries) as file:
+        yield file
+
+
+@contextmanager
+def open_group(
+    path: str,
+    footer: pq.FileMetaData,
+    group: int,
+    columns: Sequence[str] | None,
+    checksums: Sequence[int] | None,
+    dictionaries: Sequence[str] = (),
+) -> Iterator[pq.ParquetFile]:
+    """Open a part to read columns of one row group, whose bytes are compared with their checksums first.
+
+    Of a remote file just these columns are fetched, all at once.
+
+    Args:
+        path: a path or fsspec URI.
+        footer: of the file.
+        group: the row group.
+        columns: names of the columns that will be read; all if None.
+        checksums: CRC-32 of each column chunk of the row group; None if the file has none.
+        dictionaries: columns that are read as dictionaries.
+
+    Raises:
+        PartError: if the file is gone, or bytes of a column are damaged; the path is said.
+    """
+    with _named(path):
+        wanted = [number for number in range(footer.num_columns) if _is_wanted(footer, group, number, columns)]
+        spans = [_span(footer.row_group(group).column(number)) for number in wanted]
+        if "://" in path:
+            filesystem, name = fsspec.core.url_to_fs(path)
+            ends = [start + size for start, size in spans]
+            found = filesystem.cat_ranges([name] * len(spans), [start for start, _ in spans], ends, on_error="raise")
+            handle: Any = pa.PythonFile(_Ranges([start for start, _ in spans], found, filesystem.size(name)), mode="r")
+        else:
+            handle = pa.memory_map(path)
+            found = [_mapped(handle, start, size) for start, size in spans]
+        with handle:
+            for number, (start, size), data in zip(wanted, spans, found, strict=True):
+                is_whole = len(data) == size
+                if not is_whole or (checksums is not None and isal_zlib.crc32(data) != checksums[number]):
+                    name = footer.row_group(group).column(number).path_in_schema
+                    raise PartError(
+                        f"is damaged: column {name} of row group {group}, {size} bytes at {start}, is not what was "
+                        "written"
+                    )
+            yield _parquet_file(handle, footer, dictionaries)
+
+
+def _parquet_file(handle: Any, footer: pq.FileMetaData, dictionaries: Sequence[str]) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        handle, metadata=footer, read_dictionary=list(dictionaries) or None, page_checksum_verification=True
+    )
+
+
+def _is_wanted(footer: pq.FileMetaData, group: int, number: int, columns: Sequence[str] | None) -> bool:
+    return columns is None or footer.row_group(group).column(number).path_in_schema in columns
+
+
+def _span(column: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """Where a column chunk begins, and how many bytes it has."""
+    start = column.data_page_offset
+    if column.has_dictionary_page:
+        start = min(start, column.dictionary_page_offset)
+    return int(start), int(column.total_compressed_size)
+
+
+def _mapped(handle: pa.MemoryMappedFile, start: int, size: int) -> pa.Buffer:
+    if start < 0 or size < 0 or start + size > handle.size():
+        return pa.py_buffer(b"")
+    handle.seek(start)
+    return handle.read_buffer(size)
+
+
+class _Ranges(io.RawIOBase):
+    """Some ranges of a file, as if it were the file."""
+
+    def __init__(self, starts: Sequence[int], data: Sequence[bytes], size: int) -> None:
+        super().__init__()
+        self._ranges = sorted(zip(starts, data, strict=True))
+        self._size = size
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        for start, data in self._ranges:
+            begin = self._at - start
+            if 0 <= begin < len(data):
+                found = data[begin : begin + size] if size >= 0 else data[begin:]
+                self._at += len(found)
+                return found
+        return b""
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Say which file it is.
+
+    Raises:
+        PartError: in place of Arrow's errors, and those of the storage.
+    """
+    try:
+        yield
+    except PartError as error:
+        raise PartError(f"{path}: {error}") from error
+    except (OSError, pa.ArrowException) as error:
+        raise PartError(f"{path}: cannot be read as a part file: {error}") from error
