@@ -115,7 +115,7 @@ class Pressed:
 
     def table(self) -> pa.Table:
         assert self.part is not None
-        return pq.read_table(self.part)
+        return pq.read_table(self.part).drop_columns("_row_group")  # which says nothing of records
 
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir())}

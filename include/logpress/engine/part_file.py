@@ -156,7 +156,7 @@ def _mapped(handle: pa.MemoryMappedFile, start: int, size: int) -> pa.Buffer:
 
 
 class _Ranges(io.RawIOBase):
-    """Some ranges of a file, as if it were the file."""
+    """Some ranges of a file, as if it were the file: Arrow reads over small gaps between them, which are zeros here."""
 
     def __init__(self, starts: Sequence[int], data: Sequence[bytes], size: int) -> None:
         super().__init__()
@@ -178,13 +178,15 @@ class _Ranges(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
+        begin = self._at
+        end = self._size if size < 0 else min(begin + size, self._size)
+        found = bytearray(max(end - begin, 0))
         for start, data in self._ranges:
-            begin = self._at - start
-            if 0 <= begin < len(data):
-                found = data[begin : begin + size] if size >= 0 else data[begin:]
-                self._at += len(found)
-                return found
-        return b""
+            first, last = max(start, begin), min(start + len(data), end)
+            if first < last:
+                found[first - begin : last - begin] = data[first - start : last - start]
+        self._at = max(end, begin)
+        return bytes(found)
 
 
 @contextmanager

@@ -298,6 +298,8 @@ def _part_errors(path: str) -> Iterator[None]:
             f"{path}: is gone; its day was published again since this scan was made, so make the scan anew"
         ) from error
     except PartError as error:
+        if str(error).startswith(path):
+            raise
         raise PartError(f"{path}: {error}") from error
     except (OSError, pa.ArrowException) as error:
         raise PartError(f"{path}: cannot be read as a part file: {error}") from error
