@@ -246,7 +246,9 @@ def described(draw: st.DrawFn) -> GroupMetadata:
         shards = draw(numbers)
         seconds = draw(st.integers(0, 9))
         smallest = draw(arrays.arrays(np.int64, seconds * len(shards)))
-        sequences[name] = Sequences(shards, Counters(draw(st.integers(0, 2**36)), seconds, smallest))
+        sequences[name] = Sequences(
+            shards, Counters(draw(st.integers(0, 2**36)), draw(st.integers(0, 9)), seconds, smallest)
+        )
     texts = st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=5)
     odd = {value: text.encode() for value, text in draw(texts).items()}
     words = draw(st.integers(1, 4))

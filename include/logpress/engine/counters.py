@@ -1,4 +1,4 @@
-"""Counters of Kinesis sequence numbers: which shards there are, and where each shard's counter stood in each second."""
+"""Counters of Kinesis sequence numbers: which shards there are, and where each shard's counter stood when."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from logpress.engine.rows import Ints
 from logpress.errors import PartError
 
 _EMPTY = np.iinfo(np.int64).max
+_ROWS_A_WINDOW = 3
 
 
 def number_shards(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:
@@ -35,56 +36,71 @@ def number_shards(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:
 
 @dataclass(frozen=True)
 class Counters:
-    """For each shard and second the smallest counter, smallest[shard * seconds + second - first], or _EMPTY."""
+    """The smallest counter of each shard and window of time.
+
+    Attributes:
+        first: second in which the first window begins.
+        shift: a window has 2^shift seconds.
+        windows: how many there are.
+        smallest: int64[shards * windows], at shard * windows + window; _EMPTY where there is none.
+    """
 
     first: int
-    seconds: int
+    shift: int
+    windows: int
     smallest: Ints
 
     @classmethod
     def none(cls) -> Counters:
         """No counters: nothing is taken off."""
-        return cls(0, 0, np.empty(0, dtype=np.int64))
+        return cls(0, 0, 0, np.empty(0, dtype=np.int64))
 
     @classmethod
     def of(cls, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
-        """The counters of these rows; none where the seconds lie too far apart for a table."""
+        """The counters of these rows; none where the seconds lie too far apart for a table.
+
+        Windows are so long that some rows share each: what a counter takes is saved by what it makes smaller.
+        """
         present = shards >= 0
         if not present.any():
             return cls.none()
         told = arrivals if present.all() else arrivals[present]
         first, last = int(told.min()), int(told.max())
         if (last - first + 1) * shard_count > 4 * len(shards) + (1 << 20):
-            return cls.none()  # seconds too far apart to be worth a table
-        smallest = np.full((last - first + 1) * shard_count, _EMPTY, dtype=np.int64)
-        smallest_counters(shards, arrivals, counters, first, last - first + 1, smallest)
-        return cls(first, last - first + 1, smallest)
+            return cls.none()
+        shift = 0
+        while (last - first + 1) * shard_count * _ROWS_A_WINDOW > len(told) << shift:
+            shift += 1
+        windows = ((last - first) >> shift) + 1
+        smallest = np.full(windows * shard_count, _EMPTY, dtype=np.int64)
+        smallest_counters(shards, arrivals, counters, first, shift, windows, smallest)
+        return cls(first, shift, windows, smallest)
 
     def subtract(self, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, sign: int) -> None:
-        """Take off (sign 1) or put back (sign -1) the smallest counter of each row's shard and second."""
-        if self.seconds and not subtract_counters(
-            shards, arrivals, counters, self.first, self.seconds, self.smallest, sign
+        """Take off (sign 1) or put back (sign -1) the smallest counter of each row's shard and window."""
+        if self.windows and not subtract_counters(
+            shards, arrivals, counters, self.first, self.shift, self.windows, self.smallest, sign
         ):
-            raise PartError("a sequence number lies outside the counters that the file's metadata holds")
+            raise PartError("a sequence number lies outside the counters that the row group's metadata holds")
 
     @property
     def is_filled(self) -> NDArray[np.bool_]:
-        """bool[shards * seconds]: which shards and seconds have a counter."""
+        """bool[shards * windows]: which shards and windows have a counter."""
         found: NDArray[np.bool_] = self.smallest != _EMPTY
         return found
 
     @classmethod
-    def filled(cls, first: int, seconds: int, is_filled: NDArray[np.bool_], smallest: Ints) -> Counters:
+    def filled(cls, first: int, shift: int, windows: int, is_filled: NDArray[np.bool_], smallest: Ints) -> Counters:
         """Counters of which only those are given that there are, in their order.
 
         Raises:
             ValueError: if there are not as many as are filled.
         """
         if np.count_nonzero(is_filled) != len(smallest):
-            raise ValueError(f"{np.count_nonzero(is_filled)} shards and seconds have {len(smallest)} counters")
+            raise ValueError(f"{np.count_nonzero(is_filled)} shards and windows have {len(smallest)} counters")
         found = np.full(len(is_filled), _EMPTY, dtype=np.int64)
         found[is_filled] = smallest
-        return cls(first, seconds, found)
+        return cls(first, shift, windows, found)
 
     def checked(self, shards: int) -> Counters:
         """These, if they are the counters of so many shards, or none.
@@ -92,6 +108,6 @@ class Counters:
         Raises:
             ValueError: if they are not.
         """
-        if len(self.smallest) != self.seconds * shards:
-            raise ValueError(f"{shards} shards and {self.seconds} seconds have {len(self.smallest)} counters")
+        if len(self.smallest) != self.windows * shards:
+            raise ValueError(f"{shards} shards and {self.windows} windows have {len(self.smallest)} counters")
         return self

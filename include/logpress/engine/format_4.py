@@ -75,7 +75,7 @@ def _group(data: dict[str, Any]) -> GroupMetadata:
         if not 0 <= places <= 8 * len(bits):
             raise ValueError(f"{len(bits)} bytes have no {places} bits")
         filled = np.unpackbits(bits, count=places).astype(np.bool_)
-        counters = Counters.filled(int(of["first_second"]), int(of["seconds"]), filled, _numbers(of["smallest"]))
+        counters = Counters.filled(int(of["first_second"]), 0, int(of["seconds"]), filled, _numbers(of["smallest"]))
         shards = np.array(of["shards"], dtype=np.int64)
         sequences[name] = Sequences(shards, counters.checked(len(shards)))
     sample = _numbers(data["sample"])

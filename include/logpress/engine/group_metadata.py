@@ -27,7 +27,7 @@ class Sequences:
 
     Attributes:
         shards: int64[k], ascending: the shards, which rows number.
-        counters: the smallest counter of each shard and second.
+        counters: the smallest counter of each shard and window of time.
     """
 
     shards: Ints
@@ -59,7 +59,11 @@ class GroupMetadata:
         for name, found in self.sequences.items():
             counters = found.counters
             filled = counters.is_filled
-            kinesis[name] = {"first_second": counters.first, "seconds": counters.seconds}
+            kinesis[name] = {
+                "first_second": counters.first,
+                "window_seconds": 1 << counters.shift,
+                "windows": counters.windows,
+            }
             arrays += [
                 (f"kinesis.{name}.shards", "int64", found.shards),
                 (f"kinesis.{name}.filled", "bits", filled),
@@ -102,9 +106,11 @@ class GroupMetadata:
         sequences = {}
         for name, of in _object(head["kinesis"], "kinesis").items():
             shards, filled, smallest = (arrays[f"kinesis.{name}.{part}"] for part in ("shards", "filled", "smallest"))
-            counters = Counters.filled(
-                _whole(of["first_second"], -(2**62), 2**62), _whole(of["seconds"], 0, 2**40), filled, smallest
-            )
+            seconds = _whole(of["window_seconds"], 1, 2**40)
+            if seconds & (seconds - 1):
+                raise ValueError(f"a window of {seconds} seconds is no power of two")
+            first, windows = _whole(of["first_second"], -(2**62), 2**62), _whole(of["windows"], 0, 2**40)
+            counters = Counters.filled(first, seconds.bit_length() - 1, windows, filled, smallest)
             sequences[name] = Sequences(shards, counters.checked(len(shards)))
         return cls(
             _whole(head["rows"], 0, 2**31),

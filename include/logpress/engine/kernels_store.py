@@ -438,30 +438,35 @@ def collect_texts(texts, offsets, used, out, out_offsets):
 
 
 @kernel
-def smallest_counters(shards, arrivals, counters, first, seconds, smallest):
-    """For each shard and second, the smallest counter: smallest[shard * seconds + arrival - first].
+def smallest_counters(shards, arrivals, counters, first, shift, windows, smallest):
+    """For each shard and window of 2^shift seconds, the smallest counter: smallest[shard * windows + window].
 
     Args:
         shards: int32[n], place in the list of shards, or -1.
         arrivals: int64[n], seconds.
         counters: int64[n].
-        first: first second.
-        seconds: how many seconds.
-        smallest: int64[shards * seconds], filled with the largest int64 by the caller.
+        first: first second, no arrival is before it.
+        shift: of a second behind `first`, to its window.
+        windows: how many windows; no arrival is behind them.
+        smallest: int64[shards * windows], filled with the largest int64 by the caller.
     """
     for i in range(shards.shape[0]):
         if shards[i] >= 0:
-            place = np.int64(shards[i]) * seconds + arrivals[i] - first
+            place = np.int64(shards[i]) * windows + ((arrivals[i] - first) >> shift)
             smallest[place] = min(smallest[place], counters[i])
 
 
 @kernel
-def subtract_counters(shards, arrivals, counters, first, seconds, smallest, sign):
-    """counters[i] -= sign * the smallest counter of its shard and second; False if a place is out of range."""
+def subtract_counters(shards, arrivals, counters, first, shift, windows, smallest, sign):
+    """counters[i] -= sign * the smallest counter of its shard and window; False if that is none.
+
+    The arguments are those of `smallest_counters`; shards, arrivals and counters may be any.
+    """
     for i in range(shards.shape[0]):
         if shards[i] >= 0:
-            place = np.int64(shards[i]) * seconds + arrivals[i] - first
-            if place < 0 or place >= smallest.shape[0]:
+            window = (arrivals[i] - first) >> shift
+            place = np.int64(shards[i]) * windows + window
+            if window < 0 or window >= windows or place >= smallest.shape[0]:
                 return False
             counters[i] -= sign * smallest[place]
     return True
