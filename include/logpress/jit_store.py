@@ -115,8 +115,11 @@ class Entries:
 
     def kept(self) -> Iterator[Any]:
         """The keys under which something can be read."""
-        for path in sorted(self.folder.glob(f"{self._name}@*")):
-            with suppress(Exception), path.open("rb") as file:  # pickle raises any error for bytes that are damaged
+        names: list[str] = []
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(self.folder) if name.startswith(f"{self._name}@"))
+        for name in names:
+            with suppress(Exception), open(self.folder / name, "rb") as file:  # damaged bytes raise any error
                 yield pickle.load(file)[0]
 
     def _path(self, key: Any) -> Path:
