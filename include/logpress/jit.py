@@ -1,7 +1,8 @@
-"""How kernels are compiled: Numba, GIL released, cached on disk under a key made of every kernel's source.
+"""How kernels are compiled: Numba, GIL released, machine code kept on disk under a key made of a kernel's sources.
 
 Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
-file has changed. The cache folder's name therefore holds a hash of all of logpress's kernel files.
+file has changed. Here the key is a digest of all modules of logpress that a kernel's module imports (`jit_sources.py`).
+Where machine code is kept: `jit_store.py`; how it is made: `jit_compile.py`.
 
 The intrinsics below read and write memory without checks. Every caller says why its reads stay inside the array:
 buffers handed to kernels carry at least `PADDING` readable bytes behind their last used byte.
@@ -9,52 +10,22 @@ buffers handed to kernels carry at least `PADDING` readable bytes behind their l
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
-from numba.np import arrayobj
+
+from logpress.jit_compile import compiled
 
 PADDING = 64
 """Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _cache_folder() -> str:
-    root = Path(__file__).parent
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(root.rglob("*.py")):
-        if path.name == "jit.py" or "kernel" in path.name:
-            digest.update(path.read_bytes())
-    name = f"kernels-{digest.hexdigest()[:16]}"
-    base = Path(os.environ.get("LOGPRESS_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for folder in (base / "logpress" / name, Path(tempfile.gettempdir()) / f"logpress-{os.getuid()}" / name):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
-                return str(folder)
-        except OSError:
-            continue
-    return tempfile.mkdtemp(prefix="logpress-kernels-")
-
-
-numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
 
 
 def kernel(function: F) -> F:
@@ -63,106 +34,24 @@ def kernel(function: F) -> F:
     Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
     and out of each small function, atomically, would take longer than the function.
     """
-    return _compiled(function)
+    return compiled(function)
 
 
 def inner_kernel(function: F) -> F:
     """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
-    return _compiled(function, forceinline=True)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Lowering(NativeLowering):  # type: ignore[misc]
-    """Numba's own, but an index below zero does not count from the end: to look takes a tenth of a kernel's time.
-
-    Kernels have no such indices; with NUMBA_BOUNDSCHECK=1, one is an error.
-    """
-
-    _name = "logpress_lowering"
-
-    def run_pass(self, state: Any) -> bool:
-        before = arrayobj.fix_integer_index
-        arrayobj.fix_integer_index = _as_it_is  # nobody else compiles meanwhile: Numba has a lock
-        try:
-            return bool(super().run_pass(state))
-        finally:
-            arrayobj.fix_integer_index = before
-
-
-def _as_it_is(context: Any, builder: Any, index_type: Any, index: Any, size: Any) -> Any:
-    return context.cast(builder, index, index_type, types.intp if index_type.signed else types.uintp)
-
-
-class _Compiler(CompilerBase):  # type: ignore[misc]
-    """Numba's compiler with `_Lowering`."""
-
-    def define_pipelines(self) -> list[Any]:
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.passes = [(_Lowering if step is NativeLowering else step, why) for step, why in pipeline.passes]
-        pipeline.finalize()
-        return [pipeline]
-
-
-def _compiled(function: F, **options: bool) -> F:
-    dispatcher = numba.njit(nogil=True, error_model="numpy", _nrt=False, pipeline_class=_Compiler, **options)(function)
-    dispatcher._cache = _Cache(function)
-    return dispatcher  # type: ignore[no-any-return]
+    return compiled(function, forceinline=True)
 
 
 def load_cached() -> None:
     """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
     numba.typeof(np.empty(0))  # its first call imports for a while
     for name, module in list(sys.modules.items()):
-        if name.startswith(__package__) and "kernels" not in name:
+        if name.startswith(f"{__package__}.") and "kernels" not in name:
             for found in list(vars(module).values()):
-                if isinstance(cache := getattr(found, "_cache", None), _Cache):
-                    for signature in cache.signatures(found.targetctx):
+                signatures = getattr(getattr(found, "_cache", None), "signatures", None)
+                if signatures is not None:
+                    for signature in signatures(found.targetctx):
                         found.compile(signature)
-
-
-class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
-    """Numba's own, but a kernel's intermediate code is read only where another kernel is compiled that calls it.
-
-    To read it and to list its symbols takes half of the time in which machine code is loaded.
-    """
-
-    def rebuild(self, target_context: Any, payload: Any) -> Any:
-        (name, kind, data), description, *others, environments = payload
-        if kind != "object":
-            return super().rebuild(target_context, payload)
-        code, intermediate = data
-        names = {description.llvm_func_name, description.llvm_cpython_wrapper_name}
-        names |= {target_context.get_env_name(description), *(environment.env_name for environment in environments)}
-        target_context.codegen()._engine._defined_symbols |= names
-        library = (name, kind, (code, _empty_module()))
-        found = super().rebuild(target_context, (library, description, *others, environments))
-        found.library._get_module_for_linking = cache(lambda: llvmlite.binding.parse_bitcode(intermediate))
-        return found
-
-
-@cache
-def _empty_module() -> bytes:
-    return bytes(llvmlite.binding.parse_assembly("").as_bitcode())
-
-
-class _Cache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache on disk, but for what it does before it loads a kernel.
-
-    To declare all functions that Numba knows takes a third of a second, and is of use only to the compiler, which does
-    it for itself when there is something to compile.
-    """
-
-    _impl_class = _Kept
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-
-    def signatures(self, target_context: Any) -> list[Any]:
-        """The types of arguments for which there is machine code."""
-        code = target_context.codegen()
-        keys = list(self._cache_file._load_index())
-        return [key[0] for key in keys if key == self._index_key(key[0], code)]
 
 
 def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

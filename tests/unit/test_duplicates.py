@@ -19,7 +19,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract, load_contract
 from logpress.contract.model import Check
 from logpress.engine import seen
-from logpress.engine.kernels_press import DROPPED
+from logpress.engine.kernels_codes import DROPPED
 from logpress.engine.kernels_seen import find_repeats, refill, sorted_hashes
 from logpress.engine.seen import Seen, count_across
 

@@ -1,11 +1,20 @@
-"""How kernels are kept: what is loaded runs, and can be compiled into others."""
+"""How kernels are kept: what is loaded runs, can be compiled into others, and is what the sources say."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from logpress import jit_sources
+from logpress.engine import kernels_codes
+from logpress.jit_store import MOST_VERSIONS, Entries
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +47,225 @@ def test_a_kernel_that_was_loaded_is_compiled_into_one_that_was_not(tmp_path):
     assert said(CALLED, tmp_path) == "5"
     assert said(CALLED + CALLING, tmp_path) == "5 7 [(5, 10)] 1 1"
     assert said(CALLED + CALLING, tmp_path) == "5 7 [(5, 10)] 1 0"
+
+
+PACKAGE = ROOT / "include" / "logpress"
+CALLER = """
+from logpress import plain
+from logpress.constants import FROZEN
+from logpress.jit import kernel
+from logpress.kernels_called import called
+
+@kernel
+def total(n):
+    return called(n) + plain.called_too(n) + FROZEN
+"""
+CALLED_TOO = """
+from logpress.jit import inner_kernel
+
+@inner_kernel
+def {name}(n):
+    return n * {factor}
+"""
+TOTAL = """
+from logpress.caller import total
+print(total(2), sum(total.stats.cache_misses.values()))
+"""
+FOLDERS = {"LOGPRESS_CACHE_DIR", "NUMBA_CACHE_DIR"}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A package of the name with `jit` and three tiny modules."""
+    package = tmp_path / "tree" / "logpress"
+    package.mkdir(parents=True)
+    for path in PACKAGE.glob("jit*.py"):
+        shutil.copy(path, package)
+    (package / "__init__.py").write_text("")
+    (package / "caller.py").write_text(CALLER)
+    (package / "kernels_called.py").write_text(CALLED_TOO.format(name="called", factor=10))
+    (package / "plain.py").write_text(CALLED_TOO.format(name="called_too", factor=100))
+    (package / "constants.py").write_text("from logpress.more import BASE\nFROZEN = BASE + 1\n")
+    (package / "more.py").write_text("BASE = 0\n")
+    (package / "unrelated.py").write_text("BASE = 0\n")
+    return package
+
+
+def ran(tree, code, variable):
+    """What code prints about a package, with the cache's folder in one of the variables."""
+    environment = {name: value for name, value in os.environ.items() if name not in FOLDERS}
+    environment |= {
+        variable: str(tree.parent / "cache"),
+        "XDG_CACHE_HOME": str(tree.parent / "usual"),
+        "PYTHONPATH": str(tree.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",  # Python's own cache looks at seconds and sizes only
+    }
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("variable", sorted(FOLDERS))
+def test_a_kernel_is_compiled_anew_if_what_it_is_made_of_has_changed(tree, variable):
+    assert ran(tree, TOTAL, variable).stdout == "221 1\n"
+    (tree / "unrelated.py").write_text("BASE = 5\n")
+    assert ran(tree, TOTAL, variable).stdout == "221 0\n"
+    for name, text, expected in (
+        ("kernels_called.py", CALLED_TOO.format(name="called", factor=11), "223 1\n"),
+        ("plain.py", CALLED_TOO.format(name="called_too", factor=101), "225 1\n"),
+        ("more.py", "BASE = 6\n", "231 1\n"),
+    ):
+        (tree / name).write_text(text)
+        assert ran(tree, TOTAL, variable).stdout == expected
+    assert not (tree / "__pycache__").exists()
+    assert (tree.parent / "cache" / "logpress" / "kernels" / "logpress.caller").is_dir()
+
+
+def test_what_python_code_calls_is_loaded_before_processes_are_forked(tree):
+    (tree / "user.py").write_text("from logpress.caller import total\n")
+    load = "import logpress.user\nfrom logpress.jit import load_cached\nload_cached()\n"
+    count = "from logpress.caller import total\nprint(len(total.signatures), sum(total.stats.cache_hits.values()))"
+    assert ran(tree, load + count, "NUMBA_CACHE_DIR").stdout == "0 0\n"
+    assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 1\n"
+    assert ran(tree, load + count, "NUMBA_CACHE_DIR").stdout == "1 1\n"
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        "import numba.core.options; del numba.core.options.DefaultOptions._nrt",
+        "import numba.core.options; del numba.core.options.DefaultOptions",
+        "import numba.np.arrayobj as a; f = a.fix_integer_index; a.fix_integer_index = lambda *args: f(*args)",
+    ],
+)
+def test_without_a_private_part_of_numba_kernels_work_and_are_never_stale(tree, lacking):
+    first = ran(tree, f"{lacking}\n{TOTAL}", "NUMBA_CACHE_DIR")
+    assert first.stdout == "221 1\n"
+    assert first.stderr.count("RuntimeWarning: Numba") == 1
+    assert ran(tree, f"{lacking}\n{TOTAL}", "NUMBA_CACHE_DIR").stdout == "221 0\n"
+    (tree / "plain.py").write_text(CALLED_TOO.format(name="called_too", factor=101))
+    assert ran(tree, f"{lacking}\n{TOTAL}", "NUMBA_CACHE_DIR").stdout == "223 1\n"
+
+
+def test_machine_code_that_cannot_be_read_is_compiled_again(tree):
+    assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 1\n"
+    (kept,) = (tree.parent / "cache").rglob("total-*")
+    whole = kept.read_bytes()
+    middle = len(whole) // 2
+    for damaged in (whole[:-1], whole[:20], bytes(len(whole)), whole[:middle] + bytes(64) + whole[middle + 64 :]):
+        kept.write_bytes(damaged)
+        assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 1\n"
+    assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 0\n"
+
+
+def test_entries_hold_what_was_saved_under_a_key_whoever_saved_it(tmp_path):
+    folder = tmp_path / "module" / "version"
+    one, other = Entries(folder, "f-1"), Entries(folder, "f-1")
+    one.save(("int",), b"1")
+    other.save(("float",), b"2")
+    Entries(folder, "f-11").save(("int",), b"3")
+    assert [one.load(("int",)), one.load(("float",)), one.load(("str",))] == [b"1", b"2", None]
+    assert sorted(one.kept()) == [("float",), ("int",)]
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_entries_are_not_kept_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    entries = Entries(tmp_path / "file" / "version", "f-1")
+    entries.save("key", b"1")
+    with pytest.raises(NotADirectoryError):
+        entries.load("key")
+
+
+def test_versions_that_were_used_last_are_kept(tmp_path):
+    for number in range(2 * MOST_VERSIONS):
+        folder = tmp_path / "module" / str(number)
+        Entries(folder, "f").save("key", b"1")
+        os.utime(folder, (number, number))
+        os.utime(tmp_path / "module" / "0", (1000, 1000))  # always in use
+    kept = sorted(int(folder.name) for folder in (tmp_path / "module").iterdir())
+    assert kept == [0, *range(2 * MOST_VERSIONS - MOST_VERSIONS + 1, 2 * MOST_VERSIONS)]
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """`jit_sources` of a package of its own, which has no modules yet but `jit`."""
+    package = tmp_path / "tiny"
+    package.mkdir()
+    for name in ("__init__", "jit"):
+        (package / f"{name}.py").write_text("")
+    shutil.copy(PACKAGE / "jit_sources.py", package)
+    spec = importlib.util.spec_from_file_location("tiny.jit_sources", package / "jit_sources.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module, package
+    del sys.modules[spec.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from tiny.b import x", {"b"}),
+        ("from tiny import b", {"b"}),
+        ("from . import b", {"b"}),
+        ("from .b import (\n    x,  # (\n    y,\n)", {"b"}),
+        ("import tiny.b as b", {"b"}),
+        ("import tiny.b", {"b", "p", "p.c", "p.d", "unused", "jit_sources"}),
+        ("from tiny.p import c", {"p", "p.c", "p.d", "b"}),
+        ("from tiny.p import name", {"p", "p.d"}),
+        ("from tiny.p import *", {"p", "p.c", "p.d", "b"}),
+        ("from tiny import p", {"p", "p.c", "p.d", "b"}),
+        ("def f():\n    from tiny.b import x", {"b"}),
+        ("x = 1; from tiny.b import x", {"b"}),
+        ("from tiny.b \\\n import x", {"b"}),
+        ("import os\nif True: from tiny.b import x", {"b"}),
+        ("from importlib import import_module\nb = import_module('tiny.b')", {"b"}),
+        ("b = __import__('tiny.b').b", {"b"}),
+        ('"""A text.\n\nimport it, as it says\n"""\nfrom tiny.b import x', {"b"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tiny.b import x", set()),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import os\nelse:\n    from tiny.b import x", {"b"}),
+        ("from other.b import x\nimport numpy as np", set()),
+        ("from tinyer import b", set()),
+    ],
+)
+def test_a_module_is_made_of_what_it_imports(sources, text, expected):
+    module, package = sources
+    (package / "p").mkdir()
+    (package / "p" / "__init__.py").write_text("from tiny.p.d import name")
+    (package / "p" / "c.py").write_text("from ..b import x")
+    (package / "p" / "d.py").write_text("name = 1")
+    (package / "b.py").write_text("x = 1")
+    (package / "unused.py").write_text("from tiny.a import x")
+    (package / "a.py").write_text(text)
+    found = {name.partition(".")[2] for name in module.closure("tiny.a")} - {"", "a", "jit"}
+    assert found == expected
+
+
+def test_only_modules_of_the_package_have_a_digest(sources):
+    module, package = sources
+    (package / "a.py").write_text("")
+    assert module.source_digest("tiny.a")
+    assert [module.source_digest(name) for name in ("tiny.b", "tiny.a.b", "os", "__main__", "tiny../x")] == [None] * 5
+
+
+def test_imports_are_the_same_however_a_source_is_parsed():
+    plain = 0
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_bytes()
+        found = list(jit_sources._imports(text))
+        every = list(jit_sources._nodes(ast.parse(text)))
+        plain += len(found) < len(every)
+        assert imported(found) == imported(every), path
+    assert plain > 50
+
+
+def imported(nodes):
+    return {name for node in nodes for name in jit_sources._imported(node, "logpress.engine")}
+
+
+def test_operation_codes_are_all_different_and_so_are_row_states():
+    names = {name: value for name, value in vars(kernels_codes).items() if name.isupper()}
+    states = {name: value for name, value in names.items() if value < 0 or name == "IRREGULAR"}
+    operations = {name: value for name, value in names.items() if name not in states}
+    assert len(set(states.values())) == len(states) == 5
+    assert len(set(operations.values())) == len(operations) == 11
+    assert min(operations.values()) == 0

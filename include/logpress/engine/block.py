@@ -17,16 +17,9 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
+from logpress.engine.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
 from logpress.engine.kernels_group import rebuild_table
-from logpress.engine.kernels_press import (
-    BATCH,
-    DROPPED,
-    FAILED,
-    IRREGULAR,
-    MISSED,
-    count_lines,
-    press_rows,
-)
+from logpress.engine.kernels_press import BATCH, count_lines, press_rows
 from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
 from logpress.engine.spaces import Entries, Space, Spaces
 from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_end

@@ -9,7 +9,7 @@ import numpy as np
 
 from logpress.codecs.kernels_hash import find_text, hash64
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.kernels_press import IRREGULAR
+from logpress.engine.kernels_codes import IRREGULAR
 from logpress.jit import inner_kernel, kernel, prefetch
 
 DIGIT_BITS = 11

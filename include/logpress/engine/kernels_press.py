@@ -18,17 +18,23 @@ from logpress.codecs.kernels_text import (
     read_kinesis,
 )
 from logpress.codecs.kernels_xxh3 import hash128
+from logpress.engine.kernels_codes import (
+    ABSENT,
+    BOOLEAN,
+    COPY_EPOCH,
+    COPY_INSTANT,
+    DECIMAL,
+    FAILED,
+    INSTANT,
+    INTEGER,
+    KINESIS,
+    STRING,
+    SUSPECT,
+    VALUE,
+)
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, same_bytes, string_kind
 from logpress.layout.kernels_match import match_record
-
-MISSED, FAILED, SUSPECT, DROPPED = -1, -2, -3, -4
-"""Row states besides a program's number: no layout fits; a codec does not fit; text is no JSON; taken out."""
-IRREGULAR = 1 << 40
-"""Row state of a record kept whole."""
-
-INSTANT, INTEGER, DECIMAL, BOOLEAN, STRING, KINESIS, COPY_INSTANT, COPY_EPOCH, VALUE, ABSENT = range(10)
-"""Operation codes; see `program.py` for their operands."""
 
 BATCH = 128
 

@@ -10,13 +10,19 @@ import numpy as np
 
 from logpress.codecs.kernels_text import NULL, write_decimal, write_instant, write_integer, write_kinesis
 from logpress.codecs.kernels_xxh3 import hash128
+from logpress.engine.kernels_codes import (
+    BOOLEAN,
+    COPY_EPOCH,
+    COPY_INSTANT,
+    CUT_EXTRA,
+    DECIMAL,
+    INSTANT,
+    INTEGER,
+    KINESIS,
+)
 from logpress.engine.kernels_group import add_hash
-from logpress.engine.kernels_press import BOOLEAN, COPY_EPOCH, COPY_INSTANT, DECIMAL, INSTANT, INTEGER, KINESIS
 from logpress.jit import copy32, inner_kernel, kernel, prefetch, store64
 from logpress.layout.kernels_match import slot_end
-
-CUT_EXTRA = 9
-"""Operation code of a slot whose text stands in the row's extra text."""
 
 _TEXT_AHEAD = 8
 """Rows whose texts are loaded before they are needed; where these stand is looked up as many rows before that."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.kernels_press import DROPPED
+from logpress.engine.kernels_codes import DROPPED
 from logpress.jit import inner_kernel, kernel
 
 AT_A_TIME = 32

@@ -35,7 +35,7 @@ from logpress.contract.model import (
     Integer,
     KinesisSequence,
 )
-from logpress.engine.kernels_press import (
+from logpress.engine.kernels_codes import (
     ABSENT,
     BOOLEAN,
     COPY_EPOCH,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.decode import Slice
-from logpress.engine.kernels_render import CUT_EXTRA, render_rows
+from logpress.engine.kernels_codes import CUT_EXTRA
+from logpress.engine.kernels_render import render_rows
 from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
 from logpress.engine.rows import NO_TEXTS, Texts
 from logpress.errors import PartError
