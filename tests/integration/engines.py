@@ -179,9 +179,21 @@ class Trino:
     def query(self, sql: str) -> Answer:
         """Run a query; instants come with microseconds, in UTC.
 
+        A server answers some seconds before it knows that it is a node for a catalog: that is waited for.
+
         Raises:
             TrinoError: if it is refused.
         """
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                return self._query(sql)
+            except TrinoError as error:
+                if "No nodes available" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
+
+    def _query(self, sql: str) -> Answer:
         headers = {
             "X-Trino-User": "logpress",
             "X-Trino-Time-Zone": "UTC",
@@ -297,11 +309,10 @@ def _write(path: Path, properties: Mapping[str, str]) -> None:
 
 
 def _wait(server: Trino, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until it answers queries: it says that it has started before it knows of a node, which is itself."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError, TrinoError):
-            server.query("SELECT count(*) FROM TABLE(sequence(start => 1, stop => 9))")
+        with suppress(OSError, TrinoError):  # it refuses queries while it starts
+            server.query("SELECT 1")
             return
         time.sleep(0.3)
     raise CannotStartError(f"Trino does not start:\n{log.read_text(errors='replace')[-2000:]}")
