@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests import every_type
+from tests.integration.encodings import Encoded, register, write_encoded
 from tests.integration.s3_server import S3Server
 from tests.unit.test_reading import sdk_log_row
 
@@ -221,11 +222,13 @@ class Lake:
         s3: where it lies.
         catalog: its catalog's file.
         tables: by name.
+        encoded: what lies beside, in each encoding.
     """
 
     s3: S3Server
     catalog: Path
     tables: dict[str, Table]
+    encoded: list[Encoded]
 
     @property
     def jdbc(self) -> str:
@@ -249,6 +252,9 @@ def build(s3: S3Server, home: Path, contracts: Sequence[Contract]) -> Lake:
                     press(contract, day, records_of(contract, day), uri, home)
                 press(contract, EMPTY_DAY, [b"no record", b"nor this"], uri, home)
                 tables[contract.table] = read(uri, contract)
+            encoded = write_encoded(home / "encoded")
+            properties = {"s3.endpoint": s3.endpoint, "s3.region": "us-east-1"}
+            register(encoded, f"sqlite:///{catalog}", f"s3://{BUCKET}/encoded", properties)
         finally:
             s3fs.S3FileSystem.clear_instance_cache()
-    return Lake(s3, catalog, tables)
+    return Lake(s3, catalog, tables, encoded)

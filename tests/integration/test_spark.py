@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.integration import engines, lakes
+from tests.integration.encodings import NAMESPACE
 from tests.integration.lakes import DAYS, EMPTY_DAY, ROWS, Lake, Table, plain, values_of
 
 from logpress.contract import Contract
@@ -95,6 +96,19 @@ def test_row_groups_that_cannot_match_are_not_read(spark: Any, ask: Ask, table: 
         scan = frame._jdf.queryExecution().executedPlan().collectLeaves().head()
         read = scan.metrics().get("numOutputRows").get().value()
         assert pruned.rows <= read <= pruned.in_groups < len(DAYS) * ROWS
+
+
+@pytest.mark.parametrize("is_vectorised", [True, False])
+def test_encodings_that_spark_and_iceberg_read(spark: Any, lake: Lake, is_vectorised: bool) -> None:
+    """Spark's own reader and Iceberg's; not vectorised, both read everything."""
+    vectorised = str(is_vectorised).lower()
+    spark.conf.set("spark.sql.parquet.enableVectorizedReader", vectorised)
+    for file in lake.encoded:
+        own = spark.read.parquet(str(file.path))
+        file.check("spark" if is_vectorised else "pyarrow", own.toArrow)
+        name = f"{engines.CATALOG}.{NAMESPACE}.{file.name}"
+        iceberg = spark.read.option("vectorization-enabled", vectorised).table(name)
+        file.check("pyarrow", iceberg.toArrow)  # this version of it; the table of readers has older ones in mind
 
 
 def test_a_local_lake_is_read_by_its_own_catalog(spark: Any, sdk_log: Contract, tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.integration import engines
+from tests.integration.encodings import NAMESPACE, Encoded
 from tests.integration.engines import Answer, Trino
 from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table
 
@@ -103,3 +105,24 @@ def test_row_groups_that_cannot_match_are_not_read(ask: Ask, table: Table) -> No
     found = ask(f"SELECT day FROM {{t}} WHERE {pruned.sql}")
     assert len(found.rows) == pruned.rows
     assert pruned.rows <= found.read <= pruned.in_groups < pruned.in_files
+
+
+def test_encodings_that_trino_reads(trino: Trino, lake: Lake) -> None:
+    for file in lake.encoded:
+        file.check("trino", partial(_read, trino, file))
+
+
+def _read(trino: Trino, file: Encoded) -> pa.Table:
+    names = file.rows.column_names
+    shown = [f"to_unixtime({name}) * 1e6" if name.startswith("instant") else name for name in names]
+    rows = trino.query(f"SELECT {', '.join(shown)} FROM lake.{NAMESPACE}.{file.name}").rows
+    columns = zip(*rows, strict=True)
+    return pa.table({n: _typed(values, file.rows[n].type) for n, values in zip(names, columns, strict=True)})
+
+
+def _typed(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(type_):
+        return pa.array([None if value is None else round(value) for value in values], pa.int64()).view(type_)
+    if pa.types.is_binary(type_):
+        return pa.array([None if value is None else base64.b64decode(value) for value in values], type_)
+    return pa.array(values, type_)
