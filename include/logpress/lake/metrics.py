@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.io.fileformat import DataFileStatistics
 from pyiceberg.io.pyarrow import MetricModeTypes, StatsAggregator, compute_statistics_plan
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
-from pyiceberg.types import BinaryType, PrimitiveType, StringType, TimestamptzType
+from pyiceberg.types import BinaryType, PrimitiveType, StringType
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
 
-_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _SURROGATES = range(0xD800, 0xE000)
 
 
@@ -60,16 +58,13 @@ def data_file(io: FileIO, table: TableMetadata, path: str) -> DataFile:
 def statistics_of(footer: pq.FileMetaData, schema: Schema, properties: dict[str, str]) -> DataFileStatistics:
     """Counts and bounds of a file; of each column what the table's properties ask for (`write.metadata.metrics.*`)."""
     plan = compute_statistics_plan(schema, properties)
-    arrow = footer.schema.to_arrow_schema()
-    units = {field.name: field.type.unit for field in arrow if pa.types.is_timestamp(field.type)}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     sizes: dict[int, int] = {}
     values: dict[int, int] = {}
     nulls: dict[int, int] = {}
     bounds: dict[int, StatsAggregator] = {}
     for place in range(footer.num_columns):
-        name = footer.schema.column(place).path
-        field = schema.find_field(name)
+        field = schema.find_field(footer.schema.column(place).path)
         chunks = [group.column(place) for group in groups]
         sizes[field.field_id] = sum(chunk.total_compressed_size for chunk in chunks)
         mode = plan[field.field_id].mode
@@ -84,9 +79,7 @@ def statistics_of(footer: pq.FileMetaData, schema: Schema, properties: dict[str,
         between = _least_and_greatest(told)
         if between is not None and mode.type != MetricModeTypes.COUNTS:
             low, high = between
-            if isinstance(field.field_type, TimestamptzType):
-                low, high = (bound * _MICROSECONDS[units[name]] for bound in between)
-            elif isinstance(field.field_type, StringType):
+            if isinstance(field.field_type, StringType):
                 low, high = (bound.decode() for bound in between)
             bounds[field.field_id] = _Bounds(field.field_type, low, high, mode.length)
     return DataFileStatistics(
