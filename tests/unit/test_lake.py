@@ -52,7 +52,7 @@ def rows_of(day: date, names: list[str], **more: pa.Array) -> pa.Table:
     at = [datetime(day.year, day.month, day.day, 1, 2, 3, 4000 * n, tzinfo=UTC) for n in range(len(names))]
     columns = {
         "name": pa.array(names),
-        "at": pa.array(at, pa.timestamp("ms", "UTC")),
+        "at": pa.array(at, pa.timestamp("us", "UTC")),
         "status": pa.array([200] * len(names), pa.int16()),
         **more,
         "day": pa.array([day] * len(names), pa.date32()),
@@ -264,6 +264,15 @@ def test_a_type_that_contradicts_the_table_is_refused_and_nothing_changes(lake):
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"], level=pa.array([7], pa.int32())))
     with pytest.raises(LakeError, match="level"):
         publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], level=pa.array(["x"])))
+    assert scan(lake) == ["a"]
+
+
+@pytest.mark.parametrize(("unit", "name"), [("ms", "milliseconds"), ("ns", "nanoseconds")])
+def test_instants_that_are_no_microseconds_are_refused(lake, unit, name):
+    """Spark finds no row by them, Trino reads none."""
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    with pytest.raises(LakeError, match=f"column seen holds {name}.*press the day again"):
+        publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], seen=pa.array([7], pa.timestamp(unit, "UTC"))))
     assert scan(lake) == ["a"]
 
 

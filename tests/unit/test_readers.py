@@ -142,6 +142,26 @@ def test_fastparquet_reads_what_has_no_gap_only(tmp_path, kind, spread, encoding
             prove_readable(str(path))
 
 
+def read_bare_fastparquet(path: Path) -> list[Any]:
+    import fastparquet
+
+    found: list[Any] = fastparquet.ParquetFile(str(path)).to_pandas()["x"].tolist()
+    return found
+
+
+@pytest.mark.parametrize(("bits", "is_right"), [(28, True), (29, False), (40, False), (56, False)])
+def test_fastparquet_misreads_deltas_of_more_than_28_bits(tmp_path, bits, is_right):
+    """As the table of readers says; beyond 56 bits it crashes."""
+    values = np.cumsum(_random.integers(0, 2**bits, ROWS))
+    sample = tmp_path / "a.parquet"
+    with sample.open("wb") as file:
+        writer = open_writer(file, load_contract("sdk_log"), [StoredColumn("x", pa.int64(), "", "delta", 3)])
+        writer.write_table(pa.table({"x": values}))
+        writer.close()
+    assert read_pyarrow(sample) == values.tolist()
+    assert (read_bare_fastparquet(sample) == values.tolist()) is is_right
+
+
 def test_gaps_are_of_what_can_be_written_and_say_why():
     assert set(TITLES) == set(READERS)
     for gap in GAPS:

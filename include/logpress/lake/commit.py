@@ -105,8 +105,8 @@ def _try(
     table: Table, day: date, paths: Sequence[str], schemas: Sequence[pa.Schema], descriptions: Mapping[str, str]
 ) -> int | None:
     from pyiceberg.exceptions import CommitFailedException
-    from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
+    from logpress.lake.metrics import data_file
     from logpress.lake.schema import iceberg_schema
 
     old = published_files(table, day)
@@ -122,7 +122,7 @@ def _try(
                 for file in removed:
                     overwrite.delete_data_file(file)
                 for path in added:
-                    overwrite.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, path))
+                    overwrite.append_data_file(data_file(table.io, transaction.table_metadata, path))
         with contextlib.suppress(CommitFailedException):
             _expire(table)
     snapshot = table.current_snapshot()

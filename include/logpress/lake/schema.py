@@ -47,18 +47,28 @@ def iceberg_schema(schemas: Sequence[pa.Schema], descriptions: Mapping[str, str]
 
 
 def _iceberg_type(field: pa.Field) -> IcebergType:
+    """The type whose values Iceberg stores as this column has them (specification, "Appendix A: Parquet")."""
     kind = field.type
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        if kind.unit != "us":
+            raise LakeError(
+                f"column {field.name} holds {_UNITS[kind.unit]}, and Iceberg's instants are microseconds: readers of "
+                "the catalog would miss rows; press the day again"
+            )
+        return TimestamptzType()
     for holds, type_ in (
         (pa.types.is_string, StringType()),
         (pa.types.is_int64, LongType()),
         (pa.types.is_signed_integer, IntegerType()),
-        (pa.types.is_timestamp, TimestamptzType()),
         (pa.types.is_date32, DateType()),
         (pa.types.is_binary, BinaryType()),
         (pa.types.is_boolean, BooleanType()),
         (pa.types.is_float64, DoubleType()),
         (pa.types.is_float32, FloatType()),
     ):
-        if holds(kind) and (not pa.types.is_timestamp(kind) or kind.tz is not None):
+        if holds(kind):
             return type_
     raise LakeError(f"column {field.name} has type {kind}, for which the catalog has no type")
+
+
+_UNITS = {"s": "seconds", "ms": "milliseconds", "ns": "nanoseconds"}

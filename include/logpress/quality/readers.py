@@ -1,8 +1,8 @@
 """Which reader reads which Parquet encoding: the one place that says so, as data.
 
-What is said of pyarrow, fastparquet, Polars and DuckDB is tried by the tests, which write and read each pair. The rest
-is what the projects say themselves: where only new releases read an encoding, it counts as not read, as managed
-services lag behind.
+What is said of pyarrow, fastparquet, Polars, DuckDB, Spark and Trino is tried by the tests, which write and read each
+pair. The rest is what the projects say themselves: where only new releases read an encoding, it counts as not read, as
+managed services lag behind.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ GAPS: tuple[Gap, ...] = (
     ),
     Gap(
         "fastparquet", "delta", frozenset({"int32", "int64"}),
-        "reads other values, or crashes, where neighbours differ by 2^30 and more", "tests/unit/test_readers.py",
+        "reads other values where a block's deltas take more than 28 bits, and crashes beyond 56",
+        "tests/unit/test_readers.py",
     ),
     Gap("trino", "byte_stream_split", _INTEGERS, "decodes it for floats only", "trinodb/trino, pull request 12809"),
     Gap("athena", "byte_stream_split", _FIXED, "not documented; engine 3 follows Trino", "Athena engine version 3"),

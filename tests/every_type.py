@@ -1,0 +1,100 @@
+"""Records of the contract `every_type`: each codec and type, missing values, extremes, and rows that do not fit."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from logpress.contract import Contract, load_contract
+
+_CONTRACT = Path(__file__).parent / "contracts" / "every_type.yaml"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KINDS = ["login", "chat", "gacha", "상점", "a rather long kind of event, longer than bounds are"]
+
+
+def every_type() -> Contract:
+    """The contract."""
+    return load_contract(_CONTRACT)
+
+
+def sequence(shard: int, created: int, counter: int, arrival: int, sub: int) -> str:
+    """A Kinesis sequence number from its parts, in plain Python."""
+    digits = f"2{created:09x}{shard & 15:x}{counter:016x}00{arrival:09x}{shard:08x}2"
+    return f"{int(digits, 16)}.{sub}"
+
+
+def instant(rng: random.Random, micros: int) -> str:
+    """An instant of some microseconds' steps, from 1823 to 2117, near the epoch or at it."""
+    span = 86_400_000_000 * 366 * 147
+    at = rng.choice([rng.randrange(-span, span), rng.randrange(-2_000_000, 2_000_000), -1, 0, 1])
+    at -= at % micros
+    found = (_EPOCH + timedelta(microseconds=at)).isoformat(timespec=_DIGITS[micros])
+    return found.replace("+00:00", "Z")
+
+
+_MISSING = [
+    ("flag", "tiny", "ratio", "s"), ("small", "note", "ms"), ("medium", "large", "us"), ("kind",), ("payload", "label"),
+    ("_id", "kind"), ("s", "ms", "us", "note"), ("tiny", "small", "medium", "large", "ratio", "flag"),
+]  # fmt: skip
+"""Values that are missing together: each such set is a layout."""
+
+_DIGITS = {1_000_000: "seconds", 1_000: "milliseconds", 1: "microseconds"}
+
+
+def integer(rng: random.Random, bits: int) -> int:
+    """An integer of a width: its extremes, small ones, any."""
+    top = 1 << (bits - 1)
+    return rng.choice([-top, top - 1, 0, -1, rng.randrange(-9, 9), rng.randrange(-top, top)])
+
+
+def record(rng: random.Random, day: date, number: int) -> bytes:
+    """A record of a day; about one in fifty does not fit the contract."""
+    received = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
+        microseconds=rng.randrange(86_399_000_000)
+    )
+    elapsed = rng.choice([0, 3, 81, 30_001])
+    ended = received + timedelta(milliseconds=elapsed + rng.choice([0, 0, 1]))
+    kind = rng.choices(_KINDS, [50, 30, 15, 4, 1])[0]
+    second = int(received.timestamp())
+    document: dict[str, Any] = {
+        "_id": sequence(number % 3, 1_636_376_426, second * 1000 + number, second, 0),
+        "number": number,
+        "flag": rng.choice([True, False]),
+        "tiny": integer(rng, 8),
+        "small": integer(rng, 16),
+        "medium": integer(rng, 32),
+        "large": integer(rng, 64),
+        "ratio": rng.choice([-3.5, 0.25, 1013.25, rng.randrange(-(10**9), 10**9) / 64]),
+        "kind": kind,
+        "note": f"{rng.choice(['note', '쪽지', '🐦'])} {rng.randrange(10**9)}",
+        "payload": rng.choice([{"a": [1, None]}, [], "text", 7]),
+        "label": f"label of {kind}" if rng.random() < 0.95 else "another label",
+        "received": received.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "seen": {"s": instant(rng, 1_000_000), "ms": instant(rng, 1_000), "us": instant(rng, 1)},
+        "labelled": (received - timedelta(seconds=2) + timedelta(hours=9)).isoformat(timespec="microseconds"),
+        "elapsed": elapsed,
+        "ended": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    document["labelled"] = document["labelled"].replace("+00:00", rng.choice(["+09:00", "Z"]))
+    missing = rng.choice(_MISSING) if rng.random() < 0.3 else ()
+    for name in missing:
+        if name in document["seen"]:
+            document["seen"][name] = None
+        else:
+            document[name] = None
+    if rng.random() < 0.02:
+        odd: dict[str, Any] = rng.choice(
+            [{"tiny": 300}, {"ratio": 7}, {"kind": {"is": "no text"}}, {"more": "than the contract names"}]
+        )
+        document.update(odd)
+    text = json.dumps(document, ensure_ascii=rng.random() < 0.01, separators=(",", ":"))
+    return text.encode()
+
+
+def records(day: date, count: int, seed: int = 7) -> list[bytes]:
+    """So many records of a day."""
+    rng = random.Random(f"{seed} {day}")
+    return [record(rng, day, number) for number in range(count)]

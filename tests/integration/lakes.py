@@ -1,0 +1,260 @@
+"""A lake on S3 with a SQL catalog, and what queries of it must answer."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from tests import every_type
+from tests.integration.encodings import Encoded, register, write_encoded
+from tests.integration.s3_server import S3Server
+from tests.unit.test_reading import sdk_log_row
+
+from logpress import open_lake, whole_day
+from logpress.contract import Contract
+
+DAYS = (date(2021, 12, 26), date(2021, 12, 27), date(2021, 12, 28))
+EMPTY_DAY = date(2021, 12, 29)
+ROWS = 3000
+BUCKET = "lakes"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": operator.ge, ">": operator.gt, "<": operator.lt, "<=": operator.le, "=": operator.eq,
+}  # fmt: skip
+
+
+def records_of(contract: Contract, day: date) -> list[bytes]:
+    """A day's records."""
+    if contract.table == "every_type":
+        return every_type.records(day, ROWS)
+    rng = random.Random(f"7 {day}")
+    return [sdk_log_row(rng, day, number)[0] for number in range(ROWS)]
+
+
+def press(contract: Contract, day: date, records: Sequence[bytes], lake: str, home: Path) -> None:
+    """Publish a day from raw objects that become two parts."""
+    raw = home / contract.table / day.isoformat()
+    for number in range(2):
+        folder = raw / f"{day:%Y/%m/%d}" / f"{number:02d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "records.ndjson").write_bytes(b"".join(line + b"\n" for line in records[number::2]))
+    whole_day.run_day(contract, day, [str(raw)], lake)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, and what is in it.
+
+    Attributes:
+        contract: what it was written with.
+        rows: all stored columns, in the order of the catalog's schema: instants as int64 microseconds, days as int32.
+        instants: names of the instants.
+        groups: rows of each row group, as they lie in the files.
+        paths: in which file each row group is.
+    """
+
+    contract: Contract
+    rows: pa.Table
+    instants: tuple[str, ...]
+    groups: tuple[pa.Table, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.contract.table
+
+    @property
+    def values(self) -> Counter[tuple[Any, ...]]:
+        """The rows, as a multiset."""
+        return values_of(self.rows)
+
+    def numbers(self, name: str) -> np.ndarray[Any, Any]:
+        """The values of a column of integers or instants that are there."""
+        return self.rows[name].drop_null().to_numpy()
+
+    def borders(self, name: str) -> list[int]:
+        """Some values of an instant: the first, the last, and two between."""
+        found = np.sort(self.numbers(name))
+        return [int(found[place]) for place in (0, len(found) // 3, len(found) // 2, -1)]
+
+    def conditions(self, name: str) -> list[tuple[str, int]]:
+        """Conditions on an instant, in SQL that both engines know, and how many rows fulfil each.
+
+        A microsecond beside a value is where a wrong unit or a rounding shows.
+        """
+        values, borders = self.numbers(name), self.borders(name)
+        compared = [(border, sign) for border in borders for sign in OPERATORS]
+        compared += [(border + step, sign) for border in borders for step in (-1, 1) for sign in (">=", "<")]
+        found = [(f"{name} {sign} {moment(at)}", int(OPERATORS[sign](values, at).sum())) for at, sign in compared]
+        low, second, third, high = borders
+        for first, last in ((low, high), (low + 1, high - 1), (second, third), (second + 1, third - 1), (high, low)):
+            inside = int(((values >= first) & (values <= last)).sum())
+            found.append((f"{name} BETWEEN {moment(first)} AND {moment(last)}", inside))
+        return [*found, (f"{name} IS NULL", self.rows[name].null_count)]
+
+    @property
+    def grouped_by(self) -> tuple[str, str]:
+        """An instant and a category by which to group."""
+        return ("request_begin_at", "func_name") if self.name == "sdk_log" else ("seen_us", "kind")
+
+    def hours(self, instant: str, category: str) -> dict[tuple[Any, Any], int]:
+        """How many rows there are of each category and hour of day (UTC)."""
+        hours = [None if at is None else at // 3_600_000_000 % 24 for at in self.rows[instant].to_pylist()]
+        return dict(Counter(zip(self.rows[category].to_pylist(), hours, strict=True)))
+
+    def pruned(self, name: str) -> Pruned:
+        """A condition on an instant that few row groups can fulfil."""
+        groups = [group for group in self.groups if group[name].null_count < group.num_rows]
+        border = sorted(pc.min(group[name]).as_py() for group in groups)[1]
+        matching = int((self.numbers(name) < border).sum())
+        return Pruned.of(self, f"{name} < {moment(border)}", matching, lambda group: _holds_below(group[name], border))
+
+    def pruned_greatest(self) -> Pruned:
+        """A condition on a number or text whose greatest value not all row groups have."""
+        name = "client_app_id" if self.name == "sdk_log" else "number"
+        values = self.rows[name].drop_null()
+        wanted = pc.max(values).as_py()
+        matching = pc.sum(pc.equal(values, wanted)).as_py()
+        return Pruned.of(self, f"{name} = {wanted!r}", matching, lambda group: pc.max(group[name]).as_py() == wanted)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A condition that few row groups can fulfil.
+
+    Attributes:
+        sql: the condition.
+        rows: how many rows fulfil it.
+        in_groups: how many rows the row groups have that can hold some, as their bounds say.
+        in_files: how many rows the files of these row groups have.
+    """
+
+    sql: str
+    rows: int
+    in_groups: int
+    in_files: int
+
+    @classmethod
+    def of(cls, table: Table, sql: str, rows: int, may_hold: Callable[[pa.Table], bool]) -> Pruned:
+        held = [
+            (path, group.num_rows) for path, group in zip(table.paths, table.groups, strict=True) if may_hold(group)
+        ]
+        paths = {path for path, _ in held}
+        every = zip(table.paths, table.groups, strict=True)
+        return cls(sql, rows, sum(n for _, n in held), sum(group.num_rows for path, group in every if path in paths))
+
+
+def _holds_below(column: pa.ChunkedArray, border: int) -> bool:
+    least = pc.min(column).as_py()
+    return least is not None and least < border
+
+
+def moment(micros: int) -> str:
+    """A moment as both engines write it."""
+    at = EPOCH + timedelta(microseconds=micros)
+    return f"TIMESTAMP '{at:%Y-%m-%d %H:%M:%S.%f} UTC'"
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Instants as microseconds, days as numbers: values that say the same in every engine."""
+    columns = []
+    for column in table.columns:
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        elif pa.types.is_date(column.type):
+            column = column.cast(pa.int32())
+        columns.append(column)
+    return pa.table(columns, names=table.column_names)
+
+
+def values_of(table: pa.Table) -> Counter[tuple[Any, ...]]:
+    """Rows as a multiset."""
+    return Counter(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def read(lake: str, contract: Contract) -> Table:
+    """What logpress itself reads of a table, compared with what its files hold."""
+    table = open_lake(lake).table(contract.table)
+    scan = table.scan()
+    names = stored_names(scan.files[0])
+    groups, paths, instants = [], [], []
+    for path in scan.files:
+        with opened(path) as file:
+            groups += [plain(file.read_row_group(number)) for number in range(file.num_row_groups)]
+            paths += [path] * file.num_row_groups
+            instants = [f.name for f in file.schema_arrow if pa.types.is_timestamp(f.type)]
+    rows = plain(table.scan(columns=names).to_arrow())
+    found = Table(contract, rows, tuple(instants), tuple(groups), tuple(paths))
+    assert found.values == values_of(pa.concat_tables(groups))
+    return found
+
+
+def stored_names(path: str) -> list[str]:
+    with opened(path) as file:
+        return list(file.schema_arrow.names)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[pq.ParquetFile]:
+    import fsspec
+
+    with fsspec.open(path, "rb") as handle:
+        yield pq.ParquetFile(handle)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake with two tables of three days, and one day without rows.
+
+    Attributes:
+        s3: where it lies.
+        catalog: its catalog's file.
+        tables: by name.
+        encoded: what lies beside, in each encoding.
+    """
+
+    s3: S3Server
+    catalog: Path
+    tables: dict[str, Table]
+    encoded: list[Encoded]
+
+    @property
+    def jdbc(self) -> str:
+        return f"jdbc:sqlite:{self.catalog}"
+
+
+def build(s3: S3Server, home: Path, contracts: Sequence[Contract]) -> Lake:
+    """Publish everything."""
+    import s3fs
+
+    uri, catalog = f"s3://{BUCKET}/lake", home / "catalog.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**s3.environment, "LOGPRESS_CATALOG_URI": f"sqlite:///{catalog}"}.items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir(BUCKET)
+        try:
+            tables = {}
+            for contract in contracts:
+                for day in DAYS:
+                    press(contract, day, records_of(contract, day), uri, home)
+                press(contract, EMPTY_DAY, [b"no record", b"nor this"], uri, home)
+                tables[contract.table] = read(uri, contract)
+            encoded = write_encoded(home / "encoded")
+            properties = {"s3.endpoint": s3.endpoint, "s3.region": "us-east-1"}
+            register(encoded, f"sqlite:///{catalog}", f"s3://{BUCKET}/encoded", properties)
+        finally:
+            s3fs.S3FileSystem.clear_instance_cache()
+    return Lake(s3, catalog, tables, encoded)

@@ -1,0 +1,126 @@
+"""Spark reads what logpress published: the same values, and the same answers to filters, vectorised or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from tests.integration import engines, lakes
+from tests.integration.encodings import NAMESPACE
+from tests.integration.lakes import DAYS, EMPTY_DAY, ROWS, Lake, Table, plain, values_of
+
+from logpress.contract import Contract
+
+Ask = Callable[[str], pa.Table]
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PySpark's own
+
+
+@pytest.fixture(scope="module")
+def spark(lake: Lake) -> Iterator[Any]:
+    try:
+        with engines.spark_session(lake.jdbc, lake.s3) as session:
+            yield session
+    except engines.CannotStartError as error:
+        engines.skip_loudly("Spark", error)
+
+
+@pytest.fixture(params=["sdk_log", "every_type"])
+def table(request: pytest.FixtureRequest, lake: Lake) -> Table:
+    return lake.tables[request.param]
+
+
+@pytest.fixture(params=["vectorised", "row by row"])
+def ask(request: pytest.FixtureRequest, spark: Any, table: Table) -> Ask:
+    """Runs SQL in which {t} is the table."""
+    return asking(spark, f"{engines.CATALOG}.logpress.{table.name}", request.param == "vectorised")
+
+
+def asking(spark: Any, name: str, is_vectorised: bool) -> Ask:
+    frame = spark.read.option("vectorization-enabled", str(is_vectorised).lower()).table(name)
+    frame.createOrReplaceTempView("asked")
+    return lambda sql: spark.sql(sql.format(t="asked")).toArrow()
+
+
+def test_all_values_are_those_that_logpress_reads(ask: Ask, table: Table) -> None:
+    found = ask("SELECT * FROM {t}")
+    assert found.column_names == table.rows.column_names
+    assert found.num_rows == len(DAYS) * ROWS == table.rows.num_rows
+    assert values_of(plain(found)) == table.values
+
+
+def test_filters_on_instants_lose_and_add_no_row(ask: Ask, table: Table) -> None:
+    for name in table.instants:
+        conditions = table.conditions(name)
+        queries = (f"SELECT {i} AS i, count(*) AS n FROM {{t}} WHERE {sql}" for i, (sql, _) in enumerate(conditions))
+        found = ask(" UNION ALL ".join(queries))
+        counts = dict(zip(found["i"].to_pylist(), found["n"].to_pylist(), strict=True))
+        assert {sql: counts[i] for i, (sql, _) in enumerate(conditions)} == dict(conditions)
+
+
+def test_filters_on_days(ask: Ask, table: Table) -> None:
+    assert ask("SELECT count(*) AS n FROM {t}")["n"].to_pylist() == [len(DAYS) * ROWS]
+    for day in (*DAYS, EMPTY_DAY):
+        found = ask(f"SELECT count(*) AS n FROM {{t}} WHERE day = DATE '{day}'")
+        assert found["n"].to_pylist() == [ROWS if day in DAYS else 0]
+
+
+@pytest.mark.parametrize("from_manifests", ["true", "false"])
+def test_least_and_greatest_values(spark: Any, ask: Ask, table: Table, from_manifests: str) -> None:
+    names = [name for name in table.rows.column_names if table.rows[name].type != pa.binary()]
+    spark.conf.set("spark.sql.iceberg.aggregate-push-down.enabled", from_manifests)
+    for name in names:
+        found = plain(ask(f"SELECT min({name}) AS l, max({name}) AS h, count({name}) AS n FROM {{t}}"))
+        values = table.rows[name].drop_null()
+        bounds = pc.min_max(values).as_py() if len(values) else {"min": None, "max": None}
+        assert found.to_pylist() == [{"l": bounds["min"], "h": bounds["max"], "n": len(values)}], name
+
+
+def test_groups_by_hour_and_category(ask: Ask, table: Table) -> None:
+    instant, category = table.grouped_by
+    found = ask(f"SELECT {category} AS c, hour({instant}) AS h, count(*) AS n FROM {{t}} GROUP BY 1, 2")
+    assert found.num_rows > 20
+    counts = zip(*(found[name].to_pylist() for name in "chn"), strict=True)
+    assert {(kind, hour): count for kind, hour, count in counts} == table.hours(instant, category)
+
+
+def test_row_groups_that_cannot_match_are_not_read(spark: Any, ask: Ask, table: Table) -> None:
+    """Spark counts what its scan gives: all rows of the row groups that are left, before it filters them."""
+    for pruned in (*map(table.pruned, table.instants), table.pruned_greatest()):
+        frame = spark.sql(f"SELECT * FROM asked WHERE {pruned.sql}")
+        assert len(frame.collect()) == pruned.rows
+        scan = frame._jdf.queryExecution().executedPlan().collectLeaves().head()
+        read = scan.metrics().get("numOutputRows").get().value()
+        assert pruned.rows <= read <= pruned.in_groups < len(DAYS) * ROWS
+
+
+@pytest.mark.parametrize("is_vectorised", [True, False])
+def test_encodings_that_spark_and_iceberg_read(spark: Any, lake: Lake, is_vectorised: bool) -> None:
+    """Spark's own reader and Iceberg's; not vectorised, both read everything."""
+    vectorised = str(is_vectorised).lower()
+    spark.conf.set("spark.sql.parquet.enableVectorizedReader", vectorised)
+    for file in lake.encoded:
+        own = spark.read.parquet(str(file.path))
+        file.check("spark" if is_vectorised else "pyarrow", own.toArrow)
+        name = f"{engines.CATALOG}.{NAMESPACE}.{file.name}"
+        iceberg = spark.read.option("vectorization-enabled", vectorised).table(name)
+        file.check("pyarrow", iceberg.toArrow)  # this version of it; the table of readers has older ones in mind
+
+
+def test_a_local_lake_is_read_by_its_own_catalog(spark: Any, sdk_log: Contract, tmp_path: Path) -> None:
+    home = tmp_path / "lake"
+    lakes.press(sdk_log, DAYS[0], lakes.records_of(sdk_log, DAYS[0])[:500], str(home), tmp_path)
+    expected = lakes.read(str(home), sdk_log)
+    own = spark.newSession()
+    for name, value in {
+        "uri": f"jdbc:sqlite:{home}/catalog.sqlite",
+        "warehouse": str(home),
+        "io-impl": "org.apache.iceberg.hadoop.HadoopFileIO",
+    }.items():
+        own.conf.set(f"spark.sql.catalog.{engines.CATALOG}.{name}", value)
+    ask = asking(own, f"{engines.CATALOG}.logpress.sdk_log", True)
+    assert values_of(plain(ask("SELECT * FROM {t}"))) == expected.values
