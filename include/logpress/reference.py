@@ -158,7 +158,7 @@ def cut_extra(layout: Layout, text: str) -> list[bytes]:
         before = f'{"," if at else "{"}"{escaped(slot.path).decode()}":'
         begin = at + len(before)
         is_string = slot.kind == 0
-        if not text.startswith(before, at) or (text[begin : begin + 1] == '"') != is_string:
+        if not text.startswith(before, at) or (slot.kind != 5 and (text[begin : begin + 1] == '"') != is_string):
             raise FormatError(f"`_extra` has no such value at {slot.path!r} as its layout")
         try:
             at = _DECODER.raw_decode(text, begin)[1]
