@@ -1,0 +1,455 @@
+"""A second reader, written from docs/format.md, gives what the engine gives; of damaged files records or an error.
+
+`LOGPRESS_FUZZ=1` tries 10,000 days instead of 60, `LOGPRESS_REFERENCE_DAYS` as many as it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import Pressed, press
+from tests.property.test_round_trip import (
+    Writer,
+    damaged,
+    realistic,
+    same_value_records,
+    small_row_groups,
+    variations,
+)
+
+from logpress import reference
+from logpress.contract.model import Contract
+from logpress.engine import encode
+from logpress.engine.part_reader import PartReader
+
+EXAMPLES = 10_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else int(os.environ.get("LOGPRESS_REFERENCE_DAYS", "60"))
+FROZEN = Path(__file__).parents[1] / "frozen"
+
+
+def by_engine(path: Path) -> list[bytes]:
+    """The records of a part as the engine renders them, in the order of rows."""
+    reader = PartReader(str(path))
+    chunks = [
+        chunk.tobytes()
+        for group in range(reader.row_groups)
+        for sheet, rows in reader.sheets(group)
+        for chunk in sheet.rendered(rows)
+    ]
+    return b"".join(chunks).split(b"\n")[:-1]
+
+
+def agree(pressed: Pressed, raw: list[bytes] | None = None) -> None:
+    """The reference gives what the engine gives, row by row; and with the rejects, all that was pressed of the day."""
+    found: Counter[bytes] = Counter()
+    if pressed.part is not None:
+        rows = list(reference.records(str(pressed.part)))
+        assert rows == by_engine(pressed.part)
+        found.update(rows)
+    if pressed.manifest.rejects_part is not None:
+        found.update(reference.rejected_records(str(pressed.folder / pressed.manifest.rejects_part.path)))
+    assert found == pressed.restored
+    if raw is not None and pressed.manifest.other_day == 0:
+        assert found == Counter(raw)
+
+
+# ------------------------------------------------------------------------------------- contracts and their records
+
+_NOON = datetime(2021, 12, 26, 12, tzinfo=UTC)
+_LABELS = ("", "Z", "+00:00", "+09:00", "-0330", "+1400", "-11:45")
+_INTEGER_TYPES = {"int8": 2**7, "int16": 2**15, "int32": 2**31, "int64": 10**18}
+_DECIMALS = ["0", "-1", "0.5", "-0.5", "1.50", "0.1", "123456789012345", "0.00000000000001", "99999999999999.9",
+             "-9007199254.74099", "1.23456789012345", "81.0", "-0.0", "1e3", "1234567890123456", "0.30"]  # fmt: skip
+_STRINGS = ["", "a", "A", "a/b", "호", "é", "\u2028", "😀", 'q"\\', "\t\x01\x7f", "/", "\ud83d", "k0", "k1", "k2"]
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> dict[str, Any]:
+    """A contract of up to a dozen columns, with all that codecs can be."""
+    units = st.sampled_from(["timestamp[s]", "timestamp[ms]", "timestamp[us]"])
+    instants = [{"name": "at", "codec": "instant", "type": draw(units)}]
+    integers: list[dict[str, Any]] = [
+        {"name": "i0", "codec": "integer", "type": draw(st.sampled_from(["int32", "int64"]))}
+    ]
+    columns: list[dict[str, Any]] = [*instants, *integers]
+    keys = []
+    for number in range(draw(st.integers(1, 9))):
+        kind = draw(st.sampled_from(["category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup",
+                                     "kinesis_sequence", "instant", "lookup"]))  # fmt: skip
+        name = draw(st.sampled_from([f"c{number}", f"_c{number}", f"c{number}_x"]))
+        column: dict[str, Any] = {"name": name, "codec": kind}
+        if kind == "integer":
+            column["type"] = draw(st.sampled_from(sorted(_INTEGER_TYPES)))
+            integers.append(column)
+        elif kind == "instant":
+            column["type"] = draw(units)
+            if draw(st.booleans()):
+                followed = draw(st.sampled_from(instants))
+                more = draw(st.lists(st.sampled_from(integers), max_size=2, unique_by=lambda c: c["name"]))
+                column["residual_of"] = draw(st.permutations([c["name"] for c in [followed, *more]]))
+            if draw(st.booleans()):
+                column["label_checked_by"] = "at"
+            instants.append(column)
+        elif kind == "lookup":
+            if not keys:
+                continue
+            column["key"] = draw(st.sampled_from(keys))["name"]
+        elif kind == "kinesis_sequence":
+            column["arrival"] = draw(st.sampled_from(instants))["name"]
+        elif kind in ("category", "text"):
+            keys.append(column)
+        columns.append(column)
+    for number, column in enumerate(columns):
+        place = draw(st.sampled_from(["{}", "in.{}", "list{}[1]", "한.{}"])).format(f"p{number}")
+        column["path"] = [place, f"other{number}"] if draw(st.integers(0, 4)) == 0 else [place]
+    copies = [
+        {"path": f"copy{k}", "of": draw(st.sampled_from(instants))["name"],
+         "form": draw(st.sampled_from(["instant", "labelled_instant", "epoch_s", "epoch_ms"]))}
+        for k in range(draw(st.integers(0, 4)))
+    ]  # fmt: skip
+    ordered = st.lists(st.sampled_from([c["name"] for c in columns]), max_size=3, unique=True)
+    virtual = {c["name"] for c in columns if c.keys() & {"residual_of", "key", "arrival"}}
+    return {
+        "table": "drawn", "day": "at", "columns": columns, "copies": copies, "literals": ["version"],
+        "source": {"duplicates": draw(st.sampled_from(["keep", "reject"]))},
+        "order_by": [name for name in draw(ordered) if name not in virtual], "restore_order": draw(ordered),
+        "files": {"row_group_rows": 1000, "zstd": 1},
+    }  # fmt: skip
+
+
+def written(moment: datetime, digits: int, label: str, separator: str) -> str:
+    """An instant as its label says, in quotes."""
+    minutes = 0 if label in ("", "Z") else int(label[0] + "1") * (int(label[1:3]) * 60 + int(label[-2:]))
+    wall = moment + timedelta(minutes=minutes)
+    fraction = "." + f"{wall.microsecond:06}000"[:digits] if digits else ""
+    return f'"{wall:%Y-%m-%d}{separator}{wall:%H:%M:%S}{fraction}{label}"'
+
+
+class Maker:
+    """Makes records of a contract: regular ones, in a few forms, and odd ones."""
+
+    def __init__(self, contract: dict[str, Any], seed: int) -> None:
+        self.contract = contract
+        self.chance = random.Random(seed)
+        self.separator = self.chance.choice("T ")  # one for all: see the frozen file `separators`
+        self.forms = [self.form() for _ in range(self.chance.choice([1, 1, 2, 3]))]
+        self.oddness = self.chance.choice([0.0, 0.02, 0.2])
+        self.strings = self.chance.choice([_STRINGS, _STRINGS[:3], ["k0", "k1", "k2"], ["a/b", "/", "é"]])
+        self.span_s = self.chance.choice([1, 60, 40_000])
+
+    def form(self) -> dict[str, Any]:
+        """How a record is written."""
+        return {"label": self.chance.choice(_LABELS), "checked": self.chance.choice(["", "Z", "+09:00", "-05:00"]),
+                "separator": self.separator, "digits": self.chance.choice([0, 1, 3, 3, 6, 9]),
+                "writer": Writer(self.chance.randrange(100)), "blank": self.chance.choice(["", "", " "])}  # fmt: skip
+
+    def number(self, limit: int) -> int:
+        """A whole number below the limit."""
+        value = self.chance.choice([0, 1, -1, limit - 1, 1 - limit, self.chance.randrange(-limit, limit)])
+        return min(value, limit - 1) if self.chance.random() < 0.3 else self.chance.randrange(-100, 100)
+
+    def record(self, number: int) -> bytes:
+        """A record."""
+        form, chance = self.chance.choice(self.forms), self.chance
+        at = _NOON + timedelta(seconds=chance.randrange(self.span_s))
+        at += timedelta(microseconds=chance.choice([0, 0, 5_000, 123_000, 123_456]))
+        moments, values, members = {"at": at}, {}, {}
+        for column in self.contract["columns"]:
+            name = column["name"]
+            values[name] = text = self.value(column, moments, values, form, number)
+            if chance.random() < self.oddness:
+                text = chance.choice(
+                    ["null", "", "1.5", '"x"', "-0", "[1]", '{"a": "}"}', '"2021-02-30T00:00:00Z"', "true"]
+                )
+            if text:
+                members[column["path"][-1 if chance.random() < 0.02 else 0]] = text
+        for copy in self.contract["copies"]:
+            moment = moments[copy["of"]]
+            if copy["form"].startswith("epoch"):
+                micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+                members[copy["path"]] = str(micros // (1_000 if copy["form"] == "epoch_ms" else 1_000_000))
+            else:
+                members[copy["path"]] = written(moment, form["digits"], form["label"], form["separator"])
+        if chance.random() < self.oddness:
+            members[chance.choice(["un\\u006bnown", "a b", "x.y", '"'.replace('"', '\\"')])] = '"\\"\\\\" '
+        members["version"] = "1"
+        return self.document(members, form["blank"]).encode(errors="surrogatepass")
+
+    def value(
+        self, column: dict[str, Any], moments: dict[str, Any], values: dict[str, str], form: dict[str, Any], number: int
+    ) -> str:
+        """The JSON text of a column's value."""
+        chance, kind = self.chance, column["codec"]
+        if kind in ("category", "text"):
+            return str(form["writer"].string(chance.choice(self.strings)))
+        if kind == "lookup":
+            rule = values[column["key"]]
+            odd = chance.random() < 0.1
+            return str(form["writer"].string(chance.choice(self.strings))) if odd else f'"of {sum(rule.encode()) % 7}"'
+        if kind == "json":
+            return chance.choice(["{}", "[1, 2]", '"\\u0061"', "5", "-0.0", "false", '{"a": [null, "é"]}', "1e400"])
+        if kind == "integer":
+            return str(self.number(_INTEGER_TYPES[column["type"]]))
+        if kind == "decimal":
+            return chance.choice(_DECIMALS) if chance.random() < 0.4 else f"{chance.gauss(0, 100):.2f}"
+        if kind == "boolean":
+            return chance.choice(["true", "false"])
+        if kind == "instant":
+            if column["name"] != "at":
+                follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
+                milliseconds = chance.choice([0, 1, 999, 61_000]) + chance.randrange(3)
+                moments[column["name"]] = moments[follows[0]] + timedelta(milliseconds=milliseconds)
+                if chance.random() < 0.03:
+                    moments[column["name"]] = datetime(chance.choice([2, 1969, 9998]), 5, 6, tzinfo=UTC)
+            moment = moments[column["name"]]
+            if "label_checked_by" not in column:
+                return written(moment, form["digits"], form["label"], form["separator"])
+            lies = chance.random() < 0.3 and form["checked"] not in ("", "Z")
+            text = written(moment, form["digits"], "Z" if lies else form["checked"], form["separator"])
+            return text.replace("Z", form["checked"]) if lies else text
+        moment = moments[column["arrival"]]
+        shard, arrival = chance.choice([0, 3, 17, 2**20 - 1]), int(moment.timestamp()) - chance.randrange(3)
+        counter = chance.choice([number * 16, 2**62 + number, number << 40])
+        if not 0 <= arrival < 2**36:
+            arrival = 0
+        digits = f"2{1636376426:09x}{shard & 15:x}{counter:016x}00{arrival:09x}{shard:08x}2"
+        return f'"{int(digits, 16)}.{chance.choice([0, 0, 7, 999_999_999])}"'
+
+    def document(self, members: dict[str, str], blank: str) -> str:
+        """JSON of members by path."""
+        tree: dict[str, Any] = {}
+        for path, text in members.items():
+            name, is_element, _ = path.partition("[")
+            *inside, last = name.split(".") if '"' not in path and " " not in path else [path]
+            place = tree
+            for step in inside:
+                place = place.setdefault(step, {})
+            place[last] = f"[null,{text}]" if is_element else text
+
+        def render(value: Any) -> str:
+            if isinstance(value, str):
+                return value
+            inner = [f'"{key}":{blank}{render(member)}' for key, member in value.items()]
+            return "{" + blank + f",{blank}".join(inner) + "}"
+
+        return render(tree)
+
+
+@settings(max_examples=EXAMPLES)
+@given(contracts(), st.integers(0, 2**32), st.sampled_from([1, 3, 7, 40]), st.sampled_from([None, None, None, 60]))
+def test_any_contract_is_read_as_the_engine_reads_it(
+    tmp_path: Path, drawn: dict[str, Any], seed: int, rows: int, metadata_bytes: int | None
+) -> None:
+    contract = Contract.model_validate(drawn)
+    maker = Maker(drawn, seed)
+    lines = [line for number in range(maker.chance.choice([1, 9, 40])) if b"\n" not in (line := maker.record(number))]
+    lines += lines[: maker.chance.choice([0, 0, 3])]
+    with pytest.MonkeyPatch.context() as patched:
+        if metadata_bytes is not None:
+            patched.setattr(encode, "METADATA_BYTES", metadata_bytes)
+        pressed = press(small_row_groups(contract, patched, rows), lines, tmp_path, threads=0)
+    agree(pressed, lines)
+
+
+@settings(max_examples=max(10, EXAMPLES // 4))
+@given(st.data())
+def test_odd_and_damaged_records_are_read_as_the_engine_reads_them(
+    contract: Contract, tmp_path: Path, data: st.DataObject
+) -> None:
+    drawn = variations(contract.table) | damaged(variations(contract.table))
+    records = [record for record in data.draw(st.lists(drawn, min_size=1, max_size=8)) if b"\n" not in record]
+    agree(press(contract, records, tmp_path, threads=0))
+
+
+def test_realistic_records_in_several_row_groups(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree(press(small_row_groups(contract, monkeypatch, 255), realistic(contract, 1_500), tmp_path))
+
+
+def test_two_spellings_of_a_value(sdk_log: Contract, tmp_path: Path) -> None:
+    agree(press(sdk_log, same_value_records(), tmp_path))
+
+
+def test_more_slots_than_a_mask_has_bits(tmp_path: Path) -> None:
+    """Where one of the last does not fit, all of the last are extra: values of JSON columns too."""
+    columns = [{"name": "at", "codec": "instant", "path": "at"}]
+    columns += [{"name": f"c{k}", "codec": ("json", "integer", "text")[k % 3], "path": f"p{k}"} for k in range(99)]
+    contract = Contract.model_validate({"table": "wide", "day": "at", "columns": columns})
+    fitting = {"at": "2021-12-26T00:00:00Z"} | {f"p{k}": ("a", k, "b")[k % 3] for k in range(99)}
+    unfit = fitting | {"p97": 1.5, "p96": "\\", "p93": [1, "]"], "p90": {"": None}, "p87": True}
+    records = [json.dumps(document).encode() for document in (fitting, unfit, fitting | {"p10": 2.5})]
+    pressed = press(contract, records, tmp_path, threads=0)
+    assert pressed.table()["_extra"].null_count == 1
+    agree(pressed, records)
+
+
+def test_extra_values_may_be_512_deep(sdk_log: Contract, tmp_path: Path) -> None:
+    records = [b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in (1, 511, 512, 513)]
+    pressed = press(sdk_log, records, tmp_path, threads=0)
+    assert pressed.table()["_extra"].null_count == 1
+    agree(pressed, records)
+
+
+# ------------------------------------------------------------------------------------------------------- hostile files
+
+
+def rewritten(path: Path, target: Path, table: pa.Table | None = None, **changes: Any) -> Path:
+    """A part with other metadata or other columns."""
+    file = pq.ParquetFile(path)
+    data = json.loads(file.metadata.metadata[b"logpress"]) | changes
+    with pq.ParquetWriter(target, (table or file.read()).schema, store_schema=False) as writer:
+        for group in range(file.num_row_groups):
+            writer.write_table(file.read_row_group(group) if table is None else table)
+        writer.add_key_value_metadata({"logpress": json.dumps(data)})
+    return target
+
+
+def unpacked(path: Path) -> Any:
+    return json.loads(reference.unpacked(json.loads(pq.read_metadata(path).metadata[b"logpress"])["packed"]))
+
+
+def places_in(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in members:
+        yield (*at, key)
+        yield from places_in(inner, (*at, key))
+
+
+def read_or_refused(path: Path) -> None:
+    """A damaged file may still give records; else its error names it, and nothing else is raised."""
+    message = str(path)
+    try:
+        list(reference.records(str(path)))
+    except reference.FormatError as error:
+        message = str(error)
+    assert message.startswith(str(path))
+
+
+_hostile = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5), st.just([]),
+    st.sampled_from([{}, [[]], {"": []}, "\ud800", -1, 0, 1, 2**31, "plain", "at_us", "ended_at", "word", "_id"]),
+)  # fmt: skip
+
+
+@settings(max_examples=max(60, EXAMPLES // 2))
+@given(st.data())
+def test_a_part_whose_metadata_is_damaged_gives_records_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
+    from logpress.engine.metadata_text import bytes_to_text
+
+    name = data.draw(st.sampled_from(["every", "sdk_log", "other_log"]))
+    part = FROZEN / "4" / f"{name}.parquet"
+    packed = unpacked(part)
+    whole = {"contract": json.loads(pq.read_metadata(part).metadata[b"logpress"])["contract"], "packed": packed}
+    for _ in range(data.draw(st.integers(1, 2))):
+        *inside, last = data.draw(st.sampled_from(sorted(places_in(whole), key=repr)))
+        place = whole
+        for step in inside:
+            place = place[step]
+        if data.draw(st.booleans()):
+            place[last] = data.draw(_hostile)
+        elif isinstance(place[last], str):
+            place[last] += data.draw(st.sampled_from(["x", "~", "\x00"]))
+        else:
+            del place[last]
+    damaged = {"contract": whole.get("contract"), "packed": bytes_to_text(json.dumps(whole.get("packed")).encode())}
+    target = rewritten(part, tmp_path / "damaged.parquet", **damaged)
+    read_or_refused(target)
+
+
+@settings(max_examples=max(40, EXAMPLES // 4))
+@given(st.data())
+def test_a_part_whose_columns_are_damaged_gives_records_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
+    part = FROZEN / "4" / "no-room.parquet"
+    table = pq.ParquetFile(part).read_row_group(0)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, table.num_columns - 1))
+        name, values = table.column_names[place], table.column(place).to_pylist()
+        what = data.draw(st.integers(0, 3))
+        if what == 0:
+            table = table.remove_column(place)
+        elif what == 1:
+            table = table.set_column(place, name, pa.array(range(table.num_rows), pa.int64()))
+        elif what == 2:
+            table = table.set_column(place, name, pa.nulls(table.num_rows, table.schema.types[place]))
+        else:
+            table = table.set_column(place, name, pa.array(values[::-1], table.schema.types[place]))
+    target = rewritten(part, tmp_path / "damaged.parquet", table)
+    read_or_refused(target)
+
+
+@given(st.integers(0, 2**32))
+def test_any_damaged_bytes_give_records_or_an_error(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    data = bytearray((FROZEN / "4" / "separators.parquet").read_bytes())
+    for _ in range(chance.randrange(1, 4)):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    target = tmp_path / "damaged.parquet"
+    target.write_bytes(data[: chance.choice([len(data), chance.randrange(len(data))])])
+    read_or_refused(target)
+
+
+def test_an_error_says_where_it_is(tmp_path: Path) -> None:
+    part = FROZEN / "4" / "other_log.parquet"
+    file = pq.ParquetFile(part)
+    table = file.read_row_group(1)
+    layouts = table["_layout"].to_pylist()
+    layouts[3] = 77
+    broken = table.set_column(table.schema.get_field_index("_layout"), "_layout", pa.array(layouts, pa.int32()))
+    target = tmp_path / "damaged.parquet"
+    with pq.ParquetWriter(target, table.schema, store_schema=False) as writer:
+        for group in range(3):
+            writer.write_table(broken if group == 1 else file.read_row_group(group))
+        writer.add_key_value_metadata({"logpress": file.metadata.metadata[b"logpress"].decode()})
+    with pytest.raises(reference.FormatError, match=r"damaged.parquet: row group 1: row 3: has layout 77"):
+        list(reference.records(str(target)))
+    for wrong in (FROZEN / "4" / "every.ndjson", FROZEN / "none.parquet", FROZEN / "4" / "pieces.rejects.parquet"):
+        with pytest.raises(reference.FormatError, match=wrong.name):
+            list(reference.records(str(wrong)))
+    with pytest.raises(reference.FormatError, match=part.name):
+        list(reference.rejected_records(str(part)))
+
+
+# ------------------------------------------------------------------------------------------------------- standing alone
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, check=False, timeout=120)
+
+
+def test_a_copy_of_the_file_stands_alone(tmp_path: Path) -> None:
+    copy = tmp_path / "reader.py"
+    copy.write_bytes(Path(reference.__file__).read_bytes())
+    without_logpress = (
+        "import sys; sys.modules['logpress'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
+    for stem, options in (("every", []), ("sdk_log.rejects", ["--rejects"])):
+        part = FROZEN / "4" / f"{stem}.parquet"
+        done = run("-c", without_logpress, str(copy), *options, str(part))
+        assert (done.returncode, done.stdout) == (0, part.with_suffix(".ndjson").read_bytes()), done.stderr
+    done = run(str(copy), str(FROZEN / "4" / "every.ndjson"))
+    assert done.returncode == 1
+    assert b"every.ndjson" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_it_imports_nothing_that_it_does_not_need() -> None:
+    done = run("-c", "import logpress.reference, sys; print(*sys.modules)")
+    modules = set(done.stdout.decode().split())
+    assert {name for name in modules if name.startswith("logpress.")} == {"logpress.reference", "logpress.version"}
+    assert not modules & {"numba", "pydantic", "zstandard", "fsspec", "pandas"}
+    assert len(Path(reference.__file__).read_text().splitlines()) <= 600
