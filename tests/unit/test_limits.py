@@ -59,20 +59,6 @@ def test_nested_brackets_take_a_byte_each(sdk_log: Contract, behind: bytes) -> N
     assert peak < 2_000_000
 
 
-@pytest.mark.parametrize("table", ["sdk_log", "other_log"])
-def test_long_records_fill_their_columns_as_short_ones_do(
-    table: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contract = request.getfixturevalue(table)
-    text = compact(SEED if table == "sdk_log" else READING)
-    reader = lenient.LenientReader(contract)
-    short = reader.registers(text)
-    monkeypatch.setattr(lenient, "_MOST_PARSED_BYTES", 0)
-    assert dict(reader.registers(text)) == dict(short)
-    assert len(short) > 8
-    assert reader.registers(text[:-1]) == []
-
-
 def test_a_text_in_each_row_closes_a_row_group(
     sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
