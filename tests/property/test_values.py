@@ -9,10 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.conftest import assert_round_trip, press
+from tests.conftest import assert_round_trip
 
 from logpress.contract import Contract
 from logpress.quality.values import column_values
@@ -55,8 +54,9 @@ MANY = "".join(f',"x{number}":0' for number in range(513))
 # ------------------------------------------------------------------------------------------------------------ the model
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):?([0-9]{2})|)"
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[T ]({_CLOCK})(?:\.([0-9]{{1,9}}))?(?:Z|([+-])([0-9]{{2}}):?([0-9]{{2}})|)"
 )
 _BITS = {"int16": 16, "int32": 32, "int64": 64}
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
@@ -181,11 +181,16 @@ _times = st.builds(
     "{}{}{}{}{}".format,
     _dates | st.dates().map(str),
     st.sampled_from(["T", "t"]),
-    st.sampled_from(["00:00:00", "10:00:00", "23:59:59", "24:00:00", "23:59:60"]) | st.times().map(lambda t: str(t)[:8]),
+    st.sampled_from(["00:00:00", "10:00:00", "23:59:59", "24:00:00", "23:59:60"])
+    | st.times().map(lambda t: str(t)[:8]),
     st.sampled_from(["", ".0", ".5", ".123", ".123000", ".123456", ".123456789", ".12x", ",123"]),
-    st.sampled_from(["Z", "", "+09:00", "-05:00", "+0530", "+23:59", "-23:59", "+24:00", "+25:00", "+09:99", "+09", "z"]),
+    st.sampled_from(
+        ["Z", "", "+09:00", "-05:00", "+0530", "+23:59", "-23:59", "+24:00", "+25:00", "+09:99", "+09", "z"]
+    ),
 )
-_texts = st.text(max_size=4).map(json.dumps) | st.sampled_from(['"a"', '"\\u0061"', '"\\/"', '"/"', '"true"', '"false"'])
+_texts = st.text(max_size=4).map(json.dumps) | st.sampled_from(
+    ['"a"', '"\\u0061"', '"\\/"', '"/"', '"true"', '"false"']
+)
 _any = st.one_of(
     st.sampled_from(["null", "true", "false", "{}", "[ ]", '{"k": 1}', '""', "1640512800123"]),
     st.builds(str.format, _quoted, _numbers), _times.map(json.dumps), _texts,
@@ -212,6 +217,6 @@ def test_columns_hold_what_the_texts_say_however_a_record_is_kept(
         found = columns_of(CONTRACT, records, tmp_path)
         for number, change in enumerate(changes):
             texts = SOUND | change
-            if '\\ud' in "".join(texts.values()):  # a lone surrogate is no text, in no column but a free one
+            if "\\ud" in "".join(texts.values()):  # a lone surrogate is no text, in no column but a free one
                 continue
             assert found[str(number)] == expected(texts) | {"n": str(number)}

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
-from logpress.codecs import kernels_hash, kernels_text, kernels_values
+from logpress.codecs import kernels_hash, kernels_text, kernels_typed
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.lenient import LenientReader, corrected_shift_min
@@ -260,12 +260,12 @@ def twin_integer_value(text: bytes) -> int | None:
 
 
 def kernel_integer_value(text: bytes, behind: bytes = b"") -> int | None:
-    value = int(kernels_values.integer_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    value = int(kernels_typed.integer_value(padded(b"7" + text, behind), 1, 1 + len(text)))
     return None if value == NULL else value
 
 
 def kernel_decimal_value(text: bytes, behind: bytes = b"") -> float | None:
-    bits = int(kernels_values.decimal_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    bits = int(kernels_typed.decimal_value(padded(b"7" + text, behind), 1, 1 + len(text)))
     return None if bits == NULL else struct.unpack("<d", struct.pack("<q", bits))[0]
 
 
@@ -337,7 +337,7 @@ def test_decimals_in_any_spelling_are_the_nearest_double(text: bytes, behind: by
 
 @given(st.sampled_from([b"true", b"false"]) | st.binary(max_size=6), st.sampled_from(POISON))
 def test_booleans_are_two_words(text: bytes, behind: bytes) -> None:
-    value = int(kernels_values.boolean_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    value = int(kernels_typed.boolean_value(padded(b"7" + text, behind), 1, 1 + len(text)))
     assert value == {b"true": 1, b"false": 0}.get(text, NULL)
 
 
@@ -348,7 +348,7 @@ def test_instants_are_cut_to_their_unit_only_where_all_digits_are_some(
     text = data.draw(instant_texts(digits))
     exact = twin_read_instant(text, ord("T"), digits, 1_000_000_000)
     dates = np.full(4, -1, dtype=np.int64)
-    value = int(kernels_values.instant_value(padded(text, behind), 0, ord("T"), digits, units, dates))
+    value = int(kernels_typed.instant_value(padded(text, behind), 0, ord("T"), digits, units, dates))
     assert (None if value == BAD else value) == (None if exact is None else exact // (1_000_000_000 // units))
 
 

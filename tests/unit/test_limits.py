@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.conftest import READING, SEED, assert_round_trip, compact
+from tests.conftest import SEED, assert_round_trip, compact
 
-from logpress.codecs import lenient
 from logpress.contract import Contract
 from logpress.engine import encode
 from logpress.engine import press as pressing

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import BAD, NULL, read_kinesis
-from logpress.codecs.kernels_values import boolean_value, decimal_value, instant_value, integer_value
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Boolean,
@@ -21,7 +21,7 @@ from logpress.contract.model import (
     KinesisSequence,
 )
 from logpress.jit import PADDING
-from logpress.layout.kernels_json import PLAIN, ESCAPED, string_kind
+from logpress.layout.kernels_json import ESCAPED, PLAIN, string_kind
 from logpress.layout.mine import Miner, instant_format
 from logpress.layout.tokens import Leaf, NotAnObjectError
 

@@ -17,7 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
-from logpress.codecs.kernels_values import boolean_value, decimal_value, instant_value, integer_value
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, same_bytes, string_kind

@@ -1,4 +1,7 @@
-"""Rejects: records that are no row of the day, as such that are no JSON object; kept in a Parquet file of their own, with their origin and the reason."""
+"""Rejects: records that are no row of the day though nothing says another; with their origin and the reason.
+
+They are kept in a Parquet file of their own.
+"""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class SliceInput:
         for number, uri in enumerate(self._spec.inputs):
             try:
                 with self._openings.open(uri) as reader:
-                    for raw in paired(read_blocks(reader, self._buffers)):
+                    for raw in paired(read_blocks(reader, self._buffers, note_damage=reader.note_damage)):
                         yield number, raw
                     origin = _origin(uri, reader)
             except OSError as error:

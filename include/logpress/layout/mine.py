@@ -9,9 +9,7 @@ from logpress.contract.model import Contract
 from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 from logpress.layout.tokens import Leaf, read_leaves
 
-_INSTANT = re.compile(
-    rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d|)"
-)
+_INSTANT = re.compile(rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d|)")
 
 _COLUMN_KINDS = {
     "category": {"string": Kind.STRING},

@@ -28,20 +28,17 @@ _FRACTION = np.uint64((1 << 52) - 1)
 def _power_of_five(power: int) -> int:
     """The first 128 bits of 5^power: of a negative one the next larger number, else cut."""
     if power >= 0:
-        number = 5**power
+        number = int(5**power)
         bits = number.bit_length()
         return number << 128 - bits if bits <= 128 else number >> bits - 128
-    number = 5**-power
+    number = int(5**-power)
     bits = number.bit_length()
     found = (1 << (bits + 127 if power >= -27 else 2 * bits + 128)) // number + 1
     return found >> max(0, found.bit_length() - 128)
 
 
 _FIVES = np.array(
-    [
-        [power >> 64, power & (1 << 64) - 1]
-        for power in map(_power_of_five, range(_SMALLEST_POWER, _LARGEST_POWER + 1))
-    ],
+    [[power >> 64, power & (1 << 64) - 1] for power in map(_power_of_five, range(_SMALLEST_POWER, _LARGEST_POWER + 1))],
     dtype=np.uint64,
 )
 """uint64[powers, 2]: upper and lower word of the first 128 bits of each power of five."""
