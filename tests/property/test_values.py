@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.conftest import assert_round_trip
+from tests.conftest import DAY, assert_round_trip
 
 from logpress.contract import Contract
+from logpress.published import restore_day
 from logpress.quality.values import column_values
+from logpress.reading import open_lake
+from logpress.whole_day import run_day
 
 CONTRACT = Contract.model_validate(
     {
@@ -220,3 +225,33 @@ def test_columns_hold_what_the_texts_say_however_a_record_is_kept(
             if "\\ud" in "".join(texts.values()):  # a lone surrogate is no text, in no column but a free one
                 continue
             assert found[str(number)] == expected(texts) | {"n": str(number)}
+
+
+NUMBERS = [
+    2**63 - 1, 1 - 2**63, -(2**63), 2**63, 1726275868403174266, 10**18, -(10**18), 999999999999999999, 2**53 + 1, 0, 1,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", ["", MANY])
+def test_a_day_of_the_largest_numbers_is_pressed_proven_and_restored_in_order(tmp_path: Path, more: str) -> None:
+    contract = CONTRACT.model_copy(update={"order_by": ("i",), "restore_order": ("i",)})
+    records = [record_of(SOUND | {"i": str(number), "s": "null"}, str(number), more) for number in NUMBERS]
+    records.append(record_of(SOUND | {"i": "null"}, "none", more))
+    (tmp_path / "raw.ndjson").write_bytes(b"\n".join(records))
+    lake = str(tmp_path / "lake")
+    report, checks = run_day(contract, DAY, [str(tmp_path / "raw.ndjson")], lake, threads=1)
+    assert (report.rows, report.rejects, [check for check in checks if not check.ok]) == (len(records), 0, [])
+    out = io.BytesIO()
+    restore_day(contract, DAY, lake, out, threads=1)
+    lines = out.getvalue().splitlines()
+    known = sorted(number for number in NUMBERS if abs(number) < 2**63 - 1 or number < 0)
+    known.remove(-(2**63))  # it stands for no value, and rows without one come last, as the largest does
+    assert lines[: len(known)] == [records[NUMBERS.index(number)] for number in known]
+    assert sorted(lines) == sorted(records)
+    table = open_lake(lake).table("any_log").scan(DAY, DAY, columns=["n", "i"]).to_arrow()
+    assert dict(zip(table["n"].to_pylist(), table["i"].to_pylist(), strict=True)) == {
+        **{str(number): number if abs(number) < 2**63 else None for number in NUMBERS},
+        "none": None,
+    }
+    where = open_lake(lake).table("any_log").scan(DAY, DAY, columns=["n"], where=[("i", ">", 10**18)]).to_arrow()
+    assert set(where["n"].to_pylist()) == {str(2**63 - 1), "1726275868403174266"}
