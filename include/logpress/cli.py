@@ -250,14 +250,19 @@ def verify(
     from logpress.engine.digest import combine
 
     with _bars(quiet) as bars:
-        manifest = published.verify_published(
+        verified = published.verify_published(
             contract, when, lake, inputs or [], threads=threads, progress=bars, memory=_memory(memory)
         )
-    against = "its manifests and the raw input" if inputs else "its manifests"
+    manifest = verified.manifest
+    against = "its manifests"
+    if inputs:
+        against += " and what can be read of the raw input" if verified.damage else " and the raw input"
     digest = combine(entry.digest for entry in manifest.slices)
     print(
         f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}"
     )
+    for uri, damage in verified.damage.items():
+        print(f"logpress: warning: {uri} is damaged, and could be read in part only: {damage}", file=sys.stderr)
 
 
 @app.command(

@@ -92,7 +92,9 @@ class SliceManifest(Model):
     irregular_rows: int = Field(
         description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit"
     )
-    rejects: int = Field(description="records that are no JSON object, and duplicates, in the rejects file")
+    rejects: int = Field(
+        description="records in the rejects file: no JSON objects, duplicates, those whose day nothing tells"
+    )
     other_day: int = Field(description="records that belong to another day and were left to it")
     raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
     digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
@@ -117,6 +119,16 @@ class SliceManifest(Model):
         """Rejects that are equal to an earlier record of the slice."""
         return self.reject_reasons.get("duplicate", 0)
 
+    @property
+    def without_day(self) -> int:
+        """Rejects whose day cannot be read, and whose input may be of any day."""
+        return self.reject_reasons.get("no_day", 0)
+
+    @property
+    def damage(self) -> dict[str, str]:
+        """Inputs that could be read in part only, and why."""
+        return {origin.uri: origin.damage for origin in self.origins if origin.damage}
+
 
 class DayManifest(Model):
     """A published day."""
@@ -135,8 +147,13 @@ class DayManifest(Model):
 
     @property
     def rejects(self) -> int:
-        """Records that are no JSON object."""
+        """Records in the rejects files."""
         return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def damage(self) -> dict[str, str]:
+        """Inputs that could be read in part only, and why."""
+        return {uri: damage for manifest in self.slices for uri, damage in manifest.damage.items()}
 
     @property
     def taken_from(self) -> tuple[str, ...]:

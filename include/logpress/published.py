@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
-from logpress.manifest import DayManifest
+from logpress.manifest import DayManifest, SliceManifest
 from logpress.progress import Progress, Silent, StageProgress
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
 from logpress.stages import default_threads, plan
@@ -150,6 +151,19 @@ def restore_to_file(
         temporary.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What was proven once more.
+
+    Attributes:
+        manifest: of the day.
+        damage: inputs that could be read in part only, when the day was pressed or now, and why.
+    """
+
+    manifest: DayManifest
+    damage: dict[str, str]
+
+
 def verify_published(
     contract: Contract,
     day: date,
@@ -159,7 +173,7 @@ def verify_published(
     threads: int | None = None,
     progress: StageProgress | None = None,
     memory: int | None = None,
-) -> DayManifest:
+) -> Verified:
     """Prove a published day again: its files against its manifests and, if given, against the raw input.
 
     Args:
@@ -195,9 +209,9 @@ def verify_published(
     tell = heard.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
     heard.end("verify")
-    if inputs:
-        _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard)
-    return manifest
+    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard) if inputs else []
+    damage = {uri: text for entry in [*manifest.slices, *again] for uri, text in entry.damage.items()}
+    return Verified(manifest, damage)
 
 
 def _compare_with_raw(
@@ -208,7 +222,7 @@ def _compare_with_raw(
     inputs: Sequence[str],
     threads: int,
     heard: StageProgress,
-) -> None:
+) -> list[SliceManifest]:
     """Press the raw input once more, into a folder that is thrown away, and compare counts and digests."""
     specs = plan(contract, day, inputs)
     tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
@@ -225,3 +239,4 @@ def _compare_with_raw(
             f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
             f"published are {counts[1][0]} with digest {counts[1][1]}"
         )
+    return again

@@ -251,11 +251,37 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
     Raises:
         CheckError: if a check of level `fail` is broken.
     """
-    results = run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0])
+    results = [*run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0]), *input_warnings(manifests)]
     if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
     return results
+
+
+_SHOWN_DAMAGE = 5
+"""Damaged inputs that a warning names; the manifests name them all."""
+
+
+def input_warnings(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
+    """Warn of records whose day nothing tells, and of inputs that could be read in part only; nothing where none is."""
+    found = []
+    count = sum(manifest.without_day for manifest in manifests)
+    if count:
+        message = (
+            f"{count:,} records name no day that can be read, and their input may be of any day: they are rejects "
+            "(no_day) of each day that is pressed from it. Name the input after its day, with {day} or a folder of the "
+            "day, or let the contract's `day` be a column that can be read"
+        )
+        found.append(CheckResult(check="records without a day", level="warn", ok=False, message=message))
+    damage = {uri: text for manifest in manifests for uri, text in manifest.damage.items()}
+    if damage:
+        named = [f"{uri}: {text}" for uri, text in list(damage.items())[:_SHOWN_DAMAGE]]
+        if len(damage) > len(named):
+            named.append(f"and {len(damage) - len(named):,} more")
+        message = f"of {len(damage):,} damaged input{'s' * (len(damage) > 1)} only what can be read is pressed: "
+        message += "; ".join(named)
+        found.append(CheckResult(check="damaged inputs", level="warn", ok=False, message=message))
+    return found
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:

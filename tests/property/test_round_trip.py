@@ -845,7 +845,9 @@ def test_pieces_of_a_record_that_is_too_long_are_put_together(
 ) -> None:
     read = blocks.read_blocks
     small_blocks(monkeypatch, 512)
-    monkeypatch.setattr(slice_input, "read_blocks", lambda reader, buffers: read(reader, buffers, 2_048))
+    monkeypatch.setattr(
+        slice_input, "read_blocks", lambda reader, buffers, **more: read(reader, buffers, 2_048, **more)
+    )
     for length in (2_000, 2_047, 2_048, 2_049, 4_095, 4_096, 4_097, 10_000):
         for end in (b"\n", b""):
             long = b"x" * length

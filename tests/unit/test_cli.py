@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -428,3 +429,33 @@ def test_compare_with_a_lake_writes_what_differs(logpress, raw, published, tmp_p
 def test_compare_that_cannot_be_done_has_an_exit_code_of_its_own(logpress, raw, arguments, message):
     ran = logpress("compare", "sdk_log", "--day", DAY, "--input", raw, *arguments, "-q")
     assert message in one_error(ran, 2)
+
+
+# ------------------------------------------------------------------------------------------------------ damaged inputs
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("between.gz", "comes something that is no gzip; reading goes on at byte"),
+        ("cut.json", "the JSON array has no end"),
+    ],
+)
+def test_damage_is_told_and_what_lies_behind_it_is_read(logpress, tmp_path, lake, seed, name, damage):
+    records = [seed.replace(b":81,", b":%d," % number) for number in range(6)]
+    members = [gzip.compress(record + b"\n") for record in records]
+    stored = {"between.gz": b"\n".join(members), "cut.json": b"[" + b",".join(records) + b","}
+    (tmp_path / name).write_bytes(stored[name])
+    day = ("sdk_log", "--day", DAY, "--lake", lake)
+    pressed = logpress("press", *day, "--input", tmp_path / name)
+    assert pressed.code == 0
+    assert "warning: of 1 damaged input only what can be read is pressed" in pressed.err
+    assert damage in pressed.err
+    report = json.loads(logpress("report", *day, "--json").out)
+    assert report["rows"] == 6
+    assert damage in report["damaged_origins"][str(tmp_path / name)]
+    verified = logpress("verify", *day, "--input", tmp_path / name)
+    assert verified.code == 0
+    assert "agrees with its manifests and what can be read of the raw input" in verified.out
+    assert damage in verified.err
+    assert str(tmp_path / name) in verified.err

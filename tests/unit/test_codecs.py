@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 import struct
 from datetime import UTC, date, datetime, timedelta, timezone
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
-from logpress.codecs import kernels_hash, kernels_text
+from logpress.codecs import kernels_hash, kernels_text, kernels_typed
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.kernels_xxh3 import hash128
-from logpress.codecs.lenient import LenientReader, corrected_shift_min, parse_path, value_at
+from logpress.codecs.lenient import LenientReader, corrected_shift_min
 from logpress.contract import Contract
 from logpress.engine.digest import combine, digest_records
 from logpress.jit import PADDING
@@ -148,7 +150,8 @@ def test_bytes_that_look_like_no_date_yet_are_not_taken_from_the_memory_of_the_l
 
 
 def twin_read_integer(text: bytes) -> int | None:
-    return int(text) if re.fullmatch(rb"0|-?[1-9][0-9]{0,17}", text) else None
+    value = int(text) if re.fullmatch(rb"0|-?[1-9][0-9]*", text) else None
+    return value if value is not None and abs(value) < 2**63 else None
 
 
 def kernel_read_integer(text: bytes, behind: bytes) -> int | None:
@@ -175,6 +178,13 @@ _number_like = st.one_of(
 @example(b"999999999999999999", b"9")
 @example(b"-999999999999999999", b"9")
 @example(b"1000000000000000000", b"")
+@example(b"9223372036854775807", b"9")
+@example(b"-9223372036854775807", b"9")
+@example(b"9223372036854775808", b"")
+@example(b"-9223372036854775808", b"")
+@example(b"9999999999999999999", b"9")
+@example(b"922337203685477580:", b"9")
+@example(b"10000000000000000000", b"")
 def test_integers_are_read_and_written_back(text: bytes, behind: bytes) -> None:
     value = kernel_read_integer(text, behind)
     assert value == twin_read_integer(text)
@@ -182,7 +192,9 @@ def test_integers_are_read_and_written_back(text: bytes, behind: bytes) -> None:
         assert kernel_write_integer(value) == text
 
 
-@given(st.integers(-(10**18), 10**18))
+@given(st.integers(1 - 2**63, 2**63 - 1))
+@example(2**63 - 1)
+@example(1 - 2**63)
 def test_any_stored_integer_is_written_as_python_writes_it(value: int) -> None:
     assert kernel_write_integer(value) == str(value).encode()
 
@@ -225,6 +237,119 @@ def test_decimals_are_read_as_python_reads_doubles(text: bytes, behind: bytes) -
     assert bits not in (NULL, BAD)
     out = _room()
     assert out[: kernels_text.write_decimal(out, 0, bits, scale)].tobytes() == text
+
+
+# ------------------------------------------------------------------------------------- values without their spelling
+
+_SPELLING = re.compile(rb"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+
+
+def twin_number(text: bytes) -> Fraction | None:
+    """The number that a text says, exactly; None if it is none, or its exponent is out of all bounds."""
+    match = _SPELLING.fullmatch(text)
+    if match is None:
+        return None
+    whole, part, exponent = match[2], match[3] or b"", int(match[4] or b"0")
+    value = Fraction(int(whole + part)) * Fraction(10) ** (exponent - len(part)) if abs(exponent) < 2_000 else None
+    return None if value is None else -value if match[1] else value
+
+
+def twin_integer_value(text: bytes) -> int | None:
+    value = twin_number(text)
+    return int(value) if value is not None and value.denominator == 1 and abs(value) < 2**63 else None
+
+
+def kernel_integer_value(text: bytes, behind: bytes = b"") -> int | None:
+    value = int(kernels_typed.integer_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    return None if value == NULL else value
+
+
+def kernel_decimal_value(text: bytes, behind: bytes = b"") -> float | None:
+    bits = int(kernels_typed.decimal_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    return None if bits == NULL else struct.unpack("<d", struct.pack("<q", bits))[0]
+
+
+_spelt = st.builds(
+    lambda sign, zeros, whole, part, exponent: f"{sign}{'0' * zeros}{whole}{part}{exponent}".encode(),
+    st.sampled_from(["", "-"]), st.integers(0, 2), st.integers(0, 10**25),
+    st.sampled_from(["", ".0", ".000000000000000000000"]) | st.text("0123456789", min_size=1).map(lambda t: f".{t}"),
+    st.just("") | st.integers(-360, 330).map(lambda k: f"e{k}") | st.integers(0, 30).map(lambda k: f"E+{k:03}"),
+)  # fmt: skip
+_doubles = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: repr(value).encode())
+
+
+@given(_spelt | _number_like | _doubles, st.sampled_from(POISON))
+@example(b"-0", b"")
+@example(b"7.0", b"5")
+@example(b"1e3", b"")
+@example(b"007", b"")
+@example(b"92233720368547758070e-1", b"")
+@example(b"92233720368547758080e-1", b"")
+@example(b"-9223372036854775807", b"9")
+@example(b"10000000000000000000000e-10", b"")
+@example(b"1e18", b"9")
+@example(b"1e19", b"")
+@example(b"0e999999999999999999999", b"")
+@example(b"1e-999999999999999999999", b"")
+@example(b".5", b"")
+@example(b"1.", b"5")
+@example(b"1e", b"5")
+def test_whole_numbers_are_read_in_any_spelling(text: bytes, behind: bytes) -> None:
+    expected = twin_integer_value(text)
+    if expected is not None or twin_number(text) is not None or _SPELLING.fullmatch(text) is None:
+        assert kernel_integer_value(text, behind) == expected
+    else:  # an exponent that the twin does not work out
+        assert kernel_integer_value(text, behind) in (None, 0)
+
+
+@given(_spelt | _number_like | _doubles, st.sampled_from(POISON))
+@example(b"0.30000000000000004", b"")
+@example(b"21.333333333333332", b"9")
+@example(b"1640512800.123456", b"")
+@example(b"1e-05", b"")
+@example(b"-0.0", b"")
+@example(b"9007199254740993", b"")
+@example(b"9007199254740995", b"")
+@example(b"4.9e-324", b"")
+@example(b"2.4703282292062327e-324", b"")
+@example(b"2.4703282292062328e-324", b"")
+@example(b"2.2250738585072011e-308", b"")
+@example(b"1.7976931348623157e308", b"")
+@example(b"1.7976931348623159e308", b"")
+@example(b"1E400", b"")
+@example(b"0.10000000000000000555", b"")
+@example(b"1e99999999999999999999", b"")
+def test_decimals_in_any_spelling_are_the_nearest_double(text: bytes, behind: bytes) -> None:
+    found = kernel_decimal_value(text, behind)
+    if _SPELLING.fullmatch(text) is None:
+        assert found is None
+        return
+    expected = float(text)
+    digits = re.sub(rb"[eE].*|[.-]", b"", text).strip(b"0")
+    if found is None:
+        assert math.isinf(expected) or len(digits) > 19
+    else:
+        assert found == expected
+        assert math.copysign(1, found) == math.copysign(1, expected) or found == 0
+    if len(digits) <= 19 and not math.isinf(expected):
+        assert found is not None
+
+
+@given(st.sampled_from([b"true", b"false"]) | st.binary(max_size=6), st.sampled_from(POISON))
+def test_booleans_are_two_words(text: bytes, behind: bytes) -> None:
+    value = int(kernels_typed.boolean_value(padded(b"7" + text, behind), 1, 1 + len(text)))
+    assert value == {b"true": 1, b"false": 0}.get(text, NULL)
+
+
+@given(st.data(), st.integers(0, 9), st.sampled_from(UNITS), st.sampled_from(POISON))
+def test_instants_are_cut_to_their_unit_only_where_all_digits_are_some(
+    data: st.DataObject, digits: int, units: int, behind: bytes
+) -> None:
+    text = data.draw(instant_texts(digits))
+    exact = twin_read_instant(text, ord("T"), digits, 1_000_000_000)
+    dates = np.full(4, -1, dtype=np.int64)
+    value = int(kernels_typed.instant_value(padded(text, behind), 0, ord("T"), digits, units, dates))
+    assert (None if value == BAD else value) == (None if exact is None else exact // (1_000_000_000 // units))
 
 
 @given(st.binary(min_size=16, max_size=16) | st.text("0123456789", min_size=16, max_size=16).map(str.encode))
@@ -423,14 +548,6 @@ def test_a_label_is_corrected_where_the_reference_contradicts_it(
         return int(datetime.fromisoformat(f"2021-12-26T{text}Z").timestamp())
 
     assert corrected_shift_min(seconds(wall), offset, None if reference is None else seconds(reference)) == shift
-
-
-def test_paths_are_steps() -> None:
-    assert parse_path("a.b[0][12].c") == ("a", "b", 0, 12, "c")
-    document = {"a": {"b": [[*range(12), {"c": 5}]]}}
-    assert value_at(document, parse_path("a.b[0][12].c")) == 5
-    assert value_at(document, parse_path("a.b[1]")) is None
-    assert value_at(document, parse_path("a.b.c")) is None
 
 
 def test_the_lenient_reader_gives_what_the_kernels_give(sdk_log: Contract) -> None:

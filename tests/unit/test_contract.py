@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
-from logpress.contract.model import Instant, dependencies, is_virtual
+from logpress.contract.model import Instant, dependencies, helper_names, is_virtual
+from logpress.engine.columns import DAY, EXTRA, LAYOUT, RAW, stored_columns
 from logpress.errors import ContractError
 
 GOOD = """\
@@ -257,3 +258,51 @@ def test_options_without_secrets_are_taken():
 
     options = {"requester_pays": True, "anon": False, "s3_additional_kwargs": {"SSEKMSKeyId": "alias/logs"}}
     assert Source(storage_options=options).storage_options == options
+
+
+# ------------------------------------------------------------------------------------------------- names in the files
+
+
+@pytest.mark.parametrize("name", ["day", "_layout", "_extra", "_raw", "dt"])
+def test_names_that_files_or_folders_have_themselves_are_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, GOOD.replace("name: amount", f"name: {name}"))
+    with pytest.raises(ContractError, match="its path may stay") as caught:
+        load_contract(path)
+    assert f"a column cannot be named {name!r}" in str(caught.value)
+    assert str(caught.value).startswith(f"{path}:")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("order_id", "_amount_scale", "_amount_scale"),
+        ("order_id", "_shipped_at_residual", "_shipped_at_residual"),
+        (
+            "name: order_id\n    path: id\n    codec: text",
+            "name: _amount\n    path: id\n    codec: decimal",
+            "_amount_scale",
+        ),
+    ],
+)
+def test_names_of_what_is_stored_for_another_column_are_refused(tmp_path: Path, old: str, new: str, name: str) -> None:
+    text = GOOD.replace("order_by: [order_id]\n", "").replace(old, new)
+    with pytest.raises(ContractError, match=f"a column '{name}', and so has .*; give one of them another name"):
+        load_contract(write(tmp_path, text))
+
+
+def test_names_differ_in_more_than_their_case(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="should match pattern"):
+        load_contract(write(tmp_path, GOOD.replace("name: amount", "name: Order_id")))
+
+
+def test_a_part_that_has_such_a_column_can_still_be_read() -> None:
+    column = {"name": "dt", "path": "dt", "codec": "instant"}
+    assert Contract.model_validate({"table": "t", "day": "dt", "columns": [column]}).day == "dt"
+
+
+def test_the_names_that_are_checked_are_those_of_the_files(contract: Contract) -> None:
+    helpers = [name for column in contract.columns for name in helper_names(column)]
+    plain = [column.name for column in contract.columns if not is_virtual(column)]
+    stored = [column.name for column in stored_columns(contract)]
+    assert sorted([*helpers, *plain, DAY, LAYOUT, EXTRA, RAW]) == sorted(stored)

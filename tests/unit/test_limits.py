@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.conftest import READING, SEED, assert_round_trip, compact
+from tests.conftest import SEED, assert_round_trip, compact
 
-from logpress.codecs import lenient
 from logpress.contract import Contract
 from logpress.engine import encode
 from logpress.engine import press as pressing
@@ -56,20 +55,6 @@ def test_nested_brackets_take_a_byte_each(sdk_log: Contract, behind: bytes) -> N
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000
-
-
-@pytest.mark.parametrize("table", ["sdk_log", "other_log"])
-def test_long_records_fill_their_columns_as_short_ones_do(
-    table: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contract = request.getfixturevalue(table)
-    text = compact(SEED if table == "sdk_log" else READING)
-    reader = lenient.LenientReader(contract)
-    short = reader.registers(text)
-    monkeypatch.setattr(lenient, "_MOST_PARSED_BYTES", 0)
-    assert dict(reader.registers(text)) == dict(short)
-    assert len(short) > 8
-    assert reader.registers(text[:-1]) == []
 
 
 def test_a_text_in_each_row_closes_a_row_group(

@@ -26,7 +26,7 @@ from bench.memory import peaks_of
 
 press.TEXT_BUDGET_BYTES = budget.TEXT_BUDGET_BYTES = 8 << 20
 blocks.LONGEST_RECORD_BYTES = budget.LONGEST_RECORD_BYTES = 2 << 20
-blocks.read_blocks.__defaults__ = (2 << 20,)
+blocks.read_blocks.__defaults__ = (2 << 20, None)
 seen.MOST_ROWS, budget.TABLE_BYTES = int(0.75 * (1 << 19)), 12 * 4 << 18
 press.PENDING_BYTES = 2 << 20
 contract = load_contract("sdk_log")

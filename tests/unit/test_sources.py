@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import random
 import re
@@ -95,18 +96,67 @@ def test_of_a_cut_gzip_comes_what_zlib_can_give(raw_file, members, cut):
 @given(members=st.lists(DATA, min_size=1, max_size=3), place=st.floats(0, 1), flip=st.integers(1, 255))
 @example(members=[b"\0"], place=0.0, flip=32)
 @example(members=[bytes(400) + b"\1" * 7], place=0.0, flip=48)
+@example(members=[b"a", b"b"], place=0.0, flip=8)  # a name that ends where a byte of what follows is zero
 @settings(deadline=None, max_examples=150)
-def test_of_a_corrupt_gzip_comes_what_zlib_can_give(raw_file, members, place, flip):
-    stored = bytearray(b"".join(map(gzip.compress, members)))
-    stored[3 + int(place * (len(stored) - 4))] ^= flip
+def test_of_a_corrupt_gzip_comes_what_zlib_can_give_and_all_members_behind(raw_file, members, place, flip):
+    compressed = list(map(gzip.compress, members))
+    stored = bytearray(b"".join(compressed))
+    at = 3 + int(place * (len(stored) - 4))
+    stored[at] ^= flip
     raw_file.write_bytes(stored)
     expected, is_whole = what_zlib_gives(bytes(stored))
     data, compression, damage = read(raw_file)
     assert compression == "gzip"
     if damage is None:  # ISA-L overlooks header flags that zlib minds; the data is whole then
         assert data == b"".join(members)
-    else:
-        assert (data, False) == (expected, is_whole)
+        return
+    assert not is_whole
+    assert data.startswith(expected)
+    damaged = sum(end <= at for end in itertools.accumulate(map(len, compressed)))
+    behind = b"".join(members[damaged + 1 :])
+    assert data.endswith(behind)
+    assert len(data) <= len(expected) + 1 + len(behind)
+
+
+@given(
+    members=st.lists(st.tuples(DATA, st.binary(min_size=1, max_size=40)), min_size=1, max_size=5),
+    view_bytes=st.integers(1, 300),
+)
+@settings(deadline=None, max_examples=60)
+def test_members_behind_bytes_that_are_no_gzip_are_read(raw_file, members, view_bytes):
+    raw_file.write_bytes(b"".join(gzip.compress(data + b"\n") + between for data, between in members))
+    data, _, damage = read(raw_file, max(view_bytes, 200))
+    assert data == b"".join(data + b"\n" for data, _ in members)
+    is_padding = all(between.strip(b"\0") == b"" for _, between in members)
+    assert (damage is None) == is_padding
+
+
+def test_what_lies_between_members_is_told(raw_file):
+    one = gzip.compress(b'{"a":1}')
+    raw_file.write_bytes(b"\n".join([one] * 8))
+    data, _, damage = read(raw_file)
+    assert data == b"\n".join([b'{"a":1}'] * 8)
+    told = f"after a gzip member, at byte {len(one)}, comes something that is no gzip; reading goes on at byte "
+    assert (damage or "").startswith(f"{told}{len(one) + 1}; after a gzip member, at byte ")
+    assert (damage or "").endswith("; and 2 more faults")
+
+
+@pytest.mark.parametrize("level", [0, 9])
+def test_a_member_behind_one_that_was_cut_is_read(raw_file, level):
+    lines = [b'{"n":%d,"r":%d}\n' % (n, random.Random(n).getrandbits(60)) for n in range(3_000)]
+    cut = gzip.compress(b"".join(lines), level)[:-3_000]
+    raw_file.write_bytes(cut + gzip.compress(b'{"next":1}\n') * 3)
+    data, _, damage = read(raw_file)
+    assert data.endswith(b'\n{"next":1}\n{"next":1}\n{"next":1}\n')
+    assert data.startswith(b"".join(lines)[: len(lines) // 2])
+    assert f"reading goes on at byte {len(cut)}" in (damage or "")
+
+
+def test_places_that_only_look_like_a_member_are_not_tried_for_ever(raw_file):
+    raw_file.write_bytes(gzip.compress(b"a\n") + b"\x1f\x8b\x08\0" * 100_000 + gzip.compress(b"b\n"))
+    data, _, damage = read(raw_file)
+    assert data == b"a\n"
+    assert damage == "the gzip member that begins at byte 22 is damaged near byte 36: invalid stored block lengths"
 
 
 def test_a_fault_far_into_a_large_member_costs_only_what_follows(raw_file):
@@ -163,13 +213,39 @@ def test_of_a_cut_zstd_comes_a_prefix(raw_file, frames, cut):
 
 @given(frames=FRAMES, place=st.floats(0, 1), flip=st.integers(1, 255))
 @settings(deadline=None, max_examples=100)
-def test_a_corrupt_zstd_never_raises(raw_file, frames, place, flip):
-    stored = bytearray(b"".join(zstd_frame(data, level, True, sized) for data, level, _, sized in frames))
-    stored[4 + int(place * (len(stored) - 5))] ^= flip
+def test_of_a_corrupt_zstd_come_all_frames_behind(raw_file, frames, place, flip):
+    compressed = [zstd_frame(data, level, True, sized) for data, level, _, sized in frames]
+    stored = bytearray(b"".join(compressed))
+    at = 4 + int(place * (len(stored) - 5))
+    stored[at] ^= flip
     raw_file.write_bytes(stored)
     data, compression, damage = read(raw_file)
     assert compression == "zstd"
-    assert damage is not None or data == b"".join(frame[0] for frame in frames)
+    if damage is None:
+        assert data == b"".join(frame[0] for frame in frames)
+        return
+    damaged = sum(end <= at for end in itertools.accumulate(map(len, compressed)))
+    assert data.startswith(b"".join(frame[0] for frame in frames[:damaged]))
+    assert data.endswith(b"".join(frame[0] for frame in frames[damaged + 1 :]))
+
+
+@given(frames=st.lists(st.tuples(DATA, st.binary(min_size=1, max_size=40)), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=50)
+def test_frames_behind_bytes_that_are_no_zstd_are_read(raw_file, frames):
+    raw_file.write_bytes(b"".join(zstd_frame(data + b"\n", 3, False, True) + b"\n" + more for data, more in frames))
+    data, _, damage = read(raw_file)
+    assert data == b"".join(data + b"\n" for data, _ in frames)
+    assert "no zstd" in (damage or "")
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_frame_behind_one_that_was_cut_is_read(raw_file, noise):
+    whole = random.Random(7).randbytes(400_000) if noise else b"".join(b"%d\n" % n for n in range(100_000))
+    cut = zstd_frame(whole, 3, False, True)[:-1_000]
+    raw_file.write_bytes(cut + zstd_frame(b'{"next":1}\n', 3, True, True) * 2)
+    data, _, damage = read(raw_file)
+    assert data.endswith(b'\n{"next":1}\n{"next":1}\n')
+    assert f"reading goes on at byte {len(cut)}" in (damage or "")
 
 
 @pytest.mark.parametrize("head", [b"", b"\x1f", b"\x28\xb5\x2f", b"{}", b"(\n", b"\xef\xbb\xbf{}"])

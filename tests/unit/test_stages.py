@@ -341,8 +341,8 @@ def test_checks_count_what_breaks_them(sdk_log, raw, lake_uri, check, broken):
 
 def test_a_published_day_is_proven_again_against_its_files_and_the_input(sdk_log, raw, lake_uri):
     run(sdk_log, raw, lake_uri)
-    assert published.verify_published(sdk_log, DAY, lake_uri).rows == 121
-    assert published.verify_published(sdk_log, DAY, lake_uri, [str(raw)]).rows == 121
+    assert published.verify_published(sdk_log, DAY, lake_uri).manifest.rows == 121
+    assert published.verify_published(sdk_log, DAY, lake_uri, [str(raw)]).manifest.rows == 121
     write(raw / "2021/12/26/11/late.gz", [record(7, hour=11)])
     with pytest.raises(ProofError, match="124 records"):
         published.verify_published(sdk_log, DAY, lake_uri, [str(raw)])

@@ -25,8 +25,8 @@ from logpress.jit import (
 NULL = np.int64(-(2**63))
 """Stands for no value in a register."""
 
-BAD = np.int64(-(2**63) + 1)
-"""What a `read_*` gives for text that it could not give back."""
+BAD = NULL
+"""What a `read_*` gives for text that it could not give back: no other number, so that all the others can be values."""
 
 _POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
 MOST_SCALE = 18
@@ -34,6 +34,7 @@ MOST_SCALE = 18
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
 _TEN8 = np.uint64(10**8)
 _TEN16 = np.uint64(10**16)
+_TENTH = (2**63 - 1) // 10
 _PAIRS = np.array([ord(f"{n:02d}"[0]) | ord(f"{n:02d}"[1]) << 8 for n in range(100)], dtype=np.uint64)
 """The two digits of each number below 100, as a word of two bytes."""
 
@@ -297,13 +298,13 @@ def write_instant(out, at, wall, separator, digits, units, dates):
 
 @inner_kernel
 def read_integer(buffer, start, end):
-    """The number that at most 18 digits write without leading zeros, or BAD."""
+    """The number that digits write without leading zeros, from -2^63 + 1 to 2^63 - 1, or BAD."""
     at = start
     negative = buffer[at] == 0x2D
     if negative:
         at += 1
     length = end - at
-    if length < 1 or length > 18:
+    if length < 1 or length > 19:
         return BAD
     if buffer[at] == 48 and (length > 1 or negative):
         return BAD
@@ -316,9 +317,14 @@ def read_integer(buffer, start, end):
             return BAD
         return -value if negative else value
     value = np.int64(0)
-    for k in range(at, end):
+    for k in range(at, at + min(length, 18)):
         digit = np.int64(buffer[k]) - 48
         if digit < 0 or digit > 9:
+            return BAD
+        value = value * 10 + digit
+    if length == 19:
+        digit = np.int64(buffer[end - 1]) - 48
+        if digit < 0 or digit > 9 or value > _TENTH or (value == _TENTH and digit > 7):
             return BAD
         value = value * 10 + digit
     return -value if negative else value
@@ -326,7 +332,7 @@ def read_integer(buffer, start, end):
 
 @inner_kernel
 def write_integer(out, at, value):
-    """Write a number; returns the end."""
+    """Write a number that is not the smallest; returns the end."""
     if value < 0:
         out[at] = 0x2D
         at += 1

@@ -65,9 +65,28 @@ def parse_contract(text: str, path: Path) -> Contract:
     if tree is None or not isinstance(data, dict):
         raise ContractError(f"{path}:1: a contract is a mapping with the keys table, day and columns")
     try:
-        return Contract.model_validate(data)
+        contract = Contract.model_validate(data)
     except ValidationError as error:
         raise ContractError("\n".join(_sentence(path, tree, dict(problem)) for problem in error.errors())) from None
+    if FOLDER_KEY in contract.by_name:  # files that were pressed with such a column can still be restored
+        raise ContractError(
+            f"{path}:{_line_of_column(tree, FOLDER_KEY)}: a column cannot be named {FOLDER_KEY!r}, as readers of a "
+            "folder take that name from its path, `dt=2021-12-26`; give it another name, its path may stay"
+        )
+    return contract
+
+
+FOLDER_KEY = "dt"
+"""The key of a day's folder in a lake."""
+
+
+def _line_of_column(tree: yaml.Node, name: str) -> int:
+    columns = child(tree, "columns")
+    for entry in columns[1].value if columns else []:
+        found = child(entry, "name")
+        if found is not None and found[1].value == name:
+            return int(found[1].start_mark.line) + 1
+    return 1
 
 
 def contract_path(name_or_path: str | Path) -> Path:

@@ -351,6 +351,7 @@ def _check_names(contract: Contract) -> None:
         if codec and columns[name].codec != codec:
             raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}, not {codec}")
 
+    _check_stored_names(contract)
     need(contract.day, "`day`", "instant")
     for name in contract.order_by:
         need(name, "`order_by`")
@@ -363,6 +364,43 @@ def _check_names(contract: Contract) -> None:
     for check in contract.checks:
         if check.column is not None:
             need(check.column, f"a check of kind {check.kind}")
+
+
+RECORDS_OWN = ("day", "_layout", "_extra", "_raw")
+"""Columns that every part file has beside those of its contract."""
+
+
+def helper_names(column: Column) -> list[str]:
+    """The columns of a part file that only restoration of this column needs."""
+    parts: list[str] = []
+    if isinstance(column, Instant):
+        parts = ["residual"] * bool(column.residual_of) + ["shift_min"] * bool(column.label_checked_by)
+    elif isinstance(column, Decimal):
+        parts = ["scale"]
+    elif isinstance(column, Lookup):
+        parts = ["other"]
+    elif isinstance(column, KinesisSequence):
+        parts = ["shard", "arrival", "counter", "counter_high", "sub"]
+    return [f"_{column.name.lstrip('_')}_{part}" for part in parts]
+
+
+def _check_stored_names(contract: Contract) -> None:
+    """See that no two columns of a part file have the same name; names have no capitals, so engines fold nothing."""
+    for name in RECORDS_OWN:
+        if name in contract.by_name:
+            raise ValueError(
+                f"a column cannot be named {name!r}, as files have one of that name beside those of the contract; "
+                "give it another name, its path may stay"
+            )
+    owners = {column.name: column.name for column in contract.columns}
+    for column in contract.columns:
+        for name in helper_names(column):
+            if name in owners:
+                raise ValueError(
+                    f"what is stored for {column.name!r} has a column {name!r}, and so has "
+                    f"{owners[name]!r}; give one of them another name"
+                )
+            owners[name] = column.name
 
 
 def _check_paths(contract: Contract) -> None:

@@ -6,7 +6,7 @@ block after the other, in input order, so that the same input always gives the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
 from logpress.engine.spaces import Entries, Space, Spaces
 from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_end
 from logpress.layout.mine import Mined
-from logpress.layout.tokens import NotAnObjectError
+from logpress.layout.tokens import Leaf, NotAnObjectError
 
 T = TypeVar("T")
 
@@ -273,7 +273,7 @@ class Settler:
             self._reject(block, row, error)
             return None
         if self.layouts.add(found.layout, found.matchable) is None:
-            self._keep_whole(block, row)
+            self._keep_whole(block, row, found.filling)
             return None
         return found
 
@@ -294,12 +294,12 @@ class Settler:
         block.rejects.append(Reject(row, error.reason, str(error)))
         block.states[row] = DROPPED
 
-    def _keep_whole(self, block: Block, row: int) -> None:
+    def _keep_whole(self, block: Block, row: int, filling: Mapping[str, Leaf] | None = None) -> None:
         """Keep the record's bytes in `_raw`, and fill the columns as far as its values go."""
         block.regs[:, row] = NULL
         record = block.record(row)
         start = int(block.row_starts[row])
-        for name, value in self.lenient.registers(record):
+        for name, value in self.lenient.registers(record, filling):
             if isinstance(value, tuple):
                 value = self._add_entry(block, name, start + value[0], start + value[1])
             block.regs[self.registers[name], row] = value

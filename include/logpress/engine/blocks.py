@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,20 +110,29 @@ class RawBlock:
         return starts[:rows], ends[:rows]
 
 
-def read_blocks(reader: Reader, buffers: Buffers, longest: int = LONGEST_RECORD_BYTES) -> Iterator[RawBlock]:
+def read_blocks(
+    reader: Reader,
+    buffers: Buffers,
+    longest: int = LONGEST_RECORD_BYTES,
+    note_damage: Callable[[str], None] | None = None,
+) -> Iterator[RawBlock]:
     """Cut one raw object into blocks, whatever form its records have.
 
     Args:
         reader: gives decompressed bytes.
         buffers: where buffers come from; the caller gives back those of blocks it is done with.
         longest: bytes beyond which a record is cut into pieces.
+        note_damage: called with what is wrong with the object as a whole.
     """
     head = Head(reader)
     form = find_form(head)
     if form is Form.lines:
         yield from _read_lines(head, buffers, longest)
     else:
-        yield from _read_objects(head, buffers, form, longest)
+        objects = Objects(form)
+        yield from _read_objects(head, buffers, objects, longest)
+        if objects.is_within_array and note_damage is not None:
+            note_damage("the JSON array has no end, so elements may be missing behind the last one")
 
 
 def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawBlock]:
@@ -167,9 +176,8 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
         buffer, used, searched = following, rest, rest
 
 
-def _read_objects(reader: Reader, buffers: Buffers, form: Form, longest: int) -> Iterator[RawBlock]:
+def _read_objects(reader: Reader, buffers: Buffers, objects: Objects, longest: int) -> Iterator[RawBlock]:
     """Cut one raw object whose records are no lines into blocks; kernels_frame.py says what a record is."""
-    objects = Objects(form)
     buffer = buffers.take()
     used = 0
     in_piece = ended = False

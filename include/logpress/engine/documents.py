@@ -27,7 +27,7 @@ from logpress.engine.kernels_value import (
 )
 from logpress.engine.memory import keep_freed_memory
 from logpress.engine.program import Layouts, Registers
-from logpress.engine.slice_input import SliceInput, takes_unknown
+from logpress.engine.slice_input import SliceInput, Undated, undated_in
 from logpress.engine.spaces import Spaces
 from logpress.jit import PADDING
 from logpress.manifest import OriginStats, SliceSpec
@@ -139,7 +139,8 @@ class DocumentReader:
         """
         self.origins = []
         before = [0] * len(spec.inputs)
-        takes = takes_unknown(self._contract, self._day, spec)
+        # of an input that may be of any day, records that name none are compared too: they are rejects of each day
+        takes = [undated is not Undated.others for undated in undated_in(self._contract, self._day, spec)]
         jobs: deque[tuple[int, RawBlock, Future[Iterator[_Hashed]]]] = deque()
 
         def settled(most: int) -> Iterator[Documents]:

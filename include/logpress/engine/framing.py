@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.kernels_frame import STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
+from logpress.engine.kernels_frame import INSIDE, STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
 from logpress.jit import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, TOO_DEEP, value_end
 
@@ -144,6 +144,11 @@ class Objects:
     def __init__(self, form: Form) -> None:
         self._is_array = form is Form.array
         self._state = np.zeros(STATE_WORDS, dtype=np.int64)
+
+    @property
+    def is_within_array(self) -> bool:
+        """Whether an array was opened, and not closed yet."""
+        return bool(self._state[INSIDE])
 
     def frame(
         self, buffer: NDArray[np.uint8], end: int, what_follows: int

@@ -17,6 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_codes import (
     ABSENT,
@@ -30,6 +31,7 @@ from logpress.engine.kernels_codes import (
     KINESIS,
     STRING,
     SUSPECT,
+    TYPED,
     VALUE,
 )
 from logpress.jit import equal32, inner_kernel, kernel, trailing_zeros
@@ -158,7 +160,10 @@ def _intern(
 
 @kernel
 def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch):
-    """Run one operation over the rows of one layout; sets bits in `masks` where the codec does not fit."""
+    """Run one operation over the rows of one layout; sets bits in `masks` where the codec does not fit.
+
+    The register then gets the value alone, as far as the text has one: the text will be in `_extra`.
+    """
     slot = op[0]
     code = op[1]
     bit = _ONE << np.uint64(min(slot, 63))
@@ -166,16 +171,13 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
     second = regs[max(op[3], 0)]
     if code == INSTANT:
         scratch[0] = -1
-        unit_digits = 0 if op[6] == 1 else (3 if op[6] == 1000 else 6)
         reference = regs[max(op[7], 0)]
         for r in rows:
             row = row_base + r
             value = read_instant(buffer, spans[r, 2 * slot], op[4], op[5], op[6], scratch)
             if value == BAD:
                 masks[row] |= bit
-                # the column still gets the instant, cut to its unit, if that is all that is wrong
-                if op[5] > unit_digits:
-                    value = read_instant(buffer, spans[r, 2 * slot], op[4], unit_digits, op[6], scratch)
+                value = instant_value(buffer, spans[r, 2 * slot], op[4], op[5], op[6], scratch)
                 if value == BAD:
                     target[row] = NULL
                     if op[3] >= 0:
@@ -203,7 +205,9 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             value = read_integer(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
             if value == BAD or value < op[4] or value > op[5]:
                 masks[row] |= bit
-                value = NULL
+                value = integer_value(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
+                if value < op[4] or value > op[5]:
+                    value = NULL
             target[row] = value
     elif code == DECIMAL:
         for r in rows:
@@ -211,7 +215,8 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             value, scale = read_decimal(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
             if value == BAD:
                 masks[row] |= bit
-                value, scale = NULL, NULL
+                value = decimal_value(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
+                scale = NULL
             target[row] = value
             second[row] = scale
     elif code == BOOLEAN:
@@ -233,6 +238,20 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
     elif code == ABSENT:
         for r in rows:
             target[row_base + r] = NULL
+    elif code == TYPED:
+        for r in rows:
+            start = spans[r, 2 * slot]
+            end = spans[r, 2 * slot + 1]
+            if op[4] == DECIMAL:
+                value = decimal_value(buffer, start, end)
+                second[row_base + r] = NULL
+            elif op[4] == BOOLEAN:
+                value = boolean_value(buffer, start, end)
+            else:
+                value = integer_value(buffer, start, end)
+                if value < op[5] or value > op[6]:
+                    value = NULL
+            target[row_base + r] = value
     elif code == KINESIS:
         arrivals = regs[op[4]]
         counters = regs[op[5]]

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
 from logpress.engine import digest as digests
 from logpress.engine.block import Block, Settler, convert, convert_lines, lines_in_cuts, some_now
@@ -27,16 +28,17 @@ from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
+from logpress.engine.kernels_codes import DROPPED
 from logpress.engine.kernels_store import count_codes
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
 from logpress.engine.part import METADATA_KEY, Identity, PartMetadata, open_writer
 from logpress.engine.program import LAYOUT, RAW, Layouts, Registers
-from logpress.engine.rejects import DUPLICATE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
+from logpress.engine.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
-from logpress.engine.slice_input import SliceInput, takes_unknown
+from logpress.engine.slice_input import SliceInput, Undated, undated_in
 from logpress.engine.spaces import Spaces
 from logpress.errors import BrokenOffError
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
@@ -110,7 +112,7 @@ class SlicePress:
         )
         self.origins: list[OriginStats] = []
         self.numbers = [0] * len(spec.inputs)  # records per origin so far
-        self.takes_unknown = takes_unknown(contract, day, spec)
+        self.undated = undated_in(contract, day, spec)
         self.totals = np.zeros(4, dtype=np.int64)
         self.group_digests: list[str] = []
         self.layout_rows: Counter[int] = Counter()
@@ -194,7 +196,7 @@ class SlicePress:
         """Settle a job's blocks and append their rows; jobs come in input order."""
         blocks = job.blocks.result()
         uri = self.spec.inputs[job.origin]
-        takes_unknown = self.takes_unknown[job.origin]
+        undated = self.undated[job.origin]
         if job.raw.piece:
             self.numbers[job.origin] += 1
             record = job.raw.buffer[: job.raw.end].tobytes()
@@ -210,14 +212,16 @@ class SlicePress:
             self.settler.settle(block)
             for reject in block.rejects:
                 record = block.record(reject.row)
-                if takes_unknown:
+                if undated is Undated.others:
+                    self.totals[1] += 1
+                else:
                     self.rejects.add(
                         uri, self.numbers[job.origin] + reject.row + 1, reject.reason, reject.message, record
                     )
-                else:
-                    self.totals[1] += 1
-            self._reject_repeats(block, uri, self.numbers[job.origin], takes_unknown)
-            self._append(block, takes_unknown)
+            if undated is Undated.nobodys:
+                self._reject_undated(block, uri, self.numbers[job.origin])
+            self._reject_repeats(block, uri, self.numbers[job.origin], undated is Undated.ours)
+            self._append(block, undated is Undated.ours)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
             self._write_rejects(PENDING_BYTES)
@@ -226,6 +230,14 @@ class SlicePress:
         self.raw_bytes += job.raw.end
         if self.progress is not None:
             self.progress(self.raw_bytes, sum(self.numbers))
+
+    def _reject_undated(self, block: Block, uri: str, before: int) -> None:
+        """Make rejects of the rows whose day nothing tells: each day pressed from this input meets them."""
+        days = block.regs[self.registers[self.contract.day], : block.rows]
+        for row in np.flatnonzero((days == NULL) & (block.states >= 0)).tolist():
+            digest = digests.to_text(block.hashes[:, row])
+            self.rejects.add(uri, before + row + 1, NO_DAY, NO_DAY_MESSAGE, block.record(row), digest=digest)
+            block.states[row] = DROPPED
 
     def _reject_repeats(self, block: Block, uri: str, before: int, takes_unknown: bool) -> None:
         """Make rejects of the rows that are equal to an earlier one of the slice, where the contract says so."""

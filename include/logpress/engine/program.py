@@ -25,6 +25,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.lenient import INTEGER_LIMITS
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Boolean,
@@ -45,6 +46,7 @@ from logpress.engine.kernels_codes import (
     INTEGER,
     KINESIS,
     STRING,
+    TYPED,
     VALUE,
 )
 from logpress.jit import PADDING
@@ -59,9 +61,6 @@ MOST_LAYOUT_BYTES = 4 << 20
 """Literals and paths of all layouts of a part: records that would need more are kept whole, too."""
 
 LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
-_LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)}
-_LIMITS["int32"] = (1 - 2**31, 2**31 - 1)  # the smallest stands for no value in a row group
-_LIMITS["int64"] = (-(10**18), 10**18)
 
 
 class Registers:
@@ -163,7 +162,7 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
             reference, slot.instant.offset_min, reference_units,
         ]  # fmt: skip
     if isinstance(column, Integer):
-        return [index, INTEGER, registers[column.name], -1, *_LIMITS[column.type], 0, 0, 0, 0]
+        return [index, INTEGER, registers[column.name], -1, *INTEGER_LIMITS[column.type], 0, 0, 0, 0]
     if isinstance(column, Decimal):
         return [index, DECIMAL, registers[column.name], registers[f"{column.name}#scale"], 0, 0, 0, 0, 0, 0]
     if isinstance(column, Boolean):
@@ -173,6 +172,24 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
         return [index, KINESIS, numbers[0], -1, *numbers[1:], 0, 0, 0]
     code = VALUE if slot.kind == Kind.ANY else STRING
     return [index, code, registers[column.name], -1, registers.dictionaries[column.name], 0, 0, 0, 0, 0]
+
+
+def typed(slot: Slot, index: int, registers: Registers) -> list[int] | None:
+    """The operation of an extra slot whose text has a value for its column; None where none can have.
+
+    0: slot, 1: TYPED, 2: register, 3: second register or -1, 4: code of the column's own operation; smallest, largest
+    """
+    column = registers.columns.get(slot.fills)
+    if slot.kind != Kind.STRING or column is None:
+        return None
+    number, second = registers[column.name], registers.get(f"{column.name}#scale")
+    if isinstance(column, Integer):
+        return [index, TYPED, number, second, INTEGER, *INTEGER_LIMITS[column.type], 0, 0, 0]
+    if isinstance(column, Decimal):
+        return [index, TYPED, number, second, DECIMAL, 0, 0, 0, 0, 0]
+    if isinstance(column, Boolean):
+        return [index, TYPED, number, second, BOOLEAN, 0, 0, 0, 0, 0]
+    return None
 
 
 def absent(operations: Sequence[Sequence[int]], registers: int) -> list[list[int]]:
@@ -314,6 +331,8 @@ class Layouts:
         first_op, first_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
         wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
         if program.layout == program.matched:  # else that of the layout that was matched has filled all registers
+            extras = (typed(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role == "extra")
+            wanted += filter(None, extras)
             wanted += absent(wanted, len(self.registers))
         for op in sorted(wanted, key=_precedence):
             self._ops.extend(op)

@@ -1,4 +1,7 @@
-"""Rejects: records that are no JSON object, kept in a Parquet file of their own, with their origin and the reason."""
+"""Rejects: records that are no row of the day though nothing says another; with their origin and the reason.
+
+They are kept in a Parquet file of their own.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ from logpress.engine.part_file import open_part
 
 DUPLICATE = "duplicate"
 """The reason of a record that is equal to an earlier one of its slice; it may be a sound one."""
+
+NO_DAY = "no_day"
+"""The reason of a record whose day cannot be read, from an input that may be of any day; it is a sound JSON object."""
+
+NO_DAY_MESSAGE = "its day cannot be read, and its input may be of any day"
 
 REJECTS_SCHEMA = pa.schema(
     [

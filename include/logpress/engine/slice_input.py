@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import date
+from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
@@ -15,18 +16,43 @@ from logpress.engine.ids import Ids
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceSpec
 from logpress.sources import Openings, RawReader, day_of_path
-from logpress.sources.search.address import is_cluster
+from logpress.sources.search.address import Address, Hours, is_cluster
 
 if TYPE_CHECKING:
     from logpress.engine.pull import Pull
 
 
-def takes_unknown(contract: Contract, day: date, spec: SliceSpec) -> list[bool]:
-    """Whether a record that names no day is the day's, for each input: unless its path says another day."""
+class Undated(Enum):
+    """What becomes of an input's records that name no day that can be read.
+
+    An input is of one day, or it may be of any; so such a record is a row of one day, or of none.
+    """
+
+    ours = "rows of this day, which the input is of"
+    others = "left to the day that the input is of"
+    nobodys = "rejects, as the input may be of any day"
+
+
+def undated_in(contract: Contract, day: date, spec: SliceSpec) -> list[Undated]:
+    """What becomes of records without a day, for each input of a slice.
+
+    An input is of the day that its folders name, that its name was filled in with, or, of an index, that it was planned
+    for: an index whose name holds the day, or documents whose time the cluster has read.
+    """
     zone = ZoneInfo(contract.source.path_time_zone)
-    return [
-        is_cluster(uri) or (day_of_path(uri, zone) or spec.named_after.get(uri)) in (None, day) for uri in spec.inputs
-    ]
+    found = []
+    for uri in spec.inputs:
+        named = _day_of_index(uri, day) if is_cluster(uri) else day_of_path(uri, zone) or spec.named_after.get(uri)
+        found.append(Undated.nobodys if named is None else Undated.ours if named == day else Undated.others)
+    return found
+
+
+def _day_of_index(uri: str, day: date) -> date | None:
+    """The day of the hours that are pulled; one that is pulled whole is the day's own, as planning sees to."""
+    hours = Address.parse(uri).hours
+    if hours is None:
+        return day
+    return hours.begin.date() if hours.end <= Hours.of_day(hours.begin.date()).end else None
 
 
 class SliceInput:
@@ -81,7 +107,7 @@ class SliceInput:
         for number, uri in enumerate(self._spec.inputs):
             try:
                 with self._openings.open(uri) as reader:
-                    for raw in paired(read_blocks(reader, self._buffers)):
+                    for raw in paired(read_blocks(reader, self._buffers, note_damage=reader.note_damage)):
                         yield number, raw
                     origin = _origin(uri, reader)
             except OSError as error:

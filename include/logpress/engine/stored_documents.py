@@ -10,7 +10,7 @@ from logpress.engine.block import Reject
 from logpress.engine.documents import Documents, hash_records
 from logpress.engine.part_file import open_part
 from logpress.engine.part_reader import PartReader
-from logpress.engine.rejects import DUPLICATE
+from logpress.engine.rejects import DUPLICATE, NO_DAY
 from logpress.jit import PADDING
 
 
@@ -40,7 +40,9 @@ def part_documents(path: str) -> Generator[Documents]:
 
 
 def rejects_documents(path: str) -> Generator[Documents]:
-    """The documents of a rejects file: duplicates are records like others, what is no JSON object is damaged.
+    """The documents of a rejects file: duplicates, and what names no day, are records like others.
+
+    What is no JSON object is damaged.
 
     Raises:
         PartError: if the file is damaged.
@@ -62,7 +64,7 @@ def _rejects(
     sizes = np.array([len(record) for record in records], dtype=np.int64)
     ends = np.cumsum(sizes)
     starts = ends - sizes
-    sound = np.array([reason == DUPLICATE for reason in reasons], dtype=bool)
+    sound = np.array([reason in (DUPLICATE, NO_DAY) for reason in reasons], dtype=bool)
     hashed = hash_records(buffer, starts, ends)
     damaged = [Reject(row, reasons[row], messages[row]) for row in np.flatnonzero(~sound).tolist()]
     return Documents(path, before, buffer, starts, ends, *hashed, np.flatnonzero(sound), damaged=damaged)

@@ -9,7 +9,7 @@ from logpress.contract.model import Column, Contract
 from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 from logpress.layout.tokens import Leaf, read_leaves
 
-_INSTANT = re.compile(rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)")
+_INSTANT = re.compile(rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d|)")
 
 _COLUMN_KINDS = {
     "category": {"string": Kind.STRING},
@@ -40,10 +40,24 @@ class Mined:
 
     A layout whose instant slot did not look like an instant would match instants of every format, and so hide
     layouts that fit better; it is used for this record only.
+
+    Attributes:
+        layout: the record's.
+        matchable: whether others may be matched.
+        filling: by column, the value that fills it.
     """
 
     layout: Layout
     matchable: bool
+    filling: dict[str, Leaf]
+
+
+def instant_format(record: bytes, start: int, end: int) -> InstantFormat | None:
+    """How the text record[start:end] writes an instant; None if it is none, as one with an offset of a day or more."""
+    match = _INSTANT.fullmatch(record, start, end)
+    if match is None:
+        return None
+    return InstantFormat(match.group(1).decode(), len(match.group(2) or b""), match.group(3).decode())
 
 
 class Miner:
@@ -92,7 +106,19 @@ class Miner:
             slots.append(slot)
             done = end
         literals.append(record[done:])
-        return Mined(Layout(tuple(literals), tuple(slots)), matchable)
+        return Mined(Layout(tuple(literals), tuple(slots)), matchable, self._by_column(leaves, chosen))
+
+    def filling(self, record: bytes) -> dict[str, Leaf]:
+        """By column, the value that fills it, as `mine` chooses it; in a record of any size.
+
+        Raises:
+            NotAnObjectError: if the record is not exactly one JSON object.
+        """
+        leaves = read_leaves(record, self.descend, self._columns.__contains__)
+        return self._by_column(leaves, self._choose(leaves))
+
+    def _by_column(self, leaves: list[Leaf], chosen: dict[str, int]) -> dict[str, Leaf]:
+        return {self._columns[path].name: leaves[index] for path, index in chosen.items() if path in self._columns}
 
     def _expects_instant(self, leaf: Leaf) -> bool:
         column = self._columns.get(leaf.path)
@@ -117,7 +143,8 @@ class Miner:
         inside = (leaf.start + 1, leaf.end - 1) if leaf.kind == "string" else (leaf.start, leaf.end)
         if is_chosen and (fitting := self._fitting(leaf, record, inside)) is not None:
             return fitting
-        return Slot(_EXTRA_KINDS[leaf.kind], "extra", "", leaf.path), *inside
+        fills = self._columns[leaf.path].name if is_chosen and leaf.path in self._columns else ""
+        return Slot(_EXTRA_KINDS[leaf.kind], "extra", "", leaf.path, fills=fills), *inside
 
     def _fitting(self, leaf: Leaf, record: bytes, inside: tuple[int, int]) -> tuple[Slot, int, int] | None:
         column = self._columns.get(leaf.path)
@@ -126,11 +153,9 @@ class Miner:
         if copy is not None and copy.form.startswith("epoch"):
             return (Slot(Kind.NUMBER, role, name, leaf.path), *inside) if leaf.kind == "number" else None
         if self._expects_instant(leaf):
-            match = _INSTANT.fullmatch(record, *inside)
-            if match is None:
+            written = instant_format(record, *inside)
+            if written is None:
                 return None
-            digits = len(match.group(2) or b"")
-            written = InstantFormat(match.group(1).decode(), digits, match.group(3).decode())
             return Slot(Kind.FIXED, role, name, leaf.path, written), inside[0], inside[0] + written.length
         if column is None or column.codec == "instant":
             return None

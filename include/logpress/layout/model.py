@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -54,6 +54,8 @@ class Slot:
         name: the column's name; empty for copies and extras.
         path: where the value stands in the record.
         instant: how it is written, if the kind is FIXED.
+        fills: of an extra slot that a record was mined with, the column that its text may have a value for. It follows
+            from the paths and literals of its layout, so it is neither compared nor stored.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class Slot:
     name: str
     path: str
     instant: InstantFormat | None = None
+    fills: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

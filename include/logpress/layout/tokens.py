@@ -1,6 +1,7 @@
 """A strict JSON reader that builds nothing and says where each value stands: what layouts are mined with.
 
-It is plain Python, because it sees only the first record of each layout, and records that are no JSON.
+It is plain Python, because it sees only the first record of each layout, records that are no JSON, and such as are
+kept whole; of these, containers that nobody wants to look into are passed over by a kernel.
 RFC 8259 is followed to the letter, with two additions that cost no byte: blanks around the object, and a byte
 order mark before it, stay part of the record.
 """
@@ -12,6 +13,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.jit import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH, value_end
 
 LeafKind = Literal["string", "number", "boolean", "null", "container"]
 
@@ -77,6 +84,7 @@ class _Reader:
         self.wanted = wanted
         self.leaves: list[Leaf] = []
         self.open: list[_Open] = []
+        self.buffer: NDArray[np.uint8] | None = None
 
     def fail(self, at: int, expected: str) -> NotAnObjectError:
         if at >= len(self.record):
@@ -195,6 +203,13 @@ class _Reader:
 
     def skip(self, at: int) -> int:
         """The end of the container that begins here; of what is in it nothing is kept, however deep it is."""
+        if self.buffer is None:
+            self.buffer = np.frombuffer(self.record + bytes(PADDING), dtype=np.uint8)
+        end = int(value_end(self.buffer, at, len(self.record), np.empty(MAX_DEPTH, dtype=np.uint8)))
+        return end if end > 0 else self.skip_deep(at)
+
+    def skip_deep(self, at: int) -> int:
+        """The same of one that is deeper than the kernel goes, or wrong: says where."""
         record = self.record
         inside = bytearray()  # for each container that is open, whether it is an object
         while True:

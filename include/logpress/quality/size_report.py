@@ -46,6 +46,7 @@ class DayReport(BaseModel):
     Attributes:
         raw_bytes: bytes of the records, separators not counted.
         stored_bytes: bytes of all Parquet files, rejects included.
+        without_day: rejects whose day cannot be read, of inputs that may be of any day.
         ratio: raw_bytes / stored_bytes.
         taken_from: the input that was taken, where it was to be the first that has the day.
         places: folders, above those that name a time, and indices that the day was pressed from; most records first.
@@ -61,6 +62,7 @@ class DayReport(BaseModel):
     rows: int
     irregular_rows: int
     rejects: int
+    without_day: int
     other_day: int
     raw_bytes: int
     stored_bytes: int
@@ -120,6 +122,7 @@ class DayReport(BaseModel):
             rows=manifest.rows,
             irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
             rejects=manifest.rejects,
+            without_day=sum(entry.without_day for entry in manifest.slices),
             other_day=sum(entry.other_day for entry in manifest.slices),
             raw_bytes=manifest.raw_bytes,
             stored_bytes=stored,
@@ -127,7 +130,7 @@ class DayReport(BaseModel):
             stored_bytes_a_record=round(stored / records, 4) if records else 0.0,
             reject_reasons=dict(sorted(reasons.items())),
             unknown_paths=dict(sorted(unknown.items())),
-            damaged_origins={o.uri: o.damage for entry in manifest.slices for o in entry.origins if o.damage},
+            damaged_origins=manifest.damage,
             taken_from=manifest.taken_from,
             places=_places(manifest),
             columns=tuple(columns),
@@ -173,6 +176,8 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
     if report.rejects:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
+    if report.without_day:
+        head.add_row("without a day", f"{report.without_day:,} (rejects: their input may be of any day)")
     if report.other_day:
         head.add_row("of other days", f"{report.other_day:,} (left to them)")
     for uri in report.taken_from:

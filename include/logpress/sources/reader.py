@@ -14,7 +14,8 @@ Compression = Literal["none", "gzip", "zstd"]
 
 
 class _Decoder(Protocol):
-    damage: str | None
+    @property
+    def damage(self) -> str | None: ...
 
     def readinto(self, view: memoryview, /) -> int: ...
 
@@ -38,12 +39,18 @@ class RawReader:
         self.compression: Compression = "none"
         self._stored = stored
         self._decoder: _Decoder | None = None
+        self._noted: list[str] = []
         self._detect()
 
     @property
     def damage(self) -> str | None:
-        """Why reading stopped early, as in a cut or corrupt compressed member; None until then."""
-        return self._decoder.damage if self._decoder is not None else None
+        """What could not be read, and why, as of a cut or corrupt compressed member; None while all could be."""
+        told = [self._decoder.damage if self._decoder is not None else None, *self._noted]
+        return "; ".join(filter(None, told)) or None
+
+    def note_damage(self, text: str) -> None:
+        """Add what was found to be wrong with the bytes given so far."""
+        self._noted.append(text)
 
     def _detect(self) -> None:
         head = bytearray(4)

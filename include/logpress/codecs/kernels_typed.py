@@ -1,0 +1,218 @@
+"""What a column holds of a text that its codec could not give back: the value alone, as the text is kept beside it.
+
+The same functions fill the columns of records that have a layout and of those that are kept whole, so a value does not
+depend on how its record is kept. Bounds: reads stay inside `buffer[start:end]`, instants inside 20 + digits bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import BAD, NULL, read_instant
+from logpress.jit import highest_bit, inner_kernel, kernel, mul128
+
+_MOST_DIGITS = 19
+"""Digits that fit into a word of 64 bits, whatever they are."""
+
+_FARTHEST = 100_000_000
+"""Exponents further from zero are no different from this one."""
+
+_SMALLEST_POWER, _LARGEST_POWER = -342, 308
+_LARGEST = np.uint64(2**63 - 1)
+_POWERS_OF_TEN = np.array([10**k for k in range(20)], dtype=np.uint64)
+_ZERO, _ONE, _THREE = np.uint64(0), np.uint64(1), np.uint64(3)
+_BELOW_55_BITS = np.uint64((1 << 9) - 1)
+_FRACTION = np.uint64((1 << 52) - 1)
+
+
+def _power_of_five(power: int) -> int:
+    """The first 128 bits of 5^power: of a negative one the next larger number, else cut."""
+    if power >= 0:
+        number = int(5**power)
+        bits = number.bit_length()
+        return number << 128 - bits if bits <= 128 else number >> bits - 128
+    number = int(5**-power)
+    bits = number.bit_length()
+    found = (1 << (bits + 127 if power >= -27 else 2 * bits + 128)) // number + 1
+    return found >> max(0, found.bit_length() - 128)
+
+
+_FIVES = np.array(
+    [[power >> 64, power & (1 << 64) - 1] for power in map(_power_of_five, range(_SMALLEST_POWER, _LARGEST_POWER + 1))],
+    dtype=np.uint64,
+)
+"""uint64[powers, 2]: upper and lower word of the first 128 bits of each power of five."""
+
+
+@inner_kernel
+def _parts(buffer, start, end):
+    """Take a number's text apart: an optional minus, digits, a fraction, an exponent; zeros may lead.
+
+    Returns:
+        (whether it is one, its first 19 significant digits as uint64, the power of ten they are of, whether a digit
+        that is no zero follows them)
+    """
+    at = start
+    if at < end and buffer[at] == 0x2D:
+        at += 1
+    digits = _ZERO
+    count = 0
+    power = np.int64(0)
+    follows = False
+    point = np.int64(-1)
+    last = np.int64(-1)  # the last digit before the exponent
+    while at < end:
+        c = np.int64(buffer[at])
+        if c == 0x2E:
+            if point >= 0 or last < 0 or last != at - 1:
+                return False, _ZERO, power, False
+            point = at
+        elif 48 <= c <= 57:
+            last = at
+            if count < _MOST_DIGITS:
+                if count > 0 or c != 48:
+                    digits = digits * np.uint64(10) + np.uint64(c - 48)
+                    count += 1
+                if point >= 0:
+                    power -= 1
+            else:
+                follows = follows or c != 48
+                if point < 0:
+                    power += 1
+        else:
+            break
+        at += 1
+    if last < 0 or last != at - 1:
+        return False, _ZERO, power, False
+    if at < end:
+        if buffer[at] != 0x65 and buffer[at] != 0x45:
+            return False, _ZERO, power, False
+        at += 1
+        is_below = at < end and buffer[at] == 0x2D
+        if at < end and (buffer[at] == 0x2D or buffer[at] == 0x2B):
+            at += 1
+        if at >= end:
+            return False, _ZERO, power, False
+        exponent = np.int64(0)
+        while at < end:
+            c = np.int64(buffer[at])
+            if c < 48 or c > 57:
+                return False, _ZERO, power, False
+            exponent = min(exponent * 10 + (c - 48), _FARTHEST)
+            at += 1
+        power += -exponent if is_below else exponent
+    return True, digits, power, follows
+
+
+@kernel
+def integer_value(buffer, start, end):
+    """The whole number that a text says, however it is spelt (`-0`, `7.0`, `1e3`, `007`), or NULL.
+
+    NULL too where it is not from -2^63 + 1 to 2^63 - 1.
+    """
+    is_number, digits, power, follows = _parts(buffer, start, end)
+    if not is_number or follows:
+        return NULL
+    if digits == _ZERO:
+        return np.int64(0)
+    if power < 0:
+        if power <= -_MOST_DIGITS:
+            return NULL
+        scale = _POWERS_OF_TEN[-power]
+        if digits % scale != _ZERO:
+            return NULL
+        digits //= scale
+    elif power > 0:
+        if power >= _MOST_DIGITS or digits > _LARGEST // _POWERS_OF_TEN[power]:
+            return NULL
+        digits *= _POWERS_OF_TEN[power]
+    if digits > _LARGEST:
+        return NULL
+    return -np.int64(digits) if buffer[start] == 0x2D else np.int64(digits)
+
+
+@kernel
+def _nearest_double(digits, power):
+    """Bits of the double nearest to digits * 10^power, or BAD if it is larger than any.
+
+    The algorithm of Eisel and Lemire (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021), which needs no other
+    beside it (N. Mushtak, D. Lemire, "Fast Number Parsing Without Fallback", 2022).
+    """
+    if digits == _ZERO or power < _SMALLEST_POWER:
+        return np.int64(0)
+    if power > _LARGEST_POWER:
+        return BAD
+    zeros = 63 - np.int64(highest_bit(digits))
+    word = digits << np.uint64(zeros)
+    place = power - _SMALLEST_POWER
+    low, high = mul128(word, _FIVES[place, 0])
+    if high & _BELOW_55_BITS == _BELOW_55_BITS:
+        _, more = mul128(word, _FIVES[place, 1])
+        low += more
+        if more > low:
+            high += _ONE
+    upper = np.int64(high >> np.uint64(63))
+    shift = np.uint64(upper + 9)
+    fraction = high >> shift
+    exponent = ((217706 * power) >> 16) + 63 + upper - zeros + 1023
+    if exponent <= 0:  # a subnormal number, or none
+        if -exponent + 1 >= 64:
+            return np.int64(0)
+        fraction >>= np.uint64(-exponent + 1)
+        fraction += fraction & _ONE
+        return np.int64(fraction >> _ONE)  # the carry into bit 52 is the exponent
+    if low <= _ONE and -4 <= power <= 23 and fraction & _THREE == _ONE and fraction << shift == high:
+        fraction &= ~_ONE  # just between two doubles: the even one
+    fraction += fraction & _ONE
+    fraction >>= _ONE
+    if fraction >> np.uint64(53) != _ZERO:
+        fraction >>= _ONE
+        exponent += 1
+    if exponent >= 0x7FF:
+        return BAD
+    return np.int64(fraction & _FRACTION) | exponent << 52
+
+
+@kernel
+def decimal_value(buffer, start, end):
+    """Bits of the double nearest to the number that a text says, however it is spelt, or NULL.
+
+    Negative zero is zero, as its bits are those of NULL. NULL too where the number is larger than any double, or where
+    more than 19 digits would be needed to tell which of two doubles is nearer.
+    """
+    is_number, digits, power, follows = _parts(buffer, start, end)
+    if not is_number:
+        return NULL
+    bits = _nearest_double(digits, power)
+    if bits == BAD or (follows and _nearest_double(digits + _ONE, power) != bits):
+        return NULL
+    return bits | NULL if buffer[start] == 0x2D and bits != 0 else bits
+
+
+@kernel
+def boolean_value(buffer, start, end):
+    """1 if a text is `true`, 0 if it is `false`, else NULL."""
+    length = end - start
+    if length == 4 and buffer[start] == 0x74 and buffer[start + 1] == 0x72 and buffer[start + 2] == 0x75:
+        return np.int64(1) if buffer[start + 3] == 0x65 else NULL
+    if length == 5 and buffer[start] == 0x66 and buffer[start + 1] == 0x61 and buffer[start + 2] == 0x6C:
+        return np.int64(0) if buffer[start + 3] == 0x73 and buffer[start + 4] == 0x65 else NULL
+    return NULL
+
+
+@kernel
+def instant_value(buffer, at, separator, digits, units, dates):
+    """As `read_instant`, but digits finer than the unit are left out; BAD where they are no digits."""
+    kept = 0
+    if units == 1_000:
+        kept = 3
+    elif units == 1_000_000:
+        kept = 6
+    if digits <= kept:
+        return read_instant(buffer, at, separator, digits, units, dates)
+    if buffer[at + 19] != 0x2E:
+        return BAD
+    for k in range(kept, digits):
+        if buffer[at + 20 + k] < 48 or buffer[at + 20 + k] > 57:
+            return BAD
+    return read_instant(buffer, at, separator, kept, units, dates)
