@@ -256,6 +256,11 @@ class Settler:
             tried_to = at + (1 if alone is not None and not alone.matchable else ahead)
             self._again(block, left[at:tried_to], alone)
 
+    def keep_whole(self, block: Block, rows: NDArray[np.int64]) -> None:
+        """Keep these rows of a settled block whole, though layouts fit them."""
+        for row in rows.tolist():
+            self._keep_whole(block, row)
+
     def _is_minable(self, block: Block, row: int) -> bool:
         return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
 
