@@ -174,7 +174,7 @@ class Sheet:
             yield self._out[:used]
 
     def hashes(self, rows: Slice) -> Iterator[NDArray[np.uint64]]:
-        """The first words of the hashes of a file's rows, some at a time; none of those that contradict their layout."""
+        """The first words of the hashes of a file's rows, some at a time; a row that cannot be rendered has none."""
         order = np.arange(rows.count, dtype=np.int32)
         while len(order):
             counts, lengths = np.zeros(2, dtype=np.int64), np.zeros(len(order), dtype=np.int64)
