@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
+from logpress.contract.model import Json
 from logpress.engine.kernels_group import rebuild_table
 from logpress.engine.kernels_press import (
     BATCH,
@@ -330,7 +331,9 @@ class Settler:
         )  # fmt: skip
         if entry == count[0]:
             entries.starts[number, entry], entries.ends[number, entry] = start, end
-            kind = PLAIN if name == RAW else string_kind(block.buffer, start, end)
+            # as the kernel has it: only what stands between quotes has a kind, and a text is looked up by itself alone
+            is_string = name != RAW and not isinstance(self.registers.columns[name], Json)
+            kind = string_kind(block.buffer, start, end) if is_string else PLAIN
             entries.kinds[number, entry] = kind
             count[0] += 1
         return entry
