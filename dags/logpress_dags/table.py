@@ -156,22 +156,35 @@ def table_dag(contract: Contract) -> DAG:
             return manifest.model_dump(mode="json")
 
         @setup
-        def verify(run: Run, pressed: Sequence[dict[str, Any]]) -> None:
-            """Count, prove that every record can be given back, and check what the contract asks for."""
+        def verify(
+            run: Run, specs: Sequence[dict[str, Any]], pressed: Sequence[dict[str, Any]]
+        ) -> list[dict[str, Any]]:
+            """Count, prove that every record can be given back, and check what the contract asks for.
+
+            A slice whose records do not all come back is pressed once more; gives the manifests of such slices.
+            """
             from logpress import stages
+            from logpress.lake import Lake
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
+            slices = [SliceSpec.model_validate(spec) for spec in specs]
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
-                checks = stages.verify(contract, day, manifests, run["lake"], run["name"], memory=memory())
+                proven = stages.prove(contract, day, manifests, run["lake"], run["name"], specs=slices, memory=memory())
+                checks = stages.check(contract, day, proven, Lake.open(run["lake"]), run["name"])
             for check in checks:
                 log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)
+            return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
 
         @task(outlets=[asset])
-        def publish(run: Run, pressed: Sequence[dict[str, Any]], *, outlet_events: Any) -> dict[str, Any]:
+        def publish(
+            run: Run, pressed: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]], *, outlet_events: Any
+        ) -> dict[str, Any]:
             """Replace the day in the lake, all of it at once, and tell who hangs on it."""
             from logpress import stages
 
-            day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
+            again = {manifest.slice: manifest for manifest in _manifests(healed)}
+            day = date.fromisoformat(run["day"])
+            manifests = [again.get(manifest.slice, manifest) for manifest in _manifests(pressed)]
             with storage_access(run["lake"]):
                 manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
             figures = {
@@ -208,10 +221,10 @@ def table_dag(contract: Contract) -> DAG:
 
         run = open_staging()
         wait_until_complete() >> run
-        pressed = press.partial(run=run).expand(spec=plan(run))
-        verified = verify(run, pressed)
-        published = publish(run, pressed)
-        verified >> published
+        specs = plan(run)
+        pressed = press.partial(run=run).expand(spec=specs)
+        verified = verify(run, specs, pressed)
+        published = publish(run, pressed, verified)
         published >> report(run)
         [run, pressed, verified, published] >> clean(run)
 

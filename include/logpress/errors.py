@@ -63,6 +63,10 @@ class ProofError(LogpressError):
     """What was written does not give back what was read; the day is not published."""
 
 
+class GivenBackError(ProofError):
+    """The records that files give back are not those that were read."""
+
+
 class CheckError(LogpressError):
     """A check of the contract with level `fail` did not hold; the day is not published."""
 

@@ -79,6 +79,13 @@ class PartStats(Model):
     columns: tuple[ColumnStats, ...]
 
 
+class RecordPlace(Model):
+    """Where a record stands in the raw input."""
+
+    origin: str
+    record: int = Field(description="its number in the origin, from 1; lines without content do not count")
+
+
 class SliceManifest(Model):
     """What one slice took in and put out."""
 
@@ -112,6 +119,10 @@ class SliceManifest(Model):
         default=None, description="the input, where only the first that has the day is taken"
     )
     distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
+    kept_whole: int = Field(
+        default=0, description="rows kept whole because the proof found that their layouts did not give them back"
+    )
+    kept_whole_first: tuple[RecordPlace, ...] = Field(default=(), description="where the first of them stand")
     seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
 
     @property

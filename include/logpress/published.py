@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from logpress.budget import Budget, default_memory
 from logpress.contract.model import Contract
 from logpress.engine.bulk import BulkWriter
-from logpress.engine.digest import combine
+from logpress.engine.digest import combine, to_text
 from logpress.engine.press import press_slice
+from logpress.engine.restore import digest_files
 from logpress.engine.restore import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.lake import Lake
@@ -44,6 +45,9 @@ def restore_day(
 ) -> int:
     """Write a published day's records, rejects included, one a line; or, with `bulk`, its rows as a `_bulk` body.
 
+    What is written is hashed, and at the end compared with the digest of what was read once; but with `where`, as no
+    digest says what a part of the day should be.
+
     Args:
         contract: the table.
         day: the UTC day.
@@ -63,27 +67,37 @@ def restore_day(
 
     Raises:
         LakeError: if the day is not published.
-        ProofError: if fewer or more records come back than the manifests tell of.
+        ProofError: if other records come back than were pressed; they are written by then.
     """
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
     parts, rejects = lake.files(manifest)
     write: Callable[[memoryview], object] = output.write
-    expected = manifest.rows + manifest.rejects
+    expected, left_out = manifest.rows + manifest.rejects, list[str]()
     if bulk:  # no cluster would take a reject
-        write, rejects, expected = BulkWriter(write).write, [], manifest.rows
+        write, rejects, left_out, expected = BulkWriter(write).write, [], rejects, manifest.rows
     places = _Places(lake_uri, contract.table, day, where) if where else None
     if places is not None:
         parts, rejects = list(places.scan.files), []
+    digest = None if places is not None else np.zeros(2, dtype=np.uint64)
     written = restore_files(
         parts, rejects, write,
         threads=threads or default_threads(), progress=progress, spill_folder=spill_folder, places=places,
-        memory=default_memory() if memory is None else memory,
+        memory=default_memory() if memory is None else memory, digest=digest,
     )  # fmt: skip
     if places is not None:
         expected = places.rows
     if written != expected:
         raise ProofError(f"{contract.table} {day}: {written} records came back, {expected} were pressed")
+    if digest is not None:
+        found = combine([to_text(digest), digest_files([], left_out, threads=0)[2]])
+        read = combine(entry.digest for entry in manifest.slices)
+        if found != read:
+            raise ProofError(
+                f"{contract.table} {day}: {written} records came back, as many as were pressed, but they are not the "
+                f"same: their digest is {found}, that of what was read {read}; `logpress verify` tells whether the "
+                "files are to blame"
+            )
     return written
 
 

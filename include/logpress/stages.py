@@ -6,8 +6,7 @@ Every function depends only on (table, day, slice, run) and what lies in the lak
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from logpress.budget import Budget
@@ -22,10 +21,10 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.planning import Changes, changes_since, list_objects, plan_day
 from logpress.progress import Progress, Summed
-from logpress.quality.checks import CheckResult, raise_if_failed, run_checks
+from logpress.proving import heal_all, prove_all, staged_files, write_staged
+from logpress.quality.checks import CheckResult, kept_whole, raise_if_failed, run_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
-from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
-from logpress.quality.readable import prove_readable
+from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
 from logpress.sources.restart import waited_for
 from logpress.sources.search.address import is_cluster
@@ -123,56 +122,47 @@ def press(
     return manifest
 
 
-def write_staged(lake: Lake, manifest: SliceManifest, run: str) -> None:
-    """Keep a slice's manifest with its staged files."""
-    folder = lake.staging_folder(manifest.table, date.fromisoformat(manifest.day), run, manifest.slice)
-    lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
-
-
-def staged_files(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:
-    """The parts and the rejects files of staged slices."""
-    parts, rejects = [], []
-    for manifest in manifests:
-        folder = lake.staging_folder(manifest.table, day, run, manifest.slice)
-        if manifest.part is not None:
-            parts.append(f"{folder}/{manifest.part.path}")
-        if manifest.rejects_part is not None:
-            rejects.append(f"{folder}/{manifest.rejects_part.path}")
-    return parts, rejects
-
-
-def prove_staged(
-    lake: Lake,
+def prove(
+    contract: Contract,
     day: date,
-    manifest: SliceManifest,
+    manifests: Sequence[SliceManifest],
+    lake_uri: str,
     run: str,
     *,
-    threads: int,
+    specs: Sequence[SliceSpec] = (),
+    threads: int | None = None,
     progress: Progress | None = None,
-    readable: Callable[[str], int] = prove_readable,
-) -> None:
-    """Prove that one staged slice holds exactly what was read, and that another reader reads it.
+    memory: int | None = None,
+) -> list[SliceManifest]:
+    """Prove that a run's staged slices hold exactly what was read; for `memory` see `press`.
+
+    A slice whose records do not all come back is pressed once more, with these kept whole, and proven again.
 
     Args:
-        lake: the lake.
+        contract: the table.
         day: the UTC day.
-        manifest: of the slice.
-        run: whose staging it is in.
-        threads: threads that render records.
+        manifests: what was staged.
+        lake_uri: the lake.
+        run: whose staging it is.
+        specs: what was pressed; only these slices can be pressed once more.
+        threads: threads that render, and press; as many as cores if None.
         progress: called with bytes and records done so far.
-        readable: reads a part file with the other reader.
+        memory: bytes that this process may take.
+
+    Returns:
+        What is staged now: to be checked and published. It is what was given, but for slices pressed once more.
 
     Raises:
-        ProofError: if it does not.
+        ProofError: if slices do not hold what was read.
     """
-    parts, rejects = staged_files(lake, day, [manifest], run)
-    for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
-        prove_file(path, stats)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        jobs = [pool.submit(readable, path) for path in parts]
-        prove_bytes([manifest], parts, rejects, threads=threads, progress=progress)
-        for job in jobs:
-            job.result()
+    lake = Lake.open(lake_uri)
+    prove_counts(contract, day, manifests, lake, run)
+    threads = threads or Budget.of(memory).threads(contract, default_threads())
+    failures = prove_all(lake, day, manifests, run, threads=threads, summed=Summed(progress))
+    return heal_all(
+        contract, day, specs, manifests, failures, lake, run,
+        threads=threads if threads > 1 else 0, summed=Summed(None),
+    )  # fmt: skip
 
 
 def verify(
@@ -186,17 +176,14 @@ def verify(
     progress: Progress | None = None,
     memory: int | None = None,
 ) -> list[CheckResult]:
-    """Prove that a run's staged slices hold exactly what was read, and check them; for `memory` see `press`.
+    """Prove that a run's staged slices hold exactly what was read, and check them; for the arguments see `prove`.
 
     Raises:
-        ProofError: if they do not.
+        ProofError: if they do not; nothing is pressed once more.
         CheckError: if a check of level `fail` is broken.
     """
-    lake = Lake.open(lake_uri)
-    prove_counts(contract, day, manifests, lake, run)
-    threads = threads or Budget.of(memory).threads(contract, default_threads())
-    prove_all(lake, day, manifests, run, threads=threads, summed=Summed(progress))
-    return check(contract, day, manifests, lake, run)
+    prove(contract, day, manifests, lake_uri, run, threads=threads, progress=progress, memory=memory)
+    return check(contract, day, manifests, Lake.open(lake_uri), run)
 
 
 def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> None:
@@ -212,46 +199,14 @@ def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifes
     prove_distinct(lake, day, manifests, run)
 
 
-def prove_all(
-    lake: Lake,
-    day: date,
-    manifests: Sequence[SliceManifest],
-    run: str,
-    *,
-    threads: int,
-    summed: Summed,
-    readable: Callable[[str], int] = prove_readable,
-) -> None:
-    """Prove staged slices, several at a time where there are several; for the arguments see `prove_staged`.
-
-    Raises:
-        ProofError: if one does not hold what was read.
-    """
-    together = max(1, min(threads, len(manifests)))
-    each = -(-threads // together)
-    with ThreadPoolExecutor(max_workers=together) as pool:
-        jobs = [
-            pool.submit(
-                prove_staged, lake, day, manifest, run,
-                threads=each if each > 1 else 0, progress=summed.part(), readable=readable,
-            )
-            for manifest in manifests
-        ]  # fmt: skip
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
 def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> list[CheckResult]:
     """Run the contract's checks over staged slices.
 
     Raises:
         CheckError: if a check of level `fail` is broken.
     """
-    results = [*run_checks(contract, manifests, staged_files(lake, day, manifests, run)[0]), *input_warnings(manifests)]
+    parts, _ = staged_files(lake, day, manifests, run)
+    results = [*run_checks(contract, manifests, parts), *input_warnings(manifests), *kept_whole(manifests)]
     if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)

@@ -19,6 +19,7 @@ from logpress.budget import Budget
 from logpress.companion import Companion
 from logpress.contract.model import ClusterSource, Contract
 from logpress.engine.restore import digest_files
+from logpress.errors import GivenBackError, LogpressError, PartError
 from logpress.jit import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
@@ -28,11 +29,12 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.planning import paced, scrolls_of, shards_of
 from logpress.progress import Progress, Silent, StageProgress, Summed
+from logpress.proving import Failures, heal_all, prove_all, staged_files
 from logpress.quality.checks import CheckResult
 from logpress.quality.proof import compare, prove_file
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.stages import check, clean, default_threads, plan, press, prove_all, prove_counts, staged_files
+from logpress.stages import check, clean, default_threads, plan, press, prove_counts
 from logpress.workers import Job, Workers
 
 _MOSTLY = 0.7
@@ -79,9 +81,12 @@ def run_day(
         work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
         try:
             if processes > 1:
-                checks = _with_processes(work, processes)
+                failures, checks = _with_processes(work, processes)
             else:
-                checks = _with_threads(work, budget.threads(contract, threads))
+                failures, checks = _with_threads(work, budget.threads(contract, threads))
+            work.heard.end("verify")
+            if failures:
+                checks = work.heal(failures, budget.threads(contract, threads))
             published = _publish(work, grace)
         finally:
             clean(contract, day, lake_uri, work.run)
@@ -127,6 +132,18 @@ class _Work:
             self.lake.storage.sync(path)  # so that publishing need not wait for the disk
         return self.companion.call(prove_readable, path)
 
+    def heal(self, failures: Failures, threads: int) -> list[CheckResult]:
+        """Press the slices once more whose records do not all come back, and check the day again."""
+        size = sum(self.manifests[name].raw_bytes for name in failures)
+        summed = Summed(self.heard.begin("press again", 2 * size))  # once to find the records, once to keep them whole
+        for manifest in heal_all(
+            self.contract, self.day, self.specs, self.in_order, failures, self.lake, self.run,
+            threads=threads if threads > 1 else 0, summed=summed, readable=self.prove_readable,
+        ):  # fmt: skip
+            self.manifests[manifest.slice] = manifest
+        self.heard.end("press again")
+        return self.check()
+
     def check(self) -> list[CheckResult]:
         return check(self.contract, self.day, self.in_order, self.lake, self.run)
 
@@ -143,7 +160,6 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 
 
 def _publish(work: _Work, grace: timedelta) -> DayManifest:
-    work.heard.end("verify")
     work.heard.begin("publish", None)
     contract = work.contract
     published = work.companion.call(
@@ -157,8 +173,9 @@ def _publish(work: _Work, grace: timedelta) -> DayManifest:
 # -- several slices: a process each
 
 
-def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
+def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckResult]]:
     """Press all slices, the largest first, then prove them; a process that is free takes the next job."""
+    failures: dict[str, LogpressError] = {}
     jobs = deque(
         Job(_press, (work.contract, work.day, spec, work.lake.uri, work.run))
         for spec in sorted(work.specs, key=lambda spec: -(spec.raw_bytes or 0))
@@ -177,7 +194,7 @@ def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
                     workers.start(jobs.popleft())
                 for job in workers.wait():
                     if job.function is not _press:
-                        _compare_if_complete(pieces, job)
+                        _compare_if_complete(pieces, job, failures)
                         continue
                     manifest: SliceManifest = job.result
                     work.manifests[manifest.slice] = manifest
@@ -197,7 +214,7 @@ def _with_processes(work: _Work, processes: int) -> list[CheckResult]:
             for future in reading:
                 future.result()
             assert checking is not None
-            return checking.result()
+            return failures, checking.result()
         except BaseException:
             meanwhile.shutdown(wait=False, cancel_futures=True)
             raise
@@ -237,27 +254,38 @@ def _prove(
     share: tuple[int, int],
     *,
     progress: Progress,
-) -> tuple[int, int, str]:
+) -> tuple[int, int, str] | PartError:
     """A piece of a slice's proof: what these row groups give back; without them, its rejects, and its files' bytes."""
     parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
     if groups is not None:
-        return digest_files(parts, [], threads=0, groups=groups, share=share, progress=progress)
+        try:
+            return digest_files(parts, [], threads=0, groups=groups, share=share, progress=progress)
+        except PartError as error:
+            return error
     for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
         prove_file(path, stats)
     return digest_files([], rejects, threads=0, progress=progress)
 
 
-def _compare_if_complete(pieces: dict[str, list[Job]], job: Job) -> None:
+def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[str, LogpressError]) -> None:
+    """Compare what a slice's pieces give back with what was read, once all are done; notes why it is not the same."""
     manifest: SliceManifest = job.arguments[0]
     found = [piece.result for piece in pieces[manifest.slice]]
-    if None not in found:
+    if any(result is None for result in found):
+        return
+    try:
+        for result in found:
+            if isinstance(result, PartError):
+                raise result
         compare([manifest], found)
+    except (GivenBackError, PartError) as error:
+        failures[manifest.slice] = error
 
 
 # -- one slice: threads
 
 
-def _with_threads(work: _Work, threads: int) -> list[CheckResult]:
+def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult]]:
     """Press slice after slice, then prove them."""
     with _short_turns(), ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
@@ -272,12 +300,12 @@ def _with_threads(work: _Work, threads: int) -> list[CheckResult]:
         summed = Summed(work.begin_verify())
         checking = meanwhile.submit(work.check)
         with lake_errors(work.lake.uri):
-            prove_all(
+            failures = prove_all(
                 work.lake, work.day, work.in_order, work.run,
                 threads=threads, summed=summed, readable=work.prove_readable,
             )  # fmt: skip
         seeing.result()
-        return checking.result()
+        return failures, checking.result()
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import hashlib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from logpress.contract import load_contract
 from logpress.errors import ProofError, SourceError
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
@@ -137,7 +139,7 @@ def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, 
 
     assert daily.test(logical_date=midnight(DAY)).state == "success"
     before = files(lake)
-    monkeypatch.setattr(stages, "verify", not_the_same)
+    monkeypatch.setattr(stages, "prove", not_the_same)
     run = daily.test(logical_date=midnight(DAY))
     assert run.state == "failed"
     assert states(run)["verify"] == {"failed"}
@@ -146,6 +148,32 @@ def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, 
     assert [task.try_number for task in run.get_task_instances() if task.task_id == "verify"] == [1]
     assert files(lake) == before
     assert staged(lake) == []
+
+
+def test_a_slice_that_does_not_come_back_is_healed_and_published(daily, lake, monkeypatch, caplog):
+    from logpress.engine.decode import GroupDecoder
+    from logpress.lake import Lake
+    from logpress.published import verify_published
+
+    fill, null = GroupDecoder.fill, -(2**63)
+
+    def wrong(self, regs, table, first):
+        fill(self, regs, table, first)
+        if {"response_status_code", "_layout"} <= regs.keys() and first == 0:
+            has_layout = np.flatnonzero((regs["_layout"] != null) & (regs["response_status_code"] == 204))
+            regs["response_status_code"][has_layout] = 205
+
+    monkeypatch.setattr(GroupDecoder, "fill", wrong)
+    run = daily.test(logical_date=midnight(DAY))
+    assert run.state == "success"
+    healed = run.get_task_instance("verify").xcom_pull(task_ids="verify")
+    assert healed
+    slices = Lake.open(str(lake)).need_day("sdk_log", DAY).slices
+    assert {entry.slice: entry.kept_whole for entry in slices if entry.kept_whole} == {
+        manifest["slice"]: manifest["kept_whole"] for manifest in healed
+    }
+    assert "kept whole: their layout did not give them back" in caplog.text
+    verify_published(load_contract("sdk_log"), DAY, str(lake))
 
 
 def test_a_source_that_fails_for_a_while_is_read_in_the_end(daily, lake, monkeypatch):

@@ -792,6 +792,13 @@ def test_long_records_are_kept_whole(contract: Contract, tmp_path: Path) -> None
     assert pressed.manifest.irregular_rows >= 5
 
 
+def test_a_record_that_is_kept_whole_does_not_make_others_irregular(other_log: Contract, tmp_path: Path) -> None:
+    """Both have the same JSON text, which the block's dictionary holds from the first one on."""
+    long = reading(notes="x", pad="x" * 300_000)
+    for records in ([long, reading(notes="x")], [reading(notes="x"), long], [long, reading(notes=r"\ud800")]):
+        assert assert_round_trip(other_log, records, tmp_path).manifest.irregular_rows == 1
+
+
 def test_deep_records_come_back(contract: Contract, tmp_path: Path) -> None:
     depths = (10, 511, 512, 513, 600, 20_000)
     records = [b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in depths]

@@ -199,6 +199,17 @@ def test_any_stored_integer_is_written_as_python_writes_it(value: int) -> None:
     assert kernel_write_integer(value) == str(value).encode()
 
 
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 18))
+@example(-(2**63), 0)
+@example(0x7FF0000000000000, 0)
+@example(-1, 3)
+def test_numbers_that_only_a_damaged_file_holds_stay_within_their_room(bits: int, scale: int) -> None:
+    out = np.zeros(128, dtype=np.uint8)
+    assert 0 < kernels_text.write_integer(out, 0, bits) <= 20
+    assert 0 < kernels_text.write_decimal(out, 0, bits, scale) <= 42
+    assert not out[64:].any()
+
+
 def twin_read_decimal(text: bytes) -> tuple[float, int] | None:
     match = re.fullmatch(rb"(-?)((?:0|[1-9][0-9]*))(?:\.([0-9]+))?", text)
     if match is None or len(match[2]) + len(match[3] or b"") > 15 or (match[1] and float(text) == 0):

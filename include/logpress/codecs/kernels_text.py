@@ -155,8 +155,9 @@ def read_instant(buffer, at, separator, digits, units, dates):
         separator: the byte between date and time.
         digits: digits of the fraction, 0 to 9.
         units: units a second: 1, 1,000 or 1,000,000. Finer digits must be zeros.
-        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again. The first is
-            negative before there is one.
+        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again. Its ten bytes
+            are the whole key: separator, clock and fraction are read each time. The first is negative before there is
+            one.
     """
     head = np.int64(load64(buffer, at))
     tail = np.int64(load16(buffer, at + 8))
@@ -243,8 +244,10 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         separator: the byte between date and time.
         digits: digits of the fraction.
         units: units a second.
-        dates: int64[4]: the minute written last, its sixteen bytes; spares writing them anew, as most instants
-            that follow each other lie in the same minute.
+        dates: int64[3], scratch, filled with NULL: the minute since 1970 that was written last, and its sixteen bytes;
+            spares writing them anew, as most instants that follow each other lie in the same minute. The minute is the
+            whole key: these bytes depend on nothing else, whatever the unit, so that columns and layouts may share an
+            entry. The separator, which stands among them, is written each time.
     """
     if units == 1000:
         minute = wall // 60_000
@@ -262,7 +265,6 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         write_digits(out, at + 5, month, 2)
         out[at + 7] = 0x2D
         write_digits(out, at + 8, day, 2)
-        out[at + 10] = separator
         write_digits(out, at + 11, of_day // 60, 2)
         out[at + 13] = 0x3A
         write_digits(out, at + 14, of_day % 60, 2)
@@ -272,6 +274,7 @@ def write_instant(out, at, wall, separator, digits, units, dates):
     else:
         store64(out, at, np.uint64(dates[1]))
         store64(out, at + 8, np.uint64(dates[2]))
+    out[at + 10] = separator
     out[at + 16] = 0x3A
     if units == 1000:
         second = rest // np.uint64(1000)
@@ -332,11 +335,11 @@ def read_integer(buffer, start, end):
 
 @inner_kernel
 def write_integer(out, at, value):
-    """Write a number that is not the smallest; returns the end."""
+    """Write a number, at most 20 bytes; returns the end. The smallest, which no codec gives, becomes -0."""
     if value < 0:
         out[at] = 0x2D
         at += 1
-        value = -value
+        value = max(-value, 0)  # the smallest stays negative, and is no place in a table
     count = 1
     if value < 1000:
         # the upper bytes of a point and three digits
@@ -515,7 +518,8 @@ def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
         arrival: second.
         counter: below 2^63.
         sub: sub-sequence number.
-        shards: int64[64, 8], scratch: groups of the shards met; the first column negative where there is none.
+        shards: int64[64, 8], scratch, filled with NULL: groups of the shards met, each behind its shard. `shard_key` is
+            the whole key, as they are the sum's part that depends on it alone.
     """
     limbs = shards[shard_key & 63]
     if limbs[0] != shard_key:

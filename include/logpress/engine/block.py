@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_hash import find_or_add
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
+from logpress.contract.model import Json
 from logpress.engine.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
 from logpress.engine.kernels_group import rebuild_table
 from logpress.engine.kernels_press import BATCH, count_lines, press_rows
@@ -249,6 +250,11 @@ class Settler:
             tried_to = at + (1 if alone is not None and not alone.matchable else ahead)
             self._again(block, left[at:tried_to], alone)
 
+    def keep_whole(self, block: Block, rows: NDArray[np.int64]) -> None:
+        """Keep these rows of a settled block whole, though layouts fit them."""
+        for row in rows.tolist():
+            self._keep_whole(block, row)
+
     def _is_minable(self, block: Block, row: int) -> bool:
         return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
 
@@ -318,7 +324,9 @@ class Settler:
         )  # fmt: skip
         if entry == count[0]:
             entries.starts[number, entry], entries.ends[number, entry] = start, end
-            kind = PLAIN if name == RAW else string_kind(block.buffer, start, end)
+            # as the kernel has it: only what stands between quotes has a kind, and a text is looked up by itself alone
+            is_string = name != RAW and not isinstance(self.registers.columns[name], Json)
+            kind = string_kind(block.buffer, start, end) if is_string else PLAIN
             entries.kinds[number, entry] = kind
             count[0] += 1
         return entry

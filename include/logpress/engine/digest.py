@@ -14,11 +14,18 @@ from logpress.codecs.kernels_xxh3 import hash128
 from logpress.jit import PADDING
 
 _MODULUS = 1 << 128
+_WORD = (1 << 64) - 1
 
 
 def to_text(digest: NDArray[np.uint64]) -> str:
     """32 hexadecimal digits of uint64[2] (low, high)."""
     return f"{(int(digest[1]) << 64) | int(digest[0]):032x}"
+
+
+def add(digest: NDArray[np.uint64], text: str) -> None:
+    """Add a digest, as `to_text` gives it, to uint64[2] (low, high)."""
+    total = (int(to_text(digest), 16) + int(text, 16)) % _MODULUS
+    digest[:] = total & _WORD, total >> 64
 
 
 def combine(digests: Iterable[str]) -> str:

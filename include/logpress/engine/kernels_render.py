@@ -97,8 +97,9 @@ def render_rows(
         lengths: int64[k], gets each record's length with its newline, by place in `order`; or int64[0].
         counts: int64[2], gets records and their bytes (newlines not counted), added to.
         stack: uint8[MAX_DEPTH], scratch.
-        dates: int64[16, 4], scratch, the first column filled with NULL.
-        shards: int64[64, 8], scratch, filled with NULL.
+        dates: int64[16, 3], scratch, filled with NULL; see `write_instant`. Steps share an entry, as its key says all
+            that it depends on: what was written before decides how fast a row is written, never its bytes.
+        shards: int64[64, 8], scratch, filled with NULL; see `write_kinesis`.
 
     Returns:
         (next place in `order`, bytes written); the place is DAMAGED - place if the row there is damaged.
@@ -199,3 +200,20 @@ def render_rows(
             lengths[here] = at - begin
         here += 1
     return here, at
+
+
+@kernel
+def hash_lines(buffer, lengths, count, hashes):
+    """Hash records that stand one behind the other, each with a newline: the first word of each one's hash.
+
+    Args:
+        buffer: uint8[n], padded: the records.
+        lengths: int64[>= count], of each with its newline.
+        count: how many.
+        hashes: uint64[>= count], filled.
+    """
+    at = 0
+    for k in range(count):
+        one, _ = hash128(buffer, at, at + lengths[k] - 1)
+        hashes[k] = one
+        at += lengths[k]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import numpy as np
@@ -28,7 +28,7 @@ from logpress.engine.encode import encode_rows
 from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.engine.ids import Ids
 from logpress.engine.inline import executor
-from logpress.engine.kernels_codes import DROPPED
+from logpress.engine.kernels_codes import DROPPED, IRREGULAR
 from logpress.engine.kernels_store import count_codes
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.output import Output
@@ -41,7 +41,7 @@ from logpress.engine.seen import Seen, seen_path
 from logpress.engine.slice_input import SliceInput, Undated, undated_in
 from logpress.engine.spaces import Spaces
 from logpress.errors import BrokenOffError
-from logpress.manifest import OriginStats, SliceManifest, SliceSpec
+from logpress.manifest import OriginStats, RecordPlace, SliceManifest, SliceSpec
 from logpress.parquet.writer import FileWriter
 from logpress.sources.restart import begun_again
 
@@ -55,6 +55,9 @@ MOST_UNKNOWN_PATHS = 200
 
 TEXT_BUDGET_BYTES = 128 << 20
 """Texts that a row group may hold before it is closed early; those of columns without a dictionary count row by row."""
+
+KEPT_PLACES = 10
+"""Records that a manifest names of those that were kept whole because they did not come back."""
 
 CONVERTED_AHEAD = 4
 """Blocks that a thread makes of a raw one before their turn: with MAX_ROWS each, enough for records of 64 bytes."""
@@ -80,6 +83,7 @@ class SlicePress:
         folder: str,
         threads: int,
         progress: Progress | None,
+        keep_whole: NDArray[np.uint64] | None = None,
     ) -> None:
         keep_freed_memory()
         self.began = time.monotonic()
@@ -120,6 +124,9 @@ class SlicePress:
         self.rejects_out: Output | None = None
         self.raw_bytes = 0
         self.ids: Ids | None = None
+        self.keep_whole = keep_whole
+        self.kept_whole = 0
+        self.kept_places: list[RecordPlace] = []
         self.renderer = Renderer(self.registers, ())
 
     # -- reading and converting
@@ -221,6 +228,7 @@ class SlicePress:
             if undated is Undated.nobodys:
                 self._reject_undated(block, uri, self.numbers[job.origin])
             self._reject_repeats(block, uri, self.numbers[job.origin], undated is Undated.ours)
+            self._keep_whole(block, uri, self.numbers[job.origin])
             self._append(block, undated is Undated.ours)
             self.numbers[job.origin] += block.rows
             self.spaces.give_back(block.space)
@@ -249,6 +257,17 @@ class SlicePress:
             digest = digests.to_text(block.hashes[:, row])
             message = "equal to an earlier record of its slice"
             self.rejects.add(uri, before + row + 1, DUPLICATE, message, block.record(row), digest=digest)
+
+    def _keep_whole(self, block: Block, uri: str, before: int) -> None:
+        """Keep the rows whole that were to be, and are not."""
+        if self.keep_whole is None:
+            return
+        words = block.hashes[0, : block.rows]
+        rows = np.flatnonzero(np.isin(words, self.keep_whole) & (block.states >= 0) & (block.states != IRREGULAR))
+        self.settler.keep_whole(block, rows)
+        self.kept_whole += len(rows)
+        some = rows[: KEPT_PLACES - len(self.kept_places)].tolist()
+        self.kept_places += [RecordPlace(origin=uri, record=before + row + 1) for row in some]
 
     def _append(self, block: Block, takes_unknown: bool) -> None:
         row = 0
@@ -381,6 +400,8 @@ class SlicePress:
             source_written=self.spec.source_written,
             taken_from=self.spec.taken_from,
             distinct_ids=distinct_ids,
+            kept_whole=self.kept_whole,
+            kept_whole_first=tuple(self.kept_places),
             seconds=round(time.monotonic() - self.began, 3),
         )
 
@@ -404,6 +425,7 @@ def press_slice(
     *,
     threads: int = 2,
     progress: Progress | None = None,
+    keep_whole: NDArray[np.uint64] | None = None,
 ) -> SliceManifest:
     """Press one slice into a part file, and a rejects file where there are rejects.
 
@@ -417,6 +439,8 @@ def press_slice(
         folder: where the files go, a path or fsspec URI; made if missing.
         threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
         progress: called with raw bytes and records done so far.
+        keep_whole: the first words of hashes, uint64[n], of records that are to be kept whole though a layout fits
+            them, because it does not give them back.
 
     Returns:
         What was read and written.
@@ -424,10 +448,24 @@ def press_slice(
     Raises:
         SourceError: if an input is not there or cannot be read.
     """
+    return read_slice(
+        lambda some: SlicePress(contract, day, some, folder, threads, progress, keep_whole), spec, contract
+    ).finish()
 
-    def read() -> SlicePress:
+
+P = TypeVar("P", bound=SlicePress)
+
+
+def read_slice(make: Callable[[SliceSpec], P], spec: SliceSpec, contract: Contract) -> P:
+    """Read a slice with what `make` makes for it; again, with another one, where a cluster breaks off.
+
+    Raises:
+        SourceError: if an input is not there or cannot be read.
+    """
+
+    def read() -> P:
         nonlocal spec
-        press = SlicePress(contract, day, spec, folder, threads, progress)
+        press = make(spec)
         try:
             press.read()
         except BrokenOffError as error:
@@ -435,4 +473,4 @@ def press_slice(
             raise
         return press
 
-    return begun_again(read, contract.source.restarts, f"slice {spec.name}").finish()
+    return begun_again(read, contract.source.restarts, f"slice {spec.name}")

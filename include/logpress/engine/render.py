@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.decode import Slice
 from logpress.engine.kernels_codes import CUT_EXTRA
-from logpress.engine.kernels_render import render_rows
+from logpress.engine.kernels_render import hash_lines, render_rows
 from logpress.engine.program import EXTRA, RAW, Registers, extra_prefixes, operation
 from logpress.engine.rows import NO_TEXTS, Texts
 from logpress.errors import PartError
@@ -158,7 +158,7 @@ class Sheet:
         renderer = self._renderer
         numbers, dictionaries = renderer.registers.numbers, renderer.registers.dictionaries
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
-        dates, shards = np.full((16, 4), NULL, dtype=np.int64), np.full((64, 8), NULL, dtype=np.int64)
+        dates, shards = np.full((16, 3), NULL, dtype=np.int64), np.full((64, 8), NULL, dtype=np.int64)
         sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
         done = 0
         while done < len(order):
@@ -173,3 +173,21 @@ class Sheet:
                 row = order[-1 - done] if done < 0 else order[done]
                 raise PartError(f"row {row} of a row group contradicts its layout")
             yield self._out[:used]
+
+    def hashes(self, rows: Slice) -> Iterator[NDArray[np.uint64]]:
+        """The first words of the hashes of a file's rows, some at a time; a row that cannot be rendered has none."""
+        order = np.arange(rows.count, dtype=np.int32)
+        while len(order):
+            counts, lengths = np.zeros(2, dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+            chunks = self.chunks(rows.regs, order, counts, lengths=lengths)
+            hashed, is_sound = 0, True
+            while is_sound and hashed < len(order):
+                try:
+                    next(chunks)
+                except PartError:  # what stands before the row is in the buffer
+                    is_sound = False
+                words = np.empty(int(counts[0]) - hashed, dtype=np.uint64)
+                hash_lines(self._out, lengths[hashed:], len(words), words)
+                hashed += len(words)
+                yield words
+            order = order[hashed + 1 :]

@@ -45,6 +45,7 @@ def restore(
     spill_folder: str | None = None,
     places: Places | None = None,
     memory: int | None = None,
+    digest: NDArray[np.uint64] | None = None,
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
@@ -60,6 +61,8 @@ def restore(
         spill_folder: where the temporary folder goes; the system's default if None.
         places: says which row groups of a part, and which of their rows, are wanted; all if None.
         memory: bytes that this process may take, about; as many as are of use if None.
+        digest: uint64[2], the hash of each record is added to it, taken from the very bytes that go to `write`; nothing
+            is hashed if None.
 
     Returns:
         How many records were written.
@@ -68,7 +71,7 @@ def restore(
         PartError: if a file is damaged.
     """
     keep_freed_memory()
-    meter = _Meter(write, progress)
+    meter = _Meter(write, progress, digest)
     groups = [
         _Group(reader, group, rows)
         for reader in map(PartReader, parts)
@@ -80,6 +83,8 @@ def restore(
             _restore_sorted(groups, meter, pool, room, spill_folder)
     for path in rejects:
         for records in read_rejects(path):
+            if digest is not None:
+                digests.add(digest, digests.digest_records(record.data for record in records))
             for record in records:
                 meter.records += 1
                 meter(np.frombuffer(record.data + (b"" if record.continued else b"\n"), dtype=np.uint8))
@@ -171,11 +176,18 @@ MOST_DEALT_ROWS = 1 << 18
 
 
 class _Meter:
-    """Counts what passes on to `write`."""
+    """Counts what passes on to `write`.
 
-    def __init__(self, write: Callable[[memoryview], object], progress: Progress | None) -> None:
+    Attributes:
+        digest: uint64[2], gets the records' hashes; None where they are not wanted.
+    """
+
+    def __init__(
+        self, write: Callable[[memoryview], object], progress: Progress | None, digest: NDArray[np.uint64] | None
+    ) -> None:
         self._write = write
         self._progress = progress
+        self.digest = digest
         self.records = 0
         self._bytes = 0
 
@@ -348,12 +360,12 @@ class _SortedRows:
 
     def write(self, meter: _Meter, pool: Executor, threads: int) -> None:
         """Write all rows in order; several threads render."""
-        waiting: deque[tuple[int, Future[list[NDArray[np.uint8]]]]] = deque()
+        waiting: deque[tuple[int, Future[_Rendered]]] = deque()
         free: list[NDArray[np.uint8]] = []
         ahead = threads + 1 if self._longest <= _LONG_BYTES else 0
         for first, last in self._spans():
             order = self._order[first:last]
-            waiting.append((len(order), pool.submit(self._render, order, free)))
+            waiting.append((len(order), pool.submit(self._render, order, free, meter.digest is not None)))
             if len(waiting) > ahead:
                 self._pass_on(*waiting.popleft(), meter, free)
         while waiting:
@@ -378,17 +390,17 @@ class _SortedRows:
             first = last
 
     @staticmethod
-    def _pass_on(
-        records: int, job: Future[list[NDArray[np.uint8]]], meter: _Meter, free: list[NDArray[np.uint8]]
-    ) -> None:
+    def _pass_on(records: int, job: Future[_Rendered], meter: _Meter, free: list[NDArray[np.uint8]]) -> None:
         meter.records += records
-        chunks = job.result()
+        chunks, digest = job.result()
+        if meter.digest is not None:
+            digests.add(meter.digest, digests.to_text(digest))
         for chunk in chunks:
             meter(chunk)
         if chunks and isinstance(chunks[-1].base, np.ndarray):
             free.append(chunks[-1].base)  # a chunk is a view of its buffer
 
-    def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]], hashing: bool) -> _Rendered:
         """Render some rows; the last chunk lies in a buffer that may be used again."""
         try:
             sheet = self._sheet.twin(free.pop())
@@ -398,11 +410,17 @@ class _SortedRows:
         matrix = np.empty((len(registers), _ROWS_AT_A_TIME + 8), dtype=np.int64)
         unpack_rows(self.packed.wide, self.packed.narrow, order, registers.is_narrow, registers.place_of, matrix)
         counts = np.zeros(2, dtype=np.int64)
+        digest = np.zeros(2, dtype=np.uint64)
         chunks: list[NDArray[np.uint8]] = []
-        for chunk in sheet.chunks(matrix, np.arange(len(order), dtype=np.int32), counts):
+        rows = np.arange(len(order), dtype=np.int32)
+        for chunk in sheet.chunks(matrix, rows, counts, digest=digest if hashing else None):
             is_last = counts[0] == len(order)
             chunks.append(chunk if is_last else chunk.copy())  # the next one is written to the same buffer
-        return chunks
+        return chunks, digest
+
+
+_Rendered = tuple[list[NDArray[np.uint8]], NDArray[np.uint64]]
+"""Chunks of records, and the sum of their hashes: zeros where these are not wanted."""
 
 
 _ROWS_AT_A_TIME = 2048

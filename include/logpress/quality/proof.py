@@ -9,7 +9,7 @@ import fsspec
 
 from logpress.engine.digest import combine
 from logpress.engine.restore import digest_files
-from logpress.errors import ProofError
+from logpress.errors import GivenBackError, ProofError
 from logpress.manifest import PartStats, SliceManifest
 
 
@@ -75,7 +75,8 @@ def prove_bytes(
     """Check that the files give back exactly the records that were read; returns their digest.
 
     Raises:
-        ProofError: if they do not.
+        GivenBackError: if they do not.
+        PartError: if a file is damaged.
     """
     found = digest_files(parts, rejects, threads=threads, progress=progress)
     compare(manifests, [found])
@@ -86,7 +87,7 @@ def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, 
     """Compare what the pieces of some files give back (records, bytes, digest) with what was read.
 
     Raises:
-        ProofError: if they differ.
+        GivenBackError: if they differ.
     """
     records, size = sum(piece[0] for piece in found), sum(piece[1] for piece in found)
     digest = combine(piece[2] for piece in found)
@@ -94,7 +95,7 @@ def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, 
     expected_bytes = sum(manifest.raw_bytes for manifest in manifests)
     expected = combine(manifest.digest for manifest in manifests)
     if (records, size, digest) != (expected_records, expected_bytes, expected):
-        raise ProofError(
+        raise GivenBackError(
             f"the files give back {records} records of {size} bytes with digest {digest}; "
             f"read were {expected_records} of {expected_bytes} bytes with digest {expected}"
         )

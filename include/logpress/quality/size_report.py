@@ -48,6 +48,7 @@ class DayReport(BaseModel):
         stored_bytes: bytes of all Parquet files, rejects included.
         without_day: rejects whose day cannot be read, of inputs that may be of any day.
         ratio: raw_bytes / stored_bytes.
+        kept_whole: rows kept whole because the proof found that their layouts did not give them back.
         taken_from: the input that was taken, where it was to be the first that has the day.
         places: folders, above those that name a time, and indices that the day was pressed from; most records first.
     """
@@ -61,6 +62,7 @@ class DayReport(BaseModel):
     files: int
     rows: int
     irregular_rows: int
+    kept_whole: int = 0
     rejects: int
     without_day: int
     other_day: int
@@ -121,6 +123,7 @@ class DayReport(BaseModel):
             files=len(parts) + len(rejects),
             rows=manifest.rows,
             irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
+            kept_whole=sum(entry.kept_whole for entry in manifest.slices),
             rejects=manifest.rejects,
             without_day=sum(entry.without_day for entry in manifest.slices),
             other_day=sum(entry.other_day for entry in manifest.slices),
@@ -173,6 +176,8 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
     head.add_row(
         "rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else "")
     )
+    if report.kept_whole:
+        head.add_row("kept whole", f"{report.kept_whole:,} (their layouts did not give them back)")
     if report.rejects:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
