@@ -266,6 +266,43 @@ def verify(
 
 
 @app.command(
+    epilog="Examples:\n\n  logpress upgrade sdk_log --from 2021-12-01 --to 2021-12-31 --lake lake\n\n"
+    "  logpress upgrade sdk_log --lake s3://game-lake/logs --quiet"
+)
+def upgrade(
+    table: Table,
+    lake: LakeUri,
+    first: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first UTC day; the first published by default.")
+    ] = "0001-01-01",
+    last: Annotated[
+        str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last UTC day; the last published by default.")
+    ] = "9999-12-31",
+    threads: Threads = None,
+    memory: Memory = None,
+    quiet: Quiet = False,
+) -> None:
+    """Rewrite published days of an older format as today's: proven against the old files, published at once."""
+    contract = _contract(table)
+    try:
+        begin, end = (_day(text) for text in (first, last))
+    except UsageError as error:
+        raise UsageError(str(error).replace("--day", "--from and --to")) from error
+    from logpress.engine.part import VERSION
+    from logpress.upgrading import days_between, upgrade_day
+
+    for day in days_between(lake, contract.table, begin, end):
+        with _bars(quiet) as bars:
+            done = upgrade_day(contract, day, lake, threads=threads, progress=bars, memory=_memory(memory))
+        if done.parts:
+            was = " and ".join(done.versions)
+            sizes = f"{done.before:,} bytes are {done.after:,} now"
+            print(f"{contract.table} {day}: {done.parts} parts of format {was} rewritten as {VERSION}; {sizes}")
+        else:
+            print(f"{contract.table} {day}: has format {VERSION} already")
+
+
+@app.command(
     epilog="Exit code: 0 if both have the same records, 1 if they differ, 2 if they could not be compared.\n\n"
     "Examples:\n\n"
     "  logpress compare sdk_log --day 2021-12-26 --input s3://game-logs/sdk/ "

@@ -39,6 +39,8 @@ CREATED_BY = "logpress version "
 MAJOR, MINOR = 5, 0
 """The format's version. A reader skips what it does not know of a later minor version; it refuses a later major one."""
 
+VERSION = f"{MAJOR}.{MINOR}"
+
 PAGE_BYTES = 96 << 10
 """Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""
 
@@ -74,6 +76,7 @@ class PartMetadata:
     Attributes:
         contract: the contract it was written with; of its source and checks it says nothing.
         layouts: the skeletons of its records, by number.
+        version: of the format.
         identity: which part it is; None before format 5.
         checksums: per row group the CRC-32 of each column chunk; None before format 5.
         older_groups: what formats before 5 say here of row groups.
@@ -81,6 +84,7 @@ class PartMetadata:
 
     contract: Contract
     layouts: tuple[Layout, ...]
+    version: str = VERSION
     identity: Identity | None = None
     checksums: tuple[tuple[int, ...], ...] | None = None
     older_groups: tuple[GroupMetadata, ...] | None = field(default=None, repr=False)
@@ -108,7 +112,7 @@ class PartMetadata:
                 )
             if major == format_4.MAJOR:
                 contract, layouts, groups = format_4.read(data)
-                found = cls(contract, layouts, None, None, groups)
+                found = cls(contract, layouts, str(major), None, None, groups)
             elif major == MAJOR:
                 if CHECKSUM_KEY.encode() not in texts:
                     raise PartError("is damaged: its footer has no checksum")
@@ -141,7 +145,7 @@ class PartMetadata:
         identity = self.identity
         return _json(
             {
-                "format": f"{MAJOR}.{MINOR}",
+                "format": VERSION,
                 "table": identity.table,
                 "day": identity.day,
                 "slice": identity.slice,
@@ -222,6 +226,7 @@ def _read(data: dict[str, Any]) -> PartMetadata:
     return PartMetadata(
         Contract.model_validate(packed["contract"], extra="ignore"),
         tuple(Layout.from_json(layout) for layout in packed["layouts"]),
+        data["format"],
         identity,
         tuple(tuple(int(checksum) for checksum in checksums) for checksums in packed["chunk_crc32"]),
     )

@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ from logpress.engine.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PENDING_B
 from logpress.engine.render import Renderer
 from logpress.engine.rows import Texts
 from logpress.engine.seen import Seen, seen_path
-from logpress.engine.slice_input import SliceInput, Undated, undated_in
+from logpress.engine.slice_input import BlockSource, SliceInput, Undated, undated_in
 from logpress.engine.spaces import Spaces
 from logpress.errors import BrokenOffError
 from logpress.manifest import OriginStats, RecordPlace, SliceManifest, SliceSpec
@@ -168,7 +169,7 @@ class SlicePress:
 
     def _read_all(self) -> None:
         jobs: deque[_Job] = deque()
-        with SliceInput(self.spec, self.contract.source, self.buffers) as source:
+        with self._source() as source:
             for number, raw in source.blocks():
                 jobs.append(_Job(number, raw, self.workers.submit(self._convert, raw)))
                 while len(jobs) > self.ahead:
@@ -177,6 +178,10 @@ class SlicePress:
                 self._take(jobs.popleft())
             self.origins = source.origins()
             self.ids = source.ids
+
+    def _source(self) -> AbstractContextManager[BlockSource]:
+        """Where the slice's blocks come from."""
+        return SliceInput(self.spec, self.contract.source, self.buffers)
 
     def _convert(self, raw: RawBlock) -> Iterator[Block]:
         return some_now(self._each_converted(raw), CONVERTED_AHEAD if self.ahead else 0)
@@ -368,7 +373,9 @@ class SlicePress:
                 digests.combine(self.group_digests),
             )  # fmt: skip
             checksums = tuple(map(tuple, self.part.writer.chunk_checksums))
-            text = PartMetadata(self.contract, tuple(self.layouts.all), identity, checksums).to_text()
+            text = PartMetadata(
+                self.contract, tuple(self.layouts.all), identity=identity, checksums=checksums
+            ).to_text()
             self.part.writer.add_key_value_metadata({METADATA_KEY.decode(): text})
             part = self.part.close()
         if self.rejects_out is not None:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from datetime import date
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract, Source
@@ -53,6 +53,20 @@ def _day_of_index(uri: str, day: date) -> date | None:
     if hours is None:
         return day
     return hours.begin.date() if hours.end <= Hours.of_day(hours.begin.date()).end else None
+
+
+class BlockSource(Protocol):
+    """Gives raw blocks, and tells what they were read from."""
+
+    @property
+    def ids(self) -> Ids | None:
+        """Hashes of the ids of the hits read so far; None where there are none."""
+
+    def blocks(self) -> Generator[tuple[int, RawBlock]]:
+        """Blocks of whole records with the numbers of their inputs."""
+
+    def origins(self) -> list[OriginStats]:
+        """What each input held, once all is read."""
 
 
 class SliceInput:

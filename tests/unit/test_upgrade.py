@@ -1,0 +1,110 @@
+"""Days of format 4 become days of today's format, with the same records; whatever fails leaves them as they are."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from logpress import upgrading
+from logpress.cli import main
+from logpress.contract import load_contract
+from logpress.engine.part import VERSION
+from logpress.engine.part_reader import PartReader
+from logpress.errors import LogpressError, ProofError
+from logpress.lake import Lake
+from logpress.published import restore_day, verify_published
+from logpress.reading import open_lake
+
+FROZEN = Path(__file__).parent.parent / "frozen" / "4"
+DAY = date(2021, 12, 26)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    """The frozen lake of format 4; its catalog, which is made anew, is the only thing that it has lost."""
+    place = tmp_path / "lake"
+    shutil.copytree(FROZEN / "lake", place)
+    return str(place)
+
+
+def records(lake: str, folder: Path) -> bytes:
+    path = folder / "restored.ndjson"
+    with path.open("wb") as output:
+        restore_day(load_contract("sdk_log"), DAY, lake, output)
+    return path.read_bytes()
+
+
+def versions(lake: str) -> set[str]:
+    opened = Lake.open(lake)
+    return {PartReader(path).metadata.version for path in opened.files(opened.need_day("sdk_log", DAY))[0]}
+
+
+def test_a_day_is_rewritten_with_the_same_records(lake: str, tmp_path: Path) -> None:
+    contract = load_contract("sdk_log")
+    before, manifest = records(lake, tmp_path), Lake.open(lake).need_day("sdk_log", DAY)
+    assert versions(lake) == {"4"}
+    rows = open_lake(lake).table("sdk_log").scan(DAY).to_arrow().sort_by("request_begin_at")
+    done = upgrading.upgrade_day(contract, DAY, lake)
+    assert (done.parts, done.versions) == (2, ("4",))
+    assert versions(lake) == {VERSION}
+    assert records(lake, tmp_path) == before
+    again = open_lake(lake).table("sdk_log").scan(DAY).to_arrow().sort_by("request_begin_at")
+    assert again.cast(rows.schema).drop_columns(["day"]).to_pylist() == rows.drop_columns(["day"]).to_pylist()
+    verify_published(contract, DAY, lake)
+    after = Lake.open(lake).need_day("sdk_log", DAY)
+    for old, new in zip(manifest.slices, after.slices, strict=True):
+        assert (old.slice, old.digest, old.records, old.origins, old.rejects_part) == (
+            new.slice, new.digest, new.records, new.origins, new.rejects_part,
+        )  # fmt: skip
+    assert not (Path(lake) / "sdk_log" / "_staging" / f"dt={DAY}").exists() or not list(
+        (Path(lake) / "sdk_log" / "_staging" / f"dt={DAY}").iterdir()
+    )
+
+
+def test_a_day_of_this_format_stays_as_it_is(lake: str) -> None:
+    contract = load_contract("sdk_log")
+    upgrading.upgrade_day(contract, DAY, lake)
+    before = Lake.open(lake).need_day("sdk_log", DAY)
+    assert upgrading.upgrade_day(contract, DAY, lake).parts == 0
+    assert Lake.open(lake).need_day("sdk_log", DAY) == before
+
+
+def test_a_new_part_that_gives_other_records_is_not_published(
+    lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = records(lake, tmp_path)
+    found = iter([(1, 2, "a"), (1, 2, "b")])
+    monkeypatch.setattr(upgrading, "digest_files", lambda *args, **options: next(found))
+    with pytest.raises(ProofError, match=r"has 1 records with digest a, but pressed again they are 1 with digest b"):
+        upgrading.upgrade_day(load_contract("sdk_log"), DAY, lake)
+    monkeypatch.undo()
+    assert versions(lake) == {"4"}
+    assert records(lake, tmp_path) == before
+
+
+def test_a_damaged_part_is_not_upgraded(lake: str) -> None:
+    opened = Lake.open(lake)
+    path = Path(opened.files(opened.need_day("sdk_log", DAY))[0][0])
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LogpressError, match=path.name):
+        upgrading.upgrade_day(load_contract("sdk_log"), DAY, lake)
+
+
+def test_the_command_says_what_it_did(
+    lake: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for expected in (f"2 parts of format 4 rewritten as {VERSION}; ", f"has format {VERSION} already"):
+        monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, "--quiet"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        assert expected in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, "--from", "2022-01-01"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code
+    assert "sdk_log has no published day from 2022-01-01 to 9999-12-31" in capsys.readouterr().err
