@@ -7,12 +7,21 @@ Counts are records. A record read is exactly one of: taken as a row, taken as a 
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from logpress.errors import TooLargeError
+
+_NO_CHECKSUM = "0" * 64
+_CHECKSUM = b'"manifest_sha256": "'
+
+
+def file_name(prefix: str, slice_: str, sha256: str) -> str:
+    """What a slice's part or rejects file is called: `part` or `_rejects`, its slice, and a digest of its content."""
+    return f"{prefix}-{slice_}-{sha256[:12]}.parquet"
 
 
 class Model(BaseModel):
@@ -149,7 +158,38 @@ class DayManifest(Model):
     day: str
     published_at: datetime = Field(description="UTC")
     snapshot_id: int | None = None
+    manifest_sha256: str | None = Field(
+        default=None,
+        description="of this file's bytes, hexadecimal, its own digits taken as zeros; None before it had one",
+    )
     slices: tuple[SliceManifest, ...]
+
+    def to_bytes(self) -> bytes:
+        """The form in the lake, with its checksum."""
+        blank = self.model_copy(update={"manifest_sha256": _NO_CHECKSUM}).model_dump_json(indent=1).encode()
+        place = blank.index(_CHECKSUM) + len(_CHECKSUM)
+        return blank[:place] + hashlib.sha256(blank).hexdigest().encode() + blank[place + len(_NO_CHECKSUM) :]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DayManifest:
+        """The reverse of `to_bytes`.
+
+        Raises:
+            ValueError: if it is damaged, or of a later logpress.
+        """
+        try:
+            found = cls.model_validate_json(data)
+        except ValidationError as error:
+            reasons = {reason["type"] for reason in error.errors()}
+            if reasons == {"extra_forbidden"}:
+                raise ValueError("has members that this logpress does not know: a newer one wrote it") from error
+            raise ValueError(f"is damaged: {error.errors()[0]['msg']}") from error
+        if found.manifest_sha256 is not None:
+            place = data.find(_CHECKSUM) + len(_CHECKSUM)
+            blank = data[:place] + _NO_CHECKSUM.encode() + data[place + len(_NO_CHECKSUM) :]
+            if hashlib.sha256(blank).hexdigest() != found.manifest_sha256:
+                raise ValueError("is damaged: it is not what was written, as its checksum tells")
+        return found.model_copy(update={"manifest_sha256": None})  # which is the file's
 
     @property
     def rows(self) -> int:

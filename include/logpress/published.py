@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,8 +26,9 @@ from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest
+from logpress.outputs import refuse_output
 from logpress.progress import Progress, Silent, StageProgress
-from logpress.quality.proof import prove_accounts, prove_bytes, prove_file
+from logpress.quality.proof import prove_accounts, prove_bytes, prove_files
 from logpress.stages import default_threads, plan
 
 
@@ -72,6 +74,7 @@ def restore_day(
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
     parts, rejects = lake.files(manifest)
+    prove_files(manifest.slices, parts, rejects)
     write: Callable[[memoryview], object] = output.write
     expected, left_out = manifest.rows + manifest.rejects, list[str]()
     if bulk:  # no cluster would take a reject
@@ -141,6 +144,8 @@ def restore_to_file(
         UsageError: if the file cannot be written.
     """
     path = path.resolve()  # a link stays a link
+    manifest = Lake.open(lake_uri).need_day(contract.table, day)
+    refuse_output(path, (origin.uri for entry in manifest.slices for origin in entry.origins))
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file")
     if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
@@ -157,6 +162,8 @@ def restore_to_file(
                 threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk, where=where,
                 memory=memory,
             )  # fmt: skip
+        if path.exists():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
         return written
     except OSError as error:
@@ -210,11 +217,7 @@ def verify_published(
     manifest = lake.need_day(contract.table, day)
     prove_accounts(manifest.slices)
     parts, rejects = lake.files(manifest)
-    stats = [entry.part for entry in manifest.slices if entry.part] + [
-        entry.rejects_part for entry in manifest.slices if entry.rejects_part
-    ]
-    for path, part in zip([*parts, *rejects], stats, strict=True):
-        prove_file(path, part)
+    prove_files(manifest.slices, parts, rejects)
     if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
         raise ProofError(
             f"{contract.table} {day}: the catalog has other files than the manifest, as after a publish that was "

@@ -7,6 +7,11 @@ import re
 from logpress.errors import UsageError
 
 _AUTHORITIES = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)")  # several, where file systems are chained
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_SECRET_NAME = re.compile(
+    r"(?i)token|secret|passw|signature|credential|api[-_]?key|access[-_]?key|^(.*[-_])?(key|sig|pwd|auth)$|authorization"
+)
+"""Parameters of presigned URLs (`X-Amz-Signature`, `sig`) and of services that take keys so."""
 _LOCAL = ("file", "local")
 _CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
 """Before the @ of these stands a container, which is no secret."""
@@ -15,7 +20,7 @@ _BUCKETS = ("s3", "s3a", "gs", "gcs")
 
 
 def refuse_secret(uri: str) -> str:
-    """Give a URI back if no user, password or key stands in it.
+    """Give a URI back if no user, password or key stands in it, nor a signature or token in its query.
 
     Raises:
         UsageError: if one does; the message does not repeat it.
@@ -27,12 +32,30 @@ def refuse_secret(uri: str) -> str:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for a cluster OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD, "
             "or an Airflow connection"
         )
+    name = _secret_in_query(uri)
+    if name is not None:
+        raise UsageError(
+            f"{uri.partition('://')[0]}://...?{name}=...: a key, token or signature must not stand in a URI, which is "
+            "logged and kept; download what it gives, or name the object with s3:// and set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
     return uri
 
 
 def has_secret(uri: str) -> bool:
     """Whether a user, password or key stands in a URI."""
-    return _scheme_with_secret(uri) is not None
+    return _scheme_with_secret(uri) is not None or _secret_in_query(uri) is not None
+
+
+def _secret_in_query(uri: str) -> str | None:
+    """The name of what is secret behind the first ? or # of a URI; None if nothing is."""
+    scheme, _, rest = uri.partition("://")
+    if not rest or scheme in _LOCAL:
+        return None
+    behind = re.split(r"[?#]", rest, maxsplit=1)[1:]
+    pairs = (pair for text in behind for pair in re.split(r"[&;?#]", text) if "=" in pair)
+    names = (_ESCAPE.sub(lambda digits: chr(int(digits[1], 16)), pair.partition("=")[0]) for pair in pairs)
+    return next((name for name in names if _SECRET_NAME.search(name)), None)
 
 
 def _scheme_with_secret(uri: str) -> str | None:

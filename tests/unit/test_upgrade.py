@@ -100,9 +100,7 @@ def test_the_command_says_what_it_did(
 ) -> None:
     for expected in (f"2 parts of format 4 rewritten as {VERSION}; ", f"has format {VERSION} already"):
         monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, "--quiet"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
+        main()
         assert expected in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, "--from", "2022-01-01"])
     with pytest.raises(SystemExit) as ended:

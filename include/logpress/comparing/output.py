@@ -9,6 +9,7 @@ from typing import BinaryIO, Self
 
 from logpress.comparing.result import Kind, SideName
 from logpress.errors import UsageError
+from logpress.outputs import refuse_output
 
 NAMES: dict[tuple[Kind, SideName], str] = {
     ("only", "a"): "only-a.ndjson",
@@ -26,6 +27,7 @@ class Outputs:
     """
 
     def __init__(self, folder: Path) -> None:
+        refuse_output(folder)
         self._paths = {key: folder / name for key, name in NAMES.items()}
         self._temporary = {
             key: path.with_name(f".{path.name}.{os.getpid()}.unfinished") for key, path in self._paths.items()

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from logpress.contract.load import child, is_built_in, parse_contract, read_text
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
+from logpress.outputs import refuse_output
 
 Steps = tuple[str | int, ...]
 """Where a value stands: keys of mappings, places in lists."""
@@ -75,6 +76,8 @@ def target_of(source: Path, table: str, output: Path | None) -> Path:
             f"{output or source}: is logpress's own contract, which the next installation replaces; give "
             "--output FILE, and then FILE in place of the table's name, or its folder in LOGPRESS_CONTRACTS"
         )
+    if output is not None:
+        refuse_output(output)
     folder = (output or source).resolve().parent
     if folder.is_dir() and not os.access(folder, os.W_OK):
         raise ContractError(f"{output or source}: cannot be written: no permission to write to {folder}")

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.manifest import ColumnStats, PartStats
+from logpress.manifest import ColumnStats, PartStats, file_name
 from logpress.parquet.writer import FileWriter
 
 
@@ -47,7 +47,7 @@ class Output:
     def __init__(self, filesystem: Any, folder: str, prefix: str, slice_name: str) -> None:
         self.filesystem = filesystem
         self.folder = folder
-        self.prefix = f"{prefix}-{slice_name}"
+        self.kind, self.slice = prefix, slice_name
         self.temporary = f"{folder}/_unfinished-{prefix}-{slice_name}-{os.getpid()}"
         self.hashing = _HashingSink(filesystem.open(self.temporary, "wb"))
         self.sink = cast(IO[bytes], pa.PythonFile(self.hashing, mode="w"))
@@ -60,8 +60,8 @@ class Output:
         self.sink.close()
         self.hashing.close()
         sha256 = self.hashing.sha256.hexdigest()
-        name = f"{self.prefix}-{sha256[:12]}.parquet"
-        for old in self.filesystem.glob(f"{self.folder}/{self.prefix}-*.parquet"):
+        name = file_name(self.kind, self.slice, sha256)
+        for old in self.filesystem.glob(f"{self.folder}/{self.kind}-{self.slice}-*.parquet"):
             self.filesystem.rm(old)
         self.filesystem.mv(self.temporary, f"{self.folder}/{name}")
         with self.filesystem.open(f"{self.folder}/{name}", "rb") as file:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from pydantic import ValidationError
-
 from logpress.errors import LakeError, UsageError
+from logpress.lake.names import checked_name
 from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal_uri, storage_of
-from logpress.manifest import DayManifest, PartStats
+from logpress.manifest import DayManifest, PartStats, file_name
+from logpress.outputs import LAKE_MARKER
 
-MARKER = "_logpress.json"
+MARKER = LAKE_MARKER
 MANIFEST = "_manifest.json"
 FORMAT = 1
 
@@ -147,9 +147,24 @@ class Lake:
             if data is None:
                 return None
             try:
-                return DayManifest.model_validate_json(data)
-            except ValidationError as error:
-                raise LakeError(f"{path}: is damaged: {error.errors()[0]['msg']}; press the day again") from error
+                manifest = DayManifest.from_bytes(data)
+            except ValueError as error:
+                raise LakeError(f"{path}: {error}; press the day again") from error
+            self._check(manifest, table, day, path)
+            return manifest
+
+    def _check(self, manifest: DayManifest, table: str, day: date, path: str) -> None:
+        """Look whether a manifest is this day's, and names files that can only be its own."""
+        said = {(manifest.table, manifest.day), *((slice_.table, slice_.day) for slice_ in manifest.slices)}
+        for other, moment in sorted(said - {(table, day.isoformat())}):
+            raise LakeError(f"{path}: is the manifest of {other} {moment}, not of {table} {day}; press the day again")
+        for slice_ in manifest.slices:
+            for prefix, part in (("part", slice_.part), ("_rejects", slice_.rejects_part)):
+                if part is not None and checked_name(part.path, path) != file_name(prefix, slice_.slice, part.sha256):
+                    raise LakeError(
+                        f"{path}: names {part.path!r} as a file of slice {slice_.slice}, which is called otherwise; "
+                        "press the day again"
+                    )
 
     def need_day(self, table: str, day: date) -> DayManifest:
         """The manifest of a published day.

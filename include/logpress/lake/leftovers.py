@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from logpress.errors import LakeError
 from logpress.lake.lake import Lake, day_of_folder
 from logpress.lake.locks import locked
+from logpress.lake.names import checked_name
 from logpress.lake.storage import Item, lake_errors
 
 GRACE = timedelta(hours=1)
@@ -118,17 +119,25 @@ def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> N
 
 
 def _read(lake: Lake, path: str) -> dict[str, str]:
-    """Names and since when, UTC; a damaged note is made anew from what lies there."""
+    """Names and since when, UTC; a damaged note is made anew from what lies there.
+
+    A name that no file of a day has is left out: what it names is not this lake's to remove.
+    """
     data = lake.storage.read(path)
     try:
         found = json.loads(data) if data else {}
-        return {str(name): datetime.fromisoformat(time).isoformat() for name, time in found.items()}
-    except (ValueError, AttributeError, TypeError):
+        times = {str(name): datetime.fromisoformat(time).isoformat() for name, time in found.items()}
+        return {checked_name(name, path): time for name, time in times.items() if _is_part_name(name)}
+    except (ValueError, AttributeError, TypeError, LakeError):
         return {}
 
 
 def _is_part(item: Item) -> bool:
-    return not item.is_folder and item.name.endswith(".parquet") and item.name.startswith(("part-", "_rejects-"))
+    return not item.is_folder and _is_part_name(item.name)
+
+
+def _is_part_name(name: str) -> bool:
+    return name.endswith(".parquet") and name.startswith(("part-", "_rejects-"))
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:

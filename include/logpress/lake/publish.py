@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,6 +13,8 @@ from logpress.lake.lake import Lake
 from logpress.lake.leftovers import GRACE, day_lock, note_superseded, remove_leftovers
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, PartStats, SliceManifest
+
+log = logging.getLogger(__name__)
 
 
 def publish_day(
@@ -92,10 +95,12 @@ def _see_that_it_stands(lake: Lake, catalog: LakeCatalog, table: str, day: date,
 
 
 def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
-    """Move a staged file into the day's folder; one of the same name, which has the same content, stays."""
+    """Move a staged file into the day's folder; one of the same name stays, if it has the content that was proven."""
     with lake_errors(target):
-        if lake.storage.size(target) == part.stored_bytes:
-            return
+        if lake.storage.size(target) is not None:
+            if lake.storage.sha256(target) == part.sha256:
+                return
+            log.warning("%s: was damaged since it was published; the file that was proven now takes its place", target)
         if lake.storage.size(staged) is None:
             raise LakeError(f"{staged}: the staged file is gone; press the slice again")
         lake.storage.move(staged, target)
@@ -116,7 +121,7 @@ def _write_manifest(
     now = datetime.now(UTC)
     manifest = DayManifest(table=table, day=day.isoformat(), published_at=now, snapshot_id=snapshot_id, slices=slices)
     with lake_errors(lake.uri):
-        lake.storage.write(lake.manifest_path(table, day), manifest.model_dump_json(indent=1).encode())
+        lake.storage.write(lake.manifest_path(table, day), manifest.to_bytes())
     return manifest
 
 

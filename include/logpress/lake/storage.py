@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import uuid
@@ -15,6 +16,7 @@ from logpress.errors import LakeError, LogpressError, UsageError
 from logpress.uris import refuse_secret
 
 TEMPORARY_PREFIX = ".tmp-"
+_HASHED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Storage(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """A small file; None if there is none."""
+
+    def sha256(self, path: str) -> str:
+        """The SHA-256 of a file's bytes, hexadecimal."""
 
     def write(self, path: str, data: bytes) -> None:
         """Write a small file: readers see the old one or the new one, whole."""
@@ -127,6 +132,11 @@ class LocalStorage:
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def sha256(self, path: str) -> str:
+        """The SHA-256 of a file's bytes, hexadecimal."""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def write(self, path: str, data: bytes) -> None:
         """Write a small file: readers see the old one or the new one, whole."""
@@ -219,6 +229,14 @@ class RemoteStorage:
             return cast(bytes, self._filesystem.cat_file(path))
         except FileNotFoundError:
             return None
+
+    def sha256(self, path: str) -> str:
+        """The SHA-256 of a file's bytes, hexadecimal."""
+        digest = hashlib.sha256()
+        with self._filesystem.open(path, "rb") as file:
+            while chunk := file.read(_HASHED_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def write(self, path: str, data: bytes) -> None:
         """Write a small file: readers see the old one or the new one, whole."""

@@ -64,6 +64,22 @@ def prove_file(path: str, stats: PartStats) -> None:
         raise ProofError(f"{path}: is not the file its manifest tells of ({size} bytes, {stats.stored_bytes} expected)")
 
 
+def prove_files(manifests: Sequence[SliceManifest], parts: Sequence[str], rejects: Sequence[str]) -> None:
+    """Check that the files of some slices are those that their manifests tell of.
+
+    Args:
+        manifests: of the slices.
+        parts: paths of their parts, in their order.
+        rejects: paths of their rejects files, in their order.
+
+    Raises:
+        ProofError: if one is missing, or its size or content differ.
+    """
+    stats = [manifest.part for manifest in manifests] + [manifest.rejects_part for manifest in manifests]
+    for path, part in zip([*parts, *rejects], filter(None, stats), strict=True):
+        prove_file(path, part)
+
+
 def prove_bytes(
     manifests: Sequence[SliceManifest],
     parts: Sequence[str],

@@ -76,6 +76,7 @@ class Part:
             with opened(path) as handle:
                 footer = read_footer(handle)
             metadata = PartMetadata.of(footer)
+            _check_identity(path, metadata)
             count = footer.num_row_groups
             if request is None or request.filter is None:
                 return cls(path, footer, metadata, tuple(range(count)))
@@ -227,6 +228,22 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
     mask = answer.column("answer").fill_null(False).to_numpy()
     places: NDArray[np.int64] = np.flatnonzero(mask)
     return places
+
+
+def _check_identity(path: str, metadata: PartMetadata) -> None:
+    """Look whether a part lies where it belongs: its folders say table and day, its name the slice.
+
+    Raises:
+        PartError: if it is another one's.
+    """
+    table, folder, name = ("", "", *path.split("/"))[-3:]
+    identity = metadata.identity
+    if identity is None or not folder.startswith("dt="):
+        return
+    here = table, folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
+    if here != (identity.table, identity.day, identity.slice):
+        whose = f"{identity.table} {identity.day}, slice {identity.slice}"
+        raise PartError(f"is the part of {whose}, and not of where it lies")
 
 
 def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: pa.Schema) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ import zstandard
 from isal import isal_zlib
 
 from logpress.errors import LogpressError, UsageError
+from logpress.outputs import refuse_output
 from logpress.sample.draw import draw_hours, draw_sessions
 from logpress.sample.kinds import counts
 from logpress.sample.lines import Hour, Printer
@@ -103,6 +104,7 @@ def write_sample(
     _check(shape, Shape, "shape")
     _check(compression, Compression, "compression")
     run = hashlib.blake2b(repr((plan, shape, compression)).encode(), digest_size=4).digest()
+    refuse_output(output)
     folders = [output / f"{day:%Y/%m/%d}/{hour:02d}" for hour in range(plan.first_hour, plan.last_hour + 1)]
     _refuse_others(folders, run, compression)
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import logging
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta, tzinfo
+from pathlib import Path
 from typing import Any, Protocol
 
 from logpress.errors import AbsentError, SourceError, UsageError
+from logpress.outputs import LAKE_MARKER, lake_above
 from logpress.sources.dated import day_of_path
 from logpress.sources.refusals import error_code, source_error
 from logpress.sources.stored import file_version, is_local, local_path, sentence, version_of
 from logpress.sources.window import Filled, Window, filled_in
 from logpress.sources.window import fill_in as fill_in
 from logpress.uris import refuse_secret
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,10 @@ class _Local:
 
     def entries(self, uri: str) -> list[_Entry]:
         found = []
-        for name in os.listdir(uri):
+        names = os.listdir(uri)
+        if LAKE_MARKER in names:
+            return _nothing_of_a_lake(uri)
+        for name in names:
             if not _is_hidden(name):
                 entry = self.look(os.path.join(uri, name))
                 if entry is not None:
@@ -107,6 +115,12 @@ class _Local:
 
     def identity(self, uri: str) -> str:
         return os.path.realpath(uri)
+
+
+def _nothing_of_a_lake(uri: str) -> list[_Entry]:
+    """A lake among raw objects is no raw input: its parts would be read as records."""
+    log.warning("%s: is a lake of logpress, which is left out of the input", uri)
+    return []
 
 
 class _Remote:
@@ -145,6 +159,8 @@ class _Remote:
 
     def entries(self, uri: str) -> list[_Entry]:
         found = [self._entry(info) for info in self._filesystem.ls(uri, detail=True)]
+        if any(entry.uri.rsplit("/", 1)[-1] == LAKE_MARKER for entry in found):
+            return _nothing_of_a_lake(uri)
         # an object store may list a folder's own empty marker among what is in it
         return [entry for entry in found if entry.uri != uri.rstrip("/")]
 
@@ -209,6 +225,8 @@ def list_inputs(
     found: dict[str, RawObject] = {}
     for text in inputs:
         named = os.path.abspath(local_path(text)) if is_local(text) else refuse_secret(text)
+        if is_local(named) and (lake := lake_above(Path(named))) is not None:
+            raise UsageError(f"{named}: lies in the lake {lake}, which holds no raw input")
         for filled in filled_in(named, window):
             uri = filled.uri
             storage: _Storage = _Local() if is_local(uri) else _Remote(uri, place.options)
