@@ -141,7 +141,9 @@ def expected(texts: dict[str, str]) -> dict[str, Any]:
             case "json":
                 found[column.name] = None if text == "null" else text
             case _:
-                found[column.name] = json.loads(text) if text.startswith('"') else None
+                value = json.loads(text) if text.startswith('"') else None
+                is_text = value is not None and not any("\ud800" <= c <= "\udfff" for c in value)
+                found[column.name] = value if is_text else None  # a lone surrogate is no text
     return found
 
 
@@ -222,8 +224,6 @@ def test_columns_hold_what_the_texts_say_however_a_record_is_kept(
         found = columns_of(CONTRACT, records, tmp_path)
         for number, change in enumerate(changes):
             texts = SOUND | change
-            if "\\ud" in "".join(texts.values()):  # a lone surrogate is no text, in no column but a free one
-                continue
             assert found[str(number)] == expected(texts) | {"n": str(number)}
 
 

@@ -21,7 +21,6 @@ from logpress.contract.model import (
     KinesisSequence,
 )
 from logpress.jit import PADDING
-from logpress.layout.kernels_json import ESCAPED, PLAIN, string_kind
 from logpress.layout.mine import Miner, instant_format
 from logpress.layout.tokens import Leaf, NotAnObjectError
 
@@ -96,7 +95,7 @@ class LenientReader:
             parts = np.zeros(4, dtype=np.int64)
             if read_kinesis(_padded(record[start:end]), 0, end - start, parts):
                 found.update(zip(KinesisSequence.registers_of(name), parts.tolist(), strict=True))
-        elif string_kind(_padded(record[start:end]), 0, end - start) in (PLAIN, ESCAPED):
+        else:
             found[name] = (start, end)
 
     def _fill_instant(self, column: Instant, record: bytes, start: int, end: int, found: dict[str, Value]) -> None:
