@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import BAD, NULL, read_kinesis
-from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Boolean,
@@ -115,7 +115,9 @@ class LenientReader:
             reference_s = reference // UNITS_PER_SECOND[checked_by.unit] if isinstance(reference, int) else None
             shift = corrected_shift_min(wall // units, offset_min, reference_s)
             found[f"{column.name}#shift_min"] = shift
-        found[column.name] = wall - (offset_min - shift) * 60 * units
+        value = wall - (offset_min - shift) * 60 * units
+        if is_in_calendar(value, units):
+            found[column.name] = value
 
 
 def _typed(column: Integer | Decimal | Boolean, leaf: Leaf, text: bytes) -> int:
