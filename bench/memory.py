@@ -207,7 +207,12 @@ def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict
     from logpress.manifest import SliceSpec
 
     contract = contract or load_contract("sdk_log")
-    spec = SliceSpec(name="slice", inputs=(str(path),), raw_bytes=path.stat().st_size)
+    spec = SliceSpec(
+        name="slice",
+        inputs=(str(path),),
+        raw_bytes=path.stat().st_size,
+        named_after={str(path): _day()},  # so that records without a day are rows
+    )
     peak_mb()
     manifest = press_slice(contract, _day(), spec, str(folder), threads=0)
     press = peak_mb()

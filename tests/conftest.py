@@ -140,7 +140,9 @@ def press(
     source = folder / "raw.jsonl"  # always the same name: a rejects file says where its records come from
     source.write_bytes(raw)
     out = home / "out"
-    manifest = press_slice(contract, day, SliceSpec(name="slice", inputs=(str(source),)), str(out), threads=threads)
+    # records that name no day are of the day that their input is named after
+    spec = SliceSpec(name="slice", inputs=(str(source),), named_after={str(source): day})
+    manifest = press_slice(contract, day, spec, str(out), threads=threads)
     parts = [str(out / manifest.part.path)] if manifest.part else []
     rejects = [str(out / manifest.rejects_part.path)] if manifest.rejects_part else []
     chunks: list[bytes] = []

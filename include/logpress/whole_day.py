@@ -273,12 +273,13 @@ def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[
     found = [piece.result for piece in pieces[manifest.slice]]
     if any(result is None for result in found):
         return
+    damaged = [result for result in found if isinstance(result, PartError)]
+    if damaged:
+        failures[manifest.slice] = damaged[0]
+        return
     try:
-        for result in found:
-            if isinstance(result, PartError):
-                raise result
         compare([manifest], found)
-    except (GivenBackError, PartError) as error:
+    except GivenBackError as error:
         failures[manifest.slice] = error
 
 

@@ -14,11 +14,15 @@ import pytest
 from tests.integration.nodes import Node, sample_documents
 from tests.integration.pulling import ODD, records_in
 
-from logpress import published, whole_day
+from logpress import published, stages, whole_day
 from logpress.comparing import Named, compare_day
 from logpress.contract import Contract, load_contract
+from logpress.engine.decode import GroupDecoder
+from logpress.errors import GivenBackError, ProofError
 from logpress.lake import Lake
 from logpress.manifest import DayManifest
+from logpress.progress import Summed
+from logpress.proving import heal_all
 from logpress.stages import plan
 
 DAY = date(2021, 12, 26)
@@ -108,6 +112,35 @@ def test_version_and_fields_where_the_contract_asks(loaded, tmp_path):
     _, restored = press(contract, loaded.uri, tmp_path)
     assert all(b'"_version":' in hit for hit in restored)
     assert any(b'"fields":{"timestamp":["2021-12-26T' in hit for hit in restored)
+
+
+def test_a_slice_that_does_not_come_back_is_pulled_again(loaded, tmp_path, monkeypatch):
+    fill, null = GroupDecoder.fill, -(2**63)
+
+    def wrong(self, regs, table, first):
+        fill(self, regs, table, first)
+        if {"response_status_code", "_layout"} <= regs.keys():
+            regs["response_status_code"][(regs["_layout"] != null) & (regs["response_status_code"] == 400)] = 401
+
+    contract, lake, before = sdk_log(page_bytes=300_000), str(tmp_path / "lake"), open_scrolls(loaded)
+    specs = plan(contract, DAY, [loaded.uri])
+    manifests = [stages.press(contract, DAY, spec, lake, "run") for spec in specs]
+    monkeypatch.setattr(GroupDecoder, "fill", wrong)
+    loaded.put(INDEX, "meanwhile", ODD["korean"])  # what is pulled again has one document more
+    failures = {manifest.slice: GivenBackError("other records") for manifest in manifests}
+    summed = Summed(None)
+    with pytest.raises(ProofError, match=r"has changed|gave|holds"):
+        heal_all(contract, DAY, specs, manifests, failures, Lake.open(lake), "run", threads=0, summed=summed)
+    loaded.ask("DELETE", f"/{INDEX}/_doc/meanwhile?refresh=true")
+    healed = stages.prove(contract, DAY, manifests, lake, "run", specs=specs)
+    lost = sum(b'"response_status_code":400' in hit for hit in loaded.hits(INDEX))
+    assert sum(entry.kept_whole for entry in healed) == lost > 0
+    stages.prove_counts(contract, DAY, healed, Lake.open(lake), "run")
+    stages.publish(contract, DAY, healed, lake, "run")
+    published.restore_to_file(contract, DAY, lake, tmp_path / "day")
+    restored = records_in(tmp_path / "day")
+    assert restored == Counter(hit for hit in loaded.hits(INDEX) if b"Backend.NextDay" not in hit)
+    assert open_scrolls(loaded) == before
 
 
 def test_an_alias_and_a_pattern_over_two_indices(loaded, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -35,6 +36,7 @@ from logpress import reference
 from logpress.contract.model import Contract
 from logpress.engine import encode
 from logpress.engine.part_reader import PartReader
+from logpress.engine.restore import restore
 
 EXAMPLES = 10_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else int(os.environ.get("LOGPRESS_REFERENCE_DAYS", "60"))
 FROZEN = Path(__file__).parents[1] / "frozen"
@@ -64,6 +66,57 @@ def agree(pressed: Pressed, raw: list[bytes] | None = None) -> None:
     assert found == pressed.restored
     if raw is not None and pressed.manifest.other_day == 0:
         assert found == Counter(raw)
+
+
+_LAST, _NULL = 2**63 - 1, -(2**63)
+
+
+def key_of(column: reference.Codec, row: reference.Row, part: reference.Part) -> tuple[Any, ...]:
+    """What a row is put in order by for one column of `restore_order`; what has no value comes last."""
+    if isinstance(column, reference.KinesisSequence):
+        if row.stored[column.named("shard")] is None:
+            return _LAST, _NULL, _NULL, _NULL, _NULL
+        number, sub = map(int, column.text(row, reference.Slot(0, "column", column.name, "")).split(b"."))
+        creation, shard = number >> 148 & (1 << 36) - 1, number >> 4 & (1 << 32) - 1
+        counter, arrival = number >> 80 & (1 << 64) - 1, number >> 36 & (1 << 36) - 1
+        return creation << 4 | shard & 15, counter, arrival, creation << 20 | shard, sub
+    if isinstance(column, reference.Instant):
+        value = column.value(row)
+    elif isinstance(column, reference.Lookup):
+        layout = row.stored["_layout"]
+        slots = () if layout is None else part.layouts[layout].slots
+        has_place = any((slot.role, slot.name) == ("column", column.name) for slot in slots)
+        value = column.value(row) if has_place else reference.String.value(column, row)
+    elif isinstance(column, reference.String):
+        value = column.value(row)
+    else:
+        value = row.stored[column.name]
+    if column.codec in ("category", "text", "lookup", "json"):
+        text = value.encode() if isinstance(value, str) else value
+        return (1, b"") if text is None else (0, text[:48].ljust(48, b"\0"))
+    if isinstance(value, float):
+        value = struct.unpack("<q", struct.pack("<d", value))[0]
+    return (_LAST if value is None else int(value),)
+
+
+def in_order(path: Path) -> list[bytes]:
+    """The records of a part in the contract's `restore_order`; those of one key in the order of rows."""
+    with pq.ParquetFile(path) as file:
+        format_, part = reference.read_part(file)
+        order = json.loads(file.metadata.metadata[b"logpress"])["contract"].get("restore_order", [])
+        stored = {"_layout": "integer"}
+        for column in part.columns.values():
+            stored |= column.stored
+        keys = []
+        for number, data in enumerate(part.groups):
+            table = file.read_row_group(number, columns=list(stored)).combine_chunks()
+            group = format_.read_group(format_, data)
+            values = [reference.stored_values(table.column(name).chunk(0), how) for name, how in stored.items()]
+            for found in zip(*values, strict=True):
+                row = reference.Row(dict(zip(stored, found, strict=True)), group)
+                keys.append([key_of(part.columns[name], row, part) for name in order])
+    pairs = zip(keys, reference.records(str(path)), strict=True)
+    return [record for _, record in sorted(pairs, key=lambda pair: pair[0])]
 
 
 # ------------------------------------------------------------------------------------- contracts and their records
@@ -262,6 +315,10 @@ def test_any_contract_is_read_as_the_engine_reads_it(
             patched.setattr(encode, "METADATA_BYTES", metadata_bytes)
         pressed = press(small_row_groups(contract, patched, rows), lines, tmp_path, threads=0)
     agree(pressed, lines)
+    if pressed.part is not None:
+        chunks: list[bytes] = []
+        restore([str(pressed.part)], [], lambda chunk: chunks.append(bytes(chunk)), threads=0)
+        assert b"".join(chunks).split(b"\n")[:-1] == in_order(pressed.part)
 
 
 @settings(max_examples=max(10, EXAMPLES // 4))
@@ -282,6 +339,24 @@ def test_realistic_records_in_several_row_groups(
 
 def test_two_spellings_of_a_value(sdk_log: Contract, tmp_path: Path) -> None:
     agree(press(sdk_log, same_value_records(), tmp_path))
+
+
+@pytest.mark.parametrize("is_ascii", [False, True])
+@pytest.mark.parametrize("slashes", [False, True])
+def test_every_style_of_escapes(tmp_path: Path, is_ascii: bool, slashes: bool) -> None:
+    contract = Contract.model_validate(
+        {"table": "styles", "day": "at", "columns": [{"name": "at", "codec": "instant", "path": "at"},
+                                                     {"name": "text", "codec": "text", "path": "text"}]}
+    )  # fmt: skip
+    codes = (*range(0x21), 0x22, 0x2F, 0x5C, 0x7E, 0x7F, 0x80, 0xE9, 0x2028, 0xFFFF, 0x1F600)
+    records = [
+        json.dumps({"at": "2021-12-26T00:00:00Z", "text": f"{c}é/\t"}, ensure_ascii=is_ascii).encode()
+        for c in map(chr, codes)
+    ]
+    records = [record.replace(b"/", b"\\/") if slashes else record for record in records]
+    pressed = press(contract, records, tmp_path, threads=0)
+    assert pressed.table()["_raw"].null_count == len(records)
+    agree(pressed, records)
 
 
 def test_more_slots_than_a_mask_has_bits(tmp_path: Path) -> None:
@@ -417,6 +492,10 @@ def test_an_error_says_where_it_is(tmp_path: Path) -> None:
         writer.add_key_value_metadata({"logpress": file.metadata.metadata[b"logpress"].decode()})
     with pytest.raises(reference.FormatError, match=r"damaged.parquet: row group 1: row 3: has layout 77"):
         list(reference.records(str(target)))
+    pieces = pq.read_table(FROZEN / "4" / "pieces.rejects.parquet")
+    pq.write_table(pieces.slice(0, 2), target)
+    with pytest.raises(reference.FormatError, match=r"damaged.parquet: ends within a record"):
+        list(reference.rejected_records(str(target)))
     for wrong in (FROZEN / "4" / "every.ndjson", FROZEN / "none.parquet", FROZEN / "4" / "pieces.rejects.parquet"):
         with pytest.raises(reference.FormatError, match=wrong.name):
             list(reference.records(str(wrong)))
@@ -452,4 +531,3 @@ def test_it_imports_nothing_that_it_does_not_need() -> None:
     modules = set(done.stdout.decode().split())
     assert {name for name in modules if name.startswith("logpress.")} == {"logpress.reference", "logpress.version"}
     assert not modules & {"numba", "pydantic", "zstandard", "fsspec", "pandas"}
-    assert len(Path(reference.__file__).read_text().splitlines()) <= 600

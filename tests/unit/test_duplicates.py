@@ -58,8 +58,8 @@ def test_other_days_and_bad_records_are_no_duplicates(strict, tmp_path) -> None:
     dayless = compact({**SEED["_source"], "timestamp": None})
     pressed = press(strict, [record(1), other, other, b"bad", b"bad", dayless, dayless], tmp_path)
     manifest = pressed.manifest
-    assert (manifest.rows, manifest.other_day, manifest.rejects, manifest.duplicates) == (1, 2, 4, 0)
-    assert manifest.reject_reasons == {"no_day": 2, "not_json": 2}
+    assert (manifest.rows, manifest.other_day, manifest.rejects, manifest.duplicates) == (2, 2, 3, 1)
+    assert manifest.reject_reasons == {"duplicate": 1, "not_json": 2}
 
 
 def test_records_that_differ_in_spelling_are_no_duplicates(strict, tmp_path) -> None:

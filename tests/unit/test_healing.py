@@ -19,7 +19,7 @@ from logpress import published, stages, whole_day
 from logpress.cli import main
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
-from logpress.engine import lost
+from logpress.engine import encode, lost
 from logpress.engine.decode import GroupDecoder
 from logpress.engine.digest import digest_records
 from logpress.engine.part_reader import PartReader
@@ -150,6 +150,23 @@ def test_a_day_heals(sdk_log, raw, lake_uri, broken, fault, threads, slices):
         RecordPlace(origin=origin, record=number) for origin, number in ((a, 7), (a, 61), (b, 1))
     )
     published.verify_published(sdk_log, DAY, lake_uri)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fault_of_what_is_written_heals(sdk_log, raw, lake_uri, monkeypatch, threads):
+    real = encode.residual_of
+
+    def wrong(column, contract, regs, sign, values, out):
+        result = real(column, contract, regs, sign, values, out)
+        if column.name == "request_end_at":
+            result[(regs["response_elapsed_ms"] == WRONG) & (regs["_layout"] >= 0)] += 1
+        return result
+
+    monkeypatch.setattr(encode, "residual_of", wrong)
+    report, checks = whole_day.run_day(sdk_log, DAY, [str(raw)], lake_uri, threads=threads)
+    assert report.kept_whole == 3
+    assert "kept whole" in {check.check for check in checks}
+    assert restored(sdk_log, lake_uri) == records_in(raw)
 
 
 def test_the_command_warns_and_ends_well(raw, lake_uri, broken, monkeypatch, capfd):

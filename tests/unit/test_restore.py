@@ -176,7 +176,8 @@ def test_records_of_one_key_come_back_as_they_stood(
     source = tmp_path / "raw" / "10"
     small = sdk_log.model_copy(update={"files": sdk_log.files.model_copy(update={"row_group_rows": 1_000})})
     inputs = tuple(str(path) for path in sorted(source.iterdir()))
-    manifest = press_slice(small, DAY, SliceSpec(name="s", inputs=inputs), str(tmp_path / "out"))
+    spec = SliceSpec(name="s", inputs=inputs, named_after=dict.fromkeys(inputs, DAY))
+    manifest = press_slice(small, DAY, spec, str(tmp_path / "out"))
     assert manifest.part is not None
     monkeypatch.setattr(restoring, "BUCKET_BYTES", bucket_bytes)
     expected = b"".join(Path(path).read_bytes() for path in inputs)
@@ -206,7 +207,8 @@ def test_long_records_fill_more_than_a_buffer(sdk_log: Contract, tmp_path: Path)
     records = [json.dumps(model | {"pad": letter * 900_000}).encode() for letter in "abcdefgh"]
     source = tmp_path / "raw.ndjson"
     source.write_bytes(b"\n".join(records))
-    manifest = press_slice(sdk_log, DAY, SliceSpec(name="s", inputs=(str(source),)), str(tmp_path / "out"))
+    spec = SliceSpec(name="s", inputs=(str(source),), named_after={str(source): DAY})
+    manifest = press_slice(sdk_log, DAY, spec, str(tmp_path / "out"))
     assert manifest.part is not None
     assert sorted(restored([str(tmp_path / "out" / manifest.part.path)]).splitlines()) == sorted(records)
 

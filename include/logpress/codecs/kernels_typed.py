@@ -14,6 +14,9 @@ from logpress.jit import highest_bit, inner_kernel, kernel, mul128
 _MOST_DIGITS = 19
 """Digits that fit into a word of 64 bits, whatever they are."""
 
+FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
+"""Seconds since 1970 at which the year 1 begins, and at which the year 9999 has ended."""
+
 _FARTHEST = 100_000_000
 """Exponents further from zero are no different from this one."""
 
@@ -198,6 +201,12 @@ def boolean_value(buffer, start, end):
     if length == 5 and buffer[start] == 0x66 and buffer[start + 1] == 0x61 and buffer[start + 2] == 0x6C:
         return np.int64(0) if buffer[start + 3] == 0x73 and buffer[start + 4] == 0x65 else NULL
     return NULL
+
+
+@inner_kernel
+def is_in_calendar(value, units):
+    """Whether an instant, in units since 1970, lies in the years 1 to 9999 of UTC; others no catalog takes."""
+    return FIRST_SECOND * units <= value < END_SECOND * units
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import BAD, NULL, read_kinesis
-from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
 from logpress.contract.model import (
     UNITS_PER_SECOND,
     Boolean,
@@ -21,7 +21,6 @@ from logpress.contract.model import (
     KinesisSequence,
 )
 from logpress.jit import PADDING
-from logpress.layout.kernels_json import ESCAPED, PLAIN, string_kind
 from logpress.layout.mine import Miner, instant_format
 from logpress.layout.tokens import Leaf, NotAnObjectError
 
@@ -96,7 +95,7 @@ class LenientReader:
             parts = np.zeros(4, dtype=np.int64)
             if read_kinesis(_padded(record[start:end]), 0, end - start, parts):
                 found.update(zip(KinesisSequence.registers_of(name), parts.tolist(), strict=True))
-        elif string_kind(_padded(record[start:end]), 0, end - start) in (PLAIN, ESCAPED):
+        else:
             found[name] = (start, end)
 
     def _fill_instant(self, column: Instant, record: bytes, start: int, end: int, found: dict[str, Value]) -> None:
@@ -116,7 +115,9 @@ class LenientReader:
             reference_s = reference // UNITS_PER_SECOND[checked_by.unit] if isinstance(reference, int) else None
             shift = corrected_shift_min(wall // units, offset_min, reference_s)
             found[f"{column.name}#shift_min"] = shift
-        found[column.name] = wall - (offset_min - shift) * 60 * units
+        value = wall - (offset_min - shift) * 60 * units
+        if is_in_calendar(value, units):
+            found[column.name] = value
 
 
 def _typed(column: Integer | Decimal | Boolean, leaf: Leaf, text: bytes) -> int:

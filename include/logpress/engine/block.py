@@ -23,7 +23,7 @@ from logpress.engine.kernels_group import rebuild_table
 from logpress.engine.kernels_press import BATCH, count_lines, press_rows
 from logpress.engine.program import EXTRA, RAW, Known, Layouts, Registers
 from logpress.engine.spaces import Entries, Space, Spaces
-from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, string_kind, value_end
+from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, SURROGATE, string_kind, value_end
 from logpress.layout.mine import Mined
 from logpress.layout.tokens import Leaf, NotAnObjectError
 
@@ -308,6 +308,8 @@ class Settler:
         for name, value in self.lenient.registers(record, filling):
             if isinstance(value, tuple):
                 value = self._add_entry(block, name, start + value[0], start + value[1])
+                if block.entries.kinds[self.registers.dictionaries[name], value] == SURROGATE:
+                    continue  # no text that Arrow could hold
             block.regs[self.registers[name], row] = value
         block.regs[self.registers[RAW], row] = self._add_entry(block, RAW, start, start + len(record))
         block.states[row] = IRREGULAR

@@ -17,7 +17,7 @@ from logpress.codecs.kernels_text import (
     read_integer,
     read_kinesis,
 )
-from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_codes import (
     ABSENT,
@@ -198,7 +198,11 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
                         shift = op[8]
                 second[row] = shift
                 offset -= shift * 60 * op[6]
-            target[row] = value - offset
+            value -= offset
+            if offset != 0 and not is_in_calendar(value, op[6]):
+                masks[row] |= bit
+                value = NULL
+            target[row] = value
     elif code == INTEGER:
         for r in rows:
             row = row_base + r

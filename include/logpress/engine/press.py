@@ -268,7 +268,8 @@ class SlicePress:
         if self.keep_whole is None:
             return
         words = block.hashes[0, : block.rows]
-        rows = np.flatnonzero(np.isin(words, self.keep_whole) & (block.states >= 0) & (block.states != IRREGULAR))
+        first, last = (np.searchsorted(self.keep_whole, words, side) for side in ("left", "right"))
+        rows = np.flatnonzero((first < last) & (block.states >= 0) & (block.states != IRREGULAR))
         self.settler.keep_whole(block, rows)
         self.kept_whole += len(rows)
         some = rows[: KEPT_PLACES - len(self.kept_places)].tolist()
@@ -446,8 +447,8 @@ def press_slice(
         folder: where the files go, a path or fsspec URI; made if missing.
         threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
         progress: called with raw bytes and records done so far.
-        keep_whole: the first words of hashes, uint64[n], of records that are to be kept whole though a layout fits
-            them, because it does not give them back.
+        keep_whole: the first words of hashes, uint64[n], ascending, of records that are to be kept whole though a
+            layout fits them, because it does not give them back.
 
     Returns:
         What was read and written.

@@ -257,7 +257,7 @@ class _Tuning:
     def _press(self, contract: Contract, files: Sequence[str], day: date) -> _Pressed:
         self.pressed += 1
         folder = self.folder / f"pressed-{self.pressed}"
-        spec = SliceSpec(name="sample", inputs=tuple(files))
+        spec = SliceSpec(name="sample", inputs=tuple(files), named_after=dict.fromkeys(files, day))
         began = time.monotonic()
         manifest = press_slice(contract, day, spec, str(folder), threads=self.options.threads)
         return _Pressed(contract, manifest, folder, time.monotonic() - began)
