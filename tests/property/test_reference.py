@@ -1,6 +1,7 @@
 """A second reader, written from docs/format.md, gives what the engine gives; of damaged files records or an error.
 
-`LOGPRESS_FUZZ=1` tries 10,000 days instead of 60, `LOGPRESS_REFERENCE_DAYS` as many as it says.
+`LOGPRESS_FUZZ=1` tries 10,000 days instead of 60, `LOGPRESS_REFERENCE_DAYS` as many as it says. They take a tenth of
+a second each, so pytest needs more time for thousands: `--timeout 0 -o faulthandler_timeout=0`.
 """
 
 from __future__ import annotations
