@@ -301,7 +301,8 @@ def test_more_slots_than_a_mask_has_bits(tmp_path: Path) -> None:
 
 
 def test_extra_values_may_be_512_deep(sdk_log: Contract, tmp_path: Path) -> None:
-    records = [b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in (1, 511, 512, 513)]
+    at = b'{"timestamp":"2021-12-26T12:00:00Z","a":'
+    records = [at + b"[" * depth + b"]" * depth + b"}" for depth in (1, 511, 512, 513)]
     pressed = press(sdk_log, records, tmp_path, threads=0)
     assert pressed.table()["_extra"].null_count == 1
     agree(pressed, records)
