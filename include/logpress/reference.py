@@ -16,8 +16,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
+from graphlib import TopologicalSorter
+from hashlib import sha256
+from itertools import accumulate
 from math import gcd, isfinite
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,16 +31,19 @@ MOST_UNPACKED_BYTES = 256 << 20  # of a text of the metadata: a file's are a few
 MOST_ROWS, BATCH_ROWS = 4_000_000, 1024  # of a row group; at a time
 _LONGEST_US, _EPOCH = 3 * 10**17, date(1970, 1, 1).toordinal()
 _UNITS = {"timestamp[s]": 1, "timestamp[ms]": 1_000, "timestamp[us]": 1_000_000}
+_STORED_UNITS = {"ms": 1_000, "us": 1_000_000}
+_BITS = {"bits": 1, "int64": 64}
 _LABEL = re.compile(r"|Z|[+-][0-9]{2}:?[0-9]{2}")
+Group = tuple[Any, Any, Any]  # what the metadata says of a row group: the last fields of a Row
 
 
 class FormatError(Exception):
     """A file that is not as docs/format.md says; the message says which one, and where in it."""
 
 
-def member(data: Any, name: str, kind: type, default: Any = None) -> Any:
-    """The value of an object's member, which is of that kind; the default, if there is one, where it is missing."""
-    value = data.get(name, default) if isinstance(data, dict) else None
+def member(data: Any, name: str, kind: type) -> Any:
+    """The value of an object's member, which is of that kind."""
+    value = data.get(name) if isinstance(data, dict) else None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         raise FormatError(f"the metadata has no sound {name!r}")
     return value
@@ -48,44 +56,22 @@ def strings(values: Any, what: str) -> Any:
     return values
 
 
-def utf8(text: str) -> bytes:
-    """The bytes of a text."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise FormatError(f"the text {text!r} is no Unicode") from error
-
-
-def parsed(text: bytes, what: str) -> Any:
-    """JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{what} is no JSON: {error}") from error
-
-
-def unpacked(text: str) -> bytes:
-    """Bytes from base85 and zstd."""
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(base64.b85decode(text)), "zstd") as stream:
-            found: bytes = stream.read(MOST_UNPACKED_BYTES + 1)
-    except (ValueError, OSError, pa.ArrowException) as error:
-        raise FormatError(f"a text of the metadata is no zstd in base85: {error}") from error
+def unpacked(text: str, decode: Callable[[str], bytes] = base64.b64decode) -> bytes:
+    """Bytes from base64, or base85, and zstd."""
+    with pa.CompressedInputStream(pa.BufferReader(decode(text)), "zstd") as stream:
+        found: bytes = stream.read(MOST_UNPACKED_BYTES + 1)
     if len(found) > MOST_UNPACKED_BYTES:
         raise FormatError(f"a text of the metadata becomes more than {MOST_UNPACKED_BYTES} bytes")
     return found
 
 
-def unpacked_numbers(text: str) -> list[int]:
+def numbers(planes: bytes) -> list[int]:
     """Numbers from their differences, which stand in 8 planes of bytes."""
-    planes = unpacked(text)
+    count = len(planes) // 8
     if len(planes) % 8:
-        raise FormatError("a text of the metadata is no list of numbers")
-    count, numbers, total = len(planes) // 8, [], 0
-    for i in range(count):
-        total = (total + int.from_bytes(planes[i::count], "little") + 2**63) % 2**64 - 2**63
-        numbers.append(total)
-    return numbers
+        raise FormatError("the metadata has a list of numbers that is none")
+    differences = (int.from_bytes(planes[i::count], "little") for i in range(count))
+    return [(number + 2**63) % 2**64 - 2**63 for number in accumulate(differences)]
 
 
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -93,7 +79,6 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r":
 
 def escaped(value: str, style: str = "plain") -> bytes:
     """The text of a string between its quotes."""
-    utf8(value)
     last = "~" if style.startswith("ascii") else chr(sys.maxunicode)
     found = []
     for character in value:
@@ -122,9 +107,8 @@ class Slot(NamedTuple):
     def read(cls, data: Any) -> Slot:
         """From the metadata: a list of 4 items, or 7."""
         types = (int, str, str, str, str, int, str)[: len(data)] if isinstance(data, list) else ()
-        if len(types) not in (4, 7) or types != tuple(map(type, data)):
-            raise FormatError(f"a layout has the slot {data!r}")
-        slot = cls(*data)
+        is_list = len(types) in (4, 7) and types == tuple(map(type, data))
+        slot = cls(*data) if is_list else cls(-1, "", "", "")
         is_instant = slot.separator in ("T", " ") and 0 <= slot.digits <= 9 and _LABEL.fullmatch(slot.label or "")
         is_known = 0 <= slot.kind <= 5 and slot.role in ("column", "copy", "extra")
         if not is_known or (slot.label is not None and not is_instant):
@@ -141,7 +125,7 @@ class Layout(NamedTuple):
     @classmethod
     def read(cls, data: Any) -> Layout:
         """From the metadata."""
-        literals = [utf8(text) for text in strings(member(data, "literals", list), "literals")]
+        literals = [text.encode() for text in strings(member(data, "literals", list), "literals")]
         slots = [Slot.read(slot) for slot in member(data, "slots", list)]
         if len(literals) != len(slots) + 1:
             raise FormatError(f"a layout has {len(literals)} literals and {len(slots)} slots")
@@ -160,11 +144,8 @@ def cut_extra(layout: Layout, text: str) -> list[bytes]:
         is_string = slot.kind == 0
         if not text.startswith(before, at) or (slot.kind != 5 and (text[begin : begin + 1] == '"') != is_string):
             raise FormatError(f"`_extra` has no such value at {slot.path!r} as its layout")
-        try:
-            at = _DECODER.raw_decode(text, begin)[1]
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"`_extra` has a value at {slot.path!r} that is no JSON: {error}") from error
-        found.append(utf8(text[begin + is_string : at - is_string]))
+        at = _DECODER.raw_decode(text, begin)[1]
+        found.append(text[begin + is_string : at - is_string].encode())
     if text[at:] != ("}" if found else ""):
         raise FormatError("`_extra` has more values than its layout")
     return found
@@ -174,7 +155,9 @@ class Row(NamedTuple):
     """What is stored for a row, by column of the file, and what the metadata says of its row group."""
 
     stored: Mapping[str, Any]
-    group: Group
+    spellings: Mapping[str, tuple[str, Mapping[str, str]]]
+    lookups: Mapping[str, Mapping[str, str]]
+    kinesis: Mapping[str, Numbers]
 
 
 STORED: dict[str, dict[str, str]] = {
@@ -216,7 +199,7 @@ class Codec:
     def text(self, row: Row, slot: Slot) -> bytes:
         """The text of a slot; JSON is stored as its text."""
         value = self.need(row)
-        return utf8(value) if isinstance(value, str) else json.dumps(value).encode()
+        return value.encode() if isinstance(value, str) else json.dumps(value).encode()
 
 
 class Decimal(Codec):
@@ -242,8 +225,8 @@ class String(Codec):
         """The text of a row, as it stands between the quotes."""
         (name,) = self.stored
         value = row.stored[name]
-        style, odd = row.group.spellings.get(self.name, ("plain", {}))
-        return None if value is None else utf8(odd[value]) if value in odd else escaped(value, style)
+        style, odd = row.spellings.get(self.name, ("plain", {}))
+        return None if value is None else odd[value].encode() if value in odd else escaped(value, style)
 
     def text(self, row: Row, slot: Slot) -> bytes:
         """The text, which must be there."""
@@ -259,8 +242,8 @@ class Lookup(String):
         key: Any = self.columns[self.follows[0]]
         if own is not None or (text := key.value(row)) is None:
             return own
-        found = row.group.lookups.get(self.name, {}).get(text.decode())
-        return None if found is None else utf8(found)
+        found = row.lookups.get(self.name, {}).get(text.decode())
+        return None if found is None else found.encode()
 
 
 class Instant(Codec):
@@ -268,11 +251,11 @@ class Instant(Codec):
 
     def __init__(self, data: dict[str, Any], columns: Mapping[str, Codec]) -> None:
         super().__init__(data, columns)
-        kind = member(data, "type", str, "timestamp[ms]")
+        kind = member(data, "type", str)
         self.units = _UNITS.get(kind, 0)
         if not self.units:
             raise FormatError(f"column {self.name!r} has the type {kind!r}")
-        self.follows = strings(member(data, "residual_of", list, []), "columns of `residual_of`")
+        self.follows = strings(member(data, "residual_of", list), "columns of `residual_of`")
         self.followed = ("instant", "integer")
         self.is_checked = data.get("label_checked_by") is not None
         self.stored = {self.named("residual"): "integer"} if self.follows else {self.name: kind}
@@ -284,8 +267,8 @@ class Instant(Codec):
         if self.follows:
             residual = row.stored[self.named("residual")]
             return None if residual is None else residual + self.predicted(row)
-        stored = row.stored[self.name]
-        return None if stored is None else stored * self.units // row.group.format.stored_units(self.units)
+        stored: int | None = row.stored[self.name]
+        return stored
 
     def predicted(self, row: Row) -> int:
         """The sum of the columns that predict it, in its units, rounded down."""
@@ -314,8 +297,7 @@ class Instant(Codec):
             raise FormatError(f"column {self.name!r} has an instant of no year from 1 to 9999")
         clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
         behind = f"{fraction * 1_000_000_000 // self.units:09}"[: slot.digits]
-        text = f"{date.fromordinal(_EPOCH + days)}{slot.separator}{clock}{'.' if behind else ''}{behind}"
-        return text.encode()
+        return f"{date.fromordinal(_EPOCH + days)}{slot.separator}{clock}{'.' if behind else ''}{behind}".encode()
 
 
 class KinesisSequence(Codec):
@@ -324,7 +306,7 @@ class KinesisSequence(Codec):
     def text(self, row: Row, slot: Slot) -> bytes:
         """The number, put together from its parts, and the sub-sequence number."""
         place, arrival, low, high, sub = (self.need(row, end) for end in STORED[self.codec])
-        told = row.group.kinesis.get(self.name)
+        told = row.kinesis.get(self.name)
         if told is None or not 0 <= place < len(told.shards):
             raise FormatError(f"column {self.name!r} has shard {place}, which the metadata has not")
         creation, shard = divmod(told.shards[place], 1 << 20)
@@ -346,159 +328,191 @@ CODECS: dict[str, type[Codec]] = {
 
 
 class Numbers(NamedTuple):
-    """What a row group tells of sequence numbers: shards, and the smallest counter of each in each second."""
+    """What a row group tells of sequence numbers: shards, and the smallest counter of each in each window of time."""
 
     shards: Sequence[int]
     first_second: int
-    seconds: int
+    window_seconds: int
+    windows: int
     by_place: Mapping[int, int]
 
     @classmethod
-    def read(cls, data: Any, rows: int) -> Numbers:
-        """From a row group's metadata."""
-        shards, places, seconds = (
-            member(data, "shards", list),
-            member(data, "places", int),
-            member(data, "seconds", int),
-        )
-        if not all(isinstance(shard, int) and 0 <= shard < 1 << 56 for shard in shards):
-            raise FormatError("a shard is no number of 56 bits")
-        filled, smallest = unpacked(member(data, "filled", str)), unpacked_numbers(member(data, "smallest", str))
-        if not 0 <= places <= 4 * rows + (1 << 20) or len(filled) != (places + 7) // 8 or seconds < 0:
-            raise FormatError(f"the metadata does not have {places} places of counters, as it says")
-        found = [place for place in range(places) if filled[place >> 3] >> (7 - (place & 7)) & 1]
-        if places not in (0, len(shards) * seconds) or len(found) != len(smallest):
-            raise FormatError("the metadata has another number of counters than it says")
-        return cls(shards, member(data, "first_second", int), seconds, dict(zip(found, smallest, strict=True)))
+    def of(cls, told: Any, window: int, windows: int, shards: Any, filled: bytes, smallest: Any, rows: int) -> Numbers:
+        """From the metadata of a row group of so many rows."""
+        places, first = len(shards) * windows, member(told, "first_second", int)
+        found = [k for k in range(min(places, 8 * len(filled))) if filled[k >> 3] >> (7 - (k & 7)) & 1]
+        is_sound = all(isinstance(shard, int) and 0 <= shard < 1 << 56 for shard in shards)
+        is_sound &= 0 <= places <= 4 * rows + (1 << 20) and len(filled) == (places + 7) // 8
+        if not is_sound or len(found) != len(smallest) or window < 1 or window & (window - 1):
+            raise FormatError("the metadata has shards, windows or counters of sequence numbers that are none")
+        return cls(shards, first, window, windows, dict(zip(found, smallest, strict=True)))
 
     def smallest(self, shard: int, second: int) -> int:
         """What was taken off a counter."""
-        behind = second - self.first_second
-        place = shard * self.seconds + behind
-        if self.seconds and not (0 <= behind < self.seconds and place in self.by_place):
+        window = (second - self.first_second) // self.window_seconds
+        place = shard * self.windows + window
+        if self.windows and not (0 <= window < self.windows and place in self.by_place):
             raise FormatError("a sequence number lies outside the counters that the metadata has")
         return self.by_place.get(place, 0)
 
 
-class Group(NamedTuple):
-    """What the metadata says of a row group."""
-
-    format: Format
-    spellings: Mapping[str, tuple[str, Mapping[str, str]]]
-    lookups: Mapping[str, Mapping[str, str]]
-    kinesis: Mapping[str, Numbers]
-
-
 class Part(NamedTuple):
-    """What the metadata says of a part; what it says of row groups is read when their turn comes."""
+    """What the footer says of a part, which columns are needed, and what reads the metadata of each row group."""
 
     columns: Mapping[str, Codec]
     copies: Mapping[str, tuple[Instant, str]]
     layouts: Sequence[Layout]
-    groups: Sequence[Any]
+    stored: Mapping[str, str]
+    groups: Sequence[Callable[[Mapping[str, str]], Group]]
 
 
-class Format(NamedTuple):
-    """What differs between formats; the last one gives the units a second in which instants of so many are stored."""
-
-    read_part: Callable[[Any], Part]
-    read_group: Callable[[Format, Any], Group]
-    stored_units: Callable[[int], int]
-
-
-def read_contract(contract: Any) -> tuple[dict[str, Codec], dict[str, tuple[Instant, str]]]:
-    """The columns of a contract by name, and its copies by path: of which column, and in which form."""
+def part_of(contract: Any, packed: Any, groups: Sequence[Any], **own: str) -> Part:
+    """A part of this contract, and with what is packed in its metadata; it has columns of its own besides."""
     columns: dict[str, Codec] = {}
     for data in member(contract, "columns", list):
         codec, name = member(data, "codec", str), member(data, "name", str)
         if codec not in CODECS or name in columns:
             raise FormatError(f"the contract has column {name!r} twice, or with codec {codec!r}, which is none")
         columns[name] = CODECS[codec](data, columns)
-    settled: set[str] = set()
-    while len(settled) < len(columns):  # circles would never end
-        ready = {name for name, column in columns.items() if settled.issuperset(column.follows)}
-        if ready == settled:
-            raise FormatError("columns of the contract depend on each other in a circle, or on what is no column")
-        settled = ready
+    TopologicalSorter({name: column.follows for name, column in columns.items()}).prepare()  # circles are a ValueError
     for column in columns.values():
-        codecs = [columns[name].codec for name in column.follows]
-        if not set(codecs) <= set(column.followed) or codecs.count("instant") > 1:
+        codecs = [columns[name].codec for name in column.follows if name in columns]
+        if len(codecs) < len(column.follows) or not set(codecs) <= set(column.followed) or codecs.count("instant") > 1:
             raise FormatError(f"column {column.name!r} depends on columns whose codecs cannot predict it")
     copies: dict[str, tuple[Instant, str]] = {}
-    for data in member(contract, "copies", list, []):
+    for data in member(contract, "copies", list):
         of, form = columns.get(member(data, "of", str)), member(data, "form", str)
         if not isinstance(of, Instant) or form not in ("instant", "labelled_instant", "epoch_s", "epoch_ms"):
             raise FormatError(f"the contract has the copy {data!r}")
         copies[member(data, "path", str)] = of, form
-    return columns, copies
-
-
-def read_part_4(data: Any) -> Part:
-    """The metadata of format 4."""
-    columns, copies = read_contract(member(data, "contract", dict))
-    packed = parsed(unpacked(member(data, "packed", str)), "what is packed in the metadata")
+    stored = {"_layout": "integer", "_extra": "string", "_raw": "binary"} | own
+    for column in columns.values():
+        stored |= column.stored
     layouts = [Layout.read(layout) for layout in member(packed, "layouts", list)]
-    return Part(columns, copies, layouts, member(packed, "row_groups", list))
+    for _, role, name, path, *_ in (slot for layout in layouts for slot in layout.slots):
+        if not (role == "extra" or name in columns if role != "copy" else path in copies):
+            raise FormatError(f"a layout has a {role} at {path!r} that the contract has not")
+    return Part(columns, copies, layouts, stored, groups)
 
 
-def read_group_4(format_: Format, data: Any) -> Group:
-    """A row group's metadata in format 4."""
+def read_group(rows: int, data: Any, kinesis: Mapping[str, Numbers]) -> Group:
+    """What the metadata says of a row group of so many rows, in any format."""
+    if not 0 <= rows == member(data, "rows", int) <= MOST_ROWS:
+        raise FormatError(f"has {rows} rows, which its metadata contradicts")
     spellings = {}
     for name, spelling in member(data, "spellings", dict).items():
         style, odd = member(spelling, "style", str), member(spelling, "odd", dict)
         if style not in ("plain", "ascii", "plain_slashes", "ascii_slashes"):
             raise FormatError(f"there is no style {style!r}")
-        strings(odd.values(), "odd spellings")
-        spellings[name] = style, odd
+        spellings[name] = style, {value: strings([text], "odd spellings")[0] for value, text in odd.items()}
     lookups = member(data, "lookups", dict)
     for name in lookups:
         strings(member(lookups, name, dict).values(), "texts of a lookup")
-    kinesis = {name: Numbers.read(told, data["rows"]) for name, told in member(data, "kinesis", dict).items()}
-    return Group(format_, spellings, lookups, kinesis)
+    return spellings, lookups, kinesis
 
 
-VERSIONS = {4: Format(read_part_4, read_group_4, lambda units: max(units, 1_000))}
+def read_part_4(path: str, file: pq.ParquetFile, data: Any) -> Part:
+    """The metadata of format 4, which leaves out what has its default value."""
+    contract = member(data, "contract", dict)
+    defaults = {"type": "timestamp[ms]", "residual_of": []}
+    found = [defaults | column for column in member(contract, "columns", list) if isinstance(column, dict)]
+    packed = json.loads(unpacked(member(data, "packed", str), base64.b85decode))
+    groups = [partial(read_group_4, file, *group) for group in enumerate(member(packed, "row_groups", list))]
+    return part_of({"copies": []} | contract | {"columns": found}, packed, groups)
 
 
-def read_part(file: pq.ParquetFile) -> tuple[Format, Part]:
+def read_group_4(file: pq.ParquetFile, number: int, data: Any, stored: Any) -> Group:
+    """A row group's metadata in format 4."""
+    rows, kinesis = file.metadata.row_group(number).num_rows, {}
+    for name, told in member(data, "kinesis", dict).items():
+        filled, smallest = (unpacked(member(told, which, str), base64.b85decode) for which in ("filled", "smallest"))
+        shards, seconds = member(told, "shards", list), member(told, "seconds", int)
+        kinesis[name] = Numbers.of(told, 1, seconds, shards, filled, numbers(smallest), rows)
+    return read_group(rows, data, kinesis)
+
+
+def read_part_5(path: str, file: pq.ParquetFile, data: Any) -> Part:
+    """The metadata of format 5; the footer's bytes are compared with their SHA-256."""
+    whole = pa.memory_map(path).read_buffer()
+    end = len(whole) - 8
+    footer = whole[end - int.from_bytes(whole[end : end + 4], "little") : end].to_pybytes()
+    before, key, behind = footer.rpartition(b"logpress.sha256\x18\x40")
+    if not key or sha256(before + key + b"0" * 64 + behind[64:]).hexdigest().encode() != behind[:64]:
+        raise FormatError("is damaged: its footer is not what was written, as its checksum tells")
+    if member(data, "records", int) != file.metadata.num_rows:
+        raise FormatError(f"has {file.metadata.num_rows} rows, but says {data['records']} records")
+    packed = json.loads(unpacked(member(data, "packed", str)))
+    groups = [partial(read_group_5, whole, file, *group) for group in enumerate(member(packed, "chunk_crc32", list))]
+    return part_of(member(packed, "contract", dict), packed, groups, _row_group="binary")
+
+
+def read_group_5(whole: pa.Buffer, file: pq.ParquetFile, number: int, checksums: Any, stored: Any) -> Group:
+    """A row group's metadata in format 5, from its first row; its columns' bytes are compared with their CRC-32."""
+    group = file.metadata.row_group(number)
+    if not isinstance(checksums, list) or len(checksums) != group.num_columns:
+        raise FormatError("does not have a checksum for each column")
+    for chunk, checksum in zip(map(group.column, range(group.num_columns)), checksums, strict=True):
+        begin = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+        if chunk.path_in_schema in stored and crc32(whole[begin : begin + chunk.total_compressed_size]) != checksum:
+            raise FormatError(f"is damaged: column {chunk.path_in_schema!r} is not what was written")
+    first: Any = next(file.iter_batches(1, row_groups=[number], columns=["_row_group"]), None)
+    data = b"" if first is None else first.column(0)[0].as_py() or b""
+    end = 4 + int.from_bytes(data[:4], "little")
+    head, arrays, kinesis = json.loads(data[4:end]), {}, {}
+    for array in member(head, "arrays", list):
+        if not isinstance(array, list) or [*map(type, array)] != [str, str, int] or array[1] not in _BITS:
+            raise FormatError(f"the metadata has the array {array!r}")
+        begin, end = end, end + (array[2] * _BITS[array[1]] + 7) // 8
+        if not begin <= end <= len(data):
+            raise FormatError("the metadata is cut")
+        arrays[array[0]] = data[begin:end]
+    for name, told in member(head, "kinesis", dict).items():
+        shards, filled, smallest = (
+            arrays.get(f"kinesis.{name}.{end}", b"") for end in ("shards", "filled", "smallest")
+        )
+        window, windows = member(told, "window_seconds", int), member(told, "windows", int)
+        kinesis[name] = Numbers.of(told, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
+    return read_group(group.num_rows, head, kinesis)
+
+
+VERSIONS = {4: read_part_4, 5: read_part_5}  # by major version; what a later minor one adds is skipped
+
+
+def read_part(path: str, file: pq.ParquetFile) -> Part:
     """The metadata of a part file."""
-    text = (file.metadata.metadata or {}).get(b"logpress")
-    if text is None:
-        raise FormatError("has no key `logpress` in its metadata")
-    data = parsed(text, "the metadata")
-    number = member(data, "format", int)
-    if number not in VERSIONS:
-        raise FormatError(f"has format {number}; known are {', '.join(map(str, VERSIONS))}")
-    part = VERSIONS[number].read_part(data)
+    data = json.loads((file.metadata.metadata or {}).get(b"logpress", b"{}"))
+    version = str(data.get("format") if isinstance(data, dict) else None)
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", version) or (major := int(version.split(".")[0])) < min(VERSIONS):
+        raise FormatError(f"has no key `logpress` in its metadata, or format {version}; known are {[*VERSIONS]}")
+    if major > max(VERSIONS):
+        raise FormatError(f"has format {version}: it was written by a newer logpress ({file.metadata.created_by})")
+    part = VERSIONS[major](path, file, data)
     if len(part.groups) != file.num_row_groups:
         raise FormatError(f"has {file.num_row_groups} row groups, but metadata of {len(part.groups)}")
-    for _, role, name, path, *_ in (slot for layout in part.layouts for slot in layout.slots):
-        if not (role == "extra" or name in part.columns if role != "copy" else path in part.copies):
-            raise FormatError(f"a layout has a {role} at {path!r} that the contract has not")
-    return VERSIONS[number], part
+    return part
 
 
 def stored_values(array: pa.Array, how: str) -> list[Any]:
-    """The values of a column; instants as integers."""
-    kind = pa.int64() if how.startswith("timestamp") else pa.binary() if how == "string" else array.type
-    values = array.cast(kind).to_pylist()
-    try:
-        return [value.decode() if how == "string" and value is not None else value for value in values]
-    except UnicodeDecodeError as error:
-        raise FormatError(f"has text that is no UTF-8: {error}") from error
+    """The values of a column; instants as integers, in the unit of their type."""
+    if how not in _UNITS:
+        return list(array.to_pylist())
+    values, factor = array.cast(pa.int64()).to_pylist(), _STORED_UNITS[array.type.unit] // _UNITS[how]
+    if any(value is not None and value % factor for value in values):
+        raise FormatError(f"has an instant that is finer than a {how}")
+    return [value if value is None else value // factor for value in values]
 
 
 def check_types(stored: Mapping[str, str], schema: pa.Schema) -> None:
     """Look whether a file has the columns that are needed, once each and of their types."""
     for name, how in stored.items():
         kind = schema.field(name).type if schema.names.count(name) == 1 else pa.null()
-        is_time = pa.types.is_timestamp(kind) and kind.tz is not None
+        units = _STORED_UNITS.get(kind.unit, 0) if pa.types.is_timestamp(kind) and kind.tz is not None else 0
         fits = {
             "integer": pa.types.is_signed_integer(kind), "double": pa.types.is_float64(kind),
             "boolean": pa.types.is_boolean(kind), "string": kind in (pa.string(), pa.large_string()),
-            "binary": kind in (pa.binary(), pa.large_binary()), "timestamp[us]": is_time and kind.unit == "us",
+            "binary": kind in (pa.binary(), pa.large_binary()),
         }  # fmt: skip
-        if not fits.get(how, is_time and kind.unit == "ms"):
+        if not (fits[how] if how in fits else units >= _UNITS[how]):
             raise FormatError(f"has no column {name!r}, or several, or one of type {kind} that should be {how}")
 
 
@@ -516,10 +530,9 @@ def record_of(part: Part, row: Row) -> bytes:
     """The record of a row."""
     number = row.stored["_layout"]
     if number is None:
-        raw: bytes | None = row.stored["_raw"]
-        if raw is None:
+        if row.stored["_raw"] is None:
             raise FormatError("has no layout, and is not kept whole")
-        return raw
+        return bytes(row.stored["_raw"])
     if not 0 <= number < len(part.layouts):
         raise FormatError(f"has layout {number}; the file has {len(part.layouts)}")
     layout = part.layouts[number]
@@ -531,34 +544,24 @@ def record_of(part: Part, row: Row) -> bytes:
 
 
 def records(path: str) -> Iterator[bytes]:
-    """The records of a part file, in the order of its rows.
-
-    Raises:
-        FormatError: if it is none, of a format that is not known, or damaged.
-    """
+    """The records of a part file in the order of its rows; FormatError if it is none, of another format, or damaged."""
     where = path
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            format_, part = read_part(file)
-            stored = {"_layout": "integer", "_extra": "string", "_raw": "binary"}
-            for column in part.columns.values():
-                stored |= column.stored
-            check_types(stored, file.schema_arrow)
-            for number, data in enumerate(part.groups):
+            part = read_part(path, file)
+            check_types(part.stored, file.schema_arrow)
+            for number, read_group in enumerate(part.groups):
                 where = f"{path}: row group {number}"
-                rows = file.metadata.row_group(number).num_rows
-                if not 0 <= rows == member(data, "rows", int) <= MOST_ROWS:
-                    raise FormatError(f"has {rows} rows, which its metadata contradicts")
-                group = format_.read_group(format_, data)
-                done = 0
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[number], columns=list(stored)):
-                    values = [stored_values(batch.column(name), how) for name, how in stored.items()]
+                group, done = read_group(part.stored), 0
+                for batch in file.iter_batches(BATCH_ROWS, row_groups=[number], columns=list(part.stored)):
+                    values = [stored_values(batch.column(name), how) for name, how in part.stored.items()]
                     for row in zip(*values, strict=True):
                         where = f"{path}: row group {number}: row {done}"
-                        yield record_of(part, Row(dict(zip(stored, row, strict=True)), group))
+                        yield record_of(part, Row(dict(zip(part.stored, row, strict=True)), *group))
                         done += 1
-    except (FormatError, OSError, pa.ArrowException, RecursionError) as error:
-        raise FormatError(f"{where}: {error}") from error
+    except (FormatError, OSError, ValueError, pa.ArrowException, RecursionError) as error:
+        how = "" if isinstance(error, FormatError) else "cannot be read: "
+        raise FormatError(f"{where}: {how}{error}") from error
 
 
 def rejected_records(path: str) -> Iterator[bytes]:

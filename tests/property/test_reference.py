@@ -6,12 +6,14 @@ a second each, so pytest needs more time for thousands: `--timeout 0 -o faulthan
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
 import struct
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,9 +23,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import Pressed, press
+from tests.footers import sealed
 from tests.property.test_round_trip import (
     Writer,
     damaged,
@@ -198,7 +202,6 @@ class Maker:
     def __init__(self, contract: dict[str, Any], seed: int) -> None:
         self.contract = contract
         self.chance = random.Random(seed)
-        self.separator = self.chance.choice("T ")  # one for all: see the frozen file `separators`
         self.forms = [self.form() for _ in range(self.chance.choice([1, 1, 2, 3]))]
         self.oddness = self.chance.choice([0.0, 0.02, 0.2])
         self.strings = self.chance.choice([_STRINGS, _STRINGS[:3], ["k0", "k1", "k2"], ["a/b", "/", "é"]])
@@ -207,7 +210,7 @@ class Maker:
     def form(self) -> dict[str, Any]:
         """How a record is written."""
         return {"label": self.chance.choice(_LABELS), "checked": self.chance.choice(["", "Z", "+09:00", "-05:00"]),
-                "separator": self.separator, "digits": self.chance.choice([0, 1, 3, 3, 6, 9]),
+                "separator": self.chance.choice("TT "), "digits": self.chance.choice([0, 1, 3, 3, 6, 9]),
                 "writer": Writer(self.chance.randrange(100)), "blank": self.chance.choice(["", "", " "])}  # fmt: skip
 
     def number(self, limit: int) -> int:
@@ -374,7 +377,8 @@ def test_more_slots_than_a_mask_has_bits(tmp_path: Path) -> None:
 
 
 def test_extra_values_may_be_512_deep(sdk_log: Contract, tmp_path: Path) -> None:
-    records = [b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in (1, 511, 512, 513)]
+    at = b'{"timestamp":"2021-12-26T12:00:00Z","a":'
+    records = [at + b"[" * depth + b"]" * depth + b"}" for depth in (1, 511, 512, 513)]
     pressed = press(sdk_log, records, tmp_path, threads=0)
     assert pressed.table()["_extra"].null_count == 1
     agree(pressed, records)
@@ -384,7 +388,7 @@ def test_extra_values_may_be_512_deep(sdk_log: Contract, tmp_path: Path) -> None
 
 
 def rewritten(path: Path, target: Path, table: pa.Table | None = None, **changes: Any) -> Path:
-    """A part with other metadata or other columns."""
+    """A part of format 4 with other metadata or other columns."""
     file = pq.ParquetFile(path)
     data = json.loads(file.metadata.metadata[b"logpress"]) | changes
     with pq.ParquetWriter(target, (table or file.read()).schema, store_schema=False) as writer:
@@ -394,8 +398,61 @@ def rewritten(path: Path, target: Path, table: pa.Table | None = None, **changes
     return target
 
 
+class Opened:
+    """A part of format 5, to be changed and written with the checksums that then belong to it."""
+
+    def __init__(self, path: Path) -> None:
+        file = pq.ParquetFile(path)
+        self.data = json.loads(file.metadata.metadata[b"logpress"])
+        self.packed = json.loads(reference.unpacked(self.data.pop("packed")))
+        del self.packed["chunk_crc32"]
+        self.tables = [file.read_row_group(group) for group in range(file.num_row_groups)]
+        self.groups: list[Any] = []
+        self.arrays: list[bytes] = []
+        for table in self.tables:
+            told = table["_row_group"][0].as_py()
+            end = 4 + int.from_bytes(told[:4], "little")
+            self.groups.append(json.loads(told[4:end]))
+            self.arrays.append(told[end:])
+
+    def put_groups(self) -> None:
+        """Write what is said of row groups into their columns."""
+        for number, (head, arrays) in enumerate(zip(self.groups, self.arrays, strict=True)):
+            table = self.tables[number]
+            text = json.dumps(head).encode()
+            values = [len(text).to_bytes(4, "little") + text + arrays, *[None] * (table.num_rows - 1)]
+            place = table.schema.get_field_index("_row_group")
+            self.tables[number] = table.set_column(place, "_row_group", pa.array(values, pa.binary()))
+
+    def write(self, target: Path) -> Path:
+        """Write it."""
+        crc32: list[list[int]] = []
+        for _ in range(2):  # checksums of chunks stand in the footer, behind all chunks
+            packed = json.dumps(self.packed | {"chunk_crc32": crc32} if isinstance(self.packed, dict) else self.packed)
+            frame = base64.b64encode(zstandard.ZstdCompressor().compress(packed.encode())).decode()
+            data = self.data | {"packed": frame} if isinstance(self.data, dict) else self.data
+            with pq.ParquetWriter(target, self.tables[0].schema, store_schema=False, compression="zstd") as writer:
+                for table in self.tables:
+                    writer.write_table(table)
+                writer.add_key_value_metadata({"logpress": json.dumps(data), "logpress.sha256": "0" * 64})
+            whole, footer = target.read_bytes(), pq.read_metadata(target)
+            crc32 = [
+                [chunk_crc32(whole, footer.row_group(group).column(place)) for place in range(footer.num_columns)]
+                for group in range(footer.num_row_groups)
+            ]
+        length = int.from_bytes(whole[-8:-4], "little")
+        target.write_bytes(whole[: -8 - length] + sealed(whole[-8 - length : -8]))
+        return target
+
+
+def chunk_crc32(whole: bytes, chunk: pq.ColumnChunkMetaData) -> int:
+    begin = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+    return zlib.crc32(whole[begin : begin + chunk.total_compressed_size])
+
+
 def unpacked(path: Path) -> Any:
-    return json.loads(reference.unpacked(json.loads(pq.read_metadata(path).metadata[b"logpress"])["packed"]))
+    packed = json.loads(pq.read_metadata(path).metadata[b"logpress"])["packed"]
+    return json.loads(reference.unpacked(packed, base64.b85decode))
 
 
 def places_in(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -422,15 +479,8 @@ _hostile = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=max(60, EXAMPLES // 2))
-@given(st.data())
-def test_a_part_whose_metadata_is_damaged_gives_records_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
-    from logpress.engine.metadata_text import bytes_to_text
-
-    name = data.draw(st.sampled_from(["every", "sdk_log", "other_log"]))
-    part = FROZEN / "4" / f"{name}.parquet"
-    packed = unpacked(part)
-    whole = {"contract": json.loads(pq.read_metadata(part).metadata[b"logpress"])["contract"], "packed": packed}
+def change_somewhere(data: st.DataObject, whole: Any) -> None:
+    """Put something else at one or two places of a JSON value, or nothing."""
     for _ in range(data.draw(st.integers(1, 2))):
         *inside, last = data.draw(st.sampled_from(sorted(places_in(whole), key=repr)))
         place = whole
@@ -442,15 +492,49 @@ def test_a_part_whose_metadata_is_damaged_gives_records_or_an_error(tmp_path: Pa
             place[last] += data.draw(st.sampled_from(["x", "~", "\x00"]))
         else:
             del place[last]
-    damaged = {"contract": whole.get("contract"), "packed": bytes_to_text(json.dumps(whole.get("packed")).encode())}
-    target = rewritten(part, tmp_path / "damaged.parquet", **damaged)
+
+
+@settings(max_examples=max(60, EXAMPLES // 4))
+@given(st.data())
+def test_a_part_of_format_4_whose_metadata_is_damaged_gives_records_or_an_error(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(["every", "sdk_log", "other_log"]))
+    part = FROZEN / "4" / f"{name}.parquet"
+    packed = unpacked(part)
+    whole = {"contract": json.loads(pq.read_metadata(part).metadata[b"logpress"])["contract"], "packed": packed}
+    change_somewhere(data, whole)
+    frame = zstandard.ZstdCompressor().compress(json.dumps(whole.get("packed")).encode())
+    target = rewritten(
+        part,
+        tmp_path / "damaged.parquet",
+        contract=whole.get("contract"),
+        packed=base64.b85encode(frame).decode(),
+    )
     read_or_refused(target)
 
 
-@settings(max_examples=max(40, EXAMPLES // 4))
+@settings(max_examples=max(60, EXAMPLES // 2))
 @given(st.data())
-def test_a_part_whose_columns_are_damaged_gives_records_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
-    part = FROZEN / "4" / "no-room.parquet"
+def test_a_part_whose_metadata_is_damaged_gives_records_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
+    part = Opened(FROZEN / "5" / f"{data.draw(st.sampled_from(['every', 'sdk_log', 'other_log']))}.parquet")
+    whole = {"data": part.data, "packed": part.packed, "groups": part.groups}
+    change_somewhere(data, data.draw(st.sampled_from([whole, whole["packed"], whole["groups"]])))
+    if data.draw(st.integers(0, 3)) == 0:
+        cut = data.draw(st.integers(0, len(part.arrays[0])))
+        part.arrays[0] = part.arrays[0][:cut] + data.draw(st.binary(max_size=20))
+    part.data, part.packed = whole.get("data"), whole.get("packed")
+    if isinstance(part.groups, list) and len(part.groups) == len(part.tables):
+        part.put_groups()
+    read_or_refused(part.write(tmp_path / "damaged.parquet"))
+
+
+@settings(max_examples=max(40, EXAMPLES // 4))
+@given(st.sampled_from("45"), st.data())
+def test_a_part_whose_columns_are_damaged_gives_records_or_an_error(
+    tmp_path: Path, version: str, data: st.DataObject
+) -> None:
+    part = FROZEN / version / "no-room.parquet"
     table = pq.ParquetFile(part).read_row_group(0)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, table.num_columns - 1))
@@ -464,14 +548,21 @@ def test_a_part_whose_columns_are_damaged_gives_records_or_an_error(tmp_path: Pa
             table = table.set_column(place, name, pa.nulls(table.num_rows, table.schema.types[place]))
         else:
             table = table.set_column(place, name, pa.array(values[::-1], table.schema.types[place]))
-    target = rewritten(part, tmp_path / "damaged.parquet", table)
+    target = tmp_path / "damaged.parquet"
+    if version == "4":
+        rewritten(part, target, table)
+    else:
+        opened = Opened(part)
+        opened.tables = [table] * 2
+        opened.write(target)
     read_or_refused(target)
 
 
-@given(st.integers(0, 2**32))
-def test_any_damaged_bytes_give_records_or_an_error(tmp_path: Path, seed: int) -> None:
+@given(st.sampled_from("45"), st.integers(0, 2**32))
+def test_any_damaged_bytes_give_records_or_an_error(tmp_path: Path, version: str, seed: int) -> None:
     chance = random.Random(seed)
-    data = bytearray((FROZEN / "4" / "separators.parquet").read_bytes())
+    part = FROZEN / version / "separators.parquet"
+    data = bytearray(part.read_bytes())
     for _ in range(chance.randrange(1, 4)):
         data[chance.randrange(len(data))] = chance.randrange(256)
     target = tmp_path / "damaged.parquet"
@@ -479,29 +570,72 @@ def test_any_damaged_bytes_give_records_or_an_error(tmp_path: Path, seed: int) -
     read_or_refused(target)
 
 
+@given(st.integers(0, 2**32))
+def test_of_a_part_with_checksums_any_flip_is_told(tmp_path: Path, seed: int) -> None:
+    """But in the column `day` and in the file's first four bytes, which it does not read."""
+    part = FROZEN / "5" / "separators.parquet"
+    data, chance = bytearray(part.read_bytes()), random.Random(seed)
+    footer = pq.read_metadata(part)
+    days = footer.row_group(0).column([footer.schema.column(k).name for k in range(footer.num_columns)].index("day"))
+    begin = days.dictionary_page_offset
+    read = [*range(4, begin), *range(begin + days.total_compressed_size, len(data))]
+    data[chance.choice(read)] ^= 1 << chance.randrange(8)
+    target = tmp_path / "flipped.parquet"
+    target.write_bytes(data)
+    with pytest.raises(reference.FormatError, match=r"flipped.parquet: "):
+        list(reference.records(str(target)))
+
+
+def test_a_part_that_another_tool_wrote_anew_is_refused(tmp_path: Path) -> None:
+    part = FROZEN / "5" / "every.parquet"
+    target = tmp_path / "anew.parquet"
+    table = pq.read_table(part)
+    pq.write_table(table.replace_schema_metadata(None), target)
+    with pytest.raises(reference.FormatError, match=r"anew.parquet: has no key `logpress`"):
+        list(reference.records(str(target)))
+    pq.write_table(table, target)  # with the keys, which Arrow's schema holds
+    with pytest.raises(reference.FormatError, match=r"anew.parquet: is damaged: its footer is not what was written"):
+        list(reference.records(str(target)))
+    assert list(reference.records(str(Opened(part).write(target)))) == list(reference.records(str(part)))
+
+
+def test_a_newer_major_format_is_refused_and_what_a_newer_minor_one_adds_is_skipped(tmp_path: Path) -> None:
+    path = FROZEN / "5" / "every.parquet"
+    part = Opened(path)
+    part.data |= {"format": "5.23", "more": [1]}
+    part.packed |= {"more": {}}
+    part.packed["contract"]["new"] = part.packed["contract"]["columns"][0]["newer"] = 1
+    for group, table in enumerate(part.tables):
+        part.groups[group] |= {"more": None}
+        part.groups[group]["arrays"].append(["more", "bits", 9])
+        part.arrays[group] += b"ab"
+        part.tables[group] = table.append_column("_more", pa.nulls(table.num_rows, pa.int64()))
+    part.put_groups()
+    target = part.write(tmp_path / "newer.parquet")
+    assert list(reference.records(str(target))) == list(reference.records(str(path))) == by_engine(target)
+    part.data["format"] = "6.0"
+    with pytest.raises(reference.FormatError, match=r"newer.parquet: has format 6.0: it was written by a newer log"):
+        list(reference.records(str(part.write(target))))
+
+
 def test_an_error_says_where_it_is(tmp_path: Path) -> None:
-    part = FROZEN / "4" / "other_log.parquet"
-    file = pq.ParquetFile(part)
-    table = file.read_row_group(1)
-    layouts = table["_layout"].to_pylist()
+    part = Opened(FROZEN / "5" / "other_log.parquet")
+    layouts = part.tables[1]["_layout"].to_pylist()
     layouts[3] = 77
-    broken = table.set_column(table.schema.get_field_index("_layout"), "_layout", pa.array(layouts, pa.int32()))
-    target = tmp_path / "damaged.parquet"
-    with pq.ParquetWriter(target, table.schema, store_schema=False) as writer:
-        for group in range(3):
-            writer.write_table(broken if group == 1 else file.read_row_group(group))
-        writer.add_key_value_metadata({"logpress": file.metadata.metadata[b"logpress"].decode()})
+    place = part.tables[1].schema.get_field_index("_layout")
+    part.tables[1] = part.tables[1].set_column(place, "_layout", pa.array(layouts, pa.int32()))
+    target = part.write(tmp_path / "damaged.parquet")
     with pytest.raises(reference.FormatError, match=r"damaged.parquet: row group 1: row 3: has layout 77"):
         list(reference.records(str(target)))
-    pieces = pq.read_table(FROZEN / "4" / "pieces.rejects.parquet")
+    pieces = pq.read_table(FROZEN / "5" / "pieces.rejects.parquet")
     pq.write_table(pieces.slice(0, 2), target)
     with pytest.raises(reference.FormatError, match=r"damaged.parquet: ends within a record"):
         list(reference.rejected_records(str(target)))
-    for wrong in (FROZEN / "4" / "every.ndjson", FROZEN / "none.parquet", FROZEN / "4" / "pieces.rejects.parquet"):
+    for wrong in (FROZEN / "5" / "every.ndjson", FROZEN / "none.parquet", FROZEN / "5" / "pieces.rejects.parquet"):
         with pytest.raises(reference.FormatError, match=wrong.name):
             list(reference.records(str(wrong)))
-    with pytest.raises(reference.FormatError, match=part.name):
-        list(reference.rejected_records(str(part)))
+    with pytest.raises(reference.FormatError, match=r"every.parquet"):
+        list(reference.rejected_records(str(FROZEN / "5" / "every.parquet")))
 
 
 # ------------------------------------------------------------------------------------------------------- standing alone
@@ -518,10 +652,10 @@ def test_a_copy_of_the_file_stands_alone(tmp_path: Path) -> None:
         "import sys; sys.modules['logpress'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
     )
     for stem, options in (("every", []), ("sdk_log.rejects", ["--rejects"])):
-        part = FROZEN / "4" / f"{stem}.parquet"
+        part = FROZEN / "5" / f"{stem}.parquet"
         done = run("-c", without_logpress, str(copy), *options, str(part))
         assert (done.returncode, done.stdout) == (0, part.with_suffix(".ndjson").read_bytes()), done.stderr
-    done = run(str(copy), str(FROZEN / "4" / "every.ndjson"))
+    done = run(str(copy), str(FROZEN / "5" / "every.ndjson"))
     assert done.returncode == 1
     assert b"every.ndjson" in done.stderr
     assert b"Traceback" not in done.stderr

@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tests.conftest import SEED, assert_round_trip, compact
+from tests.conftest import SEED, assert_round_trip, compact, press
 from tests.footers import with_footer_text
 
 from logpress.contract.model import Contract
@@ -27,6 +27,7 @@ from logpress.engine.part import MAJOR, METADATA_KEY, restores_alike
 from logpress.engine.part_reader import PartReader
 from logpress.engine.spelling import STYLES, Spelling
 from logpress.errors import PartError
+from logpress.parquet.metadata import CHECKSUM_KEY
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -191,6 +192,20 @@ def test_metadata_that_rendering_could_not_follow_is_told(part: Path, tmp_path: 
     with pytest.raises(PartError, match=r"changed.parquet: is damaged: \S") as raised:
         PartReader(changed(part, tmp_path, change))
     assert "\n" not in str(raised.value)
+
+
+KEY_AND_VALUE = CHECKSUM_KEY + "\x18@" + "0" * 64  # as a footer has them
+
+
+@pytest.mark.parametrize("text", [CHECKSUM_KEY, KEY_AND_VALUE[:17], KEY_AND_VALUE, KEY_AND_VALUE * 2])
+def test_records_may_hold_what_a_footers_checksum_looks_like(sdk_log: Contract, tmp_path: Path, text: str) -> None:
+    """Statistics have it in the footers of parts and of rejects files."""
+    document = SEED | {"_source": SEED["_source"] | {"nickName": text, "func_name": text}}
+    pressed = press(sdk_log, [compact(document), text.encode()], tmp_path)
+    assert (pressed.manifest.rows, pressed.manifest.rejects) == (1, 1)
+    assert pressed.restored == {compact(document): 1, text.encode(): 1}
+    for path in pressed.folder.glob("*.parquet"):
+        assert CHECKSUM_KEY.encode() in path.read_bytes()[-8 - pq.read_metadata(path).serialized_size :]
 
 
 def test_a_flip_anywhere_in_the_footer_is_told(part: Path, tmp_path: Path) -> None:

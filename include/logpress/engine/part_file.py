@@ -48,17 +48,19 @@ def read_footer(handle: Any) -> pq.FileMetaData:
         tail = handle.read(length + 8)
     footer = tail[-8 - length : -8]
     place = checksum_place(footer)
-    if place is None and CHECKSUM_KEY.encode() in footer:
-        raise PartError("is damaged: its footer's checksum cannot be found")
+    is_right = False
     if place is not None:
         blank = footer[:place] + NO_CHECKSUM + footer[place + len(NO_CHECKSUM) :]
-        if hashlib.sha256(blank).hexdigest().encode() != footer[place : place + len(NO_CHECKSUM)]:
-            raise PartError("is damaged: its footer is not what was written, as its checksum tells")
+        is_right = hashlib.sha256(blank).hexdigest().encode() == footer[place : place + len(NO_CHECKSUM)]
     alone = MAGIC + footer + tail[-8:]
     try:
-        return pq.read_metadata(pa.BufferReader(alone))
-    except (OSError, pa.ArrowException) as error:
+        found = pq.read_metadata(pa.BufferReader(alone))
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: names of columns that are no UTF-8
         raise PartError(f"is damaged: its footer cannot be read: {error}") from error
+    # records of any file may hold the key; only a footer that has it among its texts says its checksum
+    if not is_right and CHECKSUM_KEY.encode() in (found.metadata or {}):
+        raise PartError("is damaged: its footer is not what was written, as its checksum tells")
+    return found
 
 
 @contextmanager

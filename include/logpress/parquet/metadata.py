@@ -150,10 +150,13 @@ NO_CHECKSUM = b"0" * 64
 
 
 def checksum_place(footer: bytes) -> int | None:
-    """Where in a footer's bytes the value of CHECKSUM_KEY stands; None if it says none, or several."""
+    """Where in a footer's bytes the value of CHECKSUM_KEY stands; None if it says none.
+
+    It is the last of its kind: what the same bytes in records make of statistics and texts stands before it.
+    """
     before = CHECKSUM_KEY.encode() + Struct().binary(1, NO_CHECKSUM).done()[: -len(NO_CHECKSUM) - 1]
-    place = footer.find(before)
-    if place < 0 or footer.find(before, place + 1) >= 0 or place + len(before) + len(NO_CHECKSUM) > len(footer):
+    place = footer.rfind(before)
+    if place < 0 or place + len(before) + len(NO_CHECKSUM) > len(footer):
         return None
     return place + len(before)
 
