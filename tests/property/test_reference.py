@@ -424,8 +424,8 @@ class Opened:
             place = table.schema.get_field_index("_row_group")
             self.tables[number] = table.set_column(place, "_row_group", pa.array(values, pa.binary()))
 
-    def write(self, target: Path) -> Path:
-        """Write it."""
+    def write(self, target: Path, wrong: str = "") -> Path:
+        """Write it; with another checksum of the column `wrong` in the last row group than it has."""
         crc32: list[list[int]] = []
         for _ in range(2):  # checksums of chunks stand in the footer, behind all chunks
             packed = json.dumps(self.packed | {"chunk_crc32": crc32} if isinstance(self.packed, dict) else self.packed)
@@ -440,6 +440,8 @@ class Opened:
                 [chunk_crc32(whole, footer.row_group(group).column(place)) for place in range(footer.num_columns)]
                 for group in range(footer.num_row_groups)
             ]
+            if wrong:
+                crc32[-1][self.tables[0].schema.get_field_index(wrong)] ^= 1
         length = int.from_bytes(whole[-8:-4], "little")
         target.write_bytes(whole[: -8 - length] + sealed(whole[-8 - length : -8]))
         return target
@@ -584,6 +586,15 @@ def test_of_a_part_with_checksums_any_flip_is_told(tmp_path: Path, seed: int) ->
     target.write_bytes(data)
     with pytest.raises(reference.FormatError, match=r"flipped.parquet: "):
         list(reference.records(str(target)))
+
+
+def test_a_column_that_has_another_checksum_is_refused_if_it_is_read(tmp_path: Path) -> None:
+    path = FROZEN / "5" / "every.parquet"
+    for name in ("_row_group", "_layout", "at_ms", "_weight_scale"):
+        found = reference.records(str(Opened(path).write(tmp_path / "other.parquet", name)))
+        with pytest.raises(reference.FormatError, match=rf"other.parquet: row group 2: is damaged: column '{name}'"):
+            list(found)
+    assert list(reference.records(str(Opened(path).write(tmp_path / "other.parquet", "day")))) == by_engine(path)
 
 
 def test_a_part_that_another_tool_wrote_anew_is_refused(tmp_path: Path) -> None:
