@@ -279,7 +279,7 @@ def test_schema(logpress):
     columns = {column["name"]: column for column in found["columns"]}
     assert columns["request_url"]["virtual"]
     assert not columns["func_name"]["virtual"]
-    assert columns["request_begin_at"]["type"] == "timestamp[ms, tz=UTC]"
+    assert columns["request_begin_at"]["type"] == "timestamp[us, tz=UTC]"
     assert "The function called" in logpress("schema", "sdk_log").out
 
 

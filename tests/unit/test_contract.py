@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
-from logpress.contract.model import Instant, dependencies, helper_names, is_virtual
-from logpress.engine.columns import DAY, EXTRA, LAYOUT, RAW, stored_columns
+from logpress.contract.model import RECORDS_OWN, Instant, dependencies, helper_names, is_virtual
+from logpress.engine.columns import stored_columns
 from logpress.errors import ContractError
 
 GOOD = """\
@@ -305,4 +305,4 @@ def test_the_names_that_are_checked_are_those_of_the_files(contract: Contract) -
     helpers = [name for column in contract.columns for name in helper_names(column)]
     plain = [column.name for column in contract.columns if not is_virtual(column)]
     stored = [column.name for column in stored_columns(contract)]
-    assert sorted([*helpers, *plain, DAY, LAYOUT, EXTRA, RAW]) == sorted(stored)
+    assert sorted([*helpers, *plain, *RECORDS_OWN]) == sorted(stored)

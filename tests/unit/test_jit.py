@@ -267,5 +267,5 @@ def test_operation_codes_are_all_different_and_so_are_row_states():
     states = {name: value for name, value in names.items() if value < 0 or name == "IRREGULAR"}
     operations = {name: value for name, value in names.items() if name not in states}
     assert len(set(states.values())) == len(states) == 5
-    assert len(set(operations.values())) == len(operations) == 11
+    assert len(set(operations.values())) == len(operations) == 12
     assert min(operations.values()) == 0

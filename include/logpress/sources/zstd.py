@@ -170,21 +170,31 @@ class ZstdDecoder:
             raise zstandard.ZstdError("a block is larger than any may be")
         given = self._feed(3 + (1 if kind == _RLE else size))
         if last:
-            if self._has_checksum:
-                self._check()
+            if self._has_checksum and not self._check():
+                # its length may be wrong, too: then the next frame has begun before the checksum's end
+                self._go_on(f"the zstd frame that begins at byte {self._frame_offset} has a wrong checksum")
+                if given and not self._ended and given[-1] != 0x0A:
+                    given += b"\n"
             self._frame = None
         return given
 
-    def _check(self) -> None:
-        """Take the checksum after the last block; where it is missing or wrong, the block is still given."""
+    def _check(self) -> bool:
+        """Take the checksum after the last block; False where it is wrong, and no frame nor the end is behind it.
+
+        Where it is missing or wrong, the block is still given.
+        """
         try:
             self._feed(4)
         except _CutError:
             self._faults.add(f"the file ends within the zstd frame that begins at byte {self._frame_offset}")
             self._ended = True
         except zstandard.ZstdError:
+            behind = bytes(self._input.look(8))[4:]
+            if behind and not is_zstd(behind):
+                return False
             self._faults.add(f"the zstd frame that begins at byte {self._frame_offset} has a wrong checksum")
             self._input.take(4)
+        return True
 
     def _feed(self, size: int) -> bytes:
         assert self._frame is not None

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.contract.model import Contract, Encoding
-from logpress.engine.columns import StoredColumn, stored_columns
+from logpress.engine.columns import ROW_GROUP, StoredColumn, stored_columns
 from logpress.engine.part import open_writer
 from logpress.engine.part_file import open_part
 from logpress.quality.readers import encodings_of
@@ -125,7 +125,7 @@ def columns_of(contract: Contract, path: str) -> Iterable[ColumnSample]:
     Raises:
         PartError: if the file is damaged.
     """
-    columns = stored_columns(contract)
+    columns = [column for column in stored_columns(contract) if column.name != ROW_GROUP]  # which is as it must be
     texts = [c.name for c in columns if pa.types.is_string(c.type) or pa.types.is_binary(c.type)]
     with open_part(path, texts) as file:
         for column in columns:
