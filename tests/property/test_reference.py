@@ -107,18 +107,16 @@ def key_of(column: reference.Codec, row: reference.Row, part: reference.Part) ->
 def in_order(path: Path) -> list[bytes]:
     """The records of a part in the contract's `restore_order`; those of one key in the order of rows."""
     with pq.ParquetFile(path) as file:
-        format_, part = reference.read_part(file)
-        order = json.loads(file.metadata.metadata[b"logpress"])["contract"].get("restore_order", [])
-        stored = {"_layout": "integer"}
-        for column in part.columns.values():
-            stored |= column.stored
+        part = reference.read_part(str(path), file)
+        packed = json.loads(file.metadata.metadata[b"logpress"])["packed"]
+        order = json.loads(reference.unpacked(packed))["contract"]["restore_order"]
         keys = []
-        for number, data in enumerate(part.groups):
-            table = file.read_row_group(number, columns=list(stored)).combine_chunks()
-            group = format_.read_group(format_, data)
-            values = [reference.stored_values(table.column(name).chunk(0), how) for name, how in stored.items()]
+        for number, read_group in enumerate(part.groups):
+            table = file.read_row_group(number, columns=list(part.stored)).combine_chunks()
+            group = read_group(part.stored)
+            values = [reference.stored_values(table.column(name).chunk(0), how) for name, how in part.stored.items()]
             for found in zip(*values, strict=True):
-                row = reference.Row(dict(zip(stored, found, strict=True)), group)
+                row = reference.Row(dict(zip(part.stored, found, strict=True)), *group)
                 keys.append([key_of(part.columns[name], row, part) for name in order])
     pairs = zip(keys, reference.records(str(path)), strict=True)
     return [record for _, record in sorted(pairs, key=lambda pair: pair[0])]
