@@ -73,10 +73,11 @@ def _read_value(data: bytes, at: int, kind: int) -> tuple[Any, int]:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it lies in the file: its header's fields, and its body, decompressed."""
+    """A page as it lies in the file: its header's fields, its body, decompressed, and the frame it is stored as."""
 
     header: dict[int, Any]
     body: bytes
+    frame: bytes
 
     @property
     def is_dictionary(self) -> bool:
@@ -132,7 +133,7 @@ def _chunk_pages(data: bytes, begin: int, chunk: dict[int, Any]) -> tuple[list[P
         assert (at == meta[9]) == (header[1] == 0 and all(page.is_dictionary for page in pages))
         stored = data[body : body + header[3]]
         assert header[4] & 0xFFFFFFFF == zlib.crc32(stored)
-        page = Page(header, zstandard.ZstdDecompressor().decompress(stored))
+        page = Page(header, zstandard.ZstdDecompressor().decompress(stored), stored)
         assert len(page.body) == header[2]
         plain += body - at + header[2]
         kind = header[1], page.details[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import cramjam
 import numpy as np
@@ -178,7 +179,7 @@ def test_many_megabytes(size: int, kind: str, matching: Matching) -> None:
     assert_comes_back(page_of(kind, np.random.default_rng(size), size, matching[0], 5), matching, 5)
 
 
-def test_lengths_of_every_code() -> None:
+def pages_of_every_length() -> Iterator[tuple[bytes, Matching]]:
     """Runs of literals and of matches of all lengths that begin a code, and those around them."""
     random_ = np.random.default_rng(2)
     lengths = [*range(1, 70), *(2**k + d for k in range(6, 17) for d in (-1, 0, 1, 2, 3))]
@@ -188,8 +189,12 @@ def test_lengths_of_every_code() -> None:
             for length in lengths:
                 noise = random_.bytes(length * stride if kind != "matches" else stride)
                 run = noise[-stride:] * (length if kind != "literals" else 3)
-                page = (noise + run) * 2
-                assert_comes_back(page, matching, 0)
+                yield (noise + run) * 2, matching
+
+
+def test_lengths_of_every_code() -> None:
+    for page, matching in pages_of_every_length():
+        assert_comes_back(page, matching, 0)
 
 
 def test_thousands_of_pages() -> None:
@@ -211,16 +216,23 @@ COUNTS = {
 }
 
 
+ALPHABETS = [1, 2, 3, 4, 5, 16, 127, 128, 129, 130, 255, 256]
+"""Of so many symbols."""
+
+
+def numbers_of_alphabets(kind: str, symbols: int) -> Iterator[np.ndarray]:
+    """Numbers below 256, of so many values: the first ones, the last ones, and any."""
+    random_ = np.random.default_rng(symbols)
+    for alphabet in (np.arange(symbols), 255 - np.arange(symbols), np.sort(random_.permutation(256)[:symbols])):
+        yield random_.permutation(np.repeat(alphabet, COUNTS[kind](symbols)))
+
+
 @pytest.mark.parametrize("kind", COUNTS)
 @pytest.mark.parametrize("matching", MATCHINGS)
-@pytest.mark.parametrize("symbols", [1, 2, 3, 4, 5, 16, 127, 128, 129, 130, 255, 256])
+@pytest.mark.parametrize("symbols", ALPHABETS)
 def test_literals_of_every_alphabet(kind: str, matching: Matching, symbols: int) -> None:
     """With bytes side by side or far apart, the first or the last ones: weights are said directly, or in FSE."""
-    random_ = np.random.default_rng(symbols)
-    counts = COUNTS[kind](symbols)
-    alphabets = [np.arange(symbols), 255 - np.arange(symbols), np.sort(random_.permutation(256)[:symbols])]
-    for alphabet in alphabets:
-        numbers = random_.permutation(np.repeat(alphabet, counts))
+    for numbers in numbers_of_alphabets(kind, symbols):
         frame = assert_comes_back(numbers.astype(f"<u{matching[0] or 1}").tobytes(), matching, 0)
         if kind == "one is most" and len(numbers) > 50_000:
             assert len(frame) < len(numbers) / 6 + 3_000
