@@ -73,7 +73,7 @@ def _read_value(data: bytes, at: int, kind: int) -> tuple[Any, int]:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it lies in the file: its header's fields, its body, decompressed, and the frame that it is stored as."""
+    """A page as it lies in the file: its header's fields, its body, decompressed, and the frame it is stored as."""
 
     header: dict[int, Any]
     body: bytes

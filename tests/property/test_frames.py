@@ -1,4 +1,4 @@
-"""zstd frames of numbers: whatever the page, three copies of libzstd give it back; `test_zstd_decoders.py` has another decoder."""
+"""zstd frames of numbers: three copies of libzstd give any page back; `test_zstd_decoders.py` has another decoder."""
 
 from __future__ import annotations
 
