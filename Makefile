@@ -8,9 +8,10 @@ READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 # Airflow of this checkout: one place says how it is set up.
 AIRFLOW := scripts/with-airflow
+FUZZ_SECONDS := 120
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env test lint format bench bench-docs requirements clean
+.PHONY: help setup run up env test fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ env: ## Write .env with random passwords for docker compose, if there is none
 
 test: $(READY) ## Run all tests
 	$(BIN)/pytest
+
+fuzz: $(READY) ## Look for failures for two minutes, with kernels that check every index (FUZZ_SECONDS=3600: for an hour)
+	$(BIN)/python -m tests.fuzz.campaign $(FUZZ_SECONDS)
 
 lint: $(READY) ## Style, types, and who may import whom
 	$(BIN)/ruff check .

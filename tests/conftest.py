@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 from numpy.typing import NDArray
 from tests.twins import records_of as records_of
 
@@ -29,6 +30,15 @@ _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck
 settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile("long" if os.environ.get("LOGPRESS_FUZZ") == "1" else "quick")
+if "LOGPRESS_CORPUS" in os.environ:  # tests/fuzz/campaign.py
+    settings.register_profile(
+        "campaign",
+        settings.get_profile("quick"),
+        max_examples=int(os.environ["LOGPRESS_EXAMPLES"]),
+        database=DirectoryBasedExampleDatabase(Path(os.environ["LOGPRESS_CORPUS"]) / "examples"),
+        print_blob=True,
+    )
+    settings.load_profile("campaign")
 
 DAY = date(2021, 12, 26)
 _OTHER_LOG = Path(__file__).parent / "contracts" / "other_log.yaml"

@@ -27,6 +27,8 @@ Reader = Literal[
 Unit = Literal["s", "ms", "us"]
 Level = Literal["fail", "warn"]
 
+MOST_ROW_GROUP_ROWS = 4_000_000
+
 UNITS_PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
 
@@ -291,7 +293,7 @@ def _secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
 class Files(Model):
     """How part files are cut and compressed."""
 
-    row_group_rows: int = Field(default=1_000_000, ge=1_000, le=4_000_000)
+    row_group_rows: int = Field(default=1_000_000, ge=1_000, le=MOST_ROW_GROUP_ROWS)
     zstd: int = Field(default=9, ge=1, le=22)
     slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
     merge_bytes: int = Field(

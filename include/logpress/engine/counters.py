@@ -108,6 +108,6 @@ class Counters:
         Raises:
             ValueError: if they are not.
         """
-        if len(self.smallest) != self.windows * shards:
+        if self.windows < 0 or len(self.smallest) != self.windows * shards:
             raise ValueError(f"{shards} shards and {self.windows} windows have {len(self.smallest)} counters")
         return self

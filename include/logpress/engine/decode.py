@@ -33,6 +33,8 @@ from logpress.engine.columns import (
 from logpress.engine.group_metadata import GroupMetadata, Sequences
 from logpress.engine.kernels_store import (
     add_scaled,
+    all_within,
+    are_sequences,
     divide_exactly,
     follow_lookup,
     less_predicted,
@@ -107,11 +109,14 @@ class GroupDecoder:
         self._steps: list[Step] = []
         if LAYOUT in names:
             self._add(self._stored(LAYOUT, LAYOUT), LAYOUT)
-        for column in columns_by_dependency(contract):
-            self._prepare(column, names, metadata, layouts_with)
-        for name in (EXTRA, RAW):
-            if name in names:
-                self._add(self._text(name, name, None, False), name)
+        try:
+            for column in columns_by_dependency(contract):
+                self._prepare(column, names, metadata, layouts_with)
+            for name in (EXTRA, RAW):
+                if name in names:
+                    self._add(self._text(name, name, None, False), name)
+        except UnicodeError as error:
+            raise PartError(f"is damaged: a text is no UTF-8: {error}") from error
 
     def _prepare(
         self,
@@ -181,8 +186,7 @@ class GroupDecoder:
     def _scale(self, register: str, stored: str) -> Step:
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
             _fill(regs[register], table.column(stored).chunk(0))
-            scales = regs[register]
-            if ((scales < 0) | (scales > MOST_SCALE))[scales != NULL].any():
+            if not all_within(regs[register], 0, MOST_SCALE):
                 raise PartError(f"column {stored} has digits after a point that no decimal has")
 
         return step
@@ -212,8 +216,9 @@ class GroupDecoder:
 
             def numbers(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
                 column = table.column(stored) if whole is None else whole.slice(first, table.num_rows)
-                _fill(regs[register], column.chunk(0).indices)
-                if regs[register].max(initial=-1) >= count:
+                entries = column.chunk(0)
+                _fill(regs[register], entries.indices)
+                if len(entries.dictionary) != count or not all_within(regs[register], 0, count - 1):
                     raise PartError(f"column {stored} has a text that its dictionary does not hold")
 
             return numbers
@@ -285,6 +290,8 @@ class GroupDecoder:
             if not name_shards(shards, keys, places):
                 raise PartError("a row names a shard that the file's metadata does not hold")
             counters_of.subtract(places, arrivals, counters, -1)
+            if not are_sequences(shards, arrivals, counters, subs):
+                raise PartError(f"a row has a sequence number of {column.name} that nobody could write")
 
         return step
 

@@ -15,7 +15,7 @@ import zstandard
 
 from logpress.contract.model import Contract
 from logpress.engine.counters import Counters
-from logpress.engine.group_metadata import GroupMetadata, Sequences
+from logpress.engine.group_metadata import GroupMetadata, Sequences, texts, whole
 from logpress.engine.rows import Ints
 from logpress.engine.spelling import Spelling
 from logpress.layout.model import Layout
@@ -70,22 +70,27 @@ def resolved(contract: dict[str, Any]) -> dict[str, Any]:
 def _group(data: dict[str, Any]) -> GroupMetadata:
     sequences = {}
     for name, of in data["kinesis"].items():
-        places = int(of["places"])
+        places = _whole(of["places"])
         bits = np.frombuffer(_bytes(of["filled"]), dtype=np.uint8)
         if not 0 <= places <= 8 * len(bits):
             raise ValueError(f"{len(bits)} bytes have no {places} bits")
         filled = np.unpackbits(bits, count=places).astype(np.bool_)
-        counters = Counters.filled(int(of["first_second"]), 0, int(of["seconds"]), filled, _numbers(of["smallest"]))
-        shards = np.array(of["shards"], dtype=np.int64)
+        first, seconds = _whole(of["first_second"]), _whole(of["seconds"])
+        counters = Counters.filled(first, 0, seconds, filled, _numbers(of["smallest"]))
+        shards = np.array([_whole(shard) for shard in of["shards"]], dtype=np.int64)
         sequences[name] = Sequences(shards, counters.checked(len(shards)))
     sample = _numbers(data["sample"])
     return GroupMetadata(
-        int(data["rows"]),
+        _whole(data["rows"]),
         {name: Spelling.from_json(spelling) for name, spelling in data["spellings"].items()},
-        {name: {str(key): str(value) for key, value in pairs.items()} for name, pairs in data["lookups"].items()},
+        {name: texts(pairs) for name, pairs in data["lookups"].items()},
         sequences,
         sample.reshape(1, -1),  # how many words its keys have is told by the contract
     )
+
+
+def _whole(number: object) -> int:
+    return whole(number, -(2**62), 2**62)
 
 
 def _bytes(text: str) -> bytes:

@@ -52,6 +52,15 @@ class GroupMetadata:
     sequences: Mapping[str, Sequences] = field(default_factory=dict)
     sample: Ints = field(default_factory=lambda: np.zeros((1, 0), dtype=np.int64))
 
+    def check_rows(self, rows: int) -> None:
+        """Compare with how many rows the file has of the row group.
+
+        Raises:
+            ValueError: if it is another one's.
+        """
+        if self.rows != rows:
+            raise ValueError(f"it is of {self.rows} rows, the row group has {rows}")
+
     def to_bytes(self) -> bytes:
         """The form in the file: the length of a JSON object, that object, and the arrays that it lists."""
         arrays: list[tuple[str, str, NDArray[Any]]] = [("sample", "int64", self.sample.ravel())]
@@ -99,23 +108,24 @@ class GroupMetadata:
                 raise ValueError(f"the row group's metadata ends within {name}")
             arrays[str(name)] = _array(kind, count, data[end : end + size])
             end += size
-        words = _whole(head["sample_words"], 1, 64)
-        sample = arrays["sample"]
+        words = whole(head["sample_words"], 1, 64)
+        sample = _of_kind(arrays, "sample", np.int64)
         if len(sample) % words:
             raise ValueError(f"a sample of {len(sample)} numbers has no {words} rows")
         sequences = {}
         for name, of in _object(head["kinesis"], "kinesis").items():
-            shards, filled, smallest = (arrays[f"kinesis.{name}.{part}"] for part in ("shards", "filled", "smallest"))
-            seconds = _whole(of["window_seconds"], 1, 2**40)
+            shards, smallest = (_of_kind(arrays, f"kinesis.{name}.{part}", np.int64) for part in ("shards", "smallest"))
+            filled = _of_kind(arrays, f"kinesis.{name}.filled", np.bool_)
+            seconds = whole(of["window_seconds"], 1, 2**40)
             if seconds & (seconds - 1):
                 raise ValueError(f"a window of {seconds} seconds is no power of two")
-            first, windows = _whole(of["first_second"], -(2**62), 2**62), _whole(of["windows"], 0, 2**40)
+            first, windows = whole(of["first_second"], -(2**62), 2**62), whole(of["windows"], 0, 2**40)
             counters = Counters.filled(first, seconds.bit_length() - 1, windows, filled, smallest)
             sequences[name] = Sequences(shards, counters.checked(len(shards)))
         return cls(
-            _whole(head["rows"], 0, 2**31),
+            whole(head["rows"], 0, 2**31),
             {name: Spelling.from_json(how) for name, how in _object(head["spellings"], "spellings").items()},
-            {name: _texts(pairs) for name, pairs in _object(head["lookups"], "lookups").items()},
+            {name: texts(pairs) for name, pairs in _object(head["lookups"], "lookups").items()},
             sequences,
             sample.reshape(words, -1),
         )
@@ -128,7 +138,7 @@ def _planes(numbers: Ints) -> bytes:
 
 
 def _size(kind: object, count: object) -> int:
-    number = _whole(count, 0, 2**40)
+    number = whole(count, 0, 2**40)
     if kind == "bits":
         return (number + 7) // 8
     if kind == "int64":
@@ -144,7 +154,18 @@ def _array(kind: str, count: int, data: bytes) -> NDArray[Any]:
     return np.cumsum(differences, dtype=np.uint64).view(np.int64)
 
 
-def _whole(number: object, least: int, most: int) -> int:
+def _of_kind(arrays: Mapping[str, NDArray[Any]], name: str, kind: type) -> NDArray[Any]:
+    if arrays[name].dtype != kind:
+        raise ValueError(f"{name} is an array of another kind")
+    return arrays[name]
+
+
+def whole(number: object, least: int, most: int) -> int:
+    """A number of a JSON document.
+
+    Raises:
+        ValueError: if it is none, or lies outside these bounds.
+    """
     if type(number) is not int or not least <= number <= most:
         raise ValueError(f"{number!r} is no number from {least} to {most}")
     return number
@@ -156,8 +177,14 @@ def _object(data: object, what: str) -> dict[str, Any]:
     return data
 
 
-def _texts(pairs: object) -> dict[str, str]:
+def texts(pairs: object) -> dict[str, str]:
+    """What each text of a lookup's key mostly means.
+
+    Raises:
+        ValueError: if it is none.
+    """
     found = _object(pairs, "a lookup")
     if not all(isinstance(text, str) for text in found.values()):
         raise ValueError("a lookup holds what is no text")
+    "".join(found.values()).encode()  # surrogates without their other half are no text either
     return found

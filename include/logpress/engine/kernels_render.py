@@ -1,14 +1,23 @@
 """The kernel that writes records from registers, and the digest of what it writes.
 
 Bounds: a record is written only if its layout's bound (literals, longest texts, 72 bytes for any other slot) leaves
-`PADDING` bytes of `out` free. Dictionary numbers are checked against the dictionary's size before use.
+`PADDING` bytes of `out` free. Dictionary numbers are checked against the dictionary's size before use, decimals
+against what their scale leaves room for. Instants and integers may be any; `are_sequences` has checked sequence
+numbers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import NULL, write_decimal, write_instant, write_integer, write_kinesis
+from logpress.codecs.kernels_text import (
+    MOST_SCALE,
+    NULL,
+    write_decimal,
+    write_instant,
+    write_integer,
+    write_kinesis,
+)
 from logpress.codecs.kernels_xxh3 import hash128
 from logpress.engine.kernels_codes import (
     BOOLEAN,
@@ -21,11 +30,14 @@ from logpress.engine.kernels_codes import (
     KINESIS,
 )
 from logpress.engine.kernels_group import add_hash
-from logpress.jit import copy32, inner_kernel, kernel, prefetch, store64
+from logpress.jit import bits_double, copy32, inner_kernel, kernel, prefetch, store64
 from logpress.layout.kernels_match import slot_end
 
 _TEXT_AHEAD = 8
 """Rows whose texts are loaded before they are needed; where these stand is looked up as many rows before that."""
+
+_DECIMAL_BOUNDS = np.array([10.0 ** (18 - scale) for scale in range(MOST_SCALE + 1)])
+"""By scale, where the decimals end that `write_decimal` can write: its integers have 63 bits."""
 
 DAMAGED = -1
 """Added to the negative place of a row that cannot be written."""
@@ -180,7 +192,7 @@ def render_rows(
                     at += 4 if value == 1 else 5
                 elif code == DECIMAL:
                     scale = regs[step[5], row]
-                    if scale < 0 or scale > 18:
+                    if scale < 0 or scale > 18 or not abs(bits_double(value)) < _DECIMAL_BOUNDS[scale]:
                         return DAMAGED - here, begin
                     at = write_decimal(out, at, value, scale)
                 else:

@@ -19,6 +19,9 @@ _AHEAD = 16
 _MOST = np.iinfo(np.int64).max
 _LONGEST_US = 3 * 10**17
 """Microseconds of some ten thousand years."""
+_SHARDS = 1 << 56
+"""A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
+_SECONDS = 1 << 36
 
 
 @inner_kernel
@@ -294,6 +297,29 @@ def name_shards(shards, keys, places):
         shards[i] = keys[place]
         places[i] = place
     return True
+
+
+@kernel
+def all_within(values, first, last):
+    """Whether all values (int64[n]) but NULL lie from `first` to `last`."""
+    is_within = True
+    for i in range(values.shape[0]):
+        value = values[i]
+        is_within &= (value == NULL) | ((value >= first) & (value <= last))
+    return is_within
+
+
+@kernel
+def are_sequences(shards, arrivals, counters, subs):
+    """Whether `write_kinesis` can write each row's sequence number; int64[n] all. A row without a shard has none.
+
+    What is NULL is negative, and so is no part of a number.
+    """
+    are_sound = True
+    for i in range(shards.shape[0]):
+        is_sound = (shards[i] >= 0) & (shards[i] < _SHARDS) & (arrivals[i] >= 0) & (arrivals[i] < _SECONDS)
+        are_sound &= (shards[i] == NULL) | (is_sound & (counters[i] >= 0) & (subs[i] >= 0))
+    return are_sound
 
 
 @kernel

@@ -26,6 +26,9 @@ def check_layouts(contract: Contract, layouts: Sequence[Layout]) -> None:
         if len(layout.literals) != len(layout.slots) + 1:
             raise ValueError(f"layout {number} has {len(layout.slots)} slots, but {len(layout.literals)} literals")
         for slot in layout.slots:
+            if not (isinstance(slot.name, str) and isinstance(slot.path, str)):
+                raise ValueError(f"layout {number} has a slot without a name or a path: {slot!r}")
+            slot.path.encode()  # a surrogate without its other half is no text
             if slot.role == "extra":
                 fits = slot.kind in _EXTRA_KINDS and slot.instant is None
             elif slot.role == "copy":

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from pydantic import ValidationError
 from logpress.contract.model import Contract
 from logpress.engine import format_4
 from logpress.engine.columns import DAY, ROW_GROUP, StoredColumn, stored_columns
+from logpress.engine.footer_checks import check_footer
 from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.layout_checks import check_layouts
 from logpress.engine.program import Registers
@@ -48,6 +50,9 @@ DICTIONARY_BYTES = 64 << 20
 
 _ZSTD = 19  # some KB
 _MOST_PACKED_BYTES = 256 << 20
+
+_WRONG_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What parsing raises where JSON is none, or is not what was expected."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class PartMetadata:
             else:
                 raise PartError(f"has format {data['format']}, which no released logpress wrote; press the day again")
             check_layouts(found.contract, found.layouts)
+            check_footer(found.contract, footer, has_row_group=found.older_groups is None)
             for what, count in (("metadata", found.older_groups), ("checksums", found.checksums)):
                 if count is not None and len(count) != footer.num_row_groups:
                     raise PartError(
@@ -130,7 +136,7 @@ class PartMetadata:
             return found
         except ValidationError as error:
             raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except (*_WRONG_CONTENT, pa.ArrowException) as error:
             raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
 
     def to_text(self) -> str:
@@ -184,12 +190,15 @@ class PartMetadata:
         Raises:
             PartError: if it is damaged.
         """
-        if self.older_groups is not None:
-            return self.older_groups[number]
         try:
-            first = next(file.iter_batches(1, row_groups=[number], columns=[ROW_GROUP], use_threads=False))
-            return GroupMetadata.from_bytes(first.column(0)[0].as_py())
-        except (AttributeError, LookupError, RecursionError, StopIteration, TypeError, ValueError) as error:
+            if self.older_groups is not None:
+                found = self.older_groups[number]
+            else:
+                first = next(file.iter_batches(1, row_groups=[number], columns=[ROW_GROUP], use_threads=False))
+                found = GroupMetadata.from_bytes(first.column(0)[0].as_py())
+            found.check_rows(file.metadata.row_group(number).num_rows)
+            return found
+        except (*_WRONG_CONTENT, StopIteration) as error:
             raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
 
 
@@ -223,6 +232,8 @@ def _major(version: object) -> int:
 def _read(data: dict[str, Any]) -> PartMetadata:
     packed = json.loads(unpacked(base64.b64decode(data["packed"], validate=True)))
     identity = Identity(*(data[name] for name in ("table", "day", "slice", "records", "digest")))
+    if not all(type(getattr(identity, name)) is type(usual) for name, usual in vars(Identity()).items()):
+        raise ValueError(f"{identity} tells no part")
     return PartMetadata(
         Contract.model_validate(packed["contract"], extra="ignore"),
         tuple(Layout.from_json(layout) for layout in packed["layouts"]),

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from isal import isal_zlib
 
 from logpress.errors import PartError
+from logpress.parquet.footers import check_chunks
 from logpress.parquet.metadata import CHECKSUM_KEY, MAGIC, NO_CHECKSUM, checksum_place
 
 _TAIL_BYTES = 64 << 10
@@ -28,8 +29,12 @@ def opened(path: str) -> Iterator[Any]:
         yield handle
 
 
-def read_footer(handle: Any) -> pq.FileMetaData:
+def read_footer(handle: Any, *, is_part: bool = True) -> pq.FileMetaData:
     """A Parquet file's footer, if what it says of itself under CHECKSUM_KEY is right, or it says nothing.
+
+    Args:
+        handle: of the file.
+        is_part: whether it must be one that `logpress.parquet` has written, as it may not be of rejects.
 
     Raises:
         PartError: if the file is no Parquet file, is cut, or its footer is damaged.
@@ -54,6 +59,8 @@ def read_footer(handle: Any) -> pq.FileMetaData:
         is_right = hashlib.sha256(blank).hexdigest().encode() == footer[place : place + len(NO_CHECKSUM)]
     alone = MAGIC + footer + tail[-8:]
     try:
+        if is_part:
+            check_chunks(footer)
         found = pq.read_metadata(pa.BufferReader(alone))
     except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: names of columns that are no UTF-8
         raise PartError(f"is damaged: its footer cannot be read: {error}") from error
@@ -64,24 +71,26 @@ def read_footer(handle: Any) -> pq.FileMetaData:
 
 
 @contextmanager
-def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+def open_file(path: str, dictionaries: Sequence[str] = (), *, is_part: bool = True) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
+
+    For `is_part` see `read_footer`.
 
     Raises:
         PartError: if its footer is damaged.
     """
     with opened(path) as handle:
-        yield _parquet_file(handle, read_footer(handle), dictionaries)
+        yield _parquet_file(handle, read_footer(handle, is_part=is_part), dictionaries)
 
 
 @contextmanager
-def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+def open_part(path: str, dictionaries: Sequence[str] = (), *, is_part: bool = True) -> Iterator[pq.ParquetFile]:
     """Open a part file; see `open_file`.
 
     Raises:
         PartError: if it is not there, or is damaged; the path is said.
     """
-    with _named(path), open_file(path, dictionaries) as file:
+    with _named(path), open_file(path, dictionaries, is_part=is_part) as file:
         yield file
 
 
@@ -201,6 +210,11 @@ def _named(path: str) -> Iterator[None]:
     try:
         yield
     except PartError as error:
-        raise PartError(f"{path}: {error}") from error
-    except (OSError, pa.ArrowException) as error:
-        raise PartError(f"{path}: cannot be read as a part file: {error}") from error
+        raise PartError(f"{path}: {one_line(error)}") from error
+    except (OSError, pa.ArrowException, UnicodeError) as error:
+        raise PartError(f"{path}: cannot be read as a part file: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line: it may quote the file."""
+    return " ".join(str(error).split())

@@ -36,7 +36,8 @@ class PartReader:
         self.row_groups = footer.num_row_groups
         self.rows_by_group = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
         self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
-        self._stored = [name for name in footer.schema.to_arrow_schema().names if name != ROW_GROUP]
+        known = [column.name for column in stored_columns(self.metadata.contract) if column.name != ROW_GROUP]
+        self._stored = [name for name in footer.schema.to_arrow_schema().names if name in known]
         self._is_ours = footer.created_by.startswith(CREATED_BY)
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
         contract = self.metadata.contract
@@ -73,9 +74,9 @@ class PartReader:
         last = self.rows_by_group[group] if last is None else last
         if first >= last:
             return
-        with self._opened(group) as file:
+        with self._opened(group, self._stored) as file:
             chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
-            chunks = [chunk for chunk in chunks if chunk.path_in_schema != ROW_GROUP]
+            chunks = [chunk for chunk in chunks if chunk.path_in_schema in self._stored]
             # what is read in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
@@ -83,6 +84,8 @@ class PartReader:
             ]  # fmt: skip
             others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
             texts = file.read_row_group(group, columns=whole, use_threads=False)
+            if whole and texts.num_rows != self.rows_by_group[group]:
+                raise PartError(f"is damaged: row group {group} has not as many texts as rows")
             found: GroupDecoder | None = None
             at = 0
             # each batch gets a copy of all dictionaries, so there are fewer of them where these are large
@@ -111,14 +114,14 @@ class PartReader:
         """The same as `slices`, each with what renders it."""
         sheet = None
         for rows in self.slices(group, first, last):
-            sheet = sheet or Sheet(self.renderer, rows.texts)
+            sheet = sheet or Sheet(self.renderer, rows.texts, f"{self.path}: row group {group}")
             yield sheet, rows
 
     @contextmanager
-    def _opened(self, group: int, columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
-        """The file, open to read these columns of a row group, or all, and what it says of the row group."""
+    def _opened(self, group: int, columns: Sequence[str]) -> Iterator[pq.ParquetFile]:
+        """The file, open to read these columns of a row group and what it says of the row group."""
         checksums = self.metadata.checksums_of(group)
-        needed = None if columns is None else [*columns, ROW_GROUP]
+        needed = [*columns, ROW_GROUP]
         with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries) as file:
             yield file
 

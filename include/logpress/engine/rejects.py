@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from logpress.engine import digest as digests
 from logpress.engine.arrow import array_of, texts_array
 from logpress.engine.part_file import open_part
+from logpress.errors import PartError
 
 DUPLICATE = "duplicate"
 """The reason of a record that is equal to an earlier one of its slice; it may be a sound one."""
@@ -104,9 +107,26 @@ class RejectedRecord:
     continued: bool
 
 
+@contextmanager
+def open_rejects(path: str) -> Iterator[pq.ParquetFile]:
+    """Open a rejects file; it has the columns of REJECTS_SCHEMA, none of which has nulls.
+
+    Raises:
+        PartError: if it is not there, or is damaged; the path is said.
+    """
+    with open_part(path, is_part=False) as file:
+        if not file.schema_arrow.equals(REJECTS_SCHEMA):
+            raise PartError(f"is no rejects file: its columns are {', '.join(file.schema_arrow.names)}")
+        yield file
+
+
 def read_rejects(path: str) -> Iterator[list[RejectedRecord]]:
-    """The records of a rejects file, row group by row group, in their order."""
-    with open_part(path) as file:
+    """The records of a rejects file, row group by row group, in their order.
+
+    Raises:
+        PartError: if it is damaged.
+    """
+    with open_rejects(path) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["record", "continued"])
             yield [

@@ -99,9 +99,16 @@ class Renderer:
 
 
 class Sheet:
-    """Renders rows that share dictionaries: the plan and the texts of one row group, ready for the kernel."""
+    """Renders rows that share dictionaries: the plan and the texts of one row group, ready for the kernel.
 
-    def __init__(self, renderer: Renderer, texts: Mapping[str, Texts]) -> None:
+    Args:
+        renderer: knows the layouts.
+        texts: by register name.
+        origin: of the rows, for errors.
+    """
+
+    def __init__(self, renderer: Renderer, texts: Mapping[str, Texts], origin: str = "a part") -> None:
+        self._origin = origin
         self._renderer = renderer
         self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
         dictionaries = renderer.registers.dictionaries
@@ -171,7 +178,7 @@ class Sheet:
             )  # fmt: skip
             if done < 0 or done == before:
                 row = order[-1 - done] if done < 0 else order[done]
-                raise PartError(f"row {row} of a row group contradicts its layout")
+                raise PartError(f"{self._origin}: row {row} of those read together contradicts its layout")
             yield self._out[:used]
 
     def hashes(self, rows: Slice) -> Iterator[NDArray[np.uint64]]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -15,7 +16,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.engine import digest as digests
 from logpress.engine.decode import Slice
 from logpress.engine.inline import executor
-from logpress.engine.kernels_store import pack_rows, unpack_rows
+from logpress.engine.kernels_store import all_within, pack_rows, unpack_rows
 from logpress.engine.keys import Keys, TextWords, splitters
 from logpress.engine.memory import give_back_after, keep_freed_memory
 from logpress.engine.ordering import Buckets, Dealing
@@ -80,7 +81,10 @@ def restore(
     if groups:
         room = Room.of(memory, threads, groups)
         with executor(room.threads if threads else 0, "restore") as pool:
-            _restore_sorted(groups, meter, pool, room, spill_folder)
+            try:
+                _restore_sorted(groups, meter, pool, room, spill_folder)
+            except PartError as error:
+                raise _of_its_file(error, groups) from error
     for path in rejects:
         for records in read_rejects(path):
             if digest is not None:
@@ -89,6 +93,19 @@ def restore(
                 meter.records += 1
                 meter(np.frombuffer(record.data + (b"" if record.continued else b"\n"), dtype=np.uint8))
     return meter.records
+
+
+def _of_its_file(error: PartError, groups: Sequence[_Group]) -> PartError:
+    """An error that names its file: rows of all files are put in order together, and only then rendered."""
+    if not any(str(error).startswith(group.reader.path) for group in groups):
+        for group in groups:
+            try:
+                for sheet, rows in group.reader.sheets(group.number):
+                    for _ in sheet.rendered(rows):
+                        pass
+            except PartError as found:
+                return found
+    return error
 
 
 @dataclass(frozen=True)
@@ -153,7 +170,7 @@ class Room:
             + GROUP_TEXT_COPIES * group.reader.text_bytes[group.number]
             for group in groups
         )
-        threads = max(1, min(threads, left // a_group))
+        threads = max(1, min(threads, left // max(1, a_group)))
         kept = max(0, min(KEPT_BYTES, left - threads * a_group))
         return cls(threads, kept, max(SMALLEST_BUCKET_BYTES, min(BUCKET_BYTES, (left - kept) // 5)))
 
@@ -310,7 +327,7 @@ class _Packer:
         layouts = self._layouts[reader.path]
         for some in reader.slices(group):
             numbers = some.regs[self.registers[LAYOUT], : some.count]
-            if numbers.max(initial=-1) >= len(layouts) - 1:
+            if not all_within(numbers, 0, len(layouts) - 2):
                 raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
             numbers[:] = layouts[np.where(numbers == NULL, -1, numbers)]
             yield some
@@ -322,8 +339,10 @@ class _Packer:
         wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
         wanted &= theirs.numbers.keys() - self.registers.dictionaries.keys()
         for sheet, some in reader.sheets(group):
-            for chunk in sheet.rendered(some):
-                records += chunk.tobytes().split(b"\n")[:-1]
+            lengths = np.zeros(some.count, dtype=np.int64)
+            text = b"".join(chunk.tobytes() for chunk in sheet.rendered(some, lengths=lengths))
+            # not by newlines: a record of a file that somebody made on purpose may hold one
+            records += [text[begin : end - 1] for begin, end in pairwise([0, *np.cumsum(lengths).tolist()])]
             regs = np.full((len(self.registers), some.count), NULL, dtype=np.int64)
             for name in wanted:
                 regs[self.registers[name]] = some.regs[theirs[name], : some.count]

@@ -72,10 +72,15 @@ class Spelling:
 
     @classmethod
     def from_json(cls, data: dict[str, object]) -> Spelling:
-        """The reverse of `to_json`."""
-        odd = data["odd"]
-        assert isinstance(odd, dict)
-        return cls(str(data["style"]), {value: text.encode() for value, text in odd.items()})
+        """The reverse of `to_json`.
+
+        Raises:
+            ValueError, LookupError, AttributeError, TypeError: if it is none.
+        """
+        odd, style = data["odd"], data["style"]
+        if not isinstance(odd, dict) or style not in STYLES:
+            raise ValueError(f"{style!r} is no style of spelling, or its exceptions are none")
+        return cls(str(style), {value: text.encode() for value, text in odd.items()})
 
 
 def spell(

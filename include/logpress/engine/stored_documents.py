@@ -8,9 +8,8 @@ import numpy as np
 
 from logpress.engine.block import Reject
 from logpress.engine.documents import Documents, hash_records
-from logpress.engine.part_file import open_part
 from logpress.engine.part_reader import PartReader
-from logpress.engine.rejects import DUPLICATE, NO_DAY
+from logpress.engine.rejects import DUPLICATE, NO_DAY, open_rejects
 from logpress.jit import PADDING
 
 
@@ -48,7 +47,7 @@ def rejects_documents(path: str) -> Generator[Documents]:
         PartError: if the file is damaged.
     """
     before = 0
-    with open_part(path) as file:
+    with open_rejects(path) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["reason", "message", "record"])
             for batch in table.to_batches(max_chunksize=1024):

@@ -50,7 +50,10 @@ class VirtualColumns:
         self.count = table.num_rows
         group = group or GroupMetadata(table.num_rows)
         self._decoder = GroupDecoder(contract, table.select(needed), group, metadata.layouts_with)
-        self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
+        try:
+            self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
+        except ValueError as error:
+            raise PartError(f"is damaged: a text is no part of a JSON string: {error}") from error
 
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
         """The columns of the rows from `first` to `last`, by name.

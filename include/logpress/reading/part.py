@@ -21,7 +21,7 @@ from logpress.contract.model import Contract, is_virtual
 from logpress.engine.columns import ROW_GROUP, physical_columns, stored_columns
 from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.part import PartMetadata
-from logpress.engine.part_file import open_group, opened, read_footer
+from logpress.engine.part_file import one_line, open_group, opened, read_footer
 from logpress.engine.virtual import VirtualColumns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
@@ -99,7 +99,13 @@ class Part:
         needed = [*columns, ROW_GROUP] if is_derived else columns
         checksums = self.metadata.checksums_of(group)
         with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries()) as file:
-            return file.read_row_group(group, columns=columns), self.metadata.group(file, group) if is_derived else None
+            table = file.read_row_group(group, columns=columns)
+            if columns and table.num_rows != self.footer.row_group(group).num_rows:
+                raise PartError(f"is damaged: row group {group} has not as many values as rows")
+            for column in table.columns:
+                if not pa.types.is_primitive(column.type):
+                    column.validate(full=True)  # that texts are UTF-8
+            return table, self.metadata.group(file, group) if is_derived else None
 
     def _rows(self, group: int, request: Request) -> Rows | None:
         count = self.footer.row_group(group).num_rows
@@ -117,7 +123,7 @@ class Part:
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
         virtual = VirtualColumns(self.metadata, described, table, self._virtual(names))
-        return Rows(table, count, chosen, virtual, request, left)
+        return Rows(self.path, table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:
         """Which of these columns are derived in this part."""
@@ -145,6 +151,7 @@ class Rows:
     """Rows of one row group, strings still as dictionaries.
 
     Attributes:
+        path: of the part.
         table: stored columns.
         count: how many rows.
         chosen: int64[count], their places in the row group; None for all of it.
@@ -153,6 +160,7 @@ class Rows:
         filter: what is still to be applied; None for nothing.
     """
 
+    path: str
     table: pa.Table
     count: int
     chosen: NDArray[np.int64] | None
@@ -178,7 +186,8 @@ class Rows:
                         continue
                     if len(chosen) < rows:
                         arrays = [array.take(pa.array(chosen)) for array in arrays]
-                fitted = [_fitted(array, field) for array, field in zip(arrays, schema, strict=True)]
+                with _part_errors(self.path):
+                    fitted = [_fitted(array, field) for array, field in zip(arrays, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(fitted, schema=schema)
         finally:
             self.virtual.release()
@@ -202,7 +211,9 @@ class Rows:
 
     def _columns(self, names: Sequence[str], first: int, count: int) -> dict[str, Array]:
         """These columns, and those of the filter, of some of the rows."""
-        table, derived = self.table.slice(first, count), self.virtual.arrays(first, first + count)
+        table = self.table.slice(first, count)
+        with _part_errors(self.path):
+            derived = self.virtual.arrays(first, first + count)
         wanted = names if self.filter is None else [*names, *self.filter.columns]
         types = self.request.types
         return {name: derived[name] if name in derived else _column(table, name, count, types) for name in wanted}
@@ -317,6 +328,6 @@ def _part_errors(path: str) -> Iterator[None]:
     except PartError as error:
         if str(error).startswith(path):
             raise
-        raise PartError(f"{path}: {error}") from error
-    except (OSError, pa.ArrowException) as error:
-        raise PartError(f"{path}: cannot be read as a part file: {error}") from error
+        raise PartError(f"{path}: {one_line(error)}") from error
+    except (OSError, pa.ArrowException, UnicodeError) as error:
+        raise PartError(f"{path}: cannot be read as a part file: {one_line(error)}") from error

@@ -1,0 +1,125 @@
+"""What a footer may not hold: pyarrow's getters end the process where these contradict the rest.
+
+Source: the Parquet format (apache/parquet-format, src/main/thrift/parquet.thrift): FileMetaData, RowGroup, ColumnChunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_I8, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 3, 7, 8, 9, 10, 12
+_MOST_DEPTH = 16
+
+_ROW_GROUPS, _CHUNKS, _METADATA = 4, 1, 3
+_ENCRYPTED = {8: "encryption", 9: "encryption"}
+"""Fields of ColumnChunk."""
+_STATISTICS = {16: "size statistics", 17: "geospatial statistics"}
+"""Fields of ColumnMetaData."""
+
+
+def check_chunks(footer: bytes) -> None:
+    """See that column chunks say nothing that logpress never writes and that readers may fall over.
+
+    Args:
+        footer: FileMetaData in Thrift's compact protocol.
+
+    Raises:
+        ValueError: if one does, or if this is no such struct.
+    """
+    try:
+        for field, kind, at in _fields(footer, 0, 0):
+            if field == _ROW_GROUPS:
+                for group in _structs(footer, at, kind):
+                    for field_of_group, kind_of_group, inner in _fields(footer, group, 2):
+                        if field_of_group == _CHUNKS:
+                            for chunk in _structs(footer, inner, kind_of_group):
+                                _check_chunk(footer, chunk)
+    except IndexError as error:
+        raise ValueError("the footer ends within a field") from error
+
+
+def _check_chunk(data: bytes, at: int) -> None:
+    for field, kind, inner in _fields(data, at, 4):
+        if field in _ENCRYPTED:
+            raise ValueError(f"a column chunk has {_ENCRYPTED[field]}, which logpress never writes")
+        if field == _METADATA and kind == _STRUCT:
+            for field_of_metadata, _, _ in _fields(data, inner, 6):
+                if field_of_metadata in _STATISTICS:
+                    raise ValueError(
+                        f"a column chunk has {_STATISTICS[field_of_metadata]}, which logpress never writes"
+                    )
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number, and where it ends."""
+    byte = data[at]
+    if byte < 0x80:
+        return byte, at + 1
+    number = shift = 0
+    while True:
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return number, at
+        shift += 7
+
+
+def _fields(data: bytes, at: int, depth: int) -> Iterator[tuple[int, int, int]]:
+    """Number and kind of each field of a struct, and where its value begins."""
+    number = 0
+    while head := data[at]:
+        at += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            raw, at = _varint(data, at)
+            number = raw >> 1 ^ -(raw & 1)
+        yield number, head & 15, at
+        at = _behind(data, at, head & 15, depth)
+
+
+def _structs(data: bytes, at: int, kind: int) -> Iterator[int]:
+    """Where each struct of a list begins."""
+    if kind != _LIST or data[at] & 15 != _STRUCT:
+        return
+    count, at = _count(data, at)
+    for _ in range(count):
+        yield at
+        at = _behind(data, at, _STRUCT, 1)
+
+
+def _count(data: bytes, at: int) -> tuple[int, int]:
+    """How many items a list has, and where the first one begins."""
+    return _varint(data, at + 1) if data[at] >> 4 == 15 else (data[at] >> 4, at + 1)
+
+
+def _behind(data: bytes, at: int, kind: int, depth: int) -> int:
+    """Where a value ends."""
+    if depth > _MOST_DEPTH:
+        raise ValueError("its fields are nested too deep")
+    if kind <= 2:  # a boolean: the kind says it
+        return at
+    if kind == _BINARY:
+        size, at = _varint(data, at)
+        return at + size
+    if kind < _DOUBLE and kind != _I8:
+        while data[at] >= 0x80:
+            at += 1
+        return at + 1
+    if kind == _STRUCT:
+        while head := data[at]:
+            at += 1
+            if not head >> 4:
+                _, at = _varint(data, at)
+            at = _behind(data, at, head & 15, depth + 1)
+        return at + 1
+    if kind in (_LIST, _SET):
+        item = data[at] & 15
+        count, at = _count(data, at)
+        for _ in range(count):
+            at = _behind(data, at, item, depth + 1) if item > 2 else at + 1
+        return at
+    if kind in (_I8, _DOUBLE):
+        return at + (1 if kind == _I8 else 8)
+    raise ValueError(f"a field has the unknown kind {kind}")
