@@ -10,7 +10,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 
 /**
- * Decodes zstd frames as Trino does, and prints two lines of each: the SHA-256 of what the whole frame gives, and of
+ * Decodes zstd frames with aircompressor, and prints two lines of each: the SHA-256 of what the whole frame gives, and of
  * what it gives as a stream; where it is refused, why.
  *
  * <p>The file it is told of has the number of frames, and of each the size of its content, its own size, and its

@@ -1,4 +1,4 @@
-"""zstd frames of numbers, decoded by what is no build of libzstd: aircompressor, as Trino and Athena have it."""
+"""zstd frames of numbers, decoded by what is no build of libzstd: aircompressor, whose algorithm Trino uses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from logpress.parquet.frames import BYTES, MATCHINGS, WHOLE_DELTAS, Matching, co
 from logpress.sample import write_sample
 
 AIRCOMPRESSOR = ("io.airlift", "aircompressor", "2.0.3", "jar")
-"""The last version that is Java alone: later ones call libzstd where they find it."""
+"""Java alone; version 3 can call libzstd where it finds it."""
 
 _PROGRAM = Path(__file__).parent / "DecodeFrames.java"
 
