@@ -148,7 +148,7 @@ TEXTS = [
 ]  # fmt: skip
 EXTRAS = [
     b"", b"{", b"[]", b"{}", b'{"a":', b'{"x":1', b'{"x":"', b"\n", b"[" * DEEP, b'{"a":' * DEEP, b'{"x":1}\n{"x":2}',
-    b'{"zz":1,"y":2}', b"null", b"\xff" * 40, b'{"a.very.long.path.that.is.longer.than.prefixes.are":1}', b"{" + b'"' * 99,
+    b'{"zz":1,"y":2}', b"null", b"\xff" * 40, b'{"a.very.long.path.longer.than.prefixes.are":1}', b"{" + b'"' * 99,
 ]  # fmt: skip
 
 
