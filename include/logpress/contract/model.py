@@ -368,7 +368,7 @@ def _check_names(contract: Contract) -> None:
             need(check.column, f"a check of kind {check.kind}")
 
 
-RECORDS_OWN = ("day", "_layout", "_extra", "_raw")
+RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")
 """Columns that every part file has beside those of its contract."""
 
 
