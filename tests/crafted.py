@@ -75,7 +75,7 @@ class Sound:
         data: Change | None = None,
         footer: Change | None = None,
     ) -> None:
-        """Put it together with a change: a table, what is said of the row group, JSON or Thrift of the footer."""
+        """Put it together with something changed: table, what is said of the row group, or footer."""
         table = self.table if table is None else table
         if self.head is not None and (head is not None or said is not None):
             if head is not None:

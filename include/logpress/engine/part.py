@@ -26,6 +26,7 @@ from logpress.engine.columns import DAY, ROW_GROUP, StoredColumn, stored_columns
 from logpress.engine.footer_checks import check_footer
 from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.layout_checks import check_layouts
+from logpress.engine.part_file import METADATA_KEY as METADATA_KEY
 from logpress.engine.program import Registers
 from logpress.errors import PartError
 from logpress.layout.model import Layout
@@ -34,7 +35,6 @@ from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter, Sink
 from logpress.version import __version__, commit
 
-METADATA_KEY = b"logpress"
 CREATED_BY = "logpress version "
 """How a part's footer begins to say who wrote it."""
 

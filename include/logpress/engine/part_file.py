@@ -17,6 +17,9 @@ from logpress.errors import PartError
 from logpress.parquet.footers import check_chunks
 from logpress.parquet.metadata import CHECKSUM_KEY, MAGIC, NO_CHECKSUM, checksum_place
 
+METADATA_KEY = b"logpress"
+"""Under which a part's footer says all that its restoration needs."""
+
 _TAIL_BYTES = 64 << 10
 """Bytes that are read at first from a file's end: most footers lie within."""
 
@@ -29,12 +32,8 @@ def opened(path: str) -> Iterator[Any]:
         yield handle
 
 
-def read_footer(handle: Any, *, is_part: bool = True) -> pq.FileMetaData:
+def read_footer(handle: Any) -> pq.FileMetaData:
     """A Parquet file's footer, if what it says of itself under CHECKSUM_KEY is right, or it says nothing.
-
-    Args:
-        handle: of the file.
-        is_part: whether it must be one that `logpress.parquet` has written, as it may not be of rejects.
 
     Raises:
         PartError: if the file is no Parquet file, is cut, or its footer is damaged.
@@ -59,9 +58,9 @@ def read_footer(handle: Any, *, is_part: bool = True) -> pq.FileMetaData:
         is_right = hashlib.sha256(blank).hexdigest().encode() == footer[place : place + len(NO_CHECKSUM)]
     alone = MAGIC + footer + tail[-8:]
     try:
-        if is_part:
-            check_chunks(footer)
         found = pq.read_metadata(pa.BufferReader(alone))
+        if METADATA_KEY in (found.metadata or {}):  # pyarrow writes rejects, and others foreign files
+            check_chunks(footer)
     except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: names of columns that are no UTF-8
         raise PartError(f"is damaged: its footer cannot be read: {error}") from error
     # records of any file may hold the key; only a footer that has it among its texts says its checksum
@@ -71,26 +70,24 @@ def read_footer(handle: Any, *, is_part: bool = True) -> pq.FileMetaData:
 
 
 @contextmanager
-def open_file(path: str, dictionaries: Sequence[str] = (), *, is_part: bool = True) -> Iterator[pq.ParquetFile]:
+def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
-
-    For `is_part` see `read_footer`.
 
     Raises:
         PartError: if its footer is damaged.
     """
     with opened(path) as handle:
-        yield _parquet_file(handle, read_footer(handle, is_part=is_part), dictionaries)
+        yield _parquet_file(handle, read_footer(handle), dictionaries)
 
 
 @contextmanager
-def open_part(path: str, dictionaries: Sequence[str] = (), *, is_part: bool = True) -> Iterator[pq.ParquetFile]:
+def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """Open a part file; see `open_file`.
 
     Raises:
         PartError: if it is not there, or is damaged; the path is said.
     """
-    with _named(path), open_file(path, dictionaries, is_part=is_part) as file:
+    with _named(path), open_file(path, dictionaries) as file:
         yield file
 
 

@@ -33,12 +33,12 @@ class PartReader:
         with open_part(path) as file:
             self.footer = footer = file.metadata
             self.metadata = PartMetadata.of(footer)
+            self._is_ours = footer.created_by.startswith(CREATED_BY)
         self.row_groups = footer.num_row_groups
         self.rows_by_group = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
         self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
         known = [column.name for column in stored_columns(self.metadata.contract) if column.name != ROW_GROUP]
         self._stored = [name for name in footer.schema.to_arrow_schema().names if name in known]
-        self._is_ours = footer.created_by.startswith(CREATED_BY)
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
         contract = self.metadata.contract
         self._dictionaries = [

@@ -114,7 +114,7 @@ def open_rejects(path: str) -> Iterator[pq.ParquetFile]:
     Raises:
         PartError: if it is not there, or is damaged; the path is said.
     """
-    with open_part(path, is_part=False) as file:
+    with open_part(path) as file:
         if not file.schema_arrow.equals(REJECTS_SCHEMA):
             raise PartError(f"is no rejects file: its columns are {', '.join(file.schema_arrow.names)}")
         yield file

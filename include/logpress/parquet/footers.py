@@ -13,8 +13,12 @@ _MOST_DEPTH = 16
 _ROW_GROUPS, _CHUNKS, _METADATA = 4, 1, 3
 _ENCRYPTED = {8: "encryption", 9: "encryption"}
 """Fields of ColumnChunk."""
-_STATISTICS = {16: "size statistics", 17: "geospatial statistics"}
+_TYPE, _BOUNDS, _OTHER = 1, 12, {16: "size statistics", 17: "geospatial statistics"}
 """Fields of ColumnMetaData."""
+_WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}
+"""Bytes of a value, by physical type, where all have as many."""
+_BOUND_FIELDS = (1, 2, 5, 6)
+"""Fields of Statistics: the smallest and largest value, deprecated and not."""
 
 
 def check_chunks(footer: bytes) -> None:
@@ -43,11 +47,20 @@ def _check_chunk(data: bytes, at: int) -> None:
         if field in _ENCRYPTED:
             raise ValueError(f"a column chunk has {_ENCRYPTED[field]}, which logpress never writes")
         if field == _METADATA and kind == _STRUCT:
-            for field_of_metadata, _, _ in _fields(data, inner, 6):
-                if field_of_metadata in _STATISTICS:
-                    raise ValueError(
-                        f"a column chunk has {_STATISTICS[field_of_metadata]}, which logpress never writes"
-                    )
+            width = None
+            for field_of_metadata, kind_of_metadata, value in _fields(data, inner, 6):
+                if field_of_metadata in _OTHER:
+                    raise ValueError(f"a column chunk has {_OTHER[field_of_metadata]}, which logpress never writes")
+                if field_of_metadata == _TYPE:
+                    width = _WIDTHS.get(_varint(data, value)[0] >> 1)
+                elif field_of_metadata == _BOUNDS and kind_of_metadata == _STRUCT and width is not None:
+                    _check_bounds(data, value, width)
+
+
+def _check_bounds(data: bytes, at: int, width: int) -> None:
+    for field, kind, value in _fields(data, at, 8):
+        if field in _BOUND_FIELDS and kind == _BINARY and _varint(data, value)[0] != width:
+            raise ValueError(f"statistics of a column chunk are not of {width} bytes, as its values are")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
