@@ -181,6 +181,7 @@ def render(rows: list[Row], order: list[int], first: int, room: int, hashing: bo
     return here, out[:at].tobytes(), digest.tolist(), lengths.tolist(), counts.tolist()
 
 
+HALF = int(np.array(2.5).view(np.int64))
 ODD = st.one_of(st.sampled_from([NULL, -1, 2**63 - 1]), st.integers(-1, 9))
 NEAR = st.integers(-(10**10), 10**10)
 ROWS = st.one_of(
@@ -225,6 +226,9 @@ ROWS = st.one_of(
     True,
     True,
 )
+@example([Row(2, scale=scale, time=HALF) for scale in (0, 1, 18, 19)], 4, 0, 2500, True, True)
+@example([Row(2, scale=scale, time=HALF) for scale in (-1, 0)], 2, 0, 2500, True, True)
+@example([Row(8)], 1, 0, 500, True, True)
 @example([Row(layout, time=-1) for layout in (1, 3, 4, 7)], 4, 0, 2500, True, False)
 def test_render_rows(rows: list[Row], count: int, first: int, room: int, hashing: bool, sized: bool) -> None:
     order = [k * 7 % len(rows) for k in range(count)]
