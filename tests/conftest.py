@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from numpy.typing import NDArray
 from tests.twins import records_of as records_of
@@ -29,7 +29,10 @@ from logpress.manifest import SliceManifest, SliceSpec
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large)
 settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=_QUIET)
-settings.load_profile("long" if os.environ.get("LOGPRESS_FUZZ") == "1" else "quick")
+settings.register_profile(  # the same examples each time, and none made smaller: only whether a test fails is asked
+    "mutants", settings.get_profile("quick"), derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile({"1": "long", "mutants": "mutants"}.get(os.environ.get("LOGPRESS_FUZZ", ""), "quick"))
 if "LOGPRESS_CORPUS" in os.environ:  # tests/fuzz/campaign.py
     settings.register_profile(
         "campaign",

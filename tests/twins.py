@@ -1,10 +1,13 @@
-"""Framing in plain Python: what tests hold the kernels against."""
+"""Plain Python that tests hold the kernels against: framing, numbers that wrap around, texts as kernels take them."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 BLANKS = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
@@ -173,3 +176,15 @@ def records_of(data: bytes) -> list[bytes]:
     """The records of a raw object, as the documents define them."""
     form = form_of(data)
     return lines_of(data) if form == "lines" else objects_of(data, form == "array")
+
+
+def wrapped(number: int, bits: int = 64) -> int:
+    """A number as signed integers of so many bits hold it."""
+    half = 1 << (bits - 1)
+    return (number + half) % (2 * half) - half
+
+
+def joined(texts: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts one after the other, padded, and where each begins and the last one ends."""
+    offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts) + bytes(64), dtype=np.uint8), offsets

@@ -598,3 +598,28 @@ def test_the_lenient_reader_reads_instants_of_any_offset(sdk_log: Contract, mome
     found = dict(LenientReader(sdk_log).registers(compact({"_source": {"user_inDate": labelled.isoformat()}})))
     wall = moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     assert found["user_created_at"] == wall // timedelta(milliseconds=1) - offset_min * 60_000
+
+
+@given(st.dates())
+def test_civil_from_days_and_read_date(day: date) -> None:
+    days = (day - date(1970, 1, 1)).days
+    assert kernels_text.civil_from_days(np.int64(days)) == (day.year, day.month, day.day)
+    assert kernels_text.read_date(padded(b"x" + day.isoformat().encode()), 1) == days
+
+
+@given(st.tuples(st.integers(0, 9999), st.integers(0, 14), st.integers(0, 33)), st.integers(0, 9), st.integers(0, 255))
+@example((2100, 2, 29), 4, ord("-"))
+@example((2000, 2, 29), 4, ord("-"))
+@example((2024, 4, 31), 7, ord("-"))
+@example((0, 1, 1), 4, ord("-"))
+@example((1, 1, 1), 4, ord("-"))
+def test_read_date_refuses_what_is_no_date(parts: tuple[int, int, int], place: int, byte: int) -> None:
+    """Days and months that there are not, and any byte in any place."""
+    text = bytearray(b"%04d-%02d-%02d" % parts)
+    for _ in range(2):
+        try:
+            expected = (date.fromisoformat(text.decode("latin-1")) - date(1970, 1, 1)).days
+        except ValueError:
+            expected = int(BAD)
+        assert kernels_text.read_date(padded(bytes(text)), 0) == expected
+        text[place] = byte

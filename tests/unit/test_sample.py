@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from logpress.errors import LogpressError, UsageError
 from logpress.sample import generate_lines, parse_hours, rates, write_sample
 from logpress.sample.draw import ROW, Rows, draw_hours, draw_sessions
-from logpress.sample.kernels_lines import RECORD_BOUND, write_number, write_sequence
+from logpress.sample.kernels_lines import (
+    RECORD_BOUND,
+    write_milliseconds,
+    write_number,
+    write_seconds,
+    write_sequence,
+)
 from logpress.sample.kinds import DAMAGED, RARE, Kind, counts, draw_kinds
 from logpress.sample.lines import Printer, digit_tables
 from logpress.sample.plain import compact, document, hit
@@ -203,6 +209,21 @@ def test_any_sequence_number_is_written(created: int, counter: int, arrival: int
 def test_any_number_is_written(value: int) -> None:
     out = np.zeros(64, dtype=np.uint8)
     assert out[5 : write_number(out, 5, value)].tobytes().decode() == str(value)
+
+
+@settings(deadline=None)
+@given(st.integers(-3 * 86_400_000, 2 * 86_400_000 - 1))
+def test_any_instant_near_the_day_is_written(milliseconds: int) -> None:
+    plan = Plan(DAY, 1)
+    milliseconds += plan.day_start * 1000
+    text = (datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")  # noqa: DTZ001
+    for kernel, value, said in (
+        (write_seconds, milliseconds // 1000, text[:-4]),
+        (write_milliseconds, milliseconds, text),
+    ):
+        out = np.full(64, 0xEE, dtype=np.uint8)
+        assert out[3 : kernel(out, 3, value, digit_tables(plan))].tobytes().decode() == said
+        assert out[:3].tolist() == [0xEE] * 3
 
 
 # records

@@ -1,0 +1,397 @@
+"""Breaks kernels one small way at a time, and says which faults no test notices. See README.md beside it.
+
+Each mutant is one change of one kernel in a copy of the library; the tests that belong to its module run against the
+copy until one fails. A result is kept by the digest of the broken source, so that a run goes on where one has stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "include" / "logpress"
+EQUIVALENT = Path(__file__).with_name("equivalent.json")
+KILLED, SURVIVED, SAME = "killed", "survived", "equivalent"
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "codecs/kernels_hash": ("tests/unit/test_codecs.py",),
+    "codecs/kernels_text": ("tests/unit/test_codecs.py",),
+    "codecs/kernels_typed": ("tests/unit/test_codecs.py",),
+    "codecs/kernels_xxh3": ("tests/unit/test_codecs.py",),
+    "engine/kernels_bulk": ("tests/unit/test_bulk_input.py", "tests/unit/test_framing.py"),
+    "engine/kernels_frame": ("tests/unit/test_framing.py",),
+    "engine/kernels_group": ("tests/unit/test_kernels_group.py",),
+    "engine/kernels_hits": ("tests/unit/test_search.py",),
+    "engine/kernels_order": ("tests/unit/test_kernels_order.py", "tests/unit/test_keys.py"),
+    "engine/kernels_press": ("tests/unit/test_framing.py", "tests/property/test_round_trip.py"),
+    "engine/kernels_render": ("tests/unit/test_kernels_render.py",),
+    "engine/kernels_seen": ("tests/unit/test_duplicates.py",),
+    "engine/kernels_store": ("tests/unit/test_kernels_store.py",),
+    "engine/kernels_value": ("tests/unit/test_compare.py",),
+    "engine/kernels_virtual": ("tests/unit/test_reading.py",),
+    "layout/kernels_json": ("tests/unit/test_json_kernels.py",),
+    "layout/kernels_match": ("tests/unit/test_layout.py", "tests/unit/test_json_kernels.py"),
+    "parquet/kernels_frames": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
+    "parquet/kernels_fse": ("tests/unit/test_kernels_parquet.py", "tests/property/test_frames.py"),
+    "parquet/kernels_huffman": ("tests/property/test_frames.py",),
+    "parquet/kernels_indices": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
+    "parquet/kernels_levels": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
+    "parquet/kernels_numbers": ("tests/unit/test_kernels_parquet.py", "tests/unit/test_deltas.py"),
+    "parquet/kernels_sequences": ("tests/property/test_frames.py",),
+    "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
+    "sample/kernels_lines": ("tests/unit/test_sample.py",),
+}
+"""Which tests belong to a module: the fastest first."""
+
+COMPARED = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+}  # fmt: skip
+COMPUTED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr,
+}  # fmt: skip
+SWAPPED = {"min": "max", "max": "min"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one kernel."""
+
+    module: str
+    function: str
+    line: int
+    what: str
+    before: str
+    """The line's source."""
+    after: str
+    """What the changed part reads now."""
+    source: str
+    """The whole broken module."""
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+
+
+def _changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - one branch a kind of change
+    """Each way in which a node is broken, with what it is called."""
+    if _is_droppable(node):
+        yield "statement dropped", ast.Pass()
+    if isinstance(node, ast.Compare):
+        for k, operator in enumerate(node.ops):
+            if type(operator) in COMPARED:
+                other = copy.deepcopy(node)
+                other.ops[k] = COMPARED[type(operator)]()
+                yield "comparison", other
+    elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in COMPUTED:
+        other = copy.deepcopy(node)
+        other.op = COMPUTED[type(node.op)]()
+        yield "operator", other
+        if isinstance(node.op, ast.LShift | ast.RShift) and isinstance(node, ast.BinOp):
+            other = copy.deepcopy(node)
+            other.right = ast.BinOp(other.right, ast.Add(), ast.Constant(1))
+            yield "shift by one more", other
+    elif isinstance(node, ast.BoolOp):
+        other = copy.deepcopy(node)
+        other.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield "and/or", other
+        for k in range(len(node.values)):
+            other = copy.deepcopy(node)
+            del other.values[k]
+            yield "condition dropped", other if len(other.values) > 1 else other.values[0]
+    elif isinstance(node, ast.Constant) and type(node.value) is int:
+        for step in (1, -1):
+            yield f"constant {step:+}", ast.Constant(node.value + step)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield "truth", ast.Constant(not node.value)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id in SWAPPED:
+            other = copy.deepcopy(node)
+            other.func = ast.Name(SWAPPED[node.func.id], ast.Load())
+            yield "min/max", other
+        elif node.func.id == "abs":
+            yield "abs dropped", copy.deepcopy(node.args[0])
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield "not dropped", copy.deepcopy(node.operand)
+    elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return | ast.Continue | ast.Break):
+        other = copy.deepcopy(node)
+        other.test = ast.Constant(value=False)
+        yield "check dropped", other
+
+
+def _is_shape(node: ast.Subscript) -> bool:
+    return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+
+
+def _is_droppable(node: ast.AST) -> bool:
+    """Whether a statement can be left out; without the first value of a variable a kernel cannot be compiled."""
+    if isinstance(node, ast.Assign):
+        return isinstance(node.targets[0], ast.Subscript)
+    is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    return is_call or isinstance(node, ast.AugAssign | ast.Break | ast.Continue)
+
+
+class _Replaced(ast.NodeTransformer):
+    def __init__(self, node: ast.AST, other: ast.AST) -> None:
+        self._node, self._other = node, other
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self._other if node is self._node else self.generic_visit(node)
+
+
+def mutants_of(module: str) -> list[Mutant]:
+    """All mutants of a module's kernels."""
+    text = (LIBRARY / f"{module}.py").read_text()
+    lines = text.splitlines(keepends=True)
+    found = []
+    for function in ast.parse(text).body:
+        names = {ast.unparse(decorator) for decorator in getattr(function, "decorator_list", [])}
+        if not isinstance(function, ast.FunctionDef) or not names & {"kernel", "inner_kernel"}:
+            continue
+        sides = {node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript) and _is_shape(node)}
+        for statement in function.body:
+            for node in ast.walk(statement):
+                if node in sides:  # most arrays have one dimension, and shape[-1] is shape[0]
+                    continue
+                for what, other in _changed(node):
+                    broken = _Replaced(node, other)
+                    # only this function is written anew: the others keep their lines, and so what messages say
+                    whole = _replaced(function, broken)
+                    source = "".join(lines[: function.decorator_list[0].lineno - 1]) + whole + "\n"
+                    source += "".join(lines[function.end_lineno :])
+                    line = getattr(node, "lineno", statement.lineno)
+                    head = ast.unparse(ast.fix_missing_locations(other)).splitlines()[0]
+                    found.append(Mutant(module, function.name, line, what, lines[line - 1].strip(), head, source))
+    return found
+
+
+def _replaced(function: ast.FunctionDef, broken: _Replaced) -> str:
+    shallow = copy.copy(function)
+    shallow.body = [_visited(statement, broken) for statement in function.body]
+    return ast.unparse(ast.fix_missing_locations(shallow))
+
+
+def _visited(node: ast.stmt, broken: _Replaced) -> ast.stmt:
+    """A copy of a statement in which one node is another; `node` itself stays."""
+    number = next((k for k, part in enumerate(ast.walk(node)) if part is broken._node), None)
+    twin = copy.deepcopy(node)
+    if number is None:
+        return twin
+    for k, part in enumerate(ast.walk(twin)):
+        if k == number:
+            return _Replaced(part, broken._other).visit(twin)
+    raise AssertionError
+
+
+def reason_of_equivalence(mutant: Mutant, known: list[dict[str, str]]) -> str | None:
+    """Why a mutant gives the same results, if a person has found so."""
+    for entry in known:
+        if (
+            entry["module"] in ("*", mutant.module)
+            and entry.get("function", mutant.function) == mutant.function
+            and entry.get("line", "") in mutant.before
+            and entry.get("what", "") in mutant.what
+            and entry.get("after", mutant.after) == mutant.after
+        ):
+            return entry["reason"]
+    return None
+
+
+FORKS = multiprocessing.get_context("forkserver")
+PRELOADED = ["hypothesis.extra.numpy", "numba", "pandas", "pyarrow.parquet", "pydantic", "pytest", "xxhash"]
+"""Packages that each run of tests needs: they are imported once, and each run is a fork of that process."""
+
+
+def run_tests(include: str, cache: str, bounds: bool, arguments: tuple[str, ...]) -> None:
+    """Run tests against a copy of the library, in a process of its own; its exit code is that of pytest."""
+    os.setsid()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.environ.pop("NUMBA_CACHE_DIR", None)
+    path = os.pathsep.join((include, str(ROOT)))
+    os.environ |= {"PYTHONPATH": path, "LOGPRESS_CACHE_DIR": cache, "LOGPRESS_FUZZ": "mutants"}
+    sys.dont_write_bytecode = True
+    sys.path[:0] = [include, str(ROOT)]
+    os.chdir(ROOT)
+    os.environ["NUMBA_BOUNDSCHECK"] = "1" if bounds else "0"
+    import pytest
+    from numba.core import config
+
+    config.reload_config()
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
+    code = int(pytest.main([*options, *arguments]))
+    found = Path(sys.modules["logpress"].__file__ or "").parent if "logpress" in sys.modules else None
+    os._exit(99 if found != Path(include) / "logpress" and code != 4 else code)
+
+
+class Bench:
+    """A copy of the library and a cache of machine code, for one mutant at a time."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.include = folder / f"include-{number}"
+        self.cache = folder / f"cache-{number}"
+        self.sound: set[Path] = set()
+        shutil.copytree(LIBRARY, self.include / "logpress", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def _versions(self) -> set[Path]:
+        return set(self.cache.glob("logpress/kernels/*/*"))
+
+    def keep_what_is_there(self) -> None:
+        """Machine code that is in the cache now is that of the sound library: it stays there."""
+        self.sound = self._versions()
+
+    def _run(self, *arguments: str, seconds: float, bounds: bool = False) -> int:
+        process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, arguments))
+        process.start()
+        process.join(seconds)
+        if process.exitcode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+            return 124
+        return process.exitcode
+
+    def passes(self, module: str, function: str | None, seconds: float, bounds: bool = False) -> bool:
+        """Whether the tests of a module pass, with bounds of arrays checked or not; a kernel's own tests run first."""
+        tests = TESTS[module]
+        if bounds:
+            return self._run(*tests, seconds=seconds, bounds=True) == 0
+        if function is not None and not function.startswith("_"):
+            code = self._run("-k", function, tests[0], seconds=seconds)
+            if code not in (0, 5):  # 5: no test has this name
+                return False
+        return self._run(*tests, seconds=seconds) == 0
+
+    def try_mutant(self, mutant: Mutant, seconds: float, bounds: bool) -> str:
+        """Killed or survived; what changes no result may still read or write outside an array."""
+        path = self.include / "logpress" / f"{mutant.module}.py"
+        whole = path.read_text()
+        path.write_text(mutant.source)
+        try:
+            if not self.passes(mutant.module, mutant.function, seconds):
+                return KILLED
+            return KILLED if bounds and not self.passes(mutant.module, None, 2 * seconds, bounds=True) else SURVIVED
+        finally:
+            path.write_text(whole)
+            for version in self._versions() - self.sound:
+                shutil.rmtree(version, ignore_errors=True)
+
+
+def chosen(modules: list[str], function: str | None, count: int | None, seed: int) -> list[Mutant]:
+    """Mutants to try: all, or `count` of each module."""
+    found = []
+    for module in modules:
+        mutants = list({mutant.key: mutant for mutant in mutants_of(module)}.values())
+        mutants = [mutant for mutant in mutants if function in (None, mutant.function)]
+        random.Random(f"{seed} {module}").shuffle(mutants)
+        found += mutants if count is None else mutants[:count]
+    return found
+
+
+def main() -> int:
+    """Try mutants, print a table; 1 if one survives."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--module", action="append", choices=sorted(TESTS), help="repeatable; all if it is not given")
+    parser.add_argument("--function", help="only mutants of this kernel")
+    parser.add_argument("--count", type=int, help="mutants a module, drawn at random; all if it is not given")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60, help="after which a run of tests counts as failed")
+    parser.add_argument("--results", type=Path, default=ROOT / "mutants.json", help="where results are kept")
+    parser.add_argument("--list", action="store_true", help="only count the mutants")
+    options = parser.parse_args()
+    modules = options.module or sorted(TESTS)
+    mutants = chosen(modules, options.function, options.count, options.seed)
+    if options.list:
+        print(
+            *(f"{count:6} {module}" for module, count in Counter(mutant.module for mutant in mutants).items()), sep="\n"
+        )
+        return 0
+    known = json.loads(EQUIVALENT.read_text())
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    lock = Lock()
+    waiting = []
+    for mutant in mutants:
+        if reason_of_equivalence(mutant, known) is None and _tests_key(mutant) not in results:
+            waiting.append(mutant)
+    with tempfile.TemporaryDirectory(prefix="logpress-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
+        benches = [Bench(Path(folder), number) for number in range(options.jobs)]
+        FORKS.set_forkserver_preload(PRELOADED)
+        bounded = set()
+        for module in {mutant.module for mutant in waiting}:
+            if not benches[0].passes(module, None, 10 * options.seconds):
+                raise SystemExit(f"the tests of {module} fail without any change")
+            if benches[0].passes(module, None, 10 * options.seconds, bounds=True):
+                bounded.add(module)
+            else:
+                print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
+        for bench in benches[1:]:
+            shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
+        for bench in benches:
+            bench.keep_what_is_there()
+
+        def work(mutant: Mutant) -> None:
+            with lock:
+                bench = benches.pop()
+            begun = time.monotonic()
+            outcome = bench.try_mutant(mutant, options.seconds, mutant.module in bounded)
+            with lock:
+                benches.append(bench)
+                results[_tests_key(mutant)] = outcome
+                unfinished = options.results.with_suffix(".new")
+                unfinished.write_text(json.dumps(results, indent=0))
+                unfinished.replace(options.results)
+                print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
+
+        list(pool.map(work, waiting))
+    return report(mutants, results, known)
+
+
+def _tests_key(mutant: Mutant) -> str:
+    """A result holds as long as the broken source and the tests stay the same."""
+    digest = hashlib.sha256(mutant.source.encode())
+    for test in TESTS[mutant.module]:
+        digest.update((ROOT / test).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _said(mutant: Mutant) -> str:
+    return f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.what}: {mutant.before}  ->  {mutant.after}"
+
+
+def report(mutants: list[Mutant], results: dict[str, str], known: list[dict[str, str]]) -> int:
+    """Print what became of the mutants, by module."""
+    table: dict[str, Counter[str]] = {}
+    survivors = []
+    for mutant in mutants:
+        outcome = SAME if reason_of_equivalence(mutant, known) else results.get(_tests_key(mutant), "not run")
+        table.setdefault(mutant.module, Counter())[outcome] += 1
+        if outcome == SURVIVED:
+            survivors.append(_said(mutant))
+    print(f"\n{'module':28} {'mutants':>8} {KILLED:>8} {SURVIVED:>9} {SAME:>11}")
+    for module, counts in [*sorted(table.items()), ("all", sum(table.values(), Counter()))]:
+        print(f"{module:28} {counts.total():8} {counts[KILLED]:8} {counts[SURVIVED]:9} {counts[SAME]:11}")
+    print(*survivors, sep="\n")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
