@@ -137,6 +137,10 @@ def _changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
         yield "check dropped", other
 
 
+def _is_shape(node: ast.Subscript) -> bool:
+    return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+
+
 def _is_droppable(node: ast.AST) -> bool:
     """Whether a statement can be left out; without the first value of a variable a kernel cannot be compiled."""
     if isinstance(node, ast.Assign):
@@ -162,8 +166,11 @@ def mutants_of(module: str) -> list[Mutant]:
         names = {ast.unparse(decorator) for decorator in getattr(function, "decorator_list", [])}
         if not isinstance(function, ast.FunctionDef) or not names & {"kernel", "inner_kernel"}:
             continue
+        sides = {node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript) and _is_shape(node)}
         for statement in function.body:
             for node in ast.walk(statement):
+                if node in sides:  # most arrays have one dimension, and shape[-1] is shape[0]
+                    continue
                 for what, other in _changed(node):
                     broken = _Replaced(node, other)
                     # only this function is written anew: the others keep their lines, and so what messages say
@@ -288,11 +295,12 @@ class Bench:
                 shutil.rmtree(version, ignore_errors=True)
 
 
-def chosen(modules: list[str], count: int | None, seed: int) -> list[Mutant]:
+def chosen(modules: list[str], function: str | None, count: int | None, seed: int) -> list[Mutant]:
     """Mutants to try: all, or `count` of each module."""
     found = []
     for module in modules:
         mutants = list({mutant.key: mutant for mutant in mutants_of(module)}.values())
+        mutants = [mutant for mutant in mutants if function in (None, mutant.function)]
         random.Random(f"{seed} {module}").shuffle(mutants)
         found += mutants if count is None else mutants[:count]
     return found
@@ -302,6 +310,7 @@ def main() -> int:
     """Try mutants, print a table; 1 if one survives."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--module", action="append", choices=sorted(TESTS), help="repeatable; all if it is not given")
+    parser.add_argument("--function", help="only mutants of this kernel")
     parser.add_argument("--count", type=int, help="mutants a module, drawn at random; all if it is not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
@@ -310,7 +319,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only count the mutants")
     options = parser.parse_args()
     modules = options.module or sorted(TESTS)
-    mutants = chosen(modules, options.count, options.seed)
+    mutants = chosen(modules, options.function, options.count, options.seed)
     if options.list:
         print(
             *(f"{count:6} {module}" for module, count in Counter(mutant.module for mutant in mutants).items()), sep="\n"

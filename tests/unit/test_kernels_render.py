@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 import xxhash
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.twins import joined
 
@@ -206,6 +206,7 @@ ROWS = st.one_of(
 )
 
 
+@settings(max_examples=300)
 @given(
     st.lists(ROWS, min_size=1, max_size=6),
     st.integers(0, 30),
@@ -228,6 +229,8 @@ ROWS = st.one_of(
 )
 @example([Row(2, scale=scale, time=HALF) for scale in (0, 1, 18, 19)], 4, 0, 2500, True, True)
 @example([Row(2, scale=scale, time=HALF) for scale in (-1, 0)], 2, 0, 2500, True, True)
+@example([Row(8, extra=len(DICTIONARIES[1]))], 1, 0, 500, True, True)
+@example([Row(8, extra=-1)], 1, 0, 500, True, True)
 @example([Row(8)], 1, 0, 500, True, True)
 @example([Row(layout, time=-1) for layout in (1, 3, 4, 7)], 4, 0, 2500, True, False)
 def test_render_rows(rows: list[Row], count: int, first: int, room: int, hashing: bool, sized: bool) -> None:
