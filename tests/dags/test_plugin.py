@@ -29,7 +29,8 @@ def publish(lake: Path, day: str, table: str = "sdk_log", column: str = "func_na
 
     def slice_of(name: str, sizes: dict[str, int]) -> SliceManifest:
         columns = [ColumnStats(name=name, stored_bytes=size, encodings=("PLAIN",)) for name, size in sizes.items()]
-        part = PartStats(path=name, rows=50, row_groups=1, stored_bytes=600, sha256="00", columns=tuple(columns))
+        path = f"part-{name}-00.parquet"
+        part = PartStats(path=path, rows=50, row_groups=1, stored_bytes=600, sha256="00", columns=tuple(columns))
         counts = {"records": 50, "rows": 50, "irregular_rows": 0, "rejects": 0, "other_day": 0, "raw_bytes": 60_000}
         return SliceManifest(table=table, day=day, slice=name, origins=(), digest="00", part=part, **counts)
 

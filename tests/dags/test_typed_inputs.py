@@ -40,8 +40,9 @@ def restored(lake: Path) -> Counter[bytes]:
     from logpress import published
     from logpress.contract import load_contract
 
-    published.restore_to_file(load_contract("sdk_log"), DAY, str(lake), lake / "day")
-    return Counter((lake / "day").read_bytes().split(b"\n")[:-1])
+    output = lake.parent / "day"
+    published.restore_to_file(load_contract("sdk_log"), DAY, str(lake), output)
+    return Counter(output.read_bytes().split(b"\n")[:-1])
 
 
 @pytest.mark.parametrize("index", ["", "/sdk-log-{day}"])

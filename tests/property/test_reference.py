@@ -621,7 +621,7 @@ def test_a_newer_major_format_is_refused_and_what_a_newer_minor_one_adds_is_skip
         part.tables[group] = table.append_column("_more", pa.nulls(table.num_rows, pa.int64()))
     part.put_groups()
     target = part.write(tmp_path / "newer.parquet")
-    assert list(reference.records(str(target))) == list(reference.records(str(path))) == by_engine(target)
+    assert list(reference.records(str(target))) == list(reference.records(str(path)))
     part.data["format"] = "6.0"
     with pytest.raises(reference.FormatError, match=r"newer.parquet: has format 6.0: it was written by a newer log"):
         list(reference.records(str(part.write(target))))

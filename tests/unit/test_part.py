@@ -87,6 +87,11 @@ def test_metadata_comes_back_and_is_small(part: Path, sdk_log: Contract) -> None
     assert len(text) < 4_000
 
 
+def test_rows_are_read_many_at_a_time(part: Path) -> None:
+    """What is said of the row group is a batch of one row: those behind it must not be."""
+    assert [rows.count for rows in PartReader(str(part)).slices(0)] == [50]
+
+
 def test_a_file_says_which_part_it_is(part: Path) -> None:
     reader = PartReader(str(part))
     identity = reader.metadata.identity

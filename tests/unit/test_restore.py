@@ -263,7 +263,7 @@ def test_a_part_that_another_writer_has_rewritten_is_refused(parts: list[str], t
             writer.write_table(file.read_row_group(group))
         texts = file.metadata.metadata
         writer.add_key_value_metadata({name.decode(): text.decode() for name, text in texts.items()})
-    with pytest.raises(PartError, match=r"again\.parquet: is damaged: its footer is not what was written"):
+    with pytest.raises(PartError, match=r"again\.parquet: is damaged: its footer "):
         restored([str(again)])
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.columns import ROW_GROUP, stored_columns
 from logpress.engine.decode import GroupDecoder, Slice
+from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.part import CREATED_BY, PartMetadata
 from logpress.engine.part_file import open_group, open_part
 from logpress.engine.render import Renderer, Sheet
@@ -51,7 +52,7 @@ class PartReader:
         names = [name for name in self._stored if columns is None or name in columns]
         with self._opened(group, names) as file:
             table = file.read_row_group(group, columns=names, use_threads=False)
-            return self._decoder(file, group, table)
+            return self._decoder(self.metadata.group(file, group), table)
 
     def sample(self, group: int, words: int) -> NDArray[np.int64]:
         """A sample of a row group's keys and positions, see `Keys.sample`: int64[words + 1, keys].
@@ -86,6 +87,8 @@ class PartReader:
             texts = file.read_row_group(group, columns=whole, use_threads=False)
             if whole and texts.num_rows != self.rows_by_group[group]:
                 raise PartError(f"is damaged: row group {group} has not as many texts as rows")
+            # first: it reads a batch of one row, and a file's batches are all as small as the last ones asked for
+            described = self.metadata.group(file, group)
             found: GroupDecoder | None = None
             at = 0
             # each batch gets a copy of all dictionaries, so there are fewer of them where these are large
@@ -94,7 +97,7 @@ class PartReader:
                 end = min(last, at + batch.num_rows)
                 for begin in range(max(first, at), end, CHUNK_ROWS):
                     table = pa.Table.from_batches([batch]).slice(begin - at, min(CHUNK_ROWS, end - begin))
-                    found = found or self._decoder(file, group, table, texts)
+                    found = found or self._decoder(described, table, texts)
                     yield self._slice(found, table, begin)
                 at += batch.num_rows
                 if at >= last:
@@ -125,11 +128,9 @@ class PartReader:
         with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries) as file:
             yield file
 
-    def _decoder(
-        self, file: pq.ParquetFile, group: int, table: pa.Table, texts: pa.Table | None = None
-    ) -> GroupDecoder:
+    def _decoder(self, described: GroupMetadata, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
         metadata = self.metadata
-        return GroupDecoder(metadata.contract, table, metadata.group(file, group), metadata.layouts_with, texts)
+        return GroupDecoder(metadata.contract, table, described, metadata.layouts_with, texts)
 
 
 def _text_bytes(group: pq.RowGroupMetaData) -> int:

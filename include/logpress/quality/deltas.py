@@ -6,6 +6,7 @@ has more than 28 bits a delta (its buffer of 64 bits overflows), so `lent_to_fas
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LONGEST_VARINT = 10
+_lent = threading.Lock()  # or a thread could put back what another has lent
 
 
 def decode_deltas(data: bytes) -> NDArray[np.int64]:
@@ -79,7 +81,7 @@ def _unpacked(packed: bytes, width: int, count: int) -> NDArray[np.uint64]:
 
 @contextmanager
 def lent_to_fastparquet() -> Iterator[None]:
-    """Let fastparquet read int64 with `decode_deltas` meanwhile, in this process."""
+    """Let fastparquet read int64 with `decode_deltas` meanwhile, in this process; one thread at a time."""
     import fastparquet.cencoding as theirs  # slow to import, and needed here only
 
     def unpack(source: Any, target: Any, longval: int = 0) -> int:
@@ -89,9 +91,10 @@ def lent_to_fastparquet() -> Iterator[None]:
             target.write_int(half)
         return 0
 
-    before = theirs.delta_binary_unpack
-    theirs.delta_binary_unpack = unpack
-    try:
-        yield
-    finally:
-        theirs.delta_binary_unpack = before
+    with _lent:
+        before = theirs.delta_binary_unpack
+        theirs.delta_binary_unpack = unpack
+        try:
+            yield
+        finally:
+            theirs.delta_binary_unpack = before
