@@ -13,7 +13,7 @@ from logpress.budget import Budget
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
 from logpress.engine.seen import count_across, run_paths, seen_path
-from logpress.errors import UsageError
+from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE, remove_leftovers
@@ -74,6 +74,8 @@ def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] 
     try:
         published = Lake.open(lake_uri).read_day(contract.table, day)
     except UsageError:  # there is no lake yet
+        return None
+    except LakeError:  # a damaged manifest, which pressing mends
         return None
     if published is None:
         return None

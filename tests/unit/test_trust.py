@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact
 
+from logpress import stages
 from logpress.contract import load_contract
 from logpress.errors import AbsentError, LakeError, LogpressError, PartError, ProofError, UsageError
 from logpress.lake import Lake, remove_leftovers
@@ -124,6 +125,17 @@ def test_a_flip_or_a_cut_anywhere_in_a_manifest_is_told(home: Path) -> None:
         path.write_bytes(whole[:end])
         with pytest.raises(LakeError, match=r"_manifest\.json: is damaged"):
             lake.read_day("sdk_log", DAY)
+
+
+def test_a_damaged_manifest_is_mended_by_pressing_the_day_again(tmp_path: Path) -> None:
+    raw, lake = tmp_path / f"{DAY}.ndjson", tmp_path / "lake"
+    raw.write_bytes(hits(DAY, 9))
+    run_day(CONTRACT, DAY, [str(raw)], str(lake), threads=1)
+    path = lake / "sdk_log" / f"dt={DAY}" / "_manifest.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert stages.changes(CONTRACT, DAY, str(lake), [str(raw)]) is None
+    run_day(CONTRACT, DAY, [str(raw)], str(lake), threads=1)
+    assert stages.changes(CONTRACT, DAY, str(lake), [str(raw)]) is not None
 
 
 def test_a_manifest_of_a_newer_logpress_is_told_apart(home: Path) -> None:
