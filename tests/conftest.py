@@ -168,6 +168,20 @@ def press(
     return Pressed(manifest, out, Counter(restored.split(b"\n")[:-1]), count, figures)
 
 
+def records_in_order(path: Path | str) -> list[bytes]:
+    """The records of a part as the engine renders them, in the order of rows."""
+    from logpress.engine.part_reader import PartReader
+
+    reader = PartReader(str(path))
+    chunks = [
+        chunk.tobytes()
+        for group in range(reader.row_groups)
+        for sheet, rows in reader.sheets(group)
+        for chunk in sheet.rendered(rows)
+    ]
+    return b"".join(chunks).split(b"\n")[:-1]
+
+
 def assert_round_trip(contract: Contract, records: Sequence[bytes], folder: Path, **options: Any) -> Pressed:
     """Press these records, and check that the same multiset comes back, with the digest of the records themselves."""
     from logpress.engine.digest import digest_records

@@ -14,7 +14,7 @@ from logpress.lake import Lake
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
-from logpress.quality.proof import prove_bytes, prove_file
+from logpress.quality.proof import prove_bytes, prove_files
 from logpress.quality.readable import prove_readable
 
 Failures = Mapping[str, LogpressError]
@@ -67,8 +67,7 @@ def prove_staged(
         ProofError: if its files are not those that were written, or the other reader reads them otherwise.
     """
     parts, rejects = staged_files(lake, day, [manifest], run)
-    for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
-        prove_file(path, stats)
+    prove_files([manifest], parts, rejects)
     failure: GivenBackError | PartError | None = None
     with ThreadPoolExecutor(max_workers=1) as pool:
         jobs = [pool.submit(readable, path) for path in parts]

@@ -16,7 +16,7 @@ from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake, publish_day
 from logpress.lake.leftovers import GRACE
 from logpress.lake.storage import lake_errors
-from logpress.manifest import PartStats, SliceManifest, SliceSpec
+from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Silent, StageProgress, Summed
 from logpress.quality.proof import prove_file
 from logpress.quality.readable import prove_readable
@@ -128,14 +128,10 @@ def _upgraded(
             f"{old}: has {before[0]} records with digest {before[2]}, but pressed again they are {after[0]} with "
             f"digest {after[2]}; the day stays as it is: report it, and keep the file"
         )
-    _prove_readable(new, found.part)
+    prove_file(new, found.part)
+    prove_readable(new)
     changed = {"part": found.part, "irregular_rows": found.irregular_rows, "layouts": found.layouts}
     return entry.model_copy(update={**changed, "unknown_paths": found.unknown_paths})
-
-
-def _prove_readable(path: str, part: PartStats) -> None:
-    prove_file(path, part)
-    prove_readable(path)
 
 
 def days_between(lake_uri: str, table: str, first: date, last: date) -> list[date]:

@@ -31,7 +31,7 @@ from logpress.planning import paced, scrolls_of, shards_of
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.proving import Failures, heal_all, prove_all, staged_files
 from logpress.quality.checks import CheckResult
-from logpress.quality.proof import compare, prove_file
+from logpress.quality.proof import compare, prove_files
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
 from logpress.stages import check, clean, default_threads, plan, press, prove_counts
@@ -262,8 +262,7 @@ def _prove(
             return digest_files(parts, [], threads=0, groups=groups, share=share, progress=progress)
         except PartError as error:
             return error
-    for path, stats in zip(parts + rejects, filter(None, (manifest.part, manifest.rejects_part)), strict=True):
-        prove_file(path, stats)
+    prove_files([manifest], parts, rejects)
     return digest_files([], rejects, threads=0, progress=progress)
 
 

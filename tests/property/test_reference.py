@@ -26,7 +26,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import Pressed, press
+from tests.conftest import Pressed, press, records_in_order
 from tests.footers import sealed
 from tests.property.test_round_trip import (
     Writer,
@@ -40,23 +40,10 @@ from tests.property.test_round_trip import (
 from logpress import reference
 from logpress.contract.model import Contract
 from logpress.engine import encode
-from logpress.engine.part_reader import PartReader
 from logpress.engine.restore import restore
 
 EXAMPLES = 10_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else int(os.environ.get("LOGPRESS_REFERENCE_DAYS", "60"))
 FROZEN = Path(__file__).parents[1] / "frozen"
-
-
-def by_engine(path: Path) -> list[bytes]:
-    """The records of a part as the engine renders them, in the order of rows."""
-    reader = PartReader(str(path))
-    chunks = [
-        chunk.tobytes()
-        for group in range(reader.row_groups)
-        for sheet, rows in reader.sheets(group)
-        for chunk in sheet.rendered(rows)
-    ]
-    return b"".join(chunks).split(b"\n")[:-1]
 
 
 def agree(pressed: Pressed, raw: list[bytes] | None = None) -> None:
@@ -64,7 +51,7 @@ def agree(pressed: Pressed, raw: list[bytes] | None = None) -> None:
     found: Counter[bytes] = Counter()
     if pressed.part is not None:
         rows = list(reference.records(str(pressed.part)))
-        assert rows == by_engine(pressed.part)
+        assert rows == records_in_order(pressed.part)
         found.update(rows)
     if pressed.manifest.rejects_part is not None:
         found.update(reference.rejected_records(str(pressed.folder / pressed.manifest.rejects_part.path)))
@@ -592,7 +579,7 @@ def test_a_column_that_has_another_checksum_is_refused_if_it_is_read(tmp_path: P
         found = reference.records(str(Opened(path).write(tmp_path / "other.parquet", name)))
         with pytest.raises(reference.FormatError, match=rf"other.parquet: row group 2: is damaged: column '{name}'"):
             list(found)
-    assert list(reference.records(str(Opened(path).write(tmp_path / "other.parquet", "day")))) == by_engine(path)
+    assert list(reference.records(str(Opened(path).write(tmp_path / "other.parquet", "day")))) == records_in_order(path)
 
 
 def test_a_part_that_another_tool_wrote_anew_is_refused(tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 import xxhash
 import zstandard
-from tests.conftest import DAY
+from tests.conftest import DAY, records_in_order
 
 from logpress import reference
 from logpress.contract import load_contract
 from logpress.engine import part as part_module
 from logpress.engine.digest import digest_records
 from logpress.engine.part import MAJOR, MINOR
-from logpress.engine.part_reader import PartReader
 from logpress.engine.press import press_slice
 from logpress.engine.rejects import read_rejects
 from logpress.engine.restore import digest_files, restore
@@ -101,18 +100,6 @@ def records_of(path: Path) -> list[bytes]:
     return text.split(b"\n")[:-1]
 
 
-def by_engine(path: Path) -> list[bytes]:
-    """The records of a part as the engine reads them, in the order of rows."""
-    reader = PartReader(str(path))
-    chunks = [
-        chunk.tobytes()
-        for group in range(reader.row_groups)
-        for sheet, rows in reader.sheets(group)
-        for chunk in sheet.rendered(rows)
-    ]
-    return b"".join(chunks).split(b"\n")[:-1]
-
-
 def restored(parts: list[Path], rejects: list[Path]) -> list[bytes]:
     chunks: list[bytes] = []
     restore([str(path) for path in parts], [str(path) for path in rejects], lambda chunk: chunks.append(bytes(chunk)))
@@ -132,7 +119,7 @@ def test_frozen_files_are_as_they_were() -> None:
 def test_a_part_gives_its_records(path: Path) -> None:
     expected = records_of(path)
     part = path.with_suffix(".parquet")
-    assert by_engine(part) == expected
+    assert records_in_order(part) == expected
     assert Counter(restored([part], [])) == Counter(expected)
     assert digest_files([str(part)], []) == (len(expected), sum(map(len, expected)), digest_records(expected))
 

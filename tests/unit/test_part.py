@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tests.conftest import SEED, assert_round_trip, compact, press
+from tests.conftest import SEED, assert_round_trip, compact, press, records_in_order
 from tests.footers import with_footer_text
 
 from logpress.contract.model import Contract
@@ -65,17 +65,6 @@ def in_packed(change: Change) -> Change:
     return outer
 
 
-def records_of(path: str) -> list[bytes]:
-    reader = PartReader(path)
-    return [
-        record
-        for group in range(reader.row_groups)
-        for sheet, rows in reader.sheets(group)
-        for chunk in sheet.rendered(rows)
-        for record in chunk.tobytes().splitlines()
-    ]
-
-
 def test_metadata_comes_back_and_is_small(part: Path, sdk_log: Contract) -> None:
     metadata = PartReader(str(part)).metadata
     assert restores_alike(metadata.contract, sdk_log)
@@ -98,7 +87,7 @@ def test_a_file_says_which_part_it_is(part: Path) -> None:
     assert identity is not None
     assert (identity.table, identity.day, identity.records) == ("sdk_log", "2021-12-26", 50)
     assert identity.slice in part.name
-    assert identity.digest == digest_records(records_of(str(part)))
+    assert identity.digest == digest_records(records_in_order(part))
 
 
 def test_a_file_says_which_logpress_wrote_it(part: Path) -> None:
@@ -129,7 +118,7 @@ def test_what_a_later_minor_version_adds_is_skipped(part: Path, tmp_path: Path) 
         add(data)
         in_packed(add_more)(data)
 
-    assert records_of(changed(part, tmp_path, change)) == records_of(str(part))
+    assert records_in_order(changed(part, tmp_path, change)) == records_in_order(part)
 
 
 def test_a_later_major_version_is_refused_as_newer(part: Path, tmp_path: Path) -> None:
@@ -236,7 +225,7 @@ def test_a_flip_anywhere_in_a_row_group_is_told(part: Path, tmp_path: Path) -> N
         with pytest.raises(
             PartError, match=r"flipped.parquet: is damaged: column \w+ of row group 0, \d+ bytes at \d+"
         ):
-            records_of(str(copy))
+            records_in_order(copy)
 
 
 def test_a_cut_anywhere_is_told(part: Path, tmp_path: Path) -> None:

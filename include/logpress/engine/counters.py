@@ -90,24 +90,18 @@ class Counters:
         return found
 
     @classmethod
-    def filled(cls, first: int, shift: int, windows: int, is_filled: NDArray[np.bool_], smallest: Ints) -> Counters:
-        """Counters of which only those are given that there are, in their order.
+    def filled(
+        cls, shards: int, first: int, shift: int, windows: int, is_filled: NDArray[np.bool_], smallest: Ints
+    ) -> Counters:
+        """Counters of so many shards, of which only those are given that there are, in their order.
 
         Raises:
-            ValueError: if there are not as many as are filled.
+            ValueError: if there are not as many as are filled, or as shards and windows have.
         """
         if np.count_nonzero(is_filled) != len(smallest):
             raise ValueError(f"{np.count_nonzero(is_filled)} shards and windows have {len(smallest)} counters")
+        if windows < 0 or len(is_filled) != windows * shards:
+            raise ValueError(f"{shards} shards and {windows} windows have {len(is_filled)} counters")
         found = np.full(len(is_filled), _EMPTY, dtype=np.int64)
         found[is_filled] = smallest
         return cls(first, shift, windows, found)
-
-    def checked(self, shards: int) -> Counters:
-        """These, if they are the counters of so many shards, or none.
-
-        Raises:
-            ValueError: if they are not.
-        """
-        if self.windows < 0 or len(self.smallest) != self.windows * shards:
-            raise ValueError(f"{shards} shards and {self.windows} windows have {len(self.smallest)} counters")
-        return self

@@ -11,18 +11,15 @@ import json
 from typing import Any
 
 import numpy as np
-import zstandard
 
 from logpress.contract.model import Contract
 from logpress.engine.counters import Counters
-from logpress.engine.group_metadata import GroupMetadata, Sequences, texts, whole
+from logpress.engine.group_metadata import GroupMetadata, Sequences, texts, unpacked, whole
 from logpress.engine.rows import Ints
 from logpress.engine.spelling import Spelling
 from logpress.layout.model import Layout
 
 MAJOR = 4
-
-_MOST_PACKED_BYTES = 256 << 20
 
 _COLUMN: dict[str, Any] = {"description": "", "nullable": True}
 _TYPES = {
@@ -76,9 +73,9 @@ def _group(data: dict[str, Any]) -> GroupMetadata:
             raise ValueError(f"{len(bits)} bytes have no {places} bits")
         filled = np.unpackbits(bits, count=places).astype(np.bool_)
         first, seconds = _whole(of["first_second"]), _whole(of["seconds"])
-        counters = Counters.filled(first, 0, seconds, filled, _numbers(of["smallest"]))
         shards = np.array([_whole(shard) for shard in of["shards"]], dtype=np.int64)
-        sequences[name] = Sequences(shards, counters.checked(len(shards)))
+        counters = Counters.filled(len(shards), first, 0, seconds, filled, _numbers(of["smallest"]))
+        sequences[name] = Sequences(shards, counters)
     sample = _numbers(data["sample"])
     return GroupMetadata(
         _whole(data["rows"]),
@@ -94,13 +91,7 @@ def _whole(number: object) -> int:
 
 
 def _bytes(text: str) -> bytes:
-    frame = base64.b85decode(text)
-    try:
-        if zstandard.frame_content_size(frame) > _MOST_PACKED_BYTES:
-            raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes are packed in it")
-        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_MOST_PACKED_BYTES)
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from error
+    return unpacked(base64.b85decode(text))
 
 
 def _numbers(text: str) -> Ints:

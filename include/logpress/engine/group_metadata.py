@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from logpress.engine.counters import Counters
@@ -19,6 +20,8 @@ from logpress.engine.rows import Ints
 from logpress.engine.spelling import Spelling
 
 _LENGTH = struct.Struct("<I")
+
+_MOST_PACKED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,8 @@ class GroupMetadata:
             if seconds & (seconds - 1):
                 raise ValueError(f"a window of {seconds} seconds is no power of two")
             first, windows = whole(of["first_second"], -(2**62), 2**62), whole(of["windows"], 0, 2**40)
-            counters = Counters.filled(first, seconds.bit_length() - 1, windows, filled, smallest)
-            sequences[name] = Sequences(shards, counters.checked(len(shards)))
+            counters = Counters.filled(len(shards), first, seconds.bit_length() - 1, windows, filled, smallest)
+            sequences[name] = Sequences(shards, counters)
         return cls(
             whole(head["rows"], 0, 2**31),
             {name: Spelling.from_json(how) for name, how in _object(head["spellings"], "spellings").items()},
@@ -188,3 +191,17 @@ def texts(pairs: object) -> dict[str, str]:
         raise ValueError("a lookup holds what is no text")
     "".join(found.values()).encode()  # surrogates without their other half are no text either
     return found
+
+
+def unpacked(frame: bytes) -> bytes:
+    """The content of a zstd frame.
+
+    Raises:
+        ValueError: if it is none, or its content would be too large.
+    """
+    try:
+        if zstandard.frame_content_size(frame) > _MOST_PACKED_BYTES:
+            raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes are packed in it")
+        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_MOST_PACKED_BYTES)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error

@@ -24,7 +24,7 @@ from logpress.contract.model import Contract
 from logpress.engine import format_4
 from logpress.engine.columns import DAY, ROW_GROUP, StoredColumn, stored_columns
 from logpress.engine.footer_checks import check_footer
-from logpress.engine.group_metadata import GroupMetadata
+from logpress.engine.group_metadata import GroupMetadata, unpacked
 from logpress.engine.layout_checks import check_layouts
 from logpress.engine.part_file import METADATA_KEY as METADATA_KEY
 from logpress.engine.program import Registers
@@ -49,7 +49,6 @@ PAGE_BYTES = 96 << 10
 DICTIONARY_BYTES = 64 << 20
 
 _ZSTD = 19  # some KB
-_MOST_PACKED_BYTES = 256 << 20
 
 _WRONG_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What parsing raises where JSON is none, or is not what was expected."""
@@ -241,20 +240,6 @@ def _read(data: dict[str, Any]) -> PartMetadata:
         identity,
         tuple(tuple(int(checksum) for checksum in checksums) for checksums in packed["chunk_crc32"]),
     )
-
-
-def unpacked(frame: bytes) -> bytes:
-    """The content of a zstd frame.
-
-    Raises:
-        ValueError: if it is none, or its content would be too large.
-    """
-    try:
-        if zstandard.frame_content_size(frame) > _MOST_PACKED_BYTES:
-            raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes are packed in it")
-        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_MOST_PACKED_BYTES)
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from error
 
 
 def _json(data: dict[str, Any]) -> str:

@@ -87,7 +87,7 @@ def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.Parque
     Raises:
         PartError: if it is not there, or is damaged; the path is said.
     """
-    with _named(path), open_file(path, dictionaries) as file:
+    with named(path), open_file(path, dictionaries) as file:
         yield file
 
 
@@ -115,7 +115,7 @@ def open_group(
     Raises:
         PartError: if the file is gone, or bytes of a column are damaged; the path is said.
     """
-    with _named(path):
+    with named(path):
         wanted = [number for number in range(footer.num_columns) if _is_wanted(footer, group, number, columns)]
         spans = [_span(footer.row_group(group).column(number)) for number in wanted]
         if "://" in path:
@@ -198,7 +198,7 @@ class _Ranges(io.RawIOBase):
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
+def named(path: str) -> Iterator[None]:
     """Say which file it is.
 
     Raises:
@@ -207,6 +207,8 @@ def _named(path: str) -> Iterator[None]:
     try:
         yield
     except PartError as error:
+        if str(error).startswith(path):
+            raise
         raise PartError(f"{path}: {one_line(error)}") from error
     except (OSError, pa.ArrowException, UnicodeError) as error:
         raise PartError(f"{path}: cannot be read as a part file: {one_line(error)}") from error

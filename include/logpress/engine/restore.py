@@ -278,21 +278,18 @@ class _Packer:
         self.registers = readers[0].metadata.registers
         self.keys = Keys(self.registers)
         numbers: dict[Layout, int] = {}
-        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path: the common number of each of the part's layouts
+        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path, of what renders alike: common numbers of layouts
         for reader in readers:
-            if reader.path not in self._layouts and self._is_common(reader):
+            if reader.path not in self._layouts and restores_alike(reader.metadata.contract, self.registers.contract):
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
-
-    def _is_common(self, reader: PartReader) -> bool:
-        return restores_alike(reader.metadata.contract, self.registers.contract)
 
     def samples(self, groups: Sequence[_Group]) -> list[tuple[int, NDArray[np.int64]]]:
         """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""
         found = []
         for number, group in enumerate(groups):
-            if self._is_common(group.reader):
+            if group.reader.path in self._layouts:
                 sample = group.reader.sample(group.number, self.keys.count)
                 sample[-1] += number << 32
                 found.append((group.size, sample))
@@ -321,10 +318,10 @@ class _Packer:
 
     def _slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
         """The rows of a row group, some at a time, with the common numbers of their layouts."""
-        if not self._is_common(reader):
+        layouts = self._layouts.get(reader.path)
+        if layouts is None:
             yield from self._whole_slices(reader, group)
             return
-        layouts = self._layouts[reader.path]
         for some in reader.slices(group):
             numbers = some.regs[self.registers[LAYOUT], : some.count]
             if not all_within(numbers, 0, len(layouts) - 2):

@@ -15,7 +15,6 @@ from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal
 from logpress.manifest import DayManifest, PartStats, file_name
 from logpress.outputs import LAKE_MARKER
 
-MARKER = LAKE_MARKER
 MANIFEST = "_manifest.json"
 FORMAT = 1
 
@@ -52,9 +51,9 @@ class Lake:
         """
         lake = cls(normal_uri(uri))
         with lake_errors(lake.uri):
-            marker = lake.storage.read(f"{lake.uri}/{MARKER}")
+            marker = lake.storage.read(f"{lake.uri}/{LAKE_MARKER}")
             if marker is None:
-                where = "there is no such folder" if not lake.storage.exists(lake.uri) else f"has no {MARKER}"
+                where = "there is no such folder" if not lake.storage.exists(lake.uri) else f"has no {LAKE_MARKER}"
                 raise UsageError(f"{lake.uri}: is no lake: {where}; the first `logpress press` makes one")
         lake._check_format(marker)
         return lake
@@ -70,7 +69,7 @@ class Lake:
         lake = cls(normal_uri(uri))
         with lake_errors(lake.uri):
             try:
-                marker = lake.storage.read(f"{lake.uri}/{MARKER}")
+                marker = lake.storage.read(f"{lake.uri}/{LAKE_MARKER}")
                 others = [] if marker else [item.name for item in lake.storage.list(lake.uri)]
             except NotADirectoryError as error:
                 raise UsageError(f"{lake.uri}: is a file, not a folder; give the lake another place") from error
@@ -81,7 +80,7 @@ class Lake:
                         f"{lake.uri}: is no lake, and not empty (it holds {others[0]!r}); give an empty or a new folder"
                     )
                 marker = json.dumps({"format": FORMAT}).encode()
-                lake.storage.write(f"{lake.uri}/{MARKER}", marker + b"\n")
+                lake.storage.write(f"{lake.uri}/{LAKE_MARKER}", marker + b"\n")
         lake._check_format(marker)
         return lake
 
@@ -90,7 +89,7 @@ class Lake:
             found = json.loads(marker)["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise LakeError(
-                f"{self.uri}/{MARKER}: is damaged; it should say {json.dumps({'format': FORMAT})}"
+                f"{self.uri}/{LAKE_MARKER}: is damaged; it should say {json.dumps({'format': FORMAT})}"
             ) from error
         if found != FORMAT:
             raise LakeError(f"{self.uri}: is a lake of format {found}; this logpress reads format {FORMAT}")

@@ -209,11 +209,11 @@ def deltas(values: NDArray[Any], page_bytes: int, compress: Compress, scratch: S
         return narrow
     first, last = middle(len(values), _SAMPLED_DELTAS)
     some = values[first:last]
-    whole = WholeDeltas(values, scratch)
-    sizes = []
-    for pages in (Deltas(some, values.nbytes, scratch), WholeDeltas(some, scratch)):
-        sizes.append(len(compress(pages.page(0)[1], pages.matching, 0)))
-    return narrow if sizes[0] <= sizes[1] else whole
+    sampled = compress(Deltas(some, page_bytes, scratch).page(0, len(some))[1], narrow.matching, 0)
+    whole = WholeDeltas(some, scratch)
+    if len(sampled) <= len(compress(whole.page(0)[1], whole.matching, 0)):
+        return narrow
+    return WholeDeltas(values, scratch)
 
 
 class PlainTexts:

@@ -33,23 +33,28 @@ def decode_deltas(data: bytes) -> NDArray[np.int64]:
     if count > 1 + block * len(data):
         raise ValueError(f"{len(data)} bytes cannot have {count} deltas")
     size = block // miniblocks
-    deltas = np.zeros(max(count, 1), dtype=np.uint64)
-    deltas[0] = _unzigzag(first)
+    found: dict[int, list[tuple[int, int, int]]] = {}  # by width: where miniblocks go, where they lie, the least delta
     done = 1
     while done < count:
         least, at = _varint(data, at)
         widths = data[at : at + miniblocks]
         at += miniblocks
         for width in widths[: -(-(count - done) // size)]:
-            packed = data[at : at + width * size // 8]
-            at += len(packed)
-            if width > 64 or len(packed) < width * size // 8:
+            if width > 64 or at + width * size // 8 > len(data):
                 raise ValueError("the bytes end within a block of deltas")
-            some = min(size, count - done)
-            deltas[done : done + some] = _unpacked(packed, width, size)[:some] + np.uint64(_unzigzag(least))
-            done += some
+            found.setdefault(width, []).append((done, at, _unzigzag(least)))
+            at += width * size // 8
+            done += size
         if len(widths) < miniblocks:
             raise ValueError("the bytes end within a block of deltas")
+    some = min(size, -(-count // 8) * 8)  # of a miniblock, what may be wanted
+    deltas = np.zeros(1 + count + some, dtype=np.uint64)
+    deltas[0] = _unzigzag(first)
+    octets = np.frombuffer(data, dtype=np.uint8)
+    for width, miniblocks_of_width in found.items():  # thousands at a time: NumPy is slow to call
+        places, begins, leasts = np.array(miniblocks_of_width, dtype=np.uint64).T[:, :, np.newaxis]
+        packed = octets[begins.astype(np.int64) + np.arange(width * some // 8)]
+        deltas[places.astype(np.int64) + np.arange(some)] = _unpacked(packed, width, some) + leasts
     return np.cumsum(deltas, dtype=np.uint64).view(np.int64)[:count]
 
 
@@ -69,14 +74,15 @@ def _unzigzag(number: int) -> int:
     return (number >> 1 ^ -(number & 1)) & (2**64 - 1)
 
 
-def _unpacked(packed: bytes, width: int, count: int) -> NDArray[np.uint64]:
-    """Numbers of `width` bits, the lowest bit first: uint64[count]."""
-    if width == 0:
-        return np.zeros(count, dtype=np.uint64)
-    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), bitorder="little").reshape(count, width)
-    padded = np.zeros((count, 64), dtype=np.uint8)
-    padded[:, :width] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").ravel()
+def _unpacked(packed: NDArray[np.uint8], width: int, count: int) -> NDArray[np.uint64]:
+    """Numbers of `width` bits, the lowest bit first: uint64[rows, count], of uint8[rows, width * count // 8]."""
+    if width % 8:
+        bits = np.unpackbits(packed, axis=1, bitorder="little").reshape(len(packed), count, width)
+        packed = np.packbits(bits, axis=2, bitorder="little")
+    size = -(-width // 8)
+    padded = np.zeros((len(packed), count, 8), dtype=np.uint8)
+    padded[:, :, :size] = packed.reshape(len(packed), count, size)
+    return padded.view("<u8")[:, :, 0]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from logpress.contract.model import Contract, is_virtual
 from logpress.engine.columns import ROW_GROUP, physical_columns, stored_columns
 from logpress.engine.group_metadata import GroupMetadata
 from logpress.engine.part import PartMetadata
-from logpress.engine.part_file import one_line, open_group, opened, read_footer
+from logpress.engine.part_file import named, open_group, opened, read_footer
 from logpress.engine.virtual import VirtualColumns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
@@ -319,15 +319,10 @@ def _part_errors(path: str) -> Iterator[None]:
     Raises:
         PartError: in place of Arrow's errors, and those of the storage.
     """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise PartError(
-            f"{path}: is gone; its day was published again since this scan was made, so make the scan anew"
-        ) from error
-    except PartError as error:
-        if str(error).startswith(path):
-            raise
-        raise PartError(f"{path}: {one_line(error)}") from error
-    except (OSError, pa.ArrowException, UnicodeError) as error:
-        raise PartError(f"{path}: cannot be read as a part file: {one_line(error)}") from error
+    with named(path):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise PartError(
+                "is gone; its day was published again since this scan was made, so make the scan anew"
+            ) from error
