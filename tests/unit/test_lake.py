@@ -345,6 +345,20 @@ def test_two_processes_publish_days_of_one_new_table_at_once(lake):
     assert lake.days(TABLE) == days
 
 
+def test_a_namespace_that_another_process_makes_meanwhile_is_used(lake, monkeypatch):
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    create = SqlCatalog.create_namespace
+
+    def another_is_first(self, *arguments):
+        create(self, *arguments)
+        raise RuntimeError("UNIQUE constraint failed: iceberg_namespace_properties")
+
+    monkeypatch.setattr(SqlCatalog, "create_namespace", another_is_first)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["one"]))
+    assert scan(lake) == ["one"]
+
+
 def test_of_two_who_publish_the_same_day_the_last_wins_whole(lake):
     publish(lake, DAY, stage(lake, DAY, "h10", ["old"]))
     errors = []

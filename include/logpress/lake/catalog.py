@@ -112,14 +112,13 @@ class LakeCatalog:
 
     def create(self, table: str, schema: Schema) -> Table:
         """Make a table, partitioned by its column `day`, unless another process just has."""
-        from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+        from pyiceberg.exceptions import TableAlreadyExistsError
         from pyiceberg.partitioning import PartitionField, PartitionSpec
         from pyiceberg.transforms import IdentityTransform
 
         day = PartitionField(schema.find_field("day").field_id, 1000, IdentityTransform(), "day")
         with lake_errors(f"the catalog of {self._lake.uri}"):
-            with contextlib.suppress(NamespaceAlreadyExistsError):
-                self.catalog.create_namespace_if_not_exists(self._namespace)
+            self._create_namespace()
             with contextlib.suppress(TableAlreadyExistsError):
                 return self.catalog.create_table(
                     (self._namespace, table),
@@ -131,6 +130,14 @@ class LakeCatalog:
         found = self.load(table)
         assert found is not None
         return found
+
+    def _create_namespace(self) -> None:
+        """Make the namespace, unless another process just has."""
+        try:
+            self.catalog.create_namespace_if_not_exists(self._namespace)
+        except Exception:  # SQL catalogs raise their driver's own error for a namespace that another process made first
+            if not self.catalog.namespace_exists(self._namespace):
+                raise
 
 
 @contextlib.contextmanager
