@@ -38,9 +38,9 @@ def press(
     cores: Annotated[int, typer.Option(min=1, help="Processes, a core each, that press slices.")] = 1,
 ) -> None:
     """Press all slices twice, as whole_day does, and time the second time."""
-    from logpress import stages
     from logpress.contract import load_contract
-    from logpress.workers import Job, Workers
+    from logpress.day import stages
+    from logpress.machine.workers import Job, Workers
 
     day = date.fromisoformat(DAY)
     contract = load_contract("sdk_log")
@@ -84,8 +84,8 @@ def read(source: Annotated[Path, typer.Argument(help="Folder of raw objects.")])
 def first(source: Annotated[Path, typer.Argument(help="Folder of a few raw records.")]) -> None:
     """Import the engine, press a few records, and again: the first time, kernels are loaded from their cache."""
     began = time.perf_counter()
-    from logpress import stages
     from logpress.contract import load_contract
+    from logpress.day import stages
     from logpress.engine.press import press_slice
 
     imported = time.perf_counter() - began

@@ -52,7 +52,7 @@ def one_line(out: IO[bytes], size: int) -> None:
 
 def long_records(out: IO[bytes], size: int) -> None:
     """Records nearly as long as a record may be, each with a layout of its own and all of its bytes an extra value."""
-    from logpress.engine.blocks import LONGEST_RECORD_BYTES
+    from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
 
     longest = min(LONGEST_RECORD_BYTES - MIB, size // 4)
     for number in range(size // longest):
@@ -76,7 +76,7 @@ def many_values(out: IO[bytes], size: int) -> None:
 
 def long_whole(out: IO[bytes], size: int) -> None:
     """One record as long as a record may be that holds nothing but the smallest values."""
-    from logpress.engine.blocks import LONGEST_RECORD_BYTES
+    from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
 
     longest = min(LONGEST_RECORD_BYTES - MIB, size)
     out.write(b'{"timestamp":"%s","n":[' % INSTANT.encode() + b"[]," * (longest // 3) + b"1]}\n")
@@ -203,7 +203,7 @@ def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict
     """
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
-    from logpress.engine.restore import digest_files
+    from logpress.engine.restore.in_order import digest_files
     from logpress.manifest import SliceSpec
 
     contract = contract or load_contract("sdk_log")
@@ -239,7 +239,7 @@ def press(path: Path, folder: Path) -> None:
 @app.command(hidden=True)
 def restore(folder: Path) -> None:
     """Restore what was pressed in this process, with a gigabyte."""
-    from logpress.engine import restore as restoring
+    from logpress.engine.restore import in_order as restoring
 
     with open("/dev/null", "wb") as out:
         restoring.restore(*_files(folder), out.write, threads=2, memory=10**9)
@@ -263,8 +263,8 @@ def measure(
     scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to work; some 2 GB.")] = None,
 ) -> None:
     """Measure and print."""
-    from logpress.budget import IMPORTED_BYTES, press_bytes
     from logpress.contract import load_contract
+    from logpress.day.budget import IMPORTED_BYTES, press_bytes
 
     bound = (IMPORTED_BYTES + press_bytes(load_contract("sdk_log"))) / 1e6
     table = Table("Peak memory of a process, MB", ["input", "MB", "rows", "rejects", *STEPS])

@@ -30,24 +30,30 @@ if TYPE_CHECKING:
 
 PRESSING = {
     "reading": ["logpress.sources.reader:RawReader.readinto"],
-    "framing, hashing, matching, converting": ["logpress.engine.block:press_rows"],
-    "finding duplicates": ["logpress.engine.press:SlicePress._reject_repeats", "logpress.engine.seen:Seen.write"],
+    "framing, hashing, matching, converting": ["logpress.engine.convert.block:press_rows"],
+    "finding duplicates": [
+        "logpress.engine.press:SlicePress._reject_repeats",
+        "logpress.engine.convert.duplicates:Seen.write",
+    ],
     "collecting rows": ["logpress.engine.press:SlicePress._append"],
-    "sorting": ["logpress.engine.encode:_order", "logpress.engine.encode:_Sorted"],
+    "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.encode:_Sorted"],
     "encoding": ["logpress.engine.press:encode_rows"],
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }
 PROVING = {
-    "reading Parquet": ["logpress.engine.part_reader:PartReader.slices"],
-    "decoding": ["logpress.engine.decode:GroupDecoder.fill"],
-    "rendering and hashing": ["logpress.engine.render:render_rows"],
+    "reading Parquet": ["logpress.engine.part.part_reader:PartReader.slices"],
+    "decoding": ["logpress.engine.part.decode:GroupDecoder.fill"],
+    "rendering and hashing": ["logpress.engine.render.renderer:render_rows"],
 }
 RESTORING = {
     "reading Parquet": PROVING["reading Parquet"],
     "decoding": PROVING["decoding"],
-    "dealing rows out": ["logpress.engine.restore:_Packer.samples", "logpress.engine.restore:_Packer.deal"],
-    "sorting": ["logpress.engine.restore:_sorted_rows"],
-    "fetching rows": ["logpress.engine.restore:unpack_rows"],
+    "dealing rows out": [
+        "logpress.engine.restore.in_order:_Packer.samples",
+        "logpress.engine.restore.in_order:_Packer.deal",
+    ],
+    "sorting": ["logpress.engine.restore.in_order:_sorted_rows"],
+    "fetching rows": ["logpress.engine.restore.in_order:unpack_rows"],
     "rendering": PROVING["rendering and hashing"],
 }
 _NO_MORE = object()
@@ -122,10 +128,10 @@ def main(
 
 def measure(source: Path, folder: Path) -> Profile:
     """Press, prove and restore all slices."""
-    from logpress import stages
     from logpress.contract import load_contract
+    from logpress.day import stages
     from logpress.engine.press import press_slice
-    from logpress.engine.restore import digest_files, restore
+    from logpress.engine.restore.in_order import digest_files, restore
 
     day = date.fromisoformat(DAY)
     contract = load_contract("sdk_log")
@@ -176,9 +182,9 @@ def _floor(specs: list[SliceSpec]) -> float:
     """Seconds to read all raw bytes into a buffer, a block at a time, and to hash its lines; the best of three."""
     import numpy as np
 
-    from logpress.codecs.kernels_xxh3 import hash128
-    from logpress.engine.blocks import BLOCK_BYTES
-    from logpress.jit import PADDING, kernel
+    from logpress.hashing.kernels_xxh3 import hash128
+    from logpress.kernel.words import PADDING, kernel
+    from logpress.records.raw_blocks import BLOCK_BYTES
     from logpress.sources import open_raw
 
     @kernel

@@ -78,8 +78,8 @@ def measure(records: int, folder: Path) -> Sizes:
 
 def stored_bytes(source: Path, folder: Path) -> Counter[str]:
     """Bytes of each column in the part files of a pressed sample, and those of all footers."""
-    from logpress import stages
     from logpress.contract import load_contract
+    from logpress.day import stages
     from logpress.engine.press import press_slice
 
     contract = load_contract("sdk_log")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tests.twins import records_of as records_of
 
 from logpress.contract import Contract, load_contract
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.manifest import SliceManifest, SliceSpec
 
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large)
@@ -145,7 +145,7 @@ def press(
     Checks what holds for every input: counts add up, and the three digests agree.
     """
     from logpress.engine.press import press_slice
-    from logpress.engine.restore import digest_files, restore
+    from logpress.engine.restore.in_order import digest_files, restore
 
     raw = data if isinstance(data, bytes) else b"".join(record + b"\n" for record in data)
     home = folder / f"press-{next(_numbers)}"
@@ -170,7 +170,7 @@ def press(
 
 def records_in_order(path: Path | str) -> list[bytes]:
     """The records of a part as the engine renders them, in the order of rows."""
-    from logpress.engine.part_reader import PartReader
+    from logpress.engine.part.part_reader import PartReader
 
     reader = PartReader(str(path))
     chunks = [
@@ -184,7 +184,7 @@ def records_in_order(path: Path | str) -> list[bytes]:
 
 def assert_round_trip(contract: Contract, records: Sequence[bytes], folder: Path, **options: Any) -> Pressed:
     """Press these records, and check that the same multiset comes back, with the digest of the records themselves."""
-    from logpress.engine.digest import digest_records
+    from logpress.hashing.digest import digest_records
 
     pressed = press(contract, records, folder, **options)
     assert pressed.restored == Counter(records)

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from logpress.contract import Contract
-from logpress.engine.bulk import BulkWriter
-from logpress.engine.part_reader import PartReader
-from logpress.engine.restore import digest_files, restore
+from logpress.engine.part.part_reader import PartReader
+from logpress.engine.restore.in_order import digest_files, restore
 from logpress.errors import LogpressError, PartError
 from logpress.reading.columns import columns_of
 from logpress.reading.filters import Where, compile_filter
 from logpress.reading.part import Part, Request
 from logpress.reading.scan import Scan
+from logpress.records.bulk_writer import BulkWriter
 
 OLDER = str(Path(__file__).parent / "frozen" / "4" / "older.parquet")
 """A sound part of another version of the contract: what is restored together with it is rendered twice."""

@@ -88,7 +88,7 @@ def memory() -> int | None:
     text = _setting("memory")
     if not text:
         return None
-    from logpress.budget import parse_size
+    from logpress.day.budget import parse_size
 
     return parse_size(text)
 

@@ -123,8 +123,8 @@ def table_dag(contract: Contract) -> DAG:
         @task(show_return_value_in_logs=False)
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices."""
-            from logpress import stages
-            from logpress.planning import paced
+            from logpress.day import stages
+            from logpress.day.plan import paced
 
             day = date.fromisoformat(run["day"])
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
@@ -145,7 +145,7 @@ def table_dag(contract: Contract) -> DAG:
         )
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""
-            from logpress import stages
+            from logpress.day import stages
 
             slice_ = SliceSpec.model_validate(spec)
             get_current_context()["slice_name"] = slice_.name
@@ -163,7 +163,7 @@ def table_dag(contract: Contract) -> DAG:
 
             A slice whose records do not all come back is pressed once more; gives the manifests of such slices.
             """
-            from logpress import stages
+            from logpress.day import stages
             from logpress.lake import Lake
 
             day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
@@ -180,7 +180,7 @@ def table_dag(contract: Contract) -> DAG:
             run: Run, pressed: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]], *, outlet_events: Any
         ) -> dict[str, Any]:
             """Replace the day in the lake, all of it at once, and tell who hangs on it."""
-            from logpress import stages
+            from logpress.day import stages
 
             again = {manifest.slice: manifest for manifest in _manifests(healed)}
             day = date.fromisoformat(run["day"])
@@ -204,7 +204,7 @@ def table_dag(contract: Contract) -> DAG:
             """Print what the day takes, column by column."""
             from rich.console import Console
 
-            from logpress import stages
+            from logpress.day import stages
             from logpress.quality.size_report import render_report
 
             with storage_access(run["lake"]):
@@ -214,7 +214,7 @@ def table_dag(contract: Contract) -> DAG:
         @teardown
         def clean(run: Run) -> None:
             """Remove the run's staging, however the run went."""
-            from logpress import stages
+            from logpress.day import stages
 
             with storage_access(run["lake"]):
                 stages.clean(contract, date.fromisoformat(run["day"]), run["lake"], run["name"])

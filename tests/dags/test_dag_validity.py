@@ -84,7 +84,7 @@ import sys, airflow.sdk
 sys.path.insert(0, {str(DAGS)!r})
 before = set(sys.modules)
 import daily, sdk_log_training_example
-heavy = {{"numba", "numpy", "pandas", "pyarrow", "pyiceberg", "boto3", "logpress.engine", "logpress.stages"}}
+heavy = {{"numba", "numpy", "pandas", "pyarrow", "pyiceberg", "boto3", "logpress.engine", "logpress.day.stages"}}
 sys.exit(", ".join(sorted(heavy & (set(sys.modules) - before))) or None)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

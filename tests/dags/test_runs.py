@@ -131,7 +131,7 @@ def test_a_secret_in_an_input_reaches_neither_xcom_nor_logs(daily, lake, airflow
 
 
 def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, lake, monkeypatch):
-    from logpress import stages
+    from logpress.day import stages
 
     def not_the_same(*args: object, **options: object) -> None:
         assert staged(lake)
@@ -151,9 +151,9 @@ def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, 
 
 
 def test_a_slice_that_does_not_come_back_is_healed_and_published(daily, lake, monkeypatch, caplog):
-    from logpress.engine.decode import GroupDecoder
+    from logpress.day.published import verify_published
+    from logpress.engine.part.decode import GroupDecoder
     from logpress.lake import Lake
-    from logpress.published import verify_published
 
     fill, null = GroupDecoder.fill, -(2**63)
 
@@ -177,7 +177,7 @@ def test_a_slice_that_does_not_come_back_is_healed_and_published(daily, lake, mo
 
 
 def test_a_source_that_fails_for_a_while_is_read_in_the_end(daily, lake, monkeypatch):
-    from logpress import stages
+    from logpress.day import stages
 
     press, tries = stages.press, []
 

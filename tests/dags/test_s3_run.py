@@ -85,8 +85,8 @@ def records_of(folder: Path) -> Counter[bytes]:
 
 def pressed_from(server: S3Server, lake: str, tmp_path: Path, raw: Any) -> None:
     """See that the lake gives back what the bucket holds, and names it."""
-    from logpress import published, stages
     from logpress.contract import load_contract
+    from logpress.day import published, stages
 
     contract = load_contract("sdk_log")
     published.restore_to_file(contract, DAY, lake, tmp_path / "day")

@@ -14,8 +14,9 @@ import pytest
 from tests.integration.nodes import KINDS, Node, node_or_skip, sample_documents
 from tests.integration.pulling import DAY, ODD, records_in
 
-from logpress import contract, published
+from logpress import contract
 from logpress.contract import load_contract
+from logpress.day import published
 from logpress.lake import Lake
 
 RECORDS = 200_000 if os.environ.get("LOGPRESS_FULL") == "1" else 20_000
@@ -116,7 +117,7 @@ def test_the_archive_is_taken_where_the_index_is_gone(
     told: list[str] = []
     hearing = logging.Handler()  # pytest's own is taken away when Airflow sets its logging up
     hearing.emit = lambda entry: told.append(entry.getMessage())
-    monkeypatch.setattr(logging.getLogger("logpress.planning"), "handlers", [hearing])
+    monkeypatch.setattr(logging.getLogger("logpress.day.plan"), "handlers", [hearing])
     monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path / "contracts"))
     monkeypatch.delenv("LOGPRESS_INPUT")
     for table, index in (("both_log", "sdk-log-{day}"), ("old_log", "gone-{day}")):

@@ -37,8 +37,8 @@ def typed(dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def restored(lake: Path) -> Counter[bytes]:
-    from logpress import published
     from logpress.contract import load_contract
+    from logpress.day import published
 
     output = lake.parent / "day"
     published.restore_to_file(load_contract("sdk_log"), DAY, str(lake), output)

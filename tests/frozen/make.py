@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from logpress.engine.part_reader import PartReader
+from logpress.engine.rejects import read_rejects
+
 from logpress.contract.model import Contract
 from logpress.engine import blocks, encode, slice_input
 from logpress.engine.part import PartMetadata
-from logpress.engine.part_reader import PartReader
 from logpress.engine.press import press_slice
-from logpress.engine.rejects import read_rejects
 from logpress.manifest import SliceManifest, SliceSpec
 
 DAY = date(2021, 12, 26)

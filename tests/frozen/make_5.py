@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import pyarrow.parquet as pq
 import yaml
+from logpress.engine.part_reader import PartReader
 from tests.frozen.make import (
     HERE,
     OLDER,
@@ -31,7 +32,6 @@ from tests.frozen.make import (
 
 from logpress.contract.load import load_contract
 from logpress.contract.model import Contract
-from logpress.engine.part_reader import PartReader
 
 UNDATED = [b'{"timestamp":null,"func_name":"F1"}', b'{"func_name":"F2","timestamp":"2021-12-26 10:00:00,123"}']
 """Records of sdk_log whose day cannot be read, from an input that may be of any day."""

@@ -18,18 +18,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import READING, SEED, compact
 
-from logpress.codecs import kernels_hash, kernels_text
-from logpress.codecs.kernels_xxh3 import hash128
+from logpress.codecs import kernels_text
 from logpress.contract import Contract
-from logpress.engine.block import Settler, convert
-from logpress.engine.kernels_frame import LAST, STATE_WORDS, frame_objects, object_end
-from logpress.engine.kernels_press import all_crlf, count_lines, frame_lines, last_newline
-from logpress.engine.program import Layouts, Registers
-from logpress.engine.spaces import Spaces
-from logpress.jit import PADDING
+from logpress.engine.convert.block import Settler, convert
+from logpress.engine.convert.block_arrays import Spaces
+from logpress.engine.convert.kernels_convert import all_crlf, count_lines, frame_lines, last_newline
+from logpress.engine.registers.programs import Layouts, Registers
+from logpress.hashing import kernels_hash
+from logpress.hashing.kernels_xxh3 import hash128
+from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, same_bytes, string_kind, value_end
 from logpress.layout.kernels_match import slot_end
 from logpress.layout.model import Kind
+from logpress.records.kernels_objects import LAST, STATE_WORDS, frame_objects, object_end
 
 ROOT = Path(__file__).parents[2]
 STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
@@ -102,7 +103,7 @@ def in_the_open(text: bytes) -> NDArray[np.uint8]:
 def test_the_guard_is_on_guard() -> None:
     """Reading past the padding ends the process: what the other tests of this file rely on."""
     code = (
-        "from tests.fuzz.test_kernels_fuzz import Guarded; from logpress.codecs.kernels_hash import tail_word; "
+        "from tests.fuzz.test_kernels_fuzz import Guarded; from logpress.hashing.kernels_hash import tail_word; "
         "buffer = Guarded().text(b'x'); print(tail_word(buffer, len(buffer) - 8, 8), flush=True); "
         "tail_word(buffer, len(buffer) - 7, 8)"
     )

@@ -22,8 +22,9 @@ from tests.integration.encodings import Encoded, register, write_encoded
 from tests.integration.s3_server import S3Server
 from tests.unit.test_reading import sdk_log_row
 
-from logpress import open_lake, whole_day
+from logpress import open_lake
 from logpress.contract import Contract
+from logpress.day import one_machine as whole_day
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27), date(2021, 12, 28))
 EMPTY_DAY = date(2021, 12, 29)

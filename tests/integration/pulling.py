@@ -10,8 +10,9 @@ from pathlib import Path
 from tests.integration.nodes import Node
 from tests.integration.proxy import answer
 
-from logpress import published, whole_day
 from logpress.contract import Contract, load_contract
+from logpress.day import one_machine as whole_day
+from logpress.day import published
 
 DAY = date(2021, 12, 26)
 INDEX = f"pulled-log-{DAY}"

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, compact
 
-from logpress import whole_day
 from logpress.contract import load_contract
+from logpress.day import one_machine as whole_day
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 

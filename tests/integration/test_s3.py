@@ -32,9 +32,10 @@ from tests.twins import objects_of
 from tests.unit.test_framing import pretty
 
 from logpress import contract as contract_package
-from logpress import published, stages, whole_day
 from logpress.comparing import Named, compare_day
 from logpress.contract import Contract
+from logpress.day import one_machine as whole_day
+from logpress.day import published, stages
 from logpress.errors import LogpressError, RefusedError, SourceError
 from logpress.lake import Lake
 from logpress.sample import write_sample
@@ -468,7 +469,7 @@ def test_a_clock_that_is_wrong(s3: Any, server: S3Server, sdk_log: Contract, mon
 
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """What a command line that fails prints: its exit code, and the one line."""
-    from logpress.cli import main
+    from logpress.cli.app import main
 
     monkeypatch.setattr(sys, "argv", ["logpress", *arguments])
     capfd.readouterr()

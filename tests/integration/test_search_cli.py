@@ -70,7 +70,7 @@ def command(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, table: str
 ) -> Callable[[str], str]:
     """Presses the day from somewhere, and gives the line with which that fails."""
-    from logpress.cli import main
+    from logpress.cli.app import main
 
     def fail(uri: str) -> str:
         arguments = ("press", table, "--day", str(DAY), "--input", uri, "--lake", str(tmp_path / "lake"), "--quiet")
@@ -132,7 +132,7 @@ def test_a_scroll_that_always_expires_is_one_line(served, proxy, command):
 
 
 def test_a_day_over_tls_with_a_password(guarded, served, certificates, monkeypatch, tmp_path, table):
-    from logpress.cli import main
+    from logpress.cli.app import main
 
     log_in(monkeypatch, authority=certificates / "authority")
     monkeypatch.setattr(

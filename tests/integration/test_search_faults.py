@@ -18,10 +18,10 @@ from tests.integration.proxy import Proxy, answer, changed, cut, drop, late, mea
 from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, run, sdk_log
 
 from logpress.comparing import Named, compare_day
+from logpress.day.stages import plan
 from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedError, SourceError, UsageError
 from logpress.lake import Lake
 from logpress.sources import restart
-from logpress.stages import plan
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 
@@ -164,7 +164,7 @@ def test_a_page_served_twice_in_the_place_of_another_is_found_out(proxy, tmp_pat
 
 
 def test_the_same_document_in_two_slices_is_found_out(served, tmp_path):
-    from logpress import stages
+    from logpress.day import stages
 
     contract = sdk_log(slice_documents=1_000)
     specs = plan(contract, DAY, [served.uri])

@@ -10,8 +10,8 @@ from tests.integration.nodes import Node, sample_documents
 from tests.integration.proxy import Proxy, answer, drop, late, meanwhile, proxied
 from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, run, sdk_log
 
+from logpress.day.stages import plan
 from logpress.errors import ProofError, RefusedError
-from logpress.stages import plan
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 

@@ -16,11 +16,12 @@ from tests.integration.nodes import Node
 from tests.integration.proxy import Proxy, changed, meanwhile, proxied
 from tests.integration.pulling import DAY, DOCUMENT, FORBIDDEN, INDEX, is_published, make, run, sdk_log
 
-from logpress import stages, whole_day
+from logpress.day import one_machine as whole_day
+from logpress.day import stages
+from logpress.day.stages import plan
 from logpress.errors import AbsentError, NotYetError, RefusedError
 from logpress.lake import Lake
 from logpress.quality.size_report import render_report
-from logpress.stages import plan
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 

@@ -9,8 +9,8 @@ from tests.integration.nodes import Node
 from tests.integration.proxy import Proxy, meanwhile, proxied
 from tests.integration.pulling import DAY, DOCUMENT, FORBIDDEN, INDEX, is_published, make, run, sdk_log
 
+from logpress.day.stages import plan
 from logpress.errors import NotYetError, ProofError, RefusedError
-from logpress.stages import plan
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 

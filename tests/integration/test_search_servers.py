@@ -14,16 +14,17 @@ import pytest
 from tests.integration.nodes import Node, sample_documents
 from tests.integration.pulling import ODD, records_in
 
-from logpress import published, stages, whole_day
 from logpress.comparing import Named, compare_day
 from logpress.contract import Contract, load_contract
-from logpress.engine.decode import GroupDecoder
+from logpress.day import one_machine as whole_day
+from logpress.day import published, stages
+from logpress.day.proving import heal_all
+from logpress.day.stages import plan
+from logpress.engine.part.decode import GroupDecoder
 from logpress.errors import GivenBackError, ProofError
 from logpress.lake import Lake
 from logpress.manifest import DayManifest
 from logpress.progress import Summed
-from logpress.proving import heal_all
-from logpress.stages import plan
 
 DAY = date(2021, 12, 26)
 INDEX = f"sdk-log-{DAY}"

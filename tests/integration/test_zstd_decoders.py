@@ -30,7 +30,7 @@ from tests.property.test_frames import (
 )
 
 from logpress.contract import Contract
-from logpress.parquet.frames import BYTES, MATCHINGS, WHOLE_DELTAS, Matching, compress_numbers
+from logpress.parquet.zstd.frames import BYTES, MATCHINGS, WHOLE_DELTAS, Matching, compress_numbers
 from logpress.sample import write_sample
 
 AIRCOMPRESSOR = ("io.airlift", "aircompressor", "2.0.3", "jar")

@@ -13,12 +13,12 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logpress.parquet.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
-from logpress.parquet.kernels_frames import BLOCK_BYTES, write_frame
-from logpress.parquet.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
-from logpress.parquet.kernels_sequences import write_sequences
 from logpress.parquet.pages import WholeDeltas
 from logpress.parquet.values import Scratch
+from logpress.parquet.zstd.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
+from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, write_frame
+from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
+from logpress.parquet.zstd.kernels_sequences import write_sequences
 
 KB = 1 << 10
 HEADERS = 14 + 3

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.parquet_files import hybrid_twin, hybrid_values, pages_of
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.parquet.kernels_indices import hybrid, pack_run
 from logpress.parquet.kernels_levels import definition_levels, drop_nulls, row_after
 from logpress.parquet.schema import FileColumn

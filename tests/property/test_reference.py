@@ -39,8 +39,8 @@ from tests.property.test_round_trip import (
 
 from logpress import reference
 from logpress.contract.model import Contract
-from logpress.engine import encode
-from logpress.engine.restore import restore
+from logpress.engine.part import encode
+from logpress.engine.restore.in_order import restore
 
 EXAMPLES = 10_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else int(os.environ.get("LOGPRESS_REFERENCE_DAYS", "60"))
 FROZEN = Path(__file__).parents[1] / "frozen"

@@ -30,23 +30,24 @@ from tests.conftest import DAY, keeping_duplicates, padded
 from tests.property.test_round_trip import Writer, other_records, paths_in, sdk_records, small_row_groups
 
 from logpress.codecs.kernels_text import NULL, write_instant
-from logpress.codecs.kernels_xxh3 import hash128
 from logpress.contract import Contract, load_contract
 from logpress.contract.model import UNITS_PER_SECOND
-from logpress.engine import part_reader, render
-from logpress.engine import restore as restoring
-from logpress.engine.block import Settler, convert_lines
-from logpress.engine.digest import combine, digest_records
-from logpress.engine.group import RowGroup, Stores
-from logpress.engine.kernels_render import hash_lines
-from logpress.engine.part_reader import PartReader
+from logpress.engine.convert.block import Settler, convert_lines
+from logpress.engine.convert.block_arrays import Spaces
+from logpress.engine.part import part_reader
+from logpress.engine.part.part_reader import PartReader
+from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
-from logpress.engine.program import Layouts, Registers
-from logpress.engine.rejects import read_rejects
-from logpress.engine.render import Renderer, Sheet
-from logpress.engine.restore import digest_files, restore
-from logpress.engine.rows import Texts
-from logpress.engine.spaces import Spaces
+from logpress.engine.registers.programs import Layouts, Registers
+from logpress.engine.registers.texts import Texts
+from logpress.engine.render import renderer as render
+from logpress.engine.render.kernels_render import hash_lines
+from logpress.engine.render.renderer import Renderer, Sheet
+from logpress.engine.restore import in_order as restoring
+from logpress.engine.restore.in_order import digest_files, restore
+from logpress.engine.row_group.row_group import RowGroup, Stores
+from logpress.hashing.digest import combine, digest_records
+from logpress.hashing.kernels_xxh3 import hash128
 from logpress.manifest import SliceSpec
 
 FOLDER = Path(__file__).parents[1] / "contracts"

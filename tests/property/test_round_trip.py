@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from tests.conftest import DAY, READING, SEED, assert_round_trip, compact, press, records_of
 
 from logpress.contract import Contract
-from logpress.engine import blocks, slice_input
 from logpress.engine import press as pressing
-from logpress.engine.digest import digest_records
-from logpress.engine.part import PartMetadata
+from logpress.engine.part.metadata import PartMetadata
+from logpress.hashing.digest import digest_records
+from logpress.records import raw_blocks as blocks
+from logpress.records import slice_input
 from logpress.sources.zstd import is_zstd
 
 Change = Callable[[dict[str, Any]], None]

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from tests.conftest import DAY, assert_round_trip
 
 from logpress.contract import Contract
-from logpress.published import restore_day
+from logpress.day.one_machine import run_day
+from logpress.day.published import restore_day
 from logpress.quality.values import column_values
 from logpress.reading import open_lake
-from logpress.whole_day import run_day
 
 CONTRACT = Contract.model_validate(
     {

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from tests.conftest import DAY
 
-from logpress import budget, published, whole_day
-from logpress.budget import Budget, available_memory, parse_size, press_bytes
 from logpress.contract import Contract
+from logpress.day import budget, published
+from logpress.day import one_machine as whole_day
+from logpress.day.budget import Budget, available_memory, parse_size, press_bytes
 from logpress.errors import UsageError
 from logpress.sample import write_sample
 
@@ -106,7 +107,7 @@ def test_a_day_is_pressed_by_as_many_processes_as_fit(
 def test_restore_with_little_memory_spills_and_gives_the_same_bytes(
     sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from logpress.engine import ordering
+    from logpress.engine.restore import buckets as ordering
 
     write_sample(tmp_path / "raw", DAY, 40_000, hours=(10, 11), compression="none")
     lake = str(tmp_path / "lake")

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import DAY, SEED, compact, padded, press
 
-from logpress.engine.blocks import Buffers, read_blocks
-from logpress.engine.bulk import BulkWriter
-from logpress.engine.bulk_input import paired
-from logpress.engine.kernels_bulk import is_action
 from logpress.engine.press import press_slice
-from logpress.engine.restore import restore
+from logpress.engine.restore.in_order import restore
 from logpress.manifest import SliceSpec
+from logpress.records.bulk_pairs import paired
+from logpress.records.bulk_writer import BulkWriter
+from logpress.records.kernels_bulk import is_action
+from logpress.records.raw_blocks import Buffers, read_blocks
 
 ACTION = compact({"index": {"_index": SEED["_index"], "_id": SEED["_id"]}})
 SOURCE = compact(SEED["_source"])
@@ -87,7 +87,7 @@ def test_bodies_with_other_actions_and_gaps(sdk_log, tmp_path):
 
 @given(st.lists(st.sampled_from([ACTION, SOURCE, b'{"delete":{}}', b"x", b""]), max_size=30), st.integers(0, 40))
 def test_no_line_is_lost_where_a_block_ends(lines, extra):
-    import logpress.engine.blocks as module
+    import logpress.records.raw_blocks as module
 
     data = b"\n".join([ACTION, *lines]) + b"\n"
 

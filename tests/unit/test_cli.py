@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logpress import __version__
-from logpress.cli import main
+from logpress.cli.app import main
 
 DAY = "2021-12-26"
 COMMANDS = ("press", "restore", "verify", "compare", "report", "schema", "tune", "sample")
@@ -298,7 +298,7 @@ def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
-    from logpress import whole_day
+    from logpress.day import one_machine as whole_day
 
     def stopped(*_, **__):
         raise KeyboardInterrupt
@@ -312,7 +312,7 @@ def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
 
 
 def test_progress_is_lines_where_stderr_is_no_terminal_and_nothing_when_quiet(logpress, raw, lake, monkeypatch):
-    from logpress import bars
+    from logpress.cli import bars
 
     monkeypatch.setattr(bars, "LINE_SECONDS", 0.0)
     command = ("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)

@@ -18,13 +18,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
-from logpress.codecs import kernels_hash, kernels_text, kernels_typed
+from logpress.codecs import kernels_text, kernels_typed
 from logpress.codecs.kernels_text import BAD, NULL
-from logpress.codecs.kernels_xxh3 import hash128
 from logpress.codecs.lenient import LenientReader, corrected_shift_min
 from logpress.contract import Contract
-from logpress.engine.digest import combine, digest_records
-from logpress.jit import PADDING
+from logpress.hashing import kernels_hash
+from logpress.hashing.digest import combine, digest_records
+from logpress.hashing.kernels_xxh3 import hash128
+from logpress.kernel.words import PADDING
 
 UNITS = (1, 1_000, 1_000_000)
 POISON = (b"", b"0000000000", b"9.9e9", b"-", b'"', b"\xff" * PADDING)

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, compact, press
 
-from logpress.companion import Companion
 from logpress.contract.model import Contract
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake
 from logpress.lake.catalog import see_catalog
+from logpress.machine.companion import Companion
 from logpress.quality.readable import prove_readable
 
 
@@ -64,9 +64,7 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
     idle = Companion()
     idle.close()
     assert idle._process.returncode is not None
-    code = (
-        "from logpress.companion import Companion\ncompanion = Companion()\nprint(companion.pid, flush=True)\ninput()"
-    )
+    code = "from logpress.machine.companion import Companion\ncompanion = Companion()\nprint(companion.pid, flush=True)\ninput()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))

@@ -23,13 +23,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import DAY, SEED, compact, padded
 
-from logpress import comparing, whole_day
+from logpress import comparing
 from logpress.comparing import Comparison, Named, compare_day
+from logpress.comparing import document_hashes as prints_module
+from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.documents import hash_records
+from logpress.comparing.kernels_values import BY_BYTES, HIT, REPEATED_KEY, match_prints, unescape
 from logpress.contract import Contract
-from logpress.engine import prints as prints_module
-from logpress.engine.documents import hash_records
-from logpress.engine.kernels_value import BY_BYTES, HIT, REPEATED_KEY, match_prints, unescape
-from logpress.engine.prints import BINS, Prints
+from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
 
 SOURCE = SEED["_source"]

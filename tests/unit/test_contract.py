@@ -9,7 +9,7 @@ import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
 from logpress.contract.model import RECORDS_OWN, Instant, dependencies, helper_names, is_virtual
-from logpress.engine.columns import stored_columns
+from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import ContractError
 
 GOOD = """\

@@ -19,11 +19,11 @@ import pytest
 from tests.conftest import DAY
 from tests.parquet_files import read_struct
 
-from logpress import stages
 from logpress.contract import Contract, load_contract
+from logpress.day import stages
+from logpress.day.published import restore_day, verify_published
 from logpress.errors import LogpressError
 from logpress.manifest import SliceSpec
-from logpress.published import restore_day, verify_published
 from logpress.reading import open_lake
 
 FROZEN = Path(__file__).parents[1] / "frozen"

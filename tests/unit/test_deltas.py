@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.kernels_store import divide_exactly
+from logpress.engine.part.kernels_columns import divide_exactly
 from logpress.parquet.kernels_numbers import count_block_sizes
 from logpress.parquet.pages import Deltas, Pages, WholeDeltas
 from logpress.parquet.schema import FileColumn

@@ -14,14 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import DAY, SEED, compact, press
 
-from logpress import published, stages, whole_day
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract, load_contract
 from logpress.contract.model import Check
-from logpress.engine import seen
-from logpress.engine.kernels_codes import DROPPED
-from logpress.engine.kernels_seen import find_repeats, refill, sorted_hashes
-from logpress.engine.seen import Seen, count_across
+from logpress.day import one_machine as whole_day
+from logpress.day import published, stages
+from logpress.engine.convert import duplicates as seen
+from logpress.engine.convert.duplicates import Seen, count_across
+from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
+from logpress.engine.registers.kernels_codes import DROPPED
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def record(number: int, day: date = DAY) -> bytes:
 
 @given(numbers=st.lists(st.integers(0, 30), max_size=80), size=st.sampled_from([200, 2_000, 4 << 20]))
 def test_the_first_of_equal_records_is_a_row_and_the_others_are_rejects(strict, tmp_path, numbers, size) -> None:
-    from logpress.engine import blocks
+    from logpress.records import raw_blocks as blocks
 
     records = [record(number) for number in numbers]
     with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +105,7 @@ def test_duplicates_across_slices_are_counted_and_kept(strict, tmp_path) -> None
 def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted(
     strict, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from logpress.engine import blocks
+    from logpress.records import raw_blocks as blocks
 
     numbers = [*range(30), *range(10), 29, *range(20, 60), 59]  # 10 to 29 come again; how near depends on the run
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 2_000)

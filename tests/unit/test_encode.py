@@ -7,9 +7,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpress.engine.arrow import array_of, texts_array
-from logpress.engine.encode import plain_texts
-from logpress.engine.group import Dictionary
+from logpress.engine.part.arrow_arrays import array_of, texts_array
+from logpress.engine.part.encode import plain_texts
+from logpress.engine.row_group.row_group import Dictionary
 
 
 @given(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from logpress.parquet.frames import MATCHINGS, compress_numbers
+from logpress.parquet.zstd.frames import MATCHINGS, compress_numbers
 
 COUNT = 12_000
 LEVELS = "\2\0\0\0\x80\xbb\1".encode("latin-1")

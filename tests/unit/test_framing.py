@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from tests.conftest import SEED, compact
 from tests.twins import form_of, lines_of, object_end, objects_of, records_of, sound_object_end
 
-from logpress.engine import blocks, framing, kernels_frame
-from logpress.engine.blocks import Buffers, read_blocks
-from logpress.engine.framing import Form, Head, find_form
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
+from logpress.records import form as framing
+from logpress.records import kernels_objects as kernels_frame
+from logpress.records import raw_blocks as blocks
+from logpress.records.form import Form, Head, find_form
+from logpress.records.raw_blocks import Buffers, read_blocks
 from logpress.sources import open_raw
 
 

@@ -15,17 +15,19 @@ import pytest
 from numpy.typing import NDArray
 from tests.unit.test_stages import DAY, RUN, record, restored, write
 
-from logpress import published, stages, whole_day
-from logpress.cli import main
+from logpress.cli.app import main
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
-from logpress.engine import encode, lost
-from logpress.engine.decode import GroupDecoder
-from logpress.engine.digest import digest_records
-from logpress.engine.part_reader import PartReader
+from logpress.day import one_machine as whole_day
+from logpress.day import published, stages
+from logpress.engine.part import encode
+from logpress.engine.part.decode import GroupDecoder
+from logpress.engine.part.part_reader import PartReader
 from logpress.engine.press import press_slice
-from logpress.engine.restore import digest_files
+from logpress.engine.restore import lost
+from logpress.engine.restore.in_order import digest_files
 from logpress.errors import GivenBackError, PartError, ProofError
+from logpress.hashing.digest import digest_records
 from logpress.lake import Lake
 from logpress.manifest import DayManifest, RecordPlace, SliceManifest, SliceSpec
 
@@ -237,7 +239,7 @@ def test_a_source_that_is_gone_or_has_changed_stops_the_day(sdk_log, raw, lake_u
 
 
 def test_rejects_that_do_not_come_back_cannot_be_kept_whole(sdk_log, raw, lake_uri, monkeypatch):
-    from logpress.engine import restore as restoring
+    from logpress.engine.restore import in_order as restoring
 
     specs, manifests = staged(sdk_log, raw, lake_uri)
     monkeypatch.setattr(restoring, "read_rejects", lambda path: iter([]))
@@ -266,7 +268,7 @@ def test_restoring_compares_what_it_writes_with_what_was_read(sdk_log, raw, lake
 
 
 def test_restoring_compares_rejects_too(sdk_log, raw, lake_uri, monkeypatch):
-    from logpress.engine import restore as restoring
+    from logpress.engine.restore import in_order as restoring
 
     whole_day.run_day(sdk_log, DAY, [str(raw)], lake_uri)
     read = restoring.read_rejects

@@ -22,7 +22,7 @@ from tests.hostile_cases import SOUND, Write, cases, few
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import load_contract
-from logpress.engine.kernels_store import all_within, are_sequences
+from logpress.engine.part.kernels_columns import all_within, are_sequences
 from logpress.parquet.footers import check_chunks
 
 ROOT = Path(__file__).parents[2]

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from logpress import jit_sources
-from logpress.engine import kernels_codes
-from logpress.jit_store import MOST_VERSIONS, Entries
+from logpress.engine.registers import kernels_codes
+from logpress.kernel import sources as jit_sources
+from logpress.kernel.store import MOST_VERSIONS, Entries
 
 ROOT = Path(__file__).parents[2]
 
 CALLED = """
 import numpy as np
-from logpress.jit import load_cached
+from logpress.kernel.words import load_cached
 from logpress.layout import kernels_match, kernels_json
 from tests.unit.test_json_kernels import STACK, padded
 value_end, match = kernels_json.value_end, kernels_match.match_record
@@ -53,7 +53,7 @@ PACKAGE = ROOT / "include" / "logpress"
 CALLER = """
 from logpress import plain
 from logpress.constants import FROZEN
-from logpress.jit import kernel
+from logpress.kernel.words import kernel
 from logpress.kernels_called import called
 
 @kernel
@@ -61,7 +61,7 @@ def total(n):
     return called(n) + plain.called_too(n) + FROZEN
 """
 CALLED_TOO = """
-from logpress.jit import inner_kernel
+from logpress.kernel.words import inner_kernel
 
 @inner_kernel
 def {name}(n):
@@ -121,7 +121,7 @@ def test_a_kernel_is_compiled_anew_if_what_it_is_made_of_has_changed(tree, varia
 
 def test_what_python_code_calls_is_loaded_before_processes_are_forked(tree):
     (tree / "user.py").write_text("from logpress.caller import total\n")
-    load = "import logpress.user\nfrom logpress.jit import load_cached\nload_cached()\n"
+    load = "import logpress.user\nfrom logpress.kernel.words import load_cached\nload_cached()\n"
     count = "from logpress.caller import total\nprint(len(total.signatures), sum(total.stats.cache_hits.values()))"
     assert ran(tree, load + count, "NUMBA_CACHE_DIR").stdout == "0 0\n"
     assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 1\n"

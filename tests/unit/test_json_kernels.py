@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import (
     BROKEN,
     ESCAPED,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
-from logpress.codecs.kernels_hash import hash64
-from logpress.engine import kernels_group as kernels
-from logpress.engine.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
+from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
+from logpress.engine.row_group import kernels_row_group as kernels
+from logpress.hashing.kernels_hash import hash64
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels.NARROW_NULL)
 WORDS = st.integers(0, 2**64 - 1)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
-from logpress.engine import kernels_group
-from logpress.engine import kernels_order as kernels
-from logpress.engine.kernels_order import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
+from logpress.engine.order import kernels_keys as kernels
+from logpress.engine.order.kernels_keys import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
+from logpress.engine.row_group import kernels_row_group as kernels_group
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_group.NARROW_NULL)
 ALIKE = st.sampled_from(

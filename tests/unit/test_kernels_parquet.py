@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.twins import joined
 
-from logpress.parquet import kernels_fse, kernels_indices, kernels_levels, kernels_numbers, kernels_texts
-from logpress.parquet.kernels_fse import SYMBOLS
+from logpress.parquet import kernels_indices, kernels_levels, kernels_numbers, kernels_texts
+from logpress.parquet.zstd import kernels_fse
+from logpress.parquet.zstd.kernels_fse import SYMBOLS
 
 INT64S = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
 COUNTS = st.lists(

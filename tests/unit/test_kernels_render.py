@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
-from logpress.engine.kernels_codes import (
+from logpress.engine.registers.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,
@@ -29,7 +29,7 @@ from logpress.engine.kernels_codes import (
     STRING,
     VALUE,
 )
-from logpress.engine.kernels_render import DAMAGED, copy_bytes, hash_lines, render_rows
+from logpress.engine.render.kernels_render import DAMAGED, copy_bytes, hash_lines, render_rows
 from logpress.layout.kernels_json import MAX_DEPTH
 
 NULL = int(kernels_text.NULL)

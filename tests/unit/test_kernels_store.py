@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tests.twins import joined, wrapped
 
 from logpress.codecs import kernels_text
-from logpress.engine import kernels_group
-from logpress.engine import kernels_store as kernels
+from logpress.engine.part import kernels_columns as kernels
+from logpress.engine.row_group import kernels_row_group as kernels_group
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_group.NARROW_NULL)
 

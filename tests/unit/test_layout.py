@@ -13,17 +13,17 @@ from tests.conftest import READING, SEED, compact, padded
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
-from logpress.engine import block as block_module
-from logpress.engine.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, convert, convert_lines
-from logpress.engine.blocks import RawBlock
-from logpress.engine.program import Layouts, Registers
-from logpress.engine.spaces import Space, Spaces
+from logpress.engine.convert import block as block_module
+from logpress.engine.convert.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, convert, convert_lines
+from logpress.engine.convert.block_arrays import Space, Spaces
+from logpress.engine.registers.programs import Layouts, Registers
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
 from logpress.layout.mine import Miner
 from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 from logpress.layout.tokens import NotAnObjectError, path_of, read_leaves
 from logpress.layout.trie import Trie, build_trie
+from logpress.records.raw_blocks import RawBlock
 
 Spans = list[tuple[int, int]]
 

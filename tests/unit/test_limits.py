@@ -13,12 +13,12 @@ import pytest
 from tests.conftest import SEED, assert_round_trip, compact
 
 from logpress.contract import Contract
-from logpress.engine import encode
 from logpress.engine import press as pressing
-from logpress.engine import restore as restoring
-from logpress.engine.arrow import texts_array
-from logpress.engine.part import PartMetadata
-from logpress.engine.rejects import Rejects
+from logpress.engine.part import encode
+from logpress.engine.part.arrow_arrays import texts_array
+from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.rejects import Rejects
+from logpress.engine.restore import in_order as restoring
 from logpress.layout.mine import Miner
 from logpress.layout.tokens import NotAnObjectError
 from logpress.parquet import chunks
@@ -60,7 +60,7 @@ def test_nested_brackets_take_a_byte_each(sdk_log: Contract, behind: bytes) -> N
 def test_a_text_in_each_row_closes_a_row_group(
     sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from logpress.engine import blocks
+    from logpress.records import raw_blocks as blocks
 
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 20_000)
     monkeypatch.setattr(pressing, "TEXT_BUDGET_BYTES", 50_000)
@@ -97,7 +97,7 @@ def test_records_come_back_whatever_the_metadata_has_room_for(
 def test_rows_of_one_key_go_to_several_buckets(
     sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from logpress.engine import ordering
+    from logpress.engine.restore import buckets as ordering
 
     records = [record(1, more=f"{number:0500}") for number in range(4_000)]
     pressed = assert_round_trip(sdk_log, records, tmp_path)

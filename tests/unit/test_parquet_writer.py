@@ -20,13 +20,13 @@ from tests.parquet_files import Page, footer_of, pages_of, read_struct, read_var
 
 from logpress.parquet import indices
 from logpress.parquet.dictionaries import number
-from logpress.parquet.frames import BYTES
 from logpress.parquet.indices import Indices, index_width
 from logpress.parquet.pages import Deltas
 from logpress.parquet.schema import PLAIN, FileColumn, physical_type
 from logpress.parquet.thrift import Struct
 from logpress.parquet.values import Scratch, frozen
 from logpress.parquet.writer import FileWriter
+from logpress.parquet.zstd.frames import BYTES
 from logpress.quality.readable import prove_readable
 
 _random = np.random.default_rng(11)

@@ -20,13 +20,13 @@ from tests.conftest import SEED, assert_round_trip, compact, press, records_in_o
 from tests.footers import with_footer_text
 
 from logpress.contract.model import Contract
-from logpress.engine.counters import Counters
-from logpress.engine.digest import digest_records
-from logpress.engine.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part import MAJOR, METADATA_KEY, restores_alike
-from logpress.engine.part_reader import PartReader
-from logpress.engine.spelling import STYLES, Spelling
+from logpress.engine.part.counters import Counters
+from logpress.engine.part.group_metadata import GroupMetadata, Sequences
+from logpress.engine.part.metadata import MAJOR, METADATA_KEY, restores_alike
+from logpress.engine.part.part_reader import PartReader
+from logpress.engine.part.spelling import STYLES, Spelling
 from logpress.errors import PartError
+from logpress.hashing.digest import digest_records
 from logpress.parquet.metadata import CHECKSUM_KEY
 
 Change = Callable[[dict[str, Any]], object]

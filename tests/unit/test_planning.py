@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpress import planning
 from logpress.contract import Contract, load_contract
 from logpress.contract.model import Files
+from logpress.day import plan as planning
+from logpress.day.plan import Changes, changes_since, cut_slices
 from logpress.manifest import DayManifest, OriginStats, SliceManifest
-from logpress.planning import Changes, changes_since, cut_slices
 from logpress.sources import RawObject, hour_of_path
 
 DAY = date(2021, 12, 26)

@@ -16,8 +16,8 @@ import pytest
 
 from logpress.contract import load_contract
 from logpress.contract.model import Encoding
-from logpress.engine.columns import StoredColumn
-from logpress.engine.part import open_writer
+from logpress.engine.part.metadata import open_writer
+from logpress.engine.registers.stored_columns import StoredColumn
 from logpress.errors import UsageError
 from logpress.quality.readers import (
     GAPS,

@@ -29,17 +29,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpress import open_lake, whole_day
+from logpress import open_lake
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.contract.model import is_virtual
-from logpress.engine.decode import GroupDecoder
-from logpress.engine.kernels_virtual import SEQUENCE_BYTES, write_sequences
-from logpress.engine.part import PartMetadata
-from logpress.engine.virtual import VirtualColumns
+from logpress.day import one_machine as whole_day
+from logpress.engine.part.decode import GroupDecoder
+from logpress.engine.part.metadata import PartMetadata
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
+from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
 from logpress.reading.part import Part
+from logpress.reading.virtual import VirtualColumns
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27))
 Row = dict[str, Any]

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from tests.conftest import DAY
 
 from logpress.contract.model import Contract
-from logpress.engine import digest as digests
-from logpress.engine import ordering, packed, part_reader
-from logpress.engine import restore as restoring
-from logpress.engine.kernels_store import choose_buckets
+from logpress.engine.part import part_reader
+from logpress.engine.part.kernels_columns import choose_buckets
 from logpress.engine.press import press_slice
+from logpress.engine.registers import row_major as packed
+from logpress.engine.restore import buckets as ordering
+from logpress.engine.restore import in_order as restoring
 from logpress.errors import PartError
+from logpress.hashing import digest as digests
 from logpress.manifest import SliceSpec
 from logpress.sample import write_sample
 

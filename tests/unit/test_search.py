@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
 from logpress.contract import load_contract
-from logpress.engine.bulk import BulkWriter
-from logpress.engine.ids import FILE_NAME, Ids, distinct_in
-from logpress.engine.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids, object_end
+from logpress.day.plan import paced
 from logpress.errors import BrokenOffError, NotYetError, PartError, ProofError, RefusedError, UsageError
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
-from logpress.planning import paced
 from logpress.quality.completeness import prove_complete
+from logpress.records.bulk_writer import BulkWriter
+from logpress.records.ids import FILE_NAME, Ids, distinct_in
+from logpress.records.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids, object_end
 from logpress.sources import restart
 from logpress.sources.search import scroll
 from logpress.sources.search.address import Address, Hours, is_cluster
@@ -464,7 +464,7 @@ def test_a_source_that_did_not_is_told_by_how_much_and_where(manifests, message)
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=30), min_size=1, max_size=4), st.integers(1, 60))
 def test_ids_of_several_slices_are_counted(tmp_path_factory, slices, at_a_time):
-    from logpress.engine import ids as module
+    from logpress.records import ids as module
 
     folder = tmp_path_factory.mktemp("ids")
     paths = []

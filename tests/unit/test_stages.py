@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from tests.conftest import SEED, compact
 
-from logpress import published, stages, whole_day
 from logpress.contract import Contract
 from logpress.contract.model import Check, Files
+from logpress.day import one_machine as whole_day
+from logpress.day import published, stages
 from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files

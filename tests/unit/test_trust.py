@@ -15,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact
 
-from logpress import stages
 from logpress.contract import load_contract
+from logpress.day import stages
+from logpress.day.one_machine import run_day
+from logpress.day.published import restore_to_file, verify_published
 from logpress.errors import AbsentError, LakeError, LogpressError, PartError, ProofError, UsageError
 from logpress.lake import Lake, remove_leftovers
 from logpress.lake.names import checked_name
 from logpress.manifest import DayManifest
 from logpress.outputs import refuse_output
-from logpress.published import restore_to_file, verify_published
 from logpress.reading import open_lake
 from logpress.sources import list_inputs
 from logpress.uris import refuse_secret
-from logpress.whole_day import run_day
 
 DAY, NEXT = date(2021, 12, 26), date(2021, 12, 27)
 CONTRACT = load_contract("sdk_log")

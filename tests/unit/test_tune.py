@@ -15,12 +15,12 @@ import pytest
 import yaml
 from tests.conftest import DAY, READING, SEED, compact, press
 
-from logpress.cli import main
+from logpress.cli.app import main
 from logpress.contract import Contract, load_contract
 from logpress.contract.edit import changed_contract, changed_text, target_of, write_contract
 from logpress.contract.load import contract_path, parse_contract, read_text
-from logpress.engine.columns import stored_columns
-from logpress.engine.restore import restore
+from logpress.engine.registers.stored_columns import stored_columns
+from logpress.engine.restore.in_order import restore
 from logpress.errors import ContractError, SourceError, UsageError
 from logpress.manifest import SliceSpec
 from logpress.quality.readable import prove_readable

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact
 
-from logpress import published, stages
 from logpress.contract import Contract
+from logpress.day import published, stages
+from logpress.day.one_machine import run_day
 from logpress.engine.press import press_slice
-from logpress.engine.slice_input import Undated, undated_in
 from logpress.errors import CheckError
 from logpress.manifest import SliceManifest, SliceSpec
-from logpress.whole_day import run_day
+from logpress.records.slice_input import Undated, undated_in
 
 FIRST = date(2021, 12, 26)
 DAYS = [FIRST, FIRST + timedelta(days=1), date(2022, 3, 1)]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from logpress import upgrading
-from logpress.cli import main
+from logpress.cli.app import main
 from logpress.contract import load_contract
-from logpress.engine.part import VERSION
-from logpress.engine.part_reader import PartReader
+from logpress.day import upgrade as upgrading
+from logpress.day.published import restore_day, verify_published
+from logpress.engine.part.metadata import VERSION
+from logpress.engine.part.part_reader import PartReader
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake
-from logpress.published import restore_day, verify_published
 from logpress.reading import open_lake
 
 FROZEN = Path(__file__).parent.parent / "frozen" / "4"

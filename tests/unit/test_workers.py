@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from logpress import workers as workers_module
 from logpress.errors import LogpressError, SourceError
-from logpress.workers import Job, Workers
+from logpress.machine import workers as workers_module
+from logpress.machine.workers import Job, Workers
 
 
 def double(number: int, *, progress: Callable[[int, int], None]) -> int:
@@ -119,7 +119,7 @@ def test_none_is_left_over_whatever_the_parent_makes_of_signals() -> None:
 def test_workers_end_with_a_parent_that_is_killed() -> None:
     code = (
         "import time\n"
-        "from logpress.workers import Job, Workers\n"
+        "from logpress.machine.workers import Job, Workers\n"
         "def stay(*, progress):\n"
         "    time.sleep(600)\n"
         "with Workers(2) as workers:\n"

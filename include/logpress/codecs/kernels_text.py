@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import (
+from logpress.kernel.words import (
     bits_double,
     double_bits,
     inner_kernel,

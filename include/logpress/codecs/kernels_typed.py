@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import BAD, NULL, read_instant
-from logpress.jit import highest_bit, inner_kernel, kernel, mul128
+from logpress.kernel.words import highest_bit, inner_kernel, kernel, mul128
 
 _MOST_DIGITS = 19
 """Digits that fit into a word of 64 bits, whatever they are."""

@@ -20,7 +20,7 @@ from logpress.contract.model import (
     Json,
     KinesisSequence,
 )
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.layout.mine import Miner, instant_format
 from logpress.layout.tokens import Leaf, NotAnObjectError
 

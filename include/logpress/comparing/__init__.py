@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.kernels_values import match_prints
 from logpress.comparing.output import Outputs
 from logpress.comparing.reading import Counting, Finding, Wanted, read_side
 from logpress.comparing.result import Comparison, Difference, Kind, Side, SideName
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
-from logpress.engine.kernels_value import match_prints
-from logpress.engine.prints import BINS, Prints
+from logpress.day.stages import default_threads
 from logpress.progress import Silent, StageProgress
-from logpress.stages import default_threads
 
 __all__ = ["Comparison", "Named", "compare_day"]
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.comparing.document_hashes import Prints
+from logpress.comparing.documents import Documents
+from logpress.comparing.kernels_values import BY_BYTES, HIT, REPEATED_KEY
 from logpress.comparing.output import Outputs
 from logpress.comparing.result import Difference, Kind, SideName
 from logpress.comparing.sides import OpenSide
-from logpress.engine.documents import Documents
-from logpress.engine.kernels_value import BY_BYTES, HIT, REPEATED_KEY
-from logpress.engine.prints import Prints
 from logpress.errors import BrokenOffError, SourceError
 from logpress.manifest import SliceSpec
 from logpress.progress import Progress

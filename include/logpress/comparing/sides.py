@@ -7,12 +7,12 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from logpress.comparing.documents import DocumentReader, Documents
+from logpress.comparing.stored_documents import part_documents, rejects_documents
 from logpress.contract.model import Contract
-from logpress.engine.documents import DocumentReader, Documents
-from logpress.engine.stored_documents import part_documents, rejects_documents
+from logpress.day.stages import plan
 from logpress.lake import Lake
 from logpress.manifest import SliceSpec
-from logpress.stages import plan
 
 
 @dataclass(frozen=True)

@@ -22,28 +22,28 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
-from logpress.engine import digest as digests
-from logpress.engine.block import Block, Settler, convert, convert_lines, lines_in_cuts, some_now
-from logpress.engine.blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
-from logpress.engine.encode import encode_rows
-from logpress.engine.group import SECONDS_A_DAY, RowGroup, Stores
-from logpress.engine.ids import Ids
-from logpress.engine.inline import executor
-from logpress.engine.kernels_codes import DROPPED, IRREGULAR
-from logpress.engine.kernels_store import count_codes
-from logpress.engine.memory import give_back_after, keep_freed_memory
-from logpress.engine.output import Output
-from logpress.engine.part import METADATA_KEY, Identity, PartMetadata, open_writer
-from logpress.engine.program import LAYOUT, RAW, Layouts, Registers
-from logpress.engine.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
-from logpress.engine.render import Renderer
-from logpress.engine.rows import Texts
-from logpress.engine.seen import Seen, seen_path
-from logpress.engine.slice_input import BlockSource, SliceInput, Undated, undated_in
-from logpress.engine.spaces import Spaces
+from logpress.engine.convert.block import Block, Settler, convert, convert_lines, lines_in_cuts, some_now
+from logpress.engine.convert.block_arrays import Spaces
+from logpress.engine.convert.duplicates import Seen, seen_path
+from logpress.engine.part.encode import encode_rows
+from logpress.engine.part.kernels_columns import count_codes
+from logpress.engine.part.metadata import METADATA_KEY, Identity, PartMetadata, open_writer
+from logpress.engine.part.named_output import Output
+from logpress.engine.part.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
+from logpress.engine.registers.kernels_codes import DROPPED, IRREGULAR
+from logpress.engine.registers.programs import LAYOUT, RAW, Layouts, Registers
+from logpress.engine.registers.texts import Texts
+from logpress.engine.render.renderer import Renderer
+from logpress.engine.row_group.row_group import SECONDS_A_DAY, RowGroup, Stores
 from logpress.errors import BrokenOffError
+from logpress.hashing import digest as digests
+from logpress.machine.inline import executor
+from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import OriginStats, RecordPlace, SliceManifest, SliceSpec
 from logpress.parquet.writer import FileWriter
+from logpress.records.ids import Ids
+from logpress.records.raw_blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
+from logpress.records.slice_input import BlockSource, SliceInput, Undated, undated_in
 from logpress.sources.restart import begun_again
 
 Progress = Callable[[int, int], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import differing32, equal32, inner_kernel, kernel, load64, trailing_zeros
+from logpress.kernel.words import differing32, equal32, inner_kernel, kernel, load64, trailing_zeros
 
 MAX_DEPTH = 512
 """How deep `value_end` follows brackets; deeper text is left to the plain-Python reader."""

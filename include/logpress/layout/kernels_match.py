@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import equal32, kernel, trailing_zeros
+from logpress.kernel.words import equal32, kernel, trailing_zeros
 from logpress.layout.kernels_json import bare_end, quote_at, same_bytes, value_end
 
 _NONE = np.uint64(0)

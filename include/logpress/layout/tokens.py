@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, value_end
 
 LeafKind = Literal["string", "number", "boolean", "null", "container"]

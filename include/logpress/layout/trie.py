@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.layout.model import Kind, Layout
 
 LITERAL_AT, LITERAL_LENGTH, KIND, LENGTH, CHILD, SIBLING, LAYOUT, SEPARATOR = range(8)

@@ -11,7 +11,6 @@ import zstandard
 from numpy.typing import NDArray
 
 from logpress.parquet.dictionaries import number
-from logpress.parquet.frames import MOSTLY_BELOW_256, Matching, compress_numbers
 from logpress.parquet.indices import MOST_OF_A_BYTE, SAMPLE, Indices
 from logpress.parquet.kernels_indices import mark_entries
 from logpress.parquet.kernels_numbers import bounds_of_doubles, bounds_of_integers
@@ -30,6 +29,7 @@ from logpress.parquet.pages import (
 )
 from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
 from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
+from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, Matching, compress_numbers
 
 _MOST_PLAIN_BYTES = 256 << 20
 """Plain texts that a dictionary which is too large gives way to: few long texts may be repeated millions of times."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.frames import BYTES, Matching
 from logpress.parquet.kernels_indices import hybrid, pack_run
 from logpress.parquet.pages import FRAME_BYTES, WORTHWHILE, Compress, middle
 from logpress.parquet.schema import RLE_DICTIONARY
 from logpress.parquet.values import Scratch, room
+from logpress.parquet.zstd.frames import BYTES, Matching
 
 SAMPLE = 1 << 14
 """Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row group."""

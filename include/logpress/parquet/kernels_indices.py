@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import inner_kernel, kernel, store16, store32, store64
+from logpress.kernel.words import inner_kernel, kernel, store16, store32, store64
 
 _WORD = np.uint64(32)
 

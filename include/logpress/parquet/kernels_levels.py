@@ -6,7 +6,7 @@ a byte that holds no bit of the rows it is given.
 
 from __future__ import annotations
 
-from logpress.jit import inner_kernel, kernel
+from logpress.kernel.words import inner_kernel, kernel
 
 
 @inner_kernel

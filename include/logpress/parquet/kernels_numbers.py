@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.jit import inner_kernel, kernel, store64
+from logpress.kernel.words import inner_kernel, kernel, store64
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(32)

@@ -5,7 +5,7 @@ Texts are given by where they start and how long they are; all lie within the da
 
 from __future__ import annotations
 
-from logpress.jit import inner_kernel, kernel, load64, store32, store64
+from logpress.kernel.words import inner_kernel, kernel, load64, store32, store64
 
 
 @inner_kernel

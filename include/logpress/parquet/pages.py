@@ -12,8 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
-from logpress.parquet.kernels_frames import BLOCK_BYTES
 from logpress.parquet.kernels_numbers import (
     BLOCK,
     MINIBLOCKS,
@@ -32,6 +30,8 @@ from logpress.parquet.schema import (
 )
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
+from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
+from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES
 
 FRAME_BYTES = 4 * BLOCK_BYTES - (1 << 10)
 """Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. Of one block,

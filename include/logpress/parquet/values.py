@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.parquet.kernels_levels import definition_levels, drop_nulls, row_after, spans_of_texts
 from logpress.parquet.thrift import varint
 

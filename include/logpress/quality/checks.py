@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from logpress.contract.model import Check, Contract, KinesisSequence, Level
-from logpress.engine.arrow import array_of, texts_array
+from logpress.engine.part.arrow_arrays import array_of, texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.values import column_statistics, column_values, seconds_of

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from logpress.contract.model import ClusterSource
-from logpress.engine.ids import FILE_NAME, distinct_in
 from logpress.errors import ProofError
 from logpress.lake import Lake
 from logpress.manifest import SliceManifest
+from logpress.records.ids import FILE_NAME, distinct_in
 
 
 def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:

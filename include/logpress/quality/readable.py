@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.contract.model import Encoding
-from logpress.engine.arrow import values_of
+from logpress.engine.part.arrow_arrays import values_of
 from logpress.errors import ProofError
 from logpress.quality.deltas import lent_to_fastparquet
 from logpress.quality.readers import gaps_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from logpress.contract.model import Contract, is_virtual
-from logpress.engine.columns import (
+from logpress.engine.registers.stored_columns import (
     DAY,
     EXTRA,
     LAYOUT,

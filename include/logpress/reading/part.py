@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from pyarrow import acero
 
 from logpress.contract.model import Contract, is_virtual
-from logpress.engine.columns import ROW_GROUP, physical_columns, stored_columns
-from logpress.engine.group_metadata import GroupMetadata
-from logpress.engine.part import PartMetadata
-from logpress.engine.part_file import named, open_group, opened, read_footer
-from logpress.engine.virtual import VirtualColumns
+from logpress.engine.part.group_metadata import GroupMetadata
+from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.part_file import named, open_group, opened, read_footer
+from logpress.engine.registers.stored_columns import ROW_GROUP, physical_columns, stored_columns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
+from logpress.reading.virtual import VirtualColumns
 
 Array: TypeAlias = "pa.Array | pa.ChunkedArray"
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.jit import PADDING
+from logpress.kernel.words import PADDING
 from logpress.sample import kernels_lines as kernels
 from logpress.sample.draw import Rows
 from logpress.sample.kernels_lines import CLIENT_APP_ID_BYTES, CREATED_BYTES, write_lines

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.contract.model import Contract, Encoding
-from logpress.engine.columns import ROW_GROUP, StoredColumn, stored_columns
-from logpress.engine.part import open_writer
-from logpress.engine.part_file import open_part
+from logpress.engine.part.metadata import open_writer
+from logpress.engine.part.part_file import open_part
+from logpress.engine.registers.stored_columns import ROW_GROUP, StoredColumn, stored_columns
 from logpress.quality.readers import encodings_of
 
 COARSE_LEVELS = (1, 3, 6, 9, 12)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from logpress.contract.model import Contract
-from logpress.engine.blocks import Buffers, RawBlock, read_blocks
-from logpress.engine.bulk_input import paired
 from logpress.errors import SourceError, UsageError
+from logpress.records.bulk_pairs import paired
+from logpress.records.raw_blocks import Buffers, RawBlock, read_blocks
 from logpress.sources import RawObject, open_raw
 
 _LOOKED_AT = 200

@@ -17,13 +17,13 @@ import pyarrow as pa
 
 from logpress.contract.edit import Changes, Steps, Value, changed_contract
 from logpress.contract.model import Contract, Encoding, Reader
-from logpress.engine.columns import stored_columns
-from logpress.engine.part_file import open_part
+from logpress.day.plan import list_objects
+from logpress.engine.part.part_file import open_part
 from logpress.engine.press import press_slice
-from logpress.engine.restore import digest_files
+from logpress.engine.registers.stored_columns import stored_columns
+from logpress.engine.restore.in_order import digest_files
 from logpress.errors import UsageError
 from logpress.manifest import SliceManifest, SliceSpec
-from logpress.planning import list_objects
 from logpress.progress import CountedProgress, Silent
 from logpress.quality.proof import compare
 from logpress.quality.readable import prove_readable

@@ -1,0 +1,319 @@
+"""A whole day on one machine, as the command line presses it: the DAG's stages, on all cores.
+
+Slices are pressed and proved by a process a core each. A day that is a single slice, or mostly one, is pressed and
+proved by the threads of one process instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import uuid
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from logpress.contract.model import ClusterSource, Contract
+from logpress.day.budget import Budget
+from logpress.day.plan import paced, scrolls_of, shards_of
+from logpress.day.proving import Failures, heal_all, prove_all, staged_files
+from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
+from logpress.engine.restore.in_order import digest_files
+from logpress.errors import GivenBackError, LogpressError, PartError
+from logpress.kernel.words import load_cached
+from logpress.lake import Lake
+from logpress.lake.catalog import check_configured, see_catalog
+from logpress.lake.leftovers import GRACE
+from logpress.lake.publish import publish_day
+from logpress.lake.storage import lake_errors
+from logpress.machine.companion import Companion
+from logpress.machine.workers import Job, Workers
+from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress.progress import Progress, Silent, StageProgress, Summed
+from logpress.quality.checks import CheckResult
+from logpress.quality.proof import compare, prove_files
+from logpress.quality.readable import prove_readable
+from logpress.quality.size_report import DayReport
+
+_MOSTLY = 0.7
+"""A slice with more of a day than this would keep one process busy while the others wait."""
+
+
+def run_day(
+    contract: Contract,
+    day: date,
+    inputs: Sequence[str],
+    lake_uri: str,
+    *,
+    threads: int | None = None,
+    grace: timedelta = GRACE,
+    progress: StageProgress | None = None,
+    companion: Companion | None = None,
+    memory: int | None = None,
+) -> tuple[DayReport, list[CheckResult]]:
+    """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
+        lake_uri: the lake, made if missing.
+        threads: processes, or threads of one, that press and prove; as many as cores if None.
+        grace: how long superseded files stay.
+        progress: hears of the stages.
+        companion: a process that was started already; it is ended.
+        memory: bytes that all processes together may take; as few processes as need be work at a time, one at least.
+            Half of what the machine has left, or its cgroup allows, if None.
+
+    Raises:
+        LogpressError: of any stage; the day is then as it was.
+    """
+    with contextlib.closing(companion or Companion()) as beside:
+        specs = plan(contract, day, inputs, wait=contract.source.wait)
+        lake = Lake.create(lake_uri)
+        check_configured(lake)
+        threads, budget = threads or default_threads(), Budget.of(memory)
+        most = min(threads, len(specs), budget.processes(contract), *_bounds(specs, contract.source))
+        processes = 1 if _is_mostly_one(specs) else most
+        specs = paced(specs, contract.source, processes)
+        work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
+        try:
+            if processes > 1:
+                failures, checks = _with_processes(work, processes)
+            else:
+                failures, checks = _with_threads(work, budget.threads(contract, threads))
+            work.heard.end("verify")
+            if failures:
+                checks = work.heal(failures, budget.threads(contract, threads))
+            published = _publish(work, grace)
+        finally:
+            clean(contract, day, lake_uri, work.run)
+    return DayReport.of(published), checks
+
+
+@dataclass
+class _Work:
+    """A day on its way.
+
+    Attributes:
+        manifests: of the slices that are pressed, by name.
+    """
+
+    contract: Contract
+    day: date
+    specs: Sequence[SliceSpec]
+    lake: Lake
+    run: str
+    companion: Companion
+    heard: StageProgress
+    manifests: dict[str, SliceManifest] = field(default_factory=dict)
+
+    @property
+    def in_order(self) -> list[SliceManifest]:
+        """The manifests, in the order of the plan."""
+        return [self.manifests[spec.name] for spec in self.specs]
+
+    def begin_press(self) -> Progress:
+        return self.heard.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
+
+    def begin_verify(self) -> Progress:
+        self.heard.end("press")
+        prove_counts(self.contract, self.day, self.in_order, self.lake, self.run)
+        return self.heard.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
+
+    def see_catalog(self) -> None:
+        """See that the catalog answers, before hours of work are put into the day."""
+        self.companion.call(see_catalog, self.lake, self.contract.table)
+
+    def prove_readable(self, path: str) -> int:
+        with lake_errors(path):
+            self.lake.storage.sync(path)  # so that publishing need not wait for the disk
+        return self.companion.call(prove_readable, path)
+
+    def heal(self, failures: Failures, threads: int) -> list[CheckResult]:
+        """Press the slices once more whose records do not all come back, and check the day again."""
+        size = sum(self.manifests[name].raw_bytes for name in failures)
+        summed = Summed(self.heard.begin("press again", 2 * size))  # once to find the records, once to keep them whole
+        for manifest in heal_all(
+            self.contract, self.day, self.specs, self.in_order, failures, self.lake, self.run,
+            threads=threads if threads > 1 else 0, summed=summed, readable=self.prove_readable,
+        ):  # fmt: skip
+            self.manifests[manifest.slice] = manifest
+        self.heard.end("press again")
+        return self.check()
+
+    def check(self) -> list[CheckResult]:
+        return check(self.contract, self.day, self.in_order, self.lake, self.run)
+
+
+def _bounds(specs: Sequence[SliceSpec], source: ClusterSource) -> list[int]:
+    """How many slices may be pulled at a time: their scrolls are no more than a cluster's index has shards."""
+    shards = shards_of(specs)
+    return [max(1, shards // scrolls_of(specs, source))] if shards else []
+
+
+def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
+    sizes = [spec.raw_bytes or 0 for spec in specs]
+    return max(sizes) > _MOSTLY * sum(sizes)
+
+
+def _publish(work: _Work, grace: timedelta) -> DayManifest:
+    work.heard.begin("publish", None)
+    contract = work.contract
+    published = work.companion.call(
+        publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
+        descriptions=contract.descriptions, grace=grace,
+    )  # fmt: skip
+    work.heard.end("publish")
+    return published
+
+
+# -- several slices: a process each
+
+
+def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckResult]]:
+    """Press all slices, the largest first, then prove them; a process that is free takes the next job."""
+    failures: dict[str, LogpressError] = {}
+    jobs = deque(
+        Job(_press, (work.contract, work.day, spec, work.lake.uri, work.run))
+        for spec in sorted(work.specs, key=lambda spec: -(spec.raw_bytes or 0))
+    )
+    pressing, proving = list(jobs), list[Job]()
+    pieces: dict[str, list[Job]] = {}
+    tell, told = work.begin_press(), pressing
+    load_cached()
+    with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
+        seeing = meanwhile.submit(work.see_catalog)
+        reading: list[Future[int]] = []
+        checking: Future[list[CheckResult]] | None = None
+        try:
+            while jobs or workers.is_busy:
+                while jobs and workers.free:
+                    workers.start(jobs.popleft())
+                for job in workers.wait():
+                    if job.function is not _press:
+                        _compare_if_complete(pieces, job, failures)
+                        continue
+                    manifest: SliceManifest = job.result
+                    work.manifests[manifest.slice] = manifest
+                    is_last = len(work.manifests) == len(work.specs)
+                    proofs = pieces[manifest.slice] = _proofs(work, manifest, processes, is_last)
+                    proving += proofs
+                    jobs += proofs
+                    parts, _ = staged_files(work.lake, work.day, [manifest], work.run)
+                    reading += [meanwhile.submit(work.prove_readable, path) for path in parts]
+                    if is_last:
+                        tell, told = work.begin_verify(), proving
+                        checking = meanwhile.submit(work.check)
+                tell(sum(job.done[0] for job in told), sum(job.done[1] for job in told))
+                if seeing.done():
+                    seeing.result()
+            seeing.result()
+            for future in reading:
+                future.result()
+            assert checking is not None
+            return failures, checking.result()
+        except BaseException:
+            meanwhile.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _press(
+    contract: Contract, day: date, spec: SliceSpec, lake_uri: str, run: str, *, progress: Progress
+) -> SliceManifest:
+    return press(contract, day, spec, lake_uri, run, threads=0, progress=progress)
+
+
+def _proofs(work: _Work, manifest: SliceManifest, processes: int, is_last: bool) -> list[Job]:
+    """The proof of a slice in pieces: some row groups each; and its files as such, with its rejects.
+
+    Of the slice that comes last, the row groups that cannot be dealt out evenly are shared by all processes.
+    """
+    pieces: list[tuple[range | None, tuple[int, int]]] = []
+    if manifest.part is not None:
+        groups = manifest.part.row_groups
+        shared = groups % processes if is_last else 0
+        step = -(-groups // (2 * processes))
+        whole = groups - shared
+        pieces += [(range(first, min(first + step, whole)), (0, 1)) for first in range(0, whole, step)]
+        pieces += [
+            (range(group, group + 1), (k, processes)) for group in range(whole, groups) for k in range(processes)
+        ]
+    pieces.append((None, (0, 1)))
+    return [Job(_prove, (manifest, work.lake.uri, work.day, work.run, *piece)) for piece in pieces]
+
+
+def _prove(
+    manifest: SliceManifest,
+    lake_uri: str,
+    day: date,
+    run: str,
+    groups: range | None,
+    share: tuple[int, int],
+    *,
+    progress: Progress,
+) -> tuple[int, int, str] | PartError:
+    """A piece of a slice's proof: what these row groups give back; without them, its rejects, and its files' bytes."""
+    parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
+    if groups is not None:
+        try:
+            return digest_files(parts, [], threads=0, groups=groups, share=share, progress=progress)
+        except PartError as error:
+            return error
+    prove_files([manifest], parts, rejects)
+    return digest_files([], rejects, threads=0, progress=progress)
+
+
+def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[str, LogpressError]) -> None:
+    """Compare what a slice's pieces give back with what was read, once all are done; notes why it is not the same."""
+    manifest: SliceManifest = job.arguments[0]
+    found = [piece.result for piece in pieces[manifest.slice]]
+    if any(result is None for result in found):
+        return
+    damaged = [result for result in found if isinstance(result, PartError)]
+    if damaged:
+        failures[manifest.slice] = damaged[0]
+        return
+    try:
+        compare([manifest], found)
+    except GivenBackError as error:
+        failures[manifest.slice] = error
+
+
+# -- one slice: threads
+
+
+def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult]]:
+    """Press slice after slice, then prove them."""
+    with _short_turns(), ThreadPoolExecutor(max_workers=2) as meanwhile:
+        seeing = meanwhile.submit(work.see_catalog)
+        summed = Summed(work.begin_press())
+        for spec in work.specs:
+            work.manifests[spec.name] = press(
+                work.contract, work.day, spec, work.lake.uri, work.run,
+                threads=threads if threads > 1 else 0, progress=summed.part(),
+            )  # fmt: skip
+            if seeing.done():
+                seeing.result()
+        summed = Summed(work.begin_verify())
+        checking = meanwhile.submit(work.check)
+        with lake_errors(work.lake.uri):
+            failures = prove_all(
+                work.lake, work.day, work.in_order, work.run,
+                threads=threads, summed=summed, readable=work.prove_readable,
+            )  # fmt: skip
+        seeing.result()
+        return failures, checking.result()
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads wait no longer than half a millisecond for another one's Python: kernels come back to it often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

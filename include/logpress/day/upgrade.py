@@ -1,0 +1,147 @@
+"""Days of an older format rewritten as today's: pressed from their files, proven against them, published at once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from logpress.contract.model import Contract
+from logpress.day.budget import Budget
+from logpress.day.stages import default_threads
+from logpress.engine.part.metadata import VERSION
+from logpress.engine.part.part_reader import PartReader
+from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.part_input import PartPress
+from logpress.errors import LogpressError, ProofError
+from logpress.lake import Lake, publish_day
+from logpress.lake.leftovers import GRACE
+from logpress.lake.storage import lake_errors
+from logpress.manifest import SliceManifest, SliceSpec
+from logpress.progress import Silent, StageProgress, Summed
+from logpress.quality.proof import prove_file
+from logpress.quality.readable import prove_readable
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What became of a day.
+
+    Attributes:
+        day: the UTC day.
+        parts: how many of its parts were rewritten; 0 if all have today's format.
+        versions: the formats that they had.
+        before: bytes of all its files before.
+        after: bytes of all its files now.
+    """
+
+    day: date
+    parts: int
+    versions: tuple[str, ...]
+    before: int
+    after: int
+
+
+def upgrade_day(
+    contract: Contract,
+    day: date,
+    lake_uri: str,
+    *,
+    threads: int | None = None,
+    progress: StageProgress | None = None,
+    grace: timedelta = GRACE,
+    memory: int | None = None,
+) -> Upgraded:
+    """Rewrite the parts of a published day that have an older format; the others, and rejects, stay as they are.
+
+    Each new part is read back, and its records are compared with those of the old part. Only then is the day published,
+    in one commit; superseded files stay for the grace period. It may be killed at any moment and run again.
+
+    Args:
+        contract: the table, as it is now.
+        day: the UTC day.
+        lake_uri: the lake.
+        threads: threads that render and press; as many as cores if None, and no more than `memory` has room for.
+        progress: hears of the stages.
+        grace: how long superseded files stay.
+        memory: bytes that this process may take; half of what there is if None.
+
+    Raises:
+        LakeError: if the day is not published, or the lake refuses.
+        PartError: if a file is damaged.
+        ProofError: if a new part gives other records than the old one; the day stays as it is.
+    """
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(contract.table, day)
+    folder = lake.day_folder(contract.table, day)
+    versions = {
+        entry.slice: PartReader(f"{folder}/{entry.part.path}").metadata.version
+        for entry in manifest.slices
+        if entry.part is not None
+    }
+    older = {name: version for name, version in versions.items() if version != VERSION}
+    if not older:
+        return Upgraded(day, 0, (), manifest.stored_bytes, manifest.stored_bytes)
+    threads = Budget.of(memory).threads(contract, threads or default_threads())
+    heard = progress or Silent()
+    run = f"upgrade-{uuid.uuid4().hex[:12]}"
+    size = sum(entry.raw_bytes for entry in manifest.slices if entry.slice in older)
+    summed = Summed(heard.begin("upgrade", 3 * size))  # each record is pressed once, and rendered twice
+    try:
+        slices = [
+            _upgraded(contract, day, lake, run, entry, threads if threads > 1 else 0, summed)
+            if entry.slice in older
+            else entry
+            for entry in manifest.slices
+        ]
+        heard.end("upgrade")
+        heard.begin("publish", None)
+        published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
+        heard.end("publish")
+    finally:
+        with lake_errors(lake.uri):
+            lake.storage.remove(lake.staging_folder(contract.table, day, run))
+    return Upgraded(day, len(older), tuple(sorted(set(older.values()))), manifest.stored_bytes, published.stored_bytes)
+
+
+def _upgraded(
+    contract: Contract, day: date, lake: Lake, run: str, entry: SliceManifest, threads: int, summed: Summed
+) -> SliceManifest:
+    """Press a slice's part anew into the run's staging, and prove that it gives the same records."""
+    assert entry.part is not None
+    old = f"{lake.day_folder(contract.table, day)}/{entry.part.path}"
+    prove_file(old, entry.part)
+    staged = lake.staging_folder(contract.table, day, run, entry.slice)
+    # what was a row stays one: the part's records are no duplicates of each other, or were kept though they are
+    source = contract.source.model_copy(update={"duplicates": "keep"})
+    keeping = contract.model_copy(update={"source": source})
+    with lake_errors(staged):
+        press = PartPress(keeping, day, SliceSpec(name=entry.slice, inputs=(old,)), staged, threads, summed.part())
+        press.read()
+        found = press.finish()
+    if found.part is None:
+        raise ProofError(f"{old}: none of its records is of {day} by today's rules; press the day again")
+    new = f"{staged}/{found.part.path}"
+    before, after = (digest_files([path], [], threads=threads or 1, progress=summed.part()) for path in (old, new))
+    if before != after:
+        raise ProofError(
+            f"{old}: has {before[0]} records with digest {before[2]}, but pressed again they are {after[0]} with "
+            f"digest {after[2]}; the day stays as it is: report it, and keep the file"
+        )
+    prove_file(new, found.part)
+    prove_readable(new)
+    changed = {"part": found.part, "irregular_rows": found.irregular_rows, "layouts": found.layouts}
+    return entry.model_copy(update={**changed, "unknown_paths": found.unknown_paths})
+
+
+def days_between(lake_uri: str, table: str, first: date, last: date) -> list[date]:
+    """The published days of a table from `first` to `last`.
+
+    Raises:
+        LogpressError: if there is no lake, or no such day.
+    """
+    lake = Lake.open(lake_uri)
+    found = [day for day in lake.days(table) if first <= day <= last]
+    if not found:
+        raise LogpressError(f"{lake.uri}: {table} has no published day from {first} to {last}")
+    return found

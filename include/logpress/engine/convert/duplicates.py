@@ -1,0 +1,153 @@
+"""Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen.
+
+So that memory is bounded, a slice of more than MOST_ROWS rows begins anew after so many: what it has seen by then goes
+into a file, as a run, and is counted like that of another slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.engine.convert.block import Block
+from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
+
+FEWEST_PLACES = 1 << 14
+FULL = 0.75
+"""Share of places in use beyond which the table grows."""
+
+MARGIN = 1.0625
+"""More records than the slice seems to have at its beginning: for so many there is room."""
+
+_PLACE_BYTES = 12
+_MOST_PLACES = 1 << 23
+MOST_ROWS = int(FULL * _MOST_PLACES)
+"""Rows of a run: 6.3 million."""
+
+TABLE_BYTES = 2 * _PLACE_BYTES * _MOST_PLACES
+"""What the table takes at most, while it grows for the last time."""
+
+BUCKETS = 256
+_HEAD_BYTES = 8 * (BUCKETS + 1)
+_AT_A_TIME_BYTES = 8 << 20
+
+
+class Seen:
+    """The hashes of the rows that a slice has taken so far, or since its last run.
+
+    Memory: 12 bytes a place, of which 0.7 are in use, once all rows are in. Where a slice's size says little of how
+    many rows it has, as that of compressed objects, the table doubles: 0.375 to 0.75 of its places are in use, and it
+    takes half as much again while it grows.
+    """
+
+    def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0) -> None:
+        """Prepare.
+
+        Args:
+            filesystem: fsspec's.
+            path: of the first run's file; see `run_paths`.
+            raw_bytes: of the slice, which may hold more.
+        """
+        self._filesystem = filesystem
+        self._path = path
+        self._runs = 0
+        self._raw_bytes = raw_bytes
+        self._table: NDArray[np.uint32] = np.zeros((FEWEST_PLACES, 3), dtype=np.uint32)
+        self._known = np.zeros(1, dtype=np.int64)
+
+    def repeats(
+        self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
+    ) -> NDArray[np.int64]:
+        """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
+        if int(self._known[0]) + block.rows > MOST_ROWS:
+            self.write()
+        self._make_room(block)
+        repeats = np.empty(block.rows, dtype=np.int64)
+        count, _ = find_repeats(
+            block.states, block.hashes, days, units_per_day, day, take_unknown, self._table, self._known, repeats
+        )
+        return repeats[: int(count)]
+
+    def _make_room(self, block: Block) -> None:
+        need = int(self._known[0]) + block.rows
+        places = len(self._table)
+        if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
+            expected = int(MARGIN * self._raw_bytes * block.rows / max(1, int(block.row_ends[-1])))
+            need = max(need, min(expected, MOST_ROWS))
+            self._raw_bytes = places = 0
+        if need > FULL * places:
+            table = np.zeros((max(min(2 * places, _MOST_PLACES), int(need / FULL) + 1), 3), dtype=np.uint32)
+            refill(self._table, table)
+            self._table = table
+
+    def write(self) -> None:
+        """Write the rows' hashes, one half of each, in order: what `count_across` reads; and begin anew."""
+        if not self._runs:
+            for path in run_paths(self._path, self._filesystem):  # of an earlier try
+                self._filesystem.rm(path)
+        hashes = np.empty(int(self._known[0]), dtype=np.uint64)
+        sorted_hashes(self._table, hashes)
+        bounds = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(56)
+        cuts = np.append(np.searchsorted(hashes, bounds), len(hashes)).astype("<i8")
+        with self._filesystem.open(_run_path(self._path, self._runs), "wb") as file:
+            file.write(cuts.tobytes())
+            file.write(hashes.astype("<u8", copy=False).data)
+        self._runs += 1
+        self._table.fill(0)
+        self._known.fill(0)
+
+
+def seen_path(folder: str, slice_name: str) -> str:
+    """Where a slice's hashes lie in its staging folder: those of its first run."""
+    return f"{folder}/_seen-{slice_name}"
+
+
+def _run_path(path: str, run: int) -> str:
+    return f"{path}.{run}" if run else path
+
+
+def run_paths(path: str, filesystem: Any = None) -> list[str]:
+    """The files of all runs of a slice that is pressed; none if it keeps duplicates."""
+    filesystem = filesystem or fsspec.core.url_to_fs(path)[0]
+    found: list[str] = []
+    while filesystem.exists(_run_path(path, len(found))):
+        found.append(_run_path(path, len(found)))
+    return found
+
+
+def count_across(paths: Sequence[str]) -> int:
+    """How many rows are equal to a row of an earlier file, by 64 bits of their hashes; in bounded memory.
+
+    Args:
+        paths: what slices have written, each run.
+    """
+    files = []
+    for path in paths:
+        filesystem, inner = fsspec.core.url_to_fs(path)
+        cuts = np.frombuffer(filesystem.cat_file(inner, start=0, end=_HEAD_BYTES), dtype="<i8")
+        files.append((filesystem, inner, cuts))
+    if len(files) < 2:
+        return 0
+    total = sum(int(cuts[-1]) for *_, cuts in files)
+    step = max(1, BUCKETS * _AT_A_TIME_BYTES // max(1, 8 * total))
+    found = 0
+    for first in range(0, BUCKETS, step):
+        last = min(first + step, BUCKETS)
+        pieces = [
+            np.frombuffer(
+                filesystem.cat_file(
+                    inner, start=_HEAD_BYTES + 8 * int(cuts[first]), end=_HEAD_BYTES + 8 * int(cuts[last])
+                ),
+                dtype="<u8",
+            )
+            for filesystem, inner, cuts in files
+            if cuts[last] > cuts[first]
+        ]
+        if pieces:
+            hashes = np.sort(np.concatenate(pieces), kind="stable")  # which merges what is in order already
+            found += int((hashes[1:] == hashes[:-1]).sum())
+    return found

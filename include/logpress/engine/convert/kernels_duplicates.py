@@ -1,0 +1,146 @@
+"""The kernels of duplicates: which of a block's records are equal to one that the slice has taken before.
+
+Records are compared by 96 bits of their hashes, three words of 32 each. Of the records that a slice compares, 6.3
+million at most, two different ones meet with a probability of 2.5e-16; and were it to happen, the record would still be
+kept, and given back, as a reject.
+
+Bounds: arrays are as long as their docstrings say; nothing else is read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.registers.kernels_codes import DROPPED
+from logpress.kernel.words import inner_kernel, kernel
+
+AT_A_TIME = 32
+"""Records whose places are looked up together, so that the memory's delays overlap."""
+
+_UPPER = np.uint64(32)
+
+
+@inner_kernel
+def _home(table, one):
+    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes."""
+    return np.int64((one >> _UPPER) * np.uint64(table.shape[0]) >> _UPPER)
+
+
+@inner_kernel
+def _is_free(table, at):
+    return table[at, 0] == 0 and table[at, 1] == 0 and table[at, 2] == 0
+
+
+@inner_kernel
+def _first_word(table, at):
+    """The first half of the hash at a place."""
+    return np.uint64(table[at, 0]) << _UPPER | np.uint64(table[at, 1])
+
+
+@inner_kernel
+def _put(table, one, two):
+    """Put a hash into the table, unless it is there; returns whether it was."""
+    places = table.shape[0]
+    high = np.uint32(one >> _UPPER)
+    low = np.uint32(one)
+    at = _home(table, one)
+    while True:
+        first = table[at, 0]
+        second = table[at, 1]
+        third = table[at, 2]
+        if first == high and second == low and third == two:
+            return True
+        if first | second | third == 0:
+            break
+        at = at + 1 if at + 1 < places else 0
+    table[at, 0] = high
+    table[at, 1] = low
+    table[at, 2] = two
+    return False
+
+
+@kernel
+def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, known, repeats):
+    """Take those of a block's rows out that are equal to an earlier one; remember the others.
+
+    Args:
+        states: int64[rows]; DROPPED is put into those of repeated rows. Rows below zero are left out already.
+        hashes: uint64[2, >= rows].
+        days: int64[>= rows], the register of the instant whose UTC date is the record's day.
+        units_per_day: its units a day.
+        day: days since 1970-01-01; rows of other days are left alone.
+        take_unknown: whether records that name no day are taken.
+        table: uint32[n, 3], open addressing, zeros where free; has room for all rows, and n is below 2^32.
+        known: int64[1], how many hashes the table holds; raised.
+        repeats: int64[>= rows], gets the rows taken out.
+
+    Returns:
+        (how many were taken out, a number without meaning: it keeps the early reads of the table from being left out)
+    """
+    count = 0
+    touched = np.uint32(0)
+    rows = states.shape[0]
+    for first in range(0, rows, AT_A_TIME):
+        last = min(first + AT_A_TIME, rows)
+        for row in range(first, last):
+            touched ^= table[_home(table, hashes[0, row]), 0]
+        for row in range(first, last):
+            if states[row] < 0:
+                continue
+            instant = days[row]
+            mine = take_unknown if instant == NULL else instant // units_per_day == day
+            if not mine:
+                continue
+            one = hashes[0, row]
+            two = np.uint32(hashes[1, row])
+            if one == 0 and two == 0:
+                two = np.uint32(1)
+            if _put(table, one, two):
+                states[row] = DROPPED
+                repeats[count] = row
+                count += 1
+            else:
+                known[0] += 1
+    return count, touched
+
+
+@kernel
+def refill(old, table):
+    """Put all hashes of a table into a larger one, which is empty."""
+    for i in range(old.shape[0]):
+        if not _is_free(old, i):
+            _put(table, _first_word(old, i), old[i, 2])
+
+
+@kernel
+def sorted_hashes(table, out):
+    """The first halves of a table's hashes, ascending.
+
+    They stand nearly in that order, as each has its home by its upper bits: one that belongs further ahead is moved
+    past those of its own cluster. What was wrapped around from the end of the table comes last.
+
+    Args:
+        table: uint32[n, 3], open addressing, zeros where free; one place at least is.
+        out: uint64[n], n at least the number of hashes; filled.
+
+    Returns:
+        How many there are.
+    """
+    places = table.shape[0]
+    begin = 0
+    while not _is_free(table, begin):
+        begin += 1
+    count = 0
+    for i in range(begin, begin + places):
+        place = i if i < places else i - places
+        if _is_free(table, place):
+            continue
+        one = _first_word(table, place)
+        at = count
+        while at > 0 and out[at - 1] > one:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = one
+        count += 1
+    return count

@@ -1,0 +1,173 @@
+"""The kernels that rows and texts are put in order by.
+
+Bounds: every array is as long as its docstring says; nothing is read behind a text's last byte.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.row_group.kernels_row_group import NARROW_NULL, ROWS_AT_A_TIME
+from logpress.kernel.words import inner_kernel, kernel
+
+_WORD = 8
+_LAST = (1 << 63) - 1
+_SIGN = np.uint64(1 << 63)
+
+AS_IT_IS, LAST_IF_NULL, HEAD, TEXT = range(4)
+"""How a word of a key is made of a register: see `write_keys`."""
+
+
+@inner_kernel
+def _is_less(texts, offsets, words, one, other):
+    """Whether text `one` comes before text `other`."""
+    if words[one] != words[other]:
+        return words[one] < words[other]
+    size = offsets[one + 1] - offsets[one]
+    other_size = offsets[other + 1] - offsets[other]
+    for k in range(_WORD, min(size, other_size)):
+        left = texts[offsets[one] + k]
+        right = texts[offsets[other] + k]
+        if left != right:
+            return left < right
+    return size < other_size
+
+
+@inner_kernel
+def _word_of(texts, start, end):
+    """Up to eight bytes of a text, the first one on top; zeros behind its end."""
+    word = np.uint64(0)
+    for k in range(_WORD):
+        word <<= np.uint64(8)
+        if start + k < end:
+            word |= np.uint64(texts[start + k])
+    return word
+
+
+@kernel
+def write_text_words(texts, offsets, words):
+    """The first bytes of texts as words that compare like them.
+
+    Args:
+        texts: uint8[m]; text i is texts[offsets[i]:offsets[i + 1]].
+        offsets: int64[n + 1].
+        words: int64[n, k], filled.
+    """
+    for i in range(words.shape[0]):
+        for k in range(words.shape[1]):
+            word = _word_of(texts, offsets[i] + k * _WORD, offsets[i + 1])
+            words[i, k] = np.int64(word ^ _SIGN)
+
+
+@kernel
+def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, text_word, keys):
+    """Words of the keys of some rows, each made of one register.
+
+    AS_IT_IS is the register; LAST_IF_NULL too, but no value comes last; HEAD is the creation second and the low digit
+    of a shard; TEXT a word of the text that the register numbers.
+
+    Args:
+        wide: int64[n, wide registers].
+        narrow: int32[n, narrow registers].
+        rows: int32[m], below n.
+        is_narrow: bool[words], whether the register stands in `narrow`.
+        places: int64[words], its column there, or in `wide`.
+        operations: int64[words].
+        texts: int64[t, k], the words of texts.
+        bases: int64[words], where those of the register's texts begin: those of no text, then those of each one.
+        text_word: int64[words], which word of the text, below k.
+        keys: int64[words, m], filled.
+
+    Returns:
+        False if a row has a text that is none.
+    """
+    for first in range(0, rows.shape[0], ROWS_AT_A_TIME):
+        last = min(first + ROWS_AT_A_TIME, rows.shape[0])
+        for word in range(keys.shape[0]):
+            place = places[word]
+            for i in range(first, last):
+                if is_narrow[word]:
+                    value = np.int64(narrow[rows[i], place])
+                    if value == NARROW_NULL:
+                        value = NULL
+                else:
+                    value = wide[rows[i], place]
+                if operations[word] == TEXT:
+                    at = bases[word] + max(value, -1) + 1
+                    if at >= texts.shape[0]:
+                        return False
+                    value = texts[at, text_word[word]]
+                elif operations[word] != AS_IT_IS:
+                    if value == NULL:
+                        value = _LAST
+                    elif operations[word] == HEAD:
+                        value = ((value >> 20) << 4) | (value & 15)
+                keys[word, i] = value
+    return True
+
+
+@kernel
+def find_ties(keys, order, places, runs):
+    """The places in an order whose keys are those of the place before or behind.
+
+    Args:
+        keys: int64[words, n], by row.
+        order: int32[n], the rows by their keys.
+        places: int32[n], gets the places, ascending.
+        runs: int32[n], gets for each of them the number of its run of equal keys.
+
+    Returns:
+        How many there are.
+    """
+    count = 0
+    run = 0
+    was_equal = False
+    for i in range(order.shape[0]):
+        is_equal = i + 1 < order.shape[0]
+        for word in range(keys.shape[0]):
+            is_equal = is_equal and keys[word, order[i]] == keys[word, order[i + 1]]
+        if is_equal or was_equal:
+            places[count] = i
+            runs[count] = run
+            count += 1
+            run += not is_equal
+        was_equal = is_equal
+    return count
+
+
+@kernel
+def order_texts(texts, offsets, words, order, spare):
+    """Sort texts by their bytes, by merging: order[0] is the number of the smallest.
+
+    Args:
+        texts: uint8[m]; text i is texts[offsets[i]:offsets[i + 1]].
+        offsets: int64[n + 1].
+        words: uint64[n], filled: the first eight bytes of each, the first one on top.
+        order: int32[n], filled.
+        spare: int32[n], scratch.
+    """
+    count = order.shape[0]
+    for i in range(count):
+        words[i] = _word_of(texts, offsets[i], offsets[i + 1])
+        order[i] = i
+    width = 1
+    while width < count:
+        for first in range(0, count, 2 * width):
+            middle = min(first + width, count)
+            last = min(middle + width, count)
+            left = first
+            right = middle
+            for at in range(first, last):
+                takes_right = right < last
+                if takes_right and left < middle:
+                    takes_right = _is_less(texts, offsets, words, order[right], order[left])
+                if takes_right:
+                    spare[at] = order[right]
+                    right += 1
+                else:
+                    spare[at] = order[left]
+                    left += 1
+        for at in range(count):
+            order[at] = spare[at]
+        width *= 2

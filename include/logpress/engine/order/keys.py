@@ -1,0 +1,190 @@
+"""What rows are put in order by: the key of a row, as words that compare like the values of `restore_order`.
+
+Instants and integers are words as they are; sequence numbers go by shard, counter and arrival (which is the order of
+their texts), texts by their first 48 bytes. What has no value comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.contract.model import KinesisSequence
+from logpress.engine.order.kernels_keys import (
+    AS_IT_IS,
+    HEAD,
+    LAST_IF_NULL,
+    TEXT,
+    find_ties,
+    write_keys,
+    write_text_words,
+)
+from logpress.engine.registers.programs import Registers
+from logpress.engine.registers.texts import Ints, Texts, name_is_text
+from logpress.engine.row_group.row_group import sort_by
+from logpress.errors import PartError
+
+_TEXT_WORDS = 6
+_LEADING = 2
+"""Words that nearly always tell rows apart: the others are looked at where these are equal."""
+
+SAMPLED_ROWS = 4096
+"""Rows whose keys are looked at, at least, where there are as many."""
+
+_SAMPLE_KEYS = 64
+
+
+@dataclass(frozen=True)
+class TextWords:
+    """The words of all texts that are part of a key.
+
+    Attributes:
+        words: int64[n, 6]; of each register the words of no text, then of each of its texts.
+        first: by register, where its own begin.
+    """
+
+    words: Ints
+    first: Mapping[str, int]
+
+
+class Keys:
+    """How the key of a row is made of its registers.
+
+    Attributes:
+        registers: of the rows.
+        count: words of a key.
+        texts: the registers whose texts are part of it.
+    """
+
+    def __init__(self, registers: Registers) -> None:
+        self.registers = registers
+        contract = registers.contract
+        words: list[tuple[str, int, int]] = []  # register, operation, which word of a text
+        for name in contract.restore_order:
+            column = contract.by_name[name]
+            if isinstance(column, KinesisSequence):
+                shard, arrival, counter, sub = column.registers_of(name)
+                # as in the number: creation second, low digit of the shard, counter, arrival, shard
+                words += [(shard, HEAD, 0), *((register, AS_IT_IS, 0) for register in (counter, arrival, shard, sub))]
+            elif name_is_text(column.codec):
+                words += [(name, TEXT, word) for word in range(_TEXT_WORDS)]
+            else:
+                words.append((name, LAST_IF_NULL, 0))
+        self.count = len(words)
+        self._sources = [register for register, _, _ in words]
+        numbers = [registers[register] for register in self._sources]
+        self._is_narrow = registers.is_narrow[numbers]
+        self._places = np.array([registers.place_of[number] for number in numbers], dtype=np.int64)
+        self._operations = np.array([operation for _, operation, _ in words], dtype=np.int64)
+        self._text_word = np.array([word for _, _, word in words], dtype=np.int64)
+        self.texts = sorted({register for register, operation, _ in words if operation == TEXT})
+
+    def text_words(self, texts: Mapping[str, Texts]) -> TextWords:
+        """The words of these texts, by register, as far as they are part of a key."""
+        first: dict[str, int] = {}
+        total = 0
+        for name in self.texts:
+            first[name] = total
+            total += len(texts[name]) + 1
+        words = np.empty((total, _TEXT_WORDS), dtype=np.int64)
+        for name, at in first.items():
+            words[at] = np.iinfo(np.int64).max
+            found = texts[name]
+            write_text_words(found.data, found.offsets, words[at + 1 : at + 1 + len(found)])
+        return TextWords(words, first)
+
+    def of(
+        self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, words: range
+    ) -> Ints:
+        """Some words of the keys of some rows: int64[words, rows], the most significant first.
+
+        Args:
+            wide: int64[n, wide registers].
+            narrow: int32[n, narrow registers].
+            rows: int32[rows].
+            texts: the words of their texts.
+            words: which words; adjacent ones.
+
+        Raises:
+            PartError: if a row has a text that is none.
+        """
+        keys = np.empty((len(words), len(rows)), dtype=np.int64)
+        self._write(wide, narrow, rows, texts, words, keys)
+        return keys
+
+    def _write(
+        self,
+        wide: Ints,
+        narrow: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        texts: TextWords,
+        words: range,
+        keys: Ints,
+    ) -> None:
+        some = slice(words.start, words.stop)
+        bases = np.array([texts.first.get(register, 0) for register in self._sources[some]], dtype=np.int64)
+        if not write_keys(
+            wide, narrow, rows, self._is_narrow[some], self._places[some], self._operations[some], texts.words, bases,
+            self._text_word[some], keys,
+        ):  # fmt: skip
+            raise PartError("a row has a text that the file does not hold")
+
+    def with_positions(
+        self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, position: int
+    ) -> Ints:
+        """The keys of some rows, and their position as last word: int64[words + 1, rows].
+
+        So even rows whose keys are equal can be told apart, and stay in their order. `position` is that of row 0.
+        """
+        keys = np.empty((self.count + 1, len(rows)), dtype=np.int64)
+        self._write(wide, narrow, rows, texts, range(self.count), keys[:-1])
+        keys[-1] = rows
+        keys[-1] += position
+        return keys
+
+    def order(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts]) -> NDArray[np.int32]:
+        """The order of rows by their keys; equal ones as they stand."""
+        text_words = self.text_words(texts)
+        leading = min(_LEADING, self.count)
+        rows = np.arange(len(wide), dtype=np.int32)
+        keys = self.of(wide, narrow, rows, text_words, range(leading))
+        order = sort_by(keys, len(rows))
+        if leading < self.count:
+            tied, run = rows, np.empty_like(order)
+            count = find_ties(keys, order, tied, run)
+            del keys
+            tied, run = tied[:count], run[:count]
+            some = order[tied]
+            rest = self.of(wide, narrow, some, text_words, range(leading, self.count))
+            order[tied] = some[sort_by([run, *rest], count)]
+        return order
+
+    def sample(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts], group: int = 0) -> Ints:
+        """Keys and positions that cut rows into shares of about the same size: int64[words + 1, keys], ascending."""
+        step = max(1, len(wide) // SAMPLED_ROWS)
+        rows = np.arange(step // 2, len(wide), step, dtype=np.int32)
+        keys = self.with_positions(wide, narrow, rows, self.text_words(texts), group << 32)
+        step = max(1, len(rows) // _SAMPLE_KEYS)
+        return np.ascontiguousarray(keys[:, sort_by(keys, len(rows))[step // 2 :: step]])
+
+
+def splitters(samples: Sequence[tuple[int, Ints]], buckets: int) -> Ints:
+    """Keys and positions that cut the whole into buckets of about the same size: int64[words + 1, buckets - 1].
+
+    Args:
+        samples: of each row group, how large it is, and the sample of its keys.
+        buckets: how many.
+    """
+    keys = np.concatenate([sample for _, sample in samples], axis=1)
+    sizes = np.concatenate([np.full(sample.shape[1], size / max(1, sample.shape[1])) for size, sample in samples])
+    if keys.shape[1] == 0:
+        return keys
+    order = np.lexsort(keys[::-1])
+    reached = np.cumsum(sizes[order])
+    middles = reached - sizes[order] / 2
+    places = np.searchsorted(middles, np.arange(1, buckets) / buckets * sizes.sum())
+    # never the first one: then each bucket but the last has less than all
+    return np.ascontiguousarray(keys[:, order[np.clip(places, min(1, len(order) - 1), len(order) - 1)]])

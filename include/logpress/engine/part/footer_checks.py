@@ -1,0 +1,68 @@
+"""Whether a part's footer is that of its contract: the columns and types that decoding takes for granted, and sizes."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logpress.contract.model import MOST_ROW_GROUP_ROWS, Contract
+from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
+
+_MOST_TEXT_BYTES = 1 << 40
+
+
+def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: bool) -> None:
+    """Compare a footer with a contract. Columns that the contract does not store may be there, of any kind.
+
+    Args:
+        contract: of the part.
+        footer: of the part.
+        has_row_group: whether the column ROW_GROUP must be there, as from format 5 on.
+
+    Raises:
+        ValueError: if a column is missing, is there twice or has another type, or if a row group's sizes cannot be.
+    """
+    fields = {field.name: field.type for field in footer.schema.to_arrow_schema()}
+    paths = [footer.schema.column(number).path for number in range(footer.num_columns)]
+    places: list[int] = []
+    for column in stored_columns(contract):
+        if column.name == ROW_GROUP and not has_row_group:
+            continue
+        if paths.count(column.name) != 1:
+            raise ValueError(f"column {column.name} is there {paths.count(column.name)} times")
+        if not _is_alike(fields[column.name], column.type):
+            raise ValueError(f"column {column.name} has type {fields[column.name]}, not {column.type}")
+        places.append(paths.index(column.name))
+    types = [footer.schema.column(number).physical_type for number in range(footer.num_columns)]
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        # Arrow's own filters by statistics end the process where these differ
+        if [group.column(place).physical_type for place in range(footer.num_columns)] != types:
+            raise ValueError(f"row group {number} has columns of other types than the file")
+        _check_row_group(group, number, places)
+
+
+def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether a type is read as another is; instants may have any unit, which is compared with the column's later."""
+    if pa.types.is_timestamp(wanted):
+        return bool(pa.types.is_timestamp(found) and found.tz == wanted.tz)
+    large = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(wanted)
+    return bool(found in (wanted, large))
+
+
+def _check_row_group(group: pq.RowGroupMetaData, number: int, places: list[int]) -> None:
+    """See that a row group has a size that can be, and its columns one value a row and a place."""
+    rows = group.num_rows
+    if not 0 <= rows <= MOST_ROW_GROUP_ROWS:
+        raise ValueError(f"row group {number} has {rows} rows")
+    for place in places:
+        column = group.column(place)
+        if column.num_values != rows:
+            raise ValueError(
+                f"row group {number} has {rows} rows, but {column.num_values} of column {column.path_in_schema}"
+            )
+        start = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+        if not 0 < start <= column.data_page_offset or column.total_compressed_size < 0:
+            raise ValueError(f"row group {number} has no place for column {column.path_in_schema}")
+        if not 0 <= column.total_uncompressed_size <= _MOST_TEXT_BYTES:
+            raise ValueError(f"column {column.path_in_schema} of row group {number} has no size")

@@ -1,0 +1,506 @@
+"""The kernels between registers and stored columns: gather, number dictionaries, group counters.
+
+Bounds: every array is indexed by row, or by a number that another array of the same call holds and the caller
+has checked; each docstring says which.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.row_group.kernels_row_group import NARROW_NULL, ROWS_AT_A_TIME
+from logpress.kernel.words import inner_kernel, kernel, prefetch
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_UPPER = np.uint64(40)
+_AHEAD = 16
+"""Rows whose loading is begun before they are needed: in another order, each lies in a place of its own."""
+_MOST = np.iinfo(np.int64).max
+_LONGEST_US = 3 * 10**17
+"""Microseconds of some ten thousand years."""
+_SHARDS = 1 << 56
+"""A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
+_SECONDS = 1 << 36
+
+
+@inner_kernel
+def _begin_to_load(rows, order, i):
+    """Begin to load the row that is needed _AHEAD places behind place i of `order`."""
+    size = rows.shape[1] * rows.itemsize
+    following = np.int64(order[min(i + _AHEAD, order.shape[0] - 1)]) * size
+    prefetch(rows, following)
+    prefetch(rows, following + size - 1)
+
+
+@kernel
+def gather(rows, order, columns):
+    """Rows in another order, as columns: columns[k, i] = rows[order[i], k].
+
+    Args:
+        rows: int64 or int32[capacity, k].
+        order: int32[n], rows in use.
+        columns: of the same type, [k, n].
+    """
+    for i in range(order.shape[0]):
+        _begin_to_load(rows, order, i)
+        row = order[i]
+        for k in range(rows.shape[1]):
+            columns[k, i] = rows[row, k]
+
+
+@kernel
+def take_rows(rows, order, taken):
+    """Some rows in another order: taken[i] = rows[order[i]].
+
+    Args:
+        rows: int64 or int32[capacity, k].
+        order: int32 or int64[n], rows in use.
+        taken: of the type of `rows` [n, k].
+    """
+    for i in range(order.shape[0]):
+        _begin_to_load(rows, order, i)
+        row = order[i]
+        for k in range(rows.shape[1]):
+            taken[i, k] = rows[row, k]
+
+
+@kernel
+def shift_codes(rows, first, last, places, bases):
+    """Add bases[k] to the numbers of texts that stand in column places[k] of rows first to last - 1.
+
+    Args:
+        rows: int32[capacity, k].
+        first: row.
+        last: row, within the capacity.
+        places: int64[n], columns.
+        bases: int64[n].
+    """
+    for i in range(first, last):
+        for k in range(places.shape[0]):
+            code = rows[i, places[k]]
+            if code >= 0:
+                rows[i, places[k]] = code + bases[k]
+
+
+@kernel
+def divide_exactly(values, divisor):
+    """Divide int64[n] in place, NULL left out; whether no rest is left. If one is, the values are undefined.
+
+    With d = 2^s * odd, x / d of a multiple x is (x >> s) * odd^-1 modulo 2^64 (Hacker's Delight, 10-16: exact
+    division), which takes a twentieth of a division's time. Newton's iteration doubles the right bits of the inverse;
+    `odd` itself has three: 5^2 = 25 = 1 modulo 8.
+
+    Args:
+        values: int64[n].
+        divisor: above 0.
+    """
+    shift = 0
+    odd = np.int64(divisor)
+    while odd & 1 == 0:
+        odd >>= 1
+        shift += 1
+    inverse = odd
+    for _ in range(5):
+        inverse *= 2 - odd * inverse
+    is_exact = True
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value != NULL:
+            quotient = (value >> shift) * inverse
+            # the product may wrap around where a rest is left: the quotient of a multiple is no larger than that
+            is_exact &= quotient * divisor == value and abs(quotient) <= _MOST // divisor
+            values[i] = quotient
+    return is_exact
+
+
+@kernel
+def pack_rows(columns, count, is_narrow, place_of, wide, narrow, at):
+    """Columns as rows, the reverse of `unpack_rows`: the registers columns[:, i] become row at + i.
+
+    Args:
+        columns: int64[registers, >= count].
+        count: how many rows; at + count is within the capacity.
+        is_narrow: bool[registers], whether the register stands in `narrow`.
+        place_of: int64[registers], its column there, or in `wide`.
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
+        at: where to begin.
+    """
+    for first in range(0, count, ROWS_AT_A_TIME):
+        last = min(first + ROWS_AT_A_TIME, count)
+        for register in range(is_narrow.shape[0]):
+            place = place_of[register]
+            if is_narrow[register]:
+                for i in range(first, last):
+                    value = columns[register, i]
+                    narrow[at + i, place] = NARROW_NULL if value == NULL else value
+            else:
+                for i in range(first, last):
+                    wide[at + i, place] = columns[register, i]
+
+
+@kernel
+def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
+    """Rows in another order, as columns: the registers of row order[i] become columns[:, i].
+
+    Args:
+        wide: int64[capacity, wide registers].
+        narrow: int32[capacity, narrow registers].
+        order: int32[n], rows in use.
+        is_narrow: bool[registers], whether the register stands in `narrow`.
+        place_of: int64[registers], its column there, or in `wide`.
+        columns: int64[registers, >= n].
+    """
+    for i in range(order.shape[0]):
+        _begin_to_load(wide, order, i)
+        _begin_to_load(narrow, order, i)
+        row = order[i]
+        for register in range(is_narrow.shape[0]):
+            if is_narrow[register]:
+                value = narrow[row, place_of[register]]
+                columns[register, i] = NULL if value == NARROW_NULL else value
+            else:
+                columns[register, i] = wide[row, place_of[register]]
+
+
+@kernel
+def choose_buckets(keys, splitters, buckets):
+    """How many splitters each row's key has reached: its bucket.
+
+    Args:
+        keys: int64[words, n], the most significant word first.
+        splitters: int64[words, m], ascending.
+        buckets: int32[n], filled.
+    """
+    words = keys.shape[0]
+    for i in range(keys.shape[1]):
+        low = 0
+        high = splitters.shape[1]
+        while low < high:
+            middle = (low + high) // 2
+            word = 0
+            while word < words and keys[word, i] == splitters[word, middle]:
+                word += 1
+            if word < words and keys[word, i] < splitters[word, middle]:
+                high = middle
+            else:
+                low = middle + 1
+        buckets[i] = low
+
+
+@kernel
+def add_scaled(total, values, factor):
+    """Do total += values * factor, int64[n] both; NULL counts as 0, and so does what is too large to be a time.
+
+    So the sum cannot wrap around, and a difference from it is never NULL.
+    """
+    limit = _LONGEST_US // factor
+    for i in range(values.shape[0]):
+        if -limit < values[i] < limit:
+            total[i] += values[i] * factor
+
+
+@kernel
+def less_predicted(values, predicted, divisor, sign, out):
+    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL. `out` may be `values`."""
+    if divisor == 1:
+        for i in range(values.shape[0]):
+            out[i] = NULL if values[i] == NULL else values[i] - sign * predicted[i]
+        return
+    for i in range(values.shape[0]):
+        out[i] = NULL if values[i] == NULL else values[i] - sign * (predicted[i] // divisor)
+
+
+@kernel
+def number_few(values, table, distinct, count, numbers):
+    """Number the few distinct values of a register in the order they come.
+
+    Args:
+        values: int64[n], or NULL.
+        table: int64[2^k], filled with -1; more than twice as long as `distinct`.
+        distinct: int64[m], gets the distinct values.
+        count: int64[1], gets how many there are.
+        numbers: int32[n], gets each row's number, or -1.
+
+    Returns:
+        False if there are more than m.
+    """
+    mask = table.shape[0] - 1
+    count[0] = 0
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value == NULL:
+            numbers[i] = -1
+            continue
+        at = np.int64((np.uint64(value) * _ODD) >> _UPPER) & mask
+        while table[at] >= 0 and distinct[table[at]] != value:
+            at = (at + 1) & mask
+        if table[at] < 0:
+            if count[0] == distinct.shape[0]:
+                return False
+            table[at] = count[0]
+            distinct[count[0]] = value
+            count[0] += 1
+        numbers[i] = table[at]
+    return True
+
+
+@kernel
+def take_lowest_byte(values, low):
+    """Part numbers into the lowest byte and what is above it; NULL stays in both.
+
+    Args:
+        values: int64[n], or NULL; become what is above.
+        low: int32[n], gets the bytes, or NARROW_NULL.
+    """
+    for i in range(values.shape[0]):
+        if values[i] == NULL:
+            low[i] = NARROW_NULL
+        else:
+            low[i] = values[i] & 255
+            values[i] >>= 8
+
+
+@kernel
+def put_above_lowest_byte(values, high):
+    """The reverse of `take_lowest_byte`.
+
+    Args:
+        values: int64[n], the lowest bytes, or NULL; become the numbers.
+        high: int64[n], what is above; of no meaning where there is no lowest byte.
+    """
+    for i in range(values.shape[0]):
+        if values[i] != NULL:
+            values[i] += high[i] << 8
+
+
+@kernel
+def name_shards(shards, keys, places):
+    """Put shards for their places among a file's shards.
+
+    Args:
+        shards: int64[n], a place or NULL; gets the shard, or NULL.
+        keys: int64[k], the shards.
+        places: int32[n], gets the place, or -1.
+
+    Returns:
+        False if there is a place that is none.
+    """
+    for i in range(shards.shape[0]):
+        place = shards[i]
+        if place == NULL:
+            places[i] = -1
+            continue
+        if not 0 <= place < keys.shape[0]:
+            return False
+        shards[i] = keys[place]
+        places[i] = place
+    return True
+
+
+@kernel
+def all_within(values, first, last):
+    """Whether all values (int64[n]) but NULL lie from `first` to `last`."""
+    is_within = True
+    for i in range(values.shape[0]):
+        value = values[i]
+        is_within &= (value == NULL) | ((value >= first) & (value <= last))
+    return is_within
+
+
+@kernel
+def are_sequences(shards, arrivals, counters, subs):
+    """Whether `write_kinesis` can write each row's sequence number; int64[n] all. A row without a shard has none.
+
+    What is NULL is negative, and so is no part of a number.
+    """
+    are_sound = True
+    for i in range(shards.shape[0]):
+        is_sound = (shards[i] >= 0) & (shards[i] < _SHARDS) & (arrivals[i] >= 0) & (arrivals[i] < _SECONDS)
+        are_sound &= (shards[i] == NULL) | (is_sound & (counters[i] >= 0) & (subs[i] >= 0))
+    return are_sound
+
+
+@kernel
+def follow_lookup(codes, keys, layouts, has_slot, predicted):
+    """Give the rows without a text of their own that of their key, where their layout has a place for it.
+
+    Args:
+        codes: int64[n], the number of each row's text, or NULL; changed.
+        keys: int64[n], the number of each row's key, or NULL.
+        layouts: int64[n], each row's layout, or NULL.
+        has_slot: bool[m], which layouts have the place.
+        predicted: int64[k], the number of each key's text, or NULL.
+
+    Returns:
+        False if there is a key or a layout that is none.
+    """
+    for i in range(codes.shape[0]):
+        if codes[i] != NULL or layouts[i] == NULL or keys[i] == NULL:
+            continue
+        if not (0 <= layouts[i] < has_slot.shape[0] and 0 <= keys[i] < predicted.shape[0]):
+            return False
+        if has_slot[layouts[i]]:
+            codes[i] = predicted[keys[i]]
+    return True
+
+
+@kernel
+def map_codes(codes, numbers, out):
+    """out[i] = numbers[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
+    for i in range(codes.shape[0]):
+        code = codes[i]
+        out[i] = numbers[code] if code >= 0 else -1
+
+
+@kernel
+def count_codes(codes, counts):
+    """counts[code + 1] += 1 for each code (int32), and counts[0] += 1 where there is none; int64[codes + 1]."""
+    for i in range(codes.shape[0]):
+        counts[max(codes[i], -1) + 1] += 1
+
+
+@kernel
+def find_rows(codes, marked, rows):
+    """The rows whose code (int32, negative for none) is marked, bool[entries]: int64[n]; returns how many."""
+    count = 0
+    for i in range(codes.shape[0]):
+        if codes[i] >= 0 and marked[codes[i]]:
+            rows[count] = i
+            count += 1
+    return count
+
+
+@kernel
+def mark_used(codes, used):
+    """used[code] = True for each code (int32) that is not null; bool[entries]."""
+    for i in range(codes.shape[0]):
+        if codes[i] >= 0:
+            used[codes[i]] = True
+
+
+@kernel
+def any_null(values, null):
+    """Whether a register has a null."""
+    found = False
+    for i in range(values.shape[0]):
+        found |= values[i] == null
+    return found
+
+
+@kernel
+def renumber(codes, numbers, used, count, null):
+    """Number dictionary entries anew, in the order in which rows use them.
+
+    Args:
+        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or `null`.
+        numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
+        used: int64[entries], gets the entries in their new order.
+        count: how many were numbered before, with other rows.
+        null: what replaces no entry.
+
+    Returns:
+        How many entries are used.
+    """
+    for i in range(codes.shape[0]):
+        code = codes[i]
+        if code < 0:
+            codes[i] = null
+            continue
+        number = numbers[code]
+        if number < 0:
+            number = count
+            numbers[code] = number
+            used[number] = code
+            count += 1
+        codes[i] = number
+    return count
+
+
+@kernel
+def count_unusual(texts, offsets, used):
+    """How many texts have a slash, how many are not ASCII, and how many are one of both.
+
+    Args:
+        texts: uint8[m].
+        offsets: int64[entries + 1].
+        used: int64[count], entries.
+    """
+    slashes = wide = both = 0
+    for k in range(used.shape[0]):
+        has_slash = is_wide = False
+        for i in range(offsets[used[k]], offsets[used[k] + 1]):
+            has_slash |= texts[i] == 0x2F
+            is_wide |= texts[i] >= 0x80
+        slashes += has_slash
+        wide += is_wide
+        both += has_slash or is_wide
+    return slashes, wide, both
+
+
+@kernel
+def collect_texts(texts, offsets, used, out, out_offsets):
+    """Copy texts one after the other; returns the bytes written.
+
+    Args:
+        texts: uint8[m].
+        offsets: integers[entries + 1]; entry i is texts[offsets[i]:offsets[i + 1]].
+        used: integers[count], entries; negative for no text, which takes no bytes.
+        out: uint8[>= bytes of these texts, see `size_of_texts`].
+        out_offsets: integers[count + 1], gets where each begins, and where the last one ends.
+    """
+    at = 0
+    out_offsets[0] = 0
+    for k in range(used.shape[0]):
+        if used[k] >= 0:
+            start = offsets[used[k]]
+            end = offsets[used[k] + 1]
+            for i in range(end - start):
+                out[at + i] = texts[start + i]
+            at += end - start
+        out_offsets[k + 1] = at
+    return at
+
+
+@kernel
+def smallest_counters(shards, arrivals, counters, first, shift, windows, smallest):
+    """For each shard and window of 2^shift seconds, the smallest counter: smallest[shard * windows + window].
+
+    Args:
+        shards: int32[n], place in the list of shards, or -1.
+        arrivals: int64[n], seconds.
+        counters: int64[n].
+        first: first second, no arrival is before it.
+        shift: of a second behind `first`, to its window.
+        windows: how many windows; no arrival is behind them.
+        smallest: int64[shards * windows], filled with the largest int64 by the caller.
+    """
+    for i in range(shards.shape[0]):
+        if shards[i] >= 0:
+            place = np.int64(shards[i]) * windows + ((arrivals[i] - first) >> shift)
+            smallest[place] = min(smallest[place], counters[i])
+
+
+@kernel
+def subtract_counters(shards, arrivals, counters, first, shift, windows, smallest, sign):
+    """counters[i] -= sign * the smallest counter of its shard and window; False if that is none.
+
+    The arguments are those of `smallest_counters`; shards, arrivals and counters may be any.
+    """
+    for i in range(shards.shape[0]):
+        if shards[i] >= 0:
+            window = (arrivals[i] - first) >> shift
+            place = np.int64(shards[i]) * windows + window
+            if window < 0 or window >= windows or place >= smallest.shape[0]:
+                return False
+            counters[i] -= sign * smallest[place]
+    return True
+
+
+@kernel
+def count_pairs(keys, values, value_count, counts):
+    """Do counts[key * value_count + value] += 1 for each row that has both; int32[n], negative for none."""
+    for i in range(keys.shape[0]):
+        if keys[i] >= 0 and values[i] >= 0:
+            counts[np.int64(keys[i]) * value_count + values[i]] += 1

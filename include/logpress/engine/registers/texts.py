@@ -1,0 +1,122 @@
+"""Rows in registers, and what both ways between registers and stored columns share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.contract.model import UNITS_PER_SECOND, Column, Contract, Instant, dependencies
+from logpress.engine.part.kernels_columns import add_scaled, less_predicted
+from logpress.engine.row_group.row_group import widened
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one dictionary: text i is data[offsets[i]:offsets[i + 1]]."""
+
+    data: NDArray[np.uint8]
+    offsets: Ints
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both arrays."""
+        return self.data.nbytes + self.offsets.nbytes
+
+    def with_texts(self, places: Ints, texts: Sequence[bytes]) -> Texts:
+        """The same with other texts at some places, which are in ascending order."""
+        if len(places) == 0:
+            return self
+        lengths = np.diff(self.offsets)
+        lengths[places] = [len(text) for text in texts]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        data = np.empty(int(offsets[-1]), dtype=np.uint8)
+        old, new = self.data.data, data.data
+        begins, ends = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
+        at = int(self.offsets[0])
+        for text, begin, end, to in zip(texts, begins, ends, offsets[places].tolist(), strict=True):
+            new[to - (begin - at) : to] = old[at:begin]
+            new[to : to + len(text)] = text
+            at = end
+        rest = int(self.offsets[-1]) - at
+        new[len(new) - rest :] = old[at : at + rest]
+        return Texts(data, offsets)
+
+
+NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+
+
+def texts_of(items: list[bytes]) -> Texts:
+    """Texts from a list."""
+    offsets = np.zeros(len(items) + 1, dtype=np.int64)
+    np.cumsum([len(item) for item in items], out=offsets[1:])
+    return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
+
+
+@dataclass
+class Rows:
+    """Rows in registers, with the texts that dictionary registers number.
+
+    Attributes:
+        regs: by register name, int64[rows]; only those that were asked for.
+        texts: by register name.
+    """
+
+    count: int
+    regs: dict[str, Ints]
+    texts: dict[str, Texts]
+
+
+def name_is_text(codec: str) -> bool:
+    """Whether a codec's register numbers texts."""
+    return codec in ("category", "text", "json", "lookup")
+
+
+def columns_by_dependency(contract: Contract) -> list[Column]:
+    """The contract's columns, each after those that predict it."""
+    done: list[Column] = []
+    names: set[str] = set()
+    while len(done) < len(contract.columns):
+        for column in contract.columns:
+            if column.name not in names and all(name in names for name in dependencies(column)):
+                done.append(column)
+                names.add(column.name)
+    return done
+
+
+def residual_of(
+    column: Instant, contract: Contract, regs: Mapping[str, Any], sign: int, values: Ints, out: Ints
+) -> Ints:
+    """An instant less (sign 1) or plus (sign -1) what the columns it follows say of it, in its own unit.
+
+    Args:
+        column: the instant.
+        contract: its table.
+        regs: the registers of the columns it follows.
+        sign: which way.
+        values: int64[rows].
+        out: int64[rows], gets the result and is returned; may be `values`.
+    """
+    factors = {}  # to microseconds
+    for name in column.residual_of:
+        other = contract.by_name[name]
+        factors[name] = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
+    divisor = 1_000_000 // UNITS_PER_SECOND[column.unit]
+    common = gcd(divisor, *factors.values())  # most often all are milliseconds, and nothing needs to be divided
+    predicted = np.zeros(len(values), dtype=np.int64)
+    for name, factor in factors.items():
+        add_scaled(predicted, widened(regs[name]), factor // common)
+    less_predicted(values, predicted, divisor // common, sign, out)
+    return out

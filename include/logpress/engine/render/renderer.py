@@ -1,0 +1,200 @@
+"""Rows in registers back to records: the plan that the rendering kernel runs, and the loop around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.part.decode import Slice
+from logpress.engine.registers.kernels_codes import CUT_EXTRA
+from logpress.engine.registers.programs import EXTRA, RAW, Registers, extra_prefixes, operation
+from logpress.engine.registers.texts import NO_TEXTS, Texts
+from logpress.engine.render.kernels_render import hash_lines, render_rows
+from logpress.errors import PartError
+from logpress.kernel.words import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.model import Layout
+
+Ints = NDArray[np.int64]
+
+BUFFER_BYTES = 2 << 20
+_SLOT_BYTES = 72
+FAR_TEXTS = 2048
+"""Texts of a dictionary from which on their loading is begun before they are needed."""
+
+_NO_LENGTHS = np.empty(0, dtype=np.int64)
+
+
+class Renderer:
+    """Renders rows of one part: its layouts, as the kernel wants them."""
+
+    def __init__(self, registers: Registers, layouts: Sequence[Layout]) -> None:
+        self.registers = registers
+        self.layouts = layouts
+        literals = bytearray()
+        steps: list[list[int]] = []
+        self._spans: list[tuple[int, int]] = []
+        for layout in layouts:
+            first = len(steps)
+            prefixes = dict(extra_prefixes(layout))
+            for index, literal in enumerate(layout.literals):
+                step = [len(literals), len(literal)]
+                literals += literal
+                if index == len(layout.slots):
+                    step += [0, -1] + [0] * 8
+                elif index in prefixes:
+                    # what stands before the value: the end of the value before, then its own prefix
+                    step += [index, CUT_EXTRA, 0, 0, len(prefixes[index]), int(layout.slots[index].kind), 0, 0, 0, 0]
+                else:
+                    step += operation(layout.slots[index], index, registers)
+                steps.append(step)
+            self._spans.append((first, len(steps)))
+        self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)
+        self._steps = np.array(steps, dtype=np.int64).reshape(-1, 12)
+
+    def records(self, regs: Ints, texts: Mapping[str, Texts]) -> list[bytes]:
+        """The bytes of each row of a matrix of registers."""
+        order = np.arange(regs.shape[1], dtype=np.int32)
+        counts = np.zeros(2, dtype=np.int64)
+        return [chunk[:-1].tobytes() for chunk in Sheet(self, texts).chunks(regs, order, counts, one_by_one=True)]
+
+    def _arena(self, texts: Mapping[str, Texts]) -> tuple[NDArray[np.uint8], Ints, Ints, Ints, Ints]:
+        """All dictionaries one after the other: texts, offsets, where each begins, how many it has, its longest."""
+        count = len(self.registers.dictionaries)
+        bases, sizes, longest = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        data: list[NDArray[np.uint8]] = []
+        offsets: list[Ints] = []
+        at = base = 0
+        for name, number in self.registers.dictionaries.items():
+            entry = texts.get(name, NO_TEXTS)
+            first, last = int(entry.offsets[0]), int(entry.offsets[-1])
+            data.append(entry.data[first:last])
+            offsets.append(entry.offsets - first + at)
+            bases[number], sizes[number] = base, len(entry)
+            longest[number] = np.diff(entry.offsets).max(initial=0)
+            at += last - first
+            base += len(entry.offsets)
+        data.append(np.zeros(PADDING, dtype=np.uint8))
+        return np.concatenate(data), np.concatenate(offsets), bases, sizes, longest
+
+    def _programs(self, longest: Ints) -> Ints:
+        dictionaries = self.registers.dictionaries
+        programs = np.zeros((len(self._spans), 3), dtype=np.int64)
+        for number, ((first, last), layout) in enumerate(zip(self._spans, self.layouts, strict=True)):
+            bound = sum(map(len, layout.literals))
+            has_extra = False
+            for slot in layout.slots:
+                if slot.role == "extra":
+                    has_extra = True
+                elif slot.role == "column" and slot.name in dictionaries:
+                    bound += int(longest[dictionaries[slot.name]])
+                else:
+                    bound += _SLOT_BYTES
+            programs[number] = first, last, bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
+        return programs
+
+
+class Sheet:
+    """Renders rows that share dictionaries: the plan and the texts of one row group, ready for the kernel.
+
+    Args:
+        renderer: knows the layouts.
+        texts: by register name.
+        origin: of the rows, for errors.
+    """
+
+    def __init__(self, renderer: Renderer, texts: Mapping[str, Texts], origin: str = "a part") -> None:
+        self._origin = origin
+        self._renderer = renderer
+        self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
+        dictionaries = renderer.registers.dictionaries
+        far = [
+            (renderer.registers[name], number)
+            for name, number in dictionaries.items()
+            if self._sizes[number] > FAR_TEXTS
+        ]
+        self._far = np.array(far, dtype=np.int64).reshape(-1, 2)
+        self._programs = renderer._programs(self._longest)
+        raw = int(self._longest[renderer.registers.dictionaries[RAW]])
+        self._bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
+        self._out = np.empty(max(BUFFER_BYTES, self._bound), dtype=np.uint8)
+
+    def twin(self, out: NDArray[np.uint8] | None = None) -> Sheet:
+        """The same plan and texts with a buffer of its own: `out`, if it is large enough, or a new one."""
+        twin = copy(self)
+        twin._out = out if out is not None and len(out) >= self._bound else np.empty_like(self._out)
+        return twin
+
+    def rendered(
+        self,
+        rows: Slice,
+        counts: Ints | None = None,
+        *,
+        digest: NDArray[np.uint64] | None = None,
+        lengths: Ints | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Render rows of a file as they stand, each with a newline behind it; see `chunks`."""
+        order = np.arange(rows.count, dtype=np.int32)
+        counts = np.zeros(2, dtype=np.int64) if counts is None else counts
+        return self.chunks(rows.regs, order, counts, digest=digest, lengths=lengths)
+
+    def chunks(
+        self,
+        regs: Ints,
+        order: NDArray[np.int32],
+        counts: Ints,
+        *,
+        digest: NDArray[np.uint64] | None = None,
+        lengths: Ints | None = None,
+        one_by_one: bool = False,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Render rows; the chunks share one buffer.
+
+        Args:
+            regs: int64[registers, rows].
+            order: int32[k], which rows, in which order.
+            counts: int64[2], records and their bytes without newlines are added to it.
+            digest: uint64[2], the records' hashes are added to it.
+            lengths: int64[k], gets the length of each record with its newline.
+            one_by_one: whether each chunk is one record.
+        """
+        renderer = self._renderer
+        numbers, dictionaries = renderer.registers.numbers, renderer.registers.dictionaries
+        stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+        dates, shards = np.full((16, 3), NULL, dtype=np.int64), np.full((64, 8), NULL, dtype=np.int64)
+        sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
+        done = 0
+        while done < len(order):
+            before = done
+            done, used = render_rows(
+                order[: done + 1] if one_by_one else order, done, self._out, renderer._literals, renderer._steps,
+                self._programs, regs, self._texts, self._offsets, self._bases, self._sizes, self._far,
+                numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
+                sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, shards,
+            )  # fmt: skip
+            if done < 0 or done == before:
+                row = order[-1 - done] if done < 0 else order[done]
+                raise PartError(f"{self._origin}: row {row} of those read together contradicts its layout")
+            yield self._out[:used]
+
+    def hashes(self, rows: Slice) -> Iterator[NDArray[np.uint64]]:
+        """The first words of the hashes of a file's rows, some at a time; a row that cannot be rendered has none."""
+        order = np.arange(rows.count, dtype=np.int32)
+        while len(order):
+            counts, lengths = np.zeros(2, dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+            chunks = self.chunks(rows.regs, order, counts, lengths=lengths)
+            hashed, is_sound = 0, True
+            while is_sound and hashed < len(order):
+                try:
+                    next(chunks)
+                except PartError:  # what stands before the row is in the buffer
+                    is_sound = False
+                words = np.empty(int(counts[0]) - hashed, dtype=np.uint64)
+                hash_lines(self._out, lengths[hashed:], len(words), words)
+                hashed += len(words)
+                yield words
+            order = order[hashed + 1 :]

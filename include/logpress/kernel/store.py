@@ -1,0 +1,126 @@
+"""Where machine code is kept: a file for each kernel and types of arguments, in a folder for each version of sources.
+
+No index: a file says what it holds, appears whole and at once, and is checked when it is read. So processes that write
+at the same time, or die meanwhile, leave nothing that another one takes for something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from logpress.kernel.sources import source_digest
+
+MOST_VERSIONS = 8
+"""Versions of a module's sources whose machine code is kept: those used last."""
+
+
+@cache
+def _root() -> Path:
+    environment = os.environ
+    usual = environment.get("LOGPRESS_CACHE_DIR") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    bases = [Path(base) / "logpress" for base in (environment.get("NUMBA_CACHE_DIR"), usual) if base]
+    for base in (*bases, Path(tempfile.gettempdir()) / f"logpress-{os.getuid()}"):
+        folder = base / "kernels"
+        try:
+            base.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
+            if os.access(folder, os.W_OK) and {base.stat().st_uid, folder.stat().st_uid} == {os.getuid()}:
+                return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="logpress-kernels-"))
+
+
+@cache
+def version_folder(module: str) -> Path | None:
+    """Where machine code of a module's kernels is kept, as its sources are now; None if it must not be kept.
+
+    The sources are read when a module's first kernel is made, so what is edited later belongs to another version.
+    """
+    digest = source_digest(module)
+    return None if digest is None else _root() / module / digest
+
+
+def prepare(folder: Path) -> None:
+    """Make a folder of `version_folder`; of its module's other versions keep those used last.
+
+    A process that still uses a version that is removed compiles again what it has not yet loaded.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.parent.iterdir(), key=_used_last, reverse=True)[MOST_VERSIONS:]:
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _used_last(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # another process has removed it
+        return 0.0
+
+
+@cache
+def _note_use(folder: Path) -> None:
+    with suppress(OSError):  # not made yet, or not ours to touch
+        os.utime(folder)
+
+
+class Entries:
+    """The machine code of one kernel, by keys: any values that can be pickled, compared and told by their `repr`."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self._name = re.sub(r"[^\w.-]", "", name)
+
+    def load(self, key: Any) -> bytes | None:
+        """What was saved under a key, or None."""
+        _note_use(self.folder)
+        try:
+            with self._path(key).open("rb") as file:
+                kept, checksum = pickle.load(file)
+                data = file.read()
+        except FileNotFoundError:
+            return None
+        return data if kept == key and zlib.crc32(data) == checksum else None
+
+    def save(self, key: Any, data: bytes) -> None:
+        """Keep bytes under a key; where they cannot be written, they are not kept."""
+        head = pickle.dumps((key, zlib.crc32(data)))
+        with suppress(OSError):
+            prepare(self.folder)
+            number, name = tempfile.mkstemp(dir=self.folder, prefix="unfinished-")
+            try:
+                with open(number, "wb") as file:
+                    file.write(head + data)
+                os.replace(name, self._path(key))
+            except OSError:
+                os.unlink(name)
+                raise
+
+    def kept(self) -> Iterator[Any]:
+        """The keys under which something can be read."""
+        names: list[str] = []
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(self.folder) if name.startswith(f"{self._name}@"))
+        for name in names:
+            with suppress(Exception), open(self.folder / name, "rb") as file:  # damaged bytes raise any error
+                yield pickle.load(file)[0]
+
+    def _path(self, key: Any) -> Path:
+        return self.folder / f"{self._name}@{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"

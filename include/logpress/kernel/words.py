@@ -1,0 +1,282 @@
+"""How kernels are compiled: Numba, GIL released, machine code kept on disk under a key made of a kernel's sources.
+
+Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
+file has changed. Here the key is a digest of all modules of logpress that a kernel's module imports (`jit_sources.py`).
+Where machine code is kept: `jit_store.py`; how it is made: `jit_compile.py`.
+
+The intrinsics below read and write memory without checks. Every caller says why its reads stay inside the array:
+buffers handed to kernels carry at least `PADDING` readable bytes behind their last used byte.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from logpress.kernel.compile import compiled
+
+PADDING = 64
+"""Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
+
+    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
+    and out of each small function, atomically, would take longer than the function.
+    """
+    return compiled(function)
+
+
+def inner_kernel(function: F) -> F:
+    """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
+    return compiled(function, forceinline=True)
+
+
+def load_cached() -> None:
+    """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
+    numba.typeof(np.empty(0))  # its first call imports for a while
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{__package__}.") and "kernels" not in name:
+            for found in list(vars(module).values()):
+                signatures = getattr(getattr(found, "_cache", None), "signatures", None)
+                if signatures is not None:
+                    for signature in signatures(found.targetctx):
+                        found.compile(signature)
+
+
+def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """For intrinsics: where the byte at an index of an array stands."""
+    data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
+    return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
+
+
+def _loader(bits: int, numba_type: Any) -> Any:
+    @intrinsic
+    def load(typing_context: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
+            value = builder.load(builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
+            value.align = 1
+            return value
+
+        return numba_type(array, index), codegen
+
+    return load
+
+
+load64 = _loader(64, types.uint64)
+load32 = _loader(32, types.uint32)
+load16 = _loader(16, types.uint16)
+
+
+def _storer(bits: int) -> Any:
+    @intrinsic
+    def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
+            word = context.cast(builder, args[2], signature.args[2], types.uint64)
+            if bits < 64:
+                word = builder.trunc(word, ir.IntType(bits))
+            instruction = builder.store(word, builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
+            instruction.align = 1
+            return context.get_dummy_value()
+
+        return types.none(array, index, value), codegen
+
+    return store
+
+
+store64 = _storer(64)
+store32 = _storer(32)
+store16 = _storer(16)
+
+
+_WIDE = 32
+
+
+def _wide_load(builder: Any, pointer: Any) -> Any:
+    kind = ir.VectorType(ir.IntType(8), _WIDE)
+    value = builder.load(builder.bitcast(pointer, kind.as_pointer()))
+    value.align = 1
+    return value
+
+
+@intrinsic
+def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
+    """Which of 32 bytes differ between left[i:] and right[j:]: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [
+            byte_pointer(context, builder, signature.args[k], args[k],
+                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
+            for k in (0, 2)
+        ]  # fmt: skip
+        one, two = (_wide_load(builder, pointer) for pointer in pointers)
+        bits = builder.bitcast(builder.icmp_unsigned("!=", one, two), ir.IntType(_WIDE))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.uint64(left, i, right, j), codegen
+
+
+@intrinsic
+def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are `byte`: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
+        wanted = builder.trunc(context.cast(builder, args[2], signature.args[2], types.uint64), ir.IntType(8))
+        kind = ir.VectorType(ir.IntType(8), _WIDE)
+        one = builder.insert_element(ir.Constant(kind, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
+        every = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+        bits = builder.bitcast(builder.icmp_unsigned("==", _wide_load(builder, pointer), every), ir.IntType(_WIDE))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.uint64(array, index, byte), codegen
+
+
+def _filled(builder: Any, byte: Any) -> Any:
+    """A byte, 32 times."""
+    kind = ir.VectorType(ir.IntType(8), _WIDE)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), byte, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+
+
+def _byte(context: Any, builder: Any, signature: Any, args: Any, place: int) -> Any:
+    word = context.cast(builder, args[place], signature.args[place], types.uint64)
+    return builder.trunc(word, ir.IntType(8))
+
+
+@intrinsic
+def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are `byte`, once the bits `ignored` are set in them."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        ignored_bits, wanted = (_filled(builder, _byte(context, builder, signature, args, k)) for k in (2, 3))
+        found = builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted)
+        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+
+    return types.uint64(array, index, ignored, byte), codegen
+
+
+@intrinsic
+def below32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are less than `byte`: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        limit = _filled(builder, _byte(context, builder, signature, args, 2))
+        found = builder.icmp_unsigned("<", value, limit)
+        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+
+    return types.uint64(array, index, byte), codegen
+
+
+@intrinsic
+def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
+    """Copy 32 bytes from source[i:] to target[j:]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [
+            byte_pointer(context, builder, signature.args[k], args[k],
+                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
+            for k in (0, 2)
+        ]  # fmt: skip
+        value = _wide_load(builder, pointers[0])
+        kind = ir.VectorType(ir.IntType(8), _WIDE)
+        builder.store(value, builder.bitcast(pointers[1], kind.as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    return types.none(source, i, target, j), codegen
+
+
+@intrinsic
+def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
+    """Begin to load the cache line of the byte at this offset of an array; any offset will do, nothing is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        offset_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        pointer = byte_pointer(context, builder, signature.args[0], args[0], offset_value)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to be read, to be kept, data
+        return context.get_dummy_value()
+
+    return types.none(array, offset), codegen
+
+
+@intrinsic
+def mul128(typing_context: Any, a: Any, b: Any) -> Any:
+    """The 128-bit product of two unsigned 64-bit words, as (low, high)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        left = builder.zext(context.cast(builder, args[0], signature.args[0], types.uint64), wide)
+        right = builder.zext(context.cast(builder, args[1], signature.args[1], types.uint64), wide)
+        product = builder.mul(left, right)
+        low = builder.trunc(product, ir.IntType(64))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        return context.make_tuple(builder, signature.return_type, (low, high))
+
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def trailing_zeros(typing_context: Any, word: Any) -> Any:
+    """How many low bits of a 64-bit word are zero (64 for zero)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = context.cast(builder, args[0], signature.args[0], types.uint64)
+        return builder.cttz(value, ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def highest_bit(typing_context: Any, word: Any) -> Any:
+    """The number of the highest bit of a 64-bit word that is set, -1 for none."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = context.cast(builder, args[0], signature.args[0], types.uint64)
+        zeros = builder.ctlz(value, ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+    return types.int64(word), codegen
+
+
+@intrinsic
+def double_bits(typing_context: Any, value: Any) -> Any:
+    """The bits of a double as a signed 64-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def bits_double(typing_context: Any, value: Any) -> Any:
+    """The double whose bits are a signed 64-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen

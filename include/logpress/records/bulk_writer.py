@@ -1,0 +1,47 @@
+"""Restored records as a body that `_bulk` of OpenSearch and Elasticsearch takes: an action line, then the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from logpress.errors import PartError
+from logpress.kernel.words import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.records.kernels_bulk import ACTION_BYTES, frame_objects, write_pairs
+
+_NAMES = tuple(
+    np.frombuffer(text, dtype=np.uint8).copy() for text in (b"_index", b"_id", b"_routing", b"_source", b'{"index":{')
+)
+
+
+class BulkWriter:
+    """Takes what `restore` writes, and passes it on as pairs.
+
+    A document's line breaks become spaces, as a line of `_bulk` must not have any. They can only stand between values:
+    inside a string JSON allows none.
+    """
+
+    def __init__(self, write: Callable[[memoryview], object]) -> None:
+        self._write = write
+        self._values = np.empty((4, 2), dtype=np.int64)
+        self._stack = np.empty(MAX_DEPTH, dtype=np.uint8)
+
+    def write(self, chunk: memoryview) -> None:
+        """Take a chunk of whole records, each followed by a newline.
+
+        Raises:
+            PartError: if they are not JSON objects.
+        """
+        size = len(chunk)
+        buffer = np.zeros(size + PADDING, dtype=np.uint8)
+        buffer[:size] = np.frombuffer(chunk, dtype=np.uint8)
+        most = size // 3 + 1  # no record is shorter than `{}` and a newline
+        starts, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+        rows = int(frame_objects(buffer, size, starts, ends))
+        if rows < 0:
+            raise PartError("what a part file gives back is no JSON object")
+        out = np.empty(size + (ACTION_BYTES + 8) * rows, dtype=np.uint8)
+        used = write_pairs(buffer, starts, ends, rows, _NAMES, out, self._values, self._stack)
+        self._write(out[:used].data)

@@ -1,0 +1,165 @@
+"""How records stand in a raw object, told from its first bytes; and where those are that are not lines."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.kernel.words import PADDING
+from logpress.layout.kernels_json import MAX_DEPTH, TOO_DEEP, value_end
+from logpress.records.kernels_objects import INSIDE, STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
+
+FIRST_BYTES = 64 << 10
+"""Bytes from which the form is told, where the first record ends within them."""
+
+MOST_BYTES = 1 << 20
+"""Bytes from which it is told in any case."""
+
+MOST_TRIES = 1_000
+"""Lines that may be where a sound record begins, before it is given up to find one."""
+
+_BLANKS = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+
+
+class Reader(Protocol):
+    """What records are read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill a buffer with the next decompressed bytes; 0 at the end."""
+
+
+class Form(Enum):
+    """How records stand in a raw object."""
+
+    lines = "lines"
+    documents = "documents"
+    array = "array"
+
+
+class Head:
+    """A reader whose first bytes have been looked at: it gives them once more, and then the rest."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.buffer: NDArray[np.uint8] = np.zeros(FIRST_BYTES + PADDING, dtype=np.uint8)
+        self.used = self._given = 0
+        self.ended = False
+
+    def look(self, size: int) -> None:
+        """Have so many bytes in `buffer`, fewer only where there are no more."""
+        if size + PADDING > len(self.buffer):
+            grown = np.zeros(size + PADDING, dtype=np.uint8)
+            grown[: self.used] = self.buffer[: self.used]
+            self.buffer = grown
+        while self.used < size and not self.ended:
+            count = self._reader.readinto(self.buffer.data[self.used : size])
+            self.used += count
+            self.ended = count == 0
+
+    def readinto(self, view: memoryview, /) -> int:
+        """Fill a part of a buffer; 0 at the end."""
+        count = min(len(view), self.used - self._given)
+        if count == 0:
+            return 0 if self.ended else self._reader.readinto(view)
+        view[:count] = self.buffer[self._given : self._given + count].data
+        self._given += count
+        return count
+
+
+def find_form(head: Head) -> Form:
+    """How records stand in a raw object.
+
+    An array, if it begins with a bracket and a brace, or holds nothing but an array without elements. Documents, if
+    the first sound JSON object that begins the object or one of its lines has a line break in it, or if another
+    object follows it on its line. Lines in any other case.
+    """
+    head.look(FIRST_BYTES)
+    form = _form(head)
+    if form is None:
+        head.look(MOST_BYTES)
+        form = _form(head)
+    assert form is not None
+    return form
+
+
+def _form(head: Head) -> Form | None:
+    """What the bytes there are say; None if more of them are needed."""
+    text = head.buffer[: head.used].tobytes()
+    unsure = None if head.used < MOST_BYTES and not head.ended else Form.lines
+    at = _skip(text, len(_BOM) if text.startswith(_BOM) else 0)
+    if at == len(text):
+        return unsure
+    if text[at] == ord("["):
+        inner = _skip(text, at + 1)
+        if inner == len(text):
+            return unsure
+        if text[inner] == ord("]") and _skip(text, inner + 1) == len(text):
+            return Form.array if head.ended else unsure
+        return Form.array if text[inner] == ord("{") else Form.lines
+    return _form_of_objects(head, text, at, unsure) if text[at] == ord("{") else Form.lines
+
+
+def _form_of_objects(head: Head, text: bytes, begin: int, unsure: Form | None) -> Form | None:
+    at = begin
+    for _ in range(MOST_TRIES):
+        line_end = text.find(b"\n", at)
+        line_end = len(text) if line_end < 0 else line_end
+        stop = _sound_end(head.buffer, at, line_end)
+        if stop >= 0:
+            following = _skip(text, stop)
+            if following < line_end:
+                return Form.documents if text[following] == ord("{") else Form.lines
+            return Form.lines if line_end < len(text) or head.ended else unsure
+        if unsure is None:
+            return None
+        if _sound_end(head.buffer, at, len(text)) >= 0:
+            return Form.documents
+        at = text.find(b"\n{", at) + 1
+        if at == 0:
+            break
+    if not head.ended and object_end(head.buffer, begin, head.used)[0] == UNFINISHED:
+        return Form.documents  # whose first is larger than what was looked at
+    return Form.lines
+
+
+def _sound_end(buffer: NDArray[np.uint8], start: int, end: int) -> int:
+    """Where the JSON object that begins at `start` ends; below zero if there is none."""
+    stop = int(value_end(buffer, start, end, np.empty(MAX_DEPTH, dtype=np.uint8)))
+    return int(object_end(buffer, start, end)[0]) if stop == TOO_DEEP else stop
+
+
+def _skip(text: bytes, at: int) -> int:
+    while at < len(text) and text[at] in _BLANKS:
+        at += 1
+    return at
+
+
+class Objects:
+    """Finds the objects of one raw object, a buffer after the other."""
+
+    def __init__(self, form: Form) -> None:
+        self._is_array = form is Form.array
+        self._state = np.zeros(STATE_WORDS, dtype=np.int64)
+
+    @property
+    def is_within_array(self) -> bool:
+        """Whether an array was opened, and not closed yet."""
+        return bool(self._state[INSIDE])
+
+    def frame(
+        self, buffer: NDArray[np.uint8], end: int, what_follows: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Spans of the objects of buffer[:end], and how many bytes are done with."""
+        room = end // 128 + 1
+        while True:
+            starts, ends = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+            state = self._state.copy()
+            rows = int(frame_objects(buffer, end, what_follows, self._is_array, state, starts, ends))
+            if rows >= 0:
+                self._state = state
+                return starts[:rows], ends[:rows], int(state[USED])
+            room *= 8

@@ -1,0 +1,289 @@
+"""The kernels that find records which are not lines: objects one after the other, whatever stands between them.
+
+Only what tells where an object ends is looked at: quotes, backslashes, brackets, and what may follow or precede them.
+Whether the bytes are JSON is for the engine to say, later. Thirty-two bytes are looked at together, a bit each, as in
+Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.
+
+Bounds: every function reads `buffer[:end]` and at most 39 bytes behind `end`, which the caller guarantees to be there
+(`PADDING`); what is read behind `end` never decides a result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.kernel.words import below32, equal32, inner_kernel, kernel, like32, load64, trailing_zeros
+from logpress.layout.kernels_json import quote_at
+
+UNFINISHED, DAMAGED = -1, -2
+"""Instead of an object's end: it lies behind the bytes there are; these bytes are none."""
+
+MORE, LAST, TOO_LONG = 0, 1, 2
+"""What comes behind the bytes there are: more of them; nothing; more, but no longer object is waited for."""
+
+USED, INSIDE, TRIES, ALIKE, STATE_WORDS = 0, 1, 2, 3, 4
+"""Places in the state of `frame_objects`."""
+
+MOST_TRIES = 64
+"""After so many damaged objects in a row, the next one is looked for behind the damage, not behind the first byte."""
+
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+_ALL = np.uint64(0xFFFFFFFF)
+_LAST = np.uint64(31)
+
+
+@inner_kernel
+def _is_blank(c):
+    return c == 0x20 or c == 0x0A or c == 0x0D or c == 0x09
+
+
+@inner_kernel
+def _is_sign(c):
+    return c == 0x22 or c == 0x2C or c == 0x3A or c == 0x5B or c == 0x5D or c == 0x7B or c == 0x7D
+
+
+@inner_kernel
+def _escaped(slashes, first):
+    """Bits of the bytes that a backslash before them escapes, and whether the byte behind the 32 is one of them."""
+    escaped = _ZERO
+    if first:
+        escaped = _ONE
+        slashes &= ~_ONE
+    following = False
+    while slashes != 0:
+        k = np.uint64(trailing_zeros(slashes))
+        if k == _LAST:
+            following = True
+        else:
+            escaped |= _ONE << (k + _ONE)
+        slashes &= ~(np.uint64(3) << k)
+    return escaped, following
+
+
+@inner_kernel
+def _may_open(buffer, start, at, in_object):
+    """Whether a bracket at `at`, within a value that begins at `start`, follows what it may follow."""
+    i = at - 1
+    while i > start and _is_blank(buffer[i]):
+        i -= 1
+    c = buffer[i]
+    if c == 0x3A:
+        return in_object
+    return not in_object and (c == 0x2C or c == 0x5B)
+
+
+@kernel
+def object_end(buffer, start, end):
+    """Where the object or array that begins at `start` ends.
+
+    Args:
+        buffer: uint8[n].
+        start: its opening bracket.
+        end: bytes there are.
+
+    Returns:
+        (the end, UNFINISHED, or DAMAGED if these bytes cannot be the beginning of one; where the damage is)
+    """
+    depth = 0
+    kinds = _ZERO  # of the brackets that are open, the innermost in the lowest bit: 1 for a brace
+    is_deep = False  # deeper than there are bits: what is open is not known any more
+    in_string = _ZERO
+    is_escaped = False
+    after_string = _ZERO
+    i = start
+    while i < end:
+        there = _ALL if end - i >= 32 else (_ONE << np.uint64(end - i)) - _ONE
+        quotes = equal32(buffer, i, 0x22)
+        slashes = equal32(buffer, i, 0x5C)
+        if slashes != 0 or is_escaped:
+            escaped, is_escaped = _escaped(slashes, is_escaped)
+            quotes &= ~escaped
+        inside = quotes
+        inside ^= inside << _ONE
+        inside ^= inside << np.uint64(2)
+        inside ^= inside << np.uint64(4)
+        inside ^= inside << np.uint64(8)
+        inside ^= inside << np.uint64(16)
+        inside = (inside ^ in_string) & _ALL
+        opening = like32(buffer, i, 0x20, 0x7B)
+        closing = like32(buffer, i, 0x20, 0x7D)
+        ended = quotes & ~inside
+        behind = ((ended << _ONE) | after_string) & _ALL
+        may_follow = closing | equal32(buffer, i, 0x2C) | equal32(buffer, i, 0x3A) | below32(buffer, i, 0x21)
+        wrong = ((equal32(buffer, i, 0x0A) & inside) | (behind & ~may_follow)) & there
+        events = (opening | closing) & ~inside & there
+        first_wrong = trailing_zeros(wrong) if wrong != 0 else np.int64(32)
+        while events != 0:
+            k = trailing_zeros(events)
+            if k >= first_wrong:
+                return DAMAGED, i + first_wrong
+            c = buffer[i + k]
+            if c & 0x5F == 0x5B:
+                if depth > 0 and not is_deep and not _may_open(buffer, start, i + k, kinds & _ONE == 1):
+                    return DAMAGED, i + k
+                kinds = (kinds << _ONE) | (_ONE if c == 0x7B else _ZERO)
+                depth += 1
+                is_deep = is_deep or depth > 64
+            else:
+                if not is_deep and (kinds & _ONE == 1) != (c == 0x7D):
+                    return DAMAGED, i + k
+                kinds >>= _ONE
+                depth -= 1
+                if depth == 0:
+                    return i + k + 1, i
+            events &= events - _ONE
+        if wrong != 0:
+            return DAMAGED, i + first_wrong
+        in_string = _ALL if inside >> _LAST & _ONE else _ZERO
+        after_string = ended >> _LAST & _ONE
+        i += 32
+    return UNFINISHED, end
+
+
+@inner_kernel
+def _next_object(buffer, start, first, end, is_array, alike, what_follows):
+    """Where, behind damage, an object seems to begin: at a line's first byte, or behind another one's closing brace.
+
+    Within an array a comma lies between, as it does between objects that are values; so there the first eight bytes
+    must be those of the last sound element.
+    """
+    i = first
+    while i < end:
+        found = equal32(buffer, i, 0x7B)
+        if end - i < 32:
+            found &= (_ONE << np.uint64(end - i)) - _ONE
+        while found != 0:
+            at = i + trailing_zeros(found)
+            j = at - 1
+            if buffer[j] == 0x0A:
+                return at
+            while j > start and _is_blank(buffer[j]):
+                j -= 1
+            if buffer[j] == 0x7D:
+                return at
+            if is_array and buffer[j] == 0x2C and j > start:
+                j -= 1
+                while j > start and _is_blank(buffer[j]):
+                    j -= 1
+                if buffer[j] == 0x7D:
+                    if at + 8 <= end:
+                        if load64(buffer, at) == alike:
+                            return at
+                    elif what_follows == MORE:
+                        return -1
+            found &= found - _ONE
+        i += 32
+    return -1
+
+
+@inner_kernel
+def _other_end(buffer, start, end, in_array, alike, what_follows):
+    """Where bytes end that are no object: an array's element that is none, or all before what seems to be an object."""
+    if in_array:
+        i = start
+        if buffer[i] == 0x22:
+            i = quote_at(buffer, i + 1, end) + 1
+        else:
+            while i < end and not _is_blank(buffer[i]) and not _is_sign(buffer[i]):
+                i += 1
+        j = i
+        while j < end and _is_blank(buffer[j]):
+            j += 1
+        if j >= end and what_follows != LAST:
+            return -1
+        if i > start and j < end and (buffer[j] == 0x2C or buffer[j] == 0x5D):
+            return i
+    return _next_object(buffer, start, start + 1, end, in_array, alike, what_follows)
+
+
+@inner_kernel
+def _trimmed(buffer, start, end, is_array):
+    """The end of bytes without the separators behind them."""
+    while end > start + 1 and (_is_blank(buffer[end - 1]) or (is_array and buffer[end - 1] == 0x2C)):
+        end -= 1
+    return end
+
+
+@kernel
+def frame_objects(buffer, end, what_follows, is_array, state, row_starts, row_ends):
+    """Spans of the objects of buffer[:end], and of the bytes that are none, without what separates them.
+
+    Args:
+        buffer: uint8[n]; begins where the last call left off.
+        end: bytes there are.
+        what_follows: MORE, LAST or TOO_LONG.
+        is_array: whether brackets and commas around objects are separators; else only blanks are.
+        state: int64[STATE_WORDS], all 0 before the first call; USED gets how many bytes are done with.
+        row_starts: int64[n], filled.
+        row_ends: int64[n], filled.
+
+    Returns:
+        How many there are, or -1 if there are more than n; then `state` must be put back before the next try.
+    """
+    rows = 0
+    at = 0
+    while True:
+        while at < end:
+            c = buffer[at]
+            if not _is_blank(c):
+                if not is_array:
+                    break
+                if state[INSIDE] == 0:
+                    if c != 0x5B:
+                        break
+                    state[INSIDE] = 1
+                elif c == 0x5D:
+                    state[INSIDE] = 0
+                elif c != 0x2C:
+                    break
+            at += 1
+        state[USED] = at
+        if at >= end:
+            return rows
+        start = at
+        if buffer[at] == 0xEF:  # a byte order mark belongs to the object that follows it, and not to an array
+            if end - at < 4 and what_follows == MORE:
+                return rows
+            if end - at >= 4 and buffer[at + 1] == 0xBB and buffer[at + 2] == 0xBF:
+                if is_array and state[INSIDE] == 0 and buffer[at + 3] == 0x5B:
+                    at += 3
+                    continue
+                if buffer[at + 3] == 0x7B:
+                    at += 3
+        if rows == row_starts.shape[0]:
+            return -1
+        if buffer[at] == 0x7B or (buffer[at] == 0x5B and state[INSIDE] == 1):
+            stop, place = object_end(buffer, at, end)
+            if stop > 0:
+                if buffer[at] == 0x7B and stop - at >= 8 and state[TRIES] == 0:
+                    state[ALIKE] = np.int64(load64(buffer, at))
+                state[TRIES] = 0
+            elif stop == UNFINISHED and what_follows == MORE:
+                return rows
+            else:
+                first = at + 1 if state[TRIES] < MOST_TRIES else max(place, at + 1)
+                alike = np.uint64(state[ALIKE])
+                if alike == 0:  # the first element is damaged; its own beginning is the best there is
+                    if at + 8 <= end:
+                        alike = load64(buffer, at)
+                    elif what_follows == MORE:
+                        return rows
+                stop = _next_object(buffer, start, first, end, state[INSIDE] == 1, alike, what_follows)
+                if stop < 0:
+                    if what_follows != LAST:
+                        return rows
+                    stop = end
+                state[TRIES] += 1
+        else:
+            alike = np.uint64(state[ALIKE])
+            stop = _other_end(buffer, at, end, state[INSIDE] == 1, alike, what_follows)
+            if stop < 0:
+                if what_follows != LAST:
+                    return rows
+                stop = end
+            state[TRIES] = max(state[TRIES], 1)
+        row_starts[rows] = start
+        row_ends[rows] = _trimmed(buffer, start, stop, state[INSIDE] == 1)
+        rows += 1
+        at = stop
