@@ -203,7 +203,7 @@ def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict
     """
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
-    from logpress.engine.restore.in_order import digest_files
+    from logpress.engine.restore.digest_parts import digest_files
     from logpress.manifest import SliceSpec
 
     contract = contract or load_contract("sdk_log")

@@ -131,7 +131,8 @@ def measure(source: Path, folder: Path) -> Profile:
     from logpress.contract import load_contract
     from logpress.day import stages
     from logpress.engine.press import press_slice
-    from logpress.engine.restore.in_order import digest_files, restore
+    from logpress.engine.restore.digest_parts import digest_files
+    from logpress.engine.restore.in_order import restore
 
     day = date.fromisoformat(DAY)
     contract = load_contract("sdk_log")
@@ -183,7 +184,8 @@ def _floor(specs: list[SliceSpec]) -> float:
     import numpy as np
 
     from logpress.hashing.kernels_xxh3 import hash128
-    from logpress.kernel.words import PADDING, kernel
+    from logpress.kernel.compile import kernel
+    from logpress.kernel.words import PADDING
     from logpress.records.raw_blocks import BLOCK_BYTES
     from logpress.sources import open_raw
 

@@ -145,7 +145,8 @@ def press(
     Checks what holds for every input: counts add up, and the three digests agree.
     """
     from logpress.engine.press import press_slice
-    from logpress.engine.restore.in_order import digest_files, restore
+    from logpress.engine.restore.digest_parts import digest_files
+    from logpress.engine.restore.in_order import restore
 
     raw = data if isinstance(data, bytes) else b"".join(record + b"\n" for record in data)
     home = folder / f"press-{next(_numbers)}"

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from logpress.contract import Contract
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.restore.in_order import digest_files, restore
+from logpress.engine.restore.digest_parts import digest_files
+from logpress.engine.restore.in_order import restore
 from logpress.errors import LogpressError, PartError
 from logpress.reading.columns import columns_of
 from logpress.reading.filters import Where, compile_filter

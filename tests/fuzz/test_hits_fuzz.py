@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from tests.conftest import SEED, compact
 from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 
-from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, find_documents, hash_documents, unescape
+from logpress.comparing.kernels_documents import find_documents
+from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, hash_documents
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.kernels_unescape import unescape
 from logpress.records.bulk_writer import _NAMES
 from logpress.records.kernels_bulk import ACTION_BYTES, frame_objects, is_action, pair_lines, write_pairs
 from logpress.records.kernels_hits import frame_hits, hash_ids, object_end

@@ -18,18 +18,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import READING, SEED, compact
 
-from logpress.codecs import kernels_text
+from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text
 from logpress.contract import Contract
-from logpress.engine.convert.block import Settler, convert
+from logpress.engine.convert.block import convert
 from logpress.engine.convert.block_arrays import Spaces
-from logpress.engine.convert.kernels_convert import all_crlf, count_lines, frame_lines, last_newline
-from logpress.engine.registers.programs import Layouts, Registers
+from logpress.engine.convert.settle import Settler
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
 from logpress.hashing import kernels_hash
+from logpress.hashing.kernels_hash import same_bytes
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.words import PADDING
-from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, same_bytes, string_kind, value_end
+from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, string_kind, value_end
 from logpress.layout.kernels_match import slot_end
 from logpress.layout.model import Kind
+from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, last_newline
 from logpress.records.kernels_objects import LAST, STATE_WORDS, frame_objects, object_end
 
 ROOT = Path(__file__).parents[2]
@@ -78,13 +81,13 @@ def read_all(buffer: NDArray[np.uint8], start: int, end: int) -> list[Any]:
         quote_at(buffer, start, end), bare_end(buffer, start, end), string_kind(buffer, start, end),
         is_bare(buffer, start, end), value_end(buffer, start, end, STACK),
         kernels_text.read_integer(buffer, start, end), *kernels_text.read_decimal(buffer, start, end),
-        kernels_text.read_kinesis(buffer, start, end, parts), kernels_hash.hash64(buffer, start, end),
+        kernels_kinesis.read_kinesis(buffer, start, end, parts), kernels_hash.hash64(buffer, start, end),
         *hash128(buffer, start, end), same_bytes(buffer, start, buffer, start, end - start),
         count_lines(buffer, end), last_newline(buffer, start, end), all_crlf(buffer, end),
     ]  # fmt: skip
     found += [slot_end(buffer, start, end, kind, 23, STACK) for kind in Kind if kind is not Kind.END]
     if end - start >= 23:
-        found.append(kernels_text.read_instant(buffer, end - 23, ord("T"), 3, 1_000, dates))
+        found.append(kernels_instants.read_instant(buffer, end - 23, ord("T"), 3, 1_000, dates))
     rows = int(count_lines(buffer, end)) + 1
     starts, ends = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
     found.append(frame_lines(buffer, end, False, starts, ends))
@@ -185,9 +188,11 @@ def test_writers_stay_inside_their_room(
     bits = int(np.float64(data.draw(st.floats(-1e3, 1e3))).view(np.int64))
     written = [
         kernels_text.write_integer(out, 0, number),
-        kernels_text.write_instant(out, 0, wall, ord("T"), 9, 1_000_000, np.full(4, kernels_text.NULL, dtype=np.int64)),
+        kernels_instants.write_instant(
+            out, 0, wall, ord("T"), 9, 1_000_000, np.full(4, kernels_text.NULL, dtype=np.int64)
+        ),
         kernels_text.write_decimal(out, 0, bits, scale),
-        kernels_text.write_kinesis(
+        kernels_kinesis.write_kinesis(
             out,
             0,
             counter % 2**56,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tests.unit.test_readers import ROWS, VALUES
 
 from logpress.contract import load_contract
-from logpress.contract.model import Encoding, Reader
+from logpress.contract.base import Encoding, Reader
 from logpress.engine.part.metadata import open_writer
 from logpress.engine.registers.stored_columns import StoredColumn
 from logpress.quality.readers import WRITTEN, Kind, gaps_of

@@ -29,23 +29,28 @@ from numba import njit
 from tests.conftest import DAY, keeping_duplicates, padded
 from tests.property.test_round_trip import Writer, other_records, paths_in, sdk_records, small_row_groups
 
-from logpress.codecs.kernels_text import NULL, write_instant
+from logpress.codecs.kernels_instants import write_instant
+from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract, load_contract
-from logpress.contract.model import UNITS_PER_SECOND
-from logpress.engine.convert.block import Settler, convert_lines
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.engine.convert.block import convert_lines
 from logpress.engine.convert.block_arrays import Spaces
+from logpress.engine.convert.settle import Settler
 from logpress.engine.part import part_reader
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
-from logpress.engine.registers.programs import Layouts, Registers
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.texts import Texts
 from logpress.engine.render import renderer as render
 from logpress.engine.render.kernels_render import hash_lines
 from logpress.engine.render.renderer import Renderer, Sheet
-from logpress.engine.restore import in_order as restoring
-from logpress.engine.restore.in_order import digest_files, restore
-from logpress.engine.row_group.row_group import RowGroup, Stores
+from logpress.engine.restore import memory_plan, sorted_rows
+from logpress.engine.restore.digest_parts import digest_files
+from logpress.engine.restore.in_order import restore
+from logpress.engine.row_group.row_group import RowGroup
+from logpress.engine.row_group.store import Stores
 from logpress.hashing.digest import combine, digest_records
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.manifest import SliceSpec
@@ -309,9 +314,9 @@ def assert_comes_back(contract: Contract, records: list[bytes], chance: random.R
 def in_other_pieces(patch: pytest.MonkeyPatch, chance: random.Random) -> None:
     """Let rows be read, dealt out, put on disk and rendered in other pieces than usual."""
     patch.setattr(part_reader, "CHUNK_ROWS", chance.choice([1, 5, 1 << 15]))
-    patch.setattr(restoring, "KEPT_BYTES", chance.choice([0, 4_000, 1 << 28]))
-    patch.setattr(restoring, "BUCKET_BYTES", chance.choice([1_000, 8_000, 1 << 26]))
-    patch.setattr(restoring, "_ROWS_AT_A_TIME", chance.choice([1, 4, 17, 2_048]))
+    patch.setattr(memory_plan, "KEPT_BYTES", chance.choice([0, 4_000, 1 << 28]))
+    patch.setattr(memory_plan, "BUCKET_BYTES", chance.choice([1_000, 8_000, 1 << 26]))
+    patch.setattr(sorted_rows, "_ROWS_AT_A_TIME", chance.choice([1, 4, 17, 2_048]))
     patch.setattr(render, "BUFFER_BYTES", chance.choice([1, 3_000, 1 << 21]))
 
 

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
-from logpress.codecs import kernels_text, kernels_typed
+from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.lenient import LenientReader, corrected_shift_min
 from logpress.contract import Contract
@@ -56,13 +56,13 @@ def twin_read_instant(text: bytes, separator: int, digits: int, units: int) -> i
 
 def kernel_read_instant(text: bytes, separator: int, digits: int, units: int, behind: bytes = b"") -> int | None:
     dates = np.array([-1, struct.unpack("<H", b"26")[0], 18_987], dtype=np.int64)
-    value = int(kernels_text.read_instant(padded(text, behind), 0, separator, digits, units, dates))
+    value = int(kernels_instants.read_instant(padded(text, behind), 0, separator, digits, units, dates))
     return None if value == BAD else value
 
 
 def kernel_write_instant(value: int, separator: int, digits: int, units: int) -> bytes:
     out = _room()
-    end = kernels_text.write_instant(out, 3, value, separator, digits, units, np.full(4, NULL, dtype=np.int64))
+    end = kernels_instants.write_instant(out, 3, value, separator, digits, units, np.full(4, NULL, dtype=np.int64))
     assert (out[:3] == 0xAA).all()
     return out[3:end].tobytes()
 
@@ -133,9 +133,9 @@ def test_every_day_of_the_calendar_is_read_and_written() -> None:
     for ordinal in (*range(first, first + 800), *range(date(1599, 1, 1).toordinal(), date(2101, 1, 1).toordinal(), 3)):
         day = date.fromordinal(ordinal)
         text = f"{day.isoformat()} 01:02:03".encode()
-        value = kernels_text.read_instant(padded(text), 0, ord(" "), 0, 1, dates)
+        value = kernels_instants.read_instant(padded(text), 0, ord(" "), 0, 1, dates)
         assert value == (ordinal - date(1970, 1, 1).toordinal()) * 86_400 + 3_723
-        assert out[: kernels_text.write_instant(out, 0, value, ord(" "), 0, 1, written)].tobytes() == text
+        assert out[: kernels_instants.write_instant(out, 0, value, ord(" "), 0, 1, written)].tobytes() == text
 
 
 def test_finer_digits_than_the_unit_must_be_zeros() -> None:
@@ -388,12 +388,12 @@ def twin_kinesis_number(
 
 def kernel_read_kinesis(text: bytes, behind: bytes = b"") -> tuple[int, ...] | None:
     parts = np.full(4, -7, dtype=np.int64)
-    return tuple(parts.tolist()) if kernels_text.read_kinesis(padded(text, behind), 0, len(text), parts) else None
+    return tuple(parts.tolist()) if kernels_kinesis.read_kinesis(padded(text, behind), 0, len(text), parts) else None
 
 
 def kernel_write_kinesis(parts: tuple[int, ...]) -> bytes:
     out = _room()
-    return out[: kernels_text.write_kinesis(out, 0, *parts, np.full((64, 8), NULL, dtype=np.int64))].tobytes()
+    return out[: kernels_kinesis.write_kinesis(out, 0, *parts, np.full((64, 8), NULL, dtype=np.int64))].tobytes()
 
 
 def test_the_sequence_number_of_the_real_record() -> None:
@@ -604,8 +604,8 @@ def test_the_lenient_reader_reads_instants_of_any_offset(sdk_log: Contract, mome
 @given(st.dates())
 def test_civil_from_days_and_read_date(day: date) -> None:
     days = (day - date(1970, 1, 1)).days
-    assert kernels_text.civil_from_days(np.int64(days)) == (day.year, day.month, day.day)
-    assert kernels_text.read_date(padded(b"x" + day.isoformat().encode()), 1) == days
+    assert kernels_instants.civil_from_days(np.int64(days)) == (day.year, day.month, day.day)
+    assert kernels_instants.read_date(padded(b"x" + day.isoformat().encode()), 1) == days
 
 
 @given(st.tuples(st.integers(0, 9999), st.integers(0, 14), st.integers(0, 33)), st.integers(0, 9), st.integers(0, 255))
@@ -622,5 +622,5 @@ def test_read_date_refuses_what_is_no_date(parts: tuple[int, int, int], place: i
             expected = (date.fromisoformat(text.decode("latin-1")) - date(1970, 1, 1)).days
         except ValueError:
             expected = int(BAD)
-        assert kernels_text.read_date(padded(bytes(text)), 0) == expected
+        assert kernels_instants.read_date(padded(bytes(text)), 0) == expected
         text[place] = byte

@@ -64,7 +64,10 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
     idle = Companion()
     idle.close()
     assert idle._process.returncode is not None
-    code = "from logpress.machine.companion import Companion\ncompanion = Companion()\nprint(companion.pid, flush=True)\ninput()"
+    code = (
+        "from logpress.machine.companion import Companion\n"
+        "companion = Companion()\nprint(companion.pid, flush=True)\ninput()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))

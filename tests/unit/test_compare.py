@@ -28,10 +28,12 @@ from logpress.comparing import Comparison, Named, compare_day
 from logpress.comparing import document_hashes as prints_module
 from logpress.comparing.document_hashes import BINS, Prints
 from logpress.comparing.documents import hash_records
-from logpress.comparing.kernels_values import BY_BYTES, HIT, REPEATED_KEY, match_prints, unescape
+from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
+from logpress.comparing.kernels_multisets import match_prints
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
+from logpress.layout.kernels_unescape import unescape
 
 SOURCE = SEED["_source"]
 

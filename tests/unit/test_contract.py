@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
-from logpress.contract.model import RECORDS_OWN, Instant, dependencies, helper_names, is_virtual
+from logpress.contract.columns import Instant, dependencies, is_virtual
+from logpress.contract.model import RECORDS_OWN, helper_names
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import ContractError
 
@@ -238,7 +239,7 @@ def test_what_is_no_day(text: str, sentence: str) -> None:
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(source, message):
-    from logpress.contract.model import Source
+    from logpress.contract.source import Source
 
     with pytest.raises(ValueError, match=message):
         Source(**source)
@@ -254,7 +255,7 @@ def test_a_password_in_an_input_is_told_by_file_and_line_and_not_repeated(tmp_pa
 
 
 def test_options_without_secrets_are_taken():
-    from logpress.contract.model import Source
+    from logpress.contract.source import Source
 
     options = {"requester_pays": True, "anon": False, "s3_additional_kwargs": {"SSEKMSKeyId": "alias/logs"}}
     assert Source(storage_options=options).storage_options == options

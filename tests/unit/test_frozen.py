@@ -19,7 +19,8 @@ from logpress.engine.part import metadata as part_module
 from logpress.engine.part.metadata import MAJOR, MINOR
 from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
-from logpress.engine.restore.in_order import digest_files, restore
+from logpress.engine.restore.digest_parts import digest_files
+from logpress.engine.restore.in_order import restore
 from logpress.hashing.digest import digest_records
 from logpress.lake.lake import Lake
 from logpress.manifest import SliceSpec
@@ -191,8 +192,9 @@ def test_the_same_input_gives_the_same_file_as_last_time(
         f"a file of format {FORMAT} has other bytes than last time: {json.dumps(found)}. Where all that reads this"
         " format gives the same records of it, as with another libzstd or a better compression, write that into"
         f' tests/frozen/golden.json under "{FORMAT}". Where older readers may skip what is new, the format needs a new'
-        " minor number (MINOR in engine/part/metadata.py) and an entry of its own. Where they may not, it needs a new major"
-        f" number, an entry, frozen files (tests/frozen/{MAJOR}/README.md), and a reader that keeps reading this one."
+        " minor number (MINOR in engine/part/metadata.py) and an entry of its own. Where they may not, it needs a new"
+        f" major number, an entry, frozen files (tests/frozen/{MAJOR}/README.md), and a reader that keeps reading"
+        " this one."
     )
 
 

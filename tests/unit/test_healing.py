@@ -25,7 +25,7 @@ from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.press import press_slice
 from logpress.engine.restore import lost
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import GivenBackError, PartError, ProofError
 from logpress.hashing.digest import digest_records
 from logpress.lake import Lake

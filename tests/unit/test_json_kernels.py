@@ -12,6 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
 
+from logpress.hashing.kernels_hash import same_bytes
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import (
     BROKEN,
@@ -23,7 +24,6 @@ from logpress.layout.kernels_json import (
     bare_end,
     is_bare,
     quote_at,
-    same_bytes,
     string_kind,
     value_end,
 )

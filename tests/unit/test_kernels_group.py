@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
+from logpress.engine.order import kernels_sort
+from logpress.engine.registers import kernels_rows, kernels_texts
 from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
+from logpress.engine.row_group import kernels_dictionary
 from logpress.engine.row_group import kernels_row_group as kernels
+from logpress.hashing import kernels_multiset, kernels_tables
 from logpress.hashing.kernels_hash import hash64
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
 WORDS = st.integers(0, 2**64 - 1)
 TEXTS = st.lists(st.one_of(st.sampled_from([b"", b"a", b"b", b"same", b"sane"]), st.binary(max_size=40)), max_size=14)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -27,7 +31,7 @@ COUNTS = st.one_of(st.integers(0, 5), st.sampled_from([63, 64, 65, 128, 130]))
 def test_add_hash(low: int, high: int, hashes: list[tuple[int, int]]) -> None:
     totals = np.array([low, high], dtype=np.uint64)
     for one, two in hashes:
-        kernels.add_hash(totals, np.uint64(one), np.uint64(two))
+        kernels_multiset.add_hash(totals, np.uint64(one), np.uint64(two))
     total = low + (high << 64) + sum(one + (two << 64) for one, two in hashes)
     assert int(totals[0]) + (int(totals[1]) << 64) == total % 2**128
 
@@ -40,14 +44,16 @@ def test_sizes_of_entries(lengths: list[list[int]]) -> None:
         starts[number, : len(those)] = [7 * k for k in range(len(those))]
         ends[number, : len(those)] = [7 * k + length for k, length in enumerate(those)]
     sizes = np.full(len(lengths), -1, dtype=np.int64)
-    kernels.sizes_of_entries(starts, ends, np.array([len(those) for those in lengths], dtype=np.int64), sizes)
+    kernels_dictionary.sizes_of_entries(
+        starts, ends, np.array([len(those) for those in lengths], dtype=np.int64), sizes
+    )
     assert sizes.tolist() == [sum(those) for those in lengths]
 
 
 @given(TEXTS.filter(bool), st.data())
 def test_size_of_texts(texts: list[bytes], data: st.DataObject) -> None:
     codes = data.draw(st.lists(st.integers(-2, len(texts) - 1)))
-    size = kernels.size_of_texts(np.array(codes, dtype=np.int64), joined(texts)[1])
+    size = kernels_texts.size_of_texts(np.array(codes, dtype=np.int64), joined(texts)[1])
     assert size == sum(len(texts[code]) for code in codes if code >= 0)
 
 
@@ -65,7 +71,7 @@ class Dictionary:
     def merge(self, block: list[bytes], hashes: list[int], kinds: list[int]) -> list[int]:
         buffer, offsets = joined([b"before", *block])
         numbers = np.full(len(block) + 1, -7, dtype=np.int64)
-        known = kernels.merge_entries(
+        known = kernels_dictionary.merge_entries(
             buffer, offsets[1:-1], offsets[2:], np.array(hashes, dtype=np.uint64), np.array(kinds, dtype=np.uint8),
             len(block), self.table, self.data, self.offsets, self.hashes, self.kinds, len(self.texts), numbers,
         )  # fmt: skip
@@ -98,12 +104,12 @@ def test_find_number_and_rebuild_table(texts: list[bytes], other: bytes) -> None
     words = [int(hash64(*whole(text))) for text in texts]
     dictionary.merge(texts, words, [0] * len(texts))
     larger = np.full(64, -1, dtype=np.int32)
-    kernels.rebuild_table(larger, dictionary.hashes, len(texts))
+    kernels_tables.rebuild_table(larger, dictionary.hashes, len(texts))
     for table in (dictionary.table, larger):
         assert sorted(table[table >= 0].tolist()) == list(range(len(texts)))
         for text in [*texts, other, b"a", b"absent"]:
             buffer, _, length = whole(text)
-            found = kernels.find_number(
+            found = kernels_dictionary.find_number(
                 buffer, length, table, dictionary.data, dictionary.offsets, dictionary.hashes
             )  # fmt: skip
             assert found == (texts.index(text) if text in texts else -1)
@@ -118,7 +124,7 @@ def whole(text: bytes) -> tuple[NDArray[np.uint8], int, int]:
 @example([14, 15, 14, 31, 0])
 def test_rebuild_table_takes_the_next_free_place(hashes: list[int]) -> None:
     table = np.full(32, -1, dtype=np.int32)
-    kernels.rebuild_table(table, np.array([*hashes, 3], dtype=np.uint64), len(hashes))
+    kernels_tables.rebuild_table(table, np.array([*hashes, 3], dtype=np.uint64), len(hashes))
     expected = [-1] * 32
     for number, word in enumerate(hashes):
         expected[next(at % 32 for at in range(word, word + 32) if expected[at % 32] < 0)] = number
@@ -133,8 +139,8 @@ def test_empty_tables(hashes: list[list[int]]) -> None:
     counts = np.array([len(those) for those in hashes], dtype=np.int64)
     for number, those in enumerate(hashes):
         words[number, : len(those)] = those
-        kernels.rebuild_table(tables[number], words[number], len(those))
-    kernels.empty_tables(tables, words, counts)
+        kernels_tables.rebuild_table(tables[number], words[number], len(those))
+    kernels_tables.empty_tables(tables, words, counts)
     assert (tables == -1).all()
     assert (counts == 0).all()
 
@@ -204,7 +210,7 @@ def test_append_rows(count: int, seed: int, at: int) -> None:
     places = random.choice(rows, count, replace=False)
     wide = np.full((count + 5, 2), 77, dtype=np.int64)
     narrow = np.full((count + 5, 4), 77, dtype=np.int32)
-    kernels.append_rows(
+    kernels_rows.append_rows(
         regs, states, layout_of, places, count, numbers, dictionary_of, is_narrow, place_of, wide, narrow, at
     )
     for k, row in enumerate(places):
@@ -235,6 +241,6 @@ def test_radix_order(dtype: type, count: int, seed: int, bits: int) -> None:
     keys[random.random(count) < 0.3] = keys[0] if count else 0
     order = random.permutation(count).astype(np.int32)
     expected = sorted(order.tolist(), key=keys.tolist().__getitem__)
-    counts = np.full(1 << kernels.DIGIT_BITS, 5, dtype=np.int64)
-    kernels.radix_order(keys, order, np.full(count, -1, dtype=np.int32), counts)
+    counts = np.full(1 << kernels_sort.DIGIT_BITS, 5, dtype=np.int64)
+    kernels_sort.radix_order(keys, order, np.full(count, -1, dtype=np.int32), counts)
     assert order.tolist() == expected

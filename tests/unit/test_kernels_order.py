@@ -12,9 +12,9 @@ from tests.twins import joined
 from logpress.codecs import kernels_text
 from logpress.engine.order import kernels_keys as kernels
 from logpress.engine.order.kernels_keys import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
-from logpress.engine.row_group import kernels_row_group as kernels_group
+from logpress.engine.registers import kernels_rows
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_group.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
 ALIKE = st.sampled_from(
     [b"", b"\0", b"a", b"a\0", b"abcdefgh", b"abcdefgh\0", b"abcdefgi", b"abcdefghz", b"abcdefghzz\xff"]
 )

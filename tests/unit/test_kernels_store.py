@@ -17,9 +17,10 @@ from tests.twins import joined, wrapped
 
 from logpress.codecs import kernels_text
 from logpress.engine.part import kernels_columns as kernels
-from logpress.engine.row_group import kernels_row_group as kernels_group
+from logpress.engine.registers import kernels_predict, kernels_rows, kernels_texts
+from logpress.engine.restore import kernels_buckets
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_group.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
 
 NUMBERS = st.one_of(
     st.just(NULL), st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1), st.sampled_from([NULL + 1, 2**63 - 1])
@@ -67,8 +68,8 @@ def test_gather_and_take_rows(dtype: type, count: int, width: int, seed: int) ->
     rows = drawn(seed, (count + 3, width), dtype)
     order = np.random.default_rng(seed).integers(0, count + 3, count).astype(np.int32)
     columns, taken = np.zeros((width, count), dtype=dtype), np.zeros((count, width), dtype=dtype)
-    kernels.gather(rows, order, columns)
-    kernels.take_rows(rows, order, taken)
+    kernels_rows.gather(rows, order, columns)
+    kernels_rows.take_rows(rows, order, taken)
     expected = [rows.tolist()[row] for row in order]
     assert taken.tolist() == expected
     assert columns.T.tolist() == expected
@@ -80,7 +81,7 @@ def test_shift_codes(rows: list[tuple[int, ...]], data: st.DataObject) -> None:
     last = data.draw(st.integers(first, len(rows)))
     bases = {2: data.draw(st.integers(0, 9)), 0: data.draw(st.integers(0, 9))}
     found = int32s([*rows, (0, 0, 0)])
-    kernels.shift_codes(found, first, last, int64s(list(bases)), int64s(list(bases.values())))
+    kernels_rows.shift_codes(found, first, last, int64s(list(bases)), int64s(list(bases.values())))
     expected = [
         [code + bases.get(k, 0) if code >= 0 and first <= i < last else code for k, code in enumerate(row)]
         for i, row in enumerate([*rows, (0, 0, 0)])
@@ -109,14 +110,14 @@ def test_pack_rows_and_unpack_rows(count: int, is_narrow: list[bool], seed: int,
     places = [is_narrow[:register].count(narrow) for register, narrow in enumerate(is_narrow)]
     wide = np.full((count + 5, is_narrow.count(False)), 77, dtype=np.int64)
     thin = np.full((count + 5, is_narrow.count(True)), 77, dtype=np.int32)
-    kernels.pack_rows(columns, count, np.array(is_narrow), int64s(places), wide, thin, at)
+    kernels_rows.pack_rows(columns, count, np.array(is_narrow), int64s(places), wide, thin, at)
     for register, narrow in enumerate(is_narrow):
         stored = (thin if narrow else wide)[:, places[register]].tolist()
         said = [NARROW_NULL if narrow and value == NULL else value for value in columns[register, :count].tolist()]
         assert stored == [77] * at + said + [77] * (5 - at)
     order = np.random.default_rng(seed).permutation(count).astype(np.int32)
     back = np.full((len(is_narrow), count + 1), 5, dtype=np.int64)
-    kernels.unpack_rows(wide, thin, order + np.int32(at), np.array(is_narrow), int64s(places), back)
+    kernels_rows.unpack_rows(wide, thin, order + np.int32(at), np.array(is_narrow), int64s(places), back)
     assert back.tolist() == [[*columns[k, order].tolist(), 5] for k in range(len(is_narrow))]
 
 
@@ -124,7 +125,7 @@ def test_pack_rows_and_unpack_rows(count: int, is_narrow: list[bool], seed: int,
 def test_choose_buckets(keys: list[tuple[int, ...]], splitters: list[tuple[int, ...]]) -> None:
     splitters = sorted(splitters)
     buckets = np.full(len(keys), -7, dtype=np.int32)
-    kernels.choose_buckets(
+    kernels_buckets.choose_buckets(
         np.array(keys, dtype=np.int64).reshape(-1, 3).T.copy(),
         np.array(splitters, dtype=np.int64).reshape(-1, 3).T.copy(),
         buckets,
@@ -142,7 +143,7 @@ LONGEST_US = 3 * 10**17
 @example([(LONGEST_US // 1000 - 1, 5), (LONGEST_US // 1000, 5), (-LONGEST_US // 1000, 5)], 1000)
 def test_add_scaled(pairs: list[tuple[int, int]], factor: int) -> None:
     total = int64s([total for _, total in pairs])
-    kernels.add_scaled(total, int64s([value for value, _ in pairs]), factor)
+    kernels_predict.add_scaled(total, int64s([value for value, _ in pairs]), factor)
     limit = LONGEST_US // factor
     assert total.tolist() == [old + (value * factor if abs(value) < limit else 0) for value, old in pairs]
 
@@ -157,7 +158,7 @@ def test_less_predicted(pairs: list[tuple[int, int]], divisor: int, sign: int, i
     values = int64s([value for value, _ in pairs])
     predicted = int64s([value for _, value in pairs])
     out = values if is_own else np.full(len(pairs), 99, dtype=np.int64)
-    kernels.less_predicted(values, predicted, divisor, sign, out)
+    kernels_predict.less_predicted(values, predicted, divisor, sign, out)
     expected = [NULL if v == NULL else wrapped(v - sign * wrapped(p // divisor)) for v, p in pairs]
     assert out.tolist() == expected
     if not is_own:
@@ -332,7 +333,7 @@ def test_find_rows(codes: list[int], marked: list[bool]) -> None:
 @given(CODES, st.lists(st.booleans(), min_size=6, max_size=6))
 def test_mark_used(codes: list[int], before: list[bool]) -> None:
     used = np.array(before)
-    kernels.mark_used(int32s(codes), used)
+    kernels_texts.mark_used(int32s(codes), used)
     assert used.tolist() == [was or code in codes for code, was in enumerate(before)]
 
 
@@ -349,7 +350,7 @@ def test_renumber(one: list[int], other: list[int], null: int) -> None:
     count = 0
     for codes in (one, other):
         found = int32s(codes)
-        count = kernels.renumber(found, numbers, used, count, null)
+        count = kernels_texts.renumber(found, numbers, used, count, null)
         met += [code for code in dict.fromkeys(codes) if code >= 0 and code not in met]
         assert found.tolist() == [met.index(code) if code >= 0 else null for code in codes]
         assert count == len(met)
@@ -372,7 +373,7 @@ def test_collect_texts(texts: list[bytes], data: st.DataObject) -> None:
     wanted = [texts[k] if k >= 0 else b"" for k in used]
     out = np.full(sum(map(len, wanted)) + 3, 0xEE, dtype=np.uint8)
     offsets = np.full(len(used) + 1, -1, dtype=np.int64)
-    assert kernels.collect_texts(*joined(texts), int64s(used), out, offsets) == len(out) - 3
+    assert kernels_texts.collect_texts(*joined(texts), int64s(used), out, offsets) == len(out) - 3
     assert out.tobytes() == b"".join(wanted) + b"\xee" * 3
     assert offsets.tolist() == np.cumsum([0, *map(len, wanted)]).tolist()
 

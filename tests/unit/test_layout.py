@@ -14,9 +14,11 @@ from tests.conftest import READING, SEED, compact, padded
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.engine.convert import block as block_module
-from logpress.engine.convert.block import FEWEST_AHEAD, MAX_ROWS, Block, Settler, convert, convert_lines
+from logpress.engine.convert.block import MAX_ROWS, Block, convert, convert_lines
 from logpress.engine.convert.block_arrays import Space, Spaces
-from logpress.engine.registers.programs import Layouts, Registers
+from logpress.engine.convert.settle import FEWEST_AHEAD, Settler
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
 from logpress.layout.mine import Miner

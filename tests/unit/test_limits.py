@@ -19,6 +19,7 @@ from logpress.engine.part.arrow_arrays import texts_array
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.rejects import Rejects
 from logpress.engine.restore import in_order as restoring
+from logpress.engine.restore import memory_plan
 from logpress.layout.mine import Miner
 from logpress.layout.tokens import NotAnObjectError
 from logpress.parquet import chunks
@@ -101,7 +102,7 @@ def test_rows_of_one_key_go_to_several_buckets(
 
     records = [record(1, more=f"{number:0500}") for number in range(4_000)]
     pressed = assert_round_trip(sdk_log, records, tmp_path)
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
     filled: Counter[int] = Counter()
     add = ordering.Buckets.add
 

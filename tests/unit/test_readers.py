@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from logpress.contract import load_contract
-from logpress.contract.model import Encoding
+from logpress.contract.base import Encoding
 from logpress.engine.part.metadata import open_writer
 from logpress.engine.registers.stored_columns import StoredColumn
 from logpress.errors import UsageError

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from logpress import open_lake
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
-from logpress.contract.model import is_virtual
+from logpress.contract.columns import is_virtual
 from logpress.day import one_machine as whole_day
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.metadata import PartMetadata

@@ -14,11 +14,12 @@ from tests.conftest import DAY
 
 from logpress.contract.model import Contract
 from logpress.engine.part import part_reader
-from logpress.engine.part.kernels_columns import choose_buckets
 from logpress.engine.press import press_slice
 from logpress.engine.registers import row_major as packed
 from logpress.engine.restore import buckets as ordering
+from logpress.engine.restore import deal, digest_parts, memory_plan
 from logpress.engine.restore import in_order as restoring
+from logpress.engine.restore.kernels_buckets import choose_buckets
 from logpress.errors import PartError
 from logpress.hashing import digest as digests
 from logpress.manifest import SliceSpec
@@ -80,8 +81,8 @@ def test_buckets_change_nothing(
         add(buckets, bucket, run)
 
     monkeypatch.setattr(ordering.Buckets, "add", watched)
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", memory)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", memory)
     assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
     assert len(set(made)) > 4
     assert list(tmp_path.iterdir()) == []
@@ -99,8 +100,8 @@ def test_buckets_of_one_row_group_and_of_several_come_in_turn(
         return rows(buckets, bucket)
 
     monkeypatch.setattr(ordering.Buckets, "rows", watched)
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 700)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
     assert restored(parts[:2], spill_folder=str(tmp_path)) == expected
     assert {1, 2} <= set(runs)
 
@@ -116,8 +117,8 @@ def test_memory_does_not_grow_with_the_number_of_buckets(
         free.append(len(space._free))
 
     monkeypatch.setattr(packed.Space, "give_back", watched)
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 700)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 700)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
     restored(parts[:1], spill_folder=str(tmp_path))
     assert len(free) > 100
     assert max(free) <= 2
@@ -143,8 +144,8 @@ def test_buckets_that_come_out_too_large_are_dealt_again(
 
     monkeypatch.setattr(ordering.Buckets, "rows", watched)
     monkeypatch.setattr(part_reader.PartReader, "sample", all_alike)
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 40_000)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", kept)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 40_000)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", kept)
     assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
     assert list(tmp_path.iterdir()) == []
     assert max(sizes) < 160_000
@@ -155,7 +156,7 @@ def test_rows_are_dealt_again_until_one_of_them_is_left(
 ) -> None:
     expected = restored(parts[:1])
     rows = ordering.Buckets.rows
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 1 << 20)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 1 << 20)
     monkeypatch.setattr(ordering.Buckets, "rows", lambda self, bucket: (single(self, bucket), rows(self, bucket))[1])
     again = ordering.Buckets.dealt_again
     monkeypatch.setattr(ordering.Buckets, "dealt_again", lambda self, bucket, size: again(self, bucket, 1))
@@ -181,7 +182,7 @@ def test_records_of_one_key_come_back_as_they_stood(
     spec = SliceSpec(name="s", inputs=inputs, named_after=dict.fromkeys(inputs, DAY))
     manifest = press_slice(small, DAY, spec, str(tmp_path / "out"))
     assert manifest.part is not None
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", bucket_bytes)
     expected = b"".join(Path(path).read_bytes() for path in inputs)
     for _ in range(3):
         assert restored([str(tmp_path / "out" / manifest.part.path)], threads=3) == expected
@@ -199,7 +200,7 @@ def test_what_was_spilled_and_then_cut_is_an_error(
         return rows(buckets, bucket)
 
     monkeypatch.setattr(ordering.Buckets, "rows", cut)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
     with pytest.raises(OSError, match="ends within what was written"):
         restored(parts, spill_folder=str(tmp_path))
 
@@ -226,8 +227,8 @@ def test_parts_of_another_version_of_the_contract_come_back_in_the_same_order(
 def test_what_a_stopped_restore_spilled_is_removed(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
 
     def full(chunk: object) -> None:
         raise OSError("No space left on device")
@@ -250,8 +251,8 @@ def test_a_bucket_is_how_many_splitters_a_key_has_reached() -> None:
 @pytest.mark.parametrize("threads", [0, 3])
 @pytest.mark.parametrize("shares", [1, 2, 7])
 def test_shares_of_row_groups_add_up(parts: list[str], shares: int, threads: int) -> None:
-    found = [restoring.digest_files(parts, [], threads=threads, share=(k, shares)) for k in range(shares)]
-    records, size, digest = restoring.digest_files(parts, [], threads=0)
+    found = [digest_parts.digest_files(parts, [], threads=threads, share=(k, shares)) for k in range(shares)]
+    records, size, digest = digest_parts.digest_files(parts, [], threads=0)
     assert (sum(one[0] for one in found), sum(one[1] for one in found)) == (records, size)
     assert digests.combine([one[2] for one in found]) == digest
 
@@ -273,16 +274,16 @@ def test_an_error_of_one_row_group_is_told_when_others_are_being_dealt_out(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not one of removing what these are writing."""
-    monkeypatch.setattr(restoring, "BUCKET_BYTES", 20_000)
-    monkeypatch.setattr(restoring, "KEPT_BYTES", 0)
-    deal = restoring._Packer.deal
+    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 20_000)
+    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
+    sound = deal._Packer.deal
 
-    def broken(packer: restoring._Packer, group: restoring._Group, number: int, buckets: ordering.Buckets) -> None:
+    def broken(packer: deal._Packer, group: memory_plan._Group, number: int, buckets: ordering.Buckets) -> None:
         if number == 3:
             raise PartError("damaged")
-        deal(packer, group, number, buckets)
+        sound(packer, group, number, buckets)
 
-    monkeypatch.setattr(restoring._Packer, "deal", broken)
+    monkeypatch.setattr(deal._Packer, "deal", broken)
     for _ in range(10):
         with pytest.raises(PartError, match="damaged"):
             restored(parts, threads=3, spill_folder=str(tmp_path))

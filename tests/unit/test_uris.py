@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from logpress.contract.model import Source
+from logpress.contract.source import Source
 from logpress.errors import UsageError
 from logpress.lake import Lake
 from logpress.sources import list_inputs

@@ -1,1 +1,1 @@
-""""""
+"""The `logpress` command: one file a verb, and what all share in `options.py`."""

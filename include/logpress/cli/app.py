@@ -400,7 +400,7 @@ def schema(table: Table, as_json: Annotated[bool, typer.Option("--json", help="M
     contract = _contract(table)
     import json
 
-    from logpress.contract.model import is_virtual
+    from logpress.contract.columns import is_virtual
     from logpress.engine.registers.stored_columns import arrow_type
 
     columns = [

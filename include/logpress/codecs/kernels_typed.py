@@ -4,12 +4,16 @@ The same functions fill the columns of records that have a layout and of those t
 depend on how its record is kept. Bounds: reads stay inside `buffer[start:end]`, instants inside 20 + digits bytes.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import BAD, NULL, read_instant
-from logpress.kernel.words import highest_bit, inner_kernel, kernel, mul128
+from logpress.codecs.kernels_instants import read_instant
+from logpress.codecs.kernels_text import BAD, NULL
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import highest_bit, mul128
 
 _MOST_DIGITS = 19
 """Digits that fit into a word of 64 bits, whatever they are."""

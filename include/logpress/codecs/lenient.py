@@ -7,19 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import BAD, NULL, read_kinesis
+from logpress.codecs.kernels_kinesis import read_kinesis
+from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
-from logpress.contract.model import (
-    UNITS_PER_SECOND,
-    Boolean,
-    Column,
-    Contract,
-    Decimal,
-    Instant,
-    Integer,
-    Json,
-    KinesisSequence,
-)
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Boolean, Column, Decimal, Instant, Integer, Json, KinesisSequence
+from logpress.contract.model import Contract
 from logpress.kernel.words import PADDING
 from logpress.layout.mine import Miner, instant_format
 from logpress.layout.tokens import Leaf, NotAnObjectError

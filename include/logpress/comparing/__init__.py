@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.comparing.document_hashes import BINS, Prints
-from logpress.comparing.kernels_values import match_prints
+from logpress.comparing.kernels_multisets import match_prints
 from logpress.comparing.output import Outputs
 from logpress.comparing.reading import Counting, Finding, Wanted, read_side
 from logpress.comparing.result import Comparison, Difference, Kind, Side, SideName

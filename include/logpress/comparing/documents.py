@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.comparing.kernels_values import (
-    LARGEST_VALUE_BYTES,
-    MOST_DEPTH,
-    SMALLEST_TABLE,
-    find_documents,
-    hash_documents,
-)
-from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
-from logpress.engine.convert.block import Block, Reject, Settler, convert, lines_in_cuts, some_now
+from logpress.comparing.kernels_documents import find_documents
+from logpress.comparing.kernels_values import LARGEST_VALUE_BYTES, MOST_DEPTH, SMALLEST_TABLE, hash_documents
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Instant
+from logpress.contract.model import Contract
+from logpress.engine.convert.block import Block, Reject, convert, lines_in_cuts, some_now
 from logpress.engine.convert.block_arrays import Spaces
-from logpress.engine.registers.programs import Layouts, Registers
+from logpress.engine.convert.settle import Settler
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
 from logpress.engine.row_group.row_group import SECONDS_A_DAY
 from logpress.kernel.words import PADDING
 from logpress.machine.inline import executor

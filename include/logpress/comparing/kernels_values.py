@@ -8,19 +8,19 @@ Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes beh
 to be there; what is read behind `end` never decides a result. Text that is no JSON is given up, never followed.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
+from logpress.comparing.kernels_documents import BY_BYTES, REPEATED_KEY
 from logpress.hashing.kernels_hash import fold
 from logpress.hashing.kernels_xxh3 import hash128
-from logpress.kernel.words import equal32, inner_kernel, kernel, trailing_zeros
-from logpress.layout.kernels_json import bare_end, quote_at
-from logpress.records.kernels_hits import object_end
-
-HIT, REPEATED_KEY, BY_BYTES = 1, 2, 4
-"""What is said of a document: it is a hit's `_source`; an object in it, or its hit, names a key twice; it is too deep,
-too long or has a number too large to be compared by value. Those of the last two kinds are hashed by their bytes."""
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import equal32, trailing_zeros
+from logpress.layout.kernels_json import _blanks_end, bare_end, quote_at
+from logpress.layout.kernels_unescape import unescape
 
 MOST_DEPTH = 512
 """Brackets that may be open."""
@@ -48,115 +48,7 @@ _NUMBER = np.uint64(0x165667B19E3779F9)
 _WORD = np.uint64(0x27D4EB2F165667C5)
 
 
-@inner_kernel
-def _blanks_end(buffer, i, end):
-    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
-        i += 1
-    return i
-
-
-@inner_kernel
-def _first_end(buffer, i, end):
-    """Where the text begins behind blanks and a byte order mark."""
-    if i + 3 <= end and buffer[i] == 0xEF and buffer[i + 1] == 0xBB and buffer[i + 2] == 0xBF:
-        i += 3
-    return _blanks_end(buffer, i, end)
-
-
 # -- strings and numbers
-
-
-@kernel
-def _hex4(buffer, i):
-    value = 0
-    for k in range(4):
-        c = np.int64(buffer[i + k])
-        if 48 <= c <= 57:
-            c -= 48
-        elif 97 <= c <= 102:
-            c -= 87
-        elif 65 <= c <= 70:
-            c -= 55
-        else:
-            return -1
-        value = value * 16 + c
-    return value
-
-
-@kernel
-def _put_utf8(out, at, code):
-    """Write a code point as UTF-8; a lone surrogate gets the three bytes that UTF-8 would have for it."""
-    if code < 0x80:
-        out[at] = code
-        return at + 1
-    if code < 0x800:
-        out[at] = 0xC0 | (code >> 6)
-        out[at + 1] = 0x80 | (code & 0x3F)
-        return at + 2
-    if code < 0x10000:
-        out[at] = 0xE0 | (code >> 12)
-        out[at + 1] = 0x80 | ((code >> 6) & 0x3F)
-        out[at + 2] = 0x80 | (code & 0x3F)
-        return at + 3
-    out[at] = 0xF0 | (code >> 18)
-    out[at + 1] = 0x80 | ((code >> 12) & 0x3F)
-    out[at + 2] = 0x80 | ((code >> 6) & 0x3F)
-    out[at + 3] = 0x80 | (code & 0x3F)
-    return at + 4
-
-
-@kernel
-def unescape(buffer, start, end, out):
-    """Write what the text between a string's quotes means, as UTF-8; returns its length, or -1 if it is no JSON.
-
-    Args:
-        buffer: uint8[n].
-        start: behind the opening quote.
-        end: where the closing one stands.
-        out: uint8[>= end - start]: an escape is never shorter than what it stands for.
-    """
-    at = 0
-    i = start
-    while i < end:
-        c = np.int64(buffer[i])
-        if c != 0x5C:
-            out[at] = c
-            at += 1
-            i += 1
-            continue
-        if i + 2 > end:
-            return -1
-        c = np.int64(buffer[i + 1])
-        i += 2
-        if c == 0x75:
-            if i + 4 > end:
-                return -1
-            code = _hex4(buffer, i)
-            if code < 0:
-                return -1
-            i += 4
-            if 0xD800 <= code <= 0xDBFF and i + 6 <= end and buffer[i] == 0x5C and buffer[i + 1] == 0x75:
-                second = _hex4(buffer, i + 2)
-                if 0xDC00 <= second <= 0xDFFF:
-                    code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00)
-                    i += 6
-            at = _put_utf8(out, at, code)
-            continue
-        if c == 0x62:
-            c = 0x08
-        elif c == 0x66:
-            c = 0x0C
-        elif c == 0x6E:
-            c = 0x0A
-        elif c == 0x72:
-            c = 0x0D
-        elif c == 0x74:
-            c = 0x09
-        elif c != 0x22 and c != 0x5C and c != 0x2F:
-            return -1
-        out[at] = c
-        at += 1
-    return at
 
 
 @kernel
@@ -250,126 +142,6 @@ def _hash_number(buffer, start, end):
 
 
 # -- the document
-
-
-@kernel
-def _nest_end(buffer, i, end):
-    """End of the object or array at i, by its brackets and quotes alone; -1 if it does not end."""
-    depth = 0
-    while i < end:
-        c = buffer[i]
-        if c == 0x22:
-            i = quote_at(buffer, i + 1, end)
-        elif c == 0x7B or c == 0x5B:
-            depth += 1
-        elif c == 0x7D or c == 0x5D:
-            depth -= 1
-            if depth == 0:
-                return i + 1
-        i += 1
-    return -1
-
-
-@kernel
-def _is_source(buffer, start, end, out):
-    """Whether the text between the quotes of a key means `_source`."""
-    length = end - start
-    text = buffer
-    at = start
-    if length != 7:
-        if length < 8 or length > 42:
-            return False
-        length = unescape(buffer, start, end, out)
-        text = out
-        at = 0
-        if length != 7:
-            return False
-    return (
-        text[at] == 0x5F
-        and text[at + 1] == 0x73
-        and text[at + 2] == 0x6F
-        and text[at + 3] == 0x75
-        and text[at + 4] == 0x72
-        and text[at + 5] == 0x63
-        and text[at + 6] == 0x65
-    )
-
-
-@kernel
-def find_documents(buffer, starts, ends, rows, doc_starts, doc_ends, flags, out):
-    """Find the document of each record: a hit's `_source`, what follows an action of `_bulk`, else the record's object.
-
-    A record with an object `_source` at its top level is a hit; where it has several, the last one counts, as for most
-    readers, and it is flagged. A document is taken from brace to brace, without what stands around it.
-
-    Args:
-        buffer: uint8[n], padded.
-        starts: int64[>= rows], of records that are JSON objects; of others, the whole record is taken.
-        ends: int64[>= rows].
-        rows: how many.
-        doc_starts: int64[>= rows], filled.
-        doc_ends: int64[>= rows], filled.
-        flags: uint8[>= rows], filled: HIT, REPEATED_KEY.
-        out: uint8[>= 42], scratch.
-    """
-    for row in range(rows):
-        end = ends[row]
-        start = _first_end(buffer, starts[row], end)
-        doc_starts[row], doc_ends[row], flags[row] = starts[row], end, 0
-        if start >= end or buffer[start] != 0x7B:
-            continue
-        sources = 0
-        source_start = source_end = 0
-        i = start + 1
-        stop = -1  # where the object ends
-        while i < end:
-            i = _blanks_end(buffer, i, end)
-            if i >= end:
-                break
-            c = buffer[i]
-            if c == 0x7D:
-                stop = i + 1
-                break
-            if c == 0x2C:
-                i += 1
-                continue
-            if c != 0x22:
-                break
-            key, quote = i + 1, quote_at(buffer, i + 1, end)
-            i = _blanks_end(buffer, quote + 1, end)
-            if i >= end or buffer[i] != 0x3A:
-                break
-            i = _blanks_end(buffer, i + 1, end)
-            if i >= end:
-                break
-            c = buffer[i]
-            begin = i
-            if c == 0x22:
-                i = quote_at(buffer, i + 1, end) + 1
-            elif c == 0x7B:
-                i = object_end(buffer, i, end)
-            elif c == 0x5B:
-                i = _nest_end(buffer, i, end)
-            else:
-                i = bare_end(buffer, i, end)
-            if i < 0:
-                break
-            if _is_source(buffer, key, quote, out):
-                sources += 1
-                if c == 0x7B:
-                    source_start, source_end = begin, i
-        if stop < 0:
-            continue
-        doc_starts[row], doc_ends[row] = start, stop
-        if source_end > 0:
-            doc_starts[row], doc_ends[row] = source_start, source_end
-            flags[row] = HIT | (REPEATED_KEY if sources > 1 else 0)
-            continue
-        i = _blanks_end(buffer, stop, end)
-        if i < end and buffer[i] == 0x7B:
-            stop = object_end(buffer, i, end)
-            if stop > 0:
-                doc_starts[row], doc_ends[row] = i, stop
 
 
 # -- its value
@@ -541,76 +313,3 @@ def hash_documents(buffer, starts, ends, rows, prints, flags, stack, table, out)
 
 
 # -- two multisets
-
-
-@kernel
-def match_prints(a, b, told_a, told_b):
-    """Tell how many of each print's records the other side has too, byte for byte or by value.
-
-    Args:
-        a: uint64[n, 5], rows of (value, value, bytes, bytes, records), in ascending order, each print once.
-        b: uint64[m, 5], the same of the other side.
-        told_a: int64[n, 3], filled: records equal byte for byte, equal by value only, and those that the other side
-            has not.
-        told_b: int64[m, 3], filled.
-
-    Returns:
-        (of a's records that b has not, those whose value b has, if less often; the same of b's)
-    """
-    more_a = more_b = 0
-    i = j = 0
-    while i < a.shape[0] or j < b.shape[0]:
-        if i == a.shape[0]:
-            one, two = b[j, 0], b[j, 1]
-        elif j == b.shape[0]:
-            one, two = a[i, 0], a[i, 1]
-        elif a[i, 0] < b[j, 0] or (a[i, 0] == b[j, 0] and a[i, 1] <= b[j, 1]):
-            one, two = a[i, 0], a[i, 1]
-        else:
-            one, two = b[j, 0], b[j, 1]
-        i_end = i
-        left_a = 0
-        while i_end < a.shape[0] and a[i_end, 0] == one and a[i_end, 1] == two:
-            told_a[i_end, 0] = 0
-            left_a += np.int64(a[i_end, 4])
-            i_end += 1
-        j_end = j
-        left_b = 0
-        while j_end < b.shape[0] and b[j_end, 0] == one and b[j_end, 1] == two:
-            told_b[j_end, 0] = 0
-            left_b += np.int64(b[j_end, 4])
-            j_end += 1
-        has_a, has_b = left_a > 0, left_b > 0
-        x, y = i, j
-        while x < i_end and y < j_end:
-            if a[x, 2] == b[y, 2] and a[x, 3] == b[y, 3]:
-                same = min(np.int64(a[x, 4]), np.int64(b[y, 4]))
-                told_a[x, 0] = same
-                told_b[y, 0] = same
-                left_a -= same
-                left_b -= same
-                x += 1
-                y += 1
-            elif a[x, 2] < b[y, 2] or (a[x, 2] == b[y, 2] and a[x, 3] < b[y, 3]):
-                x += 1
-            else:
-                y += 1
-        common = min(left_a, left_b)
-        if has_b:
-            more_a += left_a - common
-        if has_a:
-            more_b += left_b - common
-        give = common
-        for x in range(i, i_end):
-            rest = np.int64(a[x, 4]) - told_a[x, 0]
-            told_a[x, 1] = min(rest, give)
-            told_a[x, 2] = rest - told_a[x, 1]
-            give -= told_a[x, 1]
-        give = common
-        for y in range(j, j_end):
-            rest = np.int64(b[y, 4]) - told_b[y, 0]
-            told_b[y, 1] = min(rest, give)
-            told_b[y, 2] = rest - told_b[y, 1]
-            give -= told_b[y, 1]
-        i, j = i_end, j_end
-    return more_a, more_b

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import Documents
-from logpress.comparing.kernels_values import BY_BYTES, HIT, REPEATED_KEY
+from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
 from logpress.comparing.output import Outputs
 from logpress.comparing.result import Difference, Kind, SideName
 from logpress.comparing.sides import OpenSide

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from logpress.contract import model
+from logpress.contract import base, model
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
 
@@ -148,7 +148,7 @@ _CODECS = frozenset(
 
 
 def _keys() -> list[str]:
-    models = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, model.Model)]
+    models = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, base.Model)]
     return sorted({key for kind in models for key in kind.model_fields})
 
 

@@ -8,157 +8,26 @@ reads nothing else: it knows no field of any log by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from logpress.errors import UsageError
-from logpress.uris import has_secret, refuse_secret
-
-Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$", max_length=100)]
-Path = Annotated[str, Field(min_length=1, description="JSON path, as `_source.func_name` or `sort[0]`")]
-Encoding = Literal["plain", "dictionary", "delta", "byte_stream_split"]
-Reader = Literal[
-    "pyarrow", "pandas", "fastparquet", "polars", "duckdb", "spark", "trino", "athena", "clickhouse", "iceberg"
-]
-Unit = Literal["s", "ms", "us"]
-Level = Literal["fail", "warn"]
+from logpress.contract.base import Level, Model, Name, Path, Reader
+from logpress.contract.columns import (
+    Column,
+    Copy,
+    Decimal,
+    Instant,
+    KinesisSequence,
+    Lookup,
+    Storage,
+    dependencies,
+    is_virtual,
+)
+from logpress.contract.source import Source
 
 MOST_ROW_GROUP_ROWS = 4_000_000
-
-UNITS_PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
-
-
-class Model(BaseModel):
-    """Frozen, and strict about unknown keys: a misspelt key is an error, not a silent default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Storage(Model):
-    """How one Parquet column is encoded."""
-
-    encoding: Encoding | None = None
-    zstd: int | None = Field(default=None, ge=1, le=22)
-
-
-class ColumnBase(Model):
-    """What every column says of itself."""
-
-    name: Name
-    path: tuple[Path, ...] = Field(description="where the value stands; several alternatives fill the same column")
-    description: str = ""
-    nullable: bool = True
-    storage: Storage = Storage()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_path_is_a_list_of_one(cls, data: object) -> object:
-        if isinstance(data, dict) and isinstance(data.get("path"), str):
-            return {**data, "path": [data["path"]]}
-        return data
-
-
-class Category(ColumnBase):
-    """A string with few distinct values, stored through a dictionary."""
-
-    codec: Literal["category"]
-    type: Literal["string"] = "string"
-
-
-class Text(ColumnBase):
-    """A string with many distinct values."""
-
-    codec: Literal["text"]
-    type: Literal["string"] = "string"
-
-
-class Json(ColumnBase):
-    """Any JSON value, kept as its exact text: a free-form part of the log."""
-
-    codec: Literal["json"]
-    type: Literal["string"] = "string"
-
-
-class Integer(ColumnBase):
-    """A whole number."""
-
-    codec: Literal["integer"]
-    type: Literal["int8", "int16", "int32", "int64"] = "int64"
-
-
-class Decimal(ColumnBase):
-    """A number with a fraction, stored as a double; its number of digits after the point is kept beside it."""
-
-    codec: Literal["decimal"]
-    type: Literal["float64"] = "float64"
-
-
-class Boolean(ColumnBase):
-    """True or false."""
-
-    codec: Literal["boolean"]
-    type: Literal["boolean"] = "boolean"
-
-
-class Instant(ColumnBase):
-    """An ISO 8601 date and time, with or without offset; stored as UTC.
-
-    `label_checked_by` names an instant column that is known to be true: where the text's own offset (its
-    label) contradicts that column and the wall clock read as UTC agrees with it, the label is taken as wrong.
-    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the
-    small difference is stored and the column is virtual.
-    """
-
-    codec: Literal["instant"]
-    type: Literal["timestamp[s]", "timestamp[ms]", "timestamp[us]"] = "timestamp[ms]"
-    label_checked_by: Name | None = None
-    residual_of: tuple[Name, ...] = ()
-
-    @property
-    def unit(self) -> Unit:
-        """The unit of the stored integer."""
-        return self.type[len("timestamp[") : -1]  # type: ignore[return-value]
-
-
-class Lookup(ColumnBase):
-    """A string that mostly follows from another column; only the exceptions are stored. Virtual."""
-
-    codec: Literal["lookup"]
-    type: Literal["string"] = "string"
-    key: Name
-
-
-class KinesisSequence(ColumnBase):
-    """A Kinesis sequence number and sub-sequence number, stored as shard, arrival and counter residuals. Virtual."""
-
-    codec: Literal["kinesis_sequence"]
-    type: Literal["string"] = "string"
-    arrival: Name = Field(description="the instant column that predicts the number's arrival second")
-
-    @staticmethod
-    def registers_of(name: str) -> tuple[str, str, str, str]:
-        """The registers of such a column: shard, arrival second, counter, sub-sequence number."""
-        return f"{name}#shard", f"{name}#arrival", f"{name}#counter", f"{name}#sub"
-
-
-Column = Annotated[
-    Category | Text | Json | Integer | Decimal | Boolean | Instant | Lookup | KinesisSequence,
-    Field(discriminator="codec"),
-]
-
-
-class Copy(Model):
-    """A value that repeats a column in another form; it costs nothing while it does."""
-
-    path: Path
-    of: Name
-    form: Literal["instant", "labelled_instant", "epoch_s", "epoch_ms"] = Field(
-        description="`labelled_instant`: the instant as its own label says, before any correction"
-    )
 
 
 class Check(Model):
@@ -185,109 +54,6 @@ class Check(Model):
         if self.kind == "values" and not self.values:
             raise ValueError("a check of kind values needs `values`")
         return self
-
-
-class ClusterSource(Model):
-    """How a day is pulled from an OpenSearch or Elasticsearch cluster."""
-
-    index: str = Field(default="", description="index, alias or pattern that holds a day, such as `log-{day}`")
-    time_field: str = Field(default="", description="date field by whose hours a day is cut; empty: by shards only")
-    missing_index: Literal["wait", "fail", "empty"] = Field(
-        default="wait",
-        description="waited for, refused, or published as a day of no records",
-    )
-    red_index: Literal["wait", "fail"] = Field(default="wait", description="an index that lacks shards")
-    growing_index: Literal["wait", "fail", "go_on"] = Field(
-        default="wait",
-        description="documents that come while the day is planned: waited out, refused, or left out; later ones are "
-        "refused or left out",
-    )
-    wait: timedelta = Field(
-        default=timedelta(0), ge=timedelta(0), description="how long a run waits for what is to be waited for, as PT2H"
-    )
-    slice_documents: int = Field(default=2_000_000, ge=1, description="documents that plan puts into one slice")
-    page_bytes: int = Field(default=8_000_000, ge=10_000, le=100_000_000, description="size of a response, about")
-    scrolls_at_a_time: int = Field(default=2, ge=1, le=64, description="shards of a slice that are read side by side")
-    slices_at_a_time: int = Field(
-        default=4,
-        ge=1,
-        description="slices that Airflow presses side by side in a run; no more than an index has shards",
-    )
-    documents_per_second: float | None = Field(default=None, gt=0, description="most that a run asks a cluster for")
-    pool: str = Field(default="default_pool", description="Airflow pool whose slots press tasks take")
-    keep_alive: str = Field(default="5m", pattern=r"^[0-9]+[smh]$", description="how long a scroll waits to be asked")
-    timeout_seconds: float = Field(default=120, gt=0, description="how long an answer may take")
-    restarts: int = Field(default=5, ge=0, description="how often a slice begins again before its task fails")
-    compressed: bool = Field(default=False, description="whether responses come as gzip; pays on slow networks")
-    aws: bool = Field(default=False, description="whether requests are signed with AWS credentials (SigV4)")
-    connection: str = Field(
-        default="opensearch_default",
-        pattern=r"^[\w.-]+$",
-        description="Airflow connection with user and password; and with the host, where an input leaves it out",
-    )
-    hit_version: bool = Field(default=False, description="whether hits carry `_version`")
-    hit_fields: tuple[str, ...] = Field(default=(), description="fields that hits repeat under `fields`")
-
-
-class Source(ClusterSource):
-    """Where a day's raw records come from."""
-
-    inputs: tuple[str, ...] = Field(
-        default=(), description="paths, folders, globs or URIs; {day}, {year}, {month} and {day_of_month} are filled in"
-    )
-    use: Literal["all", "first"] = Field(
-        default="all",
-        description="whether all inputs together are the day, or the first of them that has anything of it",
-    )
-    lateness: timedelta = Field(
-        default=timedelta(hours=1), description="how long after the end of a day its records still arrive"
-    )
-    path_time_zone: str = Field(
-        default="UTC",
-        description="the time zone of folders that name a time, as Firehose's custom time zone: Asia/Seoul",
-    )
-    skip: tuple[str, ...] = Field(
-        default=(), description="globs of folders or objects that are left out, as errors/ or **/processing-failed/**"
-    )
-    storage_options: dict[str, Any] = Field(
-        default_factory=dict, description="what fsspec's file system takes, as requester_pays: true; no secrets"
-    )
-    duplicates: Literal["reject", "keep"] = Field(
-        default="reject", description="whether a record equal to an earlier one of its slice is a row or a reject"
-    )
-
-    @model_validator(mode="after")
-    def _sensible(self) -> Source:
-        try:
-            ZoneInfo(self.path_time_zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"`path_time_zone` {self.path_time_zone!r} is no time zone, as Asia/Seoul is") from error
-        if self.use == "first" and self.missing_index == "empty":
-            raise ValueError("`use: first` passes over an index that is missing; `missing_index: empty` contradicts it")
-        for uri in self.inputs:
-            try:
-                refuse_secret(uri)
-            except UsageError as error:
-                raise ValueError(f"`inputs`: {error}") from None
-        secret = next(_secrets_in(self.storage_options), None)
-        if secret is not None:
-            raise ValueError(
-                f"`storage_options` holds {secret!r}; secrets belong into the environment (AWS_*) or a connection"
-            )
-        return self
-
-
-_SECRET = re.compile(r"(?i)(^|_)(key|secret|token|password|passwd|credentials?)(_|$)|^aws_|sse_?customer")
-
-
-def _secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in options.items():
-        if _SECRET.search(name) and not name.lower().endswith("kms_key_id"):
-            yield name
-        if isinstance(value, str) and has_secret(value):
-            yield name
-        if isinstance(value, Mapping):
-            yield from _secrets_in(value)
 
 
 class Files(Model):
@@ -454,22 +220,6 @@ def _check_references(column: Column, columns: dict[str, Column]) -> None:
 
 
 _PATH = re.compile(r"^[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*$")
-
-
-def dependencies(column: Column) -> tuple[str, ...]:
-    """The columns whose values this column's stored form is relative to."""
-    if isinstance(column, Instant):
-        return column.residual_of
-    if isinstance(column, Lookup):
-        return (column.key,)
-    if isinstance(column, KinesisSequence):
-        return (column.arrival,)
-    return ()
-
-
-def is_virtual(column: Column) -> bool:
-    """Whether the column is not in the file under its own name, but derived from others when read."""
-    return bool(dependencies(column))
 
 
 def parse_day(text: str) -> date:

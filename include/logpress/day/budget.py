@@ -12,7 +12,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from logpress.contract.model import Contract
 from logpress.engine.convert.duplicates import TABLE_BYTES
 from logpress.engine.press import TEXT_BUDGET_BYTES
-from logpress.engine.registers.programs import Registers
+from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import UsageError
 from logpress.records.raw_blocks import LONGEST_RECORD_BYTES

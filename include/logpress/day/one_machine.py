@@ -15,14 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from logpress.contract.model import ClusterSource, Contract
+from logpress.contract.model import Contract
+from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
 from logpress.day.plan import paced, scrolls_of, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import GivenBackError, LogpressError, PartError
-from logpress.kernel.words import load_cached
+from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
 from logpress.lake.leftovers import GRACE

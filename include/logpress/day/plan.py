@@ -9,7 +9,8 @@ from datetime import date
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from logpress.contract.model import ClusterSource, Contract
+from logpress.contract.model import Contract
+from logpress.contract.source import ClusterSource
 from logpress.errors import AbsentError
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs

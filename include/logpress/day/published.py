@@ -18,7 +18,7 @@ from logpress.contract.model import Contract
 from logpress.day.budget import Budget, default_memory
 from logpress.day.stages import default_threads, plan
 from logpress.engine.press import press_slice
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore as restore_files
 from logpress.errors import ProofError, UsageError
 from logpress.hashing.digest import combine, to_text

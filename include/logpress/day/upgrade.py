@@ -11,7 +11,7 @@ from logpress.day.budget import Budget
 from logpress.day.stages import default_threads
 from logpress.engine.part.metadata import VERSION
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.part_input import PartPress
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake, publish_day

@@ -21,32 +21,36 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import UNITS_PER_SECOND, Contract, Instant
-from logpress.engine.convert.block import Block, Settler, convert, convert_lines, lines_in_cuts, some_now
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Instant
+from logpress.contract.model import Contract
+from logpress.engine.convert.block import Block, convert, convert_lines, lines_in_cuts, some_now
 from logpress.engine.convert.block_arrays import Spaces
 from logpress.engine.convert.duplicates import Seen, seen_path
+from logpress.engine.convert.settle import Settler
 from logpress.engine.part.encode import encode_rows
 from logpress.engine.part.kernels_columns import count_codes
 from logpress.engine.part.metadata import METADATA_KEY, Identity, PartMetadata, open_writer
 from logpress.engine.part.named_output import Output
 from logpress.engine.part.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PENDING_BYTES, REJECTS_SCHEMA, Rejects
 from logpress.engine.registers.kernels_codes import DROPPED, IRREGULAR
-from logpress.engine.registers.programs import LAYOUT, RAW, Layouts, Registers
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import LAYOUT, RAW, Registers
 from logpress.engine.registers.texts import Texts
 from logpress.engine.render.renderer import Renderer
-from logpress.engine.row_group.row_group import SECONDS_A_DAY, RowGroup, Stores
+from logpress.engine.row_group.row_group import SECONDS_A_DAY, RowGroup
+from logpress.engine.row_group.store import Stores
 from logpress.errors import BrokenOffError
 from logpress.hashing import digest as digests
 from logpress.machine.inline import executor
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import OriginStats, RecordPlace, SliceManifest, SliceSpec
 from logpress.parquet.writer import FileWriter
+from logpress.progress import Progress
 from logpress.records.ids import Ids
 from logpress.records.raw_blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
 from logpress.records.slice_input import BlockSource, SliceInput, Undated, undated_in
 from logpress.sources.restart import begun_again
-
-Progress = Callable[[int, int], None]
 
 MOST_LAYOUTS = 1_000
 """Layouts of one part; records that would need more are kept whole."""

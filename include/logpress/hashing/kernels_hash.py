@@ -4,17 +4,20 @@ The hash follows wyhash (Wang Yi, final version 4) in its multiply-and-fold step
 not against an adversary.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import inner_kernel, kernel, load64, mul128
-from logpress.layout.kernels_json import same_bytes
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import differing32, load64, mul128
 
 _S0 = np.uint64(0xA0761D6478BD642F)
 _S1 = np.uint64(0xE7037ED1A0B428DB)
 _S2 = np.uint64(0x8EBC6AF09C88C6E3)
 _EIGHT = np.uint64(8)
+_ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -93,3 +96,15 @@ def find_or_add(buffer, start, end, table, texts, starts, ends, hashes, count):
         table[at] = count[0]
         hashes[count[0]] = word
     return np.int64(table[at])
+
+
+@inner_kernel
+def same_bytes(left, i, right, j, length):
+    """Whether left[i:i+length] == right[j:j+length]; reads up to 31 bytes behind both."""
+    k = 0
+    while k + 32 <= length:
+        if differing32(left, i + k, right, j + k) != 0:
+            return False
+        k += 32
+    rest = np.uint64(length - k)
+    return differing32(left, i + k, right, j + k) & ((_ONE << rest) - _ONE) == 0

@@ -6,6 +6,8 @@ adversary. Texts of more than 240 bytes go through `_stripes`, eight words at a 
 Bounds: everything read lies in buffer[start:end], but for texts of less than nine bytes, of which eight are read.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 from typing import Any
@@ -16,7 +18,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from logpress.hashing.kernels_hash import fold
-from logpress.kernel.words import byte_pointer, inner_kernel, kernel, load32, load64, mul128
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import byte_pointer, load32, load64, mul128
 
 _SECRET = np.frombuffer(
     bytes.fromhex(

@@ -1,7 +1,13 @@
-"""How a function becomes a kernel: with private parts of Numba if they are as logpress knows them, or else without."""
+"""How a function becomes a kernel: with private parts of Numba if they are as logpress knows them, or else without.
+
+Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
+file has changed. Here the key is a digest of all modules of logpress that a kernel's module imports (`sources.py`).
+Where machine code is kept: `store.py`.
+"""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -9,8 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 from logpress.kernel.store import prepare, version_folder
+
+_PACKAGE = __name__.partition(".")[0]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,3 +61,29 @@ def _kept_by_numba(function: F, folder: Path, **options: bool) -> F:
         return numba.njit(nogil=True, error_model="numpy", cache=True, **options)(function)  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
+
+    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
+    and out of each small function, atomically, would take longer than the function.
+    """
+    return compiled(function)
+
+
+def inner_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
+    return compiled(function, forceinline=True)
+
+
+def load_cached() -> None:
+    """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
+    numba.typeof(np.empty(0))  # its first call imports for a while
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{_PACKAGE}.") and "kernels" not in name:
+            for found in list(vars(module).values()):
+                signatures = getattr(getattr(found, "_cache", None), "signatures", None)
+                if signatures is not None:
+                    for signature in signatures(found.targetctx):
+                        found.compile(signature)

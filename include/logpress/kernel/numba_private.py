@@ -1,6 +1,6 @@
 """The private parts of Numba that logpress uses, each to save time. Numba is pinned because of them.
 
-If one is missing, this module cannot be imported, and `jit_compile.py` does without it.
+If one is missing, this module cannot be imported, and `compile.py` does without it.
 """
 
 from __future__ import annotations

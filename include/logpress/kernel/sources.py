@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 _PACKAGE = __name__.partition(".")[0]
-_ROOT = Path(__file__).parent
+_ROOT = Path(__file__).parents[1]
 _PLAIN = re.compile(rb"^(?:from +[.\w]+ +import +(?:\([\w\s,]*\)|[\w, ]+)|import +[\w., ]+)$", re.MULTILINE)
 _WORD = re.compile(rb"\bimport\b|importlib|__import__")
 
@@ -50,13 +50,13 @@ def source_digest(module: str) -> str | None:
 
 
 def closure(module: str) -> list[str]:
-    """The modules of this package that a module's kernels may be made of, itself and `jit` among them, sorted.
+    """The modules of this package that a module's kernels may be made of, itself and `kernel.compile`, sorted.
 
     They are what it imports, anywhere in it, and what these import. The packages they lie in are among them; what
     these import is so only if a name is imported from the package. What is imported for type checkers only is not.
     """
     found: set[str] = set()
-    waiting = [module, f"{_PACKAGE}.jit"]
+    waiting = [module, f"{_PACKAGE}.kernel.compile"]
     while waiting:
         name = waiting.pop()
         if name not in found:

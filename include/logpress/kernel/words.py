@@ -1,8 +1,4 @@
-"""How kernels are compiled: Numba, GIL released, machine code kept on disk under a key made of a kernel's sources.
-
-Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
-file has changed. Here the key is a digest of all modules of logpress that a kernel's module imports (`jit_sources.py`).
-Where machine code is kept: `jit_store.py`; how it is made: `jit_compile.py`.
+"""Words of memory for kernels: loads, stores and comparisons without checks, prefetching, and products of 128 bits.
 
 The intrinsics below read and write memory without checks. Every caller says why its reads stay inside the array:
 buffers handed to kernels carry at least `PADDING` readable bytes behind their last used byte.
@@ -10,48 +6,17 @@ buffers handed to kernels carry at least `PADDING` readable bytes behind their l
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numba
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-
-from logpress.kernel.compile import compiled
 
 PADDING = 64
 """Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def kernel(function: F) -> F:
-    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
-
-    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
-    and out of each small function, atomically, would take longer than the function.
-    """
-    return compiled(function)
-
-
-def inner_kernel(function: F) -> F:
-    """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
-    return compiled(function, forceinline=True)
-
-
-def load_cached() -> None:
-    """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
-    numba.typeof(np.empty(0))  # its first call imports for a while
-    for name, module in list(sys.modules.items()):
-        if name.startswith(f"{__package__}.") and "kernels" not in name:
-            for found in list(vars(module).values()):
-                signatures = getattr(getattr(found, "_cache", None), "signatures", None)
-                if signatures is not None:
-                    for signature in signatures(found.targetctx):
-                        found.compile(signature)
 
 
 def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

@@ -4,11 +4,14 @@ Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes beh
 guarantees to be there; what is read behind `end` never decides a result.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import differing32, equal32, inner_kernel, kernel, load64, trailing_zeros
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import equal32, load64, trailing_zeros
 
 MAX_DEPTH = 512
 """How deep `value_end` follows brackets; deeper text is left to the plain-Python reader."""
@@ -25,18 +28,6 @@ _QUOTES = np.uint64(0x2222222222222222)
 _BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 _SPACES = np.uint64(0x2020202020202020)
 _EIGHT = np.uint64(8)
-
-
-@inner_kernel
-def same_bytes(left, i, right, j, length):
-    """Whether left[i:i+length] == right[j:j+length]; reads up to 31 bytes behind both."""
-    k = 0
-    while k + 32 <= length:
-        if differing32(left, i + k, right, j + k) != 0:
-            return False
-        k += 32
-    rest = np.uint64(length - k)
-    return differing32(left, i + k, right, j + k) & ((_ONE << rest) - _ONE) == 0
 
 
 @kernel
@@ -310,3 +301,10 @@ def value_end(buffer, start, end, stack):
                 return -1
         if depth == 0:
             return i
+
+
+@inner_kernel
+def _blanks_end(buffer, i, end):
+    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
+        i += 1
+    return i

@@ -4,12 +4,16 @@ Bounds: reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; writ
 `spans.shape[-1] // 2`, which is the depth of the tree.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import equal32, kernel, trailing_zeros
-from logpress.layout.kernels_json import bare_end, quote_at, same_bytes, value_end
+from logpress.hashing.kernels_hash import same_bytes
+from logpress.kernel.compile import kernel
+from logpress.kernel.words import equal32, trailing_zeros
+from logpress.layout.kernels_json import bare_end, quote_at, value_end
 
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)

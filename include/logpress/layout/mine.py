@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from logpress.contract.model import Column, Contract
+from logpress.contract.columns import Column
+from logpress.contract.model import Contract
 from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 from logpress.layout.tokens import Leaf, read_leaves
 

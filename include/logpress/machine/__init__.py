@@ -1,1 +1,1 @@
-""""""
+"""Processes, executors and memory of one machine."""

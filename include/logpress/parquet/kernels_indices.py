@@ -4,11 +4,14 @@ Source: "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)" in apache/parquet-f
 parquet-cpp does: eight equal values or more, from the begin of a group of eight on.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import inner_kernel, kernel, store16, store32, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import store16, store32, store64
 
 _WORD = np.uint64(32)
 

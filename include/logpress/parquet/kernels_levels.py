@@ -4,9 +4,11 @@ Bitmaps are Arrow's: bit k of byte j says whether value 8 j + k is there. `offse
 a byte that holds no bit of the rows it is given.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
-from logpress.kernel.words import inner_kernel, kernel
+from logpress.kernel.compile import inner_kernel, kernel
 
 
 @inner_kernel

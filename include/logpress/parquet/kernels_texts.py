@@ -3,9 +3,12 @@
 Texts are given by where they start and how long they are; all lie within the data, which the caller has checked.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
-from logpress.kernel.words import inner_kernel, kernel, load64, store32, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import load64, store32, store64
 
 
 @inner_kernel

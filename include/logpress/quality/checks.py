@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from logpress.contract.model import Check, Contract, KinesisSequence, Level
+from logpress.contract.base import Level
+from logpress.contract.columns import KinesisSequence
+from logpress.contract.model import Check, Contract
 from logpress.engine.part.arrow_arrays import array_of, texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest

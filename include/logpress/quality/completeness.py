@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import ProofError
 from logpress.lake import Lake
 from logpress.manifest import SliceManifest

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import fsspec
 
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import GivenBackError, ProofError
 from logpress.hashing.digest import combine
 from logpress.manifest import PartStats, SliceManifest

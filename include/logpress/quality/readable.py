@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.contract.model import Encoding
+from logpress.contract.base import Encoding
 from logpress.engine.part.arrow_arrays import values_of
 from logpress.errors import ProofError
 from logpress.quality.deltas import lent_to_fastparquet

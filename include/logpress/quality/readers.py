@@ -13,7 +13,8 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
-from logpress.contract.model import Contract, Encoding, Reader
+from logpress.contract.base import Encoding, Reader
+from logpress.contract.model import Contract
 from logpress.errors import UsageError
 
 Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes"]

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import Contract, Instant, KinesisSequence, is_virtual
+from logpress.contract.columns import Instant, KinesisSequence, is_virtual
+from logpress.contract.model import Contract
 from logpress.engine.part.arrow_arrays import array_of, missing_of, texts_array, values_of
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader

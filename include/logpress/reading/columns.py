@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from logpress.contract.model import Contract, is_virtual
+from logpress.contract.columns import is_virtual
+from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import (
     DAY,
     EXTRA,

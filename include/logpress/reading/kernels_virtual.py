@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import NULL, write_kinesis
-from logpress.kernel.words import kernel
+from logpress.codecs.kernels_kinesis import write_kinesis
+from logpress.codecs.kernels_text import NULL
+from logpress.kernel.compile import kernel
 
 SEQUENCE_BYTES = 76
 """The most that one text takes: 56 digits, a point, and a number of at most 19."""

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import acero
 
-from logpress.contract.model import Contract, is_virtual
+from logpress.contract.columns import is_virtual
+from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.part_file import named, open_group, opened, read_footer

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.model import UNITS_PER_SECOND, Column, Instant, KinesisSequence
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Column, Instant, KinesisSequence
 from logpress.engine.part.arrow_arrays import array_of, texts_array, validity
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import numpy as np
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import BrokenOffError, ProofError
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.convert.kernels_convert import all_crlf, count_lines, frame_lines, last_newline
 from logpress.kernel.words import PADDING
 from logpress.records.form import Form, Head, Objects, Reader, find_form
+from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, last_newline
 from logpress.records.kernels_objects import LAST, MORE, TOO_LONG
 
 BLOCK_BYTES = 4 << 20

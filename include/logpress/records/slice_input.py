@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 from zoneinfo import ZoneInfo
 
-from logpress.contract.model import Contract, Source
+from logpress.contract.model import Contract
+from logpress.contract.source import Source
 from logpress.errors import SourceError
 from logpress.manifest import OriginStats, SliceSpec
 from logpress.records.bulk_pairs import paired

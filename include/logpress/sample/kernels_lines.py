@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.kernel.words import PADDING, kernel, load64, store64
+from logpress.kernel.compile import kernel
+from logpress.kernel.words import PADDING, load64, store64
 
 RECORD_BOUND = 2048
 """No regular record is longer, in bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from logpress.contract.model import Encoding
+from logpress.contract.base import Encoding
 from logpress.tuning.measure import Candidate, Cost
 
 NS_A_BYTE = 1000.0

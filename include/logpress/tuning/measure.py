@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.contract.model import Contract, Encoding
+from logpress.contract.base import Encoding
+from logpress.contract.model import Contract
 from logpress.engine.part.metadata import open_writer
 from logpress.engine.part.part_file import open_part
 from logpress.engine.registers.stored_columns import ROW_GROUP, StoredColumn, stored_columns

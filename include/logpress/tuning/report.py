@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from logpress.contract.model import Encoding, Reader
+from logpress.contract.base import Encoding, Reader
 
 
 class Model(BaseModel):

@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from logpress.contract.base import Encoding, Reader
 from logpress.contract.edit import Changes, Steps, Value, changed_contract
-from logpress.contract.model import Contract, Encoding, Reader
+from logpress.contract.model import Contract
 from logpress.day.plan import list_objects
 from logpress.engine.part.part_file import open_part
 from logpress.engine.press import press_slice
 from logpress.engine.registers.stored_columns import stored_columns
-from logpress.engine.restore.in_order import digest_files
+from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import UsageError
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import CountedProgress, Silent

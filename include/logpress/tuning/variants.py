@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from logpress.contract.columns import Instant, is_virtual
 from logpress.contract.edit import Changes, changed_contract
-from logpress.contract.model import Contract, Instant, is_virtual
+from logpress.contract.model import Contract
 from logpress.errors import ContractError
 
 ROW_GROUP_ROWS = (125_000, 250_000, 500_000, 1_000_000)

@@ -1,1 +1,1 @@
-""""""
+"""Spans of records to registers."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.registers.programs import Registers
-from logpress.engine.row_group.kernels_row_group import empty_tables
+from logpress.engine.registers.registers import Registers
+from logpress.hashing.kernels_tables import empty_tables
 
 _MOST_KEPT_BYTES = 1 << 22
 """A space whose extra texts have grown beyond this is not kept."""

@@ -7,13 +7,15 @@ kept, and given back, as a reject.
 Bounds: arrays are as long as their docstrings say; nothing else is read.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.registers.kernels_codes import DROPPED
-from logpress.kernel.words import inner_kernel, kernel
+from logpress.kernel.compile import inner_kernel, kernel
 
 AT_A_TIME = 32
 """Records whose places are looked up together, so that the memory's delays overlap."""

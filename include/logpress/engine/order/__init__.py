@@ -1,1 +1,1 @@
-""""""
+"""Rows in order: keys and sorting."""

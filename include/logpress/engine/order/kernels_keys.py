@@ -3,13 +3,15 @@
 Bounds: every array is as long as its docstring says; nothing is read behind a text's last byte.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.row_group.kernels_row_group import NARROW_NULL, ROWS_AT_A_TIME
-from logpress.kernel.words import inner_kernel, kernel
+from logpress.engine.registers.kernels_rows import NARROW_NULL, ROWS_AT_A_TIME
+from logpress.kernel.compile import inner_kernel, kernel
 
 _WORD = 8
 _LAST = (1 << 63) - 1

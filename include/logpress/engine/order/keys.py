@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.contract.model import KinesisSequence
+from logpress.contract.columns import KinesisSequence
 from logpress.engine.order.kernels_keys import (
     AS_IT_IS,
     HEAD,
@@ -22,9 +22,9 @@ from logpress.engine.order.kernels_keys import (
     write_keys,
     write_text_words,
 )
-from logpress.engine.registers.programs import Registers
+from logpress.engine.order.sort import sort_by
+from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.texts import Ints, Texts, name_is_text
-from logpress.engine.row_group.row_group import sort_by
 from logpress.errors import PartError
 
 _TEXT_WORDS = 6

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import MOST_SCALE, NULL
-from logpress.contract.model import (
-    UNITS_PER_SECOND,
-    Column,
-    Contract,
-    Decimal,
-    Instant,
-    KinesisSequence,
-    Lookup,
-)
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Column, Decimal, Instant, KinesisSequence, Lookup
+from logpress.contract.model import Contract
 from logpress.engine.part.arrow_arrays import missing_of, values_of
 from logpress.engine.part.group_metadata import GroupMetadata, Sequences
 from logpress.engine.part.kernels_columns import (
-    add_scaled,
     all_within,
     are_sequences,
     divide_exactly,
     follow_lookup,
-    less_predicted,
     name_shards,
     put_above_lowest_byte,
 )
 from logpress.engine.part.spelling import Spelling
+from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
+from logpress.engine.registers.predict import columns_by_dependency, residual_of
 from logpress.engine.registers.stored_columns import (
     EXTRA,
     LAYOUT,
@@ -42,15 +35,7 @@ from logpress.engine.registers.stored_columns import (
     scale_name,
     shift_name,
 )
-from logpress.engine.registers.texts import (
-    Ints,
-    Rows,
-    Texts,
-    columns_by_dependency,
-    name_is_text,
-    residual_of,
-    texts_of,
-)
+from logpress.engine.registers.texts import Ints, Rows, Texts, name_is_text, texts_of
 from logpress.errors import PartError
 
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -58,23 +43,6 @@ _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
 """Fills registers from the columns of some rows, the first of which is this row of the row group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Some rows of a row group.
-
-    Attributes:
-        first: the first row.
-        count: how many rows.
-        regs: int64[registers, >= count]; NULL where the file does not have a register.
-        texts: by register name, the texts that the register numbers; the same ones for all of the row group.
-    """
-
-    first: int
-    count: int
-    regs: Ints
-    texts: dict[str, Texts]
 
 
 class GroupDecoder:

@@ -4,83 +4,22 @@ Bounds: every array is indexed by row, or by a number that another array of the 
 has checked; each docstring says which.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.row_group.kernels_row_group import NARROW_NULL, ROWS_AT_A_TIME
-from logpress.kernel.words import inner_kernel, kernel, prefetch
+from logpress.engine.registers.kernels_rows import NARROW_NULL
+from logpress.kernel.compile import kernel
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _UPPER = np.uint64(40)
-_AHEAD = 16
-"""Rows whose loading is begun before they are needed: in another order, each lies in a place of its own."""
 _MOST = np.iinfo(np.int64).max
-_LONGEST_US = 3 * 10**17
-"""Microseconds of some ten thousand years."""
 _SHARDS = 1 << 56
 """A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
 _SECONDS = 1 << 36
-
-
-@inner_kernel
-def _begin_to_load(rows, order, i):
-    """Begin to load the row that is needed _AHEAD places behind place i of `order`."""
-    size = rows.shape[1] * rows.itemsize
-    following = np.int64(order[min(i + _AHEAD, order.shape[0] - 1)]) * size
-    prefetch(rows, following)
-    prefetch(rows, following + size - 1)
-
-
-@kernel
-def gather(rows, order, columns):
-    """Rows in another order, as columns: columns[k, i] = rows[order[i], k].
-
-    Args:
-        rows: int64 or int32[capacity, k].
-        order: int32[n], rows in use.
-        columns: of the same type, [k, n].
-    """
-    for i in range(order.shape[0]):
-        _begin_to_load(rows, order, i)
-        row = order[i]
-        for k in range(rows.shape[1]):
-            columns[k, i] = rows[row, k]
-
-
-@kernel
-def take_rows(rows, order, taken):
-    """Some rows in another order: taken[i] = rows[order[i]].
-
-    Args:
-        rows: int64 or int32[capacity, k].
-        order: int32 or int64[n], rows in use.
-        taken: of the type of `rows` [n, k].
-    """
-    for i in range(order.shape[0]):
-        _begin_to_load(rows, order, i)
-        row = order[i]
-        for k in range(rows.shape[1]):
-            taken[i, k] = rows[row, k]
-
-
-@kernel
-def shift_codes(rows, first, last, places, bases):
-    """Add bases[k] to the numbers of texts that stand in column places[k] of rows first to last - 1.
-
-    Args:
-        rows: int32[capacity, k].
-        first: row.
-        last: row, within the capacity.
-        places: int64[n], columns.
-        bases: int64[n].
-    """
-    for i in range(first, last):
-        for k in range(places.shape[0]):
-            code = rows[i, places[k]]
-            if code >= 0:
-                rows[i, places[k]] = code + bases[k]
 
 
 @kernel
@@ -112,104 +51,6 @@ def divide_exactly(values, divisor):
             is_exact &= quotient * divisor == value and abs(quotient) <= _MOST // divisor
             values[i] = quotient
     return is_exact
-
-
-@kernel
-def pack_rows(columns, count, is_narrow, place_of, wide, narrow, at):
-    """Columns as rows, the reverse of `unpack_rows`: the registers columns[:, i] become row at + i.
-
-    Args:
-        columns: int64[registers, >= count].
-        count: how many rows; at + count is within the capacity.
-        is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its column there, or in `wide`.
-        wide: int64[capacity, wide registers].
-        narrow: int32[capacity, narrow registers].
-        at: where to begin.
-    """
-    for first in range(0, count, ROWS_AT_A_TIME):
-        last = min(first + ROWS_AT_A_TIME, count)
-        for register in range(is_narrow.shape[0]):
-            place = place_of[register]
-            if is_narrow[register]:
-                for i in range(first, last):
-                    value = columns[register, i]
-                    narrow[at + i, place] = NARROW_NULL if value == NULL else value
-            else:
-                for i in range(first, last):
-                    wide[at + i, place] = columns[register, i]
-
-
-@kernel
-def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
-    """Rows in another order, as columns: the registers of row order[i] become columns[:, i].
-
-    Args:
-        wide: int64[capacity, wide registers].
-        narrow: int32[capacity, narrow registers].
-        order: int32[n], rows in use.
-        is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its column there, or in `wide`.
-        columns: int64[registers, >= n].
-    """
-    for i in range(order.shape[0]):
-        _begin_to_load(wide, order, i)
-        _begin_to_load(narrow, order, i)
-        row = order[i]
-        for register in range(is_narrow.shape[0]):
-            if is_narrow[register]:
-                value = narrow[row, place_of[register]]
-                columns[register, i] = NULL if value == NARROW_NULL else value
-            else:
-                columns[register, i] = wide[row, place_of[register]]
-
-
-@kernel
-def choose_buckets(keys, splitters, buckets):
-    """How many splitters each row's key has reached: its bucket.
-
-    Args:
-        keys: int64[words, n], the most significant word first.
-        splitters: int64[words, m], ascending.
-        buckets: int32[n], filled.
-    """
-    words = keys.shape[0]
-    for i in range(keys.shape[1]):
-        low = 0
-        high = splitters.shape[1]
-        while low < high:
-            middle = (low + high) // 2
-            word = 0
-            while word < words and keys[word, i] == splitters[word, middle]:
-                word += 1
-            if word < words and keys[word, i] < splitters[word, middle]:
-                high = middle
-            else:
-                low = middle + 1
-        buckets[i] = low
-
-
-@kernel
-def add_scaled(total, values, factor):
-    """Do total += values * factor, int64[n] both; NULL counts as 0, and so does what is too large to be a time.
-
-    So the sum cannot wrap around, and a difference from it is never NULL.
-    """
-    limit = _LONGEST_US // factor
-    for i in range(values.shape[0]):
-        if -limit < values[i] < limit:
-            total[i] += values[i] * factor
-
-
-@kernel
-def less_predicted(values, predicted, divisor, sign, out):
-    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL. `out` may be `values`."""
-    if divisor == 1:
-        for i in range(values.shape[0]):
-            out[i] = NULL if values[i] == NULL else values[i] - sign * predicted[i]
-        return
-    for i in range(values.shape[0]):
-        out[i] = NULL if values[i] == NULL else values[i] - sign * (predicted[i] // divisor)
 
 
 @kernel
@@ -373,49 +214,12 @@ def find_rows(codes, marked, rows):
 
 
 @kernel
-def mark_used(codes, used):
-    """used[code] = True for each code (int32) that is not null; bool[entries]."""
-    for i in range(codes.shape[0]):
-        if codes[i] >= 0:
-            used[codes[i]] = True
-
-
-@kernel
 def any_null(values, null):
     """Whether a register has a null."""
     found = False
     for i in range(values.shape[0]):
         found |= values[i] == null
     return found
-
-
-@kernel
-def renumber(codes, numbers, used, count, null):
-    """Number dictionary entries anew, in the order in which rows use them.
-
-    Args:
-        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or `null`.
-        numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
-        used: int64[entries], gets the entries in their new order.
-        count: how many were numbered before, with other rows.
-        null: what replaces no entry.
-
-    Returns:
-        How many entries are used.
-    """
-    for i in range(codes.shape[0]):
-        code = codes[i]
-        if code < 0:
-            codes[i] = null
-            continue
-        number = numbers[code]
-        if number < 0:
-            number = count
-            numbers[code] = number
-            used[number] = code
-            count += 1
-        codes[i] = number
-    return count
 
 
 @kernel
@@ -437,30 +241,6 @@ def count_unusual(texts, offsets, used):
         wide += is_wide
         both += has_slash or is_wide
     return slashes, wide, both
-
-
-@kernel
-def collect_texts(texts, offsets, used, out, out_offsets):
-    """Copy texts one after the other; returns the bytes written.
-
-    Args:
-        texts: uint8[m].
-        offsets: integers[entries + 1]; entry i is texts[offsets[i]:offsets[i + 1]].
-        used: integers[count], entries; negative for no text, which takes no bytes.
-        out: uint8[>= bytes of these texts, see `size_of_texts`].
-        out_offsets: integers[count + 1], gets where each begins, and where the last one ends.
-    """
-    at = 0
-    out_offsets[0] = 0
-    for k in range(used.shape[0]):
-        if used[k] >= 0:
-            start = offsets[used[k]]
-            end = offsets[used[k] + 1]
-            for i in range(end - start):
-                out[at + i] = texts[start + i]
-            at += end - start
-        out_offsets[k + 1] = at
-    return at
 
 
 @kernel

@@ -26,7 +26,7 @@ from logpress.engine.part.footer_checks import check_footer
 from logpress.engine.part.group_metadata import GroupMetadata, unpacked
 from logpress.engine.part.layout_checks import check_layouts
 from logpress.engine.part.part_file import METADATA_KEY as METADATA_KEY
-from logpress.engine.registers.programs import Registers
+from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.stored_columns import DAY, ROW_GROUP, StoredColumn, stored_columns
 from logpress.errors import PartError
 from logpress.layout.model import Layout

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.part.decode import GroupDecoder, Slice
+from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import CREATED_BY, PartMetadata
 from logpress.engine.part.part_file import open_group, open_part
+from logpress.engine.registers.rows import Slice
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
 from logpress.engine.render.renderer import Renderer, Sheet
 from logpress.errors import PartError

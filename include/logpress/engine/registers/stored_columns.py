@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from logpress.contract.model import (
+from logpress.contract.base import Encoding
+from logpress.contract.columns import (
     Boolean,
     Column,
-    Contract,
     Decimal,
-    Encoding,
     Instant,
     Integer,
     KinesisSequence,
@@ -22,6 +21,7 @@ from logpress.contract.model import (
     dependencies,
     is_virtual,
 )
+from logpress.contract.model import Contract
 
 DAY, LAYOUT, EXTRA, RAW, ROW_GROUP = "day", "_layout", "_extra", "_raw", "_row_group"
 _ROW_GROUP_ZSTD = 15  # a hundred KB take some milliseconds

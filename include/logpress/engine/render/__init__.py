@@ -1,1 +1,1 @@
-""""""
+"""Registers back to records."""

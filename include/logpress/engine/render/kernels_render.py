@@ -6,18 +6,15 @@ against what their scale leaves room for. Instants and integers may be any; `are
 numbers.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import (
-    MOST_SCALE,
-    NULL,
-    write_decimal,
-    write_instant,
-    write_integer,
-    write_kinesis,
-)
+from logpress.codecs.kernels_instants import write_instant
+from logpress.codecs.kernels_kinesis import write_kinesis
+from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
 from logpress.engine.registers.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
@@ -28,9 +25,10 @@ from logpress.engine.registers.kernels_codes import (
     INTEGER,
     KINESIS,
 )
-from logpress.engine.row_group.kernels_row_group import add_hash
+from logpress.hashing.kernels_multiset import add_hash
 from logpress.hashing.kernels_xxh3 import hash128
-from logpress.kernel.words import bits_double, copy32, inner_kernel, kernel, prefetch, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import bits_double, copy32, prefetch, store64
 from logpress.layout.kernels_match import slot_end
 
 _TEXT_AHEAD = 8

@@ -1,1 +1,1 @@
-""""""
+"""Part files to records in order, in bounded memory."""

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.order.keys import Keys, TextWords, splitters
-from logpress.engine.part.kernels_columns import choose_buckets, take_rows
+from logpress.engine.order.sort import sort_by
+from logpress.engine.registers.kernels_rows import take_rows
 from logpress.engine.registers.row_major import Merged, Packed, Pair, Space, empty_rows, used_texts
 from logpress.engine.registers.texts import Ints, Texts
-from logpress.engine.row_group.row_group import sort_by
+from logpress.engine.restore.kernels_buckets import choose_buckets
 
 _FEW_TEXT_BYTES = 8
 """Bytes of texts, for each row, that are kept as they are: it costs more to find out which of them are used."""

@@ -1,1 +1,1 @@
-""""""
+"""A row group while it fills."""

@@ -24,11 +24,14 @@ MOST sequences: each has a match of at least three bytes, and a literal or a fou
 Where blocks of deltas begin is checked against the page's end before it is used.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import highest_bit, inner_kernel, kernel, load32, load64, store32, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import highest_bit, load32, load64, store32, store64
 from logpress.parquet.zstd.kernels_huffman import write_literals
 from logpress.parquet.zstd.kernels_sequences import SHORTEST, write_sequences
 

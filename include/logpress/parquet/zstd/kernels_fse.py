@@ -3,11 +3,14 @@
 Source: RFC 8878, 4.1. A table has 2^accuracy cells; a code that is common has many, and costs few bits.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import highest_bit, inner_kernel, kernel, store32
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import highest_bit, store32
 
 SYMBOLS = 64
 """Room for the codes of one kind; there are 36 of literal lengths, 53 of match lengths, 12 of weights."""

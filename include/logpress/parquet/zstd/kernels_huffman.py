@@ -8,11 +8,14 @@ lengths tell, is below that of the literals; what describes it takes 129 bytes a
 stored up to 7 bytes behind what is written.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.words import inner_kernel, kernel, load64, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import load64, store64
 from logpress.parquet.zstd.kernels_fse import accuracy, build_table, describe_cells, share_cells, state_before
 
 LONGEST = 11

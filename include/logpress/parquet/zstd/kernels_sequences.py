@@ -6,13 +6,16 @@ same. Distances are given as the format has them (3.1.1.5): 1 to 3 stand for tho
 Bounds: `out` has 10 bytes a sequence and 400 more; words are stored up to 7 bytes behind what is written.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 
-from logpress.kernel.words import highest_bit, inner_kernel, kernel, store32, store64
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import highest_bit, store32, store64
 from logpress.parquet.zstd.kernels_fse import (
     MOST_LOG,
     SYMBOLS,

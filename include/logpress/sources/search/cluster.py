@@ -28,7 +28,7 @@ from urllib3.exceptions import (
 )
 from urllib3.response import BaseHTTPResponse
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import AbsentError, BrokenOffError, RefusedError, SourceError, UsageError
 from logpress.sources.search.address import Address
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import NotYetError, RefusedError, SourceError
 from logpress.sources.restart import begun_again
 from logpress.sources.search.address import Address

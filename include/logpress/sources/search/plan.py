@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import AbsentError, SourceError, UsageError
 from logpress.manifest import SliceSpec
 from logpress.sources.listing import fill_in

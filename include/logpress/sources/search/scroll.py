@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.contract.model import ClusterSource
+from logpress.contract.source import ClusterSource
 from logpress.errors import BrokenOffError, RefusedError, SourceError, TooLargeError
 from logpress.sources.search.address import Address
 from logpress.sources.search.cluster import Cluster, EndlessError, Room

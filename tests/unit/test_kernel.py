@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from logpress.engine.registers import kernels_codes
-from logpress.kernel import sources as jit_sources
+from logpress.kernel import sources as kernel_sources
 from logpress.kernel.store import MOST_VERSIONS, Entries
 
 ROOT = Path(__file__).parents[2]
 
 CALLED = """
 import numpy as np
-from logpress.kernel.words import load_cached
+from logpress.kernel.compile import load_cached
 from logpress.layout import kernels_match, kernels_json
 from tests.unit.test_json_kernels import STACK, padded
 value_end, match = kernels_json.value_end, kernels_match.match_record
@@ -53,7 +53,7 @@ PACKAGE = ROOT / "include" / "logpress"
 CALLER = """
 from logpress import plain
 from logpress.constants import FROZEN
-from logpress.kernel.words import kernel
+from logpress.kernel.compile import kernel
 from logpress.kernels_called import called
 
 @kernel
@@ -61,7 +61,7 @@ def total(n):
     return called(n) + plain.called_too(n) + FROZEN
 """
 CALLED_TOO = """
-from logpress.kernel.words import inner_kernel
+from logpress.kernel.compile import inner_kernel
 
 @inner_kernel
 def {name}(n):
@@ -76,11 +76,10 @@ FOLDERS = {"LOGPRESS_CACHE_DIR", "NUMBA_CACHE_DIR"}
 
 @pytest.fixture
 def tree(tmp_path):
-    """A package of the name with `jit` and three tiny modules."""
+    """A package of the name with `kernel` and three tiny modules."""
     package = tmp_path / "tree" / "logpress"
     package.mkdir(parents=True)
-    for path in PACKAGE.glob("jit*.py"):
-        shutil.copy(path, package)
+    shutil.copytree(PACKAGE / "kernel", package / "kernel", ignore=shutil.ignore_patterns("__pycache__"))
     (package / "__init__.py").write_text("")
     (package / "caller.py").write_text(CALLER)
     (package / "kernels_called.py").write_text(CALLED_TOO.format(name="called", factor=10))
@@ -121,7 +120,7 @@ def test_a_kernel_is_compiled_anew_if_what_it_is_made_of_has_changed(tree, varia
 
 def test_what_python_code_calls_is_loaded_before_processes_are_forked(tree):
     (tree / "user.py").write_text("from logpress.caller import total\n")
-    load = "import logpress.user\nfrom logpress.kernel.words import load_cached\nload_cached()\n"
+    load = "import logpress.user\nfrom logpress.kernel.compile import load_cached\nload_cached()\n"
     count = "from logpress.caller import total\nprint(len(total.signatures), sum(total.stats.cache_hits.values()))"
     assert ran(tree, load + count, "NUMBA_CACHE_DIR").stdout == "0 0\n"
     assert ran(tree, TOTAL, "NUMBA_CACHE_DIR").stdout == "221 1\n"
@@ -187,13 +186,13 @@ def test_versions_that_were_used_last_are_kept(tmp_path):
 
 @pytest.fixture
 def sources(tmp_path):
-    """`jit_sources` of a package of its own, which has no modules yet but `jit`."""
+    """`kernel.sources` of a package of its own, which has no modules yet but an empty `kernel.compile`."""
     package = tmp_path / "tiny"
-    package.mkdir()
-    for name in ("__init__", "jit"):
+    (package / "kernel").mkdir(parents=True)
+    for name in ("__init__", "kernel/__init__", "kernel/compile"):
         (package / f"{name}.py").write_text("")
-    shutil.copy(PACKAGE / "jit_sources.py", package)
-    spec = importlib.util.spec_from_file_location("tiny.jit_sources", package / "jit_sources.py")
+    path = Path(shutil.copy(PACKAGE / "kernel" / "sources.py", package / "kernel"))
+    spec = importlib.util.spec_from_file_location("tiny.kernel.sources", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -209,7 +208,7 @@ def sources(tmp_path):
         ("from . import b", {"b"}),
         ("from .b import (\n    x,  # (\n    y,\n)", {"b"}),
         ("import tiny.b as b", {"b"}),
-        ("import tiny.b", {"b", "p", "p.c", "p.d", "unused", "jit_sources"}),
+        ("import tiny.b", {"b", "p", "p.c", "p.d", "unused", "kernel.sources"}),
         ("from tiny.p import c", {"p", "p.c", "p.d", "b"}),
         ("from tiny.p import name", {"p", "p.d"}),
         ("from tiny.p import *", {"p", "p.c", "p.d", "b"}),
@@ -236,7 +235,7 @@ def test_a_module_is_made_of_what_it_imports(sources, text, expected):
     (package / "b.py").write_text("x = 1")
     (package / "unused.py").write_text("from tiny.a import x")
     (package / "a.py").write_text(text)
-    found = {name.partition(".")[2] for name in module.closure("tiny.a")} - {"", "a", "jit"}
+    found = {name.partition(".")[2] for name in module.closure("tiny.a")} - {"", "a", "kernel", "kernel.compile"}
     assert found == expected
 
 
@@ -251,15 +250,15 @@ def test_imports_are_the_same_however_a_source_is_parsed():
     plain = 0
     for path in PACKAGE.rglob("*.py"):
         text = path.read_bytes()
-        found = list(jit_sources._imports(text))
-        every = list(jit_sources._nodes(ast.parse(text)))
+        found = list(kernel_sources._imports(text))
+        every = list(kernel_sources._nodes(ast.parse(text)))
         plain += len(found) < len(every)
         assert imported(found) == imported(every), path
     assert plain > 50
 
 
 def imported(nodes):
-    return {name for node in nodes for name in jit_sources._imported(node, "logpress.engine")}
+    return {name for node in nodes for name in kernel_sources._imported(node, "logpress.engine")}
 
 
 def test_operation_codes_are_all_different_and_so_are_row_states():

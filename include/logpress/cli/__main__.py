@@ -1,0 +1,5 @@
+"""`python -m logpress.cli` is the `logpress` command."""
+
+from logpress.cli.app import main
+
+main()

@@ -1,0 +1,148 @@
+"""The columns of a contract, by codec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from logpress.contract.base import Encoding, Model, Name, Path, Unit
+
+
+class Storage(Model):
+    """How one Parquet column is encoded."""
+
+    encoding: Encoding | None = None
+    zstd: int | None = Field(default=None, ge=1, le=22)
+
+
+class ColumnBase(Model):
+    """What every column says of itself."""
+
+    name: Name
+    path: tuple[Path, ...] = Field(description="where the value stands; several alternatives fill the same column")
+    description: str = ""
+    nullable: bool = True
+    storage: Storage = Storage()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_path_is_a_list_of_one(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("path"), str):
+            return {**data, "path": [data["path"]]}
+        return data
+
+
+class Category(ColumnBase):
+    """A string with few distinct values, stored through a dictionary."""
+
+    codec: Literal["category"]
+    type: Literal["string"] = "string"
+
+
+class Text(ColumnBase):
+    """A string with many distinct values."""
+
+    codec: Literal["text"]
+    type: Literal["string"] = "string"
+
+
+class Json(ColumnBase):
+    """Any JSON value, kept as its exact text: a free-form part of the log."""
+
+    codec: Literal["json"]
+    type: Literal["string"] = "string"
+
+
+class Integer(ColumnBase):
+    """A whole number."""
+
+    codec: Literal["integer"]
+    type: Literal["int8", "int16", "int32", "int64"] = "int64"
+
+
+class Decimal(ColumnBase):
+    """A number with a fraction, stored as a double; its number of digits after the point is kept beside it."""
+
+    codec: Literal["decimal"]
+    type: Literal["float64"] = "float64"
+
+
+class Boolean(ColumnBase):
+    """True or false."""
+
+    codec: Literal["boolean"]
+    type: Literal["boolean"] = "boolean"
+
+
+class Instant(ColumnBase):
+    """An ISO 8601 date and time, with or without offset; stored as UTC.
+
+    `label_checked_by` names an instant column that is known to be true: where the text's own offset (its
+    label) contradicts that column and the wall clock read as UTC agrees with it, the label is taken as wrong.
+    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the
+    small difference is stored and the column is virtual.
+    """
+
+    codec: Literal["instant"]
+    type: Literal["timestamp[s]", "timestamp[ms]", "timestamp[us]"] = "timestamp[ms]"
+    label_checked_by: Name | None = None
+    residual_of: tuple[Name, ...] = ()
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the stored integer."""
+        return self.type[len("timestamp[") : -1]  # type: ignore[return-value]
+
+
+class Lookup(ColumnBase):
+    """A string that mostly follows from another column; only the exceptions are stored. Virtual."""
+
+    codec: Literal["lookup"]
+    type: Literal["string"] = "string"
+    key: Name
+
+
+class KinesisSequence(ColumnBase):
+    """A Kinesis sequence number and sub-sequence number, stored as shard, arrival and counter residuals. Virtual."""
+
+    codec: Literal["kinesis_sequence"]
+    type: Literal["string"] = "string"
+    arrival: Name = Field(description="the instant column that predicts the number's arrival second")
+
+    @staticmethod
+    def registers_of(name: str) -> tuple[str, str, str, str]:
+        """The registers of such a column: shard, arrival second, counter, sub-sequence number."""
+        return f"{name}#shard", f"{name}#arrival", f"{name}#counter", f"{name}#sub"
+
+
+Column = Annotated[
+    Category | Text | Json | Integer | Decimal | Boolean | Instant | Lookup | KinesisSequence,
+    Field(discriminator="codec"),
+]
+
+
+class Copy(Model):
+    """A value that repeats a column in another form; it costs nothing while it does."""
+
+    path: Path
+    of: Name
+    form: Literal["instant", "labelled_instant", "epoch_s", "epoch_ms"] = Field(
+        description="`labelled_instant`: the instant as its own label says, before any correction"
+    )
+
+
+def dependencies(column: Column) -> tuple[str, ...]:
+    """The columns whose values this column's stored form is relative to."""
+    if isinstance(column, Instant):
+        return column.residual_of
+    if isinstance(column, Lookup):
+        return (column.key,)
+    if isinstance(column, KinesisSequence):
+        return (column.arrival,)
+    return ()
+
+
+def is_virtual(column: Column) -> bool:
+    """Whether the column is not in the file under its own name, but derived from others when read."""
+    return bool(dependencies(column))

@@ -1,0 +1,24 @@
+"""Some rows of a row group as registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logpress.engine.registers.texts import Ints, Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of a row group.
+
+    Attributes:
+        first: the first row.
+        count: how many rows.
+        regs: int64[registers, >= count]; NULL where the file does not have a register.
+        texts: by register name, the texts that the register numbers; the same ones for all of the row group.
+    """
+
+    first: int
+    count: int
+    regs: Ints
+    texts: dict[str, Texts]

@@ -1,0 +1,118 @@
+"""Rows of part files, dealt out to buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.codecs.kernels_text import NULL
+from logpress.engine.order.keys import Keys, TextWords
+from logpress.engine.part.kernels_columns import all_within
+from logpress.engine.part.metadata import restores_alike
+from logpress.engine.part.part_reader import CHUNK_ROWS, PartReader
+from logpress.engine.registers.kernels_rows import pack_rows
+from logpress.engine.registers.registers import LAYOUT, RAW
+from logpress.engine.registers.row_major import empty_rows
+from logpress.engine.registers.rows import Slice
+from logpress.engine.registers.texts import NO_TEXTS, texts_of
+from logpress.engine.render.renderer import Renderer
+from logpress.engine.restore.buckets import Buckets, Dealing
+from logpress.engine.restore.memory_plan import _Group
+from logpress.errors import PartError
+from logpress.layout.model import Layout
+
+DEALT_BUCKET_ROWS = 2048
+
+MOST_DEALT_ROWS = 1 << 18
+"""Rows of a row group that are dealt out at a time: some for each bucket, as each takes a while; but no more."""
+
+
+Places = Callable[[str], Iterable[tuple[int, NDArray[np.int64] | None]]]
+"""Which row groups of a part, and which of their rows (int64[n], ascending; None for all), are wanted."""
+
+
+class _Packer:
+    """Packs row groups of parts that may know other layouts, or be of another version of the contract.
+
+    Attributes:
+        registers: of the rows.
+        keys: how they are put in order.
+        renderer: renders them.
+    """
+
+    def __init__(self, readers: Sequence[PartReader]) -> None:
+        self.registers = readers[0].metadata.registers
+        self.keys = Keys(self.registers)
+        numbers: dict[Layout, int] = {}
+        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path, of what renders alike: common numbers of layouts
+        for reader in readers:
+            if reader.path not in self._layouts and restores_alike(reader.metadata.contract, self.registers.contract):
+                found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
+                self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
+        self.renderer = Renderer(self.registers, tuple(numbers))
+
+    def samples(self, groups: Sequence[_Group]) -> list[tuple[int, NDArray[np.int64]]]:
+        """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""
+        found = []
+        for number, group in enumerate(groups):
+            if group.reader.path in self._layouts:
+                sample = group.reader.sample(group.number, self.keys.count)
+                sample[-1] += number << 32
+                found.append((group.size, sample))
+        return found
+
+    def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
+        """Deal out the rows of one row group, the n-th."""
+        registers = self.registers
+        dealing = Dealing(buckets, number, group.rows)
+        most = max(CHUNK_ROWS, min(MOST_DEALT_ROWS, DEALT_BUCKET_ROWS * len(buckets)))
+        wide, narrow = empty_rows(registers, min(most, group.reader.rows_by_group[group.number]) + CHUNK_ROWS)
+        texts = dict.fromkeys(registers.dictionaries, NO_TEXTS)
+        words: TextWords | None = None
+        first = last = 0
+        for some in self._slices(group.reader, group.number):
+            texts.update(some.texts)
+            words = words or self.keys.text_words(texts)
+            pack_rows(some.regs, some.count, registers.is_narrow, registers.place_of, wide, narrow, last - first)
+            last = some.first + some.count
+            if last - first >= most:
+                dealing.add(wide, narrow, group.rows_within(first, last), first, words)
+                first = last
+        if words is not None:
+            dealing.add(wide, narrow, group.rows_within(first, last), first, words)
+        dealing.finish(texts)
+
+    def _slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
+        """The rows of a row group, some at a time, with the common numbers of their layouts."""
+        layouts = self._layouts.get(reader.path)
+        if layouts is None:
+            yield from self._whole_slices(reader, group)
+            return
+        for some in reader.slices(group):
+            numbers = some.regs[self.registers[LAYOUT], : some.count]
+            if not all_within(numbers, 0, len(layouts) - 2):
+                raise PartError(f"{reader.path}: row group {group} has a layout that the file's metadata does not hold")
+            numbers[:] = layouts[np.where(numbers == NULL, -1, numbers)]
+            yield some
+
+    def _whole_slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
+        """Rows of another version of the contract: their key, and each record whole; all texts come last."""
+        records: list[bytes] = []
+        theirs = reader.metadata.registers
+        wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
+        wanted &= theirs.numbers.keys() - self.registers.dictionaries.keys()
+        for sheet, some in reader.sheets(group):
+            lengths = np.zeros(some.count, dtype=np.int64)
+            text = b"".join(chunk.tobytes() for chunk in sheet.rendered(some, lengths=lengths))
+            # not by newlines: a record of a file that somebody made on purpose may hold one
+            records += [text[begin : end - 1] for begin, end in pairwise([0, *np.cumsum(lengths).tolist()])]
+            regs = np.full((len(self.registers), some.count), NULL, dtype=np.int64)
+            for name in wanted:
+                regs[self.registers[name]] = some.regs[theirs[name], : some.count]
+            regs[self.registers[RAW]] = np.arange(some.first, len(records))
+            yield Slice(some.first, some.count, regs, {})
+        nothing = np.empty((len(self.registers), 0), dtype=np.int64)
+        yield Slice(len(records), 0, nothing, {RAW: texts_of(records)})

@@ -1,0 +1,32 @@
+"""The kernel that deals rows out to buckets of the key space."""
+
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
+from __future__ import annotations
+
+from logpress.kernel.compile import kernel
+
+
+@kernel
+def choose_buckets(keys, splitters, buckets):
+    """How many splitters each row's key has reached: its bucket.
+
+    Args:
+        keys: int64[words, n], the most significant word first.
+        splitters: int64[words, m], ascending.
+        buckets: int32[n], filled.
+    """
+    words = keys.shape[0]
+    for i in range(keys.shape[1]):
+        low = 0
+        high = splitters.shape[1]
+        while low < high:
+            middle = (low + high) // 2
+            word = 0
+            while word < words and keys[word, i] == splitters[word, middle]:
+                word += 1
+            if word < words and keys[word, i] < splitters[word, middle]:
+                high = middle
+            else:
+                low = middle + 1
+        buckets[i] = low

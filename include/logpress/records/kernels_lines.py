@@ -1,0 +1,89 @@
+"""The kernels that find lines."""
+
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
+from __future__ import annotations
+
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import equal32, trailing_zeros
+
+
+@kernel
+def count_lines(buffer, end):
+    """How many newlines buffer[:end] holds."""
+    count = 0
+    for i in range(end):
+        count += buffer[i] == 0x0A
+    return count
+
+
+@kernel
+def last_newline(buffer, start, end):
+    """Index of the last newline in buffer[start:end], or -1."""
+    i = end - 1
+    while i >= start:
+        if buffer[i] == 0x0A:
+            return i
+        i -= 1
+    return -1
+
+
+@kernel
+def all_crlf(buffer, end):
+    """Whether buffer[:end] has a newline, and each one follows a carriage return."""
+    found = False
+    for i in range(end):
+        if buffer[i] == 0x0A:
+            if i == 0 or buffer[i - 1] != 0x0D:
+                return False
+            found = True
+    return found
+
+
+@inner_kernel
+def _next_newline(buffer, start, end):
+    i = start
+    while i < end:
+        found = equal32(buffer, i, 0x0A)
+        if found != 0:
+            return min(i + trailing_zeros(found), end)
+        i += 32
+    return end
+
+
+@inner_kernel
+def _frame(buffer, at, end, crlf, row_starts, row_ends, row, most):
+    """Find the next lines that are not blank, and put their spans at `row`; how many, and where the line behind begins.
+
+    For the other arguments see `frame_lines`.
+    """
+    found = 0
+    while at < end and found < most:
+        stop = _next_newline(buffer, at, end)
+        last = stop
+        if last > at and buffer[last - 1] == 0x0D and (crlf or last - at == 1):
+            last -= 1
+        if last > at:
+            row_starts[row + found] = at
+            row_ends[row + found] = last
+            found += 1
+        at = stop + 1
+    return found, at
+
+
+@kernel
+def frame_lines(buffer, end, crlf, row_starts, row_ends):
+    """Spans of the lines of buffer[:end] that are not blank, without their separators.
+
+    Args:
+        buffer: uint8[n].
+        end: bytes to frame; the last line may lack its newline.
+        crlf: whether a carriage return before a newline belongs to the separator.
+        row_starts: int64[n], filled.
+        row_ends: int64[n], filled.
+
+    Returns:
+        How many there are, or -1 if something is left behind the n-th.
+    """
+    rows, at = _frame(buffer, 0, end, crlf, row_starts, row_ends, 0, row_starts.shape[0])
+    return rows if at >= end else -1
