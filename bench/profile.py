@@ -36,7 +36,7 @@ PRESSING = {
         "logpress.engine.convert.duplicates:Seen.write",
     ],
     "collecting rows": ["logpress.engine.press:SlicePress._append"],
-    "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.encode:_Sorted"],
+    "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.sorted_registers:_Sorted"],
     "encoding": ["logpress.engine.press:encode_rows"],
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }
@@ -49,11 +49,11 @@ RESTORING = {
     "reading Parquet": PROVING["reading Parquet"],
     "decoding": PROVING["decoding"],
     "dealing rows out": [
-        "logpress.engine.restore.in_order:_Packer.samples",
-        "logpress.engine.restore.in_order:_Packer.deal",
+        "logpress.engine.restore.deal:_Packer.samples",
+        "logpress.engine.restore.deal:_Packer.deal",
     ],
     "sorting": ["logpress.engine.restore.in_order:_sorted_rows"],
-    "fetching rows": ["logpress.engine.restore.in_order:unpack_rows"],
+    "fetching rows": ["logpress.engine.restore.sorted_rows:unpack_rows"],
     "rendering": PROVING["rendering and hashing"],
 }
 _NO_MORE = object()

@@ -19,15 +19,17 @@ MB = 10**6
 _CHILD = """
 import json, sys
 from pathlib import Path
-from logpress import budget
 from logpress.contract import load_contract
-from logpress.engine import blocks, encode, press, program, rejects, seen
+from logpress.day import budget
+from logpress.engine import press
+from logpress.engine.convert import duplicates
+from logpress.records import raw_blocks
 from bench.memory import peaks_of
 
 press.TEXT_BUDGET_BYTES = budget.TEXT_BUDGET_BYTES = 8 << 20
-blocks.LONGEST_RECORD_BYTES = budget.LONGEST_RECORD_BYTES = 2 << 20
-blocks.read_blocks.__defaults__ = (2 << 20, None)
-seen.MOST_ROWS, budget.TABLE_BYTES = int(0.75 * (1 << 19)), 12 * 4 << 18
+raw_blocks.LONGEST_RECORD_BYTES = budget.LONGEST_RECORD_BYTES = 2 << 20
+raw_blocks.read_blocks.__defaults__ = (2 << 20, None)
+duplicates.MOST_ROWS, budget.TABLE_BYTES = int(0.75 * (1 << 19)), 12 * 4 << 18
 press.PENDING_BYTES = 2 << 20
 contract = load_contract("sdk_log")
 contract = contract.model_copy(update={"files": contract.files.model_copy(update={"row_group_rows": 62_500})})
