@@ -194,12 +194,10 @@ class Lake:
         """Paths of a published day's parts, and of its rejects files, in the order of the slices."""
         folder = self.day_folder(manifest.table, date.fromisoformat(manifest.day))
 
-        def paths(parts: Sequence[PartStats | None]) -> list[str]:
-            return [f"{folder}/{part.path}" for part in parts if part is not None]
+        def paths(parts: Sequence[PartStats]) -> list[str]:
+            return [f"{folder}/{part.path}" for part in parts]
 
-        return paths([slice_.part for slice_ in manifest.slices]), paths(
-            [slice_.rejects_part for slice_ in manifest.slices]
-        )
+        return paths(manifest.parts), paths(manifest.rejects_parts)
 
 
 def day_of_folder(name: str) -> date | None:
