@@ -124,9 +124,10 @@ def table_dag(contract: Contract) -> DAG:
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices."""
             from logpress import stages
-            from logpress.planning import paced
+            from logpress.planning import paced, see_apart
 
             day = date.fromisoformat(run["day"])
+            see_apart(run["inputs"], run["lake"])
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
                 changes = stages.changes(contract, day, run["lake"], run["inputs"])

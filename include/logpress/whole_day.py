@@ -27,7 +27,7 @@ from logpress.lake.leftovers import GRACE
 from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
-from logpress.planning import paced, scrolls_of, shards_of
+from logpress.planning import paced, scrolls_of, see_apart, shards_of
 from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.proving import Failures, heal_all, prove_all, staged_files
 from logpress.quality.checks import CheckResult
@@ -71,6 +71,7 @@ def run_day(
         LogpressError: of any stage; the day is then as it was.
     """
     with contextlib.closing(companion or Companion()) as beside:
+        see_apart(inputs or contract.source.inputs, lake_uri)
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
