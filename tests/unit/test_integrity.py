@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from logpress import open_lake
+from logpress.comparing import Named, compare_day
+from logpress.contract import load_contract
 from logpress.engine import part as part_module
 from logpress.engine.part import METADATA_KEY, PartMetadata
 from logpress.errors import PartError, ProofError
@@ -139,3 +141,12 @@ def test_what_a_manifest_tells_is_what_the_file_has(lake: Lake) -> None:
     path, part = first_part(lake)
     told = Told.of(part)
     assert Part.open(str(path), told=told).footer.num_rows == told.rows == part.rows
+
+
+def test_a_day_that_is_compared_is_the_one_that_was_pressed(lake: Lake) -> None:
+    path, _ = first_part(lake)
+    contract, side = load_contract("sdk_log"), Named(lake=lake.uri)
+    assert compare_day(contract, DAY, side, side).is_same
+    rewrite(path, "SELECT *")  # reads as before
+    with pytest.raises(ProofError, match=f"{path.name}: is not the file its manifest tells of"):
+        compare_day(contract, DAY, side, side)

@@ -12,6 +12,7 @@ from logpress.engine.documents import DocumentReader, Documents
 from logpress.engine.stored_documents import part_documents, rejects_documents
 from logpress.lake import Lake
 from logpress.manifest import SliceSpec
+from logpress.quality.proof import prove_files
 from logpress.stages import plan
 
 
@@ -77,6 +78,7 @@ class PublishedSide(OpenSide):
         lake = Lake.open(lake_uri)
         manifest = lake.need_day(contract.table, day)
         parts, self._rejects = lake.files(manifest)
+        prove_files(manifest.slices, parts, self._rejects)
         self.named = (f"lake {lake_uri}",)
         self.slices = [SliceSpec(name=path, inputs=(path,)) for path in [*parts, *self._rejects]]
         self.raw_bytes = manifest.raw_bytes
