@@ -64,7 +64,7 @@ def scan_of(path: str, where: Callable[[Contract], Where | None]) -> Scan:
     virtual = frozenset(column.name for column in known if column.virtual)
     conditions = where(contract)
     wanted = None if conditions is None else compile_filter(conditions, types, virtual)
-    return Scan((), (path,), 0, types, Request(tuple(types.names), types, wanted), frozenset(), 1)
+    return Scan((), (path,), 0, types, (None,), Request(tuple(types.names), types, wanted), frozenset(), 1)
 
 
 def scanned(path: str) -> int:

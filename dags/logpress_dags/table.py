@@ -124,9 +124,10 @@ def table_dag(contract: Contract) -> DAG:
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices."""
             from logpress.day import stages
-            from logpress.day.plan import paced
+            from logpress.day.plan import paced, see_apart
 
             day = date.fromisoformat(run["day"])
+            see_apart(run["inputs"], run["lake"])
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
                 changes = stages.changes(contract, day, run["lake"], run["inputs"])

@@ -192,6 +192,16 @@ class DayManifest(Model):
         return found.model_copy(update={"manifest_sha256": None})  # which is the file's
 
     @property
+    def parts(self) -> tuple[PartStats, ...]:
+        """The parts, in the order of the slices."""
+        return tuple(manifest.part for manifest in self.slices if manifest.part is not None)
+
+    @property
+    def rejects_parts(self) -> tuple[PartStats, ...]:
+        """The rejects files, in the order of the slices."""
+        return tuple(manifest.rejects_part for manifest in self.slices if manifest.rejects_part is not None)
+
+    @property
     def rows(self) -> int:
         """Rows of the day, irregular ones included."""
         return sum(manifest.rows for manifest in self.slices)
@@ -219,5 +229,4 @@ class DayManifest(Model):
     @property
     def stored_bytes(self) -> int:
         """Bytes of all the day's Parquet files, rejects included."""
-        parts = [part for manifest in self.slices for part in (manifest.part, manifest.rejects_part)]
-        return sum(part.stored_bytes for part in parts if part is not None)
+        return sum(part.stored_bytes for part in (*self.parts, *self.rejects_parts))

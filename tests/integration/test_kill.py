@@ -171,3 +171,35 @@ def test_stopped_while_workers_press_nothing_is_left_behind(expected, tmp_path, 
     assert not any(child.is_running() for child in children)
     assert day_files(lake) == old
     assert not list(lake.glob(f"{TABLE}/_staging/**/part-*"))
+
+
+@pytest.mark.parametrize("moment", ["at once", "after the last slice", "when it is mended"])
+def test_killed_while_a_damaged_day_is_mended_readers_have_a_day_and_the_next_press_mends_it(
+    expected, tmp_path, moment
+):
+    _, raw, _, files = expected
+    lake = tmp_path / "lake"
+    press(raw, lake)
+    path = sorted((lake / TABLE / f"dt={DAY}").glob("part-*"))[0]
+    sound = path.read_bytes()
+    damaged = sound[:-9] + bytes([sound[-9] ^ 1]) + sound[-8:]
+    path.write_bytes(damaged)
+    reached = MOMENTS.get(moment, lambda _: path.read_bytes() == sound)
+
+    command = [*COMMAND, "--input", str(raw), "--lake", str(lake)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not reached(lake) and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+
+    assert path.read_bytes() in (sound, damaged)
+    if moment == "at once":
+        assert path.read_bytes() == damaged
+    if moment == "when it is mended":
+        assert path.read_bytes() == sound
+    assert set(day_files(lake)) == set(files)
+    press(raw, lake)
+    assert day_files(lake) == files
+    assert catalog_names(lake) == {name for name in files if name.startswith("part-")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -319,6 +320,87 @@ def test_staging_of_killed_runs_goes_after_a_day(lake):
     assert not os.path.exists(lake.staging_root(TABLE))
 
 
+# -- links, and names that lead elsewhere
+
+
+def test_a_note_without_a_time_zone_means_utc(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    note = Path(lake.superseded_path(TABLE, DAY))
+    (name,) = json.loads(note.read_text())
+    note.write_text(json.dumps({name: "2020-01-01T00:00:00"}))
+    remove_leftovers(lake, TABLE)
+    assert len(parts(lake)) == 1
+    assert not note.exists()
+
+
+LINKS = {
+    "the staging": lambda lake: lake.staging_root(TABLE),
+    "a day's staging": lambda lake: f"{lake.staging_root(TABLE)}/dt={DAY}",
+    "a day": lambda lake: lake.day_folder(TABLE, DAY),
+    "the notes": lambda lake: lake.superseded_root(TABLE),
+    "the table": lambda lake: lake.table_folder(TABLE),
+    "the locks": lambda lake: f"{lake.uri}/_locks",
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_nothing_is_written_or_removed_through_a_link_out_of_the_lake(lake, tmp_path, link):
+    manifest = stage(lake, DAY, "h10", ["a"])
+    outside = tmp_path / "outside"
+    place = Path(LINKS[link](lake))
+    if place.exists():
+        place.rename(outside)
+    outside.mkdir(exist_ok=True)
+    for name in ("log-2021-12-26", "empty"):
+        (outside / name).mkdir()
+    before = sorted(path.relative_to(outside) for path in outside.rglob("*"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(outside)
+    with pytest.raises(LakeError, match="a symbolic link leads out of the lake"):
+        publish(lake, DAY, manifest)
+    assert sorted(path.relative_to(outside) for path in outside.rglob("*")) == before
+
+
+def test_abandoned_staging_that_is_a_link_goes_without_what_it_leads_to(lake, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    folder = Path(lake.staging_root(TABLE)) / f"dt={DAY}"
+    folder.mkdir(parents=True)
+    (folder / "run").symlink_to(outside)  # to what is written to again and again
+    old = datetime.now(UTC).timestamp() - 2 * 86400
+    os.utime(folder / "run", (old, old), follow_symlinks=False)
+    remove_leftovers(lake, TABLE)
+    assert (outside / "precious").exists()
+    assert not folder.exists()
+
+
+def test_only_what_lies_in_the_lake_can_be_removed(lake, tmp_path):
+    for path in (lake.uri, str(tmp_path), f"{lake.uri}/../x", f"{lake.uri}//x", f"{lake.uri}x/y"):
+        with pytest.raises(LakeError, match="is not removed"):
+            lake.remove(path)
+    for sign in "*?[":
+        with pytest.raises(UsageError, match="cannot have"):
+            Lake.create(f"memory://lakes/a{sign}b")
+
+
+def test_a_catalog_that_names_metadata_outside_of_the_lake_removes_nothing(lake, tmp_path):
+    for n in range(2):
+        publish(lake, DAY, stage(lake, DAY, "h10", [f"n{n}"]))
+    with open_catalog(lake) as catalog:
+        path = Path(catalog.load(TABLE).metadata_location.removeprefix("file://"))
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    told = json.loads(path.read_text())
+    told["metadata-log"][0]["metadata-file"] = str(precious)
+    told["properties"]["write.metadata.previous-versions-max"] = "1"
+    path.write_text(json.dumps(told))
+    with pytest.raises(LakeError, match="lies outside of"):
+        publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
+    assert precious.exists()
+
+
 # -- several at once
 
 PUBLISH_IN_ANOTHER_PROCESS = """
@@ -422,8 +504,6 @@ def test_a_lock_is_let_go_of_and_leaves_nothing(tmp_path):
 
 
 def test_a_lake_that_was_copied_does_not_touch_the_first(lake, tmp_path):
-    import shutil
-
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     shutil.copytree(lake.uri, tmp_path / "copy")
     copy = Lake.open(str(tmp_path / "copy"))

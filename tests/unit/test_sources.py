@@ -12,13 +12,26 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import fsspec
 import pytest
 import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logpress.errors import SourceError, UsageError
-from logpress.sources import Openings, Place, day_of_path, fill_in, hour_of_path, list_inputs, listing, open_raw, remote
+from logpress.day.plan import see_apart
+from logpress.errors import AbsentError, SourceError, UsageError
+from logpress.sources import (
+    Openings,
+    Place,
+    day_of_path,
+    fill_in,
+    folders,
+    hour_of_path,
+    lakes,
+    list_inputs,
+    open_raw,
+    remote,
+)
 from logpress.sources.dated import span_of
 from logpress.sources.remote import RANGE_BYTES
 
@@ -361,8 +374,8 @@ def test_days_outside_of_the_window_are_not_walked(tmp_path, layout, monkeypatch
     days = [date(2021, 6, 1) + timedelta(days=day) for day in range(300)]
     make(tmp_path, *(f"{day:{layout}}/x/y" for day in days))
     listed = []
-    entries = listing._Local.entries
-    monkeypatch.setattr(listing._Local, "entries", lambda self, uri: listed.append(uri) or entries(self, uri))
+    entries = folders.LocalFiles.entries
+    monkeypatch.setattr(folders.LocalFiles, "entries", lambda self, uri: listed.append(uri) or entries(self, uri))
     assert names(tmp_path) == sorted(f"{date(2021, 12, day):{layout}}/x/y" for day in (25, 26, 27))
     assert len(listed) <= 10
 
@@ -712,3 +725,92 @@ def test_days_and_hours_of_paths(uri, day, hour):
 def test_days_and_hours_of_paths_in_a_time_zone(uri, zone, day, hour):
     expected = None if hour is None else datetime.fromisoformat(hour)
     assert (day_of_path(uri, ZoneInfo(zone)), hour_of_path(uri, ZoneInfo(zone))) == (day, expected)
+
+
+# -- lakes among raw input
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(params=["local", "memory"])
+def with_lake(request, tmp_path) -> str:
+    """A folder with raw input, and a lake in it, that has what a lake has."""
+    root = str(tmp_path / "raw") if request.param == "local" else f"memory:///m{next(_numbers)}/raw"
+    files = fsspec.core.url_to_fs(root)[0]
+    for name in (
+        "a.gz", "in/b.gz", "in/lake/_logpress.json", "in/lake/catalog.sqlite", "in/lake/t/metadata/0.json",
+        "in/lake/t/dt=2021-12-26/part-x.parquet", "in/lake/t/dt=2021-12-26/_manifest.json", "t/dt=2021-12-26/c.gz",
+        "t/metadata/x/d.gz",
+    ):  # fmt: skip
+        files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+        files.pipe_file(f"{root}/{name}", b"{}\n")
+    lakes.tell_of_lake.cache_clear()
+    return root
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "/", "/in", "/*", "/in/*", "/*/lake", "/*/*/*", "/*/*/t", "/*/*/*/*/*.parquet", "/**", "/**/*.parquet"],
+)
+def test_a_lake_among_raw_input_is_left_out_and_told_of_once(with_lake, pattern, caplog):
+    for _ in range(2):
+        try:
+            found = {entry.uri.partition("/raw")[2] for entry in list_inputs([with_lake + pattern], DAY)}
+        except AbsentError:  # there is nothing else
+            found = set()
+    assert not [name for name in found if "lake" in name]
+    if pattern in ("", "/", "/**", "/*"):
+        assert found == {"/a.gz", "/in/b.gz", "/t/dt=2021-12-26/c.gz", "/t/metadata/x/d.gz"}
+    told = [record.getMessage() for record in caplog.records if "is a lake" in record.getMessage()]
+    assert [line.partition("/raw")[2] for line in told] == [
+        "/in/lake is a lake, which holds what was pressed and no raw input: it is left out"
+    ]
+
+
+def test_a_lake_is_no_input_and_neither_is_what_lies_in_it(tmp_path):
+    lake = tmp_path / "lake"
+    folder = lake / "t" / "dt=2021-12-26"
+    folder.mkdir(parents=True)
+    (lake / "_logpress.json").write_text('{"format": 1}')
+    (folder / "part-x.parquet").write_text("x")
+    (tmp_path / "link").symlink_to(folder)
+    for path in (lake, f"{lake}/", f"file://{lake}"):
+        with pytest.raises(UsageError, match=r"lake/?: is a lake, which holds what was pressed"):
+            list_inputs([str(path)], DAY)
+    for path in (
+        folder, folder / "part-x.parquet", lake / "t" / "*", f"{folder}/*.parquet", tmp_path / "link", f"{lake}/*",
+        f"{lake}/{{day}}",
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=f"lies in the lake {lake}"):
+            list_inputs([str(path)], DAY)
+
+
+def test_a_link_into_a_lake_is_left_out_too(tmp_path):
+    folder = tmp_path / "lake" / "t" / "dt=2021-12-26"
+    folder.mkdir(parents=True)
+    (tmp_path / "lake" / "_logpress.json").write_text("{}")
+    (folder / "part-x.parquet").write_text("x")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a").write_text("{}")
+    for name, target in (("lake", tmp_path / "lake"), ("table", folder.parent), ("day", folder)):
+        (tmp_path / "raw" / name).symlink_to(target)
+    (tmp_path / "raw" / "part.parquet").symlink_to(folder / "part-x.parquet")
+    for pattern in ("", "/*", "/**", "/*.parquet", "/*/*", "/*/t", "/*/*/*"):
+        try:
+            found = [entry.uri for entry in list_inputs([f"{tmp_path}/raw{pattern}"], DAY)]
+        except AbsentError:
+            found = []
+        assert found == ([str(tmp_path / "raw" / "a")] if pattern in ("", "/*", "/**") else []), pattern
+    with pytest.raises(UsageError, match=f"lies in the lake {tmp_path / 'lake'}"):
+        list_inputs([f"{tmp_path}/raw/day/*"], DAY)
+
+
+def test_input_that_lies_in_the_lake_of_an_object_store_is_refused():
+    for uri in ("memory://b/lake", "memory://b/lake/", "memory://b/lake/t/*", "memory://b/lake/raw"):
+        with pytest.raises(UsageError, match="lies in the lake memory://b/lake"):
+            see_apart(["/raw", uri], "memory://b/lake/")
+    see_apart(["memory://b/lakes", "memory://b", "/raw"], "memory://b/lake/")
+    fsspec.filesystem("memory").pipe_file("memory://other/lake/_logpress.json", b"{}")
+    with pytest.raises(UsageError, match="is a lake"):
+        list_inputs(["memory://other/lake"], DAY)

@@ -19,7 +19,7 @@ from logpress.contract import load_contract
 from logpress.day import stages
 from logpress.day.one_machine import run_day
 from logpress.day.published import restore_to_file, verify_published
-from logpress.errors import AbsentError, LakeError, LogpressError, PartError, ProofError, UsageError
+from logpress.errors import LakeError, LogpressError, PartError, ProofError, UsageError
 from logpress.lake import Lake, remove_leftovers
 from logpress.lake.names import checked_name
 from logpress.manifest import DayManifest
@@ -217,9 +217,11 @@ def test_a_lake_among_raw_objects_is_no_input(home: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         found = [Path(one.uri).name for one in list_inputs([str(home)])]
     assert found == [f"{DAY}.ndjson", f"{NEXT}.ndjson"]
-    assert "is a lake of logpress, which is left out of the input" in caplog.text
+    assert "is a lake, which holds what was pressed and no raw input: it is left out" in caplog.text
     for inside in ("lake", "lake/sdk_log", f"lake/sdk_log/dt={DAY}/{part_of(home).name}"):
-        with pytest.raises(UsageError, match=r"lies in the lake \S+, which holds no raw input"):
+        with pytest.raises(
+            UsageError, match=r"(is a|lies in the) lake\b.*, which holds what was pressed and no raw input"
+        ):
             list_inputs([str(home / inside)])
 
 
@@ -231,7 +233,7 @@ def test_a_lake_among_raw_objects_in_another_storage_is_no_input() -> None:
         {"/raw/a.ndjson": b"{}", "/raw/lake/_logpress.json": b"{}", "/raw/lake/t/dt=2021-12-26/x.parquet": b"x"}
     )
     assert [one.uri for one in list_inputs(["memory://raw"])] == ["memory:///raw/a.ndjson"]
-    with pytest.raises(AbsentError):
+    with pytest.raises(UsageError, match="is a lake, which holds what was pressed"):
         list_inputs(["memory://raw/lake"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import stat
 import sys
@@ -550,15 +551,15 @@ def test_values_behind_aliases_are_refused(written):
 
 
 def test_a_folder_that_cannot_be_written(written, tmp_path, monkeypatch):
-    import tempfile
-
     def refuse(*arguments, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    before = os.listdir(tmp_path)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(ContractError, match="cannot be written: Permission denied"):
         write_contract(written, written, load_contract(written), CHANGES)
     assert written.read_text() == TEXT
+    assert os.listdir(tmp_path) == before
 
 
 def test_where_a_contract_may_go(written, tmp_path):
@@ -569,7 +570,10 @@ def test_where_a_contract_may_go(written, tmp_path):
         target_of(written, "a_log", own)
     assert target_of(written, "a_log", None) == written
     assert target_of(own, "a_log", written) == written
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "_logpress.json").write_text("{}")
     for path, message in (
+        (tmp_path / "lake" / "x.yaml", "lies in the lake"),
         (tmp_path / "x.txt", "ends in .yaml"),
         (tmp_path / "not-there" / "x.yaml", "there is no folder"),
     ):

@@ -75,6 +75,8 @@ def compare_day(
             side = open_side(contract, day, named, workers)
             stack.callback(side.close)
             sides.append(side)
+        if outputs is not None:
+            outputs.refuse_inputs([uri for side in sides for spec in side.slices for uri in spec.inputs])
         counted, damage = [], []
         for name, side in zip(_NAMES, sides, strict=True):
             prints = Prints()

@@ -13,6 +13,7 @@ from logpress.contract.model import Contract
 from logpress.day.stages import plan
 from logpress.lake import Lake
 from logpress.manifest import SliceSpec
+from logpress.quality.proof import prove_files
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class PublishedSide(OpenSide):
         lake = Lake.open(lake_uri)
         manifest = lake.need_day(contract.table, day)
         parts, self._rejects = lake.files(manifest)
+        prove_files(manifest.slices, parts, self._rejects)
         self.named = (f"lake {lake_uri}",)
         self.slices = [SliceSpec(name=path, inputs=(path,)) for path in [*parts, *self._rejects]]
         self.raw_bytes = manifest.raw_bytes

@@ -7,8 +7,6 @@ so (a value behind an alias or a merge key) is refused: what comes out must read
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from pydantic import ValidationError
 from logpress.contract.load import child, is_built_in, parse_contract, read_text
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
-from logpress.outputs import refuse_output
+from logpress.outputs import refuse_output, written
 
 Steps = tuple[str | int, ...]
 """Where a value stands: keys of mappings, places in lists."""
@@ -76,8 +74,7 @@ def target_of(source: Path, table: str, output: Path | None) -> Path:
             f"{output or source}: is logpress's own contract, which the next installation replaces; give "
             "--output FILE, and then FILE in place of the table's name, or its folder in LOGPRESS_CONTRACTS"
         )
-    if output is not None:
-        refuse_output(output)
+    refuse_output(output or source, kind=ContractError)
     folder = (output or source).resolve().parent
     if folder.is_dir() and not os.access(folder, os.W_OK):
         raise ContractError(f"{output or source}: cannot be written: no permission to write to {folder}")
@@ -117,28 +114,12 @@ def write_contract(source: Path, target: Path, contract: Contract, changes: Chan
         raise ContractError(f"{wrong}: {_told(changes)}") from error
     if not same:
         raise ContractError(f"{wrong}: {_told(changes)}")
-    _replace(target, new, source)
+    with written(target, ContractError, like=source) as file:
+        file.write(new.encode())
 
 
 def _told(changes: Changes) -> str:
     return ", ".join(f"{'.'.join(map(str, steps))}: {_flow(value)}" for steps, value in changes.items())
-
-
-def _replace(target: Path, text: str, like: Path) -> None:
-    place = Path(os.path.realpath(target))  # a link stays one
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}-", delete=False) as file:
-            temporary = file.name
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(place if place.exists() else like, temporary)
-        os.replace(temporary, place)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise ContractError(f"{target}: cannot be written: {error.strerror or error}") from error
 
 
 def _changed(text: str, steps: Steps, value: Value) -> str:

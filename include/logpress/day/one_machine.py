@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
-from logpress.day.plan import paced, scrolls_of, shards_of
+from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
 from logpress.engine.restore.digest_parts import digest_files
@@ -72,6 +72,7 @@ def run_day(
         LogpressError: of any stage; the day is then as it was.
     """
     with contextlib.closing(companion or Companion()) as beside:
+        see_apart(inputs or contract.source.inputs, lake_uri)
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
-from logpress.errors import AbsentError
+from logpress.errors import AbsentError, UsageError
+from logpress.lake.storage import normal_uri
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
 from logpress.sources.search.address import Address, is_cluster
+from logpress.sources.stored import is_local
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,20 @@ def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[S
     if not objects:
         raise AbsentError(f"there is no raw input for {day} at {', '.join(named)}")
     return cut_slices(contract, objects)
+
+
+def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
+    """See that no input lies in the lake that a day is pressed into; on a local disk, listing tells any lake.
+
+    Raises:
+        UsageError: if one does.
+    """
+    lake = normal_uri(lake_uri)
+    for uri in inputs:
+        if not is_local(uri) and f"{uri.rstrip('/')}/".startswith(f"{lake}/"):
+            raise UsageError(
+                f"{uri}: lies in the lake {lake}, where what was pressed lies and no raw input; name another place"
+            )
 
 
 def shards_of(specs: Sequence[SliceSpec]) -> int:

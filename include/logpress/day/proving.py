@@ -24,7 +24,7 @@ Failures = Mapping[str, LogpressError]
 def write_staged(lake: Lake, manifest: SliceManifest, run: str) -> None:
     """Keep a slice's manifest with its staged files."""
     folder = lake.staging_folder(manifest.table, date.fromisoformat(manifest.day), run, manifest.slice)
-    lake.storage.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
+    lake.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
 
 
 def staged_files(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> tuple[list[str], list[str]]:

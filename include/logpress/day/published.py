@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,13 +19,13 @@ from logpress.day.stages import default_threads, plan
 from logpress.engine.press import press_slice
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore as restore_files
-from logpress.errors import ProofError, UsageError
+from logpress.errors import ProofError
 from logpress.hashing.digest import combine, to_text
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest
-from logpress.outputs import refuse_output
+from logpress.outputs import is_regular, refuse_output, written
 from logpress.progress import Progress, Silent, StageProgress
 from logpress.quality.proof import prove_accounts, prove_bytes, prove_files
 from logpress.records.bulk_writer import BulkWriter
@@ -141,35 +140,17 @@ def restore_to_file(
     """Restore a day to a file, which is there only when it is complete; for the arguments see `restore_day`.
 
     Raises:
-        UsageError: if the file cannot be written.
+        UsageError: if the file cannot be written, lies in a lake, or is one that the day was or may be pressed from.
     """
-    path = path.resolve()  # a link stays a link
     manifest = Lake.open(lake_uri).need_day(contract.table, day)
-    refuse_output(path, (origin.uri for entry in manifest.slices for origin in entry.origins))
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file")
-    if path.exists() and not path.is_file():  # a pipe or device is written to, never replaced
-        with path.open("wb") as output:
-            return restore_day(
-                contract, day, lake_uri, output,
-                threads=threads, progress=progress, bulk=bulk, where=where, memory=memory,
-            )  # fmt: skip
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with temporary.open("wb") as output:
-            written = restore_day(
-                contract, day, lake_uri, output,
-                threads=threads, progress=progress, spill_folder=str(path.parent), bulk=bulk, where=where,
-                memory=memory,
-            )  # fmt: skip
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-        return written
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    origins = (origin.uri for entry in manifest.slices for origin in entry.origins)
+    refuse_output(path, [*contract.source.inputs, *origins])
+    spill_folder = os.path.dirname(os.path.realpath(path)) if is_regular(path) else None
+    with written(path) as output:
+        return restore_day(
+            contract, day, lake_uri, output,
+            threads=threads, progress=progress, spill_folder=spill_folder, bulk=bulk, where=where, memory=memory,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -298,5 +298,5 @@ def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
     except UsageError:
         return
     with lake_errors(lake.uri):
-        lake.storage.remove(lake.staging_folder(contract.table, day, run))
+        lake.remove(lake.staging_folder(contract.table, day, run))
     remove_leftovers(lake, contract.table)

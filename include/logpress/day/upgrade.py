@@ -100,7 +100,7 @@ def upgrade_day(
         heard.end("publish")
     finally:
         with lake_errors(lake.uri):
-            lake.storage.remove(lake.staging_folder(contract.table, day, run))
+            lake.remove(lake.staging_folder(contract.table, day, run))
     return Upgraded(day, len(older), tuple(sorted(set(older.values()))), manifest.stored_bytes, published.stored_bytes)
 
 

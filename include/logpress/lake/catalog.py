@@ -108,7 +108,25 @@ class LakeCatalog:
                     f"{self._lake.uri}: its catalog says that {table} lies in {found.location()}; a lake cannot be "
                     "copied or moved with its catalog, so use it where it was, or press into a new one"
                 )
+            self._see_own(found, table)
             return found
+
+    def _see_own(self, found: Table, table: str) -> None:
+        """See that the metadata files that a commit removes lie in the table's folder.
+
+        Raises:
+            LakeError: if one does not.
+        """
+        if not self._lake.is_local:  # another catalog may keep them elsewhere, and says so
+            return
+        folder = f"{self._lake.table_folder(table)}/metadata"
+        for entry in found.metadata.metadata_log:
+            place = entry.metadata_file.removeprefix("file://")
+            if os.path.dirname(place) != folder or os.path.basename(place) in ("", ".", ".."):
+                raise LakeError(
+                    f"{found.metadata_location}: names {place!r} as earlier metadata, which lies outside of {folder}; "
+                    "it was changed by something else than logpress, which removes nothing there"
+                )
 
     def create(self, table: str, schema: Schema) -> Table:
         """Make a table, partitioned by its column `day`, unless another process just has."""
@@ -186,6 +204,7 @@ def _embedded(lake: Lake, name: str) -> Catalog:
     uri = f"sqlite:///{path}"
     properties: dict[str, Any] = {"uri": uri, "warehouse": lake.uri}
     if not _has_tables(path):  # two processes that make them at once would trip over each other
+        lake.see_inside(f"{lake.uri}/_locks/catalog")
         with locked(f"{lake.uri}/_locks/catalog"):
             SqlCatalog(name, **properties).close()
     catalog = SqlCatalog(name, init_catalog_tables="false", **properties)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,12 +114,15 @@ class Lake:
 
         Raises:
             UsageError: if a name cannot be that of a folder.
+            LakeError: if a link on the way leads out of the lake.
         """
         names = [run] if slice_ is None else [run, slice_]
         for name in names:
             if not _SAFE.fullmatch(name):
                 raise UsageError(f"{name!r} cannot be the name of a run or slice; use letters, digits, point, - and _")
-        return "/".join([self.uri, table, "_staging", f"dt={day.isoformat()}", *names])
+        folder = "/".join([self.uri, table, "_staging", f"dt={day.isoformat()}", *names])
+        self.see_inside(f"{folder}/any")
+        return folder
 
     def staging_root(self, table: str) -> str:
         """Staging of all days and runs of a table."""
@@ -131,6 +135,55 @@ class Lake:
     def superseded_root(self, table: str) -> str:
         """What of a table is due to be removed."""
         return f"{self.uri}/{table}/_superseded"
+
+    # -- what is changed
+
+    def see_inside(self, path: str) -> None:
+        """See that no symbolic link on the way to a path leads out of the lake; the last name may be one.
+
+        Raises:
+            LakeError: if one does.
+        """
+        if not self.is_local:
+            return
+        root, folder = os.path.realpath(self.uri), os.path.realpath(os.path.dirname(path))
+        if os.path.commonpath([root, folder]) != root:
+            raise LakeError(
+                f"{path}: a symbolic link leads out of the lake, to {folder}, where logpress writes and removes "
+                "nothing; put a folder in the link's place, or the whole lake there"
+            )
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a small file of the lake: readers see the old one or the new one, whole.
+
+        Raises:
+            LakeError: if a link on the way leads out of the lake; else what the storage's client raises.
+        """
+        self.see_inside(path)
+        self.storage.write(path, data)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file within the lake; readers see no target, or a whole one.
+
+        Raises:
+            LakeError: if a link on either way leads out of the lake; else what the storage's client raises.
+        """
+        self.see_inside(source)
+        self.see_inside(target)
+        self.storage.move(source, target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or folder of the lake, if it is there; of a symbolic link only the link.
+
+        Raises:
+            LakeError: if it lies outside of the lake, or a link on the way leads out; else what the storage's client
+                raises.
+        """
+        names = path.removeprefix(f"{self.uri}/").split("/")
+        if not path.startswith(f"{self.uri}/") or any(name in ("", ".", "..") for name in names):
+            raise LakeError(f"{path}: does not lie in the lake {self.uri}, and is not removed")
+        self.see_inside(path)
+        self.storage.remove(path)
 
     # -- published days
 
@@ -194,12 +247,10 @@ class Lake:
         """Paths of a published day's parts, and of its rejects files, in the order of the slices."""
         folder = self.day_folder(manifest.table, date.fromisoformat(manifest.day))
 
-        def paths(parts: Sequence[PartStats | None]) -> list[str]:
-            return [f"{folder}/{part.path}" for part in parts if part is not None]
+        def paths(parts: Sequence[PartStats]) -> list[str]:
+            return [f"{folder}/{part.path}" for part in parts]
 
-        return paths([slice_.part for slice_ in manifest.slices]), paths(
-            [slice_.rejects_part for slice_ in manifest.slices]
-        )
+        return paths(manifest.parts), paths(manifest.rejects_parts)
 
 
 def day_of_folder(name: str) -> date | None:

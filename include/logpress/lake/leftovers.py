@@ -31,7 +31,9 @@ def day_lock(lake: Lake, table: str, day: date, *, wait_seconds: float = 600.0) 
     if not lake.is_local:
         yield
         return
-    with lake_errors(lake.uri), locked(f"{lake.uri}/_locks/{table}-{day.isoformat()}", wait_seconds=wait_seconds):
+    path = f"{lake.uri}/_locks/{table}-{day.isoformat()}"
+    lake.see_inside(path)
+    with lake_errors(lake.uri), locked(path, wait_seconds=wait_seconds):
         yield
 
 
@@ -51,9 +53,9 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
         items = lake.storage.list(lake.day_folder(table, day))
         left = {item.name: since.get(item.name, now) for item in items if _is_part(item) and item.name not in published}
         if left:
-            lake.storage.write(path, json.dumps(left, indent=1).encode())
+            lake.write(path, json.dumps(left, indent=1).encode())
         elif since:
-            lake.storage.remove(path)
+            lake.remove(path)
 
 
 def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, staging_age: timedelta = STAGING_AGE) -> None:
@@ -75,7 +77,7 @@ def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, stagin
             runs = lake.storage.list(folder)
             for run in runs:
                 if _newest(lake, f"{folder}/{run.name}", run) < now - staging_age:
-                    lake.storage.remove(f"{folder}/{run.name}")
+                    lake.remove(f"{folder}/{run.name}")
         remove_empty_staging(lake, table)
 
 
@@ -84,7 +86,9 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
     if not lake.is_local:
         return
     root = lake.staging_root(table)
+    lake.see_inside(f"{root}/any")
     for item in lake.storage.list(root):
+        lake.see_inside(f"{root}/{item.name}/any")
         with contextlib.suppress(OSError):
             os.rmdir(f"{root}/{item.name}")
     with contextlib.suppress(OSError):
@@ -110,12 +114,12 @@ def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> N
             if name in needed:
                 del left[name]  # published again
             elif datetime.fromisoformat(time) <= before:
-                lake.storage.remove(f"{folder}/{name}")
+                lake.remove(f"{folder}/{name}")
                 del left[name]
         if left:
-            lake.storage.write(path, json.dumps(left, indent=1).encode())
+            lake.write(path, json.dumps(left, indent=1).encode())
         else:
-            lake.storage.remove(path)
+            lake.remove(path)
 
 
 def _read(lake: Lake, path: str) -> dict[str, str]:
@@ -126,10 +130,14 @@ def _read(lake: Lake, path: str) -> dict[str, str]:
     data = lake.storage.read(path)
     try:
         found = json.loads(data) if data else {}
-        times = {str(name): datetime.fromisoformat(time).isoformat() for name, time in found.items()}
+        times = {str(name): _utc(datetime.fromisoformat(time)).isoformat() for name, time in found.items()}
         return {checked_name(name, path): time for name, time in times.items() if _is_part_name(name)}
     except (ValueError, AttributeError, TypeError, LakeError):
         return {}
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _is_part(item: Item) -> bool:
@@ -141,7 +149,9 @@ def _is_part_name(name: str) -> bool:
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:
-    """When anything in a folder was last written."""
+    """When anything in a folder was last written; of a link, when it was made: what it leads to is not the lake's."""
+    if lake.is_local and os.path.islink(path):
+        return datetime.fromtimestamp(os.lstat(path).st_mtime, UTC)
     times = [item.modified] if item.modified is not None and not item.is_folder else []
     if item.is_folder:
         if lake.is_local and item.modified is not None:

@@ -50,6 +50,8 @@ def publish_day(
         (slice_.slice, part) for slice_ in manifests for part in (slice_.part, slice_.rejects_part) if part is not None
     ]
     folder = lake.day_folder(table, day)
+    for place in (folder, f"{lake.table_folder(table)}/metadata", lake.superseded_root(table)):
+        lake.see_inside(f"{place}/any")
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
         for done, (slice_, part) in enumerate(files):
             _move(lake, f"{lake.staging_folder(table, day, run, slice_)}/{part.path}", f"{folder}/{part.path}", part)
@@ -62,7 +64,7 @@ def publish_day(
         manifest = _write_manifest(lake, table, day, manifests, snapshot_id)
         note_superseded(lake, table, day, {part.path for _, part in files})
         with lake_errors(lake.uri):
-            lake.storage.remove(lake.staging_folder(table, day, run))
+            lake.remove(lake.staging_folder(table, day, run))
     remove_leftovers(lake, table, grace=grace)
     return manifest
 
@@ -103,7 +105,7 @@ def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
             log.warning("%s: was damaged since it was published; the file that was proven now takes its place", target)
         if lake.storage.size(staged) is None:
             raise LakeError(f"{staged}: the staged file is gone; press the slice again")
-        lake.storage.move(staged, target)
+        lake.move(staged, target)
         lake.storage.sync(target)
 
 
@@ -121,7 +123,7 @@ def _write_manifest(
     now = datetime.now(UTC)
     manifest = DayManifest(table=table, day=day.isoformat(), published_at=now, snapshot_id=snapshot_id, slices=slices)
     with lake_errors(lake.uri):
-        lake.storage.write(lake.manifest_path(table, day), manifest.to_bytes())
+        lake.write(lake.manifest_path(table, day), manifest.to_bytes())
     return manifest
 
 

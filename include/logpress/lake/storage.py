@@ -79,7 +79,11 @@ def normal_uri(uri: str) -> str:
     protocol, _, path = uri.partition("://")
     if not path:
         return os.path.abspath(uri)
-    return os.path.abspath(path) if protocol in ("file", "local") else uri.rstrip("/")
+    if protocol in ("file", "local"):
+        return os.path.abspath(path)
+    if any(sign in path for sign in "*?[#"):  # a storage would remove all that matches
+        raise UsageError(f"{uri}: a lake's URI cannot have *, ?, [ or # in it")
+    return uri.rstrip("/")
 
 
 def storage_of(uri: str) -> Storage:

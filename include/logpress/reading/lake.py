@@ -20,6 +20,7 @@ from logpress.reading.filters import Where, compile_filter
 from logpress.reading.names import no_column, no_such
 from logpress.reading.part import Part, Request
 from logpress.reading.scan import Scan, default_threads
+from logpress.reading.told import Told
 
 Day = date | str
 
@@ -125,10 +126,12 @@ class TableReader:
         where: Where | None = None,
         *,
         threads: int | None = None,
+        verify: bool = False,
     ) -> Scan:
         """Rows of some days.
 
-        Days of the range that are not published are left out; `Scan.days` says which there are.
+        Days of the range that are not published are left out; `Scan.days` says which there are. The size, rows and
+        columns of each file are compared with its day's manifest when it is opened.
 
         Args:
             start: first day (UTC), as `date` or "YYYY-MM-DD"; None for all days.
@@ -138,13 +141,21 @@ class TableReader:
                 which must hold; or an expression of pyarrow.compute. Operators are ==, !=, <, <=, >, >=, in, not in.
                 Moments without a time zone are UTC. A missing value (None) equals only None.
             threads: row groups that are read at a time; as many as there are cores, at most 8, if None.
+            verify: whether all bytes of the days' files are read now, and their SHA-256 compared with the manifests'.
 
         Raises:
             UsageError: if a day or column makes no sense, or none of the days is published.
             LakeError: if the lake cannot be read.
             PartError: if a file is damaged.
+            ProofError: if a file is not the one that its manifest tells of, where `verify` is asked for.
         """
         manifests = self._manifests(start, end)
+        if verify:
+            from logpress.quality.proof import prove_file  # what it imports takes longer than most scans do
+
+            for manifest in manifests:
+                for path, part in zip(self._lake.files(manifest)[0], manifest.parts, strict=True):
+                    prove_file(path, part)
         known = columns_of(self._contracts(manifests) or self._newest_contract())
         types = pa.schema([pa.field(column.name, column.type) for column in known])
         names = _chosen(columns, known)
@@ -155,6 +166,7 @@ class TableReader:
             files=tuple(path for manifest in manifests for path in self._lake.files(manifest)[0]),
             rows=sum(manifest.rows for manifest in manifests),
             schema=pa.schema([types.field(name) for name in names]),
+            _told=tuple(Told.of(part) for manifest in manifests for part in manifest.parts),
             _request=Request(tuple(names), types, wanted),
             _repeating=frozenset(column.name for column in known if column.repeats),
             _threads=threads or default_threads(),
@@ -178,12 +190,12 @@ class TableReader:
 
     def _contracts(self, manifests: Sequence[DayManifest]) -> list[Contract]:
         """The contracts that the parts were written with, the newest first: one for each set of columns."""
-        paths: dict[tuple[str, ...], str] = {}
+        found: dict[tuple[str, ...], tuple[str, Told]] = {}
         for manifest in reversed(manifests):
-            parts = [entry.part for entry in manifest.slices if entry.part is not None]
-            for part, path in zip(parts, self._lake.files(manifest)[0], strict=True):
-                paths.setdefault(tuple(column.name for column in part.columns), path)
-        return [Part.open(path).contract for path in paths.values()]
+            for part, path in zip(manifest.parts, self._lake.files(manifest)[0], strict=True):
+                told = Told.of(part)
+                found.setdefault(told.columns, (path, told))
+        return [Part.open(path, told=told).contract for path, told in found.values()]
 
     def _newest_contract(self) -> list[Contract]:
         for day in reversed(self.days()):

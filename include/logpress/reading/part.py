@@ -25,6 +25,7 @@ from logpress.engine.part.part_file import named, open_group, opened, read_foote
 from logpress.engine.registers.stored_columns import ROW_GROUP, physical_columns, stored_columns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
+from logpress.reading.told import Told
 from logpress.reading.virtual import VirtualColumns
 
 Array: TypeAlias = "pa.Array | pa.ChunkedArray"
@@ -67,17 +68,24 @@ class Part:
         return self.metadata.contract
 
     @classmethod
-    def open(cls, path: str, request: Request | None = None) -> Part:
+    def open(cls, path: str, request: Request | None = None, told: Told | None = None) -> Part:
         """Read what a part says of itself.
 
+        Args:
+            path: a path or fsspec URI.
+            request: which rows are wanted; all if None.
+            told: what the day's manifest says of it; None where there is none.
+
         Raises:
-            PartError: if it is gone or damaged, or was not written by logpress.
+            PartError: if it is gone or damaged, was not written by logpress, or is not what the manifest tells of.
         """
         with _part_errors(path):
             with opened(path) as handle:
-                footer = read_footer(handle)
+                footer, size = read_footer(handle), handle.seek(0, 2)
             metadata = PartMetadata.of(footer)
             _check_identity(path, metadata)
+            if told is not None:
+                told.see(size, footer)
             count = footer.num_row_groups
             if request is None or request.filter is None:
                 return cls(path, footer, metadata, tuple(range(count)))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from logpress.errors import UsageError
 from logpress.reading.part import Part, Request, Rows
+from logpress.reading.told import Told
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,6 +50,7 @@ class Scan:
     files: tuple[str, ...]
     rows: int
     schema: pa.Schema
+    _told: tuple[Told | None, ...]
     _request: Request
     _repeating: frozenset[str]
     _threads: int
@@ -174,7 +176,7 @@ class Scan:
             PartError: if the file is gone or damaged.
         """
         nothing = Request((), self._request.types, self._request.filter)
-        part = Part.open(file, nothing)
+        part = Part.open(file, nothing, self._told[self.files.index(file)])
         for group in part.groups:
             rows = part.rows(group, nothing)
             found = rows.places(BATCH_ROWS) if rows is not None else ()
@@ -200,7 +202,8 @@ class Scan:
         """What becomes of each row group, in order; a few parts and row groups are under way at a time."""
         request = request or self._request
         with ThreadPoolExecutor(self._threads, "scan") as pool:
-            parts = _ahead(pool, lambda path: Part.open(path, request), self.files, _PARTS_AHEAD)
+            files = zip(self.files, self._told, strict=True)
+            parts = _ahead(pool, lambda one: Part.open(one[0], request, one[1]), files, _PARTS_AHEAD)
             groups = self._groups(parts)
             yield from _ahead(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -20,7 +18,7 @@ import zstandard
 from isal import isal_zlib
 
 from logpress.errors import LogpressError, UsageError
-from logpress.outputs import refuse_output
+from logpress.outputs import refuse_output, written
 from logpress.sample.draw import draw_hours, draw_sessions
 from logpress.sample.kinds import counts
 from logpress.sample.lines import Hour, Printer
@@ -237,22 +235,16 @@ def _compressor(compression: Compression) -> _Compressor:
 
 
 def _write_object(path: Path, compression: Compression, chunks: Iterable[memoryview]) -> tuple[Path, int, int]:
-    """Write an object under a hidden name, then rename it; gives its path, raw bytes and stored bytes."""
+    """Write an object, whole or not at all; gives its path, raw bytes and stored bytes."""
     compressor = _compressor(compression)
-    hidden = path.with_name(f".{path.name}.part")
     raw = stored = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with hidden.open("wb") as file:
-            for chunk in chunks:
-                raw += len(chunk)
-                stored += file.write(compressor.compress(chunk))
-            stored += file.write(compressor.flush())
-        os.replace(hidden, path)
     except OSError as error:
-        with suppress(OSError):
-            hidden.unlink(missing_ok=True)
-        raise LogpressError(
-            f"{path} cannot be written: {error.strerror}; free space or choose another output"
-        ) from error
+        raise LogpressError(f"{path}: cannot be written: {error.strerror}; choose another output") from error
+    with written(path, LogpressError) as file:
+        for chunk in chunks:
+            raw += len(chunk)
+            stored += file.write(compressor.compress(chunk))
+        stored += file.write(compressor.flush())
     return path, raw, stored

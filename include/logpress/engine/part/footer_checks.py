@@ -7,32 +7,43 @@ import pyarrow.parquet as pq
 
 from logpress.contract.model import MOST_ROW_GROUP_ROWS, Contract
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
+from logpress.errors import PartError
 
 _MOST_TEXT_BYTES = 1 << 40
 
 
-def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: bool) -> None:
-    """Compare a footer with a contract. Columns that the contract does not store may be there, of any kind.
+def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: bool, may_have_more: bool) -> None:
+    """Compare a footer with a contract.
 
     Args:
         contract: of the part.
         footer: of the part.
         has_row_group: whether the column ROW_GROUP must be there, as from format 5 on.
+        may_have_more: whether columns that the contract does not store may be there, of any kind, as in files of a
+            later minor version.
 
     Raises:
-        ValueError: if a column is missing, is there twice or has another type, or if a row group's sizes cannot be.
+        PartError: if a column is missing, is there twice, has another type or is none of the contract's.
+        ValueError: if a row group's sizes cannot be.
     """
     fields = {field.name: field.type for field in footer.schema.to_arrow_schema()}
     paths = [footer.schema.column(number).path for number in range(footer.num_columns)]
+    wanted = [column for column in stored_columns(contract) if has_row_group or column.name != ROW_GROUP]
     places: list[int] = []
-    for column in stored_columns(contract):
-        if column.name == ROW_GROUP and not has_row_group:
-            continue
-        if paths.count(column.name) != 1:
-            raise ValueError(f"column {column.name} is there {paths.count(column.name)} times")
+    for column in wanted:
+        count = paths.count(column.name)
+        if count != 1:
+            what = f"is there {count} times" if count else "is not there"
+            raise PartError(f"is damaged or was changed by another tool: column {column.name} {what}")
         if not _is_alike(fields[column.name], column.type):
-            raise ValueError(f"column {column.name} has type {fields[column.name]}, not {column.type}")
+            raise PartError(
+                f"is damaged or was changed by another tool: column {column.name} has type {fields[column.name]}, not "
+                f"{column.type}"
+            )
         places.append(paths.index(column.name))
+    if len(places) < len(paths) and not may_have_more:
+        other = next(path for number, path in enumerate(paths) if number not in places)
+        raise PartError(f"is damaged or was changed by another tool: its contract knows no column {other!r}")
     types = [footer.schema.column(number).physical_type for number in range(footer.num_columns)]
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)

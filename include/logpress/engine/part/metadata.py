@@ -124,7 +124,9 @@ class PartMetadata:
             else:
                 raise PartError(f"has format {data['format']}, which no released logpress wrote; press the day again")
             check_layouts(found.contract, found.layouts)
-            check_footer(found.contract, footer, has_row_group=found.older_groups is None)
+            check_footer(
+                found.contract, footer, has_row_group=major >= MAJOR, may_have_more=_minor(found.version) > MINOR
+            )
             for what, count in (("metadata", found.older_groups), ("checksums", found.checksums)):
                 if count is not None and len(count) != footer.num_row_groups:
                     raise PartError(
@@ -226,6 +228,11 @@ def _major(version: object) -> int:
     if isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
         return int(version.split(".")[0])
     raise ValueError(f"{version!r} is no version of the format")
+
+
+def _minor(version: str) -> int:
+    """The minor number; 0 of formats before 5."""
+    return int(version.partition(".")[2] or 0)
 
 
 def _read(data: dict[str, Any]) -> PartMetadata:
