@@ -19,9 +19,9 @@ from rich.console import Console
 
 from bench.measure import MeasureError, Run, measured, median
 from bench.peers import Logpress
-from bench.report import Table
 from bench.results import Growth, Machine, Size, save
 from bench.sample import DAY, LOGPRESS, generate
+from bench.tables import Table
 
 SIZES = "100_000,1_000_000,3_000_000,10_000_000,24_000_000"
 RECORDS_AN_HOUR = 1_000_000

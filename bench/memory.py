@@ -21,8 +21,8 @@ import typer
 from rich.console import Console
 
 from bench.measure import MeasureError, answered
-from bench.report import Table
 from bench.sample import DAY
+from bench.tables import Table
 
 if TYPE_CHECKING:
     from logpress.contract import Contract

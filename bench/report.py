@@ -9,53 +9,21 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table as RichTable
 
 from bench.engine import medians
+from bench.growth import growth_table
 from bench.measure import ROOT, median
 from bench.results import REST, Field, Growth, PeerResult, Profile, Reading, Sizes, load
+from bench.tables import Table
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 IMAGES = ROOT / "docs" / "images"
 NOTHING = "–"
-
-
-@dataclass
-class Table:
-    """Cells as text; the first column is what a row is about.
-
-    Attributes:
-        strong: rows that are about logpress itself.
-    """
-
-    title: str
-    headings: list[str]
-    rows: list[list[str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    strong: set[int] = field(default_factory=set)
-
-    def rich(self) -> RichTable:
-        """For a terminal."""
-        table = RichTable(title=self.title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-        for number, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if number else "left", no_wrap=not number, vertical="bottom")
-        for number, row in enumerate(self.rows):
-            table.add_row(*(cell.replace("`", "") for cell in row), style="bold" if number in self.strong else None)
-        return table
-
-    def markdown(self) -> str:
-        """For a page."""
-        lines = ["| " + " | ".join(self.headings) + " |", "| --- |" + " ---: |" * (len(self.headings) - 1)]
-        for number, row in enumerate(self.rows):
-            cells = [f"**{cell}**" if number in self.strong and cell.strip() else cell for cell in row]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        return "\n".join(lines + [line for note in self.notes for line in ("", note)])
 
 
 def field_tables(found: Field) -> list[Table]:
@@ -254,7 +222,7 @@ def write_report(
     images: Path,
 ) -> list[Path]:
     """Write anew what there are results for; returns the files that were written."""
-    from bench import chart, growth
+    from bench import chart  # needs matplotlib, which who prints a table may not have
 
     images.mkdir(parents=True, exist_ok=True)
     text = page.read_text()
@@ -276,7 +244,7 @@ def write_report(
         written.append(images / "bench.svg")
         chart.draw_field(found, written[-1])
     if grown is not None:
-        text = replaced(text, "growth", growth.growth_table(grown).markdown())
+        text = replaced(text, "growth", growth_table(grown).markdown())
         written.append(images / "growth.svg")
         chart.draw_growth(grown, written[-1])
     if profile is not None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 __version__ = "0.1.0"
@@ -49,6 +48,8 @@ def _of_checkout(folder: Path) -> str:
 
 
 def _of_installation() -> str:
+    from importlib import metadata  # takes longer to import than all else that `logpress --help` has of logpress
+
     try:
         text = metadata.distribution("logpress").read_text("direct_url.json")
         return str(json.loads(text)["vcs_info"]["commit_id"]) if text else ""

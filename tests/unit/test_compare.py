@@ -23,8 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import DAY, SEED, compact, padded
 
-from logpress import comparing
-from logpress.comparing import Comparison, Named, compare_day
+from logpress.comparing import Comparison, Named, compare_day, matching
+from logpress.comparing import compare as compare_module
 from logpress.comparing import document_hashes as prints_module
 from logpress.comparing.document_hashes import BINS, Prints
 from logpress.comparing.documents import hash_records
@@ -342,20 +342,20 @@ def test_nothing_is_left_of_an_output_when_it_fails(compare: Compare, tmp_path: 
     def fail(*args: object) -> None:
         raise SourceError("gone")
 
-    monkeypatch.setattr(comparing, "_matched", fail)
+    monkeypatch.setattr(compare_module, "match_sides", fail)
     with pytest.raises(SourceError):
         compare([b"{}"], [b'{"a":1}'], output=tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_side_that_changes_between_the_two_readings(compare: Compare, tmp_path: Path, monkeypatch: Any) -> None:
-    matched = comparing._matched
+    matched = compare_module.match_sides
 
     def change(*args: Any) -> Any:
         compare.write("a", [b'{"a":3}'])
         return matched(*args)
 
-    monkeypatch.setattr(comparing, "_matched", change)
+    monkeypatch.setattr(compare_module, "match_sides", change)
     with pytest.raises(SourceError, match="side A has changed while it was compared: 2 of its records"):
         compare([b'{"a":1}', b'{"a":2}'], [b'{"b":1}'])
 
@@ -371,7 +371,7 @@ def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Pa
     expected = compare(documents, others, output=tmp_path / "one")
     init = Prints.__init__
     monkeypatch.setattr(Prints, "__init__", lambda self, most_rows=100: init(self, most_rows))
-    monkeypatch.setattr(comparing, "MOST_ROWS", 300)
+    monkeypatch.setattr(matching, "MOST_ROWS", 300)
     found = compare(documents, others, output=tmp_path / "two")
     assert figures(found) == figures(expected)
     assert found.a.more_copies == expected.a.more_copies
@@ -562,10 +562,10 @@ def test_a_kill_leaves_no_scratch_files(tmp_path: Path) -> None:
     scratch.mkdir()
     (tmp_path / "a").write_bytes(b"".join(b'{"n":%d}\n' % n for n in range(300_000)))
     code = (
-        "import sys, time; from logpress.comparing import document_hashes; from logpress.cli.app import main\n"
+        "import sys, time; from logpress.comparing import compare, document_hashes; from logpress.cli.app import main\n"
         "init = document_hashes.Prints.__init__\n"
         "document_hashes.Prints.__init__ = lambda self, most_rows=1000: init(self, most_rows)\n"
-        "import logpress.comparing as c; c._matched = lambda *a: (print('here', flush=True), time.sleep(60))\n"
+        "compare.match_sides = lambda *a: (print('here', flush=True), time.sleep(60))\n"
         f"sys.argv = ['logpress', 'compare', 'sdk_log', '--day', '2021-12-26', '--input', {str(tmp_path / 'a')!r}, "
         f"'--with', {str(tmp_path / 'a')!r}, '-q']; main()"
     )

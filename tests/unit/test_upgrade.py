@@ -107,3 +107,9 @@ def test_the_command_says_what_it_did(
         main()
     assert ended.value.code
     assert "sdk_log has no published day from 2022-01-01 to 9999-12-31" in capsys.readouterr().err
+    for option in ("--from", "--to"):
+        monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, option, "2022"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert f"{option}: '2022' is no day" in capsys.readouterr().err

@@ -8,11 +8,11 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import Documents
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
+from logpress.comparing.matching import KIND_COLUMNS, Wanted
 from logpress.comparing.output import Outputs
 from logpress.comparing.result import Difference, Kind, SideName
 from logpress.comparing.sides import OpenSide
@@ -24,9 +24,6 @@ from logpress.sources.search.address import is_cluster
 
 LONGEST_EXAMPLE = 4_000
 """Characters of a record that an example holds."""
-
-_COLUMNS: tuple[tuple[int, Kind], ...] = ((1, "spelling"), (2, "only"))
-"""What the columns behind the first of `told` are of; see `match_prints`."""
 
 
 class Taker(ABC):
@@ -145,42 +142,6 @@ class Counting(Taker):
         self.counts, self.damaged, self.by_bytes = counts.copy(), damaged.copy(), by_bytes.copy()
 
 
-class Wanted:
-    """Documents to be found.
-
-    Args:
-        rows: uint64[n, 5], as `Prints` has them.
-        told: int64[n, 3], how many of each are matched by equal bytes, by value only, and not at all.
-    """
-
-    def __init__(self, rows: NDArray[np.uint64], told: NDArray[np.int64]) -> None:
-        order = np.argsort(rows[:, 2])
-        self.keys = np.ascontiguousarray(rows[order, 2:4])
-        self.left = told[order]
-
-    def kind_of(self, one: int, two: int, at: int) -> Kind | None:
-        """What the next document with these hashes is: in excess, spelt differently, or neither.
-
-        Args:
-            one: the first word of its bytes' hash.
-            two: the second.
-            at: the first place with the first word.
-        """
-        while int(self.keys[at, 1]) != two:  # two documents that share half a hash
-            at += 1
-            if at == len(self.keys) or int(self.keys[at, 0]) != one:
-                return None
-        left = self.left[at]
-        if left[0]:
-            left[0] -= 1
-            return None
-        for place, kind in _COLUMNS:
-            if left[place]:
-                left[place] -= 1
-                return kind
-        return None
-
-
 class Finding(Taker):
     """Finds the documents that the other side has not, or spells differently.
 
@@ -213,7 +174,7 @@ class Finding(Taker):
                 self._found(kind, documents, int(documents.chosen[index]))
         if self._outputs is None:
             left = self._wanted.left
-            self.is_done = all(self._numbers[kind] >= self._shown or not left[:, at].any() for at, kind in _COLUMNS)
+            self.is_done = all(self._numbers[kind] >= self._shown or not left[:, at].any() for at, kind in KIND_COLUMNS)
 
     def _found(self, kind: Kind, documents: Documents, row: int) -> None:
         record = documents.record(row)

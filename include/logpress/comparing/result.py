@@ -12,6 +12,8 @@ from rich.text import Text
 Kind = Literal["only", "spelling"]
 SideName = Literal["a", "b"]
 
+SIDE_NAMES: tuple[SideName, SideName] = ("a", "b")
+
 LONGEST_SHOWN = 110
 """Characters of a record that a terminal shows."""
 

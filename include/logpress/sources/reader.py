@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from logpress.errors import SourceError
 from logpress.sources.refusals import source_error
-from logpress.sources.stored import Stored, open_stored
+from logpress.sources.stored import LocalFile, Stored, is_local, local_path
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -115,7 +115,7 @@ def open_raw(uri: str, options: Mapping[str, Any] | None = None) -> RawReader:
         SourceError: if it is not there or cannot be read.
     """
     try:
-        stored = open_stored(uri, options)
+        stored = _open_stored(uri, options)
         try:
             return RawReader(uri, stored)
         except BaseException:
@@ -127,3 +127,12 @@ def open_raw(uri: str, options: Mapping[str, Any] | None = None) -> RawReader:
         raise
     except Exception as error:
         raise source_error(uri, "read", error) from error
+
+
+def _open_stored(uri: str, options: Mapping[str, Any] | None) -> Stored:
+    """A file or object; raises OSError, and of other kinds of storage what their own clients do."""
+    if is_local(uri):
+        return LocalFile(local_path(uri))
+    from logpress.sources.remote import RemoteObject
+
+    return RemoteObject(uri, options)

@@ -1,4 +1,7 @@
-"""Bytes as they are stored, front to back: of a local file as near to free as can be; remote.py has other objects."""
+"""Bytes as they are stored, front to back: of a local file as near to free as can be; remote.py has other objects.
+
+reader.py opens either.
+"""
 
 from __future__ import annotations
 
@@ -69,23 +72,6 @@ def sentence(error: BaseException) -> str:
         return error.strerror
     text = " ".join(str(error).split())
     return text or type(error).__name__
-
-
-def open_stored(uri: str, options: Mapping[str, Any] | None = None) -> Stored:
-    """Open a file or object.
-
-    Args:
-        uri: a local path or fsspec URI.
-        options: what fsspec's file system takes; a local file takes none.
-
-    Raises:
-        OSError: if it is not there or cannot be read; other kinds of storage raise what their own clients do.
-    """
-    if is_local(uri):
-        return LocalFile(local_path(uri))
-    from logpress.sources.remote import RemoteObject
-
-    return RemoteObject(uri, options)
 
 
 class LocalFile:

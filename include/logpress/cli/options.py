@@ -1,0 +1,93 @@
+"""What verbs have in common: options and arguments, and what is read from their text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logpress.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from logpress.contract.model import Contract
+
+
+def no_secret(given: str | list[str] | None) -> str | list[str] | None:
+    """Give URIs back; a callback of options, so that no message names a URI before it was looked at.
+
+    Raises:
+        UsageError: if a password stands in one.
+    """
+    from logpress.uris import refuse_secret
+
+    for uri in [given] if isinstance(given, str) else given or []:
+        refuse_secret(uri)
+    return given
+
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
+Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
+LakeUri = Annotated[
+    str,
+    typer.Option(
+        "--lake", metavar="URI", envvar="LOGPRESS_LAKE", callback=no_secret, help="The lake: a folder or URI."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="PATH", callback=no_secret, help="Raw input: a file, folder, glob or URI; may be repeated."
+    ),
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads; as many as there are cores by default.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        envvar="LOGPRESS_MEMORY",
+        help="Memory that the command takes at most, as 800M or 2G; half of what is left by default.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+def contract_of(table: str) -> Contract:
+    """The contract that a `Table` names.
+
+    Raises:
+        ContractError: if there is none, or it is wrong.
+    """
+    from logpress.contract import load_contract
+
+    return load_contract(table)
+
+
+def day_of(text: str, option: str = "--day") -> date:
+    """The UTC day that an option says.
+
+    Raises:
+        UsageError: if it says none; the message names the option.
+    """
+    from logpress.contract import parse_day
+
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def memory_of(text: str | None) -> int | None:
+    """The bytes that a `Memory` says; None if it was not given.
+
+    Raises:
+        UsageError: if it is no size.
+    """
+    from logpress.day.budget import parse_size
+
+    return None if text is None else parse_size(text)

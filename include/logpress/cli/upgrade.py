@@ -1,0 +1,46 @@
+"""`logpress upgrade`: published days of an older format rewritten as today's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from logpress.cli.options import LakeUri, Memory, Quiet, Table, Threads, contract_of, day_of, memory_of
+
+EPILOG = (
+    "Examples:\n\n  logpress upgrade sdk_log --from 2021-12-01 --to 2021-12-31 --lake lake\n\n"
+    "  logpress upgrade sdk_log --lake s3://game-lake/logs --quiet"
+)
+
+
+def upgrade(
+    table: Table,
+    lake: LakeUri,
+    first: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first UTC day; the first published by default.")
+    ] = "0001-01-01",
+    last: Annotated[
+        str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last UTC day; the last published by default.")
+    ] = "9999-12-31",
+    threads: Threads = None,
+    memory: Memory = None,
+    quiet: Quiet = False,
+) -> None:
+    """Rewrite published days of an older format as today's: proven against the old files, published at once."""
+    contract = contract_of(table)
+    begin, end = day_of(first, "--from"), day_of(last, "--to")
+    limit = memory_of(memory)
+    from logpress.cli.bars import Bars
+    from logpress.day.upgrade import days_between, upgrade_day
+    from logpress.engine.part.metadata import VERSION
+
+    for day in days_between(lake, contract.table, begin, end):
+        with Bars(quiet=quiet) as bars:
+            done = upgrade_day(contract, day, lake, threads=threads, progress=bars, memory=limit)
+        if done.parts:
+            was = " and ".join(done.versions)
+            sizes = f"{done.before:,} bytes are {done.after:,} now"
+            print(f"{contract.table} {day}: {done.parts} parts of format {was} rewritten as {VERSION}; {sizes}")
+        else:
+            print(f"{contract.table} {day}: has format {VERSION} already")

@@ -1,0 +1,44 @@
+"""`logpress verify`: a published day proven again."""
+
+from __future__ import annotations
+
+import sys
+
+from logpress.cli.options import Day, Inputs, LakeUri, Memory, Quiet, Table, Threads, contract_of, day_of, memory_of
+
+EPILOG = (
+    "Examples:\n\n"
+    "  logpress verify sdk_log --day 2021-12-26 --lake lake\n\n"
+    "  logpress verify sdk_log --day 2021-12-26 --lake lake --input raw/"
+)
+
+
+def verify(
+    table: Table,
+    day: Day,
+    lake: LakeUri,
+    inputs: Inputs = None,
+    threads: Threads = None,
+    memory: Memory = None,
+    quiet: Quiet = False,
+) -> None:
+    """Prove a published day again: its files against its manifests and, if given, the raw input."""
+    contract, when = contract_of(table), day_of(day)
+    from logpress.cli.bars import Bars
+    from logpress.day import published
+    from logpress.hashing.digest import combine
+
+    with Bars(quiet=quiet) as bars:
+        verified = published.verify_published(
+            contract, when, lake, inputs or [], threads=threads, progress=bars, memory=memory_of(memory)
+        )
+    manifest = verified.manifest
+    against = "its manifests"
+    if inputs:
+        against += " and what can be read of the raw input" if verified.damage else " and the raw input"
+    digest = combine(entry.digest for entry in manifest.slices)
+    print(
+        f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}"
+    )
+    for uri, damage in verified.damage.items():
+        print(f"logpress: warning: {uri} is damaged, and could be read in part only: {damage}", file=sys.stderr)

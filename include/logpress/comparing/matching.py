@@ -1,0 +1,119 @@
+"""Documents of two sides matched by their hashes, in bounded memory: how many both have, and how many only one has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.kernels_multisets import match_prints
+from logpress.comparing.result import Kind
+
+MOST_ROWS = 1 << 21
+"""Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
+
+KIND_COLUMNS: tuple[tuple[int, Kind], ...] = ((1, "spelling"), (2, "only"))
+"""What the columns behind the first of `told` are of; see `match_prints`."""
+
+
+class Wanted:
+    """Documents to be found.
+
+    Args:
+        rows: uint64[n, 5], as `Prints` has them.
+        told: int64[n, 3], how many of each are matched by equal bytes, by value only, and not at all.
+    """
+
+    def __init__(self, rows: NDArray[np.uint64], told: NDArray[np.int64]) -> None:
+        order = np.argsort(rows[:, 2])
+        self.keys = np.ascontiguousarray(rows[order, 2:4])
+        self.left = told[order]
+
+    def kind_of(self, one: int, two: int, at: int) -> Kind | None:
+        """What the next document with these hashes is: in excess, spelt differently, or neither.
+
+        Args:
+            one: the first word of its bytes' hash.
+            two: the second.
+            at: the first place with the first word.
+        """
+        while int(self.keys[at, 1]) != two:  # two documents that share half a hash
+            at += 1
+            if at == len(self.keys) or int(self.keys[at, 0]) != one:
+                return None
+        left = self.left[at]
+        if left[0]:
+            left[0] -= 1
+            return None
+        for place, kind in KIND_COLUMNS:
+            if left[place]:
+                left[place] -= 1
+                return kind
+        return None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Documents of some bins of both sides, and how many of each the other side has.
+
+    Attributes:
+        rows: uint64[n, 5] and uint64[m, 5], as `Prints` has them.
+        told: int64[n, 3] and int64[m, 3], how many of each are matched by equal bytes, by value only, and not at all.
+        more_copies: of each side, those that are not matched though the other side has their value.
+    """
+
+    rows: tuple[NDArray[np.uint64], NDArray[np.uint64]]
+    told: tuple[NDArray[np.int64], NDArray[np.int64]]
+    more_copies: tuple[int, int]
+
+    def wanted(self, place: int) -> Wanted:
+        """Those of one side that are not equal byte for byte."""
+        differ = self.told[place][:, 1:].any(axis=1)
+        return Wanted(self.rows[place][differ], self.told[place][differ])
+
+
+def match_sides(a: Prints, b: Prints) -> Iterator[Matched]:
+    """Match both sides, as many bins at a time as fit into memory."""
+    sizes = a.sizes() + b.sizes()
+    first = 0
+    while first < BINS:
+        last = first + 1
+        while last < BINS and sizes[first : last + 1].sum() <= MOST_ROWS:
+            last += 1
+        rows = a.rows(first, last), b.rows(first, last)
+        told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)
+        more_a, more_b = match_prints(*rows, *told)
+        yield Matched(rows, told, (int(more_a), int(more_b)))
+        first = last
+
+
+class Totals:
+    """What the bins add up to.
+
+    Attributes:
+        equal_bytes: documents of the first side that the second has too, byte for byte.
+        equal_value: those that it has too, but spelt differently.
+        only: of each side, documents that the other has not, or has less often.
+        more_copies: of these, those whose value the other side has, but less often.
+    """
+
+    def __init__(self) -> None:
+        self.equal_bytes = self.equal_value = 0
+        self.only = [0, 0]
+        self.more_copies = [0, 0]
+
+    def add(self, matched: Matched) -> None:
+        """Add what was matched in some bins."""
+        self.equal_bytes += int(matched.told[0][:, 0].sum())
+        self.equal_value += int(matched.told[0][:, 1].sum())
+        for place in (0, 1):
+            self.only[place] += int(matched.told[place][:, 2].sum())
+            self.more_copies[place] += matched.more_copies[place]
+
+    @property
+    def differ(self) -> bool:
+        """Whether anything but equal bytes was found."""
+        return bool(self.equal_value or any(self.only))
