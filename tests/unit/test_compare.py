@@ -371,7 +371,7 @@ def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Pa
     expected = compare(documents, others, output=tmp_path / "one")
     init = Prints.__init__
     monkeypatch.setattr(Prints, "__init__", lambda self, most_rows=100: init(self, most_rows))
-    monkeypatch.setattr(comparing, "MOST_ROWS", 300)
+    monkeypatch.setattr(comparing, "MATCHED_ROWS", 300)
     found = compare(documents, others, output=tmp_path / "two")
     assert figures(found) == figures(expected)
     assert found.a.more_copies == expected.a.more_copies

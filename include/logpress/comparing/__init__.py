@@ -26,7 +26,7 @@ from logpress.progress import Silent, StageProgress
 
 __all__ = ["Comparison", "Named", "compare_day"]
 
-MOST_ROWS = 1 << 21
+MATCHED_ROWS = 1 << 21
 """Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
 
 SHOWN = 5
@@ -120,7 +120,7 @@ def _matched(a: Prints, b: Prints) -> Iterator[_Matched]:
     first = 0
     while first < BINS:
         last = first + 1
-        while last < BINS and sizes[first : last + 1].sum() <= MOST_ROWS:
+        while last < BINS and sizes[first : last + 1].sum() <= MATCHED_ROWS:
             last += 1
         rows = a.rows(first, last), b.rows(first, last)
         told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)
