@@ -29,6 +29,7 @@ from logpress.hashing import kernels_hash
 from logpress.hashing.kernels_hash import same_bytes
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.words import PADDING
+from logpress.limits import Limits
 from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, string_kind, value_end
 from logpress.layout.kernels_match import slot_end
 from logpress.layout.model import Kind
@@ -133,7 +134,7 @@ def test_kernels_stay_inside_the_padding_whatever_they_read(guard: Guarded, text
 def outcome(contract: Contract, buffer: NDArray[np.uint8], spans: list[tuple[int, int]]) -> list[Any]:
     """What becomes of the records at these spans: states, registers and rejects."""
     registers = Registers(contract)
-    layouts = Layouts(contract, registers, 50)
+    layouts = Layouts(contract, registers, Limits(layouts=50))
     starts, ends = (np.array(column, dtype=np.int64) for column in zip(*spans, strict=True))
     block = convert(buffer, starts, ends, registers, layouts.known, Spaces(registers))
     Settler(registers, layouts).settle(block)

@@ -17,6 +17,7 @@ from tests.conftest import SEED, compact
 from tests.twins import form_of, lines_of, object_end, objects_of, records_of, sound_object_end
 
 from logpress.kernel.words import PADDING
+from logpress.limits import Limits
 from logpress.records import form as framing
 from logpress.records import kernels_objects as kernels_frame
 from logpress.records import raw_blocks as blocks
@@ -38,22 +39,13 @@ class Pieces:
         return len(given)
 
 
-@pytest.fixture
-def block_bytes(monkeypatch: pytest.MonkeyPatch):
-    def change(size: int) -> None:
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-        monkeypatch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-
-    return change
+def framed(data: bytes, most: int = 1 << 30, **limits: int) -> list[bytes]:
+    return list(_framed(Pieces(data, most), **limits))
 
 
-def framed(data: bytes, most: int = 1 << 30, longest: int = blocks.LONGEST_RECORD_BYTES) -> list[bytes]:
-    return list(_framed(Pieces(data, most), longest))
-
-
-def _framed(reader, longest: int = blocks.LONGEST_RECORD_BYTES) -> Iterator[bytes]:
+def _framed(reader, **limits: int) -> Iterator[bytes]:
     piece = b""
-    for block in read_blocks(reader, Buffers(), longest):
+    for block in read_blocks(reader, Buffers(Limits(**limits))):
         if block.piece:
             piece += block.buffer[: block.end].tobytes()
             if not block.continued:
@@ -158,7 +150,7 @@ SEPARATORS = {
 
 @pytest.mark.parametrize("spelling", ["compact", "pretty", "tabs"])
 @pytest.mark.parametrize("between", SEPARATORS)
-def test_every_form_gives_its_records(block_bytes, between: str, spelling: str) -> None:
+def test_every_form_gives_its_records(between: str, spelling: str) -> None:
     write = {"compact": compact, "pretty": pretty, "tabs": lambda d: pretty(d, "\t")}[spelling]
     before, separator, behind = SEPARATORS[between]
     records = [write(document) for document in [SEED, *TRICKY, SEED["_source"], *TRICKY[::-1]]]
@@ -170,21 +162,19 @@ def test_every_form_gives_its_records(block_bytes, between: str, spelling: str) 
         else "documents"
     )  # fmt: skip
     for size in (1, 5, 64, 1_000, 4 << 20):
-        block_bytes(size)
         for most in (1, 7, 1 << 30):
-            assert [record.strip(b" \t") for record in framed(data, most)] == records
+            assert [record.strip(b" \t") for record in framed(data, most, block_bytes=size)] == records
 
 
 @pytest.mark.parametrize("before", ["", " ", "[", "\ufeff"])
-def test_blocks_end_at_every_byte_of_a_record(block_bytes, before: str) -> None:
+def test_blocks_end_at_every_byte_of_a_record(before: str) -> None:
     records = [compact(document) for document in TRICKY] + [pretty(document) for document in TRICKY]
     separator = b"," if before == "[" else b""
     data = before.encode() + separator.join(records) + (b"]" if separator else b"")
     if before == "\ufeff":
         records[0] = before.encode() + records[0]
     for size in range(1, len(data) + 2):
-        block_bytes(size)
-        assert framed(data) == records
+        assert framed(data, block_bytes=size) == records
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -213,10 +203,7 @@ def test_documents_of_any_content_come_as_they_are(documents, gaps, in_array, si
     for number, record in enumerate(records):
         data += record + gaps[number + 1] + (b"," if in_array and number + 1 < len(records) else b"")
     data += b"]" if in_array else b""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-        found = framed(data)
+    found = framed(data, block_bytes=size)
     if form(data) == "lines":  # the first stands alone on its line
         assert b"".join(found).translate(None, b" \t\r\n") == data.translate(None, b" \t\r\n")
         return
@@ -244,25 +231,22 @@ def test_lines_of_a_file_come_as_those_of_pieces(
     path = tmp_path_factory.mktemp("file") / "raw.ndjson"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
         patch.setattr(framing, "FIRST_BYTES", head)
         patch.setattr(blocks, "find_form", lambda head: Form.lines)
-        in_pieces = framed(data)
+        in_pieces = framed(data, block_bytes=size)
         with open_raw(str(path)) as reader:
-            assert list(_framed(reader)) == in_pieces
+            assert list(_framed(reader, block_bytes=size)) == in_pieces
             assert reader.raw_bytes == len(data)
     assert path.read_bytes() == data
 
 
-def test_a_line_longer_than_a_block_between_short_ones(tmp_path: Path, block_bytes) -> None:
+def test_a_line_longer_than_a_block_between_short_ones(tmp_path: Path) -> None:
     lines = [b'{"a":%d}' % n for n in range(30_000)]
     lines[20_000] = b'{"b":"' + b"x" * 500_000 + b'"}'
     path = tmp_path / "raw.ndjson"
     path.write_bytes(b"\n".join(lines))
-    block_bytes(50_000)
     with open_raw(str(path)) as reader:
-        assert list(_framed(reader)) == lines
+        assert list(_framed(reader, block_bytes=50_000)) == lines
 
 
 # ---------------------------------------------------------------------------------------------------- anything at all
@@ -282,12 +266,10 @@ _rubble = st.lists(_fragments, max_size=40).map(b"".join)
 def test_rubble_is_framed_as_the_twin_does(rubble: bytes, size: int) -> None:
     assert form(rubble) == form_of(rubble)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
         patch.setattr(blocks, "find_form", lambda head: Form.documents)
-        assert framed(rubble) == objects_of(rubble, False)
+        assert framed(rubble, block_bytes=size) == objects_of(rubble, False)
         patch.setattr(blocks, "find_form", lambda head: Form.array)
-        found = framed(rubble)
+        found = framed(rubble, block_bytes=size)
     assert found == objects_of(rubble, True)
     # no byte but separators and byte order marks is lost, and none comes twice
     assert _without_separators(b"".join(found)) == _without_separators(rubble)
@@ -355,12 +337,11 @@ def test_much_damage_takes_no_longer() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 64, 2_048])
-def test_a_document_that_is_too_long_comes_in_pieces(block_bytes, size: int) -> None:
-    block_bytes(size)
+def test_a_document_that_is_too_long_comes_in_pieces(size: int) -> None:
     sound = pretty({"a": 1})
     for length in (2_000, 2_040, 2_048, 5_000):
         long = b'{\n"pad":"' + b"x" * length + b'"}'
-        assert framed(sound + b"\n" + long + b"\n" + sound, longest=2_048) in (
+        assert framed(sound + b"\n" + long + b"\n" + sound, block_bytes=size, longest_record_bytes=2_048) in (
             [sound, long, sound],
             [sound, long + b"\n", sound],
         )

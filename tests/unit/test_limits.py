@@ -13,15 +13,13 @@ import pytest
 from tests.conftest import SEED, assert_round_trip, compact
 
 from logpress.contract import Contract
-from logpress.engine import press as pressing
-from logpress.engine.part import encode
 from logpress.engine.part.arrow_arrays import texts_array
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.rejects import Rejects
 from logpress.engine.restore import in_order as restoring
-from logpress.engine.restore import memory_plan
 from logpress.layout.mine import Miner
 from logpress.layout.tokens import NotAnObjectError
+from logpress.limits import Limits
 from logpress.parquet import chunks
 from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter
@@ -58,34 +56,27 @@ def test_nested_brackets_take_a_byte_each(sdk_log: Contract, behind: bytes) -> N
     assert peak < 2_000_000
 
 
-def test_a_text_in_each_row_closes_a_row_group(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from logpress.records import raw_blocks as blocks
-
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 20_000)
-    monkeypatch.setattr(pressing, "TEXT_BUDGET_BYTES", 50_000)
+def test_a_text_in_each_row_closes_a_row_group(sdk_log: Contract, tmp_path: Path) -> None:
+    limits = Limits(block_bytes=20_000, row_group_text_bytes=50_000)
     records = [record(number, more="x" * 1_000) for number in range(400)]
-    pressed = assert_round_trip(sdk_log, records, tmp_path)
+    pressed = assert_round_trip(sdk_log, records, tmp_path, limits=limits)
     assert pressed.manifest.part is not None
     assert 5 <= pressed.manifest.part.row_groups <= 9
-    short = assert_round_trip(sdk_log, [record(number, nickName="x" * 1_000) for number in range(400)], tmp_path)
+    records = [record(number, nickName="x" * 1_000) for number in range(400)]
+    short = assert_round_trip(sdk_log, records, tmp_path, limits=limits)
     assert short.manifest.part is not None
     assert short.manifest.part.row_groups == 1  # a dictionary has it once
 
 
 @pytest.mark.parametrize("room", [0, 300, 6 << 20])
-def test_records_come_back_whatever_the_metadata_has_room_for(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
-) -> None:
-    monkeypatch.setattr(encode, "METADATA_BYTES", room)
+def test_records_come_back_whatever_the_metadata_has_room_for(sdk_log: Contract, tmp_path: Path, room: int) -> None:
     hits = [
         compact(
             SEED | {"_source": SEED["_source"] | {"response_elapsed_time": number, "nickName": f"n{number}"}}
         ).replace(b'"n', b'"\\u006e' if number % 2 else b'"n')
         for number in range(60)
     ]
-    pressed = assert_round_trip(sdk_log, hits, tmp_path)
+    pressed = assert_round_trip(sdk_log, hits, tmp_path, limits=Limits(row_group_metadata_bytes=room))
     assert pressed.part is not None
     with pq.ParquetFile(pressed.part) as file:
         metadata = PartMetadata.of(file.metadata).group(file, 0)
@@ -102,7 +93,7 @@ def test_rows_of_one_key_go_to_several_buckets(
 
     records = [record(1, more=f"{number:0500}") for number in range(4_000)]
     pressed = assert_round_trip(sdk_log, records, tmp_path)
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
+    limits = Limits(bucket_bytes=100_000)
     filled: Counter[int] = Counter()
     add = ordering.Buckets.add
 
@@ -112,7 +103,7 @@ def test_rows_of_one_key_go_to_several_buckets(
 
     monkeypatch.setattr(ordering.Buckets, "add", watched)
     out: list[bytes] = []
-    restoring.restore([str(pressed.part)], [], lambda chunk: out.append(bytes(chunk)))
+    restoring.restore([str(pressed.part)], [], lambda chunk: out.append(bytes(chunk)), limits=limits)
     assert b"".join(out).splitlines() == records
     assert len(filled) > 10
     assert max(filled.values()) < 1_000

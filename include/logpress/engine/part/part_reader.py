@@ -20,8 +20,8 @@ from logpress.errors import PartError
 from logpress.limits import DEFAULT, Limits
 
 DICTIONARIES_BYTES = 2 << 20
-"""Arrow copies all dictionaries into every batch. For each so many bytes of them, batches get `decoded_rows` rows longer,
-so that fewer copies are made."""
+"""Arrow copies all dictionaries into every batch. For each so many bytes of them, batches get `decoded_rows` rows
+longer, so that fewer copies are made."""
 
 
 class PartReader:
