@@ -107,7 +107,7 @@ def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted
     raw.write_bytes(b"\n".join(record(number) for number in numbers))
     lake = str(tmp_path / "lake")
     [spec] = stages.plan(strict, DAY, [str(raw)])
-    staged = Lake.open(lake).staging_folder(strict.table, DAY, "run", spec.name)
+    staged = Lake.create(lake).staging_folder(strict.table, DAY, "run", spec.name)
     manifest = press_slice(strict, DAY, spec, staged, threads=0, limits=limits)
     [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if "duplicates" in c.check]
     kept = manifest.rows - 60

@@ -2,27 +2,119 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import tracemalloc
 from collections import Counter
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.conftest import SEED, assert_round_trip, compact
+from tests.conftest import SEED, assert_round_trip, compact, press
 
+import logpress.limits
 from logpress.contract import Contract
+from logpress.day.budget import Budget, press_bytes
 from logpress.engine.part.arrow_arrays import texts_array
 from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import Rejects
 from logpress.engine.restore import in_order as restoring
+from logpress.engine.restore.memory_plan import MemoryPlan
+from logpress.engine.restore.wanted import WantedGroup
 from logpress.layout.mine import Miner
 from logpress.layout.tokens import NotAnObjectError
-from logpress.limits import Limits
+from logpress.limits import DEFAULT, Limits
 from logpress.parquet import chunks
 from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter
+
+ROOT = Path(__file__).parents[2]
+
+
+def tags() -> dict[str, str]:
+    """The tag of each limit, which its docstring begins with."""
+    tree = ast.parse(Path(logpress.limits.__file__).read_text())
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    found = {}
+    for field, behind in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            told = behind.value.value if isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant) else ""
+            tag = re.match(r"\[(format|bytes|memory|speed)\] \S", str(told))
+            found[field.target.id] = tag.group(1) if tag else ""
+    return found
+
+
+def test_each_limit_says_what_it_changes() -> None:
+    assert tags().keys() == asdict(DEFAULT).keys()
+    assert set(tags().values()) == {"bytes", "memory", "speed"}
+
+
+def _halved(limits: dict[str, int]) -> Limits:
+    """Small ones: a hundredth of bytes, an eighth of what is counted; 1 at least."""
+    return Limits(**{name: max(1, n // 100 if name.endswith("_bytes") else n // 8) for name, n in limits.items()})
+
+
+def test_limits_of_memory_and_speed_change_no_byte(sdk_log: Contract, tmp_path: Path) -> None:
+    """As their tags say: every one of them is another at once."""
+    others = {name: n for name, n in asdict(DEFAULT).items() if tags()[name] in ("memory", "speed")}
+    records = [record(number, nickName=f"n{number % 50}", **{f"k{number % 7}": number}) for number in range(3_000)]
+    records[::100] = [b"no record"] * 30
+    limits = replace(_halved(others), block_bytes=50_000)
+    files = [
+        assert_round_trip(sdk_log, records, tmp_path, limits=some, threads=threads).files()
+        for some in (Limits(block_bytes=50_000), limits)
+        for threads in (0, 2)
+    ]
+    assert files[0] == files[1] == files[2] == files[3]
+    part = next(tmp_path.rglob("part-*"))
+    restored: list[bytes] = []
+    for some in (DEFAULT, limits):
+        chunks: list[bytes] = []
+        restoring.restore([str(part)], [], lambda chunk, to=chunks: to.append(bytes(chunk)), limits=some)
+        restored.append(b"".join(chunks))
+    assert restored[0] == restored[1]
+
+
+@pytest.mark.parametrize("name", [name for name, tag in tags().items() if tag == "bytes"])
+def test_records_come_back_whatever_a_limit_is(name: str, sdk_log: Contract, tmp_path: Path) -> None:
+    changed: dict[str, Any] = {name: 1}
+    if name == "longest_record_bytes":
+        changed = {name: 1_000, "block_bytes": 300}
+    records = [record(number, nickName="\ud55c", **{f"k{number % 40}": "x" * number}) for number in range(200)]
+    records += [records[0].replace(b'"\xed\x95\x9c"', rb'"\ud55c"'), b"no record", b"{" * 5_000]
+    pressed = press(sdk_log, records, tmp_path, limits=Limits(**changed), threads=0)
+    assert pressed.restored == Counter(records)
+
+
+def test_the_table_of_limits_in_the_documents_is_right() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    found = re.findall(r"^\| [^|]+ \| ([^|]+) \| `([a-z_]+)` \| [^|]+ \|$", text, re.MULTILINE)
+    assert len(found) == 10
+    for figure, name in found:
+        value, unit = getattr(DEFAULT, name), ""
+        if name.endswith("_bytes"):
+            value, unit = (value >> 20, " MiB") if value % (1 << 20) == 0 else (value >> 10, " KiB")
+        assert re.match(rf"{value:,}{unit}(,|$)", figure), name
+        assert tags()[name] == "bytes"
+
+
+def test_both_models_of_memory_take_their_numbers_from_the_limits(sdk_log: Contract, tmp_path: Path) -> None:
+    small = Limits(row_group_text_bytes=1 << 20, longest_record_bytes=1 << 20)
+    assert press_bytes(sdk_log, limits=small) == press_bytes(sdk_log) - 3 * (127 << 20) - 3 * (31 << 20)
+    less = replace(DEFAULT, imported_bytes=DEFAULT.imported_bytes - (50 << 20))
+    memory = DEFAULT.imported_bytes + DEFAULT.companion_bytes + 2 * press_bytes(sdk_log) - (50 << 20)
+    assert (Budget(memory).processes(sdk_log), Budget(memory, less).processes(sdk_log)) == (1, 2)
+    group = WantedGroup(PartReader(str(press(sdk_log, [record(1)], tmp_path).part)), 0, None)
+    memory = DEFAULT.imported_bytes + DEFAULT.restoring_bytes
+    kept = [MemoryPlan.of(memory, 1, [group], limits).kept_bytes for limits in (DEFAULT, less)]
+    assert kept[0] == 0
+    assert (49 << 20) < kept[1] < (50 << 20)
 
 
 def record(number: int, **more: object) -> bytes:
