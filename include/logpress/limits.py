@@ -21,6 +21,12 @@ class Limits:
 
     # -- reading and converting
 
+    form_bytes: int = 64 << 10
+    """[bytes] Bytes of a raw object that tell how records stand in it, if the first record ends within them."""
+
+    longest_form_bytes: int = 1 << 20
+    """[bytes] Bytes that tell it in any case: a record that is longer is taken for a document, not a line."""
+
     block_bytes: int = 4 << 20
     """[bytes] Raw bytes of a block; a longer record makes its block longer. Pieces of a record that is too long have as
     many."""
@@ -106,6 +112,15 @@ class Limits:
 
     counted_hash_bytes: int = 8 << 20
     """[memory] Bytes of hashes in memory at a time when duplicates across slices are counted."""
+
+    # -- comparing
+
+    counted_documents: int = 1 << 21
+    """[memory] Different documents of a side in memory: 84 MB, and as much again while they are sorted; more go to
+    disk."""
+
+    matched_documents: int = 1 << 21
+    """[memory] Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
 
     # -- estimates
 

@@ -34,6 +34,7 @@ from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
 from logpress.layout.kernels_unescape import unescape
+from logpress.limits import Limits
 
 SOURCE = SEED["_source"]
 
@@ -363,16 +364,14 @@ def test_a_side_that_changes_between_the_two_readings(compare: Compare, tmp_path
 # -- bounded memory
 
 
-def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Path, monkeypatch: Any) -> None:
+def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Path) -> None:
     chance = random.Random(5)
     documents = [compact({"n": chance.randrange(3_000)}) for _ in range(5_000)]
     others = [hit(record.replace(b":", b": ")) if chance.random() < 0.3 else record for record in documents[500:]]
     chance.shuffle(others)
     expected = compare(documents, others, output=tmp_path / "one")
-    init = Prints.__init__
-    monkeypatch.setattr(Prints, "__init__", lambda self, most_rows=100: init(self, most_rows))
-    monkeypatch.setattr(comparing, "MATCHED_ROWS", 300)
-    found = compare(documents, others, output=tmp_path / "two")
+    limits = Limits(counted_documents=100, matched_documents=300)
+    found = compare(documents, others, output=tmp_path / "two", limits=limits)
     assert figures(found) == figures(expected)
     assert found.a.more_copies == expected.a.more_copies
     for name in ("only-a", "only-b", "spelling-a", "spelling-b"):

@@ -18,7 +18,6 @@ from tests.twins import form_of, lines_of, object_end, objects_of, records_of, s
 
 from logpress.kernel.words import PADDING
 from logpress.limits import Limits
-from logpress.records import form as framing
 from logpress.records import kernels_objects as kernels_frame
 from logpress.records import raw_blocks as blocks
 from logpress.records.form import Form, Head, find_form
@@ -122,16 +121,20 @@ def test_the_form_is_told_from_the_beginning(data: bytes, expected: str) -> None
     assert form(data) == form_of(data) == expected
 
 
-def test_a_first_record_longer_than_what_is_looked_at_tells_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framing, "FIRST_BYTES", 16)
-    monkeypatch.setattr(framing, "MOST_BYTES", 256)
+def test_a_first_record_longer_than_what_is_looked_at_tells_the_form() -> None:
+    def form(data: bytes) -> str:
+        return find_form(Head(Pieces(data)), Limits(**looked_at)).value
+
+    looked_at = {"form_bytes": 16, "longest_form_bytes": 256}
     long = {"a": "x" * 300, "b": [1, 2]}
     assert form(compact(long) + b"\n{}\n") == "documents"  # which reads lines as well
-    assert framed(compact(long) + b"\n{}\n") == [compact(long), b"{}"]
+    assert framed(compact(long) + b"\n{}\n", **looked_at) == [compact(long), b"{}"]
     assert form(pretty({"b": [1], **long}) + b"\n{}\n") == "documents"
     assert form(b'{"a":"' + b"x" * 100 + b"\n" + b"{}\n" * 200) == "lines"
     assert form(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == "documents"
-    assert framed(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == [b'{"a":"' + b"x" * 300] + [b"{}"] * 200
+    assert (
+        framed(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200, **looked_at) == [b'{"a":"' + b"x" * 300] + [b"{}"] * 200
+    )
     assert form(compact({"a": "x" * 100}) + b" \n{}") == "lines"
     assert form(compact({"a": "x" * 100}) + b" {}") == "documents"
 
@@ -231,11 +234,10 @@ def test_lines_of_a_file_come_as_those_of_pieces(
     path = tmp_path_factory.mktemp("file") / "raw.ndjson"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(framing, "FIRST_BYTES", head)
-        patch.setattr(blocks, "find_form", lambda head: Form.lines)
-        in_pieces = framed(data, block_bytes=size)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.lines)
+        in_pieces = framed(data, block_bytes=size, form_bytes=head)
         with open_raw(str(path)) as reader:
-            assert list(_framed(reader, block_bytes=size)) == in_pieces
+            assert list(_framed(reader, block_bytes=size, form_bytes=head)) == in_pieces
             assert reader.raw_bytes == len(data)
     assert path.read_bytes() == data
 
@@ -266,9 +268,9 @@ _rubble = st.lists(_fragments, max_size=40).map(b"".join)
 def test_rubble_is_framed_as_the_twin_does(rubble: bytes, size: int) -> None:
     assert form(rubble) == form_of(rubble)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "find_form", lambda head: Form.documents)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.documents)
         assert framed(rubble, block_bytes=size) == objects_of(rubble, False)
-        patch.setattr(blocks, "find_form", lambda head: Form.array)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.array)
         found = framed(rubble, block_bytes=size)
     assert found == objects_of(rubble, True)
     # no byte but separators and byte order marks is lost, and none comes twice

@@ -22,12 +22,10 @@ from logpress.comparing.result import Comparison, Difference, Kind, Side, SideNa
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
 from logpress.day.stages import default_threads
+from logpress.limits import DEFAULT, Limits
 from logpress.progress import Silent, StageProgress
 
 __all__ = ["Comparison", "Named", "compare_day"]
-
-MATCHED_ROWS = 1 << 21
-"""Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
 
 SHOWN = 5
 """Examples of each kind and side."""
@@ -45,6 +43,7 @@ def compare_day(
     output: Path | None = None,
     threads: int | None = None,
     progress: StageProgress | None = None,
+    limits: Limits = DEFAULT,
 ) -> Comparison:
     """Compare the records of a day in two sources, as multisets.
 
@@ -61,6 +60,7 @@ def compare_day(
         output: a folder that gets all records that differ.
         threads: threads that convert and hash; as many as cores if None.
         progress: hears of the stages.
+        limits: how many documents are in memory.
 
     Raises:
         UsageError: if a side has nothing of the day, or the folder cannot be written.
@@ -77,16 +77,16 @@ def compare_day(
             sides.append(side)
         counted, damage = [], []
         for name, side in zip(_NAMES, sides, strict=True):
-            prints = Prints()
+            prints = Prints(limits.counted_documents)
             stack.callback(prints.close)
             counted.append(Counting(prints))
             tell = heard.begin(f"read {name.upper()}", side.raw_bytes)
             damage.append(read_side(side, counted[-1], contract.source.restarts, tell))
             heard.end(f"read {name.upper()}")
         totals = _Totals()
-        for matched in _matched(counted[0].prints, counted[1].prints):
+        for matched in _matched(counted[0].prints, counted[1].prints, limits.matched_documents):
             totals.add(matched)
-        search = _Search(contract, sides, shown, outputs, heard)
+        search = _Search(contract, sides, shown, outputs, heard, limits.matched_documents)
         if totals.differ and (shown or outputs is not None):
             search.run(counted[0].prints, counted[1].prints)
         return Comparison(
@@ -114,13 +114,13 @@ class _Matched:
         return Wanted(self.rows[place][differ], self.told[place][differ])
 
 
-def _matched(a: Prints, b: Prints) -> Iterator[_Matched]:
-    """Match both sides, as many bins at a time as fit into memory."""
+def _matched(a: Prints, b: Prints, most: int) -> Iterator[_Matched]:
+    """Match both sides, as many bins at a time as have no more documents than so many."""
     sizes = a.sizes() + b.sizes()
     first = 0
     while first < BINS:
         last = first + 1
-        while last < BINS and sizes[first : last + 1].sum() <= MATCHED_ROWS:
+        while last < BINS and sizes[first : last + 1].sum() <= most:
             last += 1
         rows = a.rows(first, last), b.rows(first, last)
         told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)
@@ -153,17 +153,24 @@ class _Search:
     """Reads the sides again for the documents that differ; several times, where they are too many for memory."""
 
     def __init__(
-        self, contract: Contract, sides: list[OpenSide], shown: int, outputs: Outputs | None, heard: StageProgress
+        self,
+        contract: Contract,
+        sides: list[OpenSide],
+        shown: int,
+        outputs: Outputs | None,
+        heard: StageProgress,
+        most_documents: int,
     ) -> None:
         self._contract = contract
         self._sides = sides
         self._shown = shown
         self._outputs = outputs
         self._heard = heard
+        self._most_documents = most_documents
         self._examples: list[Difference] = []
 
     def run(self, a: Prints, b: Prints) -> None:
-        for matched in _matched(a, b):
+        for matched in _matched(a, b, self._most_documents):
             for place, side in enumerate(self._sides):
                 wanted = matched.wanted(place)
                 if len(wanted.keys) and not self._has_enough(place, wanted):

@@ -121,7 +121,7 @@ def read_blocks(
         note_damage: called with what is wrong with the object as a whole.
     """
     head = Head(reader)
-    form = find_form(head)
+    form = find_form(head, buffers.limits)
     if form is Form.lines:
         yield from _read_lines(head, buffers)
     else:
