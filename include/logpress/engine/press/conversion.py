@@ -35,7 +35,7 @@ class Conversion:
     def __init__(self, layouts: Layouts, threads: int, limits: Limits) -> None:
         self.buffers = Buffers(limits)
         self.ahead = 2 * threads + 1 if threads else 0
-        self._converted_ahead = limits.converted_ahead if threads else 0
+        self._limits = limits
         self._layouts = layouts
         self._spaces = Spaces(layouts.registers, limits)
         self._threads = executor(threads, "press")
@@ -64,7 +64,7 @@ class Conversion:
             self._spaces.give_back(block.space)
 
     def _convert(self, raw: RawBlock) -> Iterator[Block]:
-        return some_now(self._each_converted(raw), self._converted_ahead)
+        return some_now(self._each_converted(raw), self._limits.converted_ahead if self.ahead else 0)
 
     def _each_converted(self, raw: RawBlock) -> Iterator[Block]:
         registers, layouts, spaces = self._layouts.registers, self._layouts, self._spaces
