@@ -240,10 +240,10 @@ def test_a_source_that_is_gone_or_has_changed_stops_the_day(sdk_log, raw, lake_u
 
 
 def test_rejects_that_do_not_come_back_cannot_be_kept_whole(sdk_log, raw, lake_uri, monkeypatch):
-    from logpress.engine.restore import in_order as restoring
+    from logpress.engine.restore import digest_parts
 
     specs, manifests = staged(sdk_log, raw, lake_uri)
-    monkeypatch.setattr(restoring, "read_rejects", lambda path: iter([]))
+    monkeypatch.setattr(digest_parts, "read_rejects", lambda path: iter([]))
     with pytest.raises(ProofError, match="each of its rows comes back"):
         stages.prove(sdk_log, DAY, manifests, lake_uri, RUN, specs=specs)
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
-from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.metadata import CREATED_BY, PartMetadata
 from logpress.engine.part.part_file import named, open_group, opened, read_footer
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
 from logpress.errors import PartError
@@ -27,11 +27,13 @@ class OpenedPart:
         path: a path or fsspec URI.
         footer: Parquet's own metadata.
         metadata: logpress's.
+        is_ours: whether logpress wrote the file: of others, dictionaries may grow from page to page.
     """
 
     path: str
     footer: pq.FileMetaData
     metadata: PartMetadata
+    is_ours: bool
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -43,7 +45,7 @@ class OpenedPart:
         with named(path):
             with opened(path) as handle:
                 footer = read_footer(handle)
-            return cls(path, footer, PartMetadata.of(footer))
+            return cls(path, footer, PartMetadata.of(footer), footer.created_by.startswith(CREATED_BY))
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.part.decode import GroupDecoder
-from logpress.engine.part.metadata import CREATED_BY
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.registers.rows import Slice
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
@@ -38,7 +37,6 @@ class PartReader:
         self._part = part = OpenedPart.open(path)
         self.footer = footer = part.footer
         self.metadata = part.metadata
-        self._is_ours = footer.created_by.startswith(CREATED_BY)
         self.row_groups = footer.num_row_groups
         self.rows_by_group = [part.rows_of(i) for i in range(footer.num_row_groups)]
         self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
@@ -74,13 +72,14 @@ class PartReader:
         last = self.rows_by_group[group] if last is None else last
         if first >= last:
             return
-        with self._part.group(group, self._stored, is_described=True) as opened:
+        part = self._part
+        with part.group(group, self._stored, is_described=True) as opened:
             chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
             chunks = [chunk for chunk in chunks if chunk.path_in_schema in self._stored]
             # what is read in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
-                if c.physical_type == "BYTE_ARRAY" and not (self._is_ours and c.has_dictionary_page)
+                if c.physical_type == "BYTE_ARRAY" and not (part.is_ours and c.has_dictionary_page)
             ]  # fmt: skip
             others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
             texts = opened.table(whole)
@@ -93,7 +92,7 @@ class PartReader:
                 end = min(last, at + batch.num_rows)
                 for begin in range(max(first, at), end, most):
                     table = pa.Table.from_batches([batch]).slice(begin - at, min(most, end - begin))
-                    found = found or self._part.decoder(described, table, texts)
+                    found = found or part.decoder(described, table, texts)
                     yield self._slice(found, table, begin)
                 at += batch.num_rows
                 if at >= last:
