@@ -55,17 +55,17 @@ def test_each_limit_says_what_it_changes() -> None:
     assert set(tags().values()) == {"bytes", "memory", "speed"}
 
 
-def _halved(limits: dict[str, int]) -> Limits:
-    """Small ones: a hundredth of bytes, an eighth of what is counted; 1 at least."""
-    return Limits(**{name: max(1, n // 100 if name.endswith("_bytes") else n // 8) for name, n in limits.items()})
+def _tiny(limits: dict[str, int]) -> Limits:
+    """A millionth of bytes, and 3 of what is counted."""
+    return Limits(**{name: max(1, n >> 20) if name.endswith("_bytes") else min(n, 3) for name, n in limits.items()})
 
 
 def test_limits_of_memory_and_speed_change_no_byte(sdk_log: Contract, tmp_path: Path) -> None:
     """As their tags say: every one of them is another at once."""
     others = {name: n for name, n in asdict(DEFAULT).items() if tags()[name] in ("memory", "speed")}
-    records = [record(number, nickName=f"n{number % 50}", **{f"k{number % 7}": number}) for number in range(3_000)]
-    records[::100] = [b"no record"] * 30
-    limits = replace(_halved(others), block_bytes=50_000)
+    records = [record(number, nickName=f"n{number % 50}", **{f"k{number % 7}": number}) for number in range(600)]
+    records[::20] = [b"no record"] * 30
+    limits = replace(_tiny(others), block_bytes=50_000)
     files = [
         assert_round_trip(sdk_log, records, tmp_path, limits=some, threads=threads).files()
         for some in (Limits(block_bytes=50_000), limits)

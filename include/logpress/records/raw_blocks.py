@@ -1,4 +1,4 @@
-"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in framing.py."""
+"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in form.py."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _read_lines(reader: Reader, buffers: Buffers) -> Iterator[RawBlock]:
 
 
 def _read_objects(reader: Reader, buffers: Buffers, objects: Objects) -> Iterator[RawBlock]:
-    """Cut one raw object whose records are no lines into blocks; kernels_frame.py says what a record is."""
+    """Cut one raw object whose records are no lines into blocks; kernels_objects.py says what a record is."""
     longest, block = buffers.limits.longest_record_bytes, buffers.limits.block_bytes
     buffer = buffers.take()
     used = 0
