@@ -26,6 +26,7 @@ from bench.tables import Table
 
 if TYPE_CHECKING:
     from logpress.contract import Contract
+    from logpress.limits import Limits
 
 MIB = 1 << 20
 STEPS = ("press", "prove", "restore", "read")
@@ -52,9 +53,9 @@ def one_line(out: IO[bytes], size: int) -> None:
 
 def long_records(out: IO[bytes], size: int) -> None:
     """Records nearly as long as a record may be, each with a layout of its own and all of its bytes an extra value."""
-    from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
+    from logpress.limits import DEFAULT
 
-    longest = min(LONGEST_RECORD_BYTES - MIB, size // 4)
+    longest = min(DEFAULT.longest_record_bytes - MIB, size // 4)
     for number in range(size // longest):
         _long(out, longest, f'"timestamp":"{INSTANT}","k{number}":1,')
 
@@ -76,9 +77,9 @@ def many_values(out: IO[bytes], size: int) -> None:
 
 def long_whole(out: IO[bytes], size: int) -> None:
     """One record as long as a record may be that holds nothing but the smallest values."""
-    from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
+    from logpress.limits import DEFAULT
 
-    longest = min(LONGEST_RECORD_BYTES - MIB, size)
+    longest = min(DEFAULT.longest_record_bytes - MIB, size)
     out.write(b'{"timestamp":"%s","n":[' % INSTANT.encode() + b"[]," * (longest // 3) + b"1]}\n")
 
 
@@ -195,7 +196,9 @@ def peak_mb() -> float:
     return int(found.group(1)) * 1024 / 1e6
 
 
-def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict[str, float]:
+def peaks_of(
+    path: Path, folder: Path, contract: Contract | None = None, limits: Limits | None = None
+) -> dict[str, float]:
     """Press and prove one slice in this process: its peak after each step, in 1e6 bytes, and what became of it.
 
     Raises:
@@ -204,8 +207,10 @@ def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
     from logpress.engine.restore.digest_parts import digest_files
+    from logpress.limits import DEFAULT
     from logpress.manifest import SliceSpec
 
+    limits = limits or DEFAULT
     contract = contract or load_contract("sdk_log")
     spec = SliceSpec(
         name="slice",
@@ -214,9 +219,9 @@ def peaks_of(path: Path, folder: Path, contract: Contract | None = None) -> dict
         named_after={str(path): _day()},  # so that records without a day are rows
     )
     peak_mb()
-    manifest = press_slice(contract, _day(), spec, str(folder), threads=0)
+    manifest = press_slice(contract, _day(), spec, str(folder), threads=0, limits=limits)
     press = peak_mb()
-    figures = digest_files(*_files(folder), threads=0)
+    figures = digest_files(*_files(folder), threads=0, limits=limits)
     if figures != (manifest.rows + manifest.rejects, manifest.raw_bytes, manifest.digest):
         raise MeasureError(f"{path}: {figures} came back")
     groups = manifest.part.row_groups if manifest.part else 0
@@ -264,9 +269,10 @@ def measure(
 ) -> None:
     """Measure and print."""
     from logpress.contract import load_contract
-    from logpress.day.budget import IMPORTED_BYTES, press_bytes
+    from logpress.day.budget import press_bytes
+    from logpress.limits import DEFAULT
 
-    bound = (IMPORTED_BYTES + press_bytes(load_contract("sdk_log"))) / 1e6
+    bound = (DEFAULT.imported_bytes + press_bytes(load_contract("sdk_log"))) / 1e6
     table = Table("Peak memory of a process, MB", ["input", "MB", "rows", "rejects", *STEPS])
     table.notes.append(f"The bound for pressing and proving is {bound:,.0f} MB; restoring was given 1,000 MB.")
     console = Console(width=140)

@@ -32,12 +32,12 @@ PRESSING = {
     "reading": ["logpress.sources.reader:RawReader.readinto"],
     "framing, hashing, matching, converting": ["logpress.engine.convert.block:press_rows"],
     "finding duplicates": [
-        "logpress.engine.press:SlicePress._reject_repeats",
+        "logpress.engine.press.reading:SliceReading._reject_repeats",
         "logpress.engine.convert.duplicates:Seen.write",
     ],
-    "collecting rows": ["logpress.engine.press:SlicePress._append"],
+    "collecting rows": ["logpress.engine.press.row_groups:RowGroups.append"],
     "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.sorted_registers:_Sorted"],
-    "encoding": ["logpress.engine.press:encode_rows"],
+    "encoding": ["logpress.engine.press.row_groups:encode_rows"],
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }
 PROVING = {
@@ -49,8 +49,8 @@ RESTORING = {
     "reading Parquet": PROVING["reading Parquet"],
     "decoding": PROVING["decoding"],
     "dealing rows out": [
-        "logpress.engine.restore.deal:_Packer.samples",
-        "logpress.engine.restore.deal:_Packer.deal",
+        "logpress.engine.restore.deal:Packer.samples",
+        "logpress.engine.restore.deal:Packer.deal",
     ],
     "sorting": ["logpress.engine.restore.in_order:_sorted_rows"],
     "fetching rows": ["logpress.engine.restore.sorted_rows:unpack_rows"],
@@ -186,7 +186,7 @@ def _floor(specs: list[SliceSpec]) -> float:
     from logpress.hashing.kernels_xxh3 import hash128
     from logpress.kernel.compile import kernel
     from logpress.kernel.words import PADDING
-    from logpress.records.raw_blocks import BLOCK_BYTES
+    from logpress.limits import DEFAULT
     from logpress.sources import open_raw
 
     @kernel
@@ -197,14 +197,15 @@ def _floor(specs: list[SliceSpec]) -> float:
             found ^= low
         return found
 
-    buffer = np.zeros(BLOCK_BYTES + PADDING, dtype=np.uint8)
+    block_bytes = DEFAULT.block_bytes
+    buffer = np.zeros(block_bytes + PADDING, dtype=np.uint8)
     hash_all(buffer, 1, 1)
     best = float("inf")
     for _ in range(3):
         began = time.perf_counter()
         for uri in (uri for spec in specs for uri in spec.inputs):
             with open_raw(uri) as reader:
-                while count := reader.readinto(buffer.data[:BLOCK_BYTES]):
+                while count := reader.readinto(buffer.data[:block_bytes]):
                     hash_all(buffer, count, 870)
         best = min(best, time.perf_counter() - began)
     return best

@@ -24,6 +24,7 @@ from tests.twins import records_of as records_of
 
 from logpress.contract import Contract, load_contract
 from logpress.kernel.words import PADDING
+from logpress.limits import DEFAULT, Limits
 from logpress.manifest import SliceManifest, SliceSpec
 
 _QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large)
@@ -138,7 +139,13 @@ PressBytes = Callable[..., Pressed]
 
 
 def press(
-    contract: Contract, data: bytes | Sequence[bytes], folder: Path, *, threads: int = 2, day: date = DAY
+    contract: Contract,
+    data: bytes | Sequence[bytes],
+    folder: Path,
+    *,
+    threads: int = 2,
+    day: date = DAY,
+    limits: Limits = DEFAULT,
 ) -> Pressed:
     """Press raw bytes (or records, each written as a line) and restore what came of them.
 
@@ -156,7 +163,7 @@ def press(
     out = home / "out"
     # records that name no day are of the day that their input is named after
     spec = SliceSpec(name="slice", inputs=(str(source),), named_after={str(source): day})
-    manifest = press_slice(contract, day, spec, str(out), threads=threads)
+    manifest = press_slice(contract, day, spec, str(out), threads=threads, limits=limits)
     parts = [str(out / manifest.part.path)] if manifest.part else []
     rejects = [str(out / manifest.rejects_part.path)] if manifest.rejects_part else []
     chunks: list[bytes] = []

@@ -32,6 +32,7 @@ from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, string_kind, value_end
 from logpress.layout.kernels_match import slot_end
 from logpress.layout.model import Kind
+from logpress.limits import Limits
 from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, last_newline
 from logpress.records.kernels_objects import LAST, STATE_WORDS, frame_objects, object_end
 
@@ -133,7 +134,7 @@ def test_kernels_stay_inside_the_padding_whatever_they_read(guard: Guarded, text
 def outcome(contract: Contract, buffer: NDArray[np.uint8], spans: list[tuple[int, int]]) -> list[Any]:
     """What becomes of the records at these spans: states, registers and rejects."""
     registers = Registers(contract)
-    layouts = Layouts(contract, registers, 50)
+    layouts = Layouts(contract, registers, Limits(layouts=50))
     starts, ends = (np.array(column, dtype=np.int64) for column in zip(*spans, strict=True))
     block = convert(buffer, starts, ends, registers, layouts.known, Spaces(registers))
     Settler(registers, layouts).settle(block)

@@ -39,8 +39,8 @@ from tests.property.test_round_trip import (
 
 from logpress import reference
 from logpress.contract.model import Contract
-from logpress.engine.part import encode
 from logpress.engine.restore.in_order import restore
+from logpress.limits import DEFAULT, Limits
 
 EXAMPLES = 10_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else int(os.environ.get("LOGPRESS_REFERENCE_DAYS", "60"))
 FROZEN = Path(__file__).parents[1] / "frozen"
@@ -299,10 +299,9 @@ def test_any_contract_is_read_as_the_engine_reads_it(
     maker = Maker(drawn, seed)
     lines = [line for number in range(maker.chance.choice([1, 9, 40])) if b"\n" not in (line := maker.record(number))]
     lines += lines[: maker.chance.choice([0, 0, 3])]
+    limits = DEFAULT if metadata_bytes is None else Limits(row_group_metadata_bytes=metadata_bytes)
     with pytest.MonkeyPatch.context() as patched:
-        if metadata_bytes is not None:
-            patched.setattr(encode, "METADATA_BYTES", metadata_bytes)
-        pressed = press(small_row_groups(contract, patched, rows), lines, tmp_path, threads=0)
+        pressed = press(small_row_groups(contract, patched, rows), lines, tmp_path, threads=0, limits=limits)
     agree(pressed, lines)
     if pressed.part is not None:
         chunks: list[bytes] = []

@@ -36,23 +36,21 @@ from logpress.contract.base import UNITS_PER_SECOND
 from logpress.engine.convert.block import convert_lines
 from logpress.engine.convert.block_arrays import Spaces
 from logpress.engine.convert.settle import Settler
-from logpress.engine.part import part_reader
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.texts import Texts
-from logpress.engine.render import renderer as render
 from logpress.engine.render.kernels_render import hash_lines
 from logpress.engine.render.renderer import Renderer, Sheet
-from logpress.engine.restore import memory_plan, sorted_rows
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore
 from logpress.engine.row_group.row_group import RowGroup
 from logpress.engine.row_group.store import Stores
 from logpress.hashing.digest import combine, digest_records
 from logpress.hashing.kernels_xxh3 import hash128
+from logpress.limits import Limits
 from logpress.manifest import SliceSpec
 
 FOLDER = Path(__file__).parents[1] / "contracts"
@@ -250,7 +248,7 @@ def assert_rows_are_their_own(sheet: Sheet, regs: np.ndarray, count: int, chance
 def assert_registers_come_back(contract: Contract, records: list[bytes], chance: random.Random) -> None:
     """Convert records and render them from their registers, without a file between: they come back as they were."""
     registers = Registers(contract)
-    layouts, group = Layouts(contract, registers, 1_000), filled(contract, registers)
+    layouts, group = Layouts(contract, registers), filled(contract, registers)
     data = b"".join(record + b"\n" for record in records)
     block, end = convert_lines(padded(data), 0, len(data), False, registers, layouts.known, Spaces(registers))
     Settler(registers, layouts).settle(block)
@@ -301,23 +299,29 @@ def assert_comes_back(contract: Contract, records: list[bytes], chance: random.R
     assert len(alone) == sum(manifest.rows + manifest.rejects for manifest in manifests)
     expected = combine(manifest.digest for manifest in manifests)
     assert digest_records(alone) == expected
-    with pytest.MonkeyPatch.context() as patch:
-        in_other_pieces(patch, chance)
-        chunks: list[bytes] = []
-        digest = np.zeros(2, dtype=np.uint64)
-        restore(parts, rejects, lambda c: chunks.append(bytes(c)), threads=chance.choice([0, 0, 1, 3]), digest=digest)
-        assert Counter(b"".join(chunks).split(b"\n")[:-1]) == Counter(alone)
-        assert int(digest[1]) << 64 | int(digest[0]) == int(expected, 16)
-        assert digest_files(parts, rejects, threads=chance.choice([0, 0, 2]))[2] == expected
+    limits = in_other_pieces(chance)
+    chunks: list[bytes] = []
+    digest = np.zeros(2, dtype=np.uint64)
+    restore(
+        parts, rejects, lambda chunk: chunks.append(bytes(chunk)), threads=chance.choice([0, 0, 1, 3]), digest=digest,
+        limits=limits,
+    )  # fmt: skip
+    assert Counter(b"".join(chunks).split(b"\n")[:-1]) == Counter(alone)
+    assert int(digest[1]) << 64 | int(digest[0]) == int(expected, 16)
+    assert digest_files(parts, rejects, threads=chance.choice([0, 0, 2]), limits=limits)[2] == expected
 
 
-def in_other_pieces(patch: pytest.MonkeyPatch, chance: random.Random) -> None:
+def in_other_pieces(chance: random.Random) -> Limits:
     """Let rows be read, dealt out, put on disk and rendered in other pieces than usual."""
-    patch.setattr(part_reader, "CHUNK_ROWS", chance.choice([1, 5, 1 << 15]))
-    patch.setattr(memory_plan, "KEPT_BYTES", chance.choice([0, 4_000, 1 << 28]))
-    patch.setattr(memory_plan, "BUCKET_BYTES", chance.choice([1_000, 8_000, 1 << 26]))
-    patch.setattr(sorted_rows, "_ROWS_AT_A_TIME", chance.choice([1, 4, 17, 2_048]))
-    patch.setattr(render, "BUFFER_BYTES", chance.choice([1, 3_000, 1 << 21]))
+    return Limits(
+        decoded_rows=chance.choice([1, 5, 1 << 15]),
+        kept_bytes=chance.choice([0, 4_000, 1 << 28]),
+        bucket_bytes=chance.choice([1_000, 8_000, 1 << 26]),
+        rendered_rows=chance.choice([1, 4, 17, 2_048]),
+        rendered_text_bytes=chance.choice([100, 8 << 20]),
+        dealt_rows=chance.choice([3, 1 << 18]),
+        render_buffer_bytes=chance.choice([1, 3_000, 1 << 21]),
+    )
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from tests.conftest import DAY, READING, SEED, assert_round_trip, compact, press, records_of
 
 from logpress.contract import Contract
-from logpress.engine import press as pressing
 from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.press.conversion import Conversion, Converted
+from logpress.engine.press.reading import SliceReading
 from logpress.hashing.digest import digest_records
-from logpress.records import raw_blocks as blocks
-from logpress.records import slice_input
+from logpress.limits import Limits
 from logpress.sources.zstd import is_zstd
 
 Change = Callable[[dict[str, Any]], None]
@@ -39,12 +39,6 @@ def source(**changes: Any) -> bytes:
 
 def reading(**changes: Any) -> bytes:
     return compact({**READING, **changes})
-
-
-def small_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Cut raw objects into blocks of this size."""
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-    monkeypatch.setattr(blocks.Buffers.take, "__defaults__", (size,))
 
 
 def looks_compressed(raw: bytes) -> bool:
@@ -416,30 +410,23 @@ def test_row_groups_of_any_size(contract: Contract, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("offset", [*range(60), 127, 900, 1_500])
-def test_blocks_cut_at_every_offset(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int
-) -> None:
-    small_blocks(monkeypatch, 1_200 + offset)
-    assert_round_trip(sdk_log, sdk_records(40), tmp_path)
+def test_blocks_cut_at_every_offset(sdk_log: Contract, tmp_path: Path, offset: int) -> None:
+    assert_round_trip(sdk_log, sdk_records(40), tmp_path, limits=Limits(block_bytes=1_200 + offset))
 
 
 @pytest.mark.parametrize("size", [1, 2, 64, 300, 4_096])
-def test_blocks_smaller_than_a_record(
-    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    small_blocks(monkeypatch, size)
-    assert_round_trip(
-        contract, [*realistic(contract, 30), b"{}", b"x" * 10_000, compact(MODELS[contract.table])], tmp_path
-    )
+def test_blocks_smaller_than_a_record(contract: Contract, tmp_path: Path, size: int) -> None:
+    records = [*realistic(contract, 30), b"{}", b"x" * 10_000, compact(MODELS[contract.table])]
+    assert_round_trip(contract, records, tmp_path, limits=Limits(block_bytes=size))
 
 
 @pytest.mark.parametrize("size", [3, 4, 10, 2 << 20])
 def test_carriage_returns_belong_to_the_separator_if_the_first_block_has_them_throughout(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    sdk_log: Contract, tmp_path: Path, size: int
 ) -> None:
-    small_blocks(monkeypatch, size)
     raw = b'{}\r\n{"a":1}\r\n\r\n{"b":2}\r\n{}\r\n'
-    assert press(sdk_log, raw, tmp_path).restored == Counter({b"{}": 2, b'{"a":1}': 1, b'{"b":2}': 1})
+    pressed = press(sdk_log, raw, tmp_path, limits=Limits(block_bytes=size))
+    assert pressed.restored == Counter({b"{}": 2, b'{"a":1}': 1, b'{"b":2}': 1})
 
 
 def test_a_carriage_return_is_part_of_its_record_where_not_every_line_has_one(
@@ -453,22 +440,22 @@ def test_a_carriage_return_is_part_of_its_record_where_not_every_line_has_one(
 
 def late_and_early(monkeypatch: pytest.MonkeyPatch, *, early: bool) -> None:
     """Make every block be converted before any layout is known, or each one after all before it are settled."""
-    begin = pressing.SlicePress.__init__
+    begin = Conversion.__init__
 
-    def patched(self: Any, *args: Any, **options: Any) -> None:
+    def patched(self: Conversion, *args: Any, **options: Any) -> None:
         begin(self, *args, **options)
         self.ahead = 1_000 if early else 0
 
-    monkeypatch.setattr(pressing.SlicePress, "__init__", patched)
+    monkeypatch.setattr(Conversion, "__init__", patched)
     if early:
         # the coordinator settles the first block only once all of them had the time to be converted
-        take = pressing.SlicePress._take
+        take = SliceReading._take
 
-        def slow_take(self: Any, job: Any) -> None:
+        def slow_take(self: SliceReading, converted: Converted) -> None:
             time.sleep(0.002)
-            take(self, job)
+            take(self, converted)
 
-        monkeypatch.setattr(pressing.SlicePress, "_take", slow_take)
+        monkeypatch.setattr(SliceReading, "_take", slow_take)
 
 
 def same_value_records() -> list[bytes]:
@@ -490,7 +477,7 @@ def same_value_records() -> list[bytes]:
 def test_the_same_input_gives_the_same_files(
     contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    small_blocks(monkeypatch, 3_000)
+    limits = Limits(block_bytes=3_000)
     contract = small_row_groups(contract, monkeypatch, 100)
     records = realistic(contract, 400) if kind == "realistic" else same_value_records()
     found = []
@@ -499,7 +486,7 @@ def test_the_same_input_gives_the_same_files(
             with monkeypatch.context() as patch:
                 if early is not None:
                     late_and_early(patch, early=early)
-                found.append(assert_round_trip(contract, records, tmp_path, threads=threads).files())
+                found.append(assert_round_trip(contract, records, tmp_path, threads=threads, limits=limits).files())
     assert all(files.keys() == found[0].keys() for files in found)
     assert all(files == found[0] for files in found)
 
@@ -756,12 +743,9 @@ def test_an_instant_cut_across_quotes_is_not_believed(sdk_log: Contract, tmp_pat
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 5])
-def test_more_layouts_than_a_part_may_have(
-    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
-    monkeypatch.setattr(pressing, "MOST_LAYOUTS", limit)
+def test_more_layouts_than_a_part_may_have(contract: Contract, tmp_path: Path, limit: int) -> None:
     records = realistic(contract, 300)
-    pressed = assert_round_trip(contract, records, tmp_path)
+    pressed = assert_round_trip(contract, records, tmp_path, limits=Limits(layouts=limit))
     assert pressed.manifest.layouts <= limit
     rows = pressed.table().to_pylist()
     for row in rows:
@@ -772,15 +756,14 @@ def test_more_layouts_than_a_part_may_have(
 
 
 def test_a_block_of_records_kept_whole_that_each_bring_two_texts(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: bytes
+    sdk_log: Contract, tmp_path: Path, seed: bytes
 ) -> None:
     """The kernel has numbered the escaped text before the record is kept whole, and its value stands elsewhere."""
-    monkeypatch.setattr(pressing, "MOST_LAYOUTS", 1)
     records = [seed]
     for number in range(509):
         record = source(func_name="@@", nickName=f"A{number}", response_elapsed_time=1.5)
         records.append(record.replace(b'"@@"', rb'"\u0041%d"' % number))
-    assert_round_trip(sdk_log, records, tmp_path)
+    assert_round_trip(sdk_log, records, tmp_path, limits=Limits(layouts=1))
 
 
 def test_long_records_are_kept_whole(contract: Contract, tmp_path: Path) -> None:
@@ -848,18 +831,13 @@ def test_reasons_of_rejects(sdk_log: Contract, tmp_path: Path, record: bytes, re
     assert pressed.manifest.reject_reasons == {reason: 2}
 
 
-def test_pieces_of_a_record_that_is_too_long_are_put_together(
-    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: bytes
-) -> None:
-    read = blocks.read_blocks
-    small_blocks(monkeypatch, 512)
-    monkeypatch.setattr(
-        slice_input, "read_blocks", lambda reader, buffers, **more: read(reader, buffers, 2_048, **more)
-    )
+def test_pieces_of_a_record_that_is_too_long_are_put_together(sdk_log: Contract, tmp_path: Path, seed: bytes) -> None:
+    limits = Limits(block_bytes=512, longest_record_bytes=2_048)
     for length in (2_000, 2_047, 2_048, 2_049, 4_095, 4_096, 4_097, 10_000):
         for end in (b"\n", b""):
             long = b"x" * length
-            pressed = press(sdk_log, seed + b"\n" + long + b"\n" + seed + b"\n" + long + end, tmp_path)
+            raw = seed + b"\n" + long + b"\n" + seed + b"\n" + long + end
+            pressed = press(sdk_log, raw, tmp_path, limits=limits)
             assert pressed.restored == Counter({seed: 2, long: 2})
 
 

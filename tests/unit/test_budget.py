@@ -12,6 +12,7 @@ from logpress.day import budget, published
 from logpress.day import one_machine as whole_day
 from logpress.day.budget import Budget, available_memory, parse_size, press_bytes
 from logpress.errors import UsageError
+from logpress.limits import DEFAULT
 from logpress.sample import write_sample
 
 GB = 10**9
@@ -66,7 +67,7 @@ def test_half_of_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_as_many_processes_as_fit(sdk_log: Contract) -> None:
-    shared, each = budget.IMPORTED_BYTES + budget.COMPANION_BYTES, press_bytes(sdk_log)
+    shared, each = DEFAULT.imported_bytes + DEFAULT.companion_bytes, press_bytes(sdk_log)
     assert [Budget(shared + n * each).processes(sdk_log) for n in (0, 1, 2, 7)] == [1, 1, 2, 7]
     assert Budget(shared + 2 * each - 1).processes(sdk_log) == 1
     assert Budget(64 * GB).threads(sdk_log, 4) == 4
@@ -96,7 +97,7 @@ def test_a_day_is_pressed_by_as_many_processes_as_fit(
     made: list[int] = []
     workers = whole_day.Workers
     monkeypatch.setattr(whole_day, "Workers", lambda count: (made.append(count), workers(count))[1])
-    memory = budget.IMPORTED_BYTES + budget.COMPANION_BYTES + processes * press_bytes(sdk_log)
+    memory = DEFAULT.imported_bytes + DEFAULT.companion_bytes + processes * press_bytes(sdk_log)
     whole_day.run_day(sdk_log, DAY, [str(tmp_path / "raw")], str(tmp_path / "lake"), threads=3, memory=memory)
     assert made == ([] if expected is None else [expected])
     stored = sorted(path.name for path in (tmp_path / "lake").rglob("part-*"))

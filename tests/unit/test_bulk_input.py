@@ -13,6 +13,7 @@ from tests.conftest import DAY, SEED, compact, padded, press
 
 from logpress.engine.press import press_slice
 from logpress.engine.restore.in_order import restore
+from logpress.limits import Limits
 from logpress.manifest import SliceSpec
 from logpress.records.bulk_pairs import paired
 from logpress.records.bulk_writer import BulkWriter
@@ -87,8 +88,6 @@ def test_bodies_with_other_actions_and_gaps(sdk_log, tmp_path):
 
 @given(st.lists(st.sampled_from([ACTION, SOURCE, b'{"delete":{}}', b"x", b""]), max_size=30), st.integers(0, 40))
 def test_no_line_is_lost_where_a_block_ends(lines, extra):
-    import logpress.records.raw_blocks as module
-
     data = b"\n".join([ACTION, *lines]) + b"\n"
 
     class Reader:
@@ -101,14 +100,10 @@ def test_no_line_is_lost_where_a_block_ends(lines, extra):
             self.at += len(piece)
             return len(piece)
 
-    before, module.BLOCK_BYTES = module.BLOCK_BYTES, 1_500 + extra
-    try:
-        found = []
-        for block in paired(read_blocks(Reader(), Buffers())):
-            starts, ends = block.frame()
-            found += [block.buffer[a:b].tobytes() for a, b in zip(starts, ends, strict=True)]
-    finally:
-        module.BLOCK_BYTES = before
+    found = []
+    for block in paired(read_blocks(Reader(), Buffers(Limits(block_bytes=1_500 + extra)))):
+        starts, ends = block.frame()
+        found += [block.buffer[a:b].tobytes() for a, b in zip(starts, ends, strict=True)]
     assert [line for record in found for line in record.split(b"\n") if line] == [
         line for line in data.split(b"\n") if line
     ]

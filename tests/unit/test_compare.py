@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import DAY, SEED, compact, padded
 
-from logpress.comparing import Comparison, Named, compare_day, matching
+from logpress.comparing import Comparison, Named, compare_day
 from logpress.comparing import compare as compare_module
 from logpress.comparing import document_hashes as prints_module
 from logpress.comparing.document_hashes import BINS, Prints
@@ -34,6 +34,7 @@ from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
 from logpress.layout.kernels_unescape import unescape
+from logpress.limits import Limits
 
 SOURCE = SEED["_source"]
 
@@ -363,16 +364,14 @@ def test_a_side_that_changes_between_the_two_readings(compare: Compare, tmp_path
 # -- bounded memory
 
 
-def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Path, monkeypatch: Any) -> None:
+def test_many_small_runs_and_rounds_give_the_same(compare: Compare, tmp_path: Path) -> None:
     chance = random.Random(5)
     documents = [compact({"n": chance.randrange(3_000)}) for _ in range(5_000)]
     others = [hit(record.replace(b":", b": ")) if chance.random() < 0.3 else record for record in documents[500:]]
     chance.shuffle(others)
     expected = compare(documents, others, output=tmp_path / "one")
-    init = Prints.__init__
-    monkeypatch.setattr(Prints, "__init__", lambda self, most_rows=100: init(self, most_rows))
-    monkeypatch.setattr(matching, "MOST_ROWS", 300)
-    found = compare(documents, others, output=tmp_path / "two")
+    limits = Limits(counted_documents=100, matched_documents=300)
+    found = compare(documents, others, output=tmp_path / "two", limits=limits)
     assert figures(found) == figures(expected)
     assert found.a.more_copies == expected.a.more_copies
     for name in ("only-a", "only-b", "spelling-a", "spelling-b"):
@@ -562,12 +561,13 @@ def test_a_kill_leaves_no_scratch_files(tmp_path: Path) -> None:
     scratch.mkdir()
     (tmp_path / "a").write_bytes(b"".join(b'{"n":%d}\n' % n for n in range(300_000)))
     code = (
-        "import sys, time; from logpress.comparing import compare, document_hashes; from logpress.cli.app import main\n"
-        "init = document_hashes.Prints.__init__\n"
-        "document_hashes.Prints.__init__ = lambda self, most_rows=1000: init(self, most_rows)\n"
+        "import time; from datetime import date; import logpress.comparing as c\n"
+        "from logpress.comparing import compare\n"
+        "from logpress.contract import load_contract; from logpress.limits import Limits\n"
         "compare.match_sides = lambda *a: (print('here', flush=True), time.sleep(60))\n"
-        f"sys.argv = ['logpress', 'compare', 'sdk_log', '--day', '2021-12-26', '--input', {str(tmp_path / 'a')!r}, "
-        f"'--with', {str(tmp_path / 'a')!r}, '-q']; main()"
+        f"side = c.Named(({str(tmp_path / 'a')!r},))\n"
+        "small = Limits(counted_documents=1000)\n"
+        "c.compare_day(load_contract('sdk_log'), date(2021, 12, 26), side, side, limits=small)"
     )
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as process:

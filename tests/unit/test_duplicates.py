@@ -22,7 +22,10 @@ from logpress.day import published, stages
 from logpress.engine.convert import duplicates as seen
 from logpress.engine.convert.duplicates import Seen, count_across
 from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
+from logpress.engine.press import press_slice
 from logpress.engine.registers.kernels_codes import DROPPED
+from logpress.lake import Lake
+from logpress.limits import Limits
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +43,8 @@ def record(number: int, day: date = DAY) -> bytes:
 
 @given(numbers=st.lists(st.integers(0, 30), max_size=80), size=st.sampled_from([200, 2_000, 4 << 20]))
 def test_the_first_of_equal_records_is_a_row_and_the_others_are_rejects(strict, tmp_path, numbers, size) -> None:
-    from logpress.records import raw_blocks as blocks
-
     records = [record(number) for number in numbers]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-        pressed = press(strict, records, tmp_path)
+    pressed = press(strict, records, tmp_path, limits=Limits(block_bytes=size))
     manifest = pressed.manifest
     assert pressed.restored == Counter(records)
     assert manifest.rows == len(set(numbers))
@@ -102,19 +100,15 @@ def test_duplicates_across_slices_are_counted_and_kept(strict, tmp_path) -> None
     assert any(check.message.startswith("7 rows") for check in checks)
 
 
-def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted(
-    strict, tmp_path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from logpress.records import raw_blocks as blocks
-
+def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted(strict, tmp_path) -> None:
     numbers = [*range(30), *range(10), 29, *range(20, 60), 59]  # 10 to 29 come again; how near depends on the run
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2_000)
-    monkeypatch.setattr(seen, "MOST_ROWS", 32)
+    limits = Limits(block_bytes=2_000, duplicate_places=43)  # a run has 32 rows
     raw = tmp_path / "raw"
     raw.write_bytes(b"\n".join(record(number) for number in numbers))
     lake = str(tmp_path / "lake")
     [spec] = stages.plan(strict, DAY, [str(raw)])
-    manifest = stages.press(strict, DAY, spec, lake, "run", threads=0)
+    staged = Lake.create(lake).staging_folder(strict.table, DAY, "run", spec.name)
+    manifest = press_slice(strict, DAY, spec, staged, threads=0, limits=limits)
     [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if "duplicates" in c.check]
     kept = manifest.rows - 60
     assert 0 < kept < len(numbers) - 60
@@ -196,10 +190,10 @@ def test_hashes_come_in_order(words: list[int], spare: int) -> None:
 
 
 @pytest.mark.parametrize("at_a_time", [1, 64, 1 << 20])
-def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monkeypatch, at_a_time: int) -> None:
+def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, at_a_time: int) -> None:
     import fsspec
 
-    monkeypatch.setattr(seen, "_AT_A_TIME_BYTES", at_a_time)
+    limits = Limits(counted_hash_bytes=at_a_time)
     chance = np.random.default_rng(1)
     drawn = [chance.integers(1, 2**64 - 1, 1_000, dtype=np.uint64) for _ in range(3)]
     drawn[1][:10], drawn[2][:5] = drawn[0][:10], drawn[0][3:8]
@@ -210,6 +204,6 @@ def test_what_slices_have_seen_is_counted_in_bounded_memory(tmp_path: Path, monk
         refill(np.stack([words >> 32, words & 0xFFFFFFFF, words >> 32], axis=1).astype(np.uint32), one._table)
         one._known[0] = len(words)
         one.write()
-    assert count_across(paths) == 15
-    assert count_across(paths[:2]) == 10
-    assert count_across(paths[:1]) == 0
+    assert count_across(paths, limits) == 15
+    assert count_across(paths[:2], limits) == 10
+    assert count_across(paths[:1], limits) == 0

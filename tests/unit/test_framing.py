@@ -17,7 +17,7 @@ from tests.conftest import SEED, compact
 from tests.twins import form_of, lines_of, object_end, objects_of, records_of, sound_object_end
 
 from logpress.kernel.words import PADDING
-from logpress.records import form as framing
+from logpress.limits import Limits
 from logpress.records import kernels_objects as kernels_frame
 from logpress.records import raw_blocks as blocks
 from logpress.records.form import Form, Head, find_form
@@ -38,22 +38,13 @@ class Pieces:
         return len(given)
 
 
-@pytest.fixture
-def block_bytes(monkeypatch: pytest.MonkeyPatch):
-    def change(size: int) -> None:
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-        monkeypatch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-
-    return change
+def framed(data: bytes, most: int = 1 << 30, **limits: int) -> list[bytes]:
+    return list(_framed(Pieces(data, most), **limits))
 
 
-def framed(data: bytes, most: int = 1 << 30, longest: int = blocks.LONGEST_RECORD_BYTES) -> list[bytes]:
-    return list(_framed(Pieces(data, most), longest))
-
-
-def _framed(reader, longest: int = blocks.LONGEST_RECORD_BYTES) -> Iterator[bytes]:
+def _framed(reader, **limits: int) -> Iterator[bytes]:
     piece = b""
-    for block in read_blocks(reader, Buffers(), longest):
+    for block in read_blocks(reader, Buffers(Limits(**limits))):
         if block.piece:
             piece += block.buffer[: block.end].tobytes()
             if not block.continued:
@@ -130,16 +121,20 @@ def test_the_form_is_told_from_the_beginning(data: bytes, expected: str) -> None
     assert form(data) == form_of(data) == expected
 
 
-def test_a_first_record_longer_than_what_is_looked_at_tells_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framing, "FIRST_BYTES", 16)
-    monkeypatch.setattr(framing, "MOST_BYTES", 256)
+def test_a_first_record_longer_than_what_is_looked_at_tells_the_form() -> None:
+    def form(data: bytes) -> str:
+        return find_form(Head(Pieces(data)), Limits(**looked_at)).value
+
+    looked_at = {"form_bytes": 16, "longest_form_bytes": 256}
     long = {"a": "x" * 300, "b": [1, 2]}
     assert form(compact(long) + b"\n{}\n") == "documents"  # which reads lines as well
-    assert framed(compact(long) + b"\n{}\n") == [compact(long), b"{}"]
+    assert framed(compact(long) + b"\n{}\n", **looked_at) == [compact(long), b"{}"]
     assert form(pretty({"b": [1], **long}) + b"\n{}\n") == "documents"
     assert form(b'{"a":"' + b"x" * 100 + b"\n" + b"{}\n" * 200) == "lines"
     assert form(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == "documents"
-    assert framed(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200) == [b'{"a":"' + b"x" * 300] + [b"{}"] * 200
+    assert (
+        framed(b'{"a":"' + b"x" * 300 + b"\n" + b"{}\n" * 200, **looked_at) == [b'{"a":"' + b"x" * 300] + [b"{}"] * 200
+    )
     assert form(compact({"a": "x" * 100}) + b" \n{}") == "lines"
     assert form(compact({"a": "x" * 100}) + b" {}") == "documents"
 
@@ -158,7 +153,7 @@ SEPARATORS = {
 
 @pytest.mark.parametrize("spelling", ["compact", "pretty", "tabs"])
 @pytest.mark.parametrize("between", SEPARATORS)
-def test_every_form_gives_its_records(block_bytes, between: str, spelling: str) -> None:
+def test_every_form_gives_its_records(between: str, spelling: str) -> None:
     write = {"compact": compact, "pretty": pretty, "tabs": lambda d: pretty(d, "\t")}[spelling]
     before, separator, behind = SEPARATORS[between]
     records = [write(document) for document in [SEED, *TRICKY, SEED["_source"], *TRICKY[::-1]]]
@@ -170,21 +165,19 @@ def test_every_form_gives_its_records(block_bytes, between: str, spelling: str) 
         else "documents"
     )  # fmt: skip
     for size in (1, 5, 64, 1_000, 4 << 20):
-        block_bytes(size)
         for most in (1, 7, 1 << 30):
-            assert [record.strip(b" \t") for record in framed(data, most)] == records
+            assert [record.strip(b" \t") for record in framed(data, most, block_bytes=size)] == records
 
 
 @pytest.mark.parametrize("before", ["", " ", "[", "\ufeff"])
-def test_blocks_end_at_every_byte_of_a_record(block_bytes, before: str) -> None:
+def test_blocks_end_at_every_byte_of_a_record(before: str) -> None:
     records = [compact(document) for document in TRICKY] + [pretty(document) for document in TRICKY]
     separator = b"," if before == "[" else b""
     data = before.encode() + separator.join(records) + (b"]" if separator else b"")
     if before == "\ufeff":
         records[0] = before.encode() + records[0]
     for size in range(1, len(data) + 2):
-        block_bytes(size)
-        assert framed(data) == records
+        assert framed(data, block_bytes=size) == records
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -213,10 +206,7 @@ def test_documents_of_any_content_come_as_they_are(documents, gaps, in_array, si
     for number, record in enumerate(records):
         data += record + gaps[number + 1] + (b"," if in_array and number + 1 < len(records) else b"")
     data += b"]" if in_array else b""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-        found = framed(data)
+    found = framed(data, block_bytes=size)
     if form(data) == "lines":  # the first stands alone on its line
         assert b"".join(found).translate(None, b" \t\r\n") == data.translate(None, b" \t\r\n")
         return
@@ -244,25 +234,21 @@ def test_lines_of_a_file_come_as_those_of_pieces(
     path = tmp_path_factory.mktemp("file") / "raw.ndjson"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-        patch.setattr(framing, "FIRST_BYTES", head)
-        patch.setattr(blocks, "find_form", lambda head: Form.lines)
-        in_pieces = framed(data)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.lines)
+        in_pieces = framed(data, block_bytes=size, form_bytes=head)
         with open_raw(str(path)) as reader:
-            assert list(_framed(reader)) == in_pieces
+            assert list(_framed(reader, block_bytes=size, form_bytes=head)) == in_pieces
             assert reader.raw_bytes == len(data)
     assert path.read_bytes() == data
 
 
-def test_a_line_longer_than_a_block_between_short_ones(tmp_path: Path, block_bytes) -> None:
+def test_a_line_longer_than_a_block_between_short_ones(tmp_path: Path) -> None:
     lines = [b'{"a":%d}' % n for n in range(30_000)]
     lines[20_000] = b'{"b":"' + b"x" * 500_000 + b'"}'
     path = tmp_path / "raw.ndjson"
     path.write_bytes(b"\n".join(lines))
-    block_bytes(50_000)
     with open_raw(str(path)) as reader:
-        assert list(_framed(reader)) == lines
+        assert list(_framed(reader, block_bytes=50_000)) == lines
 
 
 # ---------------------------------------------------------------------------------------------------- anything at all
@@ -282,12 +268,10 @@ _rubble = st.lists(_fragments, max_size=40).map(b"".join)
 def test_rubble_is_framed_as_the_twin_does(rubble: bytes, size: int) -> None:
     assert form(rubble) == form_of(rubble)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        patch.setattr(blocks.Buffers.take, "__defaults__", (size,))
-        patch.setattr(blocks, "find_form", lambda head: Form.documents)
-        assert framed(rubble) == objects_of(rubble, False)
-        patch.setattr(blocks, "find_form", lambda head: Form.array)
-        found = framed(rubble)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.documents)
+        assert framed(rubble, block_bytes=size) == objects_of(rubble, False)
+        patch.setattr(blocks, "find_form", lambda head, limits: Form.array)
+        found = framed(rubble, block_bytes=size)
     assert found == objects_of(rubble, True)
     # no byte but separators and byte order marks is lost, and none comes twice
     assert _without_separators(b"".join(found)) == _without_separators(rubble)
@@ -355,12 +339,11 @@ def test_much_damage_takes_no_longer() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 64, 2_048])
-def test_a_document_that_is_too_long_comes_in_pieces(block_bytes, size: int) -> None:
-    block_bytes(size)
+def test_a_document_that_is_too_long_comes_in_pieces(size: int) -> None:
     sound = pretty({"a": 1})
     for length in (2_000, 2_040, 2_048, 5_000):
         long = b'{\n"pad":"' + b"x" * length + b'"}'
-        assert framed(sound + b"\n" + long + b"\n" + sound, longest=2_048) in (
+        assert framed(sound + b"\n" + long + b"\n" + sound, block_bytes=size, longest_record_bytes=2_048) in (
             [sound, long, sound],
             [sound, long + b"\n", sound],
         )

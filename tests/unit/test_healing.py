@@ -29,6 +29,7 @@ from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import GivenBackError, PartError, ProofError
 from logpress.hashing.digest import digest_records
 from logpress.lake import Lake
+from logpress.limits import Limits
 from logpress.manifest import DayManifest, RecordPlace, SliceManifest, SliceSpec
 
 Registers = Mapping[str, NDArray[np.int64]]
@@ -101,15 +102,15 @@ def lake_uri(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("at_a_time", [2, 1 << 22])
-def test_lost_rows_are_those_that_do_not_come_back(sdk_log, tmp_path, broken, monkeypatch, fault, at_a_time):
-    monkeypatch.setattr(lost, "_WORDS_AT_A_TIME", at_a_time)
+def test_lost_rows_are_those_that_do_not_come_back(sdk_log, tmp_path, broken, fault, at_a_time):
+    limits = Limits(lost_words=at_a_time)
     records = [record(n, hour=10) for n in (*range(1, 300), 700 + WRONG, WRONG, 8)]
     spec = SliceSpec(name="s", inputs=(str(write(tmp_path / "raw", [*records, b"no record"])),))
     manifest = press_slice(sdk_log, DAY, spec, str(tmp_path / "out"), threads=0)
     part = str(tmp_path / "out" / manifest.part.path)
-    assert len(lost.lost_rows(sdk_log, DAY, spec, manifest, part)) == 0
+    assert len(lost.lost_rows(sdk_log, DAY, spec, manifest, part, limits=limits)) == 0
     broken(fault)
-    found = lost.lost_rows(sdk_log, DAY, spec, manifest, part)
+    found = lost.lost_rows(sdk_log, DAY, spec, manifest, part, limits=limits)
     wrong = {entry for entry in records if b'"response_elapsed_time":7,' in entry}
     assert len(wrong) == 2
     assert found.tolist() == sorted(int(digest_records([entry]), 16) & (1 << 64) - 1 for entry in wrong)

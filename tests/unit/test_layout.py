@@ -14,7 +14,7 @@ from tests.conftest import READING, SEED, compact, padded
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.engine.convert import block as block_module
-from logpress.engine.convert.block import MAX_ROWS, Block, convert, convert_lines
+from logpress.engine.convert.block import Block, convert, convert_lines
 from logpress.engine.convert.block_arrays import Space, Spaces
 from logpress.engine.convert.settle import FEWEST_AHEAD, Settler
 from logpress.engine.registers.programs import Layouts
@@ -408,7 +408,7 @@ def test_whatever_matches_is_literals_and_texts_in_turn(contract: Contract, data
 def test_rows_are_not_tried_anew_for_each_layout_that_comes(monkeypatch, contract: Contract) -> None:
     records = [b'{"k%d":%d,"v":"x"}' % (number % 400, number) for number in range(8_000)]
     registers = Registers(contract)
-    layouts = Layouts(contract, registers, 1_000)
+    layouts = Layouts(contract, registers)
     ends = np.cumsum([len(record) for record in records])
     starts = np.concatenate([[0], ends[:-1]])
     tried = []
@@ -443,7 +443,7 @@ def test_lines_that_are_found_as_they_are_converted_are_those_framed_before(
     text = separator.join(lines * times) + (separator if has_last_newline else b"")
     buffer = padded(text)
     registers = Registers(contract)
-    layouts, spaces = Layouts(contract, registers, 1_000), Spaces(registers)
+    layouts, spaces = Layouts(contract, registers), Spaces(registers)
     expected, states = [], []
     for start, end in zip(*RawBlock(buffer, len(text), crlf).frame(), strict=True):
         expected.append(text[start:end])
@@ -463,7 +463,7 @@ def test_many_short_lines_come_in_blocks_of_so_many(contract: Contract) -> None:
     text = b"x" * 100_000 + b"\n" + b"{}\n" * 40_000  # the long one says that there are few
     buffer = padded(text)
     registers = Registers(contract)
-    known, spaces = Layouts(contract, registers, 1_000).known, Spaces(registers)
+    known, spaces = Layouts(contract, registers).known, Spaces(registers)
     sizes = []
     at = 0
     while at < len(text):
@@ -471,7 +471,7 @@ def test_many_short_lines_come_in_blocks_of_so_many(contract: Contract) -> None:
         sizes.append(block.rows)
         spaces.give_back(block.space)
     assert sum(sizes) == 40_001
-    assert max(sizes) <= MAX_ROWS
+    assert max(sizes) <= spaces.most_rows
 
 
 class _Poisoned(Spaces):
@@ -517,7 +517,7 @@ def test_nothing_is_left_of_what_an_array_held_before(contract: Contract, data: 
     found = []
     for left in (0, 12_345):
         registers = Registers(contract)
-        layouts = Layouts(contract, registers, 1_000)
+        layouts = Layouts(contract, registers)
         block, _ = convert_lines(
             padded(text), 0, len(text), False, registers, layouts.known, _Poisoned(registers, left)
         )
@@ -531,7 +531,7 @@ def test_an_instant_that_is_none_leaves_no_shift(sdk_log: Contract) -> None:
     line = b'{"request_begin_timestamp":"2021-%b-26T19:00:00.000+09:00","timestamp":"2021-12-26T10:00:00.000Z"}'
     text = line % b"12" + b"\n" + line % b"13"
     registers = Registers(sdk_log)
-    layouts = Layouts(sdk_log, registers, 1_000)
+    layouts = Layouts(sdk_log, registers)
     block, _ = convert_lines(padded(text), 0, len(text), False, registers, layouts.known, _Poisoned(registers, 12_345))
     Settler(registers, layouts).settle(block)
     assert (block.states >= 0).all()

@@ -20,21 +20,17 @@ _CHILD = """
 import json, sys
 from pathlib import Path
 from logpress.contract import load_contract
-from logpress.day import budget
-from logpress.engine import press
-from logpress.engine.convert import duplicates
-from logpress.records import raw_blocks
+from logpress.day.budget import press_bytes
+from logpress.limits import Limits
 from bench.memory import peaks_of
 
-press.TEXT_BUDGET_BYTES = budget.TEXT_BUDGET_BYTES = 8 << 20
-raw_blocks.LONGEST_RECORD_BYTES = budget.LONGEST_RECORD_BYTES = 2 << 20
-raw_blocks.read_blocks.__defaults__ = (2 << 20, None)
-duplicates.MOST_ROWS, budget.TABLE_BYTES = int(0.75 * (1 << 19)), 12 * 4 << 18
-press.PENDING_BYTES = 2 << 20
+limits = Limits(
+    row_group_text_bytes=8 << 20, longest_record_bytes=2 << 20, duplicate_places=1 << 19, pending_reject_bytes=2 << 20
+)
 contract = load_contract("sdk_log")
 contract = contract.model_copy(update={"files": contract.files.model_copy(update={"row_group_rows": 62_500})})
-found = peaks_of(Path(sys.argv[1]), Path(sys.argv[2]), contract)
-print(json.dumps(found | {"bound": (budget.IMPORTED_BYTES + budget.press_bytes(contract)) / 1e6}))
+found = peaks_of(Path(sys.argv[1]), Path(sys.argv[2]), contract, limits)
+print(json.dumps(found | {"bound": (limits.imported_bytes + press_bytes(contract, limits=limits)) / 1e6}))
 """
 
 _SIZES = {

@@ -35,7 +35,7 @@ from logpress.contract import Contract
 from logpress.contract.columns import is_virtual
 from logpress.day import one_machine as whole_day
 from logpress.engine.part.decode import GroupDecoder
-from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.opened_part import OpenedPart
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
 from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
@@ -378,12 +378,12 @@ def test_pandas_keeps_integers_with_gaps_exact(calls: Sample) -> None:
 
 def test_virtual_columns_of_any_rows_of_a_row_group(sample: Sample) -> None:
     names = [column.name for column in sample.contract.columns if is_virtual(column)]
-    with pq.ParquetFile(sample.table.files()[0]) as file:
-        metadata = PartMetadata.of(file.metadata)
-        whole, group = file.read_row_group(1), metadata.group(file, 1)
+    part = OpenedPart.open(sample.table.files()[0])
+    with pq.ParquetFile(part.path) as file:
+        whole, group = file.read_row_group(1), part.metadata.group(file, 1)
 
     def derived(table: pa.Table) -> pa.Table:
-        return pa.table(VirtualColumns(metadata, group, table, names).arrays(0, table.num_rows))
+        return pa.table(VirtualColumns(part, group, table, names).arrays(0, table.num_rows))
 
     every = derived(whole)
     places = pa.array(np.random.default_rng(1).permutation(whole.num_rows)[:100])

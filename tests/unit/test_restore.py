@@ -17,11 +17,14 @@ from logpress.engine.part import part_reader
 from logpress.engine.press import press_slice
 from logpress.engine.registers import row_major as packed
 from logpress.engine.restore import buckets as ordering
-from logpress.engine.restore import deal, digest_parts, memory_plan
+from logpress.engine.restore import digest_parts
 from logpress.engine.restore import in_order as restoring
+from logpress.engine.restore.deal import Packer
 from logpress.engine.restore.kernels_buckets import choose_buckets
+from logpress.engine.restore.wanted import WantedGroup
 from logpress.errors import PartError
 from logpress.hashing import digest as digests
+from logpress.limits import Limits
 from logpress.manifest import SliceSpec
 from logpress.sample import write_sample
 
@@ -81,9 +84,8 @@ def test_buckets_change_nothing(
         add(buckets, bucket, run)
 
     monkeypatch.setattr(ordering.Buckets, "add", watched)
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", memory)
-    assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
+    limits = Limits(bucket_bytes=100_000, kept_bytes=memory)
+    assert restored(parts, threads=threads, spill_folder=str(tmp_path), limits=limits) == expected
     assert len(set(made)) > 4
     assert list(tmp_path.iterdir()) == []
 
@@ -100,9 +102,8 @@ def test_buckets_of_one_row_group_and_of_several_come_in_turn(
         return rows(buckets, bucket)
 
     monkeypatch.setattr(ordering.Buckets, "rows", watched)
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 700)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
-    assert restored(parts[:2], spill_folder=str(tmp_path)) == expected
+    limits = Limits(bucket_bytes=700, kept_bytes=0)
+    assert restored(parts[:2], spill_folder=str(tmp_path), limits=limits) == expected
     assert {1, 2} <= set(runs)
 
 
@@ -117,9 +118,7 @@ def test_memory_does_not_grow_with_the_number_of_buckets(
         free.append(len(space._free))
 
     monkeypatch.setattr(packed.Space, "give_back", watched)
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 700)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
-    restored(parts[:1], spill_folder=str(tmp_path))
+    restored(parts[:1], spill_folder=str(tmp_path), limits=Limits(bucket_bytes=700, kept_bytes=0))
     assert len(free) > 100
     assert max(free) <= 2
 
@@ -144,9 +143,8 @@ def test_buckets_that_come_out_too_large_are_dealt_again(
 
     monkeypatch.setattr(ordering.Buckets, "rows", watched)
     monkeypatch.setattr(part_reader.PartReader, "sample", all_alike)
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 40_000)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", kept)
-    assert restored(parts, threads=threads, spill_folder=str(tmp_path)) == expected
+    limits = Limits(bucket_bytes=40_000, kept_bytes=kept)
+    assert restored(parts, threads=threads, spill_folder=str(tmp_path), limits=limits) == expected
     assert list(tmp_path.iterdir()) == []
     assert max(sizes) < 160_000
 
@@ -156,7 +154,6 @@ def test_rows_are_dealt_again_until_one_of_them_is_left(
 ) -> None:
     expected = restored(parts[:1])
     rows = ordering.Buckets.rows
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 1 << 20)
     monkeypatch.setattr(ordering.Buckets, "rows", lambda self, bucket: (single(self, bucket), rows(self, bucket))[1])
     again = ordering.Buckets.dealt_again
     monkeypatch.setattr(ordering.Buckets, "dealt_again", lambda self, bucket, size: again(self, bucket, 1))
@@ -164,13 +161,11 @@ def test_rows_are_dealt_again_until_one_of_them_is_left(
     def single(buckets: ordering.Buckets, bucket: int) -> None:
         assert sum(run.rows for run in buckets._runs[bucket]) <= 1
 
-    assert restored(parts[:1], spill_folder=str(tmp_path)) == expected
+    assert restored(parts[:1], spill_folder=str(tmp_path), limits=Limits(bucket_bytes=1 << 20)) == expected
 
 
 @pytest.mark.parametrize("bucket_bytes", [1 << 30, 20_000])
-def test_records_of_one_key_come_back_as_they_stood(
-    sdk_log: Contract, bucket_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_of_one_key_come_back_as_they_stood(sdk_log: Contract, bucket_bytes: int, tmp_path: Path) -> None:
     """So that restoring twice gives the same bytes, however threads take turns."""
     for number in range(4):
         folder = tmp_path / "raw" / "10"
@@ -182,10 +177,10 @@ def test_records_of_one_key_come_back_as_they_stood(
     spec = SliceSpec(name="s", inputs=inputs, named_after=dict.fromkeys(inputs, DAY))
     manifest = press_slice(small, DAY, spec, str(tmp_path / "out"))
     assert manifest.part is not None
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", bucket_bytes)
+    limits = Limits(bucket_bytes=bucket_bytes)
     expected = b"".join(Path(path).read_bytes() for path in inputs)
     for _ in range(3):
-        assert restored([str(tmp_path / "out" / manifest.part.path)], threads=3) == expected
+        assert restored([str(tmp_path / "out" / manifest.part.path)], threads=3, limits=limits) == expected
 
 
 def test_what_was_spilled_and_then_cut_is_an_error(
@@ -200,9 +195,8 @@ def test_what_was_spilled_and_then_cut_is_an_error(
         return rows(buckets, bucket)
 
     monkeypatch.setattr(ordering.Buckets, "rows", cut)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
     with pytest.raises(OSError, match="ends within what was written"):
-        restored(parts, spill_folder=str(tmp_path))
+        restored(parts, spill_folder=str(tmp_path), limits=Limits(kept_bytes=0))
 
 
 def test_long_records_fill_more_than_a_buffer(sdk_log: Contract, tmp_path: Path) -> None:
@@ -224,17 +218,14 @@ def test_parts_of_another_version_of_the_contract_come_back_in_the_same_order(
     assert restored(mixed) == restored(parts)
 
 
-def test_what_a_stopped_restore_spilled_is_removed(
-    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 100_000)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
+def test_what_a_stopped_restore_spilled_is_removed(parts: list[str], tmp_path: Path) -> None:
+    limits = Limits(bucket_bytes=100_000, kept_bytes=0)
 
     def full(chunk: object) -> None:
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        restoring.restore(parts, [], full, spill_folder=str(tmp_path))
+        restoring.restore(parts, [], full, spill_folder=str(tmp_path), limits=limits)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -274,17 +265,16 @@ def test_an_error_of_one_row_group_is_told_when_others_are_being_dealt_out(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not one of removing what these are writing."""
-    monkeypatch.setattr(memory_plan, "BUCKET_BYTES", 20_000)
-    monkeypatch.setattr(memory_plan, "KEPT_BYTES", 0)
-    sound = deal._Packer.deal
+    limits = Limits(bucket_bytes=20_000, kept_bytes=0)
+    sound = Packer.deal
 
-    def broken(packer: deal._Packer, group: memory_plan._Group, number: int, buckets: ordering.Buckets) -> None:
+    def broken(packer: Packer, group: WantedGroup, number: int, buckets: ordering.Buckets) -> None:
         if number == 3:
             raise PartError("damaged")
         sound(packer, group, number, buckets)
 
-    monkeypatch.setattr(deal._Packer, "deal", broken)
+    monkeypatch.setattr(Packer, "deal", broken)
     for _ in range(10):
         with pytest.raises(PartError, match="damaged"):
-            restored(parts, threads=3, spill_folder=str(tmp_path))
+            restored(parts, threads=3, spill_folder=str(tmp_path), limits=limits)
         assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from logpress.comparing.result import SIDE_NAMES, Comparison, Side
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
 from logpress.day.stages import default_threads
+from logpress.limits import DEFAULT, Limits
 from logpress.progress import Silent, StageProgress
 
 SHOWN = 5
@@ -35,6 +36,7 @@ def compare_day(
     output: Path | None = None,
     threads: int | None = None,
     progress: StageProgress | None = None,
+    limits: Limits = DEFAULT,
 ) -> Comparison:
     """Compare the records of a day in two sources, as multisets.
 
@@ -51,6 +53,7 @@ def compare_day(
         output: a folder that gets all records that differ.
         threads: threads that convert and hash; as many as cores if None.
         progress: hears of the stages.
+        limits: how many documents are in memory.
 
     Raises:
         UsageError: if a side has nothing of the day, or the folder cannot be written.
@@ -69,16 +72,16 @@ def compare_day(
             outputs.refuse_inputs([uri for side in sides for spec in side.slices for uri in spec.inputs])
         counted, damage = [], []
         for name, side in zip(SIDE_NAMES, sides, strict=True):
-            prints = Prints()
+            prints = Prints(limits.counted_documents)
             stack.callback(prints.close)
             counted.append(Counting(prints))
             tell = heard.begin(f"read {name.upper()}", side.raw_bytes)
             damage.append(read_side(side, counted[-1], contract.source.restarts, tell))
             heard.end(f"read {name.upper()}")
         totals = Totals()
-        for matched in match_sides(counted[0].prints, counted[1].prints):
+        for matched in match_sides(counted[0].prints, counted[1].prints, limits.matched_documents):
             totals.add(matched)
-        search = Search(contract, sides, shown, outputs, heard)
+        search = Search(contract, sides, shown, outputs, heard, limits.matched_documents)
         if totals.differ and (shown or outputs is not None):
             search.run(counted[0].prints, counted[1].prints)
         return Comparison(

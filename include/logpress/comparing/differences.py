@@ -21,16 +21,24 @@ class Search:
         shown: how many examples of each kind and side are kept.
         outputs: gets every record that differs; None ends the search once there are examples enough.
         heard: hears of each reading.
+        most_documents: different documents of both sides that are looked for at a time.
     """
 
     def __init__(
-        self, contract: Contract, sides: list[OpenSide], shown: int, outputs: Outputs | None, heard: StageProgress
+        self,
+        contract: Contract,
+        sides: list[OpenSide],
+        shown: int,
+        outputs: Outputs | None,
+        heard: StageProgress,
+        most_documents: int,
     ) -> None:
         self._contract = contract
         self._sides = sides
         self._shown = shown
         self._outputs = outputs
         self._heard = heard
+        self._most_documents = most_documents
         self._examples: list[Difference] = []
 
     def run(self, a: Prints, b: Prints) -> None:
@@ -40,7 +48,7 @@ class Search:
             SourceError: if an input cannot be read, or changed since its hashes were taken.
             UsageError: if an output cannot be written.
         """
-        for matched in match_sides(a, b):
+        for matched in match_sides(a, b, self._most_documents):
             for place, side in enumerate(self._sides):
                 wanted = matched.wanted(place)
                 if len(wanted.keys) and not self._has_enough(place, wanted):

@@ -16,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.errors import UsageError
+from logpress.limits import DEFAULT
 
 BINS = 256
 WORDS = 5
-
-MOST_ROWS = 1 << 21
-"""Rows in memory: 84 MB, and as much again while they are sorted."""
 
 Rows = NDArray[np.uint64]
 
@@ -46,7 +44,7 @@ class Prints:
         most_rows: rows that are kept in memory.
     """
 
-    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, most_rows: int = DEFAULT.counted_documents) -> None:
         self._most = most_rows
         self._runs: list[_Run] = []
         self._new: list[Rows] = []

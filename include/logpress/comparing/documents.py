@@ -28,11 +28,8 @@ from logpress.kernel.words import PADDING
 from logpress.machine.inline import executor
 from logpress.machine.memory import keep_freed_memory
 from logpress.manifest import OriginStats, SliceSpec
-from logpress.records.raw_blocks import TOO_LONG_MESSAGE, Buffers, RawBlock
+from logpress.records.raw_blocks import Buffers, RawBlock, too_long_message
 from logpress.records.slice_input import SliceInput, Undated, undated_in
-
-MOST_LAYOUTS = 1_000
-"""Layouts by which records are read; of others, the day is found more slowly."""
 
 _KEY_BYTES = 64
 
@@ -117,7 +114,7 @@ class DocumentReader:
         assert isinstance(column, Instant)
         self._units_a_day = UNITS_PER_SECOND[column.unit] * SECONDS_A_DAY
         self._registers = Registers(contract)
-        self._layouts = Layouts(contract, self._registers, MOST_LAYOUTS)
+        self._layouts = Layouts(contract, self._registers)
         self._settler = Settler(self._registers, self._layouts)
         self._spaces = Spaces(self._registers)
         self._buffers = Buffers()
@@ -165,7 +162,7 @@ class DocumentReader:
         if raw.piece:
             return
         starts, ends = raw.frame()
-        for a, b in lines_in_cuts(len(starts)):
+        for a, b in lines_in_cuts(len(starts), self._spaces.most_rows):
             known = self._layouts.known
             block = convert(raw.buffer, starts[a:b], ends[a:b], self._registers, known, self._spaces)
             yield _Hashed(block, *hash_records(raw.buffer, starts[a:b], ends[a:b]))
@@ -176,7 +173,7 @@ class DocumentReader:
         """The documents of a block, once its records' days are known."""
         found = future.result()
         if raw.piece:
-            damaged = [Reject(0, "too_long", TOO_LONG_MESSAGE)] if takes else []
+            damaged = [Reject(0, "too_long", too_long_message(self._buffers.limits))] if takes else []
             yield Documents(
                 origin, before, raw.buffer, np.zeros(1, dtype=np.int64), np.full(1, raw.end, dtype=np.int64),
                 np.empty((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8), np.empty(0, dtype=np.int64),

@@ -12,9 +12,6 @@ from logpress.comparing.document_hashes import BINS, Prints
 from logpress.comparing.kernels_multisets import match_prints
 from logpress.comparing.result import Kind
 
-MOST_ROWS = 1 << 21
-"""Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
-
 KIND_COLUMNS: tuple[tuple[int, Kind], ...] = ((1, "spelling"), (2, "only"))
 """What the columns behind the first of `told` are of; see `match_prints`."""
 
@@ -75,13 +72,13 @@ class Matched:
         return Wanted(self.rows[place][differ], self.told[place][differ])
 
 
-def match_sides(a: Prints, b: Prints) -> Iterator[Matched]:
-    """Match both sides, as many bins at a time as fit into memory."""
+def match_sides(a: Prints, b: Prints, most: int) -> Iterator[Matched]:
+    """Match both sides, as many bins at a time as have at most so many documents."""
     sizes = a.sizes() + b.sizes()
     first = 0
     while first < BINS:
         last = first + 1
-        while last < BINS and sizes[first : last + 1].sum() <= MOST_ROWS:
+        while last < BINS and sizes[first : last + 1].sum() <= most:
             last += 1
         rows = a.rows(first, last), b.rows(first, last)
         told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)

@@ -10,33 +10,14 @@ from pathlib import Path
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from logpress.contract.model import Contract
-from logpress.engine.convert.duplicates import TABLE_BYTES
-from logpress.engine.press import TEXT_BUDGET_BYTES
+from logpress.engine.convert.duplicates import table_bytes
 from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import UsageError
-from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
+from logpress.limits import DEFAULT, Limits
 
 SHARE = 0.5
 """Of the memory that there is, what a command takes without being told."""
-
-IMPORTED_BYTES = 200 << 20
-"""Python, what is imported, and kernels; forked processes share it."""
-
-COMPANION_BYTES = 400 << 20
-"""The process that reads files with another reader, and publishes."""
-
-BLOCKS_BYTES = 110 << 20
-"""Of a process: blocks of records on their way, layouts, rejects, pages being written."""
-
-TEXT_COPIES = 3
-"""How often a row group's texts are in memory: as they came, in its columns, and as pages."""
-
-RECORD_COPIES = 3
-"""How often a record that is as long as one may be is in memory."""
-
-ROW_GROUPS_OF_THREADS = 3
-"""With threads, a row group fills while two are written; and each may prove another one."""
 
 
 def parse_size(text: str) -> int:
@@ -101,22 +82,26 @@ def default_memory() -> int:
     return int(available_memory() * SHARE)
 
 
-def press_bytes(contract: Contract, *, threads: int = 0) -> int:
-    """What a process that presses and proves slices may take besides IMPORTED_BYTES, whatever the records are.
+def press_bytes(contract: Contract, *, threads: int = 0, limits: Limits = DEFAULT) -> int:
+    """Bytes that a process which presses and proves slices may take, whatever the records are.
+
+    What all processes share, `limits.imported_bytes`, comes on top.
 
     Args:
         contract: its registers, columns and rows a row group count.
         threads: threads that convert; 0 for none, as where each core has a process.
+        limits: of pressing.
     """
     registers = Registers(contract)
     narrow = int(registers.is_narrow.sum())
     wide = len(registers) - narrow
     # a row: its registers while the row group fills, the wide ones once more in order, and its columns
     row = 8 * wide * 2 + 4 * narrow + 10 * len(stored_columns(contract))
-    group = row * contract.files.row_group_rows + TEXT_COPIES * TEXT_BUDGET_BYTES
-    seen = TABLE_BYTES if contract.source.duplicates == "reject" else 0
-    groups = max(threads, ROW_GROUPS_OF_THREADS) if threads else 1
-    return max(1, threads) * BLOCKS_BYTES + groups * group + seen + RECORD_COPIES * LONGEST_RECORD_BYTES
+    group = row * contract.files.row_group_rows + limits.pressed_text_copies * limits.row_group_text_bytes
+    seen = table_bytes(limits) if contract.source.duplicates == "reject" else 0
+    groups = max(threads, limits.row_groups_of_threads) if threads else 1
+    record = limits.record_copies * limits.longest_record_bytes
+    return max(1, threads) * limits.converting_bytes + groups * group + seen + record
 
 
 @dataclass(frozen=True)
@@ -125,27 +110,35 @@ class Budget:
 
     Attributes:
         memory: in bytes.
+        limits: of pressing.
     """
 
     memory: int
+    limits: Limits = DEFAULT
 
     @classmethod
     def of(cls, memory: int | None) -> Budget:
         """So many bytes; the default if None."""
         return cls(default_memory() if memory is None else memory)
 
+    @property
+    def _shared_bytes(self) -> int:
+        """What a command takes whatever the number of its processes."""
+        return self.limits.imported_bytes + self.limits.companion_bytes
+
     def processes(self, contract: Contract) -> int:
         """How many processes that press may work at a time: one at least."""
-        return max(1, (self.memory - IMPORTED_BYTES - COMPANION_BYTES) // press_bytes(contract))
+        return max(1, (self.memory - self._shared_bytes) // press_bytes(contract, limits=self.limits))
 
     def threads(self, contract: Contract, most: int) -> int:
         """How many threads may press one slice: `most`, or as many as their row groups fit, one at least."""
-        left = self.memory - IMPORTED_BYTES - COMPANION_BYTES
-        return next((count for count in range(most, 1, -1) if press_bytes(contract, threads=count) <= left), 1)
+        left = self.memory - self._shared_bytes
+        fits = (n for n in range(most, 1, -1) if press_bytes(contract, threads=n, limits=self.limits) <= left)
+        return next(fits, 1)
 
     def warning(self, contract: Contract) -> str | None:
         """What to say where not even one process is sure to fit."""
-        need = IMPORTED_BYTES + COMPANION_BYTES + press_bytes(contract)
+        need = self._shared_bytes + press_bytes(contract, limits=self.limits)
         if need <= self.memory:
             return None
         rows = f"files.row_group_rows ({contract.files.row_group_rows:,})"

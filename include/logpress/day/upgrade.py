@@ -12,12 +12,12 @@ from logpress.day.stages import default_threads
 from logpress.engine.part.metadata import VERSION
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.engine.restore.part_input import PartPress
+from logpress.engine.restore.part_input import press_part
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake, publish_day
 from logpress.lake.leftovers import GRACE
 from logpress.lake.storage import lake_errors
-from logpress.manifest import SliceManifest, SliceSpec
+from logpress.manifest import SliceManifest
 from logpress.progress import Silent, StageProgress, Summed
 from logpress.quality.proof import prove_file
 from logpress.quality.readable import prove_readable
@@ -116,9 +116,7 @@ def _upgraded(
     source = contract.source.model_copy(update={"duplicates": "keep"})
     keeping = contract.model_copy(update={"source": source})
     with lake_errors(staged):
-        press = PartPress(keeping, day, SliceSpec(name=entry.slice, inputs=(old,)), staged, threads, summed.part())
-        press.read()
-        found = press.finish()
+        found = press_part(keeping, day, entry.slice, old, staged, threads=threads, progress=summed.part())
     if found.part is None:
         raise ProofError(f"{old}: none of its records is of {day} by today's rules; press the day again")
     new = f"{staged}/{found.part.path}"

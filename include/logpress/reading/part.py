@@ -21,8 +21,9 @@ from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
-from logpress.engine.part.part_file import named, open_group, opened, read_footer
-from logpress.engine.registers.stored_columns import ROW_GROUP, physical_columns, stored_columns
+from logpress.engine.part.opened_part import OpenedPart
+from logpress.engine.part.part_file import named
+from logpress.engine.registers.stored_columns import physical_columns
 from logpress.errors import PartError
 from logpress.reading.filters import Filter
 from logpress.reading.told import Told
@@ -51,21 +52,27 @@ class Part:
     """An opened part.
 
     Attributes:
-        path: a path or fsspec URI.
-        footer: Parquet's own metadata.
-        metadata: logpress's.
+        opened: what reads it.
         groups: the row groups that can hold rows that are wanted.
     """
 
-    path: str
-    footer: pq.FileMetaData
-    metadata: PartMetadata
+    opened: OpenedPart
     groups: tuple[int, ...]
+
+    @property
+    def path(self) -> str:
+        """Its path or fsspec URI."""
+        return self.opened.path
+
+    @property
+    def footer(self) -> pq.FileMetaData:
+        """Parquet's own metadata."""
+        return self.opened.footer
 
     @property
     def contract(self) -> Contract:
         """The contract it was written with."""
-        return self.metadata.contract
+        return self.opened.metadata.contract
 
     @classmethod
     def open(cls, path: str, request: Request | None = None, told: Told | None = None) -> Part:
@@ -80,18 +87,15 @@ class Part:
             PartError: if it is gone or damaged, was not written by logpress, or is not what the manifest tells of.
         """
         with _part_errors(path):
-            with opened(path) as handle:
-                footer, size = read_footer(handle), handle.seek(0, 2)
-            metadata = PartMetadata.of(footer)
-            _check_identity(path, metadata)
+            opened = OpenedPart.open(path)
+            _check_identity(path, opened.metadata)
             if told is not None:
-                told.see(size, footer)
-            count = footer.num_row_groups
+                told.see(opened.stored_bytes, opened.footer)
             if request is None or request.filter is None:
-                return cls(path, footer, metadata, tuple(range(count)))
+                return cls(opened, tuple(range(opened.footer.num_row_groups)))
             filesystem, name = _filesystem(path)
             fragment = ds.ParquetFileFormat().make_fragment(name, filesystem=filesystem)
-            return cls(path, footer, metadata, _groups_that_match(fragment, request.filter, request.types))
+            return cls(opened, _groups_that_match(fragment, request.filter, request.types))
 
     def rows(self, group: int, request: Request) -> Rows | None:
         """The rows of a row group that are wanted, as far as stored columns tell; None if there are none.
@@ -105,19 +109,15 @@ class Part:
     def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
         """Stored columns of a row group, and what the part says of it where some of the names are derived from them."""
         columns, is_derived = self._stored(names), bool(self._virtual(names))
-        needed = [*columns, ROW_GROUP] if is_derived else columns
-        checksums = self.metadata.checksums_of(group)
-        with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries()) as file:
-            table = file.read_row_group(group, columns=columns)
-            if columns and table.num_rows != self.footer.row_group(group).num_rows:
-                raise PartError(f"is damaged: row group {group} has not as many values as rows")
+        with self.opened.group(group, columns, is_described=is_derived) as opened:
+            table = opened.table(columns, use_threads=True)
             for column in table.columns:
                 if not pa.types.is_primitive(column.type):
                     column.validate(full=True)  # that texts are UTF-8
-            return table, self.metadata.group(file, group) if is_derived else None
+            return table, opened.described() if is_derived else None
 
     def _rows(self, group: int, request: Request) -> Rows | None:
-        count = self.footer.row_group(group).num_rows
+        count = self.opened.rows_of(group)
         left, chosen = request.filter, None
         if left is not None and left.stored is not None and not self._virtual(left.stored_columns):
             table, _ = self._read(group, left.stored_columns)
@@ -131,7 +131,7 @@ class Part:
         table, described = self._read(group, names)
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
-        virtual = VirtualColumns(self.metadata, described, table, self._virtual(names))
+        virtual = VirtualColumns(self.opened, described, table, self._virtual(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:
@@ -141,18 +141,8 @@ class Part:
 
     def _stored(self, names: Sequence[str]) -> list[str]:
         """The file's columns that are needed for these; columns that this part does not know are left out."""
-        in_file = {self.footer.schema.column(number).name for number in range(self.footer.num_columns)}
-        return physical_columns(
-            self.contract, [name for name in names if name in in_file or name in self.contract.by_name]
-        )
-
-    def _dictionaries(self) -> list[str]:
-        """Strings that are stored as dictionaries, and so are read as such."""
-        return [
-            column.name
-            for column in stored_columns(self.contract)
-            if column.encoding == "dictionary" and pa.types.is_string(column.type)
-        ]
+        in_file, known = self.opened.names, self.contract.by_name
+        return physical_columns(self.contract, [name for name in names if name in in_file or name in known])
 
 
 @dataclass(frozen=True)
@@ -331,7 +321,9 @@ def _part_errors(path: str) -> Iterator[None]:
     with named(path):
         try:
             yield
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PartError) as error:
+            if isinstance(error, PartError) and not isinstance(error.__cause__, FileNotFoundError):
+                raise
             raise PartError(
                 "is gone; its day was published again since this scan was made, so make the scan anew"
             ) from error

@@ -11,9 +11,8 @@ from logpress.codecs.kernels_text import NULL
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Column, Instant, KinesisSequence
 from logpress.engine.part.arrow_arrays import array_of, texts_array, validity
-from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
-from logpress.engine.part.metadata import PartMetadata
+from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.part.spelling import unescape
 from logpress.engine.registers.stored_columns import arrow_type, physical_columns
 from logpress.engine.registers.texts import Ints, Texts
@@ -29,13 +28,11 @@ Derive = Callable[[dict[str, Ints]], pa.Array]
 class VirtualColumns:
     """Derives virtual columns for rows of one row group; what all rows share is prepared once."""
 
-    def __init__(
-        self, metadata: PartMetadata, group: GroupMetadata | None, table: pa.Table, names: Sequence[str]
-    ) -> None:
+    def __init__(self, part: OpenedPart, group: GroupMetadata | None, table: pa.Table, names: Sequence[str]) -> None:
         """Prepare.
 
         Args:
-            metadata: of the part.
+            part: whose rows.
             group: what the part says of the row group; None will do where there are no names.
             table: all of its rows or any of them, in any order: the columns that `physical_columns` names, or more.
             names: virtual columns of the contract.
@@ -43,14 +40,14 @@ class VirtualColumns:
         Raises:
             PartError: if the file lacks a column that is needed.
         """
-        contract = metadata.contract
+        contract = part.metadata.contract
         needed = physical_columns(contract, names)
         missing = sorted(set(needed) - set(table.column_names))
         if missing:
             raise PartError(f"the file has no column {missing[0]}, which {', '.join(names)} need")
         self.count = table.num_rows
         group = group or GroupMetadata(table.num_rows)
-        self._decoder = GroupDecoder(contract, table.select(needed), group, metadata.layouts_with)
+        self._decoder = part.decoder(group, table.select(needed))
         try:
             self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
         except ValueError as error:

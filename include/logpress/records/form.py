@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, TOO_DEEP, value_end
+from logpress.limits import DEFAULT, Limits
 from logpress.records.kernels_objects import INSIDE, STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
-
-FIRST_BYTES = 64 << 10
-"""Bytes from which the form is told, where the first record ends within them."""
-
-MOST_BYTES = 1 << 20
-"""Bytes from which it is told in any case."""
 
 MOST_TRIES = 1_000
 """Lines that may be where a sound record begins, before it is given up to find one."""
@@ -45,7 +40,7 @@ class Head:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.buffer: NDArray[np.uint8] = np.zeros(FIRST_BYTES + PADDING, dtype=np.uint8)
+        self.buffer: NDArray[np.uint8] = np.zeros(PADDING, dtype=np.uint8)
         self.used = self._given = 0
         self.ended = False
 
@@ -70,26 +65,26 @@ class Head:
         return count
 
 
-def find_form(head: Head) -> Form:
+def find_form(head: Head, limits: Limits = DEFAULT) -> Form:
     """How records stand in a raw object.
 
     An array, if it begins with a bracket and a brace, or holds nothing but an array without elements. Documents, if
     the first sound JSON object that begins the object or one of its lines has a line break in it, or if another
     object follows it on its line. Lines in any other case.
     """
-    head.look(FIRST_BYTES)
-    form = _form(head)
+    head.look(limits.form_bytes)
+    form = _form(head, limits.longest_form_bytes)
     if form is None:
-        head.look(MOST_BYTES)
-        form = _form(head)
+        head.look(limits.longest_form_bytes)
+        form = _form(head, limits.longest_form_bytes)
     assert form is not None
     return form
 
 
-def _form(head: Head) -> Form | None:
+def _form(head: Head, most: int) -> Form | None:
     """What the bytes there are say; None if more of them are needed."""
     text = head.buffer[: head.used].tobytes()
-    unsure = None if head.used < MOST_BYTES and not head.ended else Form.lines
+    unsure = None if head.used < most and not head.ended else Form.lines
     at = _skip(text, len(_BOM) if text.startswith(_BOM) else 0)
     if at == len(text):
         return unsure

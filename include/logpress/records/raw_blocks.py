@@ -1,4 +1,4 @@
-"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in framing.py."""
+"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in form.py."""
 
 from __future__ import annotations
 
@@ -10,45 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.kernel.words import PADDING
+from logpress.limits import DEFAULT, Limits
 from logpress.records.form import Form, Head, Objects, Reader, find_form
 from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, last_newline
 from logpress.records.kernels_objects import LAST, MORE, TOO_LONG
 
-BLOCK_BYTES = 4 << 20
-"""Raw bytes a block begins with; a longer record makes its block longer."""
-
-LONGEST_RECORD_BYTES = 32 << 20
-"""A longer record is taken in pieces, each of which is a reject: memory stays bounded.
-
-No service that logs go through takes one as long: Kinesis ends at 10 MiB.
-"""
-
-_LARGEST_KEPT = 16 << 20
-"""Bytes of a buffer that is kept for what follows; longer ones are rare."""
-
-TOO_LONG_MESSAGE = f"a piece of a record longer than {LONGEST_RECORD_BYTES >> 20} MiB"
-"""What is said of such a piece."""
-
 
 class Buffers:
-    """Buffers that are free: those of the usual size, and a few larger ones for pages; shared by threads."""
+    """Buffers that are free: those of the usual size, and a few larger ones for pages; shared by threads.
 
-    def __init__(self) -> None:
+    Attributes:
+        limits: how large a block is, and a record.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self.limits = limits
         self._free: list[NDArray[np.uint8]] = []
         self._large: deque[NDArray[np.uint8]] = deque(maxlen=4)
 
     def take(self, size: int = 0) -> NDArray[np.uint8]:
         """A buffer of at least this size, padding not counted."""
-        if size > BLOCK_BYTES:  # of just this size: it says where the block ends, which nothing but the input may do
+        if size > self.limits.block_bytes:  # exactly so: its size says where a block ends, and only input may do that
             return np.empty(size + PADDING, dtype=np.uint8)
         try:
             return self._free.pop()
         except IndexError:
-            return np.empty(BLOCK_BYTES + PADDING, dtype=np.uint8)
+            return np.empty(self.limits.block_bytes + PADDING, dtype=np.uint8)
 
     def take_page(self, size: int) -> NDArray[np.uint8]:
         """A buffer of at least this size, padding not counted; others of about the same size will follow."""
-        if size <= BLOCK_BYTES:
+        if size <= self.limits.block_bytes:
             return self.take()
         try:
             if len(found := self._large.popleft()) >= size + PADDING:
@@ -61,9 +52,10 @@ class Buffers:
         """Say that a buffer is not used any more."""
         if not buffer.flags.owndata:
             return
-        if len(buffer) == BLOCK_BYTES + PADDING:
+        usual = self.limits.block_bytes + PADDING
+        if len(buffer) == usual:
             self._free.append(buffer)
-        elif BLOCK_BYTES + PADDING < len(buffer) <= _LARGEST_KEPT:
+        elif usual < len(buffer) <= self.limits.kept_buffer_bytes:
             self._large.append(buffer)
 
 
@@ -110,47 +102,52 @@ class RawBlock:
         return starts[:rows], ends[:rows]
 
 
+def too_long_message(limits: Limits) -> str:
+    """What is said of a piece of a record that is longer than `longest_record_bytes`."""
+    longest = limits.longest_record_bytes
+    size = f"{longest:,} bytes" if longest % (1 << 20) else f"{longest >> 20} MiB"
+    return f"a piece of a record longer than {size}"
+
+
 def read_blocks(
-    reader: Reader,
-    buffers: Buffers,
-    longest: int = LONGEST_RECORD_BYTES,
-    note_damage: Callable[[str], None] | None = None,
+    reader: Reader, buffers: Buffers, note_damage: Callable[[str], None] | None = None
 ) -> Iterator[RawBlock]:
     """Cut one raw object into blocks, whatever form its records have.
 
     Args:
         reader: gives decompressed bytes.
-        buffers: where buffers come from; the caller gives back those of blocks it is done with.
-        longest: bytes beyond which a record is cut into pieces.
+        buffers: where buffers come from, with the limits of blocks and records; the caller gives back those of blocks
+            it is done with.
         note_damage: called with what is wrong with the object as a whole.
     """
     head = Head(reader)
-    form = find_form(head)
+    form = find_form(head, buffers.limits)
     if form is Form.lines:
-        yield from _read_lines(head, buffers, longest)
+        yield from _read_lines(head, buffers)
     else:
         objects = Objects(form)
-        yield from _read_objects(head, buffers, objects, longest)
+        yield from _read_objects(head, buffers, objects)
         if objects.is_within_array and note_damage is not None:
             note_damage("the JSON array has no end, so elements may be missing behind the last one")
 
 
-def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawBlock]:
+def _read_lines(reader: Reader, buffers: Buffers) -> Iterator[RawBlock]:
     """Cut one raw object of lines into blocks.
 
     Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
     the separators of this object; otherwise a carriage return is part of its record, as a JSON blank.
     """
+    longest, block = buffers.limits.longest_record_bytes, buffers.limits.block_bytes
     buffer = buffers.take()
     used = searched = 0
     crlf: bool | None = None
     in_piece = ended = False
     while not ended:
-        used, ended = _filled(reader, buffer, used)
+        used, ended = _filled(reader, buffer, used, block)
         cut = used if ended else int(last_newline(buffer, searched, used)) + 1
         if cut == 0 and not ended:
             if used >= longest or in_piece:
-                yield from _pieces(buffer, used)
+                yield from _pieces(buffer, used, block)
                 in_piece, used = True, 0
                 buffer = buffers.take()
             else:
@@ -163,7 +160,7 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
             yield RawBlock(_padded(buffer, 0, begin), begin, False, piece=True)
             in_piece = False
         rest = used - cut
-        following = buffers.take(_room_behind(rest))
+        following = buffers.take(_room_behind(rest, block))
         following[:rest] = buffer[cut:used]
         if begin:
             buffer = _padded(buffer, begin, cut)
@@ -176,13 +173,14 @@ def _read_lines(reader: Reader, buffers: Buffers, longest: int) -> Iterator[RawB
         buffer, used, searched = following, rest, rest
 
 
-def _read_objects(reader: Reader, buffers: Buffers, objects: Objects, longest: int) -> Iterator[RawBlock]:
-    """Cut one raw object whose records are no lines into blocks; kernels_frame.py says what a record is."""
+def _read_objects(reader: Reader, buffers: Buffers, objects: Objects) -> Iterator[RawBlock]:
+    """Cut one raw object whose records are no lines into blocks; kernels_objects.py says what a record is."""
+    longest, block = buffers.limits.longest_record_bytes, buffers.limits.block_bytes
     buffer = buffers.take()
     used = 0
     in_piece = ended = False
     while not ended:
-        used, ended = _filled(reader, buffer, used)
+        used, ended = _filled(reader, buffer, used, block)
         buffer[used : used + PADDING] = 0
         if in_piece:
             # the rest of a record that was too long: up to where the next one seems to begin
@@ -201,27 +199,27 @@ def _read_objects(reader: Reader, buffers: Buffers, objects: Objects, longest: i
                 starts, ends, done = objects.frame(buffer, used, TOO_LONG)
             if done == 0:
                 if used >= longest:
-                    yield from _pieces(buffer, used)
+                    yield from _pieces(buffer, used, block)
                     in_piece, used = True, 0
                     buffer = buffers.take()
                 else:
                     buffer = _grown(buffer, used, longest)
                 continue
         rest = used - done
-        following = buffers.take(_room_behind(rest))
+        following = buffers.take(_room_behind(rest, block))
         following[:rest] = buffer[done:used]
         buffer[done : done + PADDING] = 0
         yield RawBlock(buffer, done, spans=(starts, ends))
         buffer, used = following, rest
 
 
-def _filled(reader: Reader, buffer: NDArray[np.uint8], used: int) -> tuple[int, bool]:
+def _filled(reader: Reader, buffer: NDArray[np.uint8], used: int, block: int) -> tuple[int, bool]:
     """Read until a buffer is full: the bytes in it then, and whether that is all there is.
 
     Where a long record has made the buffer larger, only a part of it is read: behind the record may follow millions of
     short ones, and they are to come in blocks of the usual size.
     """
-    stop = min(len(buffer) - PADDING, max(BLOCK_BYTES, used + max(BLOCK_BYTES, used >> 2)))
+    stop = min(len(buffer) - PADDING, max(block, used + max(block, used >> 2)))
     while used < stop:
         count = reader.readinto(buffer.data[used:stop])
         used += count
@@ -240,10 +238,10 @@ def _grown(buffer: NDArray[np.uint8], used: int, longest: int) -> NDArray[np.uin
     return grown
 
 
-def _pieces(buffer: NDArray[np.uint8], used: int) -> Iterator[RawBlock]:
+def _pieces(buffer: NDArray[np.uint8], used: int, block: int) -> Iterator[RawBlock]:
     """What there is of a record that is too long and goes on."""
-    for begin in range(0, used, BLOCK_BYTES):
-        end = min(begin + BLOCK_BYTES, used)
+    for begin in range(0, used, block):
+        end = min(begin + block, used)
         yield RawBlock(_padded(buffer, begin, end), end - begin, piece=True, continued=True)
 
 
@@ -253,9 +251,9 @@ def _next_start(buffer: NDArray[np.uint8], used: int) -> int:
     return min((place + 1 for mark in (b"\n{", b"}{") if (place := text.find(mark)) >= 0), default=used)
 
 
-def _room_behind(rest: int) -> int:
+def _room_behind(rest: int, block: int) -> int:
     """The size of the buffer that begins with what is left of the one before."""
-    return max(BLOCK_BYTES, rest + (BLOCK_BYTES >> 1)) if rest > BLOCK_BYTES >> 1 else BLOCK_BYTES
+    return max(block, rest + (block >> 1)) if rest > block >> 1 else block
 
 
 def _padded(buffer: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.uint8]:

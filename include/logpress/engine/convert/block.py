@@ -24,10 +24,6 @@ from logpress.records.kernels_lines import count_lines
 
 T = TypeVar("T")
 
-MAX_ROWS = 1 << 14
-"""Rows converted at a time: a block with more (of very short records) is cut."""
-
-
 _LOOK_BYTES = 1 << 15
 """Bytes that tell about how many lines there are."""
 
@@ -114,7 +110,7 @@ def convert(
     known: Known,
     spaces: Spaces,
 ) -> Block:
-    """Match and convert the records at these spans with the layouts known; at most MAX_ROWS of them."""
+    """Match and convert the records at these spans with the layouts known; at most `spaces.most_rows` of them."""
     rows = len(row_starts)
     block = Block(buffer, row_starts, row_ends, spaces.take(rows))
     _press(block, block.space.numbers[:rows], registers, known)
@@ -142,13 +138,13 @@ def convert_lines(
         spaces: where the block's arrays come from.
 
     Returns:
-        At most MAX_ROWS of them, and where the next one begins.
+        At most `spaces.most_rows` of them, and where the next one begins.
     """
     look = min(end - begin, _LOOK_BYTES)
     expected = (end - begin) * (int(count_lines(buffer[begin:], look)) + 1) // look
-    space = spaces.take(min(MAX_ROWS, expected + expected // 8 + BATCH))
+    space = spaces.take(min(spaces.most_rows, expected + expected // 8 + BATCH))
     block = Block(buffer, space.row_starts, space.row_ends, space)
-    most = min(MAX_ROWS, space.rows - 1)
+    most = min(spaces.most_rows, space.rows - 1)
     following, rows = _press(block, space.numbers[:most], registers, known, (begin, end, int(crlf)))
     block.row_starts, block.row_ends = space.row_starts[:rows], space.row_ends[:rows]
     return block, following
@@ -203,7 +199,7 @@ def some_now(blocks: Iterator[T], count: int) -> Iterator[T]:
     return chain(list(islice(blocks, count)), blocks)
 
 
-def lines_in_cuts(rows: int) -> Iterator[tuple[int, int]]:
-    """Cut a number of rows into ranges of at most MAX_ROWS."""
-    for first in range(0, rows, MAX_ROWS):
-        yield first, min(first + MAX_ROWS, rows)
+def lines_in_cuts(rows: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut a number of rows into ranges of at most so many."""
+    for first in range(0, rows, most):
+        yield first, min(first + most, rows)

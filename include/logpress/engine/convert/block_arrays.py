@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logpress.engine.registers.registers import Registers
 from logpress.hashing.kernels_tables import empty_tables
+from logpress.limits import DEFAULT, Limits
 
 _MOST_KEPT_BYTES = 1 << 22
 """A space whose extra texts have grown beyond this is not kept."""
@@ -83,9 +84,14 @@ class Space:
 
 
 class Spaces:
-    """Spaces that are free; shared by threads."""
+    """Spaces that are free; shared by threads.
 
-    def __init__(self, registers: Registers) -> None:
+    Attributes:
+        most_rows: rows converted at a time.
+    """
+
+    def __init__(self, registers: Registers, limits: Limits = DEFAULT) -> None:
+        self.most_rows = limits.converted_rows
         self._registers = registers
         self._free: dict[int, list[Space]] = {}
 

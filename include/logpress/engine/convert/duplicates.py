@@ -1,7 +1,7 @@
 """Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen.
 
-So that memory is bounded, a slice of more than MOST_ROWS rows begins anew after so many: what it has seen by then goes
-into a file, as a run, and is counted like that of another slice.
+So that memory is bounded, a slice whose table is full begins anew: what it has seen by then goes into a file, as a run,
+and is counted like that of another slice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from logpress.engine.convert.block import Block
 from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
+from logpress.limits import DEFAULT, Limits
 
 FEWEST_PLACES = 1 << 14
 FULL = 0.75
@@ -24,16 +25,13 @@ MARGIN = 1.0625
 """More records than the slice seems to have at its beginning: for so many there is room."""
 
 _PLACE_BYTES = 12
-_MOST_PLACES = 1 << 23
-MOST_ROWS = int(FULL * _MOST_PLACES)
-"""Rows of a run: 6.3 million."""
-
-TABLE_BYTES = 2 * _PLACE_BYTES * _MOST_PLACES
-"""What the table takes at most, while it grows for the last time."""
-
 BUCKETS = 256
 _HEAD_BYTES = 8 * (BUCKETS + 1)
-_AT_A_TIME_BYTES = 8 << 20
+
+
+def table_bytes(limits: Limits) -> int:
+    """Bytes that the table takes at most: while it grows for the last time."""
+    return 2 * _PLACE_BYTES * limits.duplicate_places
 
 
 class Seen:
@@ -44,14 +42,17 @@ class Seen:
     takes half as much again while it grows.
     """
 
-    def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0) -> None:
+    def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0, limits: Limits = DEFAULT) -> None:
         """Prepare.
 
         Args:
             filesystem: fsspec's.
             path: of the first run's file; see `run_paths`.
             raw_bytes: of the slice, which may hold more.
+            limits: how large the table may be; a run has as many rows as it then holds.
         """
+        self._most_places = limits.duplicate_places
+        self._most_rows = int(FULL * limits.duplicate_places)
         self._filesystem = filesystem
         self._path = path
         self._runs = 0
@@ -63,7 +64,7 @@ class Seen:
         self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
     ) -> NDArray[np.int64]:
         """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
-        if int(self._known[0]) + block.rows > MOST_ROWS:
+        if int(self._known[0]) + block.rows > self._most_rows:
             self.write()
         self._make_room(block)
         repeats = np.empty(block.rows, dtype=np.int64)
@@ -77,10 +78,10 @@ class Seen:
         places = len(self._table)
         if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
             expected = int(MARGIN * self._raw_bytes * block.rows / max(1, int(block.row_ends[-1])))
-            need = max(need, min(expected, MOST_ROWS))
+            need = max(need, min(expected, self._most_rows))
             self._raw_bytes = places = 0
         if need > FULL * places:
-            table = np.zeros((max(min(2 * places, _MOST_PLACES), int(need / FULL) + 1), 3), dtype=np.uint32)
+            table = np.zeros((max(min(2 * places, self._most_places), int(need / FULL) + 1), 3), dtype=np.uint32)
             refill(self._table, table)
             self._table = table
 
@@ -119,11 +120,12 @@ def run_paths(path: str, filesystem: Any = None) -> list[str]:
     return found
 
 
-def count_across(paths: Sequence[str]) -> int:
+def count_across(paths: Sequence[str], limits: Limits = DEFAULT) -> int:
     """How many rows are equal to a row of an earlier file, by 64 bits of their hashes; in bounded memory.
 
     Args:
         paths: what slices have written, each run.
+        limits: how many bytes of hashes are in memory at a time.
     """
     files = []
     for path in paths:
@@ -133,7 +135,7 @@ def count_across(paths: Sequence[str]) -> int:
     if len(files) < 2:
         return 0
     total = sum(int(cuts[-1]) for *_, cuts in files)
-    step = max(1, BUCKETS * _AT_A_TIME_BYTES // max(1, 8 * total))
+    step = max(1, BUCKETS * limits.counted_hash_bytes // max(1, 8 * total))
     found = 0
     for first in range(0, BUCKETS, step):
         last = min(first + step, BUCKETS)

@@ -23,10 +23,6 @@ FEWEST_AHEAD = 64
 """Rows that a new layout is tried on at once; twice as many each time that all are settled."""
 
 
-MAX_MINED_BYTES = 1 << 18
-"""Longer records are kept whole: a layout would hardly ever fit a second one."""
-
-
 class Settler:
     """Deals with the records that the known layouts left, one block after the other in input order."""
 
@@ -75,7 +71,7 @@ class Settler:
             self._keep_whole(block, row)
 
     def _is_minable(self, block: Block, row: int) -> bool:
-        return bool(block.row_ends[row] - block.row_starts[row] <= MAX_MINED_BYTES)
+        return bool(block.row_ends[row] - block.row_starts[row] <= self.layouts.limits.mined_record_bytes)
 
     def _again(self, block: Block, rows: NDArray[np.int64], alone: Mined | None = None) -> None:
         """Run the kernel once more over rows that are left, with the newest layouts."""

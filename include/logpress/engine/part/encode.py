@@ -7,7 +7,6 @@ metadata.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from logpress.engine.order.sort import sort_by
 from logpress.engine.part.arrow_arrays import array_of, validity
 from logpress.engine.part.counters import Counters, number_shards
 from logpress.engine.part.encode_lookups import _take_off_lookup
-from logpress.engine.part.encode_spelling import _Allowance, _spell
+from logpress.engine.part.encode_spelling import Allowance, Spelled
 from logpress.engine.part.encode_texts import _strings, plain_texts
 from logpress.engine.part.group_metadata import GroupMetadata, Sequences
 from logpress.engine.part.kernels_columns import (
@@ -54,22 +53,18 @@ from logpress.engine.registers.stored_columns import (
 from logpress.engine.registers.texts import Ints, Texts
 from logpress.engine.row_group.row_group import RowGroup
 
-METADATA_BYTES = 6 << 20
-"""What a row group may say besides its columns."""
 
-
-def encode_rows(group: RowGroup, day: int, render: Callable[[RowGroup, Ints], list[bytes]], room: Ints) -> pa.Table:
+def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.Table:
     """The table of a row group in its final order; its first row holds what its restoration needs besides the columns.
 
     Args:
-        group: the filled row group; its registers are used up.
+        group: the filled row group, in which rows of no spelling are kept whole; its registers are used up.
         day: days since 1970-01-01 that the `day` column says.
-        render: gives the bytes of some of its rows; for the few whose spelling cannot be told from the value.
+        spelled: how its strings are spelt; its values are used up.
         room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
     """
     registers = group.registers
-    allowance = _Allowance(METADATA_BYTES)
-    spellings, values = _spell(group, render, allowance)
+    spellings, values, allowance = spelled.spellings, spelled.values, spelled.allowance
     order = _order(group)
     sample = _sample(group, order)
     regs = _Sorted(group, order, room)
@@ -177,7 +172,7 @@ def _scaled(values: Ints, factor: int) -> Ints:
 
 
 def _kinesis_numbers(
-    column: KinesisSequence, contract: Contract, regs: _Sorted, found: dict[str, Sequences], allowance: _Allowance
+    column: KinesisSequence, contract: Contract, regs: _Sorted, found: dict[str, Sequences], allowance: Allowance
 ) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
     shard_keys, arrivals, counters, subs = (regs[name] for name in column.registers_of(column.name))
     shards, shard_places = number_shards(shard_keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.part.encode_spelling import _Allowance
+from logpress.engine.part.encode_spelling import Allowance
 from logpress.engine.part.kernels_columns import (
     count_pairs,
 )
@@ -21,7 +21,7 @@ _MOST_LOOKUPS = 1 << 16
 
 
 def _take_off_lookup(
-    regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str, allowance: _Allowance
+    regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str, allowance: Allowance
 ) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]

@@ -1,9 +1,10 @@
-"""How the strings of a row group are spelt, and which records are kept whole for it."""
+"""How the strings of a row group are spelt, and which rows must be kept whole for it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,15 @@ from logpress.engine.part.kernels_columns import (
     find_rows,
 )
 from logpress.engine.part.spelling import Spelling, Style, best_style, spell, unescape
-from logpress.engine.registers.kernels_rows import NARROW_NULL
 from logpress.engine.registers.kernels_texts import mark_used
-from logpress.engine.registers.stored_columns import (
-    EXTRA,
-    LAYOUT,
-    RAW,
-)
-from logpress.engine.registers.texts import Ints, texts_of
+from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.dictionary import Dictionary
 from logpress.engine.row_group.row_group import RowGroup
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
 
-_RENDERED_ROWS = 1 << 15
 
-
-class _Allowance:
-    """What a row group may say besides its columns."""
+class Allowance:
+    """What is left of the bytes that a row group may say besides its columns."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -50,16 +43,34 @@ class _Allowance:
         return True
 
 
-def _spell(
-    group: RowGroup, render: Callable[[RowGroup, Ints], list[bytes]], allowance: _Allowance
-) -> tuple[dict[str, Spelling], dict[str, dict[int, str]]]:
-    """Spellings of the columns with escapes, and the values that differ from their texts, by dictionary number.
+@dataclass(frozen=True)
+class Spelled:
+    """How the strings of a row group are spelt.
 
-    Rows whose spelling cannot be told from the value are kept whole, and so are those with odd spellings where these
-    would be too many for the metadata.
+    Attributes:
+        spellings: of the columns with escapes.
+        values: of these columns, the values that differ from their texts, by number of the text.
+        untold_rows: int64[n], ascending: rows to be kept whole before the row group is encoded, because the spelling of
+            one of their texts cannot be told from its value, or is odd and the metadata has no room for it.
+        allowance: what is left of it.
+    """
+
+    spellings: dict[str, Spelling]
+    values: dict[str, dict[int, str]]
+    untold_rows: Ints
+    allowance: Allowance
+
+
+def choose_spellings(group: RowGroup, allowance: Allowance) -> Spelled:
+    """Choose how the strings of a filled row group are spelt.
+
+    Args:
+        group: the row group; not changed.
+        allowance: odd spellings are taken from it.
     """
     spellings: dict[str, Spelling] = {}
     values: dict[str, dict[int, str]] = {}
+    untold: list[Ints] = [np.empty(0, dtype=np.int64)]
     contract = group.registers.contract
     for name, number in group.registers.dictionaries.items():
         dictionary = group.dictionaries[number]
@@ -81,8 +92,8 @@ def _spell(
             is_ambiguous = np.zeros(dictionary.known, dtype=np.bool_)
             is_ambiguous[ambiguous] = True
             rows = np.empty(group.used, dtype=np.int64)
-            _keep_whole(group, rows[: find_rows(register, is_ambiguous, rows)], render)
-    return spellings, values
+            untold.append(rows[: find_rows(register, is_ambiguous, rows)])
+    return Spelled(spellings, values, np.unique(np.concatenate(untold)), allowance)
 
 
 def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
@@ -107,28 +118,10 @@ def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
     return np.union1d(escaped, np.intersect1d(others, np.array(sorted(twins), dtype=np.int64))), style
 
 
-def _listed(dictionary: Dictionary, odd: list[int], style: Style, allowance: _Allowance) -> Spelling | None:
+def _listed(dictionary: Dictionary, odd: list[int], style: Style, allowance: Allowance) -> Spelling | None:
     """A spelling that lists the texts which its style would spell otherwise; None if there is no room for it."""
     if allowance.is_below(sum(len(dictionary.text(number)) for number in odd)):
         return None
     texts = [dictionary.text(number) for number in odd]
     spelling = Spelling(style, {unescape(text): text for text in texts})
     return spelling if allowance.takes(spelling.to_json()) else None
-
-
-def _keep_whole(group: RowGroup, rows: Ints, render: Callable[[RowGroup, Ints], list[bytes]]) -> None:
-    """Keep the bytes of these rows in `_raw`, unless they are kept already."""
-    rows = rows[group.register(LAYOUT)[rows] >= 0]
-    for first in range(0, len(rows), _RENDERED_ROWS):
-        some = rows[first : first + _RENDERED_ROWS]
-        _put_whole(group, some, render(group, some))
-
-
-def _put_whole(group: RowGroup, rows: Ints, records: list[bytes]) -> None:
-    registers = group.registers
-    raw = group.dictionaries[registers.dictionaries[RAW]]
-    texts = texts_of(records)
-    raw.append(texts.data, texts.offsets)
-    group.register(RAW)[rows] = np.arange(raw.known - len(texts), raw.known)
-    group.register(EXTRA)[rows] = NARROW_NULL
-    group.register(LAYOUT)[rows] = NARROW_NULL

@@ -43,11 +43,6 @@ MAJOR, MINOR = 5, 0
 
 VERSION = f"{MAJOR}.{MINOR}"
 
-PAGE_BYTES = 96 << 10
-"""Small pages keep zstd in the cache: at the same size, measured, a third less time than pages of 1 MB."""
-
-DICTIONARY_BYTES = 64 << 20
-
 _ZSTD = 19  # some KB
 
 _WRONG_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -278,8 +273,6 @@ def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] 
         ],
         sorted_by=[name for name in contract.order_by if name in names],
         created_by=f"{CREATED_BY}{__version__}" + (f" (build {commit()})" if commit() else ""),
-        page_bytes=PAGE_BYTES,
-        dictionary_bytes=DICTIONARY_BYTES,
         is_checked=True,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -12,48 +11,45 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.part.decode import GroupDecoder
-from logpress.engine.part.group_metadata import GroupMetadata
-from logpress.engine.part.metadata import CREATED_BY, PartMetadata
-from logpress.engine.part.part_file import open_group, open_part
+from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.registers.rows import Slice
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
 from logpress.engine.render.renderer import Renderer, Sheet
 from logpress.errors import PartError
-
-CHUNK_ROWS = 1 << 15
-"""Rows whose registers are in memory at a time: they stay in cache."""
+from logpress.limits import DEFAULT, Limits
 
 DICTIONARIES_BYTES = 2 << 20
-"""Texts of a row group for each further piece that is read of it at a time."""
+"""Arrow copies all dictionaries into every batch. For each so many bytes of them, batches get `decoded_rows` rows
+longer, so that fewer copies are made."""
 
 
 class PartReader:
-    """Reads row groups of one part into registers."""
+    """Reads row groups of one part into registers.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        path: a path or fsspec URI.
+        limits: how many rows are decoded at a time, and how large buffers of records are.
+    """
+
+    def __init__(self, path: str, limits: Limits = DEFAULT) -> None:
         self.path = path
-        with open_part(path) as file:
-            self.footer = footer = file.metadata
-            self.metadata = PartMetadata.of(footer)
-            self._is_ours = footer.created_by.startswith(CREATED_BY)
+        self._limits = limits
+        self._part = part = OpenedPart.open(path)
+        self.footer = footer = part.footer
+        self.metadata = part.metadata
         self.row_groups = footer.num_row_groups
-        self.rows_by_group = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+        self.rows_by_group = [part.rows_of(i) for i in range(footer.num_row_groups)]
         self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
         known = [column.name for column in stored_columns(self.metadata.contract) if column.name != ROW_GROUP]
         self._stored = [name for name in footer.schema.to_arrow_schema().names if name in known]
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
-        contract = self.metadata.contract
-        self._dictionaries = [
-            c.name for c in stored_columns(contract)
-            if c.encoding == "dictionary" and (pa.types.is_string(c.type) or pa.types.is_binary(c.type))
-        ]  # fmt: skip
 
     def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
         """One row group's rows, all in memory; all registers, or those that these file columns give."""
         names = [name for name in self._stored if columns is None or name in columns]
-        with self._opened(group, names) as file:
-            table = file.read_row_group(group, columns=names, use_threads=False)
-            return self._decoder(self.metadata.group(file, group), table)
+        with self._part.group(group, names, is_described=True) as opened:
+            table = opened.table(names)
+            return self._part.decoder(opened.described(), table)
 
     def sample(self, group: int, words: int) -> NDArray[np.int64]:
         """A sample of a row group's keys and positions, see `Keys.sample`: int64[words + 1, keys].
@@ -61,8 +57,8 @@ class PartReader:
         Raises:
             PartError: if the file is damaged.
         """
-        with self._opened(group, []) as file:
-            sample = self.metadata.group(file, group).sample
+        with self._part.group(group, [], is_described=True) as opened:
+            sample = opened.described().sample
         if sample.size % (words + 1):
             raise PartError(f"{self.path}: the sample of keys of row group {group} is none of {words} words")
         return sample.reshape(words + 1, -1)
@@ -76,29 +72,27 @@ class PartReader:
         last = self.rows_by_group[group] if last is None else last
         if first >= last:
             return
-        with self._opened(group, self._stored) as file:
+        part = self._part
+        with part.group(group, self._stored, is_described=True) as opened:
             chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
             chunks = [chunk for chunk in chunks if chunk.path_in_schema in self._stored]
             # what is read in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
-                if c.physical_type == "BYTE_ARRAY" and not (self._is_ours and c.has_dictionary_page)
+                if c.physical_type == "BYTE_ARRAY" and not (part.is_ours and c.has_dictionary_page)
             ]  # fmt: skip
             others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
-            texts = file.read_row_group(group, columns=whole, use_threads=False)
-            if whole and texts.num_rows != self.rows_by_group[group]:
-                raise PartError(f"is damaged: row group {group} has not as many texts as rows")
+            texts = opened.table(whole)
             # first: it reads a batch of one row, and a file's batches are all as small as the last ones asked for
-            described = self.metadata.group(file, group)
+            described = opened.described()
             found: GroupDecoder | None = None
             at = 0
-            # each batch gets a copy of all dictionaries, so there are fewer of them where these are large
-            rows = CHUNK_ROWS * (1 + self.text_bytes[group] // DICTIONARIES_BYTES)
-            for batch in file.iter_batches(rows, row_groups=[group], columns=others, use_threads=False):
+            most = self._limits.decoded_rows
+            for batch in opened.batches(others, most * (1 + self.text_bytes[group] // DICTIONARIES_BYTES)):
                 end = min(last, at + batch.num_rows)
-                for begin in range(max(first, at), end, CHUNK_ROWS):
-                    table = pa.Table.from_batches([batch]).slice(begin - at, min(CHUNK_ROWS, end - begin))
-                    found = found or self._decoder(described, table, texts)
+                for begin in range(max(first, at), end, most):
+                    table = pa.Table.from_batches([batch]).slice(begin - at, min(most, end - begin))
+                    found = found or part.decoder(described, table, texts)
                     yield self._slice(found, table, begin)
                 at += batch.num_rows
                 if at >= last:
@@ -118,20 +112,8 @@ class PartReader:
         """The same as `slices`, each with what renders it."""
         sheet = None
         for rows in self.slices(group, first, last):
-            sheet = sheet or Sheet(self.renderer, rows.texts, f"{self.path}: row group {group}")
+            sheet = sheet or Sheet(self.renderer, rows.texts, f"{self.path}: row group {group}", self._limits)
             yield sheet, rows
-
-    @contextmanager
-    def _opened(self, group: int, columns: Sequence[str]) -> Iterator[pq.ParquetFile]:
-        """The file, open to read these columns of a row group and what it says of the row group."""
-        checksums = self.metadata.checksums_of(group)
-        needed = [*columns, ROW_GROUP]
-        with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries) as file:
-            yield file
-
-    def _decoder(self, described: GroupMetadata, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
-        metadata = self.metadata
-        return GroupDecoder(metadata.contract, table, described, metadata.layouts_with, texts)
 
 
 def _text_bytes(group: pq.RowGroupMetaData) -> int:

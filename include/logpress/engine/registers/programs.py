@@ -29,12 +29,7 @@ from logpress.kernel.words import PADDING
 from logpress.layout.mine import Miner
 from logpress.layout.model import Layout
 from logpress.layout.trie import Trie, TrieBuilder, build_trie
-
-MOST_SLOTS = 512
-"""A record with more values than this is kept whole."""
-
-MOST_LAYOUT_BYTES = 4 << 20
-"""Literals and paths of all layouts of a part: records that would need more are kept whole, too."""
+from logpress.limits import DEFAULT, Limits
 
 
 @dataclass(frozen=True)
@@ -80,12 +75,13 @@ class Layouts:
         all: the layouts.
         programs: what converts their rows; several may end in one layout.
         known: all of it, as the kernels want it.
+        limits: how many layouts there may be, and how large.
     """
 
-    def __init__(self, contract: Contract, registers: Registers, limit: int) -> None:
+    def __init__(self, contract: Contract, registers: Registers, limits: Limits = DEFAULT) -> None:
         self.registers = registers
         self.miner = Miner(contract)
-        self.limit = limit
+        self.limits = limits
         self.all: list[Layout] = []
         self.bytes = 0
         self.programs: list[Program] = []
@@ -138,9 +134,10 @@ class Layouts:
 
     def _number(self, layout: Layout) -> int | None:
         number = self._numbers.get(layout)
-        if number is None and len(self.all) < self.limit and len(layout.slots) <= MOST_SLOTS:
+        limits = self.limits
+        if number is None and len(self.all) < limits.layouts and len(layout.slots) <= limits.layout_slots:
             size = layout.size
-            if self.bytes + size <= MOST_LAYOUT_BYTES:
+            if self.bytes + size <= limits.layout_bytes:
                 self.bytes += size
                 number = self._numbers[layout] = len(self.all)
                 self.all.append(layout)

@@ -13,16 +13,14 @@ from logpress.engine.registers.kernels_codes import CUT_EXTRA
 from logpress.engine.registers.operations import extra_prefixes, operation
 from logpress.engine.registers.registers import EXTRA, RAW, Registers
 from logpress.engine.registers.rows import Slice
-from logpress.engine.registers.texts import NO_TEXTS, Texts
+from logpress.engine.registers.texts import NO_TEXTS, Ints, Texts
 from logpress.engine.render.kernels_render import hash_lines, render_rows
 from logpress.errors import PartError
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.model import Layout
+from logpress.limits import DEFAULT, Limits
 
-Ints = NDArray[np.int64]
-
-BUFFER_BYTES = 2 << 20
 _SLOT_BYTES = 72
 FAR_TEXTS = 2048
 """Texts of a dictionary from which on their loading is begun before they are needed."""
@@ -106,9 +104,12 @@ class Sheet:
         renderer: knows the layouts.
         texts: by register name.
         origin: of the rows, for errors.
+        limits: how large its buffer is.
     """
 
-    def __init__(self, renderer: Renderer, texts: Mapping[str, Texts], origin: str = "a part") -> None:
+    def __init__(
+        self, renderer: Renderer, texts: Mapping[str, Texts], origin: str = "a part", limits: Limits = DEFAULT
+    ) -> None:
         self._origin = origin
         self._renderer = renderer
         self._texts, self._offsets, self._bases, self._sizes, self._longest = renderer._arena(texts)
@@ -122,7 +123,7 @@ class Sheet:
         self._programs = renderer._programs(self._longest)
         raw = int(self._longest[renderer.registers.dictionaries[RAW]])
         self._bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
-        self._out = np.empty(max(BUFFER_BYTES, self._bound), dtype=np.uint8)
+        self._out = np.empty(max(limits.render_buffer_bytes, self._bound), dtype=np.uint8)
 
     def twin(self, out: NDArray[np.uint8] | None = None) -> Sheet:
         """The same plan and texts with a buffer of its own: `out`, if it is large enough, or a new one."""

@@ -1,8 +1,8 @@
-"""Rows of part files, dealt out to buckets."""
+"""Rows of part files in common registers, dealt out to buckets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +12,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.engine.order.keys import Keys, TextWords
 from logpress.engine.part.kernels_columns import all_within
 from logpress.engine.part.metadata import restores_alike
-from logpress.engine.part.part_reader import CHUNK_ROWS, PartReader
+from logpress.engine.part.part_reader import PartReader
 from logpress.engine.registers.kernels_rows import pack_rows
 from logpress.engine.registers.registers import LAYOUT, RAW
 from logpress.engine.registers.row_major import empty_rows
@@ -20,21 +20,13 @@ from logpress.engine.registers.rows import Slice
 from logpress.engine.registers.texts import NO_TEXTS, texts_of
 from logpress.engine.render.renderer import Renderer
 from logpress.engine.restore.buckets import Buckets, Dealing
-from logpress.engine.restore.memory_plan import _Group
+from logpress.engine.restore.wanted import WantedGroup
 from logpress.errors import PartError
 from logpress.layout.model import Layout
-
-DEALT_BUCKET_ROWS = 2048
-
-MOST_DEALT_ROWS = 1 << 18
-"""Rows of a row group that are dealt out at a time: some for each bucket, as each takes a while; but no more."""
+from logpress.limits import Limits
 
 
-Places = Callable[[str], Iterable[tuple[int, NDArray[np.int64] | None]]]
-"""Which row groups of a part, and which of their rows (int64[n], ascending; None for all), are wanted."""
-
-
-class _Packer:
+class Packer:
     """Packs row groups of parts that may know other layouts, or be of another version of the contract.
 
     Attributes:
@@ -43,7 +35,8 @@ class _Packer:
         renderer: renders them.
     """
 
-    def __init__(self, readers: Sequence[PartReader]) -> None:
+    def __init__(self, readers: Sequence[PartReader], limits: Limits) -> None:
+        self._limits = limits
         self.registers = readers[0].metadata.registers
         self.keys = Keys(self.registers)
         numbers: dict[Layout, int] = {}
@@ -54,22 +47,25 @@ class _Packer:
                 self._layouts[reader.path] = np.array([*found, NULL], dtype=np.int64)
         self.renderer = Renderer(self.registers, tuple(numbers))
 
-    def samples(self, groups: Sequence[_Group]) -> list[tuple[int, NDArray[np.int64]]]:
+    def samples(self, groups: Sequence[WantedGroup]) -> list[tuple[int, NDArray[np.int64]]]:
         """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""
         found = []
         for number, group in enumerate(groups):
             if group.reader.path in self._layouts:
                 sample = group.reader.sample(group.number, self.keys.count)
                 sample[-1] += number << 32
-                found.append((group.size, sample))
+                size = self._limits.sorted_row_bytes * group.rows + group.text_bytes
+                found.append((size, sample))
         return found
 
-    def deal(self, group: _Group, number: int, buckets: Buckets) -> None:
+    def deal(self, group: WantedGroup, number: int, buckets: Buckets) -> None:
         """Deal out the rows of one row group, the n-th."""
         registers = self.registers
         dealing = Dealing(buckets, number, group.rows)
-        most = max(CHUNK_ROWS, min(MOST_DEALT_ROWS, DEALT_BUCKET_ROWS * len(buckets)))
-        wide, narrow = empty_rows(registers, min(most, group.reader.rows_by_group[group.number]) + CHUNK_ROWS)
+        limits = self._limits
+        most = max(limits.decoded_rows, min(limits.dealt_rows, limits.dealt_bucket_rows * len(buckets)))
+        rows = min(most, group.reader.rows_by_group[group.number]) + limits.decoded_rows
+        wide, narrow = empty_rows(registers, rows)
         texts = dict.fromkeys(registers.dictionaries, NO_TEXTS)
         words: TextWords | None = None
         first = last = 0

@@ -14,6 +14,7 @@ from logpress.engine.part.rejects import read_rejects
 from logpress.engine.registers.rows import Slice
 from logpress.engine.render.renderer import Sheet
 from logpress.hashing import digest as digests
+from logpress.limits import DEFAULT, Limits
 from logpress.machine.inline import executor
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.progress import Progress
@@ -27,6 +28,7 @@ def digest_files(
     progress: Progress | None = None,
     groups: range | None = None,
     share: tuple[int, int] = (0, 1),
+    limits: Limits = DEFAULT,
 ) -> tuple[int, int, str]:
     """What restoration would give from these files: (records, their bytes, multiset digest).
 
@@ -39,6 +41,7 @@ def digest_files(
         progress: called with bytes and records done so far.
         groups: which row groups of the parts; all if None.
         share: (k, n): only the rows of each row group that are the k-th of n shares of it.
+        limits: how many rows are decoded at a time.
 
     Raises:
         PartError: if a file is damaged.
@@ -65,7 +68,7 @@ def digest_files(
 
     with executor(threads, "render") as pool:
         waiting: deque[Future[None]] = deque()
-        for sheet, rows in _sheets(parts, groups, share):
+        for sheet, rows in _sheets(parts, groups, share, limits):
             waiting.append(pool.submit(hash_rows, sheet, rows))
             del sheet, rows  # the next row group would come before its texts go
             while len(waiting) > 2 * threads:
@@ -79,9 +82,11 @@ def digest_files(
     return int(totals[0]), int(totals[1]), digests.combine(found)
 
 
-def _sheets(parts: Sequence[str], groups: range | None, share: tuple[int, int]) -> Iterator[tuple[Sheet, Slice]]:
+def _sheets(
+    parts: Sequence[str], groups: range | None, share: tuple[int, int], limits: Limits
+) -> Iterator[tuple[Sheet, Slice]]:
     """The rows that `digest_files` looks at."""
-    for reader in map(PartReader, parts):
+    for reader in (PartReader(path, limits) for path in parts):
         for group in range(reader.row_groups) if groups is None else groups:
             first, last = (reader.rows_by_group[group] * (share[0] + k) // share[1] for k in (0, 1))
             yield from reader.sheets(group, first, last)

@@ -1,4 +1,4 @@
-"""From part files and rejects files back to records: all of them in order, or just their digest."""
+"""From part files and rejects files back to records, in order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import read_rejects
 from logpress.engine.registers.row_major import Space
 from logpress.engine.restore.buckets import Buckets
-from logpress.engine.restore.deal import Places, _Packer
-from logpress.engine.restore.memory_plan import Room, _Group
-from logpress.engine.restore.sorted_rows import _Meter, _SortedRows
+from logpress.engine.restore.deal import Packer
+from logpress.engine.restore.memory_plan import MemoryPlan
+from logpress.engine.restore.meter import Meter
+from logpress.engine.restore.sorted_rows import SortedRows
+from logpress.engine.restore.wanted import Places, WantedGroup
 from logpress.errors import PartError
 from logpress.hashing import digest as digests
+from logpress.limits import DEFAULT, Limits
 from logpress.machine.inline import executor
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.progress import Progress
@@ -35,6 +38,7 @@ def restore(
     places: Places | None = None,
     memory: int | None = None,
     digest: NDArray[np.uint64] | None = None,
+    limits: Limits = DEFAULT,
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
@@ -52,6 +56,7 @@ def restore(
         memory: bytes that this process may take, about; as many as are of use if None.
         digest: uint64[2], the hash of each record is added to it, taken from the very bytes that go to `write`; nothing
             is hashed if None.
+        limits: of memory, within `memory`; what is written is the same.
 
     Returns:
         How many records were written.
@@ -60,17 +65,17 @@ def restore(
         PartError: if a file is damaged.
     """
     keep_freed_memory()
-    meter = _Meter(write, progress, digest)
+    meter = Meter(write, progress, digest)
     groups = [
-        _Group(reader, group, rows)
-        for reader in map(PartReader, parts)
+        WantedGroup(reader, group, rows)
+        for reader in (PartReader(path, limits) for path in parts)
         for group, rows in (enumerate([None] * reader.row_groups) if places is None else places(reader.path))
     ]
     if groups:
-        room = Room.of(memory, threads, groups)
-        with executor(room.threads if threads else 0, "restore") as pool:
+        plan = MemoryPlan.of(memory, threads, groups, limits)
+        with executor(plan.threads if threads else 0, "restore") as pool:
             try:
-                _restore_sorted(groups, meter, pool, room, spill_folder)
+                _restore_sorted(groups, meter, pool, plan, spill_folder, limits)
             except PartError as error:
                 raise _of_its_file(error, groups) from error
     for path in rejects:
@@ -83,7 +88,7 @@ def restore(
     return meter.records
 
 
-def _of_its_file(error: PartError, groups: Sequence[_Group]) -> PartError:
+def _of_its_file(error: PartError, groups: Sequence[WantedGroup]) -> PartError:
     """An error that names its file: rows of all files are put in order together, and only then rendered."""
     if not any(str(error).startswith(group.reader.path) for group in groups):
         for group in groups:
@@ -97,35 +102,34 @@ def _of_its_file(error: PartError, groups: Sequence[_Group]) -> PartError:
 
 
 def _restore_sorted(
-    groups: list[_Group],
-    meter: _Meter,
+    groups: list[WantedGroup],
+    meter: Meter,
     pool: Executor,
-    room: Room,
+    plan: MemoryPlan,
     spill_folder: str | None,
+    limits: Limits,
 ) -> None:
     """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
-    threads = room.threads
-    packer = _Packer([group.reader for group in groups])
-    wanted = sum(group.size for group in groups) // room.bucket_bytes
-    found = splitters(packer.samples(groups), max(1, min(wanted, sum(group.rows for group in groups))))
+    packer = Packer([group.reader for group in groups], limits)
+    found = splitters(packer.samples(groups), plan.buckets)
     space = Space(packer.registers, most=2)
-    with Buckets(packer.keys, found, room.kept_bytes, spill_folder, space) as buckets:
+    with Buckets(packer.keys, found, plan.kept_bytes, spill_folder, space) as buckets:
         waiting: deque[Future[None]] = deque()
         try:
             for number, group in enumerate(groups):
                 waiting.append(pool.submit(packer.deal, group, number, buckets))
-                if len(waiting) > threads:
+                if len(waiting) > plan.threads:
                     waiting.popleft().result()
             while waiting:
                 waiting.popleft().result()
         finally:
             wait([job for job in waiting if not job.cancel()])
-        in_order = _sorted_rows(packer, buckets, room.bucket_bytes)
+        in_order = _sorted_rows(packer, buckets, plan.bucket_bytes, limits)
         following = pool.submit(next, in_order, None)
         try:
             while (rows := following.result()) is not None:
                 following = pool.submit(next, in_order, None)
-                rows.write(meter, pool, threads)
+                rows.write(meter, pool, plan.threads)
                 give_back_after(rows.text_bytes)
                 space.give_back(rows.packed.wide, rows.packed.narrow)
                 del rows
@@ -134,13 +138,15 @@ def _restore_sorted(
             in_order.close()
 
 
-def _sorted_rows(packer: _Packer, buckets: Buckets, bucket_bytes: int) -> Generator[_SortedRows, None, None]:
+def _sorted_rows(
+    packer: Packer, buckets: Buckets, bucket_bytes: int, limits: Limits
+) -> Generator[SortedRows, None, None]:
     """The rows of all buckets, in order."""
     for bucket in range(len(buckets)):
         again = buckets.dealt_again(bucket, bucket_bytes)
         if again is not None:
             with again:
-                yield from _sorted_rows(packer, again, bucket_bytes)
+                yield from _sorted_rows(packer, again, bucket_bytes, limits)
         elif (rows := buckets.rows(bucket)) is not None:
-            yield _SortedRows(packer, rows)
+            yield SortedRows(packer, rows, limits)
             del rows

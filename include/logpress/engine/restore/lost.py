@@ -6,7 +6,7 @@ one more of them whole than need be, or leave one that the proof then finds agai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -18,18 +18,23 @@ from numpy.typing import NDArray
 from logpress.contract.model import Contract
 from logpress.engine.convert.block import Block
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.press import SlicePress, read_slice
+from logpress.engine.press.files import SliceFiles
+from logpress.engine.press.pressed_day import PressedDay
+from logpress.engine.press.reading import SliceReading
+from logpress.engine.press.slice_press import read_slice
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
 from logpress.engine.row_group.kernels_row_group import choose_rows
 from logpress.engine.row_group.row_group import SECONDS_A_DAY
 from logpress.errors import PartError, ProofError, SourceError
 from logpress.hashing import digest as digests
-from logpress.machine.memory import give_back_after
+from logpress.limits import DEFAULT, Limits
+from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import SliceManifest, SliceSpec
+from logpress.progress import Progress
 
 Words = NDArray[np.uint64]
 """uint64[n]: the first words of records' hashes."""
-
-_WORDS_AT_A_TIME = 1 << 22
 
 
 def lost_rows(
@@ -40,7 +45,8 @@ def lost_rows(
     part: str,
     *,
     threads: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    limits: Limits = DEFAULT,
 ) -> Words:
     """Find the rows that a part does not give back: those of its slice less those that it gives, as multisets.
 
@@ -52,6 +58,7 @@ def lost_rows(
         part: its part file, a path or fsspec URI.
         threads: threads that convert; 0: all is done in the calling thread.
         progress: called with raw bytes and records done so far.
+        limits: those that the slice was pressed with.
 
     Returns:
         Ascending, each once; memory: 8 bytes each.
@@ -60,27 +67,37 @@ def lost_rows(
         ProofError: if the slice cannot be read again, or is not what it was.
     """
     with TemporaryDirectory(prefix="logpress-") as folder:
-        taken, given = _File(f"{folder}/taken"), _File(f"{folder}/given")
-        try:
-            reading = read_slice(
-                lambda some: _Reading(contract, day, some, folder, threads, progress, taken), spec, contract
+        taken, given = (_File(f"{folder}/{name}", limits.lost_words) for name in ("taken", "given"))
+        pressed = PressedDay.of(contract, day)
+
+        def begun(some: SliceSpec) -> _Reading:
+            keep_freed_memory()
+            layouts = Layouts(contract, Registers(contract), limits)
+            rows = _TakenHashes(layouts.registers, pressed, taken)
+            files = SliceFiles(contract, folder, some.name)
+            reading = SliceReading(
+                some, layouts, pressed, rows, files, threads=threads, limits=limits, progress=progress
             )
+            return _Reading(reading, rows, files)
+
+        try:
+            reading = read_slice(begun, spec, contract)
         except SourceError as error:
             raise ProofError(
                 f"slice {spec.name}: some of its records do not come back, and they cannot be told, as its source "
                 f"cannot be read again: {error}"
             ) from error
-        reading.discard()
         _see_that_it_is_the_same(manifest, reading)
-        _read_part(part, given)
-        return _difference(taken, given)
+        _read_part(part, given, limits)
+        return _difference(taken, given, limits.lost_words)
 
 
 class _File:
     """Words on disk."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, words_at_a_time: int) -> None:
         self._path = Path(path)
+        self._at_a_time = words_at_a_time
         self.clear()
 
     def __len__(self) -> int:
@@ -97,55 +114,69 @@ class _File:
         """Those from `first` to `last`, both included, ascending."""
         found = [np.empty(0, dtype=np.uint64)]
         with self._path.open("rb") as file:
-            while data := file.read(8 * _WORDS_AT_A_TIME):
+            while data := file.read(8 * self._at_a_time):
                 words = np.frombuffer(data, dtype=np.uint64)
                 found.append(words[(words >= np.uint64(first)) & (words <= np.uint64(last))])
         return np.sort(np.concatenate(found))
 
 
-class _Reading(SlicePress):
-    """Reads a slice as pressing does, and keeps hashes of the rows that it takes, not the rows."""
+class _TakenHashes:
+    """Takes the rows that pressing takes, but keeps only their hashes.
 
-    def __init__(
-        self,
-        contract: Contract,
-        day: date,
-        spec: SliceSpec,
-        folder: str,
-        threads: int,
-        progress: Callable[[int, int], None] | None,
-        taken: _File,
-    ) -> None:
-        super().__init__(contract, day, spec, folder, threads, progress)
+    Attributes:
+        totals: int64[3]: rows taken, rows of other days, bytes taken.
+        digest: uint64[2] (low, high): multiset digest of the rows taken.
+    """
+
+    def __init__(self, registers: Registers, day: PressedDay, taken: _File) -> None:
+        self.totals = np.zeros(3, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
+        self._register = registers[day.register]
+        self._day = day
         self._taken = taken
         taken.clear()  # of what was read before the source broke off
 
-    def _append(self, block: Block, takes_unknown: bool) -> None:
+    def append(self, block: Block, takes_unknown: bool) -> None:
         places = np.empty(block.rows, dtype=np.int64)
         _, count = choose_rows(
-            0, block.rows, block.row_starts, block.row_ends, block.states, block.hashes,
-            block.regs[self.registers[self.contract.day]], self.units_per_second * SECONDS_A_DAY, self.days,
-            takes_unknown, self.totals[:3], self.digest, places,
+            0, block.rows, block.row_starts, block.row_ends, block.states, block.hashes, block.regs[self._register],
+            self._day.units_per_second * SECONDS_A_DAY, self._day.number, takes_unknown, self.totals, self.digest,
+            places,
         )  # fmt: skip
         self._taken.add(block.hashes[0, places[:count]])
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """Reads a slice as pressing does."""
+
+    slice: SliceReading
+    rows: _TakenHashes
+    files: SliceFiles
+
+    def read(self) -> None:
+        try:
+            self.slice.read()
+        finally:
+            self.files.discard()
+
+
 def _see_that_it_is_the_same(manifest: SliceManifest, reading: _Reading) -> None:
-    digest = digests.combine([digests.to_text(reading.digest), *reading.rejects.digests])
+    rejects, rows = reading.slice.rejects, reading.rows
+    digest = digests.combine([digests.to_text(rows.digest), *rejects.digests])
     if digest != manifest.digest:
         raise ProofError(
             f"slice {manifest.slice}: some of its records do not come back, and they cannot be told, as its source has "
             f"changed since it was pressed: it had {manifest.rows + manifest.rejects} records of the day with digest "
-            f"{manifest.digest}, and has {int(reading.totals[0]) + reading.rejects.records} with digest {digest} now; "
+            f"{manifest.digest}, and has {int(rows.totals[0]) + rejects.records} with digest {digest} now; "
             "press the day again"
         )
 
 
-def _read_part(path: str, given: _File) -> None:
+def _read_part(path: str, given: _File, limits: Limits) -> None:
     """Note the rows that a part gives back; where it is damaged, it gives fewer."""
     try:
-        reader = PartReader(path)
+        reader = PartReader(path, limits)
     except PartError:
         return
     for group in range(reader.row_groups):
@@ -159,9 +190,9 @@ def _read_part(path: str, given: _File) -> None:
             give_back_after(reader.text_bytes[group])
 
 
-def _difference(taken: _File, given: _File) -> Words:
+def _difference(taken: _File, given: _File, at_a_time: int) -> Words:
     """Words of which there are more in the first, each once."""
-    pieces = 1 + max(len(taken), len(given)) // _WORDS_AT_A_TIME
+    pieces = 1 + max(len(taken), len(given)) // at_a_time
     bounds = [(k << 64) // pieces for k in range(pieces + 1)]
     lost = []
     for first, following in pairwise(bounds):

@@ -1,16 +1,19 @@
-"""The records of a part as raw blocks: so a part of an older format is pressed into one of today's."""
+"""A part pressed again: its records as raw blocks, so that one of an older format becomes one of today's."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import date
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from logpress.contract.model import Contract
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.press import SlicePress
-from logpress.manifest import OriginStats
+from logpress.engine.press.slice_press import SlicePress
+from logpress.manifest import OriginStats, SliceManifest, SliceSpec
+from logpress.progress import Progress
 from logpress.records.raw_blocks import Buffers, RawBlock
 from logpress.records.slice_input import Undated
 
@@ -26,7 +29,7 @@ class PartInput:
     ids = None
 
     def __init__(self, path: str, buffers: Buffers) -> None:
-        self._reader = PartReader(path)
+        self._reader = PartReader(path, buffers.limits)
         self._buffers = buffers
         self._bytes = 0
 
@@ -63,9 +66,26 @@ class PartInput:
         return [OriginStats(uri=path, stored_bytes=size, raw_bytes=self._bytes, compression="none", records=0)]
 
 
-class PartPress(SlicePress):
-    """Presses the records of a part, which are of the day whatever they say; the slice's one input is its path."""
+def press_part(
+    contract: Contract, day: date, slice_name: str, path: str, folder: str, *, threads: int, progress: Progress | None
+) -> SliceManifest:
+    """Press the records of a part into a part of today's format; they are of the day, whatever they say.
 
-    def _source(self) -> PartInput:
-        self.undated = [Undated.ours]
-        return PartInput(self.spec.inputs[0], self.buffers)
+    Args:
+        contract: the table, as it is now.
+        day: the UTC day.
+        slice_name: of both parts.
+        path: the part, a path or fsspec URI.
+        folder: where the new one goes.
+        threads: threads that convert; 0: all is done in the calling thread.
+        progress: called with raw bytes and records done so far.
+
+    Raises:
+        PartError: if the part is damaged.
+    """
+    press = SlicePress(
+        contract, day, SliceSpec(name=slice_name, inputs=(path,)), folder, threads=threads, progress=progress,
+        source=lambda buffers: PartInput(path, buffers), undated=[Undated.ours],
+    )  # fmt: skip
+    press.read()
+    return press.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 
 import numpy as np
@@ -12,52 +12,33 @@ from numpy.typing import NDArray
 from logpress.engine.registers.kernels_rows import unpack_rows
 from logpress.engine.registers.row_major import Packed
 from logpress.engine.render.renderer import Sheet
-from logpress.engine.restore.deal import _Packer
+from logpress.engine.restore.deal import Packer
+from logpress.engine.restore.meter import Meter
 from logpress.hashing import digest as digests
-from logpress.progress import Progress
+from logpress.limits import Limits
 
-_ROWS_AT_A_TIME = 2048
-"""Rows rendered at a time: some two megabytes of usual records."""
-
-_LONG_BYTES = 8 << 20
-"""Texts of rows rendered at a time."""
+Rendered = tuple[list[NDArray[np.uint8]], NDArray[np.uint64]]
+"""Chunks of records, and the sum of their hashes, uint64[2]: zeros where these are not wanted."""
 
 
-class _Meter:
-    """Counts what passes on to `write`.
-
-    Attributes:
-        digest: uint64[2], gets the records' hashes; None where they are not wanted.
-    """
-
-    def __init__(
-        self, write: Callable[[memoryview], object], progress: Progress | None, digest: NDArray[np.uint64] | None
-    ) -> None:
-        self._write = write
-        self._progress = progress
-        self.digest = digest
-        self.records = 0
-        self._bytes = 0
-
-    def __call__(self, chunk: NDArray[np.uint8]) -> None:
-        self._write(chunk.data)
-        self._bytes += len(chunk)
-        if self._progress is not None:
-            self._progress(self._bytes, self.records)
-
-
-class _SortedRows:
+class SortedRows:
     """The rows of one bucket in order, ready to be rendered.
+
+    Args:
+        packer: packed them.
+        rows: as they came.
+        limits: how many rows, and bytes of their texts, are rendered at a time.
 
     Attributes:
         packed: the rows as they came.
     """
 
-    def __init__(self, packer: _Packer, rows: Packed) -> None:
+    def __init__(self, packer: Packer, rows: Packed, limits: Limits) -> None:
         self.packed = rows
+        self._limits = limits
         self._registers = packer.registers
         self._order = packer.keys.order(rows.wide, rows.narrow, rows.texts)
-        self._sheet = Sheet(packer.renderer, rows.texts)
+        self._sheet = Sheet(packer.renderer, rows.texts, limits=limits)
         self._lengths = {name: np.diff(found.offsets) for name, found in rows.texts.items()}
         rows.texts.clear()  # the sheet has a copy
 
@@ -71,11 +52,11 @@ class _SortedRows:
         """Bytes of their texts."""
         return sum(int(lengths.sum()) for lengths in self._lengths.values())
 
-    def write(self, meter: _Meter, pool: Executor, threads: int) -> None:
+    def write(self, meter: Meter, pool: Executor, threads: int) -> None:
         """Write all rows in order; several threads render."""
-        waiting: deque[tuple[int, Future[_Rendered]]] = deque()
+        waiting: deque[tuple[int, Future[Rendered]]] = deque()
         free: list[NDArray[np.uint8]] = []
-        ahead = threads + 1 if self._longest <= _LONG_BYTES else 0
+        ahead = threads + 1 if self._longest <= self._limits.rendered_text_bytes else 0
         for first, last in self._spans():
             order = self._order[first:last]
             waiting.append((len(order), pool.submit(self._render, order, free, meter.digest is not None)))
@@ -86,8 +67,9 @@ class _SortedRows:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Rows that are rendered at a time: fewer where their texts are long."""
-        if self._longest * _ROWS_AT_A_TIME <= _LONG_BYTES:
-            yield from ((first, first + _ROWS_AT_A_TIME) for first in range(0, len(self._order), _ROWS_AT_A_TIME))
+        most, most_bytes = self._limits.rendered_rows, self._limits.rendered_text_bytes
+        if self._longest * most <= most_bytes:
+            yield from ((first, first + most) for first in range(0, len(self._order), most))
             return
         sizes = np.zeros(len(self._order), dtype=np.int64)
         for name, lengths in self._lengths.items():
@@ -97,13 +79,13 @@ class _SortedRows:
         first = 0
         while first < len(ends):
             before = int(ends[first - 1]) if first else 0
-            last = int(np.searchsorted(ends, before + _LONG_BYTES, side="right"))
-            last = min(max(last, first + 1), first + _ROWS_AT_A_TIME)
+            last = int(np.searchsorted(ends, before + most_bytes, side="right"))
+            last = min(max(last, first + 1), first + most)
             yield first, last
             first = last
 
     @staticmethod
-    def _pass_on(records: int, job: Future[_Rendered], meter: _Meter, free: list[NDArray[np.uint8]]) -> None:
+    def _pass_on(records: int, job: Future[Rendered], meter: Meter, free: list[NDArray[np.uint8]]) -> None:
         meter.records += records
         chunks, digest = job.result()
         if meter.digest is not None:
@@ -113,14 +95,14 @@ class _SortedRows:
         if chunks and isinstance(chunks[-1].base, np.ndarray):
             free.append(chunks[-1].base)  # a chunk is a view of its buffer
 
-    def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]], hashing: bool) -> _Rendered:
+    def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]], hashing: bool) -> Rendered:
         """Render some rows; the last chunk lies in a buffer that may be used again."""
         try:
             sheet = self._sheet.twin(free.pop())
         except IndexError:
             sheet = self._sheet.twin()
         registers = self._registers
-        matrix = np.empty((len(registers), _ROWS_AT_A_TIME + 8), dtype=np.int64)
+        matrix = np.empty((len(registers), self._limits.rendered_rows + 8), dtype=np.int64)
         unpack_rows(self.packed.wide, self.packed.narrow, order, registers.is_narrow, registers.place_of, matrix)
         counts = np.zeros(2, dtype=np.int64)
         digest = np.zeros(2, dtype=np.uint64)
@@ -130,7 +112,3 @@ class _SortedRows:
             is_last = counts[0] == len(order)
             chunks.append(chunk if is_last else chunk.copy())  # the next one is written to the same buffer
         return chunks, digest
-
-
-_Rendered = tuple[list[NDArray[np.uint8]], NDArray[np.uint64]]
-"""Chunks of records, and the sum of their hashes: zeros where these are not wanted."""

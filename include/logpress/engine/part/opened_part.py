@@ -1,0 +1,122 @@
+"""The one door to a part: what it says of itself, checked, and its row groups, opened to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from logpress.engine.part.decode import GroupDecoder
+from logpress.engine.part.group_metadata import GroupMetadata
+from logpress.engine.part.metadata import CREATED_BY, PartMetadata
+from logpress.engine.part.part_file import named, open_group, opened, read_footer
+from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
+from logpress.errors import PartError
+
+
+@dataclass(frozen=True)
+class OpenedPart:
+    """A part whose footer was read and checked.
+
+    Attributes:
+        path: a path or fsspec URI.
+        stored_bytes: size of the file.
+        footer: Parquet's own metadata.
+        metadata: logpress's.
+        is_ours: whether logpress wrote the file: of others, dictionaries may grow from page to page.
+    """
+
+    path: str
+    stored_bytes: int
+    footer: pq.FileMetaData
+    metadata: PartMetadata
+    is_ours: bool
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Read what a part says of itself.
+
+        Raises:
+            PartError: if it is not there or damaged, or was not written by logpress; the path is said.
+        """
+        with named(path):
+            with opened(path) as handle:
+                footer, size = read_footer(handle), handle.seek(0, 2)
+            return cls(path, size, footer, PartMetadata.of(footer), footer.created_by.startswith(CREATED_BY))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the file's columns."""
+        return frozenset(self.footer.schema.column(number).name for number in range(self.footer.num_columns))
+
+    @cached_property
+    def _dictionaries(self) -> list[str]:
+        """Columns that are stored as dictionaries, and so are read as such."""
+        return [
+            column.name
+            for column in stored_columns(self.metadata.contract)
+            if column.encoding == "dictionary" and (pa.types.is_string(column.type) or pa.types.is_binary(column.type))
+        ]
+
+    def rows_of(self, group: int) -> int:
+        """How many rows a row group has."""
+        return int(self.footer.row_group(group).num_rows)
+
+    @contextmanager
+    def group(self, number: int, columns: Sequence[str], *, is_described: bool) -> Iterator[OpenedGroup]:
+        """Open a row group to read these columns of the file, whose bytes are compared with their checksums first.
+
+        Args:
+            number: of the row group.
+            columns: names of the file's columns.
+            is_described: whether what the part says of the row group will be read too.
+
+        Raises:
+            PartError: if the file is gone, or bytes of a column are damaged; the path is said.
+        """
+        needed = [*columns, ROW_GROUP] if is_described else columns
+        checksums = self.metadata.checksums_of(number)
+        with open_group(self.path, self.footer, number, needed, checksums, self._dictionaries) as file:
+            yield OpenedGroup(self, number, file)
+
+    def decoder(self, described: GroupMetadata, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
+        """What turns columns of a row group into registers; see `GroupDecoder`."""
+        metadata = self.metadata
+        return GroupDecoder(metadata.contract, table, described, metadata.layouts_with, texts)
+
+
+@dataclass(frozen=True)
+class OpenedGroup:
+    """A row group whose columns can be read while its file is open."""
+
+    part: OpenedPart
+    number: int
+    file: pq.ParquetFile
+
+    def described(self) -> GroupMetadata:
+        """What the part says of the row group; to be read before batches, because it reads a batch of one row.
+
+        Raises:
+            PartError: if it is damaged.
+        """
+        return self.part.metadata.group(self.file, self.number)
+
+    def table(self, columns: Sequence[str], *, use_threads: bool = False) -> pa.Table:
+        """All rows of some columns.
+
+        Raises:
+            PartError: if a column has fewer values than the row group has rows, or more.
+        """
+        table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
+        if columns and table.num_rows != self.part.rows_of(self.number):
+            raise PartError(f"is damaged: row group {self.number} has not as many values as rows")
+        return table
+
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """All rows of some columns, some at a time."""
+        yield from self.file.iter_batches(rows, row_groups=[self.number], columns=list(columns), use_threads=False)

@@ -1,0 +1,35 @@
+"""The day whose records are taken, in the numbers that kernels compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Instant
+from logpress.contract.model import Contract
+
+
+@dataclass(frozen=True)
+class PressedDay:
+    """A UTC day.
+
+    Attributes:
+        day: the day.
+        number: days since 1970-01-01.
+        register: of the instant whose UTC date is a record's day.
+        units_per_second: of this register.
+    """
+
+    day: date
+    number: int
+    register: str
+    units_per_second: int
+
+    @classmethod
+    def of(cls, contract: Contract, day: date) -> Self:
+        """A day of a contract's table."""
+        column = contract.by_name[contract.day]
+        assert isinstance(column, Instant)
+        return cls(day, (day - date(1970, 1, 1)).days, column.name, UNITS_PER_SECOND[column.unit])

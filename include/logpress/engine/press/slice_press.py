@@ -1,0 +1,218 @@
+"""Presses one slice: what reads it, what gathers its rows, and its files, put together."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpress.contract.model import Contract
+from logpress.engine.part.metadata import Identity
+from logpress.engine.press.files import SliceFiles
+from logpress.engine.press.pressed_day import PressedDay
+from logpress.engine.press.reading import SliceReading, Source
+from logpress.engine.press.row_groups import RowGroups
+from logpress.engine.registers.programs import Layouts
+from logpress.engine.registers.registers import Registers
+from logpress.errors import BrokenOffError
+from logpress.hashing import digest as digests
+from logpress.limits import DEFAULT, Limits
+from logpress.machine.memory import keep_freed_memory
+from logpress.manifest import SliceManifest, SliceSpec
+from logpress.progress import Progress
+from logpress.records.raw_blocks import Buffers
+from logpress.records.slice_input import Undated
+from logpress.sources.restart import begun_again
+
+MOST_UNKNOWN_PATHS = 200
+"""Unknown paths that a manifest names; the most common ones, as it travels through XCom."""
+
+
+def press_slice(
+    contract: Contract,
+    day: date,
+    spec: SliceSpec,
+    folder: str,
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+    keep_whole: NDArray[np.uint64] | None = None,
+    limits: Limits = DEFAULT,
+) -> SliceManifest:
+    """Press one slice into a part file, and a rejects file where there are rejects.
+
+    The same inputs and limits give the same files, byte for byte, whatever the number of threads. Files of an earlier
+    try of the same slice are replaced. Where a cluster breaks off, the slice begins again.
+
+    Args:
+        contract: the table.
+        day: the UTC day whose records are taken; others are counted.
+        spec: the slice.
+        folder: where the files go, a path or fsspec URI; made if missing.
+        threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
+        progress: called with raw bytes and records done so far.
+        keep_whole: the first words of hashes, uint64[n], ascending, of records that are to be kept whole though a
+            layout fits them, because it does not give them back.
+        limits: of memory; some change the files.
+
+    Returns:
+        What was read and written.
+
+    Raises:
+        SourceError: if an input is not there or cannot be read.
+    """
+
+    def begun(some: SliceSpec) -> SlicePress:
+        return SlicePress(
+            contract, day, some, folder, threads=threads, progress=progress, keep_whole=keep_whole, limits=limits
+        )
+
+    return read_slice(begun, spec, contract).finish()
+
+
+class SlicePress:
+    """Presses one slice: `read`, then `finish`; what fails removes what it wrote."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        day: date,
+        spec: SliceSpec,
+        folder: str,
+        *,
+        threads: int,
+        progress: Progress | None = None,
+        keep_whole: NDArray[np.uint64] | None = None,
+        limits: Limits = DEFAULT,
+        source: Callable[[Buffers], Source] | None = None,
+        undated: Sequence[Undated] | None = None,
+    ) -> None:
+        """Prepare; see `press_slice` and `SliceReading`."""
+        keep_freed_memory()
+        self._began = time.monotonic()
+        self._contract = contract
+        self._day = day
+        self._spec = spec
+        pressed = PressedDay.of(contract, day)
+        self._layouts = Layouts(contract, Registers(contract), limits)
+        self._files = SliceFiles(contract, folder, spec.name)
+        self._groups = RowGroups(self._layouts, pressed, self._files, threads, limits)
+        self._reading = SliceReading(
+            spec, self._layouts, pressed, self._groups, self._files, threads=threads, limits=limits, progress=progress,
+            keep_whole=keep_whole, source=source, undated=undated,
+        )  # fmt: skip
+
+    def read(self) -> None:
+        """Read and convert all input; the last row group is still being written when this returns.
+
+        Raises:
+            SourceError: if an input is not there or cannot be read.
+        """
+        try:
+            self._reading.read()
+            self._groups.end()
+        except BaseException:
+            self._discard()
+            raise
+
+    def finish(self) -> SliceManifest:
+        """Complete the files, give them their names, and tell what is in them."""
+        try:
+            self._groups.wait()
+            return self._close()
+        except BaseException:
+            self._discard()
+            raise
+        finally:
+            self._groups.stop()
+
+    def _discard(self) -> None:
+        self._groups.stop()
+        self._files.discard()
+
+    def _close(self) -> SliceManifest:
+        groups, reading, files = self._groups, self._reading, self._files
+        contract, spec, layouts = self._contract, self._spec, tuple(self._layouts.all)
+        day, (rows, other_day, row_bytes) = self._day.isoformat(), groups.totals.tolist()
+        files.write_rejects(reading.rejects)
+        reading.write_seen()
+        identity = Identity(contract.table, day, spec.name, rows, digests.combine(groups.digests))
+        part, rejects_part = files.close(identity, layouts)
+        distinct_ids = reading.ids.write(files.filesystem, files.folder) if reading.ids is not None else None
+        origins = tuple(
+            origin.model_copy(update={"records": records})
+            for origin, records in zip(reading.origins, reading.numbers, strict=True)
+        )
+        irregular_rows, unknown = self._irregular()
+        return SliceManifest(
+            table=contract.table,
+            day=day,
+            slice=spec.name,
+            origins=origins,
+            records=sum(reading.numbers),
+            rows=rows,
+            irregular_rows=irregular_rows,
+            rejects=reading.rejects.records,
+            other_day=other_day + reading.others,
+            raw_bytes=row_bytes + reading.rejects.record_bytes,
+            digest=digests.combine([*groups.digests, *reading.rejects.digests]),
+            part=part,
+            rejects_part=rejects_part,
+            unknown_paths=dict(sorted(unknown.most_common(MOST_UNKNOWN_PATHS))),
+            reject_reasons=dict(sorted(reading.rejects.reasons.items())),
+            layouts=len(layouts),
+            source=spec.source,
+            source_records=spec.source_records,
+            source_written=spec.source_written,
+            taken_from=spec.taken_from,
+            distinct_ids=distinct_ids,
+            kept_whole=reading.kept_whole,
+            kept_whole_first=tuple(reading.kept_places),
+            seconds=round(time.monotonic() - self._began, 3),
+        )
+
+    def _irregular(self) -> tuple[int, Counter[str]]:
+        """Rows that are kept whole or whose codecs do not fit; and paths that no contract names, with their rows."""
+        irregular = 0
+        unknown: Counter[str] = Counter()
+        named = self._layouts.miner.named
+        for number, count in self._groups.layout_rows.items():
+            if number < 0:
+                irregular += count
+                continue
+            paths = {slot.path for slot in self._layouts.all[number].slots if slot.role == "extra"}
+            irregular += count if paths & named else 0
+            unknown.update(dict.fromkeys(paths - named, count))
+        return irregular, unknown
+
+
+class _Reads(Protocol):
+    def read(self) -> None: ...
+
+
+R = TypeVar("R", bound=_Reads)
+
+
+def read_slice(make: Callable[[SliceSpec], R], spec: SliceSpec, contract: Contract) -> R:
+    """Read a slice with what `make` makes for it; again, with another one, where a cluster breaks off.
+
+    Raises:
+        SourceError: if an input is not there or cannot be read.
+    """
+
+    def read() -> R:
+        nonlocal spec
+        reading = make(spec)
+        try:
+            reading.read()
+        except BrokenOffError as error:
+            spec = spec.after(error)
+            raise
+        return reading
+
+    return begun_again(read, contract.source.restarts, f"slice {spec.name}")
