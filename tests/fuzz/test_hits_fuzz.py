@@ -15,11 +15,11 @@ from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 from logpress.comparing.kernels_documents import find_documents
 from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, hash_documents
 from logpress.kernel.words import PADDING
-from logpress.layout.kernels_json import MAX_DEPTH
-from logpress.layout.kernels_unescape import unescape
+from logpress.layout.kernels_json import MAX_DEPTH, braces_end
+from logpress.layout.kernels_unescape import unescape_text
 from logpress.records.bulk_writer import _NAMES
-from logpress.records.kernels_bulk import ACTION_BYTES, frame_objects, is_action, pair_lines, write_pairs
-from logpress.records.kernels_hits import frame_hits, hash_ids, object_end
+from logpress.records.kernels_bulk import ACTION_BYTES, is_action, pair_lines, spans_of_objects, write_pairs
+from logpress.records.kernels_hits import frame_hits, hash_ids
 
 STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
 PIECES = [
@@ -37,7 +37,7 @@ def guard() -> Guarded:
 def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     """Everything that the kernels say of buffer[:end]."""
     starts, ends = np.zeros(end + 1, dtype=np.int64), np.zeros(end + 1, dtype=np.int64)
-    found: list[Any] = [object_end(buffer, 0, end), *frame_hits(buffer, 0, end, starts, ends)]
+    found: list[Any] = [braces_end(buffer, 0, end), *frame_hits(buffer, 0, end, starts, ends)]
     rows = max(0, found[1])
     hashes = np.zeros((2, rows + 1), dtype=np.uint64)
     found += [starts[:rows].tolist(), ends[:rows].tolist()]
@@ -45,7 +45,7 @@ def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)  # as if it were one hit
     found += [hash_ids(buffer, *whole, 1, hashes, STACK)]
     found += [is_action(buffer, 0, end), pair_lines(buffer, *whole, 1, starts, ends)]
-    rows = int(frame_objects(buffer, end, starts, ends))
+    rows = int(spans_of_objects(buffer, end, starts, ends))
     found.append(rows)
     if rows > 0:
         out = np.zeros(end + (ACTION_BYTES + 8) * rows + 100, dtype=np.uint8)
@@ -69,7 +69,7 @@ def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     for spans in ((starts, ends), whole):
         hash_documents(buffer, *spans, 1, prints, flags, stack, table, out)
         found += [prints.tolist(), flags[0]]
-    return [*found, unescape(buffer, 0, end, out)]
+    return [*found, unescape_text(buffer, 0, end, out)]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join) | st.binary(max_size=120))

@@ -199,7 +199,7 @@ def test_writers_stay_inside_their_room(
             counter % 2**36,
             counter,
             999_999_999,
-            np.full((64, 8), kernels_text.NULL, dtype=np.int64),
+            np.full((kernels_kinesis.SHARDS_MET, kernels_kinesis.SHARD_WORDS), kernels_text.NULL, dtype=np.int64),
         ),
     ]
     assert max(written) <= 72

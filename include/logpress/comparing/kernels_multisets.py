@@ -1,4 +1,7 @@
-"""The kernel that compares two multisets of hashes."""
+"""The kernel that compares two multisets of hashes.
+
+Bounds: both arrays of hashes are indexed by row, below their own length; each array of results has as many rows.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 

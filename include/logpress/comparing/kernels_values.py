@@ -1,4 +1,4 @@
-"""The kernels of comparing: find the document in a record, and hash what it means, however it is spelt.
+"""The kernels of comparing: hash what a document means, however it is spelt.
 
 The hash of a value does not depend on the order of an object's keys (its members' hashes are added), on blanks, on how
 a string is escaped (it is taken as UTF-8), or on how a number is written (1, 1.0 and 10e-1 are one number; no digit is
@@ -15,50 +15,83 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.comparing.kernels_documents import BY_BYTES, REPEATED_KEY
-from logpress.hashing.kernels_hash import fold
+from logpress.hashing.kernels_hash import SECRET_0, SECRET_1, SECRET_2, SECRET_3, fold
 from logpress.hashing.kernels_xxh3 import hash128
+from logpress.kernel.ascii import (
+    BACKSLASH,
+    BRACE_CLOSE,
+    BRACE_OPEN,
+    BRACKET_CLOSE,
+    BRACKET_OPEN,
+    COLON,
+    COMMA,
+    DIGIT_0,
+    DIGIT_9,
+    LOWER_E,
+    LOWER_F,
+    LOWER_N,
+    LOWER_T,
+    MINUS,
+    PLUS,
+    POINT,
+    QUOTE,
+    UPPER_E,
+)
 from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.places import GOLDEN
 from logpress.kernel.words import equal32, trailing_zeros
-from logpress.layout.kernels_json import _blanks_end, bare_end, quote_at
-from logpress.layout.kernels_unescape import unescape
+from logpress.layout.kernels_json import bare_end, blanks_end, quote_at
+from logpress.layout.kernels_unescape import unescape_text
 
 MOST_DEPTH = 512
-"""Brackets that may be open."""
+"""Brackets that may be open; a deeper document is compared by its bytes alone."""
 
 LARGEST_VALUE_BYTES = 16 << 20
-"""A longer document is compared by its bytes alone."""
+"""[memory] A longer document is compared by its bytes alone."""
 
 SMALLEST_TABLE = 64
+"""Places of the table of keys for the shortest documents: a power of two."""
 
 _FAILED = -1
+"""Of a value: no JSON, too deep, or a number's exponent is out of reach."""
+
 _REPEATED = -2
+"""Of a value: an object in it has the same key twice."""
+
 _OUT_OF_REACH = 10**15
+"""Exponents from here on are not told apart."""
+
+_CHUNK_DIGITS = 18
+"""Digits of a number that are hashed together; at most 19 fit into a word."""
 
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_S0 = np.uint64(0xA0761D6478BD642F)
-_S1 = np.uint64(0xE7037ED1A0B428DB)
-_S2 = np.uint64(0x8EBC6AF09C88C6E3)
-_S3 = np.uint64(0x589965CC75374CC3)
-_OBJECT = np.uint64(0x2127599BF4325C37)
-_ARRAY = np.uint64(0x880355F21E6D1965)
-_STRING = np.uint64(0x9FB21C651E98DF25)
-_NUMBER = np.uint64(0x165667B19E3779F9)
-_WORD = np.uint64(0x27D4EB2F165667C5)
+_TEN = np.uint64(10)
 
+_SEED_OBJECT = np.uint64(0x2127599BF4325C37)
+"""Of the hash of an object; the multiplier of fasthash's mixing step (Z. Tan, 2012)."""
 
-# -- strings and numbers
+_SEED_ARRAY = np.uint64(0x880355F21E6D1965)
+"""Of the hash of an array; the multiplier of fasthash64 (Z. Tan, 2012)."""
+
+_SEED_STRING = np.uint64(0x9FB21C651E98DF25)
+"""Of the hash of a string; PRIME_MX2 of XXH3."""
+
+_SEED_NUMBER = np.uint64(0x165667B19E3779F9)
+"""Of the hash of a number; PRIME64_3 of XXH64."""
+
+_SEED_WORD = np.uint64(0x27D4EB2F165667C5)
+"""Of the hash of `true`, `false` and `null`; PRIME64_5 of XXH64."""
 
 
 @kernel
 def _hash_string(buffer, start, end, out):
-    """Hash what a string means; (False, ...) if it is no JSON. For the arguments see `unescape`."""
+    """Hash what a string means; (False, 0, 0) if it is no JSON. For the arguments see `unescape_text`."""
     i = start
     while i < end:
-        slashes = equal32(buffer, i, 0x5C)
+        slashes = equal32(buffer, i, BACKSLASH)
         if slashes != 0 and i + trailing_zeros(slashes) < end:
-            length = unescape(buffer, start, end, out)
+            length = unescape_text(buffer, start, end, out)
             if length < 0:
                 return False, _ZERO, _ZERO
             one, two = hash128(out, 0, length)
@@ -71,42 +104,42 @@ def _hash_string(buffer, start, end, out):
 @kernel
 def _hash_number(buffer, start, end):
     """Hash a number's value: its sign, its digits without zeros at both ends, and its power of ten."""
-    one = _NUMBER
-    two = _S2
+    one = _SEED_NUMBER
+    two = SECRET_2
     chunk = _ZERO
     digits = 0
     zeros = 0  # behind the last digit that is none
     scale = 0
     behind_point = False
     i = start
-    negative = i < end and buffer[i] == 0x2D
+    negative = i < end and buffer[i] == MINUS
     if negative:
         i += 1
     seen = i
     while i < end:
         c = np.int64(buffer[i])
-        if c == 0x2E:
+        if c == POINT:
             behind_point = True
-        elif 48 <= c <= 57:
+        elif DIGIT_0 <= c <= DIGIT_9:
             if behind_point:
                 scale += 1
-            if c == 48:
+            if c == DIGIT_0:
                 if digits > 0:
                     zeros += 1
             else:
                 while zeros > 0:
-                    chunk *= np.uint64(10)
+                    chunk *= _TEN
                     digits += 1
                     zeros -= 1
-                    if digits % 18 == 0:
-                        one = fold(one ^ chunk, _S1)
-                        two = fold(two ^ chunk, _S3)
+                    if digits % _CHUNK_DIGITS == 0:
+                        one = fold(one ^ chunk, SECRET_1)
+                        two = fold(two ^ chunk, SECRET_3)
                         chunk = _ZERO
-                chunk = chunk * np.uint64(10) + np.uint64(c - 48)
+                chunk = chunk * _TEN + np.uint64(c - DIGIT_0)
                 digits += 1
-                if digits % 18 == 0:
-                    one = fold(one ^ chunk, _S1)
-                    two = fold(two ^ chunk, _S3)
+                if digits % _CHUNK_DIGITS == 0:
+                    one = fold(one ^ chunk, SECRET_1)
+                    two = fold(two ^ chunk, SECRET_3)
                     chunk = _ZERO
         else:
             break
@@ -115,36 +148,30 @@ def _hash_number(buffer, start, end):
         return False, _ZERO, _ZERO
     power = 0
     if i < end:
-        if buffer[i] != 0x45 and buffer[i] != 0x65:
+        if buffer[i] != UPPER_E and buffer[i] != LOWER_E:
             return False, _ZERO, _ZERO
         i += 1
-        lowers = i < end and buffer[i] == 0x2D
-        if i < end and (buffer[i] == 0x2D or buffer[i] == 0x2B):
+        lowers = i < end and buffer[i] == MINUS
+        if i < end and (buffer[i] == MINUS or buffer[i] == PLUS):
             i += 1
         while i < end:
             c = np.int64(buffer[i])
-            if c < 48 or c > 57:
+            if c < DIGIT_0 or c > DIGIT_9:
                 return False, _ZERO, _ZERO
             if power < _OUT_OF_REACH:
-                power = 10 * power + (c - 48)
+                power = 10 * power + (c - DIGIT_0)
             i += 1
         if digits > 0 and power >= _OUT_OF_REACH:
             return False, _ZERO, _ZERO
         if lowers:
             power = -power
     if digits == 0:  # zero, of whatever sign and power
-        return True, _NUMBER, _S2
+        return True, _SEED_NUMBER, SECRET_2
     power += zeros - scale
-    sign = _S0 if negative else _S1
-    one = fold(one ^ chunk ^ sign, np.uint64(power) ^ _S3)
-    two = fold(two ^ chunk ^ sign, np.uint64(power) ^ _NUMBER)
+    sign = SECRET_0 if negative else SECRET_1
+    one = fold(one ^ chunk ^ sign, np.uint64(power) ^ SECRET_3)
+    two = fold(two ^ chunk ^ sign, np.uint64(power) ^ _SEED_NUMBER)
     return True, one ^ np.uint64(digits), two + np.uint64(digits)
-
-
-# -- the document
-
-
-# -- its value
 
 
 @inner_kernel
@@ -178,16 +205,16 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
     i = start
     first = False  # behind an opening bracket: a closing one may follow
     while True:
-        i = _blanks_end(buffer, i, end)
+        i = blanks_end(buffer, i, end)
         if i >= end:
             return _FAILED
         c = buffer[i]
         one = two = _ZERO
-        closes = depth > 0 and first and c == (0x7D if stack[depth - 1, 0] == _OBJECT else 0x5D)
+        closes = depth > 0 and first and c == (BRACE_CLOSE if stack[depth - 1, 0] == _SEED_OBJECT else BRACKET_CLOSE)
         first = False
         if not closes:
-            if depth > 0 and stack[depth - 1, 0] == _OBJECT:
-                if c != 0x22:
+            if depth > 0 and stack[depth - 1, 0] == _SEED_OBJECT:
+                if c != QUOTE:
                     return _FAILED
                 quote = quote_at(buffer, i + 1, end)
                 if quote >= end:
@@ -197,21 +224,21 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
                     return _FAILED
                 stack[depth - 1, 3] = one
                 stack[depth - 1, 4] = two
-                tag = fold(one ^ stack[depth - 1, 5] * _SPREAD, two ^ _S0) | _ONE
+                tag = fold(one ^ stack[depth - 1, 5] * GOLDEN, two ^ SECRET_0) | _ONE
                 if not _is_new_key(table, mask, tag):
                     return _REPEATED
-                i = _blanks_end(buffer, quote + 1, end)
-                if i >= end or buffer[i] != 0x3A:
+                i = blanks_end(buffer, quote + 1, end)
+                if i >= end or buffer[i] != COLON:
                     return _FAILED
-                i = _blanks_end(buffer, i + 1, end)
+                i = blanks_end(buffer, i + 1, end)
                 if i >= end:
                     return _FAILED
                 c = buffer[i]
-            if c == 0x7B or c == 0x5B:
+            if c == BRACE_OPEN or c == BRACKET_OPEN:
                 if depth == stack.shape[0]:
                     return _FAILED
                 numbered += _ONE
-                stack[depth, 0] = _OBJECT if c == 0x7B else _ARRAY
+                stack[depth, 0] = _SEED_OBJECT if c == BRACE_OPEN else _SEED_ARRAY
                 stack[depth, 1] = _ZERO
                 stack[depth, 2] = _ZERO
                 stack[depth, 5] = numbered
@@ -219,21 +246,21 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
                 first = True
                 i += 1
                 continue
-            if c == 0x22:
+            if c == QUOTE:
                 quote = quote_at(buffer, i + 1, end)
                 if quote >= end:
                     return _FAILED
                 sound, one, two = _hash_string(buffer, i + 1, quote, out)
                 if not sound:
                     return _FAILED
-                one = fold(one ^ _STRING, _S1)
-                two = fold(two ^ _STRING, _S3)
+                one = fold(one ^ _SEED_STRING, SECRET_1)
+                two = fold(two ^ _SEED_STRING, SECRET_3)
                 i = quote + 1
             else:
                 stop = bare_end(buffer, i, end)
-                if c == 0x74 or c == 0x66 or c == 0x6E:
-                    one = fold(np.uint64(c) ^ _WORD, _S1)
-                    two = fold(np.uint64(c) ^ _WORD, _S3)
+                if c == LOWER_T or c == LOWER_F or c == LOWER_N:
+                    one = fold(np.uint64(c) ^ _SEED_WORD, SECRET_1)
+                    two = fold(np.uint64(c) ^ _SEED_WORD, SECRET_3)
                 else:
                     sound, one, two = _hash_number(buffer, i, stop)
                     if not sound:
@@ -243,29 +270,29 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
             if closes:
                 depth -= 1
                 kind = stack[depth, 0]
-                one = fold(stack[depth, 1] ^ kind, _S2)
-                two = fold(stack[depth, 2] ^ kind, _S0)
+                one = fold(stack[depth, 1] ^ kind, SECRET_2)
+                two = fold(stack[depth, 2] ^ kind, SECRET_0)
                 i += 1
                 closes = False
             if depth == 0:
                 found[0] = one
                 found[1] = two
-                return 0 if _blanks_end(buffer, i, end) == end else _FAILED
+                return 0 if blanks_end(buffer, i, end) == end else _FAILED
             top = depth - 1
-            if stack[top, 0] == _OBJECT:  # the order of members does not matter
-                stack[top, 1] += fold(stack[top, 3] ^ _S1, one ^ _S2)
-                stack[top, 2] += fold(stack[top, 4] ^ _S3, two ^ _S0)
+            if stack[top, 0] == _SEED_OBJECT:  # the order of members does not matter
+                stack[top, 1] += fold(stack[top, 3] ^ SECRET_1, one ^ SECRET_2)
+                stack[top, 2] += fold(stack[top, 4] ^ SECRET_3, two ^ SECRET_0)
             else:
-                stack[top, 1] = fold(stack[top, 1] ^ _S1, one ^ _S3) + _ONE
-                stack[top, 2] = fold(stack[top, 2] ^ _S2, two ^ _S0) + _ONE
-            i = _blanks_end(buffer, i, end)
+                stack[top, 1] = fold(stack[top, 1] ^ SECRET_1, one ^ SECRET_3) + _ONE
+                stack[top, 2] = fold(stack[top, 2] ^ SECRET_2, two ^ SECRET_0) + _ONE
+            i = blanks_end(buffer, i, end)
             if i >= end:
                 return _FAILED
             c = buffer[i]
-            if c == 0x2C:
+            if c == COMMA:
                 i += 1
                 break
-            if c != (0x7D if stack[top, 0] == _OBJECT else 0x5D):
+            if c != (BRACE_CLOSE if stack[top, 0] == _SEED_OBJECT else BRACKET_CLOSE):
                 return _FAILED
             closes = True
 
@@ -310,6 +337,3 @@ def hash_documents(buffer, starts, ends, rows, prints, flags, stack, table, out)
             flags[row] |= REPEATED_KEY
         elif flags[row] & REPEATED_KEY == 0:
             flags[row] |= BY_BYTES
-
-
-# -- two multisets

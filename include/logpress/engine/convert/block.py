@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.convert.block_arrays import Entries, Space, Spaces
-from logpress.engine.convert.kernels_convert import BATCH, press_rows
+from logpress.engine.convert.kernels_convert import (
+    BATCH,
+    FRAME_AT,
+    FRAME_CRLF,
+    FRAME_END,
+    FRAMED,
+    FRAMING_WORDS,
+    press_rows,
+)
 from logpress.engine.registers.programs import Known
 from logpress.engine.registers.registers import EXTRA, Registers
 from logpress.hashing.kernels_tables import rebuild_table
@@ -25,11 +33,10 @@ from logpress.records.kernels_lines import count_lines
 T = TypeVar("T")
 
 MAX_ROWS = 1 << 14
-"""Rows converted at a time: a block with more (of very short records) is cut."""
-
+"""[memory] Rows converted at a time: a block with more (of very short records) is cut."""
 
 _LOOK_BYTES = 1 << 15
-"""Bytes that tell about how many lines there are."""
+"""[speed] Bytes that tell about how many lines there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,11 @@ class Block:
     def states(self) -> NDArray[np.int64]:
         """int64[rows]: a program's number, IRREGULAR, or below zero."""
         return self.space.states[: self.rows]
+
+    @property
+    def unfinished(self) -> NDArray[np.int64]:
+        """int64[k]: the rows that kernels left, or that were dropped, ascending; see `is_finished`."""
+        return np.flatnonzero(self.states < 0)
 
     @property
     def masks(self) -> NDArray[np.uint64]:
@@ -178,7 +190,8 @@ def _press(
     scratch = _scratch(known.trie.depth)
     while True:
         used, counts = int(space.extra_used[0]), entries.counts.copy()
-        framing = np.array([*lines, 0], dtype=np.int64)
+        framing = np.zeros(FRAMING_WORDS, dtype=np.int64)
+        framing[FRAME_AT], framing[FRAME_END], framing[FRAME_CRLF] = lines
         done = press_rows(
             block.buffer, block.row_starts, block.row_ends, framing, rows,
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
@@ -187,7 +200,7 @@ def _press(
             space.regs, space.states, space.masks, block.hashes, *scratch,
         )  # fmt: skip
         if done:
-            return int(framing[0]), int(framing[3])
+            return int(framing[FRAME_AT]), int(framing[FRAMED])
         space.extra_used[0] = used
         entries.counts[:] = counts
         entries.tables.fill(-1)

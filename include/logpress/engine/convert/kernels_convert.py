@@ -1,7 +1,8 @@
-"""The kernels of pressing: frame lines, match and convert records into registers, and append rows to a row group.
+"""The kernels that convert records into registers: hash, match, and run the operations of the layout's program.
 
-Bounds: `buffer` holds at least `PADDING` bytes behind its last record; row arrays are as long as there are rows;
-tables hold at least twice as many places as there can be new entries in one call.
+Bounds: `buffer` holds at least `PADDING` bytes behind its last record; row arrays are as long as there are rows; tables
+hold at least twice as many places as there can be new entries in one call. Programs, operations, variants and extras
+are made by `registers.programs`, and name only each other's places, registers, dictionaries and slots that there are.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -10,33 +11,88 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_instants import read_instant
+from logpress.codecs.kernels_instants import read_instant, shift_of_label
 from logpress.codecs.kernels_kinesis import read_kinesis
 from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
 from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
 from logpress.engine.registers.kernels_codes import (
     ABSENT,
+    ARRIVAL,
     BOOLEAN,
+    CODE,
+    COLUMN_UNITS,
     COPY_EPOCH,
     COPY_INSTANT,
+    COPY_UNITS,
+    COUNTER,
     DECIMAL,
+    DICTIONARY,
+    DIGITS,
+    END_OF_EXTRAS,
+    END_OF_OPERATIONS,
+    EXTRA_KIND,
+    EXTRA_LABEL_LENGTH,
+    EXTRA_PREFIX_AT,
+    EXTRA_PREFIX_LENGTH,
+    EXTRA_SLOT,
     FAILED,
+    FIRST_EXTRA,
+    FIRST_OPERATION,
+    FIRST_VARIANT,
     INSTANT,
     INTEGER,
     KINESIS,
+    LARGEST,
+    NEXT_VARIANT,
+    OFFSET_MIN,
+    OWN_CODE,
+    OWN_LARGEST,
+    OWN_SMALLEST,
+    REFERENCE,
+    REFERENCE_UNITS,
+    SECOND,
+    SEPARATOR,
+    SLOT,
+    SMALLEST,
     STRING,
+    SUB,
     SUSPECT,
+    TARGET,
     TYPED,
+    UNITS,
     VALUE,
+    VARIANT_PROGRAM,
+    VARIANT_SLOTS,
+    is_finished,
 )
 from logpress.hashing.kernels_hash import find_or_add, hash64, same_bytes
 from logpress.hashing.kernels_xxh3 import hash128
+from logpress.kernel.ascii import BRACE_CLOSE, LOWER_T
 from logpress.kernel.compile import kernel
+from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import BROKEN, PLAIN, SURROGATE, is_bare, string_kind
 from logpress.layout.kernels_match import match_record
-from logpress.records.kernels_lines import _frame
+from logpress.layout.kernels_tree import KIND_BOOLEAN, KIND_NUMBER, KIND_STRING
+from logpress.records.kernels_lines import find_lines
 
 BATCH = 128
+"""[speed] Rows that are framed, hashed, matched and converted together, so that their bytes stay in the core's
+cache."""
+
+FRAME_AT = 0
+"""Place in `framing`: where to find lines from; gets where the line behind the last one begins."""
+
+FRAME_END = 1
+"""Place in `framing`: up to where lines are found, or 0 if rows are known."""
+
+FRAME_CRLF = 2
+"""Place in `framing`: whether a carriage return belongs to a line's separator."""
+
+FRAMED = 3
+"""Place in `framing`: gets how many lines were found."""
+
+FRAMING_WORDS = 4
+"""Places in `framing`."""
 
 _ONE = np.uint64(1)
 
@@ -45,7 +101,25 @@ _ONE = np.uint64(1)
 def _intern(
     buffer, rows, spans, row_base, table, starts, ends, hashes, kinds, count, is_string, target, masks, bit, suspects
 ):  # fmt: skip
-    """Number one slot's texts in the block's dictionary."""
+    """Number one slot's texts in the block's dictionary.
+
+    Args:
+        buffer: uint8[n].
+        rows: int64[k], places in the batch.
+        spans: int64[BATCH, 2], start and end of each one's text.
+        row_base: what is added to a place for its row.
+        table: int32[2^k] of the dictionary; its starts, ends, hashes, kinds and count: see `press_rows`.
+        starts: int64[c].
+        ends: int64[c].
+        hashes: uint64[c].
+        kinds: uint8[c].
+        count: int64[1].
+        is_string: whether the texts stand between quotes.
+        target: int64[rows], gets the numbers, or NULL where the text is no Unicode.
+        masks: uint64[rows], gets `bit` there.
+        bit: of the slot.
+        suspects: uint8[BATCH], gets 1 where the text is no JSON.
+    """
     mask = table.shape[0] - 1
     for r in rows:
         start = spans[r, 0]
@@ -80,43 +154,48 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
     """Run one operation over the rows of one layout; sets bits in `masks` where the codec does not fit.
 
     The register then gets the value alone, as far as the text has one: the text will be in `_extra`.
+
+    Args:
+        op: int64[OPERATION_FIELDS].
+        buffer: uint8[n].
+        rows: int64[k], places in the batch.
+        spans: int64[BATCH, 2 * depth], by place.
+        row_base: what is added to a place for its row.
+        regs: int64[registers, rows].
+        masks: uint64[rows].
+        lookup: see `press_rows`.
+        suspects: uint8[BATCH].
+        scratch: int64[4].
     """
-    slot = op[0]
-    code = op[1]
+    slot = op[SLOT]
+    code = op[CODE]
     bit = _ONE << np.uint64(min(slot, 63))
-    target = regs[op[2]]
-    second = regs[max(op[3], 0)]
+    target = regs[op[TARGET]]
+    second = regs[max(op[SECOND], 0)]
     if code == INSTANT:
         scratch[0] = -1
-        reference = regs[max(op[7], 0)]
+        reference = regs[max(op[REFERENCE], 0)]
         for r in rows:
             row = row_base + r
-            value = read_instant(buffer, spans[r, 2 * slot], op[4], op[5], op[6], scratch)
+            value = read_instant(buffer, spans[r, 2 * slot], op[SEPARATOR], op[DIGITS], op[UNITS], scratch)
             if value == BAD:
                 masks[row] |= bit
-                value = instant_value(buffer, spans[r, 2 * slot], op[4], op[5], op[6], scratch)
+                value = instant_value(buffer, spans[r, 2 * slot], op[SEPARATOR], op[DIGITS], op[UNITS], scratch)
                 if value == BAD:
                     target[row] = NULL
-                    if op[3] >= 0:
+                    if op[SECOND] >= 0:
                         second[row] = NULL
                     continue
-            offset = op[8] * 60 * op[6]
-            if op[3] >= 0:
+            offset = op[OFFSET_MIN] * 60 * op[UNITS]
+            if op[SECOND] >= 0:
                 shift = np.int64(0)
-                if op[7] >= 0 and reference[row] != NULL and op[8] != 0:
-                    # the latest instant that does not lie more than a quarter of an hour after the reference is true
-                    limit = reference[row] // op[9] + 900
-                    wall = value // op[6]
-                    labelled = wall - op[8] * 60
-                    if op[8] > 0:
-                        if wall <= limit:
-                            shift = op[8]
-                    elif labelled > limit and wall <= limit:
-                        shift = op[8]
+                if op[REFERENCE] >= 0 and reference[row] != NULL and op[OFFSET_MIN] != 0:
+                    reference_s = reference[row] // op[REFERENCE_UNITS]
+                    shift = shift_of_label(value // op[UNITS], op[OFFSET_MIN], reference_s)
                 second[row] = shift
-                offset -= shift * 60 * op[6]
+                offset -= shift * 60 * op[UNITS]
             value -= offset
-            if offset != 0 and not is_in_calendar(value, op[6]):
+            if offset != 0 and not is_in_calendar(value, op[UNITS]):
                 masks[row] |= bit
                 value = NULL
             target[row] = value
@@ -124,10 +203,10 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
         for r in rows:
             row = row_base + r
             value = read_integer(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
-            if value == BAD or value < op[4] or value > op[5]:
+            if value == BAD or value < op[SMALLEST] or value > op[LARGEST]:
                 masks[row] |= bit
                 value = integer_value(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1])
-                if value < op[4] or value > op[5]:
+                if value < op[SMALLEST] or value > op[LARGEST]:
                     value = NULL
             target[row] = value
     elif code == DECIMAL:
@@ -148,10 +227,10 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
                 masks[row] |= bit
                 target[row] = NULL
             else:
-                target[row] = 1 if buffer[start] == 0x74 else 0
+                target[row] = 1 if buffer[start] == LOWER_T else 0
     elif code == STRING or code == VALUE:
         tables, starts, ends, hashes, kinds, counts = lookup
-        number = op[4]
+        number = op[DICTIONARY]
         _intern(
             buffer, rows, spans[:, 2 * slot : 2 * slot + 2], row_base, tables[number], starts[number], ends[number],
             hashes[number], kinds[number], counts[number : number + 1], code == STRING, target, masks, bit, suspects,
@@ -163,20 +242,20 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
         for r in rows:
             start = spans[r, 2 * slot]
             end = spans[r, 2 * slot + 1]
-            if op[4] == DECIMAL:
+            if op[OWN_CODE] == DECIMAL:
                 value = decimal_value(buffer, start, end)
                 second[row_base + r] = NULL
-            elif op[4] == BOOLEAN:
+            elif op[OWN_CODE] == BOOLEAN:
                 value = boolean_value(buffer, start, end)
             else:
                 value = integer_value(buffer, start, end)
-                if value < op[5] or value > op[6]:
+                if value < op[OWN_SMALLEST] or value > op[OWN_LARGEST]:
                     value = NULL
             target[row_base + r] = value
     elif code == KINESIS:
-        arrivals = regs[op[4]]
-        counters = regs[op[5]]
-        subs = regs[op[6]]
+        arrivals = regs[op[ARRIVAL]]
+        counters = regs[op[COUNTER]]
+        subs = regs[op[SUB]]
         for r in rows:
             row = row_base + r
             if read_kinesis(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1], scratch):
@@ -194,14 +273,14 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
         scratch[0] = -1
         for r in rows:
             row = row_base + r
-            value = read_instant(buffer, spans[r, 2 * slot], op[4], op[5], op[6], scratch)
+            value = read_instant(buffer, spans[r, 2 * slot], op[SEPARATOR], op[DIGITS], op[UNITS], scratch)
             expected = target[row]
             if expected == NULL or value == BAD:
                 masks[row] |= bit
                 continue
-            if op[3] >= 0:
-                expected -= second[row] * 60 * op[6]
-            if value - op[8] * 60 * op[6] != expected:
+            if op[SECOND] >= 0:
+                expected -= second[row] * 60 * op[UNITS]
+            if value - op[OFFSET_MIN] * 60 * op[UNITS] != expected:
                 masks[row] |= bit
     elif code == COPY_EPOCH:
         for r in rows:
@@ -210,10 +289,13 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             expected = target[row]
             if value == BAD or expected == NULL:
                 masks[row] |= bit
-            elif op[4] >= op[5]:
-                if value != expected // (op[4] // op[5]) or expected % (op[4] // op[5]) != 0:
+            elif op[COLUMN_UNITS] >= op[COPY_UNITS]:
+                if (
+                    value != expected // (op[COLUMN_UNITS] // op[COPY_UNITS])
+                    or expected % (op[COLUMN_UNITS] // op[COPY_UNITS]) != 0
+                ):
                     masks[row] |= bit
-            elif value != expected * (op[5] // op[4]):
+            elif value != expected * (op[COPY_UNITS] // op[COLUMN_UNITS]):
                 masks[row] |= bit
 
 
@@ -222,27 +304,28 @@ def _extra(buffer, spans, extras, first, last, texts, out, used):
     """Write the JSON text of a row's extra slots to out[used:]; (end, sound), end -1 where `out` is too small."""
     at = used
     for k in range(first, last):
-        slot = extras[k, 0]
+        slot = extras[k, EXTRA_SLOT]
         start = spans[2 * slot]
-        end = spans[2 * slot + 1] + extras[k, 4]
-        kind = extras[k, 3]
-        if kind == 0:
+        end = spans[2 * slot + 1] + extras[k, EXTRA_LABEL_LENGTH]
+        kind = extras[k, EXTRA_KIND]
+        if kind == KIND_STRING:
             if string_kind(buffer, start, end) == BROKEN:
                 return used, False
             start -= 1
             end += 1
-        elif (kind == 1 or kind == 2) and not is_bare(buffer, start, end):
+        elif (kind == KIND_NUMBER or kind == KIND_BOOLEAN) and not is_bare(buffer, start, end):
             return used, False
-        size = extras[k, 2] + end - start
-        if at + size + 1 > out.shape[0] - 64:
+        prefix = extras[k, EXTRA_PREFIX_LENGTH]
+        size = prefix + end - start
+        if at + size + 1 > out.shape[0] - PADDING:
             return -1, True
-        for i in range(extras[k, 2]):
-            out[at + i] = texts[extras[k, 1] + i]
-        at += extras[k, 2]
+        for i in range(prefix):
+            out[at + i] = texts[extras[k, EXTRA_PREFIX_AT] + i]
+        at += prefix
         for i in range(end - start):
             out[at + i] = buffer[start + i]
         at += end - start
-    out[at] = 0x7D
+    out[at] = BRACE_CLOSE
     return at + 1, True
 
 
@@ -258,16 +341,15 @@ def press_rows(
         buffer: uint8[n], the block.
         row_starts: int64[rows], first byte of each record; filled if lines are to be found.
         row_ends: int64[rows].
-        framing: int64[4]: where to find lines from, up to where (0 if rows are known), and whether a carriage return
-            belongs to their separators; gets where the line behind the last one begins, and how many were found. They
-            are found a batch at a time, so that a batch comes into the core's cache once.
+        framing: int64[FRAMING_WORDS]. Lines are found a batch at a time, so that a batch comes into the core's cache
+            once.
         selected: int64[k], which rows to do, ascending; all, as many as lines are wanted, if lines are to be found.
         nodes: see `Trie`.
         literals: see `Trie`.
-        ops: int64[m, 10], operations of all programs.
-        programs: int64[n, 5]: first and last operation, first and last extra, first variant or -1.
-        variants: int64[v, 3]: mask of slots whose codecs do not fit, the program of such records, next variant or -1.
-        extras: int64[e, 5]: slot, position and length of what stands before it, kind, bytes its end lies further.
+        ops: int64[m, OPERATION_FIELDS], operations of all programs; for these and the next three, see `kernels_codes`.
+        programs: int64[n, PROGRAM_FIELDS].
+        variants: int64[v, VARIANT_FIELDS].
+        extras: int64[e, EXTRA_FIELDS].
         extra_texts: uint8[...], what stands before extra values.
         lookup: (int32[d, 2^k] tables, int64[d, c] starts, int64[d, c] ends, uint64[d, c] hashes, uint8[d, c] kinds,
             int64[d] counts) of the block's dictionaries.
@@ -296,9 +378,18 @@ def press_rows(
     base = 0
     while base < selected.shape[0]:
         size = min(BATCH, selected.shape[0] - base)
-        if framing[1] > 0:
-            size, framing[0] = _frame(buffer, framing[0], framing[1], framing[2] != 0, row_starts, row_ends, base, size)
-            framing[3] = base + size
+        if framing[FRAME_END] > 0:
+            size, framing[FRAME_AT] = find_lines(
+                buffer,
+                framing[FRAME_AT],
+                framing[FRAME_END],
+                framing[FRAME_CRLF] != 0,
+                row_starts,
+                row_ends,
+                base,
+                size,
+            )
+            framing[FRAMED] = base + size
             if size == 0:
                 break
         # `chosen` holds places in the batch; registers are addressed by row, spans by place
@@ -313,7 +404,7 @@ def press_rows(
             masks[row] = 0
             suspects[k] = 0
             states[row] = match_record(buffer, row_starts[row], row_ends[row], nodes, literals, spans[k], trail, stack)
-            pending[k] = states[row] >= 0
+            pending[k] = is_finished(states[row])
             waiting += pending[k]
         contiguous = selected[base + size - 1] - selected[base] == size - 1
         while waiting > 0:
@@ -331,10 +422,10 @@ def press_rows(
                         count += 1
             rows = chosen[:count]
             row_base = selected[base] if contiguous else selected[base + chosen[0]] - chosen[0]
-            for o in range(programs[program, 0], programs[program, 1]):
+            for o in range(programs[program, FIRST_OPERATION], programs[program, END_OF_OPERATIONS]):
                 _convert(ops[o], buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch)
-            first = programs[program, 2]
-            last = programs[program, 3]
+            first = programs[program, FIRST_EXTRA]
+            last = programs[program, END_OF_EXTRAS]
             for k in rows:
                 row = row_base + k
                 pending[k] = 0
@@ -344,15 +435,15 @@ def press_rows(
                     continue
                 if masks[row] != 0:
                     states[row] = FAILED
-                    variant = programs[program, 4]
+                    variant = programs[program, FIRST_VARIANT]
                     while variant >= 0:
-                        if np.uint64(variants[variant, 0]) == masks[row]:
-                            states[row] = variants[variant, 1]
+                        if np.uint64(variants[variant, VARIANT_SLOTS]) == masks[row]:
+                            states[row] = variants[variant, VARIANT_PROGRAM]
                             masks[row] = 0
                             pending[k] = 1
                             waiting += 1
                             break
-                        variant = variants[variant, 2]
+                        variant = variants[variant, NEXT_VARIANT]
                     if variant < 0:
                         regs[0, row] = program  # whose codecs did not fit
                     continue

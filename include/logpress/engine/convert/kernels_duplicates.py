@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_codes import DROPPED
+from logpress.engine.registers.kernels_codes import DROPPED, is_finished
 from logpress.kernel.compile import inner_kernel, kernel
 
 AT_A_TIME = 32
@@ -67,7 +67,8 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
     """Take those of a block's rows out that are equal to an earlier one; remember the others.
 
     Args:
-        states: int64[rows]; DROPPED is put into those of repeated rows. Rows below zero are left out already.
+        states: int64[rows]; DROPPED is put into those of repeated rows. Rows that are not finished are left out
+            already.
         hashes: uint64[2, >= rows].
         days: int64[>= rows], the register of the instant whose UTC date is the record's day.
         units_per_day: its units a day.
@@ -88,7 +89,7 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
         for row in range(first, last):
             touched ^= table[_home(table, hashes[0, row]), 0]
         for row in range(first, last):
-            if states[row] < 0:
+            if not is_finished(states[row]):
                 continue
             instant = days[row]
             mine = take_unknown if instant == NULL else instant // units_per_day == day

@@ -1,6 +1,7 @@
-"""The kernels of a row group: merge dictionaries, append rows, and put rows in order.
+"""The kernel that chooses which rows of a block a row group takes.
 
-Bounds: every array is as long as its docstring says; texts carry `PADDING` bytes behind their last used byte.
+Bounds: arrays of rows are indexed by row, from `first` to below the length of `states`, as which the others are at
+least as long; `places` gets no more rows than that.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -8,6 +9,7 @@ Bounds: every array is as long as its docstring says; texts carry `PADDING` byte
 from __future__ import annotations
 
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.registers.kernels_codes import is_finished
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.kernel.compile import kernel
 
@@ -23,7 +25,7 @@ def choose_rows(
         room: how many rows can be taken.
         row_starts: int64[rows].
         row_ends: int64[rows].
-        states: int64[rows]: a program's number, IRREGULAR, or below zero for rows that are left out.
+        states: int64[rows]: a program's number, IRREGULAR; rows of any other are left out.
         hashes: uint64[2, >= rows].
         days: int64[>= rows], the register of the instant whose UTC date is the record's day.
         units_per_day: its units a day.
@@ -39,7 +41,7 @@ def choose_rows(
     row = first
     count = 0
     while row < states.shape[0]:
-        if states[row] >= 0:
+        if is_finished(states[row]):
             instant = days[row]
             mine = take_unknown if instant == NULL else instant // units_per_day == day
             if not mine:

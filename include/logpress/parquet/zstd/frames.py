@@ -15,8 +15,14 @@ Matching = tuple[int, int]
 """Bytes of a number, and how many bytes before it stands the one whose high bytes it may share, or the nearest one."""
 
 BYTES: Matching = (1, 1)
+"""Numbers of one byte."""
+
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
+"""Nearly sorted numbers, by their bytes."""
+
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
+"""[bytes] Numbers that are mostly below 256, by their bytes; see `kernels_frames` for the distances."""
+
 WHOLE_DELTAS: Matching = (0, 1)
 """Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page says how many bytes they have."""
 

@@ -1,20 +1,23 @@
 """The kernel that writes zstd frames (RFC 8878) of numbers of one, four or eight bytes.
 
-A number of four or eight bytes becomes one sequence. Numbers that stand nearly in order are matched with the one just
-before: their low bytes, up to the highest that differs, are literals. The first block has one sequence, which makes
-that distance the repeated one (3.1.1.5), so that later blocks need not say it again.
+A number of 4 or 8 bytes becomes one sequence: some literals, then a match.
 
-Of numbers that are mostly below 256 the lowest byte is a literal, and the others are a match with any number before
-that has the same ones: at one of the three distances used last, if there is one, else where such a number came last. If
-there is none, two bytes are literals, or all.
-None is nearer than a given distance: to copy what was written a moment ago takes decoders half as long again.
+- Nearly sorted numbers: the low bytes, up to the highest that differs from the number just before, are literals; the
+  bytes above match that number. The first block has one sequence, which makes this offset the repeated one (3.1.1.5),
+  so that later blocks need not say it again.
+- Numbers mostly below 256: the lowest byte is a literal; the bytes above match those of a number before, at one of
+  the three repeated offsets if there is one, else of the last such number. If there is none, two bytes are literals,
+  or all.
+- Numbers of one byte: runs of 12 bytes and more are matches. Their offset, 1, is the repeated one from the start.
+- Deltas in whole bytes: at least the low three bytes match those of the last delta that has the same, anywhere in the
+  page; the bytes that differ are literals.
 
-Of numbers of one byte only long runs are sequences. Their distance, one, is the repeated one from the start.
+Offsets of the second kind are at least 32 bytes (int32) or 64 bytes (int64), because decoders stall when they copy
+bytes that they have just written: 9.5 ns a value at one number back, 5.7 ns at 64 bytes (ADR 12).
 
-Deltas in whole bytes (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched with the last equal one,
-wherever it stands in the page: of instants in microseconds whose text has milliseconds only each thousandth value
-occurs, which no code of single bytes can say, but a distance can. The page itself says where its blocks begin and how
-many bytes a delta has.
+Deltas (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched as wholes because of instants in
+microseconds whose text has milliseconds: only each thousandth value occurs, which no code of single bytes can say, but
+an offset can. The page itself says where its blocks begin and how many bytes a delta has.
 
 Bounds: a page is read by words within it only, and the number before goes back by a distance from at least that.
 Other distances are looked at only where they do not go back beyond the page's beginning.
@@ -31,40 +34,69 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.places import GOLDEN
 from logpress.kernel.words import highest_bit, load32, load64, store32, store64
 from logpress.parquet.zstd.kernels_huffman import write_literals
 from logpress.parquet.zstd.kernels_sequences import SHORTEST, write_sequences
 
 BLOCK_BYTES = 1 << 17
-"""The longest content of a block (3.1.1.2.4)."""
+"""The longest content of a block: 128 KB (3.1.1.2.4)."""
 
 MOST = BLOCK_BYTES // 4
 """The most sequences of a block."""
 
 SINGLE_SEGMENT_BYTES = 8 << 20
-"""A frame of more has a window of its own, since decoders may refuse a window of more than 8 MB (3.1.1.1.2)."""
+"""[bytes] A longer frame has a window of its own, because decoders may refuse a window of more than 8 MB
+(3.1.1.1.2)."""
 
-_MAGIC = np.array([0x28, 0xB5, 0x2F, 0xFD], dtype=np.uint8)
-_WINDOW = 10 << 3  # 1 MB (3.1.1.1.2)
-_LONG_RUN = 12  # of bytes: shorter ones cost less as literals
-_LONG_PREFIX = 512  # bytes that are worth a block with a code of their own
-_RAW, _COMPRESSED = 0, 2  # types of block
-_EIGHT, _SIXTEEN = np.uint64(8), np.uint64(16)
-_MIXING = np.uint64(0x9E3779B97F4A7C15)
+PLACE_BITS = 8
+"""[bytes] Bits of a hash of a number's high bytes: the upper ones of a product with GOLDEN."""
 
-PLACES = 256
+PLACES = 1 << PLACE_BITS
 """Numbers by their high bytes that are remembered."""
 
-DELTA_PLACES = 1 << 17
+DELTA_BITS = 17
+"""[bytes] Bits of a hash of a delta's low bytes: the upper ones of a product with GOLDEN."""
+
+DELTA_PLACES = 1 << DELTA_BITS
 """Deltas by their low bytes that are remembered: some more than a page of a megabyte has different ones."""
 
-_DELTAS = 128  # of a block
-_UNKNOWN = -1  # bytes of deltas that do not stand in whole bytes
-_LOW_THREE = np.uint64(0xFFFFFF)
-_DELTA_SHIFT = np.uint64(64 - 17)
+_MAGIC = np.array([0x28, 0xB5, 0x2F, 0xFD], dtype=np.uint8)
+"""Magic_Number 0xFD2FB528, the lowest byte first (3.1.1)."""
+
+_WINDOW = 10 << 3
+"""Window_Descriptor: exponent 10, mantissa 0, which is 2^(10 + 10) bytes (3.1.1.1.2)."""
 
 _MOST_BACK = 1 << 20
-"""The farthest distance in any frame: the window of a large one. A single segment may go back to its beginning."""
+"""The largest offset in any frame: the window of a large one. A single segment may go back to its beginning."""
+
+_LONG_RUN = 12
+"""[bytes] Bytes of a run from which on it is a sequence: shorter ones cost less as literals."""
+
+_LONG_PREFIX = 512
+"""[bytes] Bytes of a prefix that are worth a block with a code of their own."""
+
+_SINGLE_SEGMENT = 1 << 5
+"""Single_Segment_Flag of the Frame_Header_Descriptor (3.1.1.1.1)."""
+
+_CONTENT_OF_2, _CONTENT_OF_4, _CONTENT_OF_8 = 1 << 6, 2 << 6, 3 << 6
+"""Frame_Content_Size_Flag: bytes of the content's size; without it, 1 where there is a single segment (3.1.1.1.1)."""
+
+_RAW, _COMPRESSED = 0, 2
+"""Block_Type (3.1.1.2.2)."""
+
+_FIRST_OFFSETS = 1, 4, 8
+"""The repeated offsets with which a frame begins (3.1.1.5)."""
+
+_BLOCK_DELTAS = 128
+"""Deltas of a block of DELTA_BINARY_PACKED: `kernels_numbers.BLOCK`, in four miniblocks."""
+
+_UNKNOWN = -1
+"""In place of bytes a delta: the deltas do not stand in whole bytes."""
+
+_LOW_THREE = np.uint64(0xFFFFFF)
+_EIGHT, _SIXTEEN = np.uint64(8), np.uint64(16)
+_PLACE_SHIFT, _DELTA_SHIFT = np.uint64(64 - PLACE_BITS), np.uint64(64 - DELTA_BITS)
 
 
 @inner_kernel
@@ -147,7 +179,7 @@ def _offset_of(page, at, stride, nearest, recent, places):
             recent[1] = recent[0]
             recent[0] = back
             return k + 1
-    place = np.int64((high * _MIXING) >> np.uint64(56))
+    place = np.int64((high * GOLDEN) >> _PLACE_SHIFT)
     back = at - np.int64(places[place])
     places[place] = at
     if _number(page, at - nearest, stride) >> _EIGHT == high:
@@ -221,7 +253,7 @@ def _open_deltas(page, prefix, cursor):
     for _ in range(4):
         at = _after_varint(page, at)
     cursor[0] = 8  # of a block before the first, all of whose deltas are done
-    cursor[1] = _DELTAS
+    cursor[1] = _BLOCK_DELTAS
     cursor[2] = at  # where splitting begins; no header stands before it
     cursor[3] = 0
 
@@ -239,7 +271,7 @@ def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
     distance = 0
     while at < end and cursor[0] != _UNKNOWN:
         size = cursor[0]
-        if cursor[1] == _DELTAS:
+        if cursor[1] == _BLOCK_DELTAS:
             begin, size = _delta_block(page, at)
             if size == _UNKNOWN:
                 cursor[0] = _UNKNOWN
@@ -273,7 +305,7 @@ def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
             break
         word = np.uint64(load32(page, at))
         low = word & _LOW_THREE
-        place = np.int64((low * _MIXING) >> _DELTA_SHIFT)
+        place = np.int64((low * GOLDEN) >> _DELTA_SHIFT)
         last = np.int64(places[place])
         places[place] = at
         cursor[1] += 1
@@ -352,19 +384,19 @@ def _write_header(size, out):
         out[k] = _MAGIC[k]
     if size > SINGLE_SEGMENT_BYTES:
         wide = size >> 32 != 0
-        out[4] = 3 << 6 if wide else 2 << 6
+        out[4] = _CONTENT_OF_8 if wide else _CONTENT_OF_4
         out[5] = _WINDOW
         store64(out, 6, size)
         return 14 if wide else 10
     if size < 256:
-        out[4] = 1 << 5
+        out[4] = _SINGLE_SEGMENT
         out[5] = size
         return 6
     if size < 256 + (1 << 16):
-        out[4] = 1 << 6 | 1 << 5
+        out[4] = _CONTENT_OF_2 | _SINGLE_SEGMENT
         store32(out, 5, size - 256)
         return 7
-    out[4] = 2 << 6 | 1 << 5
+    out[4] = _CONTENT_OF_4 | _SINGLE_SEGMENT
     store32(out, 5, size)
     return 9
 
@@ -379,7 +411,7 @@ def _put24(out, to, number):
 
 @inner_kernel
 def _write_raw(page, start, end, out, to):
-    """Write a raw block of page[start:end] at out[to:]; returns where it ends."""
+    """Write a raw block of page[start:end] at out[to:], behind its header (3.1.1.2); returns where it ends."""
     _put24(out, to, (end - start) << 3 | _RAW << 1 | (1 if end == page.shape[0] else 0))
     for k in range(end - start):
         out[to + 3 + k] = page[start + k]
@@ -425,7 +457,7 @@ def write_frame(
         _open_deltas(page, prefix, cursor)
     else:
         places[:PLACES] = -1
-    recent[0], recent[1], recent[2] = 1, 4, 8
+    recent[0], recent[1], recent[2] = _FIRST_OFFSETS
     while start < size:
         end = min(start + BLOCK_BYTES, size)
         if stride == 0:
