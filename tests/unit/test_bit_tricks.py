@@ -183,9 +183,7 @@ NUMBERS = {
 @pytest.mark.parametrize("numbers", NUMBERS)
 @pytest.mark.parametrize("bits", [1, 12, 13, 20])
 def test_numbers_of_every_kind_spread_over_a_table(numbers: str, bits: int) -> None:
-    """The places are the upper bits of products; no more than a few numbers share one, whichever bits tell them
-    apart.
-    """
+    """Places are the upper bits of products; few numbers share one, whichever bits distinguish the numbers."""
     table = np.empty(1 << bits, dtype=np.int8)
     places = [int(first_place(np.int64(number), table)) for number in NUMBERS[numbers]]
     assert places == [number * int(GOLDEN) % 2**64 >> 64 - bits for number in NUMBERS[numbers]]

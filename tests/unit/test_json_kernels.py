@@ -26,6 +26,7 @@ from logpress.layout.kernels_json import (
     braces_end,
     brackets_end,
     escaped_bytes,
+    hex4,
     inside_quotes,
     is_bare,
     is_mark,
@@ -218,6 +219,15 @@ def twin_escaped(text: bytes, carried: bool) -> tuple[list[bool], bool]:
         escaped.append(carried)
         carried = byte == 0x5C and not carried
     return escaped, carried
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_four_hexadecimal_digits(place: int) -> None:
+    text = bytearray(b"09aF")
+    for byte in range(256):
+        text[place] = byte
+        is_number = all(chr(found) in "0123456789abcdefABCDEF" for found in text)
+        assert hex4(padded(bytes(text)), 0) == (int(text, 16) if is_number else -1)
 
 
 @pytest.mark.parametrize("size", [32, 64])

@@ -27,7 +27,7 @@ from logpress.progress import Silent, StageProgress
 __all__ = ["Comparison", "Named", "compare_day"]
 
 MOST_ROWS = 1 << 21
-"""Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
+"""[memory] Different documents of both sides that are matched, or looked for, at a time: about 250 MB."""
 
 SHOWN = 5
 """Examples of each kind and side."""

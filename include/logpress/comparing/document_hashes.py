@@ -21,7 +21,7 @@ BINS = 256
 WORDS = 5
 
 MOST_ROWS = 1 << 21
-"""Rows in memory: 84 MB, and as much again while they are sorted."""
+"""[memory] Rows in memory: 84 MB, and as much again while they are sorted."""
 
 Rows = NDArray[np.uint64]
 

@@ -15,16 +15,16 @@ from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, l
 from logpress.records.kernels_objects import LAST, MORE, TOO_LONG
 
 BLOCK_BYTES = 4 << 20
-"""Raw bytes a block begins with; a longer record makes its block longer."""
+"""[bytes] Raw bytes a block begins with; a longer record makes its block longer."""
 
 LONGEST_RECORD_BYTES = 32 << 20
-"""A longer record is taken in pieces, each of which is a reject: memory stays bounded.
+"""[bytes] A longer record is taken in pieces, each of which is a reject: memory stays bounded.
 
 No service that logs go through takes one as long: Kinesis ends at 10 MiB.
 """
 
 _LARGEST_KEPT = 16 << 20
-"""Bytes of a buffer that is kept for what follows; longer ones are rare."""
+"""[memory] Bytes of a buffer that is kept for what follows; longer ones are rare."""
 
 TOO_LONG_MESSAGE = f"a piece of a record longer than {LONGEST_RECORD_BYTES >> 20} MiB"
 """What is said of such a piece."""

@@ -12,7 +12,7 @@ from logpress.engine.registers.registers import Registers
 from logpress.hashing.kernels_tables import empty_tables
 
 _MOST_KEPT_BYTES = 1 << 22
-"""A space whose extra texts have grown beyond this is not kept."""
+"""[memory] A space whose extra texts have grown beyond this is not kept."""
 
 
 @dataclass

@@ -17,23 +17,34 @@ from logpress.engine.convert.block import Block
 from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
 
 FEWEST_PLACES = 1 << 14
+"""[memory] Places of the table at first."""
+
 FULL = 0.75
-"""Share of places in use beyond which the table grows."""
+"""[memory] Share of places in use beyond which the table grows."""
 
 MARGIN = 1.0625
-"""More records than the slice seems to have at its beginning: for so many there is room."""
+"""[memory] Times as many records as the slice seems to have at its beginning, for which there is room."""
 
 _PLACE_BYTES = 12
+"""Bytes of a place: three words of 32 bits."""
+
 _MOST_PLACES = 1 << 23
+"""[memory] Places of the table, at most."""
+
 MOST_ROWS = int(FULL * _MOST_PLACES)
-"""Rows of a run: 6.3 million."""
+"""[memory] Rows of a run: 6.3 million."""
 
 TABLE_BYTES = 2 * _PLACE_BYTES * _MOST_PLACES
-"""What the table takes at most, while it grows for the last time."""
+"""[memory] Peak size of the table, during its last doubling."""
 
 BUCKETS = 256
+"""Parts of a run, by the first byte of a hash."""
+
 _HEAD_BYTES = 8 * (BUCKETS + 1)
+"""Bytes of a run's head: where each bucket begins, and where the last one ends."""
+
 _AT_A_TIME_BYTES = 8 << 20
+"""[memory] Bytes of a run that are read at a time."""
 
 
 class Seen:

@@ -41,7 +41,7 @@ REJECTS_SCHEMA = pa.schema(
 
 
 PENDING_BYTES = 32 << 20
-"""What rejects take in memory before they are written: a row group of the rejects file."""
+"""[bytes] Bytes of memory that rejects take before they are written as a row group of the rejects file."""
 
 _OBJECT_BYTES = 512
 """What a reject takes besides its record: six objects, and its digest."""
