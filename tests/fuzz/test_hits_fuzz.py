@@ -13,7 +13,7 @@ from tests.conftest import SEED, compact
 from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 
 from logpress.comparing.kernels_documents import find_documents
-from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, hash_documents
+from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, STACK_WORDS, hash_documents
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH, braces_end
 from logpress.layout.kernels_unescape import unescape_text
@@ -61,7 +61,10 @@ def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)
     starts, ends = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     prints, flags = np.zeros((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8)
-    stack, table = np.zeros((MOST_DEPTH, 6), dtype=np.uint64), np.zeros(max(SMALLEST_TABLE, 2 * end), dtype=np.uint64)
+    stack, table = (
+        np.zeros((MOST_DEPTH, STACK_WORDS), dtype=np.uint64),
+        np.zeros(max(SMALLEST_TABLE, 2 * end), dtype=np.uint64),
+    )
     out = np.zeros(end + PADDING, dtype=np.uint8)
     find_documents(buffer, *whole, 1, starts, ends, flags, np.zeros(64, dtype=np.uint8))
     found: list[Any] = [starts[0], ends[0], flags[0]]

@@ -35,7 +35,7 @@ SOURCE = compact(SEED["_source"])
         (b'{"index":{"a":1},"b":2}', NO_ACTION),
         (b'{"indeX":{}}', NO_ACTION),
         (b'{"idnex":{}}', NO_ACTION),
-        *((b'{"%b":{}}' % name, NO_ACTION) for name in (b"inbox", b"crests", b"upsets", b"desktop", b"index\0", b"")),
+        *((b'{"%b":{}}' % name, NO_ACTION) for name in (b"inbox", b"crests", b"upsets", b"debits", b"index\0", b"")),
         (SOURCE, NO_ACTION),
         (b"", NO_ACTION),
         (b'{"index":{}', NO_ACTION),

@@ -562,12 +562,13 @@ def test_a_kill_leaves_no_scratch_files(tmp_path: Path) -> None:
     scratch.mkdir()
     (tmp_path / "a").write_bytes(b"".join(b'{"n":%d}\n' % n for n in range(300_000)))
     code = (
-        "import sys, time; from logpress.engine import prints; from logpress.cli import main\n"
+        "import runpy, sys, time; from logpress.comparing import document_hashes as prints\n"
         "init = prints.Prints.__init__\n"
         "prints.Prints.__init__ = lambda self, most_rows=1000: init(self, most_rows)\n"
         "import logpress.comparing as c; c._matched = lambda *a: (print('here', flush=True), time.sleep(60))\n"
         f"sys.argv = ['logpress', 'compare', 'sdk_log', '--day', '2021-12-26', '--input', {str(tmp_path / 'a')!r}, "
-        f"'--with', {str(tmp_path / 'a')!r}, '-q']; main()"
+        f"'--with', {str(tmp_path / 'a')!r}, '-q']; "
+        "runpy.run_module('logpress.cli', run_name='__main__')"
     )
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as process:

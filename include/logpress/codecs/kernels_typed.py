@@ -51,14 +51,17 @@ _BELOW_55_BITS = np.uint64((1 << 9) - 1)
 """The bits of a product's upper word that are below the 55 that a double needs to be rounded."""
 
 _FRACTION = np.uint64((1 << 52) - 1)
+"""The bits of a double's fraction (IEEE 754, binary64)."""
+
 _BIAS = 1023
+"""The exponent field of doubles from 1 to below 2."""
+
 _NO_NUMBER = 0x7FF
-"""The exponent of infinities and NaN (IEEE 754, binary64), as _BIAS is what stands for 0, and _FRACTION the other
-bits."""
+"""The exponent field of infinities and NaN."""
 
 LOG2_10 = 217_706
 """floor(log2(10^p)) == LOG2_10 * p >> 16, exact for -342 <= p <= 308 (D. Lemire, "Number Parsing at a Gigabyte per
-Second", 2021, section 5.2.4); log2(10) * 2^16 = 217,705.88, and of p = 3 it is 653,118 >> 16 = 9."""
+Second", 2021); log2(10) * 2^16 = 217,705.88, and of p = 3 it is 653,118 >> 16 = 9."""
 
 
 def _power_of_five(power: int) -> int:

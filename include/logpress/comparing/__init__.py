@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.comparing.document_hashes import BINS, Prints
-from logpress.comparing.kernels_multisets import match_prints
+from logpress.comparing.kernels_multisets import EQUAL_BYTES, EQUAL_VALUE, ONLY_HERE, TOLD_COLUMNS, match_prints
 from logpress.comparing.output import Outputs
 from logpress.comparing.reading import Counting, Finding, Wanted, read_side
 from logpress.comparing.result import Comparison, Difference, Kind, Side, SideName
@@ -110,7 +110,7 @@ class _Matched:
 
     def wanted(self, place: int) -> Wanted:
         """Those of one side that are not equal byte for byte."""
-        differ = self.told[place][:, 1:].any(axis=1)
+        differ = self.told[place][:, EQUAL_VALUE:].any(axis=1)
         return Wanted(self.rows[place][differ], self.told[place][differ])
 
 
@@ -123,7 +123,7 @@ def _matched(a: Prints, b: Prints) -> Iterator[_Matched]:
         while last < BINS and sizes[first : last + 1].sum() <= MOST_ROWS:
             last += 1
         rows = a.rows(first, last), b.rows(first, last)
-        told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)
+        told = np.empty((len(rows[0]), TOLD_COLUMNS), np.int64), np.empty((len(rows[1]), TOLD_COLUMNS), np.int64)
         more_a, more_b = match_prints(*rows, *told)
         yield _Matched(rows, told, (int(more_a), int(more_b)))
         first = last
@@ -138,10 +138,10 @@ class _Totals:
         self.more_copies = [0, 0]
 
     def add(self, matched: _Matched) -> None:
-        self.equal_bytes += int(matched.told[0][:, 0].sum())
-        self.equal_value += int(matched.told[0][:, 1].sum())
+        self.equal_bytes += int(matched.told[0][:, EQUAL_BYTES].sum())
+        self.equal_value += int(matched.told[0][:, EQUAL_VALUE].sum())
         for place in (0, 1):
-            self.only[place] += int(matched.told[place][:, 2].sum())
+            self.only[place] += int(matched.told[place][:, ONLY_HERE].sum())
             self.more_copies[place] += matched.more_copies[place]
 
     @property

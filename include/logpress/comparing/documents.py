@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.comparing.kernels_documents import find_documents
-from logpress.comparing.kernels_values import LARGEST_VALUE_BYTES, MOST_DEPTH, SMALLEST_TABLE, hash_documents
+from logpress.comparing.kernels_values import (
+    LARGEST_VALUE_BYTES,
+    MOST_DEPTH,
+    SMALLEST_TABLE,
+    STACK_WORDS,
+    hash_documents,
+)
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Instant
 from logpress.contract.model import Contract
@@ -87,7 +93,7 @@ def hash_records(
     longest = min(int((stops - begins).max(initial=0)), LARGEST_VALUE_BYTES)
     places = max(SMALLEST_TABLE, 1 << (longest // 3).bit_length())
     hash_documents(
-        buffer, begins, stops, rows, prints, flags, np.empty((MOST_DEPTH, 6), dtype=np.uint64),
+        buffer, begins, stops, rows, prints, flags, np.empty((MOST_DEPTH, STACK_WORDS), dtype=np.uint64),
         np.empty(places, dtype=np.uint64), np.empty(longest + PADDING, dtype=np.uint8),
     )  # fmt: skip
     return prints, flags

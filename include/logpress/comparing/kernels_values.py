@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.comparing.kernels_documents import BY_BYTES, REPEATED_KEY
+from logpress.comparing.kernels_multisets import BYTES_1, BYTES_2, VALUE_1, VALUE_2
 from logpress.hashing.kernels_hash import SECRET_0, SECRET_1, SECRET_2, SECRET_3, fold
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.ascii import (
@@ -49,6 +50,9 @@ MOST_DEPTH = 512
 LARGEST_VALUE_BYTES = 16 << 20
 """[memory] A longer document is compared by its bytes alone."""
 
+STACK_WORDS = 6
+"""Words of a container that is open."""
+
 SMALLEST_TABLE = 64
 """Places of the table of keys for the shortest documents: a power of two."""
 
@@ -60,6 +64,18 @@ _REPEATED = -2
 
 _OUT_OF_REACH = 10**15
 """Exponents from here on are not told apart."""
+
+_KIND = 0
+"""Word of a container: _SEED_OBJECT or _SEED_ARRAY."""
+
+_SUM_1, _SUM_2 = 1, 2
+"""Words of a container: the two words of its hash so far."""
+
+_KEY_1, _KEY_2 = 3, 4
+"""Words of an object: the two words of the hash of its last key."""
+
+_NUMBER = 5
+"""Word of an object: its number among the containers of the document, so that its keys are no other's."""
 
 _CHUNK_DIGITS = 18
 """Digits of a number that are hashed together; at most 19 fit into a word."""
@@ -194,7 +210,7 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
         buffer: uint8[n], padded.
         start: its first byte.
         end: where it ends; blanks may stand before.
-        stack: uint64[>= MOST_DEPTH, 6], scratch: what it is, two sums, two hashes of a key, and the object's number.
+        stack: uint64[>= MOST_DEPTH, STACK_WORDS], scratch.
         table: uint64[> mask], all zeros, with more places than the value can have keys.
         mask: its places less one.
         out: uint8[>= end - start], scratch.
@@ -210,10 +226,12 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
             return _FAILED
         c = buffer[i]
         one = two = _ZERO
-        closes = depth > 0 and first and c == (BRACE_CLOSE if stack[depth - 1, 0] == _SEED_OBJECT else BRACKET_CLOSE)
+        closes = (
+            depth > 0 and first and c == (BRACE_CLOSE if stack[depth - 1, _KIND] == _SEED_OBJECT else BRACKET_CLOSE)
+        )
         first = False
         if not closes:
-            if depth > 0 and stack[depth - 1, 0] == _SEED_OBJECT:
+            if depth > 0 and stack[depth - 1, _KIND] == _SEED_OBJECT:
                 if c != QUOTE:
                     return _FAILED
                 quote = quote_at(buffer, i + 1, end)
@@ -222,9 +240,9 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
                 sound, one, two = _hash_string(buffer, i + 1, quote, out)
                 if not sound:
                     return _FAILED
-                stack[depth - 1, 3] = one
-                stack[depth - 1, 4] = two
-                tag = fold(one ^ stack[depth - 1, 5] * GOLDEN, two ^ SECRET_0) | _ONE
+                stack[depth - 1, _KEY_1] = one
+                stack[depth - 1, _KEY_2] = two
+                tag = fold(one ^ stack[depth - 1, _NUMBER] * GOLDEN, two ^ SECRET_0) | _ONE
                 if not _is_new_key(table, mask, tag):
                     return _REPEATED
                 i = blanks_end(buffer, quote + 1, end)
@@ -238,10 +256,10 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
                 if depth == stack.shape[0]:
                     return _FAILED
                 numbered += _ONE
-                stack[depth, 0] = _SEED_OBJECT if c == BRACE_OPEN else _SEED_ARRAY
-                stack[depth, 1] = _ZERO
-                stack[depth, 2] = _ZERO
-                stack[depth, 5] = numbered
+                stack[depth, _KIND] = _SEED_OBJECT if c == BRACE_OPEN else _SEED_ARRAY
+                stack[depth, _SUM_1] = _ZERO
+                stack[depth, _SUM_2] = _ZERO
+                stack[depth, _NUMBER] = numbered
                 depth += 1
                 first = True
                 i += 1
@@ -269,9 +287,9 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
         while True:
             if closes:
                 depth -= 1
-                kind = stack[depth, 0]
-                one = fold(stack[depth, 1] ^ kind, SECRET_2)
-                two = fold(stack[depth, 2] ^ kind, SECRET_0)
+                kind = stack[depth, _KIND]
+                one = fold(stack[depth, _SUM_1] ^ kind, SECRET_2)
+                two = fold(stack[depth, _SUM_2] ^ kind, SECRET_0)
                 i += 1
                 closes = False
             if depth == 0:
@@ -279,12 +297,12 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
                 found[1] = two
                 return 0 if blanks_end(buffer, i, end) == end else _FAILED
             top = depth - 1
-            if stack[top, 0] == _SEED_OBJECT:  # the order of members does not matter
-                stack[top, 1] += fold(stack[top, 3] ^ SECRET_1, one ^ SECRET_2)
-                stack[top, 2] += fold(stack[top, 4] ^ SECRET_3, two ^ SECRET_0)
+            if stack[top, _KIND] == _SEED_OBJECT:  # the order of members does not matter
+                stack[top, _SUM_1] += fold(stack[top, _KEY_1] ^ SECRET_1, one ^ SECRET_2)
+                stack[top, _SUM_2] += fold(stack[top, _KEY_2] ^ SECRET_3, two ^ SECRET_0)
             else:
-                stack[top, 1] = fold(stack[top, 1] ^ SECRET_1, one ^ SECRET_3) + _ONE
-                stack[top, 2] = fold(stack[top, 2] ^ SECRET_2, two ^ SECRET_0) + _ONE
+                stack[top, _SUM_1] = fold(stack[top, _SUM_1] ^ SECRET_1, one ^ SECRET_3) + _ONE
+                stack[top, _SUM_2] = fold(stack[top, _SUM_2] ^ SECRET_2, two ^ SECRET_0) + _ONE
             i = blanks_end(buffer, i, end)
             if i >= end:
                 return _FAILED
@@ -292,7 +310,7 @@ def _hash_value(buffer, start, end, stack, table, mask, out, found):
             if c == COMMA:
                 i += 1
                 break
-            if c != (BRACE_CLOSE if stack[top, 0] == _SEED_OBJECT else BRACKET_CLOSE):
+            if c != (BRACE_CLOSE if stack[top, _KIND] == _SEED_OBJECT else BRACKET_CLOSE):
                 return _FAILED
             closes = True
 
@@ -306,19 +324,19 @@ def hash_documents(buffer, starts, ends, rows, prints, flags, stack, table, out)
         starts: int64[>= rows], of documents.
         ends: int64[>= rows].
         rows: how many.
-        prints: uint64[4, >= rows], filled: two words of the value's hash, two of the bytes'. Where a document cannot
-            be compared by value, the first two are those of the bytes.
+        prints: uint64[PRINT_WORDS, >= rows], filled; see `kernels_multisets`. Where a document cannot be compared by
+            value, the words of its value are those of its bytes.
         flags: uint8[>= rows], REPEATED_KEY and BY_BYTES are added.
-        stack: uint64[MOST_DEPTH, 6], scratch.
+        stack: uint64[MOST_DEPTH, STACK_WORDS], scratch.
         table: uint64[2^k], with `table_places` of the longest document that is compared by value; scratch.
         out: uint8[>= length of that document + PADDING], scratch.
     """
-    found = stack[0, 1:3]
+    found = stack[0, _SUM_1 : _SUM_2 + 1]
     for row in range(rows):
         start, end = starts[row], ends[row]
         one, two = hash128(buffer, start, end)
-        prints[2, row] = one
-        prints[3, row] = two
+        prints[BYTES_1, row] = one
+        prints[BYTES_2, row] = two
         state = _FAILED
         if end - start <= LARGEST_VALUE_BYTES and flags[row] & REPEATED_KEY == 0:
             places = SMALLEST_TABLE
@@ -328,11 +346,11 @@ def hash_documents(buffer, starts, ends, rows, prints, flags, stack, table, out)
                 table[i] = _ZERO
             state = _hash_value(buffer, start, end, stack, table, np.uint64(places - 1), out, found)
         if state == 0:
-            prints[0, row] = found[0]
-            prints[1, row] = found[1]
+            prints[VALUE_1, row] = found[0]
+            prints[VALUE_2, row] = found[1]
             continue
-        prints[0, row] = one
-        prints[1, row] = two
+        prints[VALUE_1, row] = one
+        prints[VALUE_2, row] = two
         if state == _REPEATED:
             flags[row] |= REPEATED_KEY
         elif flags[row] & REPEATED_KEY == 0:

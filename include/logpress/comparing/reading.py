@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import Documents
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
+from logpress.comparing.kernels_multisets import BYTES_1, BYTES_2, EQUAL_BYTES, EQUAL_VALUE, ONLY_HERE
 from logpress.comparing.output import Outputs
 from logpress.comparing.result import Difference, Kind, SideName
 from logpress.comparing.sides import OpenSide
@@ -25,8 +26,8 @@ from logpress.sources.search.address import is_cluster
 LONGEST_EXAMPLE = 4_000
 """Characters of a record that an example holds."""
 
-_COLUMNS: tuple[tuple[int, Kind], ...] = ((1, "spelling"), (2, "only"))
-"""What the columns behind the first of `told` are of; see `match_prints`."""
+_COLUMNS: tuple[tuple[int, Kind], ...] = ((EQUAL_VALUE, "spelling"), (ONLY_HERE, "only"))
+"""Columns of what is told of a print, and the kind of difference that each counts."""
 
 
 class Taker(ABC):
@@ -149,13 +150,13 @@ class Wanted:
     """Documents to be found.
 
     Args:
-        rows: uint64[n, 5], as `Prints` has them.
-        told: int64[n, 3], how many of each are matched by equal bytes, by value only, and not at all.
+        rows: uint64[n, HASH_WORDS], as `Prints` has them.
+        told: int64[n, TOLD_COLUMNS], see `match_prints`.
     """
 
     def __init__(self, rows: NDArray[np.uint64], told: NDArray[np.int64]) -> None:
-        order = np.argsort(rows[:, 2])
-        self.keys = np.ascontiguousarray(rows[order, 2:4])
+        order = np.argsort(rows[:, BYTES_1])
+        self.keys = np.ascontiguousarray(rows[order, BYTES_1 : BYTES_2 + 1])
         self.left = told[order]
 
     def kind_of(self, one: int, two: int, at: int) -> Kind | None:
@@ -171,8 +172,8 @@ class Wanted:
             if at == len(self.keys) or int(self.keys[at, 0]) != one:
                 return None
         left = self.left[at]
-        if left[0]:
-            left[0] -= 1
+        if left[EQUAL_BYTES]:
+            left[EQUAL_BYTES] -= 1
             return None
         for place, kind in _COLUMNS:
             if left[place]:
@@ -204,7 +205,7 @@ class Finding(Taker):
     def take(self, documents: Documents) -> None:
         """Take some documents."""
         keys = self._wanted.keys
-        hashes = documents.prints[2:4, documents.chosen]
+        hashes = documents.prints[BYTES_1 : BYTES_2 + 1, documents.chosen]
         places = np.searchsorted(keys[:, 0], hashes[0])
         there = np.flatnonzero(keys[np.minimum(places, len(keys) - 1), 0] == hashes[0])
         for index in there.tolist():

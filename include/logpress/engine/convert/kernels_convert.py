@@ -290,10 +290,8 @@ def _convert(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, s
             if value == BAD or expected == NULL:
                 masks[row] |= bit
             elif op[COLUMN_UNITS] >= op[COPY_UNITS]:
-                if (
-                    value != expected // (op[COLUMN_UNITS] // op[COPY_UNITS])
-                    or expected % (op[COLUMN_UNITS] // op[COPY_UNITS]) != 0
-                ):
+                divisor = op[COLUMN_UNITS] // op[COPY_UNITS]
+                if value != expected // divisor or expected % divisor != 0:
                     masks[row] |= bit
             elif value != expected * (op[COPY_UNITS] // op[COLUMN_UNITS]):
                 masks[row] |= bit
@@ -379,16 +377,8 @@ def press_rows(
     while base < selected.shape[0]:
         size = min(BATCH, selected.shape[0] - base)
         if framing[FRAME_END] > 0:
-            size, framing[FRAME_AT] = find_lines(
-                buffer,
-                framing[FRAME_AT],
-                framing[FRAME_END],
-                framing[FRAME_CRLF] != 0,
-                row_starts,
-                row_ends,
-                base,
-                size,
-            )
+            at, end, crlf = framing[FRAME_AT], framing[FRAME_END], framing[FRAME_CRLF] != 0
+            size, framing[FRAME_AT] = find_lines(buffer, at, end, crlf, row_starts, row_ends, base, size)
             framing[FRAMED] = base + size
             if size == 0:
                 break

@@ -207,15 +207,8 @@ def render_rows(
                     wall = value + step[STEP_AT + OFFSET_MIN] * 60 * units
                     if second >= 0:
                         wall -= regs[second, row] * 60 * units
-                    at = write_instant(
-                        out,
-                        at,
-                        wall,
-                        step[STEP_AT + SEPARATOR],
-                        step[STEP_AT + DIGITS],
-                        units,
-                        dates[s & (DATES_MET - 1)],
-                    )
+                    met = dates[s & (DATES_MET - 1)]
+                    at = write_instant(out, at, wall, step[STEP_AT + SEPARATOR], step[STEP_AT + DIGITS], units, met)
                 elif code == INTEGER:
                     at = write_integer(out, at, value)
                 elif code == COPY_EPOCH:

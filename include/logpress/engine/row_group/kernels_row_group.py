@@ -13,6 +13,18 @@ from logpress.engine.registers.kernels_codes import is_finished
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.kernel.compile import kernel
 
+TAKEN = 0
+"""Place in a row group's totals: rows taken."""
+
+OTHER_DAY = 1
+"""Place in a row group's totals: rows that are left to another day."""
+
+TAKEN_BYTES = 2
+"""Place in a row group's totals: bytes of the records taken."""
+
+TOTALS = 3
+"""Places in a row group's totals."""
+
 
 @kernel
 def choose_rows(
@@ -31,7 +43,7 @@ def choose_rows(
         units_per_day: its units a day.
         day: days since 1970-01-01.
         take_unknown: whether records that name no day are taken.
-        totals: int64[3]: rows taken, rows of another day, bytes taken; added to.
+        totals: int64[TOTALS], added to.
         digest: uint64[2], the multiset digest of what is taken; added to.
         places: int64[>= rows], gets the rows that are taken.
 
@@ -45,14 +57,14 @@ def choose_rows(
             instant = days[row]
             mine = take_unknown if instant == NULL else instant // units_per_day == day
             if not mine:
-                totals[1] += 1
+                totals[OTHER_DAY] += 1
             else:
                 if count == room:
                     break
                 places[count] = row
                 count += 1
-                totals[0] += 1
-                totals[2] += row_ends[row] - row_starts[row]
+                totals[TAKEN] += 1
+                totals[TAKEN_BYTES] += row_ends[row] - row_starts[row]
                 add_hash(digest, hashes[0, row], hashes[1, row])
         row += 1
     return row, count

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, DELTA_PLACES, MOST, write_frame
+from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST, write_frame
 from logpress.parquet.zstd.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
 
@@ -48,7 +48,7 @@ def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32] | NDArray[np
     """What `write_frame` works in, in the order of its arguments."""
     return (
         np.zeros(6, np.int64),
-        np.zeros(4, np.int64),
+        np.zeros(CURSOR_WORDS, np.int64),
         np.zeros(DELTA_PLACES, np.int32),
         np.zeros(BLOCK_BYTES + 8, np.uint8),
         np.zeros((3, MOST), np.int32),

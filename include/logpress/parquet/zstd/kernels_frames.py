@@ -91,6 +91,21 @@ _FIRST_OFFSETS = 1, 4, 8
 _BLOCK_DELTAS = 128
 """Deltas of a block of DELTA_BINARY_PACKED: `kernels_numbers.BLOCK`, in four miniblocks."""
 
+CURSOR_WORDS = 4
+"""Words of a cursor, which says where the blocks of deltas are."""
+
+_SIZE = 0
+"""Word of a cursor: bytes of a delta of this block, or _UNKNOWN."""
+
+_DONE = 1
+"""Word of a cursor: deltas of this block that are done."""
+
+_HEADER_AT = 2
+"""Word of a cursor: where this block's header begins."""
+
+_HEADER_SIZE = 3
+"""Word of a cursor: bytes of this block's header."""
+
 _UNKNOWN = -1
 """In place of bytes a delta: the deltas do not stand in whole bytes."""
 
@@ -252,35 +267,34 @@ def _open_deltas(page, prefix, cursor):
     at = prefix
     for _ in range(4):
         at = _after_varint(page, at)
-    cursor[0] = 8  # of a block before the first, all of whose deltas are done
-    cursor[1] = _BLOCK_DELTAS
-    cursor[2] = at  # where splitting begins; no header stands before it
-    cursor[3] = 0
+    cursor[_SIZE] = 8  # of a block before the first
+    cursor[_DONE] = _BLOCK_DELTAS
+    cursor[_HEADER_AT] = at  # where splitting begins; no header stands before it
+    cursor[_HEADER_SIZE] = 0
 
 
 @inner_kernel
 def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
     """Sequences of deltas in whole bytes; see `_split`, and `pending` are the literals so far.
 
-    `cursor` is int64[4]: the bytes of this block's deltas, how many of them are done, where its header begins and how
-    long that is.
+    `cursor` is int64[CURSOR_WORDS]: how far the page's blocks of deltas are done with.
     """
     most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
     found = 0
     matched_to = -1  # where the last match ends, and its distance
     distance = 0
-    while at < end and cursor[0] != _UNKNOWN:
-        size = cursor[0]
-        if cursor[1] == _BLOCK_DELTAS:
+    while at < end and cursor[_SIZE] != _UNKNOWN:
+        size = cursor[_SIZE]
+        if cursor[_DONE] == _BLOCK_DELTAS:
             begin, size = _delta_block(page, at)
             if size == _UNKNOWN:
-                cursor[0] = _UNKNOWN
+                cursor[_SIZE] = _UNKNOWN
                 break
             if begin > end:
                 break
             # mostly the same as the last one
-            header, before = begin - at, cursor[2]
-            same = header == cursor[3]
+            header, before = begin - at, cursor[_HEADER_AT]
+            same = header == cursor[_HEADER_SIZE]
             for k in range(header):
                 same = same and page[at + k] == page[before + k]
             if same:
@@ -295,10 +309,10 @@ def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
                     out[to + k] = page[at + k]
                 to += header
                 pending += header
-            cursor[0] = size
-            cursor[1] = 0
-            cursor[2] = at
-            cursor[3] = header
+            cursor[_SIZE] = size
+            cursor[_DONE] = 0
+            cursor[_HEADER_AT] = at
+            cursor[_HEADER_SIZE] = header
             at = begin
             continue
         if at + size > end:
@@ -308,7 +322,7 @@ def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
         place = np.int64((low * GOLDEN) >> _DELTA_SHIFT)
         last = np.int64(places[place])
         places[place] = at
-        cursor[1] += 1
+        cursor[_DONE] += 1
         if last >= 0 and at - last <= most_back and np.uint64(load32(page, last)) & _LOW_THREE == low:
             equal = 3
             while equal < size and page[at + equal] == page[last + equal]:
@@ -349,7 +363,7 @@ def _split(page, start, at, end, stride, distance, only_one, recent, cursor, pla
         distance: of matches; that of the nearest, where it is more than the stride.
         only_one: whether to end the content behind the first sequence, if there is one.
         recent: int64[3], the distances used last.
-        cursor: int64[4], where the blocks of deltas are; see `_split_deltas`.
+        cursor: int64[CURSOR_WORDS], where the blocks of deltas are; see `_split_deltas`.
         places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if any.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
         lengths: int32[3, MOST], gets each sequence's literal length, match length and, of several, distance.
@@ -364,7 +378,7 @@ def _split(page, start, at, end, stride, distance, only_one, recent, cursor, pla
         found, at, to = _split_runs(page, at, end, out, to, lengths, to)
     elif stride == 0:
         found, at, to = _split_deltas(page, at, end, cursor, places, out, to, lengths, to)
-        if cursor[0] != _UNKNOWN and at < end < page.shape[0]:
+        if cursor[_SIZE] != _UNKNOWN and at < end < page.shape[0]:
             return found, at, to  # the next block of zstd begins with a whole delta
     elif distance > stride:
         found, at, to = _split_small(page, at, end, stride, distance, recent, places, out, to, lengths, to)
@@ -432,7 +446,7 @@ def write_frame(
         prefix: how many bytes of another kind stand before the numbers; at most n.
         out: uint8[room_bytes(n)], gets the frame.
         recent: int64[6], scratch: the distances used last, and those used before a block.
-        cursor: int64[4], scratch.
+        cursor: int64[CURSOR_WORDS], scratch.
         places: int32[DELTA_PLACES], scratch.
         literals: uint8[BLOCK_BYTES + 8], scratch.
         lengths: int32[3, MOST], scratch; see `write_sequences`, as the next three.
@@ -461,7 +475,7 @@ def write_frame(
     while start < size:
         end = min(start + BLOCK_BYTES, size)
         if stride == 0:
-            first = min(max(start, cursor[2]), end)
+            first = min(max(start, cursor[_HEADER_AT]), end)
         else:
             end -= (size - end) % stride
             first = max(start, distance)
