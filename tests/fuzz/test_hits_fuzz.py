@@ -15,7 +15,8 @@ from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 from logpress.comparing.kernels_documents import find_documents
 from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, STACK_WORDS, hash_documents
 from logpress.kernel.words import PADDING
-from logpress.layout.kernels_json import MAX_DEPTH, braces_end
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.kernels_scan import braces_end
 from logpress.layout.kernels_unescape import unescape_text
 from logpress.records.bulk_writer import _NAMES
 from logpress.records.kernels_bulk import ACTION_BYTES, is_action, pair_lines, spans_of_objects, write_pairs

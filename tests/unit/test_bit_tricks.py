@@ -13,7 +13,7 @@ from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, ker
 from logpress.kernel.places import GOLDEN, first_place
 from logpress.parquet import kernels_levels, kernels_numbers
 from logpress.parquet.kernels_varints import put_varint
-from logpress.parquet.zstd import kernels_frames, kernels_huffman, kernels_sequences
+from logpress.parquet.zstd import kernels_huffman, kernels_matches, kernels_sequences
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_numbers_of_every_kind_spread_over_a_table(numbers: str, bits: int) -> N
 def test_the_multiplier_is_odd_and_next_to_the_golden_section() -> None:
     assert int(GOLDEN) % 2 == 1
     assert abs(int(GOLDEN) - 2**64 * (5**0.5 - 1) / 2) < 2**12  # as exact as a double
-    assert 1 << kernels_frames.PLACE_BITS == kernels_frames.PLACES
-    assert 1 << kernels_frames.DELTA_BITS == kernels_frames.DELTA_PLACES
+    assert 1 << kernels_matches.PLACE_BITS == kernels_matches.PLACES
+    assert 1 << kernels_matches.DELTA_BITS == kernels_matches.DELTA_PLACES
 
 
 @pytest.mark.parametrize("size", [1 << 14, 1 << 15, 1 << 17])

@@ -21,20 +21,22 @@ from logpress.layout.kernels_json import (
     PLAIN,
     SURROGATE,
     TOO_DEEP,
+    hex4,
+    is_bare,
+    string_kind,
+    value_end,
+)
+from logpress.layout.kernels_match import slot_end
+from logpress.layout.kernels_scan import (
     bare_end,
     blanks_end,
     braces_end,
     brackets_end,
     escaped_bytes,
-    hex4,
     inside_quotes,
-    is_bare,
     is_mark,
     quote_at,
-    string_kind,
-    value_end,
 )
-from logpress.layout.kernels_match import slot_end
 from logpress.layout.model import Kind
 
 POISON = (bytes(8), b'"' * 8, b'\\"' * 4, b"0" * 8, b"}]}]}]}]", b"\xbf" * 8, b"e+9,1234", b"\xff" * PADDING)

@@ -23,7 +23,8 @@ from logpress.contract import load_contract
 from logpress.day.plan import paced
 from logpress.errors import BrokenOffError, NotYetError, PartError, ProofError, RefusedError, UsageError
 from logpress.kernel.words import PADDING
-from logpress.layout.kernels_json import MAX_DEPTH, braces_end
+from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.kernels_scan import braces_end
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.quality.completeness import prove_complete
 from logpress.records.bulk_writer import BulkWriter

@@ -21,7 +21,7 @@ SHARDS_MET = 64
 """[speed] Shards whose part of a number is kept; the lowest bits of a shard choose its place, a power of two."""
 
 SHARD_WORDS = 8
-"""Of a shard that is kept: itself, and seven groups of eight digits."""
+"""Words of a shard that is kept: itself, and seven groups of eight digits."""
 
 ARRIVAL_SHIFT = 36
 """[format] Bits of a number below its arrival second."""

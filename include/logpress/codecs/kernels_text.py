@@ -20,7 +20,7 @@ NULL = np.int64(-(2**63))
 """[format] Stands for no value in a register."""
 
 BAD = NULL
-"""What a `read_*` gives for text that it could not give back: no other number, so that all the others can be values."""
+"""Result of a `read_*` for text that it could not give back; as NULL, it is no value."""
 
 MOST_SCALE = 18
 """[format] Digits after the point that `write_decimal` can write, at most."""

@@ -1,4 +1,4 @@
-"""What a column holds of a text that its codec could not give back: the value alone, as the text is kept beside it.
+"""Kernels that read the value of a text that its codec could not give back; the text is kept beside it.
 
 The same functions fill the columns of records that have a layout and of those that are kept whole, so a value does not
 depend on how its record is kept. Bounds: reads stay inside `buffer[start:end]`, instants inside 20 + digits bytes.

@@ -21,7 +21,7 @@ from logpress.kernel.ascii import (
 )
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load64
-from logpress.layout.kernels_json import bare_end, blanks_end, braces_end, brackets_end, is_mark, quote_at
+from logpress.layout.kernels_scan import bare_end, blanks_end, braces_end, brackets_end, is_mark, quote_at
 from logpress.layout.kernels_unescape import unescape_text
 
 HIT = 1

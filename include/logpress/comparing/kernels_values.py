@@ -41,7 +41,7 @@ from logpress.kernel.ascii import (
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.places import GOLDEN
 from logpress.kernel.words import equal32, trailing_zeros
-from logpress.layout.kernels_json import bare_end, blanks_end, quote_at
+from logpress.layout.kernels_scan import bare_end, blanks_end, quote_at
 from logpress.layout.kernels_unescape import unescape_text
 
 MOST_DEPTH = 512
@@ -57,13 +57,13 @@ SMALLEST_TABLE = 64
 """Places of the table of keys for the shortest documents: a power of two."""
 
 _FAILED = -1
-"""Of a value: no JSON, too deep, or a number's exponent is out of reach."""
+"""Result for a value that is no JSON, too deep, or has an exponent out of reach."""
 
 _REPEATED = -2
-"""Of a value: an object in it has the same key twice."""
+"""Result for a value in which an object has the same key twice."""
 
 _OUT_OF_REACH = 10**15
-"""Exponents from here on are not told apart."""
+"""Exponents from here on are not distinguished."""
 
 _KIND = 0
 """Word of a container: _SEED_OBJECT or _SEED_ARRAY."""
@@ -85,19 +85,19 @@ _ONE = np.uint64(1)
 _TEN = np.uint64(10)
 
 _SEED_OBJECT = np.uint64(0x2127599BF4325C37)
-"""Of the hash of an object; the multiplier of fasthash's mixing step (Z. Tan, 2012)."""
+"""Seed of the hash of an object: the multiplier of fasthash's mixing step (Z. Tan, 2012)."""
 
 _SEED_ARRAY = np.uint64(0x880355F21E6D1965)
-"""Of the hash of an array; the multiplier of fasthash64 (Z. Tan, 2012)."""
+"""Seed of the hash of an array: the multiplier of fasthash64 (Z. Tan, 2012)."""
 
 _SEED_STRING = np.uint64(0x9FB21C651E98DF25)
-"""Of the hash of a string; PRIME_MX2 of XXH3."""
+"""Seed of the hash of a string: PRIME_MX2 of XXH3."""
 
 _SEED_NUMBER = np.uint64(0x165667B19E3779F9)
-"""Of the hash of a number; PRIME64_3 of XXH64."""
+"""Seed of the hash of a number: PRIME64_3 of XXH64."""
 
 _SEED_WORD = np.uint64(0x27D4EB2F165667C5)
-"""Of the hash of `true`, `false` and `null`; PRIME64_5 of XXH64."""
+"""Seed of the hash of `true`, `false` and `null`: PRIME64_5 of XXH64."""
 
 
 @kernel

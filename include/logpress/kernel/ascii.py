@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from string import ascii_lowercase
-
 import numpy as np
 
 BACKSPACE = 0x08
@@ -19,7 +17,6 @@ MINUS = 0x2D
 POINT = 0x2E
 SLASH = 0x2F
 DIGIT_0 = 0x30
-DIGIT_7 = 0x37
 DIGIT_9 = 0x39
 COLON = 0x3A
 UPPER_A = 0x41
@@ -28,14 +25,16 @@ UPPER_F = 0x46
 BRACKET_OPEN = 0x5B
 BACKSLASH = 0x5C
 BRACKET_CLOSE = 0x5D
-UNDERSCORE = 0x5F
+LOWER_A = 0x61
+LOWER_B = 0x62
+LOWER_E = 0x65
+LOWER_F = 0x66
+LOWER_N = 0x6E
+LOWER_R = 0x72
+LOWER_T = 0x74
+LOWER_U = 0x75
 BRACE_OPEN = 0x7B
 BRACE_CLOSE = 0x7D
-
-(
-    LOWER_A, LOWER_B, LOWER_C, LOWER_D, LOWER_E, LOWER_F, LOWER_G, LOWER_H, LOWER_I, LOWER_J, LOWER_K, LOWER_L, LOWER_M,
-    LOWER_N, LOWER_O, LOWER_P, LOWER_Q, LOWER_R, LOWER_S, LOWER_T, LOWER_U, LOWER_V, LOWER_W, LOWER_X, LOWER_Y, LOWER_Z,
-) = map(ord, ascii_lowercase)  # fmt: skip
 
 FIRST_WIDE = 0x80
 """The first byte value that is no ASCII: such bytes belong to UTF-8 sequences of 2 to 4 bytes."""

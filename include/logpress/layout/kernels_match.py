@@ -25,7 +25,8 @@ from logpress.kernel.ascii import (
 )
 from logpress.kernel.compile import kernel
 from logpress.kernel.words import equal32, trailing_zeros
-from logpress.layout.kernels_json import bare_end, quote_at, value_end
+from logpress.layout.kernels_json import value_end
+from logpress.layout.kernels_scan import bare_end, quote_at
 from logpress.layout.kernels_tree import (
     KIND_BOOLEAN,
     KIND_CONTAINER,

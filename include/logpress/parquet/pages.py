@@ -31,7 +31,7 @@ from logpress.parquet.schema import (
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES
 
 FRAME_BYTES = 4 * BLOCK_BYTES - (1 << 10)
 """[bytes] Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. With

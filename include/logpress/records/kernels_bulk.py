@@ -24,7 +24,8 @@ from logpress.kernel.ascii import (
     word_of,
 )
 from logpress.kernel.compile import inner_kernel, kernel
-from logpress.layout.kernels_json import blanks_end, braces_end, is_mark, quote_at, value_end
+from logpress.layout.kernels_json import value_end
+from logpress.layout.kernels_scan import blanks_end, braces_end, is_mark, quote_at
 
 ACTION_BYTES = 64
 """Bytes of an action without the values in it, at most."""

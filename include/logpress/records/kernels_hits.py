@@ -22,7 +22,8 @@ from logpress.kernel.ascii import (
 )
 from logpress.kernel.compile import kernel
 from logpress.kernel.places import GOLDEN
-from logpress.layout.kernels_json import blanks_end, braces_end, quote_at, value_end
+from logpress.layout.kernels_json import value_end
+from logpress.layout.kernels_scan import blanks_end, braces_end, quote_at
 
 BROKEN = -1
 """In place of a number of hits: the array does not end, or holds something else than objects."""

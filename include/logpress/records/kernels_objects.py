@@ -28,7 +28,7 @@ from logpress.kernel.ascii import (
 )
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import below32, equal32, like32, load64, trailing_zeros
-from logpress.layout.kernels_json import escaped_bytes, inside_quotes, is_blank, is_mark, quote_at
+from logpress.layout.kernels_scan import escaped_bytes, inside_quotes, is_blank, is_mark, quote_at
 
 UNFINISHED = -1
 """In place of an object's end: it lies behind the bytes there are."""

@@ -1,7 +1,8 @@
 """The numbers by which Python code and kernels tell each other what to do with a slot, and what became of a row.
 
 No file holds them: they may change from one version to the next. `operations` makes operations, `programs` programs,
-variants and extras, `render.renderer` steps and plans; `kernels_convert` and `kernels_render` read them.
+variants and extras, `render.renderer` steps and plans; `kernels_operations`, `kernels_convert` and `kernels_render`
+read them.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ DATES_MET = 16
 """[speed] Instants whose minute is kept; a step's number modulo this chooses its place, a power of two."""
 
 DATE_WORDS = 3
-"""Of a minute that is kept: itself, and its sixteen bytes."""
+"""Words of a minute that is kept: itself, and its sixteen bytes."""
 
 DAMAGED = -1
 """Added to the negative place of a row that cannot be written."""

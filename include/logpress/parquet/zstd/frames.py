@@ -7,9 +7,10 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST, write_frame
+from logpress.parquet.zstd.kernels_frames import write_frame
 from logpress.parquet.zstd.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST
 
 Matching = tuple[int, int]
 """Bytes of a number, and how many bytes before it stands the one whose high bytes it may share, or the nearest one."""
@@ -21,7 +22,7 @@ NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
 """Nearly sorted numbers, by their bytes."""
 
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
-"""[bytes] Numbers that are mostly below 256, by their bytes; see `kernels_frames` for the distances."""
+"""[bytes] Numbers that are mostly below 256, by their bytes; see `kernels_matches` for the distances."""
 
 WHOLE_DELTAS: Matching = (0, 1)
 """Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page says how many bytes they have."""

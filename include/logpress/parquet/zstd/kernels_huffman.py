@@ -59,7 +59,7 @@ _MOST_DIRECT = 128
 """Weights that can be written with four bits each (4.2.1.1)."""
 
 _DIRECT = 127
-"""Less than the header byte of so many weights of four bits (4.2.1.1)."""
+"""Added to the number of weights of four bits each, it is the header byte (4.2.1.1)."""
 
 _MOST_DESCRIBED = 127
 """Bytes of weights in FSE, at most: their number is the header byte (4.2.1.1)."""

@@ -50,9 +50,13 @@ _SHORT_COUNT, _LONG_COUNT = 128, 0x7F00
 _FIRST_LITERAL_BITS, _FIRST_MATCH_BITS = 16, 32
 """The first codes of literal and match lengths that have extra bits (3.1.1.3.2.1.1)."""
 
-_LITERAL_LOG, _MATCH_LOG = 19, 36
-"""Less than the code of a literal length of 64 or more, or a match length of 131 or more (SHORTEST taken off), by the
-number of its highest bit: 64 has bit 6 and code 25, and 128 has bit 7 and code 43 (3.1.1.3.2.1.1)."""
+_LITERAL_LOG = 19
+"""Added to the number of the highest bit of a literal length, from 64 on, it is the code: 64 has bit 6 and code 25
+(3.1.1.3.2.1.1)."""
+
+_MATCH_LOG = 36
+"""Added to the number of the highest bit of a match length less SHORTEST, from 128 on, it is the code: 128 has bit 7
+and code 43 (3.1.1.3.2.1.1)."""
 
 _ONE, _THREE, _SEVEN, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (1, 3, 7, 16, 32))
 
