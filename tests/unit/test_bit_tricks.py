@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed
+from logpress.engine.convert import kernels_duplicates
 from logpress.kernel.places import GOLDEN, first_place
 from logpress.parquet import kernels_levels, kernels_numbers
 from logpress.parquet.kernels_varints import put_varint
@@ -198,6 +200,19 @@ def test_the_multiplier_is_odd_and_next_to_the_golden_section() -> None:
     assert 1 << kernels_matches.DELTA_BITS == kernels_matches.DELTA_PLACES
 
 
+@pytest.mark.parametrize("places", [1, 3, 1 << 14, 12_345_678, (1 << 23) + 1, (1 << 32) - 1])
+def test_hashes_have_homes_in_their_order(places: int) -> None:
+    """A table of that many places is a view of one: no kernel reads it here."""
+    table = np.lib.stride_tricks.as_strided(np.zeros((1, 3), dtype=np.uint32), (places, 3), (0, 4))
+    hashes = [0, 1, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64 - 2**32, 2**64 - 1]
+    homes = [int(kernels_duplicates._home(table, np.uint64(one))) for one in hashes]
+    assert homes == [(one >> 32) * places >> 32 for one in hashes]
+    assert homes == sorted(homes)
+    assert homes[0] == 0
+    assert homes[-1] == places - 1
+    assert homes[5] == places // 2
+
+
 @pytest.mark.parametrize("size", [1 << 14, 1 << 15, 1 << 17])
 def test_noise_seems_to_save_less_than_what_is_worth_a_look(size: int) -> None:
     chance = np.random.default_rng(size)
@@ -222,6 +237,11 @@ def test_codes_of_lengths_are_those_of_the_specification() -> None:
     for length in range(131, 1 << 17):
         code = (length - 3).bit_length() - 1 + kernels_sequences._MATCH_LOG
         assert matches[code] <= length < matches[code] + (1 << int(kernels_sequences._MATCH_BITS[code]))
+
+
+def test_the_latest_second_is_that_of_the_specification() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+    assert f"than {kernels_instants.LATEST_S} seconds after the column that `label_checked_by` names" in text
 
 
 @pytest.mark.parametrize("offset_min", [540, -540, 0, 1, -1])

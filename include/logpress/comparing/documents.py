@@ -194,7 +194,7 @@ class DocumentReader:
             instants = block.regs[self._registers[self._contract.day], : block.rows]
             days = instants // self._units_a_day
             mine = np.where(instants == NULL, takes, days == (self._day - date(1970, 1, 1)).days)
-            sound = block.states >= 0
+            sound = block.finished
             yield Documents(
                 origin, before, block.buffer, block.row_starts, block.row_ends, hashed.prints, hashed.flags,
                 np.flatnonzero(mine & sound),

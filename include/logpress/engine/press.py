@@ -251,7 +251,7 @@ class SlicePress:
     def _reject_undated(self, block: Block, uri: str, before: int) -> None:
         """Make rejects of the rows whose day nothing tells: each day pressed from this input meets them."""
         days = block.regs[self.registers[self.contract.day], : block.rows]
-        for row in np.flatnonzero((days == NULL) & (block.states >= 0)).tolist():
+        for row in np.flatnonzero((days == NULL) & block.finished).tolist():
             digest = digests.to_text(block.hashes[:, row])
             self.rejects.add(uri, before + row + 1, NO_DAY, NO_DAY_MESSAGE, block.record(row), digest=digest)
             block.states[row] = DROPPED
@@ -273,7 +273,7 @@ class SlicePress:
             return
         words = block.hashes[0, : block.rows]
         first, last = (np.searchsorted(self.keep_whole, words, side) for side in ("left", "right"))
-        rows = np.flatnonzero((first < last) & (block.states >= 0) & (block.states != IRREGULAR))
+        rows = np.flatnonzero((first < last) & block.finished & (block.states != IRREGULAR))
         self.settler.keep_whole(block, rows)
         self.kept_whole += len(rows)
         some = rows[: KEPT_PLACES - len(self.kept_places)].tolist()

@@ -81,9 +81,9 @@ class Block:
         return self.space.states[: self.rows]
 
     @property
-    def unfinished(self) -> NDArray[np.int64]:
-        """int64[k]: the rows that kernels left, or that were dropped, ascending; see `is_finished`."""
-        return np.flatnonzero(self.states < 0)
+    def finished(self) -> NDArray[np.bool_]:
+        """bool[rows]: which rows have registers, as `is_finished` says; the others were left by kernels, or dropped."""
+        return self.states >= 0
 
     @property
     def masks(self) -> NDArray[np.uint64]:

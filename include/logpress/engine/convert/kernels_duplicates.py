@@ -18,25 +18,31 @@ from logpress.engine.registers.kernels_codes import DROPPED, is_finished
 from logpress.kernel.compile import inner_kernel, kernel
 
 AT_A_TIME = 32
-"""Records whose places are looked up together, so that the memory's delays overlap."""
+"""[speed] Records whose places are looked up together, so that the memory's delays overlap."""
 
 _UPPER = np.uint64(32)
 
 
 @inner_kernel
 def _home(table, one):
-    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes."""
+    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes.
+
+    (hash >> 32) * places >> 32 is the hash as a share of 2^64, of `places` (D. Lemire, "Fast Random Integer Generation
+    in an Interval", 2019): below `places`, and ascending with the hash, for tables of less than 2^32 places. Of 12
+    places, a hash of 2^63 belongs to place 6.
+    """
     return np.int64((one >> _UPPER) * np.uint64(table.shape[0]) >> _UPPER)
 
 
 @inner_kernel
 def _is_free(table, at):
+    """Whether a place holds no hash: `find_repeats` puts none that is zero."""
     return table[at, 0] == 0 and table[at, 1] == 0 and table[at, 2] == 0
 
 
 @inner_kernel
 def _first_word(table, at):
-    """The first half of the hash at a place."""
+    """The first 64 bits of the hash at a place."""
     return np.uint64(table[at, 0]) << _UPPER | np.uint64(table[at, 1])
 
 

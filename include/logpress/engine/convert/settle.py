@@ -37,7 +37,7 @@ class Settler:
 
     def settle(self, block: Block) -> None:
         """Bring every row to a layout, to irregular, or to a reject."""
-        left = block.unfinished
+        left = np.flatnonzero(~block.finished)
         mined: dict[int, Mined] = {}
         tried: set[tuple[int, int, int]] = set()
         at = tried_to = 0  # places in `left`; those before `tried_to` were tried with all layouts that are known
