@@ -13,13 +13,14 @@ from tests.conftest import SEED, compact
 from tests.fuzz.test_kernels_fuzz import TEXTS, Guarded, in_the_open
 
 from logpress.comparing.kernels_documents import find_documents
-from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, hash_documents
+from logpress.comparing.kernels_values import MOST_DEPTH, SMALLEST_TABLE, STACK_WORDS, hash_documents
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
-from logpress.layout.kernels_unescape import unescape
+from logpress.layout.kernels_scan import braces_end
+from logpress.layout.kernels_unescape import unescape_text
 from logpress.records.bulk_writer import _NAMES
-from logpress.records.kernels_bulk import ACTION_BYTES, frame_objects, is_action, pair_lines, write_pairs
-from logpress.records.kernels_hits import frame_hits, hash_ids, object_end
+from logpress.records.kernels_bulk import ACTION_BYTES, is_action, pair_lines, spans_of_objects, write_pairs
+from logpress.records.kernels_hits import frame_hits, hash_ids
 
 STACK = np.empty(MAX_DEPTH, dtype=np.uint8)
 PIECES = [
@@ -37,7 +38,7 @@ def guard() -> Guarded:
 def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     """Everything that the kernels say of buffer[:end]."""
     starts, ends = np.zeros(end + 1, dtype=np.int64), np.zeros(end + 1, dtype=np.int64)
-    found: list[Any] = [object_end(buffer, 0, end), *frame_hits(buffer, 0, end, starts, ends)]
+    found: list[Any] = [braces_end(buffer, 0, end), *frame_hits(buffer, 0, end, starts, ends)]
     rows = max(0, found[1])
     hashes = np.zeros((2, rows + 1), dtype=np.uint64)
     found += [starts[:rows].tolist(), ends[:rows].tolist()]
@@ -45,7 +46,7 @@ def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)  # as if it were one hit
     found += [hash_ids(buffer, *whole, 1, hashes, STACK)]
     found += [is_action(buffer, 0, end), pair_lines(buffer, *whole, 1, starts, ends)]
-    rows = int(frame_objects(buffer, end, starts, ends))
+    rows = int(spans_of_objects(buffer, end, starts, ends))
     found.append(rows)
     if rows > 0:
         out = np.zeros(end + (ACTION_BYTES + 8) * rows + 100, dtype=np.uint8)
@@ -61,7 +62,10 @@ def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)
     starts, ends = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     prints, flags = np.zeros((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8)
-    stack, table = np.zeros((MOST_DEPTH, 6), dtype=np.uint64), np.zeros(max(SMALLEST_TABLE, 2 * end), dtype=np.uint64)
+    stack, table = (
+        np.zeros((MOST_DEPTH, STACK_WORDS), dtype=np.uint64),
+        np.zeros(max(SMALLEST_TABLE, 2 * end), dtype=np.uint64),
+    )
     out = np.zeros(end + PADDING, dtype=np.uint8)
     find_documents(buffer, *whole, 1, starts, ends, flags, np.zeros(64, dtype=np.uint8))
     found: list[Any] = [starts[0], ends[0], flags[0]]
@@ -69,7 +73,7 @@ def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
     for spans in ((starts, ends), whole):
         hash_documents(buffer, *spans, 1, prints, flags, stack, table, out)
         found += [prints.tolist(), flags[0]]
-    return [*found, unescape(buffer, 0, end, out)]
+    return [*found, unescape_text(buffer, 0, end, out)]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join) | st.binary(max_size=120))

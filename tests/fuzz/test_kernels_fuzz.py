@@ -29,8 +29,9 @@ from logpress.hashing import kernels_hash
 from logpress.hashing.kernels_hash import same_bytes
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.words import PADDING
-from logpress.layout.kernels_json import MAX_DEPTH, bare_end, is_bare, quote_at, string_kind, value_end
+from logpress.layout.kernels_json import MAX_DEPTH, is_bare, string_kind, value_end
 from logpress.layout.kernels_match import slot_end
+from logpress.layout.kernels_scan import bare_end, quote_at
 from logpress.layout.model import Kind
 from logpress.limits import Limits
 from logpress.records.kernels_lines import all_crlf, count_lines, frame_lines, last_newline
@@ -200,7 +201,7 @@ def test_writers_stay_inside_their_room(
             counter % 2**36,
             counter,
             999_999_999,
-            np.full((64, 8), kernels_text.NULL, dtype=np.int64),
+            np.full((kernels_kinesis.SHARDS_MET, kernels_kinesis.SHARD_WORDS), kernels_text.NULL, dtype=np.int64),
         ),
     ]
     assert max(written) <= 72

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from logpress.parquet.pages import WholeDeltas
 from logpress.parquet.values import Scratch
 from logpress.parquet.zstd.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, write_frame
+from logpress.parquet.zstd.kernels_frames import write_frame
 from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES
 from logpress.parquet.zstd.kernels_sequences import write_sequences
 
 KB = 1 << 10

@@ -17,7 +17,7 @@ from logpress.limits import Limits
 from logpress.manifest import SliceSpec
 from logpress.records.bulk_pairs import paired
 from logpress.records.bulk_writer import BulkWriter
-from logpress.records.kernels_bulk import is_action
+from logpress.records.kernels_bulk import ALONE, NO_ACTION, WITH_DOCUMENT, is_action
 from logpress.records.raw_blocks import Buffers, read_blocks
 
 ACTION = compact({"index": {"_index": SEED["_index"], "_id": SEED["_id"]}})
@@ -27,18 +27,19 @@ SOURCE = compact(SEED["_source"])
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        (ACTION, 1),
-        (b'{"create":{}}', 1),
-        (b' { "update" : { "_id" : "}" } } ', 1),
-        (b'{"delete":{"_id":"a"}}', 2),
-        (b'{"index":{}}', 1),
-        (b'{"index":"a-name","x":1}', 0),
-        (b'{"index":{"a":1},"b":2}', 0),
-        (b'{"indeX":{}}', 0),
-        (b'{"idnex":{}}', 0),
-        (SOURCE, 0),
-        (b"", 0),
-        (b'{"index":{}', 0),
+        (ACTION, WITH_DOCUMENT),
+        (b'{"create":{}}', WITH_DOCUMENT),
+        (b' { "update" : { "_id" : "}" } } ', WITH_DOCUMENT),
+        (b'{"delete":{"_id":"a"}}', ALONE),
+        (b'{"index":{}}', WITH_DOCUMENT),
+        (b'{"index":"a-name","x":1}', NO_ACTION),
+        (b'{"index":{"a":1},"b":2}', NO_ACTION),
+        (b'{"indeX":{}}', NO_ACTION),
+        (b'{"idnex":{}}', NO_ACTION),
+        *((b'{"%b":{}}' % name, NO_ACTION) for name in (b"inbox", b"crests", b"upsets", b"debits", b"index\0", b"")),
+        (SOURCE, NO_ACTION),
+        (b"", NO_ACTION),
+        (b'{"index":{}', NO_ACTION),
     ],
 )
 def test_what_is_an_action(line, kind):
@@ -109,7 +110,7 @@ def test_no_line_is_lost_where_a_block_ends(lines, extra):
     ]
     for record in found[:-1]:
         head = record.split(b"\n")[0]
-        assert (len(record.split(b"\n")) > 1) == (is_action(padded(head), 0, len(head)) == 1)
+        assert (len(record.split(b"\n")) > 1) == (is_action(padded(head), 0, len(head)) == WITH_DOCUMENT)
 
 
 def test_lines_of_elasticdump_are_hits(sdk_log, tmp_path):

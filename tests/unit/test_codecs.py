@@ -392,8 +392,8 @@ def kernel_read_kinesis(text: bytes, behind: bytes = b"") -> tuple[int, ...] | N
 
 
 def kernel_write_kinesis(parts: tuple[int, ...]) -> bytes:
-    out = _room()
-    return out[: kernels_kinesis.write_kinesis(out, 0, *parts, np.full((64, 8), NULL, dtype=np.int64))].tobytes()
+    out, shards = _room(), np.full((kernels_kinesis.SHARDS_MET, kernels_kinesis.SHARD_WORDS), NULL, dtype=np.int64)
+    return out[: kernels_kinesis.write_kinesis(out, 0, *parts, shards)].tobytes()
 
 
 def test_the_sequence_number_of_the_real_record() -> None:

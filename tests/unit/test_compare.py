@@ -33,7 +33,7 @@ from logpress.comparing.kernels_multisets import match_prints
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
-from logpress.layout.kernels_unescape import unescape
+from logpress.layout.kernels_unescape import unescape_text
 from logpress.limits import Limits
 
 SOURCE = SEED["_source"]
@@ -517,7 +517,7 @@ def test_hashes_of_values_agree_with_plain_python(one: Any, other: Any, chance: 
 def test_unescaping_agrees_with_plain_python(text: str, chance: Any) -> None:
     written = "".join(spelt_character(c, chance) for c in text).encode()
     out = np.zeros(len(written) + 1, dtype=np.uint8)
-    length = unescape(padded(written), 0, len(written), out)
+    length = unescape_text(padded(written), 0, len(written), out)
     expected: str = json.loads(b'"' + written + b'"')
     assert out[:length].tobytes() == expected.encode(errors="surrogatepass")
 

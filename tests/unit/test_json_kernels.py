@@ -21,13 +21,22 @@ from logpress.layout.kernels_json import (
     PLAIN,
     SURROGATE,
     TOO_DEEP,
-    bare_end,
+    hex4,
     is_bare,
-    quote_at,
     string_kind,
     value_end,
 )
 from logpress.layout.kernels_match import slot_end
+from logpress.layout.kernels_scan import (
+    bare_end,
+    blanks_end,
+    braces_end,
+    brackets_end,
+    escaped_bytes,
+    inside_quotes,
+    is_mark,
+    quote_at,
+)
 from logpress.layout.model import Kind
 
 POISON = (bytes(8), b'"' * 8, b'\\"' * 4, b"0" * 8, b"}]}]}]}]", b"\xbf" * 8, b"e+9,1234", b"\xff" * PADDING)
@@ -203,6 +212,69 @@ def test_utf8_is_what_python_decodes(lead: int) -> None:
             text = bytes([lead, second]) + rest
             expected = twin_string_kind(text)
             assert string_kind(padded(text), 0, len(text)) == expected, text
+
+
+def twin_escaped(text: bytes, carried: bool) -> tuple[list[bool], bool]:
+    """Which bytes a backslash before them escapes, and whether the one behind them is."""
+    escaped = []
+    for byte in text:
+        escaped.append(carried)
+        carried = byte == 0x5C and not carried
+    return escaped, carried
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_four_hexadecimal_digits(place: int) -> None:
+    text = bytearray(b"09aF")
+    for byte in range(256):
+        text[place] = byte
+        is_number = all(chr(found) in "0123456789abcdefABCDEF" for found in text)
+        assert hex4(padded(bytes(text)), 0) == (int(text, 16) if is_number else -1)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+@given(st.lists(st.sampled_from(b"\\\\a"), min_size=64, max_size=64).map(bytes), st.booleans())
+@example(b"\\" * 64, True)
+@example(b"\\" * 64, False)
+@example(b"a" * 63 + b"\\", False)
+@example(b"a" * 31 + b"\\" * 2 + b"a" * 31, False)
+def test_bytes_that_are_escaped(size: int, text: bytes, carried: bool) -> None:
+    text = text[:size]
+    slashes = sum((byte == 0x5C) << k for k, byte in enumerate(text))
+    bits, behind = escaped_bytes(np.uint64(slashes), carried, np.uint64(size - 1))
+    expected, carried_on = twin_escaped(text, carried)
+    assert (int(bits), bool(behind)) == (sum(flag << k for k, flag in enumerate(expected)), carried_on)
+
+
+@given(st.integers(0, 2**64 - 1))
+@example(0b10010)
+@example(2**64 - 1)
+@example(1 << 63)
+def test_bytes_from_a_quote_to_the_next(quotes: int) -> None:
+    found = int(inside_quotes(np.uint64(quotes)))
+    assert found == sum(((quotes & (2 << k) - 1).bit_count() & 1) << k for k in range(64))
+
+
+@given(json_texts(), st.binary(max_size=PADDING))
+@example(b'{"a":[{"b":"]}\\""}]}', b"]}")
+def test_brackets_end_where_the_value_does(text: bytes, behind: bytes) -> None:
+    assume(text[:1] in (b"{", b"["))
+    assert brackets_end(padded(text, behind), 0, len(text)) == len(text)
+    assert brackets_end(padded(text[:-1], text[-1:] + behind[:-1]), 0, len(text) - 1) == -1
+    if text[:1] == b"{":
+        assert braces_end(padded(text, behind), 0, len(text)) == len(text)
+
+
+@given(st.lists(st.sampled_from(b" \t\r\n\x0b\x0c\xa0{")).map(bytes), st.binary(max_size=9))
+def test_blanks_are_those_of_json(text: bytes, behind: bytes) -> None:
+    assert blanks_end(padded(text, behind), 0, len(text)) == len(text) - len(text.lstrip(b" \t\r\n"))
+
+
+@pytest.mark.parametrize("size", range(5))
+def test_a_byte_order_mark_is_whole(size: int) -> None:
+    mark = b"\xef\xbb\xbf{"
+    assert bool(is_mark(padded(mark[:size], mark[size:]), 0, size)) == (size >= 3)
+    assert not is_mark(padded(b"\xef\xbb\xbe"), 0, 3)
 
 
 def twin_quote_at(text: bytes) -> int:

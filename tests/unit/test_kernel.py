@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -261,10 +262,63 @@ def imported(nodes):
     return {name for node in nodes for name in kernel_sources._imported(node, "logpress.engine")}
 
 
-def test_operation_codes_are_all_different_and_so_are_row_states():
-    names = {name: value for name, value in vars(kernels_codes).items() if name.isupper()}
-    states = {name: value for name, value in names.items() if value < 0 or name == "IRREGULAR"}
-    operations = {name: value for name, value in names.items() if name not in states}
-    assert len(set(states.values())) == len(states) == 5
-    assert len(set(operations.values())) == len(operations) == 12
-    assert min(operations.values()) == 0
+GROUPS = {
+    "codes": (
+        "INSTANT INTEGER DECIMAL BOOLEAN STRING KINESIS COPY_INSTANT COPY_EPOCH VALUE ABSENT CUT_EXTRA TYPED", None
+    ),
+    "fields of all operations": ("SLOT CODE TARGET SECOND", None),
+    "fields of INSTANT, COPY_INSTANT": (
+        "SLOT CODE TARGET SECOND SEPARATOR DIGITS UNITS REFERENCE OFFSET_MIN REFERENCE_UNITS", "OPERATION_FIELDS"
+    ),
+    "fields of INTEGER": ("SLOT CODE TARGET SECOND SMALLEST LARGEST", None),
+    "fields of STRING, VALUE": ("SLOT CODE TARGET SECOND DICTIONARY", None),
+    "fields of KINESIS": ("SLOT CODE TARGET SECOND ARRIVAL COUNTER SUB", None),
+    "fields of COPY_EPOCH": ("SLOT CODE TARGET SECOND COLUMN_UNITS COPY_UNITS", None),
+    "fields of TYPED": ("SLOT CODE TARGET SECOND OWN_CODE OWN_SMALLEST OWN_LARGEST", None),
+    "fields of CUT_EXTRA": ("SLOT CODE TARGET SECOND CUT_PREFIX_LENGTH CUT_KIND", None),
+    "steps": ("STEP_LITERAL_AT STEP_LITERAL_LENGTH", "STEP_AT"),
+    "plans": ("FIRST_STEP END_OF_STEPS LENGTH_BOUND", "PLAN_FIELDS"),
+    "programs": (
+        "FIRST_OPERATION END_OF_OPERATIONS FIRST_EXTRA END_OF_EXTRAS FIRST_VARIANT", "PROGRAM_FIELDS"
+    ),
+    "variants": ("VARIANT_SLOTS VARIANT_PROGRAM NEXT_VARIANT", "VARIANT_FIELDS"),
+    "extra slots": (
+        "EXTRA_SLOT EXTRA_PREFIX_AT EXTRA_PREFIX_LENGTH EXTRA_KIND EXTRA_LABEL_LENGTH", "EXTRA_FIELDS"
+    ),
+}  # fmt: skip
+"""Numbers that share an array: their names in order, and the name of how many there are."""
+
+STATES = {"MISSED", "FAILED", "SUSPECT", "DROPPED", "IRREGULAR"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_numbers_that_share_an_array_are_all_different_and_leave_no_gap(group):
+    names, size = GROUPS[group]
+    numbers = [getattr(kernels_codes, name) for name in names.split()]
+    assert numbers == list(range(len(numbers)))
+    assert size is None or getattr(kernels_codes, size) == len(numbers)
+    assert len(numbers) <= kernels_codes.OPERATION_FIELDS or group == "codes"
+
+
+def test_every_number_that_kernels_and_python_share_belongs_to_a_group():
+    names = {name for name in vars(kernels_codes) if name.isupper()}
+    grouped = {name for names, size in GROUPS.values() for name in (*names.split(), size) if name}
+    assert names - grouped == {*STATES, "END_OF_RECORD", "STEP_FIELDS"}
+    assert kernels_codes.STEP_FIELDS == kernels_codes.STEP_AT + kernels_codes.OPERATION_FIELDS
+
+
+def test_row_states_are_all_different_and_no_program_number():
+    states = [getattr(kernels_codes, name) for name in STATES]
+    assert len(set(states)) == 5
+    finished = {state for state in states if kernels_codes.is_finished(state)}
+    assert finished == {kernels_codes.IRREGULAR}
+    assert kernels_codes.IRREGULAR > 1 << 31  # more than there can be programs
+    assert kernels_codes.is_finished(0)
+
+
+def test_kernels_compare_bytes_with_names():
+    """Codes of ASCII have names in `kernel/ascii.py`; from 0x80 on, bytes belong to UTF-8."""
+    code = re.compile(r"[=<>]=? 0x[0-7][0-9A-F]\b|32\(.*, 0x[0-7][0-9A-F]\)|(?<![<>])[=<>]=? (48|57)\b")
+    kernels = list(PACKAGE.rglob("*kernels*.py"))
+    assert len(kernels) > 30
+    assert [(path.name, line) for path in kernels for line in path.read_text().split("\n") if code.search(line)] == []

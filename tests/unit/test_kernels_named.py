@@ -16,7 +16,9 @@ IN_THEIR_CALLERS = {
     "kernels_lines.write_lines",  # tests/unit/test_sample.py: whole samples
     "kernels_numbers.delta_blocks",  # tests/unit/test_deltas.py: pages, decoded in plain Python
     "kernels_numbers.whole_deltas",
-    "kernels_press.press_rows",  # tests/property: whole round trips, and the reference
+    "kernels_convert.press_rows",  # tests/property: whole round trips, and the reference
+    "kernels_operations.run_operation",
+    "kernels_operations.write_extra",
 }
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
 from logpress.engine.registers.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
@@ -29,7 +30,7 @@ from logpress.engine.registers.kernels_codes import (
     STRING,
     VALUE,
 )
-from logpress.engine.render.kernels_render import DAMAGED, copy_bytes, hash_lines, render_rows
+from logpress.engine.render.kernels_render import DAMAGED, DATE_WORDS, DATES_MET, copy_bytes, hash_lines, render_rows
 from logpress.layout.kernels_json import MAX_DEPTH
 
 NULL = int(kernels_text.NULL)
@@ -176,7 +177,8 @@ def render(rows: list[Row], order: list[int], first: int, room: int, hashing: bo
     here, at = render_rows(
         np.array(order, dtype=np.int32), first, out, *program(), regs, texts, offsets, bases, sizes,
         np.array([[NAME, 0], [EXTRA, 1]]), EXTRA, 1, RAW, 2, hashing, digest, lengths, counts,
-        np.zeros(MAX_DEPTH, dtype=np.uint8), np.full((16, 3), NULL), np.full((64, 8), NULL),
+        np.zeros(MAX_DEPTH, dtype=np.uint8), np.full((DATES_MET, DATE_WORDS), NULL),
+        np.full((SHARDS_MET, SHARD_WORDS), NULL),
     )  # fmt: skip
     return here, out[:at].tobytes(), digest.tolist(), lengths.tolist(), counts.tolist()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from logpress.engine.convert.block_arrays import Space, Spaces
 from logpress.engine.convert.settle import FEWEST_AHEAD, Settler
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import Registers
+from logpress.layout import kernels_tree
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.kernels_match import match_record
 from logpress.layout.mine import Miner
@@ -55,6 +57,38 @@ def spans_of(layout: Layout, record: bytes, texts: list[bytes]) -> Spans:
             at += len(text)
     assert at == len(record)
     return spans
+
+
+def test_kinds_have_the_numbers_that_the_specification_gives_them() -> None:
+    """Files hold these numbers: renumbering the names and the kernels together would pass every round trip."""
+    text = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+    table = text.split("| kind | its text |\n| --- | --- |\n")[1].split("\n\n")[0]
+    kinds = {int(row.split("|")[1]): row.split("|")[2].strip() for row in table.split("\n")}
+    assert kinds == {
+        Kind.STRING: "what stands between the quotes of a string; the quotes are in the literals",
+        Kind.NUMBER: "a number",
+        Kind.BOOLEAN: "`true` or `false`",
+        Kind.FIXED: "an instant up to the end of its fraction, between quotes; its label and the quotes are in the "
+        "literals",
+        Kind.CONTAINER: "an object or array",
+        Kind.ANY: "any value but null, a string with its quotes",
+    }
+    assert set(Kind) - set(kinds) == {Kind.END}
+    assert {name: getattr(kernels_tree, f"KIND_{name}") for name in Kind.__members__} == dict(Kind.__members__)
+
+
+def test_the_columns_of_a_node_leave_no_gap() -> None:
+    numbers = {name: value for name, value in vars(kernels_tree).items() if name.startswith("NODE_")}
+    assert sorted(numbers.values()) == list(range(numbers["NODE_FIELDS"] + 1))
+
+
+@pytest.mark.parametrize("separator", ["T", " "])
+def test_the_separator_stands_behind_the_date(separator: str) -> None:
+    written = InstantFormat(separator, 0, "Z")
+    trie = build_trie([(3, Layout((b'{"a":"', b'Z"}'), (Slot(Kind.FIXED, "column", "a", "a", written),)))])
+    for other in ("T", " ", "t"):
+        number, _ = match(trie, b'{"a":"2021-12-26%b00:00:00Z"}' % other.encode())
+        assert number == (3 if other == separator else -1)
 
 
 def everything(path: str) -> bool:

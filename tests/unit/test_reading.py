@@ -30,6 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpress import open_lake
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.contract.columns import is_virtual
@@ -38,7 +39,7 @@ from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
+from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequence_texts
 from logpress.reading.part import Part
 from logpress.reading.virtual import VirtualColumns
 
@@ -403,7 +404,9 @@ def test_sequence_numbers_are_written_as_plain_python_writes_them(parts: list[tu
     wide = [(NULL,) * 4 if p is None else (p[1] << 20 | p[0], p[3], p[2], p[4]) for p in parts]
     shards, arrivals, counters, subs = np.array(wide, dtype=np.int64).reshape(-1, 4).T.copy()
     out, offsets = np.empty(len(parts) * SEQUENCE_BYTES, dtype=np.uint8), np.empty(len(parts) + 1, dtype=np.int32)
-    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.full((64, 8), NULL, dtype=np.int64))
+    used = write_sequence_texts(
+        shards, arrivals, counters, subs, out, offsets, np.full((SHARDS_MET, SHARD_WORDS), NULL, dtype=np.int64)
+    )
     texts = [out[a:b].tobytes().decode() for a, b in itertools.pairwise(offsets)]
     assert texts == ["" if p is None else sequence(*p) for p in parts]
     assert used == sum(map(len, texts))

@@ -24,11 +24,12 @@ from logpress.day.plan import paced
 from logpress.errors import BrokenOffError, NotYetError, PartError, ProofError, RefusedError, UsageError
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
+from logpress.layout.kernels_scan import braces_end
 from logpress.manifest import OriginStats, SliceManifest, SliceSpec
 from logpress.quality.completeness import prove_complete
 from logpress.records.bulk_writer import BulkWriter
 from logpress.records.ids import FILE_NAME, Ids, distinct_in
-from logpress.records.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids, object_end
+from logpress.records.kernels_hits import BROKEN, TOO_MANY, frame_hits, hash_ids
 from logpress.sources import restart
 from logpress.sources.search import scroll
 from logpress.sources.search.address import Address, Hours, is_cluster
@@ -210,14 +211,14 @@ def test_a_response_that_is_cut_is_never_taken_for_whole(response, data):
 
 @given(objects(), st.binary(max_size=PADDING))
 def test_the_end_of_an_object(text, behind):
-    assert object_end(padded(text, behind), 0, len(text)) == len(text)
-    assert object_end(padded(text[:-1], b"}" + behind[:-1]), 0, len(text) - 1) == -1
+    assert braces_end(padded(text, behind), 0, len(text)) == len(text)
+    assert braces_end(padded(text[:-1], b"}" + behind[:-1]), 0, len(text) - 1) == -1
 
 
 @pytest.mark.parametrize("slashes", range(70))
 def test_backslashes_across_words(slashes):
     text = b'{"' + b"\\" * (2 * slashes) + b'":"' + b"x" * slashes + b'\\"}"}'
-    assert object_end(padded(text, b"}" * 9), 0, len(text)) == len(text)
+    assert braces_end(padded(text, b"}" * 9), 0, len(text)) == len(text)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +268,17 @@ def test_the_same_id_on_two_shards_is_two_ids():
     assert hash_ids(buffer, ends - len(hits[0]), ends, 3, hashes, STACK) == -1
     assert len(set(hashes[0].tolist())) == len(set(hashes[1].tolist())) == 2
     assert hashes[0, 0] == hashes[0, 2]
+
+
+def test_only_whole_keys_name_a_hit():
+    """Keys that begin like `_routing`, are as long, or hold a NUL behind `_id`, are others."""
+    others = [b'"_rank_it":1', b'"_routings":"1"', b'"_id\0":"y"', b'"_ib":"y"', b'"_inbox":"y"', b'"_sort_x":"1"']
+    hits = [b'{"_index":"a",%b"_id":"x","_source":{}}' % (other and other + b",") for other in (b"", *others)]
+    ends = np.cumsum([len(hit) for hit in hits])
+    hashes = np.empty((2, len(hits)), dtype=np.uint64)
+    starts = ends - [len(hit) for hit in hits]
+    assert hash_ids(padded(b"".join(hits)), starts, ends, len(hits), hashes, STACK) == -1
+    assert len(set(map(tuple, hashes.T.tolist()))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,13 @@
-"""The codec of instants: days and times of day with their labels."""
+"""Kernels of the codec for instants: `YYYY-MM-DD`, a separator, `HH:MM:SS` and a fraction to numbers and back.
+
+Each `read_*` gives a value only if the matching `write_*` gives back the same text. Days are those of the proleptic
+Gregorian calendar (H. Hinnant, "chrono-compatible Low-Level Date Algorithms", 2013), whose numbers stand in the
+formulas: an era is 400 years, or 146,097 days; years begin in March, so that the leap day is the last; 719,468 days lie
+between 0000-03-01 and 1970-01-01.
+
+Bounds: reads stay inside the text, which has 19 bytes, or 20 + digits, plus `PADDING`; writes go to `out[at:]`, where
+the caller keeps 64 bytes free.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -7,29 +16,32 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import (
-    _BYTE,
-    _CLOCK,
-    _CLOCK_TO_HIGH,
-    _DATE,
-    _DATE_TO_HIGH,
-    _MILLIS,
-    _MILLIS_TO_HIGH,
-    _NOT_DIGIT,
-    _PAIRS,
-    _POW10,
-    _TO_HIGH,
-    _TRIPLES,
-    _TWO_ZEROS,
     BAD,
+    HIGH_BITS,
+    PAIRS,
+    POW10,
+    TRIPLES,
+    to_high,
     write_digits,
 )
+from logpress.kernel.ascii import COLON, DIGIT_0, MINUS, POINT, word_of
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load16, load32, load64, store16, store32, store64
+
+LATEST_S = 900
+"""[format] Seconds by which an instant may lie after its reference, because clocks differ; see `shift_of_label`."""
+
+_DATE, _DATE_TO_HIGH = word_of(b"0000-00-"), to_high(b"0000-00-")
+_DAY, _DAY_TO_HIGH = word_of(b"00"), to_high(b"00")
+_CLOCK, _CLOCK_TO_HIGH = word_of(b"00:00:00"), to_high(b"00:00:00")
+_MILLIS, _MILLIS_TO_HIGH = word_of(b".000"), to_high(b".000")
+_TEN, _BYTE = np.uint64(10), np.uint64(0xFF)
+_TWO_HIGH_BITS, _FOUR_HIGH_BITS = np.uint64(0x8080), np.uint64(0x80808080)
 
 
 @inner_kernel
 def days_from_civil(year, month, day):
-    """Days since 1970-01-01 of a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible dates")."""
+    """Days since 1970-01-01 of a date; any year, months 1 to 12, days 1 to 31."""
     if month <= 2:
         year -= 1
     era = year // 400
@@ -55,11 +67,11 @@ def civil_from_days(days):
 def read_date(buffer, at):
     """Days since 1970-01-01 of `YYYY-MM-DD`, or BAD."""
     word = load64(buffer, at) ^ _DATE
-    last = np.uint64(load16(buffer, at + 8)) ^ _TWO_ZEROS
-    wrong = ((word + _DATE_TO_HIGH) | word) & _NOT_DIGIT
-    if wrong | (((last + _TO_HIGH) | last) & np.uint64(0x8080)) != 0:
+    last = np.uint64(load16(buffer, at + 8)) ^ _DAY
+    wrong = ((word + _DATE_TO_HIGH) | word) & HIGH_BITS
+    if wrong | (((last + _DAY_TO_HIGH) | last) & _TWO_HIGH_BITS) != 0:
         return BAD
-    word = word * np.uint64(10) + (word >> np.uint64(8))
+    word = word * _TEN + (word >> np.uint64(8))
     century = np.int64(word & _BYTE)
     year = np.int64((word >> np.uint64(16)) & _BYTE)
     month = np.int64((word >> np.uint64(40)) & _BYTE)
@@ -79,6 +91,26 @@ def read_date(buffer, at):
         if day > longest:
             return BAD
     return days_from_civil(year, month, day)
+
+
+@inner_kernel
+def shift_of_label(wall_s, offset_min, reference_s):
+    """Minutes by which an instant's label lies: its whole offset, or 0 if the label may be true.
+
+    Of the two readings, the wall clock as labelled or as UTC, the later one that lies at most LATEST_S after the
+    reference is taken as true: records come late, but they do not come before they are made.
+
+    Args:
+        wall_s: the wall clock, in seconds since 1970.
+        offset_min: minutes that the label says it is ahead of UTC.
+        reference_s: when the record came, in seconds since 1970.
+    """
+    limit = reference_s + LATEST_S
+    if wall_s > limit:
+        return np.int64(0)
+    if offset_min > 0 or wall_s - offset_min * 60 > limit:
+        return np.int64(offset_min)
+    return np.int64(0)
 
 
 @inner_kernel
@@ -107,11 +139,11 @@ def read_instant(buffer, at, separator, digits, units, dates):
         dates[0] = head
         dates[1] = tail
         dates[2] = days
-    # HH:MM:SS as one word: digits become 0 to 9 and colons 0, anything else is above
+    # HH:MM:SS as one word: digits become 0 to 9 and colons 0
     word = load64(buffer, at + 11) ^ _CLOCK
-    if ((word + _CLOCK_TO_HIGH) | word) & _NOT_DIGIT != 0 or buffer[at + 10] != separator:
+    if ((word + _CLOCK_TO_HIGH) | word) & HIGH_BITS != 0 or buffer[at + 10] != separator:
         return BAD
-    word = word * np.uint64(10) + (word >> np.uint64(8))
+    word = word * _TEN + (word >> np.uint64(8))
     hour = np.int64(word & _BYTE)
     minute = np.int64((word >> np.uint64(24)) & _BYTE)
     second = np.int64((word >> np.uint64(48)) & _BYTE)
@@ -122,20 +154,20 @@ def read_instant(buffer, at, separator, digits, units, dates):
         return value * units
     if digits == 3 and units == 1000:
         word = np.uint64(load32(buffer, at + 19)) ^ _MILLIS
-        if ((word + _MILLIS_TO_HIGH) | word) & np.uint64(0x80808080) != 0:
+        if ((word + _MILLIS_TO_HIGH) | word) & _FOUR_HIGH_BITS != 0:
             return BAD
         hundreds = np.int64((word >> np.uint64(8)) & _BYTE)
         tens = np.int64((word >> np.uint64(16)) & _BYTE)
         return value * 1000 + hundreds * 100 + tens * 10 + np.int64(word >> np.uint64(24))
-    if buffer[at + 19] != 0x2E:
+    if buffer[at + 19] != POINT:
         return BAD
     fraction = np.int64(0)
     for k in range(digits):
-        digit = np.int64(buffer[at + 20 + k]) - 48
+        digit = np.int64(buffer[at + 20 + k]) - DIGIT_0
         if digit < 0 or digit > 9:
             return BAD
         fraction = fraction * 10 + digit
-    scale = _POW10[digits]
+    scale = POW10[digits]
     if scale <= units:
         return value * units + fraction * (units // scale)
     step = scale // units
@@ -172,12 +204,12 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         year, month, day = civil_from_days(days)
         of_day = minute - days * 1440
         write_digits(out, at, year, 4)
-        out[at + 4] = 0x2D
+        out[at + 4] = MINUS
         write_digits(out, at + 5, month, 2)
-        out[at + 7] = 0x2D
+        out[at + 7] = MINUS
         write_digits(out, at + 8, day, 2)
         write_digits(out, at + 11, of_day // 60, 2)
-        out[at + 13] = 0x3A
+        out[at + 13] = COLON
         write_digits(out, at + 14, of_day % 60, 2)
         dates[0] = minute
         dates[1] = np.int64(load64(out, at))
@@ -186,7 +218,7 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         store64(out, at, np.uint64(dates[1]))
         store64(out, at + 8, np.uint64(dates[2]))
     out[at + 10] = separator
-    out[at + 16] = 0x3A
+    out[at + 16] = COLON
     if units == 1000:
         second = rest // np.uint64(1000)
         fraction = rest - second * np.uint64(1000)
@@ -196,14 +228,14 @@ def write_instant(out, at, wall, separator, digits, units, dates):
     else:
         second = rest // np.uint64(1_000_000)
         fraction = rest - second * np.uint64(1_000_000)
-    store16(out, at + 17, _PAIRS[second])
+    store16(out, at + 17, PAIRS[second])
     if digits == 0:
         return at + 19
     if digits == 3 and units == 1000:
-        store32(out, at + 19, _TRIPLES[fraction])
+        store32(out, at + 19, TRIPLES[fraction])
         return at + 23
-    out[at + 19] = 0x2E
-    scale = _POW10[digits]
+    out[at + 19] = POINT
+    scale = POW10[digits]
     tail = np.int64(fraction)
     tail = tail * (scale // units) if scale >= units else tail // (units // scale)
     write_digits(out, at + 20, tail, digits)

@@ -1,4 +1,10 @@
-"""The codec of Amazon Kinesis sequence numbers."""
+"""Kernels of the codec for Amazon Kinesis sequence numbers: 56 digits, a point, and a sub-sequence number.
+
+`read_kinesis` refuses a number whose parts are not as expected; what it takes, `write_kinesis` gives back.
+
+Bounds: reads stay inside the text plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps 64 bytes free
+more than the 76 that a text has at most.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -7,13 +13,32 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import BAD, eight_digits, read_integer, sixteen_digits, write_eight, write_integer
+from logpress.kernel.ascii import DIGIT_0, POINT
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import mul128
 
+SHARDS_MET = 64
+"""[speed] Shards whose part of a number is kept; the lowest bits of a shard choose its place, a power of two."""
+
+SHARD_WORDS = 8
+"""Words of a shard that is kept: itself, and seven groups of eight digits."""
+
+ARRIVAL_SHIFT = 36
+"""[format] Bits of a number below its arrival second."""
+
+COUNTER_SHIFT = 80
+"""[format] Bits of a number below its counter."""
+
+SHARD_NUMBER_BITS = 20
+"""[format] Bits of a shard's number; its creation second stands above."""
+
 _TEN8 = np.uint64(10**8)
-
-
 _TEN16 = np.uint64(10**16)
+_ARRIVAL_0, _ARRIVAL_1 = (np.uint64(2**ARRIVAL_SHIFT // 10 ** (8 * k) % 10**8) for k in range(2))
+"""2^36 = 687 * 10^8 + 19,476,736: its groups of eight digits, the lowest first."""
+
+_COUNTER_0, _COUNTER_1, _COUNTER_2 = (np.uint64(2**COUNTER_SHIFT // 10 ** (8 * k) % 10**8) for k in range(3))
+"""2^80 = 10^24 + 20,892,581 * 10^16 + 96,146,291 * 10^8 + 74,706,176: its groups but the highest, which is 1."""
 
 
 @inner_kernel
@@ -39,7 +64,7 @@ def read_kinesis(buffer, start, end, parts):
         parts: int64[4], gets the shard (creation second * 2^20 + number, numbers below 2^20), arrival second,
             counter (below 2^63) and sub-sequence number.
     """
-    if end - start < 58 or end - start > 66 or buffer[start + 56] != 0x2E or buffer[start] == 48:
+    if end - start < 58 or end - start > 66 or buffer[start + 56] != POINT or buffer[start] == DIGIT_0:
         return False
     sub = read_integer(buffer, start + 57, end)
     if sub == BAD or sub < 0:
@@ -73,9 +98,14 @@ def read_kinesis(buffer, start, end, parts):
     counter = (middle >> np.uint64(16)) | (high << np.uint64(48))
     digit = (high >> np.uint64(16)) & np.uint64(15)
     creation = (high >> np.uint64(20)) & np.uint64(0xFFFFFFFFF)
-    if zeros != 0 or digit != shard & np.uint64(15) or shard >= np.uint64(1 << 20) or counter >> np.uint64(63) != 0:
+    if (
+        zeros != 0
+        or digit != shard & np.uint64(15)
+        or shard >= np.uint64(1 << SHARD_NUMBER_BITS)
+        or counter >> np.uint64(63) != 0
+    ):
         return False
-    parts[0] = np.int64((creation << np.uint64(20)) | shard)
+    parts[0] = np.int64((creation << np.uint64(SHARD_NUMBER_BITS)) | shard)
     parts[1] = np.int64(arrival)
     parts[2] = np.int64(counter)
     parts[3] = sub
@@ -90,10 +120,14 @@ def _shard_limbs(shard_key, limbs):
         shard_key: creation second * 2^20 + shard number.
         limbs: int64[8]: the shard, and its seven groups.
     """
-    shard = np.uint64(shard_key) & np.uint64((1 << 20) - 1)
-    creation = np.uint64(shard_key) >> np.uint64(20)
+    shard = np.uint64(shard_key) & np.uint64((1 << SHARD_NUMBER_BITS) - 1)
+    creation = np.uint64(shard_key) >> np.uint64(SHARD_NUMBER_BITS)
     low = np.uint64(2) | (shard << np.uint64(4))
-    high = ((shard & np.uint64(15)) << np.uint64(16)) | (creation << np.uint64(20)) | (np.uint64(2) << np.uint64(56))
+    high = (
+        ((shard & np.uint64(15)) << np.uint64(16))
+        | (creation << np.uint64(SHARD_NUMBER_BITS))
+        | (np.uint64(2) << np.uint64(56))
+    )
     middle = np.uint64(0)
     mask = np.uint64(0xFFFFFFFF)
     limbs[0] = shard_key
@@ -123,7 +157,10 @@ def _shard_limbs(shard_key, limbs):
 def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
     """Put a Kinesis sequence number together and write it; returns the end.
 
-    The number is a sum: what its shard says, arrival * 2^36, counter * 2^80. Each is added in groups of eight digits.
+    The number is a sum: what its shard says, arrival * 2^36, counter * 2^80. Each is added in groups of eight digits. A
+    group is a sum of at most four products of numbers below 10^8, and of one more such number, which is less than 2^63;
+    what is above eight digits is carried. The highest group stays below 10^8, because the number is below 3 * 2^184,
+    and that below 10^56.
 
     Args:
         out: uint8[n].
@@ -132,26 +169,25 @@ def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
         arrival: second.
         counter: below 2^63.
         sub: sub-sequence number.
-        shards: int64[64, 8], scratch, filled with NULL: groups of the shards met, each behind its shard. `shard_key` is
-            the whole key, as they are the sum's part that depends on it alone.
+        shards: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL: groups of the shards met, each behind its
+            shard. `shard_key` is the whole key, as they are the sum's part that depends on it alone.
     """
-    limbs = shards[shard_key & 63]
+    limbs = shards[shard_key & (SHARDS_MET - 1)]
     if limbs[0] != shard_key:
         _shard_limbs(shard_key, limbs)
-    # 2^36 and 2^80 in groups of eight digits
     a1 = np.uint64(arrival) // _TEN8
     a0 = np.uint64(arrival) - a1 * _TEN8
     rest = np.uint64(counter) // _TEN8
     c0 = np.uint64(counter) - rest * _TEN8
     c2 = rest // _TEN8
     c1 = rest - c2 * _TEN8
-    g0 = np.uint64(limbs[1]) + a0 * np.uint64(19476736) + c0 * np.uint64(74706176)
-    g1 = np.uint64(limbs[2]) + a0 * np.uint64(687) + a1 * np.uint64(19476736)
-    g1 += c0 * np.uint64(96146291) + c1 * np.uint64(74706176)
-    g2 = np.uint64(limbs[3]) + a1 * np.uint64(687)
-    g2 += c0 * np.uint64(20892581) + c1 * np.uint64(96146291) + c2 * np.uint64(74706176)
-    g3 = np.uint64(limbs[4]) + c0 + c1 * np.uint64(20892581) + c2 * np.uint64(96146291)
-    g4 = np.uint64(limbs[5]) + c1 + c2 * np.uint64(20892581)
+    g0 = np.uint64(limbs[1]) + a0 * _ARRIVAL_0 + c0 * _COUNTER_0
+    g1 = np.uint64(limbs[2]) + a0 * _ARRIVAL_1 + a1 * _ARRIVAL_0
+    g1 += c0 * _COUNTER_1 + c1 * _COUNTER_0
+    g2 = np.uint64(limbs[3]) + a1 * _ARRIVAL_1
+    g2 += c0 * _COUNTER_2 + c1 * _COUNTER_1 + c2 * _COUNTER_0
+    g3 = np.uint64(limbs[4]) + c0 + c1 * _COUNTER_2 + c2 * _COUNTER_1
+    g4 = np.uint64(limbs[5]) + c1 + c2 * _COUNTER_2
     g5 = np.uint64(limbs[6]) + c2
     carry = g0 // _TEN8
     write_eight(out, at + 48, g0 - carry * _TEN8)
@@ -171,5 +207,5 @@ def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
     carry = g5 // _TEN8
     write_eight(out, at + 8, g5 - carry * _TEN8)
     write_eight(out, at, np.uint64(limbs[7]) + carry)
-    out[at + 56] = 0x2E
+    out[at + 56] = POINT
     return write_integer(out, at + 57, sub)

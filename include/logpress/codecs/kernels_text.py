@@ -1,7 +1,9 @@
-"""Kernels of the codecs for instants, numbers and Kinesis sequence numbers: text to integers and back.
+"""Kernels of the codecs for numbers, and what those for instants and sequence numbers are made of: digits.
 
-Each `read_*` gives a value only if the matching `write_*` gives back the same text. Reads stay inside the
-span they are given plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps 64 bytes free.
+Each `read_*` gives a value only if the matching `write_*` gives back the same text.
+
+Bounds: reads stay inside the span they are given plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps
+64 bytes free. Tables of digits are indexed by numbers below their length, as a remainder or a count of digits is.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -10,49 +12,79 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.kernel.ascii import DIGIT_0, DIGIT_9, MINUS, POINT, word_of
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import bits_double, double_bits, load64, store16, store32, store64
 
 NULL = np.int64(-(2**63))
-"""Stands for no value in a register."""
+"""[format] Stands for no value in a register."""
 
 BAD = NULL
-"""What a `read_*` gives for text that it could not give back: no other number, so that all the others can be values."""
+"""Result of a `read_*` for text that it could not give back; as NULL, it is no value."""
 
-_POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
 MOST_SCALE = 18
-"""Digits after the point that `write_decimal` can write, at most."""
+"""[format] Digits after the point that `write_decimal` can write, at most."""
+
+MOST_MANTISSA_DIGITS = 15
+"""[bytes] Digits of a decimal, at most: so many determine a double and are determined by it."""
+
+POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
+"""int64[19]: powers of ten, as far as they fit."""
+
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
+"""float64[23]: powers of ten that are exact as doubles (10^22 = 2^22 * 5^22, and 5^22 < 2^53)."""
+
 _TENTH = (2**63 - 1) // 10
-_PAIRS = np.array([ord(f"{n:02d}"[0]) | ord(f"{n:02d}"[1]) << 8 for n in range(100)], dtype=np.uint64)
+"""The largest number to which a digit can be appended in 63 bits; to itself, one up to 7, as 2^63 - 1 ends in 7."""
+
+PAIRS = np.array([word_of(f"{n:02d}".encode()) for n in range(100)], dtype=np.uint64)
 """The two digits of each number below 100, as a word of two bytes."""
 
-_TRIPLES = np.array([0x2E | sum(ord(c) << 8 * k + 8 for k, c in enumerate(f"{n:03d}")) for n in range(1000)], np.uint64)
+TRIPLES = np.array([word_of(f".{n:03d}".encode()) for n in range(1000)], dtype=np.uint64)
 """A point and the three digits of each number below 1,000, as a word of four bytes."""
 
-_ZEROS = np.uint64(0x3030303030303030)
-_NOT_DIGIT = np.uint64(0x8080808080808080)
-_TO_HIGH = np.uint64(0x7676767676767676)
-_DATE = np.uint64(0x2D30302D30303030)
-_DATE_TO_HIGH = np.uint64(0x7F76767F76767676)
-_TWO_ZEROS = np.uint64(0x3030)
-_CLOCK = np.uint64(0x30303A30303A3030)
-_CLOCK_TO_HIGH = np.uint64(0x76767F76767F7676)
-_MILLIS = np.uint64(0x3030302E)
-_MILLIS_TO_HIGH = np.uint64(0x7676767F)
-_BYTE = np.uint64(0xFF)
+HIGH_BITS = np.uint64(0x8080808080808080)
+"""The high bit of each of eight bytes."""
+
+HUNDREDTH, HUNDREDTH_SHIFT, HUNDREDTH_END = np.uint64(10_486), np.uint64(20), 43_699
+"""x // 100 == x * HUNDREDTH >> HUNDREDTH_SHIFT for 0 <= x < HUNDREDTH_END: see `write_eight`."""
+
+TENTH, TENTH_SHIFT, TENTH_END = np.uint64(103), np.uint64(10), 179
+"""x // 10 == x * TENTH >> TENTH_SHIFT for 0 <= x < TENTH_END: see `write_eight`."""
+
+
+def to_high(pattern: bytes) -> np.uint64:
+    """What, added to a word from which a pattern is taken by xor, raises high bits unless the word is like the pattern.
+
+    A pattern's `0` stands for any digit, another byte for itself. A digit less `0` is 0 to 9, and 0x76 more is below
+    0x80 only then; another byte less itself is 0, and 0x7F more is below 0x80 only then. So ((word ^ pattern) + to_high
+    | (word ^ pattern)) & HIGH_BITS is 0 just if all bytes are alike: the lowest one that is not raises its own high
+    bit, or had it, and only then may one above be carried into.
+    """
+    return word_of(bytes(0x76 if byte == DIGIT_0 else 0x7F for byte in pattern))
+
+
+_ZEROS = word_of(b"00000000")
+_ZEROS_TO_HIGH = to_high(b"00000000")
+_TEN, _EIGHT, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (10, 8, 16, 32))
 
 
 @inner_kernel
 def digits_of(word):
-    """The number that a word of eight digits writes, or -1 (D. Lemire, "Quickly parsing eight digits", 2018)."""
+    """The number that a word of eight digits writes, or -1 (D. Lemire, "Quickly parsing eight digits", 2018).
+
+    Whether all are digits: see `to_high`. Then neighbours are joined, to pairs below 100 in every second byte; a
+    product with 100 + (10^6 << 32) and one with 1 + (10^4 << 32) add up in their upper halves. Of `12345678` the pairs
+    are 12, 34, 56 and 78: 12 * 10^6 + 56 * 100 from the first, 34 * 10^4 + 78 from the second product. Exact for all
+    words.
+    """
     word ^= _ZEROS
-    if ((word + _TO_HIGH) | word) & _NOT_DIGIT != 0:
+    if ((word + _ZEROS_TO_HIGH) | word) & HIGH_BITS != 0:
         return np.int64(-1)
-    word = word * np.uint64(10) + (word >> np.uint64(8))
-    low = (word & np.uint64(0x000000FF000000FF)) * np.uint64(0x000F424000000064)
-    high = ((word >> np.uint64(16)) & np.uint64(0x000000FF000000FF)) * np.uint64(0x0000271000000001)
-    return np.int64((low + high) >> np.uint64(32))
+    word = word * _TEN + (word >> _EIGHT)
+    low = (word & np.uint64(0x000000FF000000FF)) * np.uint64(100 + (10**6 << 32))
+    high = ((word >> _SIXTEEN) & np.uint64(0x000000FF000000FF)) * np.uint64(1 + (10**4 << 32))
+    return np.int64((low + high) >> _THIRTY_TWO)
 
 
 @inner_kernel
@@ -73,13 +105,19 @@ def sixteen_digits(buffer, at):
 
 @inner_kernel
 def write_eight(out, at, value):
-    """Write a number below 10^8 with eight digits: two halves, four pairs, eight digits in one word each time."""
+    """Write a number below 10^8 with eight digits: two halves, four pairs, eight digits in one word each time.
+
+    x // 100 == x * 10,486 >> 20 for 0 <= x < 43,699, and x // 10 == x * 103 >> 10 for 0 <= x < 179 (T. Granlund, P.
+    Montgomery, "Division by Invariant Integers using Multiplication", 1994; tests try every x). Halves are below 10,000
+    and pairs below 100. No product reaches the next number in the word: 9,999 * 10,486 < 2^32 and 99 * 103 < 2^16;
+    masks take away what the shift brings down from it. 1,234 * 10,486 >> 20 = 12, and 34 * 103 >> 10 = 3.
+    """
     upper = value // np.uint64(10_000)
-    word = upper | ((value - upper * np.uint64(10_000)) << np.uint64(32))
-    upper = ((word * np.uint64(10486)) >> np.uint64(20)) & np.uint64(0x0000007F0000007F)
-    word = upper | ((word - upper * np.uint64(100)) << np.uint64(16))
-    upper = ((word * np.uint64(103)) >> np.uint64(10)) & np.uint64(0x000F000F000F000F)
-    word = upper | ((word - upper * np.uint64(10)) << np.uint64(8))
+    word = upper | ((value - upper * np.uint64(10_000)) << _THIRTY_TWO)
+    upper = ((word * HUNDREDTH) >> HUNDREDTH_SHIFT) & np.uint64(0x0000007F0000007F)
+    word = upper | ((word - upper * np.uint64(100)) << _SIXTEEN)
+    upper = ((word * TENTH) >> TENTH_SHIFT) & np.uint64(0x000F000F000F000F)
+    word = upper | ((word - upper * _TEN) << _EIGHT)
     store64(out, at, word | _ZEROS)
 
 
@@ -90,23 +128,23 @@ def write_digits(out, at, value, count):
     while k >= 2:
         rest = value // 100
         k -= 2
-        store16(out, at + k, _PAIRS[value - rest * 100])
+        store16(out, at + k, PAIRS[value - rest * 100])
         value = rest
     if k == 1:
-        out[at] = 48 + value % 10
+        out[at] = DIGIT_0 + value % 10
 
 
 @inner_kernel
 def read_integer(buffer, start, end):
     """The number that digits write without leading zeros, from -2^63 + 1 to 2^63 - 1, or BAD."""
     at = start
-    negative = buffer[at] == 0x2D
+    negative = buffer[at] == MINUS
     if negative:
         at += 1
     length = end - at
     if length < 1 or length > 19:
         return BAD
-    if buffer[at] == 48 and (length > 1 or negative):
+    if buffer[at] == DIGIT_0 and (length > 1 or negative):
         return BAD
     if length <= 8:
         # the digits at the upper end of a word, zeros before them
@@ -118,12 +156,12 @@ def read_integer(buffer, start, end):
         return -value if negative else value
     value = np.int64(0)
     for k in range(at, at + min(length, 18)):
-        digit = np.int64(buffer[k]) - 48
+        digit = np.int64(buffer[k]) - DIGIT_0
         if digit < 0 or digit > 9:
             return BAD
         value = value * 10 + digit
     if length == 19:
-        digit = np.int64(buffer[end - 1]) - 48
+        digit = np.int64(buffer[end - 1]) - DIGIT_0
         if digit < 0 or digit > 9 or value > _TENTH or (value == _TENTH and digit > 7):
             return BAD
         value = value * 10 + digit
@@ -134,16 +172,16 @@ def read_integer(buffer, start, end):
 def write_integer(out, at, value):
     """Write a number, at most 20 bytes; returns the end. The smallest, which no codec gives, becomes -0."""
     if value < 0:
-        out[at] = 0x2D
+        out[at] = MINUS
         at += 1
         value = max(-value, 0)  # the smallest stays negative, and is no place in a table
     count = 1
     if value < 1000:
         # the upper bytes of a point and three digits
         count = 1 + (value >= 10) + (value >= 100)
-        store32(out, at, _TRIPLES[value] >> np.uint64(8 * (4 - count)))
+        store32(out, at, TRIPLES[value] >> np.uint64(8 * (4 - count)))
         return at + count
-    while count < 19 and value >= _POW10[count]:
+    while count < 19 and value >= POW10[count]:
         count += 1
     write_digits(out, at, value, count)
     return at + count
@@ -157,26 +195,26 @@ def read_decimal(buffer, start, end):
     zero is left out: its bits are those of NULL.
     """
     at = start
-    negative = buffer[at] == 0x2D
+    negative = buffer[at] == MINUS
     if negative:
         at += 1
     if at >= end:
         return BAD, np.int64(0)
-    if buffer[at] == 48 and at + 1 < end and buffer[at + 1] != 0x2E:
+    if buffer[at] == DIGIT_0 and at + 1 < end and buffer[at + 1] != POINT:
         return BAD, np.int64(0)
     mantissa = np.int64(0)
     count = 0
     point = -1
     for k in range(at, end):
         c = np.int64(buffer[k])
-        if c == 0x2E and point < 0 and k > at:
+        if c == POINT and point < 0 and k > at:
             point = k
             continue
-        if c < 48 or c > 57:
+        if c < DIGIT_0 or c > DIGIT_9:
             return BAD, np.int64(0)
-        mantissa = mantissa * 10 + (c - 48)
+        mantissa = mantissa * 10 + (c - DIGIT_0)
         count += 1
-        if count > 15:
+        if count > MOST_MANTISSA_DIGITS:
             return BAD, np.int64(0)
     if negative and mantissa == 0:
         return BAD, np.int64(0)
@@ -195,14 +233,14 @@ def read_decimal(buffer, start, end):
 def write_decimal(out, at, bits, scale):
     """Write a double with `scale` digits after the point; returns the end."""
     if bits < 0:
-        out[at] = 0x2D
+        out[at] = MINUS
         at += 1
     value = abs(bits_double(bits))
     mantissa = np.int64(np.rint(value * _DOUBLE_POW10[scale]))
-    whole = mantissa // _POW10[scale] if scale < 19 else np.int64(0)
+    whole = mantissa // POW10[scale] if scale < 19 else np.int64(0)
     at = write_integer(out, at, whole)
     if scale > 0:
-        out[at] = 0x2E
-        write_digits(out, at + 1, mantissa - whole * _POW10[scale], scale)
+        out[at] = POINT
+        write_digits(out, at + 1, mantissa - whole * POW10[scale], scale)
         at += 1 + scale
     return at

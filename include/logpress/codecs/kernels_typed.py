@@ -1,4 +1,4 @@
-"""What a column holds of a text that its codec could not give back: the value alone, as the text is kept beside it.
+"""Kernels that read the value of a text that its codec could not give back; the text is kept beside it.
 
 The same functions fill the columns of records that have a layout and of those that are kept whole, so a value does not
 depend on how its record is kept. Bounds: reads stay inside `buffer[start:end]`, instants inside 20 + digits bytes.
@@ -12,24 +12,56 @@ import numpy as np
 
 from logpress.codecs.kernels_instants import read_instant
 from logpress.codecs.kernels_text import BAD, NULL
+from logpress.kernel.ascii import (
+    DIGIT_0,
+    DIGIT_9,
+    LOWER_E,
+    MINUS,
+    PLUS,
+    POINT,
+    UPPER_E,
+    WORD_FALS,
+    WORD_TRUE,
+)
 from logpress.kernel.compile import inner_kernel, kernel
-from logpress.kernel.words import highest_bit, mul128
+from logpress.kernel.words import highest_bit, load32, mul128
 
 _MOST_DIGITS = 19
 """Digits that fit into a word of 64 bits, whatever they are."""
 
-FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
-"""Seconds since 1970 at which the year 1 begins, and at which the year 9999 has ended."""
+FIRST_SECOND = -62_135_596_800
+"""[format] The second since 1970 at which the year 1 begins, in UTC."""
+
+END_SECOND = 253_402_300_800
+"""[format] The second since 1970 at which the year 9999 has ended, in UTC."""
 
 _FARTHEST = 100_000_000
 """Exponents further from zero are no different from this one."""
 
-_SMALLEST_POWER, _LARGEST_POWER = -342, 308
+SMALLEST_POWER = -342
+"""Powers of ten below it times any 19 digits are nearest to 0."""
+
+LARGEST_POWER = 308
+"""Powers of ten above it are larger than any double."""
+
 _LARGEST = np.uint64(2**63 - 1)
 _POWERS_OF_TEN = np.array([10**k for k in range(20)], dtype=np.uint64)
 _ZERO, _ONE, _THREE = np.uint64(0), np.uint64(1), np.uint64(3)
 _BELOW_55_BITS = np.uint64((1 << 9) - 1)
+"""The bits of a product's upper word that are below the 55 that a double needs to be rounded."""
+
 _FRACTION = np.uint64((1 << 52) - 1)
+"""The bits of a double's fraction (IEEE 754, binary64)."""
+
+_BIAS = 1023
+"""The exponent field of doubles from 1 to below 2."""
+
+_NO_NUMBER = 0x7FF
+"""The exponent field of infinities and NaN."""
+
+LOG2_10 = 217_706
+"""floor(log2(10^p)) == LOG2_10 * p >> 16, exact for -342 <= p <= 308 (D. Lemire, "Number Parsing at a Gigabyte per
+Second", 2021); log2(10) * 2^16 = 217,705.88, and of p = 3 it is 653,118 >> 16 = 9."""
 
 
 def _power_of_five(power: int) -> int:
@@ -45,7 +77,7 @@ def _power_of_five(power: int) -> int:
 
 
 _FIVES = np.array(
-    [[power >> 64, power & (1 << 64) - 1] for power in map(_power_of_five, range(_SMALLEST_POWER, _LARGEST_POWER + 1))],
+    [[power >> 64, power & (1 << 64) - 1] for power in map(_power_of_five, range(SMALLEST_POWER, LARGEST_POWER + 1))],
     dtype=np.uint64,
 )
 """uint64[powers, 2]: upper and lower word of the first 128 bits of each power of five."""
@@ -60,7 +92,7 @@ def _parts(buffer, start, end):
         that is no zero follows them)
     """
     at = start
-    if at < end and buffer[at] == 0x2D:
+    if at < end and buffer[at] == MINUS:
         at += 1
     digits = _ZERO
     count = 0
@@ -70,20 +102,20 @@ def _parts(buffer, start, end):
     last = np.int64(-1)  # the last digit before the exponent
     while at < end:
         c = np.int64(buffer[at])
-        if c == 0x2E:
+        if c == POINT:
             if point >= 0 or last < 0 or last != at - 1:
                 return False, _ZERO, power, False
             point = at
-        elif 48 <= c <= 57:
+        elif DIGIT_0 <= c <= DIGIT_9:
             last = at
             if count < _MOST_DIGITS:
-                if count > 0 or c != 48:
-                    digits = digits * np.uint64(10) + np.uint64(c - 48)
+                if count > 0 or c != DIGIT_0:
+                    digits = digits * np.uint64(10) + np.uint64(c - DIGIT_0)
                     count += 1
                 if point >= 0:
                     power -= 1
             else:
-                follows = follows or c != 48
+                follows = follows or c != DIGIT_0
                 if point < 0:
                     power += 1
         else:
@@ -92,20 +124,20 @@ def _parts(buffer, start, end):
     if last < 0 or last != at - 1:
         return False, _ZERO, power, False
     if at < end:
-        if buffer[at] != 0x65 and buffer[at] != 0x45:
+        if buffer[at] != LOWER_E and buffer[at] != UPPER_E:
             return False, _ZERO, power, False
         at += 1
-        is_below = at < end and buffer[at] == 0x2D
-        if at < end and (buffer[at] == 0x2D or buffer[at] == 0x2B):
+        is_below = at < end and buffer[at] == MINUS
+        if at < end and (buffer[at] == MINUS or buffer[at] == PLUS):
             at += 1
         if at >= end:
             return False, _ZERO, power, False
         exponent = np.int64(0)
         while at < end:
             c = np.int64(buffer[at])
-            if c < 48 or c > 57:
+            if c < DIGIT_0 or c > DIGIT_9:
                 return False, _ZERO, power, False
-            exponent = min(exponent * 10 + (c - 48), _FARTHEST)
+            exponent = min(exponent * 10 + (c - DIGIT_0), _FARTHEST)
             at += 1
         power += -exponent if is_below else exponent
     return True, digits, power, follows
@@ -135,7 +167,7 @@ def integer_value(buffer, start, end):
         digits *= _POWERS_OF_TEN[power]
     if digits > _LARGEST:
         return NULL
-    return -np.int64(digits) if buffer[start] == 0x2D else np.int64(digits)
+    return -np.int64(digits) if buffer[start] == MINUS else np.int64(digits)
 
 
 @kernel
@@ -145,13 +177,13 @@ def _nearest_double(digits, power):
     The algorithm of Eisel and Lemire (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021), which needs no other
     beside it (N. Mushtak, D. Lemire, "Fast Number Parsing Without Fallback", 2022).
     """
-    if digits == _ZERO or power < _SMALLEST_POWER:
+    if digits == _ZERO or power < SMALLEST_POWER:
         return np.int64(0)
-    if power > _LARGEST_POWER:
+    if power > LARGEST_POWER:
         return BAD
     zeros = 63 - np.int64(highest_bit(digits))
     word = digits << np.uint64(zeros)
-    place = power - _SMALLEST_POWER
+    place = power - SMALLEST_POWER
     low, high = mul128(word, _FIVES[place, 0])
     if high & _BELOW_55_BITS == _BELOW_55_BITS:
         _, more = mul128(word, _FIVES[place, 1])
@@ -161,7 +193,7 @@ def _nearest_double(digits, power):
     upper = np.int64(high >> np.uint64(63))
     shift = np.uint64(upper + 9)
     fraction = high >> shift
-    exponent = ((217706 * power) >> 16) + 63 + upper - zeros + 1023
+    exponent = ((LOG2_10 * power) >> 16) + 63 + upper - zeros + _BIAS
     if exponent <= 0:  # a subnormal number, or none
         if -exponent + 1 >= 64:
             return np.int64(0)
@@ -175,7 +207,7 @@ def _nearest_double(digits, power):
     if fraction >> np.uint64(53) != _ZERO:
         fraction >>= _ONE
         exponent += 1
-    if exponent >= 0x7FF:
+    if exponent >= _NO_NUMBER:
         return BAD
     return np.int64(fraction & _FRACTION) | exponent << 52
 
@@ -193,17 +225,17 @@ def decimal_value(buffer, start, end):
     bits = _nearest_double(digits, power)
     if bits == BAD or (follows and _nearest_double(digits + _ONE, power) != bits):
         return NULL
-    return bits | NULL if buffer[start] == 0x2D and bits != 0 else bits
+    return bits | NULL if buffer[start] == MINUS and bits != 0 else bits
 
 
 @kernel
 def boolean_value(buffer, start, end):
     """1 if a text is `true`, 0 if it is `false`, else NULL."""
     length = end - start
-    if length == 4 and buffer[start] == 0x74 and buffer[start + 1] == 0x72 and buffer[start + 2] == 0x75:
-        return np.int64(1) if buffer[start + 3] == 0x65 else NULL
-    if length == 5 and buffer[start] == 0x66 and buffer[start + 1] == 0x61 and buffer[start + 2] == 0x6C:
-        return np.int64(0) if buffer[start + 3] == 0x73 and buffer[start + 4] == 0x65 else NULL
+    if length == 4 and load32(buffer, start) == WORD_TRUE:
+        return np.int64(1)
+    if length == 5 and load32(buffer, start) == WORD_FALS and buffer[start + 4] == LOWER_E:
+        return np.int64(0)
     return NULL
 
 
@@ -223,9 +255,9 @@ def instant_value(buffer, at, separator, digits, units, dates):
         kept = 6
     if digits <= kept:
         return read_instant(buffer, at, separator, digits, units, dates)
-    if buffer[at + 19] != 0x2E:
+    if buffer[at + 19] != POINT:
         return BAD
     for k in range(kept, digits):
-        if buffer[at + 20 + k] < 48 or buffer[at + 20 + k] > 57:
+        if buffer[at + 20 + k] < DIGIT_0 or buffer[at + 20 + k] > DIGIT_9:
             return BAD
     return read_instant(buffer, at, separator, kept, units, dates)

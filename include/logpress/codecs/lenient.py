@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_instants import shift_of_label
 from logpress.codecs.kernels_kinesis import read_kinesis
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
@@ -26,18 +27,10 @@ INTEGER_LIMITS |= {f"int{bits}": (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) for 
 
 
 def corrected_shift_min(wall_s: int, offset_min: int, reference_s: int | None) -> int:
-    """Minutes by which an instant's label lies: its whole offset, or 0 if the label may be true.
-
-    Of the two readings, the wall clock as labelled or as UTC, the later one that does not lie more than a quarter
-    of an hour after the reference is taken as true: records come late, but they do not come before they are made.
-    """
-    if reference_s is None or offset_min == 0:
+    """As `shift_of_label`; 0 if there is no reference."""
+    if reference_s is None:
         return 0
-    limit = reference_s + 900
-    labelled = wall_s - offset_min * 60
-    if offset_min > 0:
-        return offset_min if wall_s <= limit else 0
-    return offset_min if labelled > limit and wall_s <= limit else 0
+    return int(shift_of_label(wall_s, offset_min, reference_s))
 
 
 class LenientReader:

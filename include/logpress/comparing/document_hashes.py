@@ -15,11 +15,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.comparing.kernels_multisets import BYTES_1, BYTES_2, COPIES, HASH_WORDS, PRINT_WORDS, VALUE_1, VALUE_2
 from logpress.errors import UsageError
 from logpress.limits import DEFAULT
 
 BINS = 256
-WORDS = 5
+"""Bins of prints, by their first byte."""
 
 Rows = NDArray[np.uint64]
 
@@ -52,13 +53,13 @@ class Prints:
         self._file: BinaryIO | None = None
 
     def add(self, prints: Rows) -> None:
-        """Take documents: uint64[4, n].
+        """Take documents: uint64[PRINT_WORDS, n].
 
         Raises:
             UsageError: if there is no room for the file.
         """
-        rows = np.ones((prints.shape[1], WORDS), dtype=np.uint64)
-        rows[:, :4] = prints.T
+        rows = np.ones((prints.shape[1], HASH_WORDS), dtype=np.uint64)
+        rows[:, :PRINT_WORDS] = prints.T
         self._new.append(rows)
         self._count += len(rows)
         if self._count >= self._most:
@@ -81,10 +82,10 @@ class Prints:
         return found
 
     def rows(self, first: int, last: int) -> Rows:
-        """uint64[n, WORDS]: the rows of bins first to last (without the last), in order, each print once."""
+        """uint64[n, HASH_WORDS]: the rows of bins first to last (without the last), in order, each print once."""
         self._end_run(to_file=False)
         pieces = [self._of(run, first, last) for run in self._runs]
-        return in_order(np.concatenate([np.empty((0, WORDS), dtype=np.uint64), *pieces]))
+        return in_order(np.concatenate([np.empty((0, HASH_WORDS), dtype=np.uint64), *pieces]))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -96,11 +97,11 @@ class Prints:
         if run.rows is not None:
             return run.rows[begin:end]
         assert self._file is not None
-        found = np.empty((end - begin, WORDS), dtype=np.uint64)
+        found = np.empty((end - begin, HASH_WORDS), dtype=np.uint64)
         view = found.reshape(-1).view(np.uint8).data
         done = 0
         while done < len(view):
-            count = os.preadv(self._file.fileno(), [view[done:]], run.begin + 8 * WORDS * begin + done)
+            count = os.preadv(self._file.fileno(), [view[done:]], run.begin + 8 * HASH_WORDS * begin + done)
             if count == 0:
                 raise OSError("the file of hashes became shorter")
             done += count
@@ -112,7 +113,7 @@ class Prints:
         rows = in_order(np.concatenate(self._new))
         self._new, self._count = [], 0
         bounds = np.arange(1, BINS, dtype=np.uint64) << np.uint64(56)
-        cuts = np.array([0, *np.searchsorted(rows[:, 0], bounds), len(rows)], dtype=np.int64)
+        cuts = np.array([0, *np.searchsorted(rows[:, VALUE_1], bounds), len(rows)], dtype=np.int64)
         is_small = 4 * sum(len(run.rows) for run in self._runs if run.rows is not None) + 4 * len(rows) < self._most
         if not to_file or is_small:
             self._runs.append(_Run(cuts, rows))
@@ -133,15 +134,15 @@ class Prints:
 
 def in_order(rows: Rows) -> Rows:
     """Rows in ascending order, each print once, with the sum of its counts."""
-    rows = rows[np.argsort(rows[:, 0])]
-    ties = rows[1:, 0] == rows[:-1, 0]
+    rows = rows[np.argsort(rows[:, VALUE_1])]
+    ties = rows[1:, VALUE_1] == rows[:-1, VALUE_1]
     if not ties.any():
         return rows
     tied = np.append(ties, False) | np.append(False, ties)
     some = rows[tied]
-    rows[tied] = some[np.lexsort((some[:, 3], some[:, 2], some[:, 1], some[:, 0]))]
-    begins = np.flatnonzero(np.append(True, (rows[1:, :4] != rows[:-1, :4]).any(axis=1)))
-    counts = np.add.reduceat(rows[:, 4], begins)
+    rows[tied] = some[np.lexsort([some[:, word] for word in (BYTES_2, BYTES_1, VALUE_2, VALUE_1)])]
+    begins = np.flatnonzero(np.append(True, (rows[1:, :PRINT_WORDS] != rows[:-1, :PRINT_WORDS]).any(axis=1)))
+    counts = np.add.reduceat(rows[:, COPIES], begins)
     rows = rows[begins]
-    rows[:, 4] = counts
+    rows[:, COPIES] = counts
     return rows

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.comparing.kernels_documents import find_documents
-from logpress.comparing.kernels_values import LARGEST_VALUE_BYTES, MOST_DEPTH, SMALLEST_TABLE, hash_documents
+from logpress.comparing.kernels_values import (
+    LARGEST_VALUE_BYTES,
+    MOST_DEPTH,
+    SMALLEST_TABLE,
+    STACK_WORDS,
+    hash_documents,
+)
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Instant
 from logpress.contract.model import Contract
@@ -84,7 +90,7 @@ def hash_records(
     longest = min(int((stops - begins).max(initial=0)), LARGEST_VALUE_BYTES)
     places = max(SMALLEST_TABLE, 1 << (longest // 3).bit_length())
     hash_documents(
-        buffer, begins, stops, rows, prints, flags, np.empty((MOST_DEPTH, 6), dtype=np.uint64),
+        buffer, begins, stops, rows, prints, flags, np.empty((MOST_DEPTH, STACK_WORDS), dtype=np.uint64),
         np.empty(places, dtype=np.uint64), np.empty(longest + PADDING, dtype=np.uint8),
     )  # fmt: skip
     return prints, flags
@@ -185,7 +191,7 @@ class DocumentReader:
             instants = block.regs[self._registers[self._contract.day], : block.rows]
             days = instants // self._units_a_day
             mine = np.where(instants == NULL, takes, days == (self._day - date(1970, 1, 1)).days)
-            sound = block.states >= 0
+            sound = block.finished
             yield Documents(
                 origin, before, block.buffer, block.row_starts, block.row_ends, hashed.prints, hashed.flags,
                 np.flatnonzero(mine & sound),

@@ -1,43 +1,51 @@
-"""The kernels that find the document in a record."""
+"""The kernels that find the document in a record.
+
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller guarantees
+to be there; what is read behind `end` never decides a result. Text that is no JSON is given up, never followed.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
 from __future__ import annotations
 
-from logpress.kernel.compile import inner_kernel, kernel
-from logpress.layout.kernels_json import _blanks_end, bare_end, quote_at
-from logpress.layout.kernels_unescape import unescape
-from logpress.records.kernels_hits import object_end
+import numpy as np
 
-HIT, REPEATED_KEY, BY_BYTES = 1, 2, 4
-"""What is said of a document: it is a hit's `_source`; an object in it, or its hit, names a key twice; it is too deep,
-too long or has a number too large to be compared by value. Those of the last two kinds are hashed by their bytes."""
+from logpress.kernel.ascii import (
+    BRACE_CLOSE,
+    BRACE_OPEN,
+    BRACKET_OPEN,
+    COLON,
+    COMMA,
+    QUOTE,
+    word_of,
+)
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import load64
+from logpress.layout.kernels_scan import bare_end, blanks_end, braces_end, brackets_end, is_mark, quote_at
+from logpress.layout.kernels_unescape import unescape_text
+
+HIT = 1
+"""Flag: the document is the `_source` of a search hit."""
+
+REPEATED_KEY = 2
+"""Flag: an object in the document, or its hit, has the same key twice; the document is hashed by its bytes."""
+
+BY_BYTES = 4
+"""Flag: the document is too deep or too long, or an exponent is out of range; it is hashed by its bytes."""
+
+ESCAPED_SOURCE_BYTES = 6 * len("_source")
+"""Bytes of `_source` where each letter is an escape of six bytes: the longest spelling of that key."""
+
+_SOURCE = word_of(b"_source")
+_SEVEN_BYTES = np.uint64((1 << 56) - 1)
 
 
 @inner_kernel
 def _first_end(buffer, i, end):
     """Where the text begins behind blanks and a byte order mark."""
-    if i + 3 <= end and buffer[i] == 0xEF and buffer[i + 1] == 0xBB and buffer[i + 2] == 0xBF:
+    if is_mark(buffer, i, end):
         i += 3
-    return _blanks_end(buffer, i, end)
-
-
-@kernel
-def _nest_end(buffer, i, end):
-    """End of the object or array at i, by its brackets and quotes alone; -1 if it does not end."""
-    depth = 0
-    while i < end:
-        c = buffer[i]
-        if c == 0x22:
-            i = quote_at(buffer, i + 1, end)
-        elif c == 0x7B or c == 0x5B:
-            depth += 1
-        elif c == 0x7D or c == 0x5D:
-            depth -= 1
-            if depth == 0:
-                return i + 1
-        i += 1
-    return -1
+    return blanks_end(buffer, i, end)
 
 
 @kernel
@@ -47,22 +55,14 @@ def _is_source(buffer, start, end, out):
     text = buffer
     at = start
     if length != 7:
-        if length < 8 or length > 42:
+        if length < 7 or length > ESCAPED_SOURCE_BYTES:
             return False
-        length = unescape(buffer, start, end, out)
+        length = unescape_text(buffer, start, end, out)
         text = out
         at = 0
         if length != 7:
             return False
-    return (
-        text[at] == 0x5F
-        and text[at + 1] == 0x73
-        and text[at + 2] == 0x6F
-        and text[at + 3] == 0x75
-        and text[at + 4] == 0x72
-        and text[at + 5] == 0x63
-        and text[at + 6] == 0x65
-    )
+    return load64(text, at) & _SEVEN_BYTES == _SOURCE
 
 
 @kernel
@@ -80,53 +80,53 @@ def find_documents(buffer, starts, ends, rows, doc_starts, doc_ends, flags, out)
         doc_starts: int64[>= rows], filled.
         doc_ends: int64[>= rows], filled.
         flags: uint8[>= rows], filled: HIT, REPEATED_KEY.
-        out: uint8[>= 42], scratch.
+        out: uint8[>= ESCAPED_SOURCE_BYTES], scratch.
     """
     for row in range(rows):
         end = ends[row]
         start = _first_end(buffer, starts[row], end)
         doc_starts[row], doc_ends[row], flags[row] = starts[row], end, 0
-        if start >= end or buffer[start] != 0x7B:
+        if start >= end or buffer[start] != BRACE_OPEN:
             continue
         sources = 0
         source_start = source_end = 0
         i = start + 1
         stop = -1  # where the object ends
         while i < end:
-            i = _blanks_end(buffer, i, end)
+            i = blanks_end(buffer, i, end)
             if i >= end:
                 break
             c = buffer[i]
-            if c == 0x7D:
+            if c == BRACE_CLOSE:
                 stop = i + 1
                 break
-            if c == 0x2C:
+            if c == COMMA:
                 i += 1
                 continue
-            if c != 0x22:
+            if c != QUOTE:
                 break
             key, quote = i + 1, quote_at(buffer, i + 1, end)
-            i = _blanks_end(buffer, quote + 1, end)
-            if i >= end or buffer[i] != 0x3A:
+            i = blanks_end(buffer, quote + 1, end)
+            if i >= end or buffer[i] != COLON:
                 break
-            i = _blanks_end(buffer, i + 1, end)
+            i = blanks_end(buffer, i + 1, end)
             if i >= end:
                 break
             c = buffer[i]
             begin = i
-            if c == 0x22:
+            if c == QUOTE:
                 i = quote_at(buffer, i + 1, end) + 1
-            elif c == 0x7B:
-                i = object_end(buffer, i, end)
-            elif c == 0x5B:
-                i = _nest_end(buffer, i, end)
+            elif c == BRACE_OPEN:
+                i = braces_end(buffer, i, end)
+            elif c == BRACKET_OPEN:
+                i = brackets_end(buffer, i, end)
             else:
                 i = bare_end(buffer, i, end)
             if i < 0:
                 break
             if _is_source(buffer, key, quote, out):
                 sources += 1
-                if c == 0x7B:
+                if c == BRACE_OPEN:
                     source_start, source_end = begin, i
         if stop < 0:
             continue
@@ -135,8 +135,8 @@ def find_documents(buffer, starts, ends, rows, doc_starts, doc_ends, flags, out)
             doc_starts[row], doc_ends[row] = source_start, source_end
             flags[row] = HIT | (REPEATED_KEY if sources > 1 else 0)
             continue
-        i = _blanks_end(buffer, stop, end)
-        if i < end and buffer[i] == 0x7B:
-            stop = object_end(buffer, i, end)
+        i = blanks_end(buffer, stop, end)
+        if i < end and buffer[i] == BRACE_OPEN:
+            stop = braces_end(buffer, i, end)
             if stop > 0:
                 doc_starts[row], doc_ends[row] = i, stop

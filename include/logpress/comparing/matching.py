@@ -9,24 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.comparing.document_hashes import BINS, Prints
-from logpress.comparing.kernels_multisets import match_prints
+from logpress.comparing.kernels_multisets import (
+    BYTES_1,
+    BYTES_2,
+    EQUAL_BYTES,
+    EQUAL_VALUE,
+    ONLY_HERE,
+    TOLD_COLUMNS,
+    match_prints,
+)
 from logpress.comparing.result import Kind
 
-KIND_COLUMNS: tuple[tuple[int, Kind], ...] = ((1, "spelling"), (2, "only"))
-"""What the columns behind the first of `told` are of; see `match_prints`."""
+KIND_COLUMNS: tuple[tuple[int, Kind], ...] = ((EQUAL_VALUE, "spelling"), (ONLY_HERE, "only"))
+"""Columns of what is told of a print, and the kind of difference that each counts; see `match_prints`."""
 
 
 class Wanted:
     """Documents to be found.
 
     Args:
-        rows: uint64[n, 5], as `Prints` has them.
-        told: int64[n, 3], how many of each are matched by equal bytes, by value only, and not at all.
+        rows: uint64[n, HASH_WORDS], as `Prints` has them.
+        told: int64[n, TOLD_COLUMNS], see `match_prints`.
     """
 
     def __init__(self, rows: NDArray[np.uint64], told: NDArray[np.int64]) -> None:
-        order = np.argsort(rows[:, 2])
-        self.keys = np.ascontiguousarray(rows[order, 2:4])
+        order = np.argsort(rows[:, BYTES_1])
+        self.keys = np.ascontiguousarray(rows[order, BYTES_1 : BYTES_2 + 1])
         self.left = told[order]
 
     def kind_of(self, one: int, two: int, at: int) -> Kind | None:
@@ -42,8 +50,8 @@ class Wanted:
             if at == len(self.keys) or int(self.keys[at, 0]) != one:
                 return None
         left = self.left[at]
-        if left[0]:
-            left[0] -= 1
+        if left[EQUAL_BYTES]:
+            left[EQUAL_BYTES] -= 1
             return None
         for place, kind in KIND_COLUMNS:
             if left[place]:
@@ -57,8 +65,8 @@ class Matched:
     """Documents of some bins of both sides, and how many of each the other side has.
 
     Attributes:
-        rows: uint64[n, 5] and uint64[m, 5], as `Prints` has them.
-        told: int64[n, 3] and int64[m, 3], how many of each are matched by equal bytes, by value only, and not at all.
+        rows: uint64[n, HASH_WORDS] and uint64[m, HASH_WORDS], as `Prints` has them.
+        told: int64[n, TOLD_COLUMNS] and int64[m, TOLD_COLUMNS], see `match_prints`.
         more_copies: of each side, those that are not matched though the other side has their value.
     """
 
@@ -68,7 +76,7 @@ class Matched:
 
     def wanted(self, place: int) -> Wanted:
         """Those of one side that are not equal byte for byte."""
-        differ = self.told[place][:, 1:].any(axis=1)
+        differ = self.told[place][:, EQUAL_VALUE:].any(axis=1)
         return Wanted(self.rows[place][differ], self.told[place][differ])
 
 
@@ -81,7 +89,7 @@ def match_sides(a: Prints, b: Prints, most: int) -> Iterator[Matched]:
         while last < BINS and sizes[first : last + 1].sum() <= most:
             last += 1
         rows = a.rows(first, last), b.rows(first, last)
-        told = np.empty((len(rows[0]), 3), dtype=np.int64), np.empty((len(rows[1]), 3), dtype=np.int64)
+        told = np.empty((len(rows[0]), TOLD_COLUMNS), np.int64), np.empty((len(rows[1]), TOLD_COLUMNS), np.int64)
         more_a, more_b = match_prints(*rows, *told)
         yield Matched(rows, told, (int(more_a), int(more_b)))
         first = last
@@ -104,10 +112,10 @@ class Totals:
 
     def add(self, matched: Matched) -> None:
         """Add what was matched in some bins."""
-        self.equal_bytes += int(matched.told[0][:, 0].sum())
-        self.equal_value += int(matched.told[0][:, 1].sum())
+        self.equal_bytes += int(matched.told[0][:, EQUAL_BYTES].sum())
+        self.equal_value += int(matched.told[0][:, EQUAL_VALUE].sum())
         for place in (0, 1):
-            self.only[place] += int(matched.told[place][:, 2].sum())
+            self.only[place] += int(matched.told[place][:, ONLY_HERE].sum())
             self.more_copies[place] += matched.more_copies[place]
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import Documents
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
+from logpress.comparing.kernels_multisets import BYTES_1, BYTES_2
 from logpress.comparing.matching import KIND_COLUMNS, Wanted
 from logpress.comparing.output import Outputs
 from logpress.comparing.result import Difference, Kind, SideName
@@ -165,7 +166,7 @@ class Finding(Taker):
     def take(self, documents: Documents) -> None:
         """Take some documents."""
         keys = self._wanted.keys
-        hashes = documents.prints[2:4, documents.chosen]
+        hashes = documents.prints[BYTES_1 : BYTES_2 + 1, documents.chosen]
         places = np.searchsorted(keys[:, 0], hashes[0])
         there = np.flatnonzero(keys[np.minimum(places, len(keys) - 1), 0] == hashes[0])
         for index in there.tolist():

@@ -1,7 +1,11 @@
 """Hashes of byte strings, and tables that give equal strings equal numbers.
 
-The hash follows wyhash (Wang Yi, final version 4) in its multiply-and-fold step; it guards against accidents,
-not against an adversary.
+The hash follows wyhash (Wang Yi, github.com/wangyi-fudan/wyhash) in its multiply-and-fold step; it guards against
+accidents, not against an adversary. It decides which place of a table a text is looked up at first, and no byte that is
+written.
+
+Bounds: texts are read at start:end or start:start + length, and up to 31 bytes behind, which the caller guarantees to
+be there (`PADDING`); tables hold a free place, and numbers of texts that the other arrays have.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -13,9 +17,18 @@ import numpy as np
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import differing32, load64, mul128
 
-_S0 = np.uint64(0xA0761D6478BD642F)
-_S1 = np.uint64(0xE7037ED1A0B428DB)
-_S2 = np.uint64(0x8EBC6AF09C88C6E3)
+SECRET_0 = np.uint64(0xA0761D6478BD642F)
+"""First word of wyhash's default secret, up to its final version 3."""
+
+SECRET_1 = np.uint64(0xE7037ED1A0B428DB)
+"""Second word of that secret."""
+
+SECRET_2 = np.uint64(0x8EBC6AF09C88C6E3)
+"""Third word of that secret."""
+
+SECRET_3 = np.uint64(0x589965CC75374CC3)
+"""Fourth word of that secret."""
+
 _EIGHT = np.uint64(8)
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -43,14 +56,14 @@ def tail_word(buffer, at, count):
 def hash64(buffer, start, end):
     """A 64-bit hash of buffer[start:end]."""
     length = np.uint64(end - start)
-    state = _S0 ^ length
+    state = SECRET_0 ^ length
     at = start
     while at + 16 < end:
-        state = fold(load64(buffer, at) ^ _S1, load64(buffer, at + 8) ^ state)
+        state = fold(load64(buffer, at) ^ SECRET_1, load64(buffer, at + 8) ^ state)
         at += 16
     a = tail_word(buffer, at, end - at)
     b = tail_word(buffer, at + 8, end - at - 8)
-    return fold(_S1 ^ length, fold(a ^ _S2, b ^ state))
+    return fold(SECRET_1 ^ length, fold(a ^ SECRET_2, b ^ state))
 
 
 @inner_kernel

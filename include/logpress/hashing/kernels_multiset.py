@@ -1,4 +1,7 @@
-"""The kernel of the digest of a multiset of records."""
+"""The kernel of the digest of a multiset of records.
+
+Bounds: two words of `totals` are read and written.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 

@@ -1,4 +1,8 @@
-"""The kernels of open-addressing hash tables that number texts."""
+"""The kernels of open-addressing hash tables that number texts.
+
+Bounds: a table is indexed by a hash modulo its size, a power of two, and holds a free place; hashes are indexed by
+numbers of texts, below how many there are.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -11,7 +15,13 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def rebuild_table(table, hashes, known):
-    """Fill a larger table (int32[2^k], all -1) with the texts known so far."""
+    """Fill a larger table with the texts known so far.
+
+    Args:
+        table: int32[2^k], all -1, more places than texts.
+        hashes: uint64[>= known].
+        known: how many texts there are.
+    """
     mask = table.shape[0] - 1
     for number in range(known):
         at = np.int64(hashes[number] & np.uint64(mask))

@@ -30,27 +30,59 @@ _SECRET = np.frombuffer(
     ),
     dtype=np.uint8,
 )
+"""The default secret: XXH3_kSecret."""
+
 _STRIPE = 64
+"""Bytes that the accumulators take at a time: XXH_STRIPE_LEN."""
+
 _STRIPES_A_BLOCK = (len(_SECRET) - _STRIPE) // 8
-_FIRST = 0x9E3779B1
+"""Stripes between two scrambles: the secret is used 8 bytes further on for each."""
+
+_P32_1 = 0x9E3779B1
+"""XXH_PRIME32_1."""
+
 _P32_2 = np.uint64(0x85EBCA77)
+"""XXH_PRIME32_2."""
+
+_P32_3 = 0xC2B2AE3D
+"""XXH_PRIME32_3."""
+
 _P64_1 = np.uint64(0x9E3779B185EBCA87)
+"""XXH_PRIME64_1."""
+
 _P64_2 = np.uint64(0xC2B2AE3D27D4EB4F)
+"""XXH_PRIME64_2."""
+
 _P64_3 = np.uint64(0x165667B19E3779F9)
+"""XXH_PRIME64_3."""
+
 _P64_4 = np.uint64(0x85EBCA77C2B2AE63)
+"""XXH_PRIME64_4."""
+
+_P64_5 = 0x27D4EB2F165667C5
+"""XXH_PRIME64_5."""
+
 _MX1 = np.uint64(0x165667919E3779F9)
+"""PRIME_MX1, of the last mixing step."""
+
 _MX2 = np.uint64(0x9FB21C651E98DF25)
-_BEGIN = [0xC2B2AE3D, *(int(p) for p in (_P64_1, _P64_2, _P64_3, _P64_4)), 0x85EBCA77, 0x27D4EB2F165667C5, _FIRST]
+"""PRIME_MX2, of the last mixing step of texts of 4 to 8 bytes."""
+
+_BEGIN = [_P32_3, int(_P64_1), int(_P64_2), int(_P64_3), int(_P64_4), int(_P32_2), _P64_5, _P32_1]
+"""The accumulators before the first stripe: XXH3_INIT_ACC."""
+
 _LOW32 = np.uint64(0xFFFFFFFF)
 
 
 @inner_kernel
 def _shifted(word, bits):
+    """A word, xored with itself shifted down: XXH_xorshift64."""
     return word ^ (word >> np.uint64(bits))
 
 
 @inner_kernel
 def _avalanche(word):
+    """The last mixing step: XXH3_avalanche."""
     return _shifted(_shifted(word, 37) * _MX1, 32)
 
 
@@ -94,7 +126,7 @@ def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: 
         keys = builder.load(builder.bitcast(key, eight.as_pointer()))
         keys.align = 1
         mixed = builder.xor(builder.xor(sums, builder.lshr(sums, _constant([47] * 8))), keys)
-        return builder.mul(mixed, _constant([_FIRST] * 8))
+        return builder.mul(mixed, _constant([_P32_1] * 8))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = byte_pointer(context, builder, signature.args[0], args[0], args[1])
@@ -120,6 +152,7 @@ def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: 
 
 @inner_kernel
 def _merged(sums, at, begin):
+    """The accumulators as one word, with the secret from `at` on: XXH3_mergeAccs."""
     found = begin
     found += fold(sums[0] ^ load64(_SECRET, at), sums[1] ^ load64(_SECRET, at + 8))
     found += fold(sums[2] ^ load64(_SECRET, at + 16), sums[3] ^ load64(_SECRET, at + 24))

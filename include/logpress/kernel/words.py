@@ -6,8 +6,7 @@ buffers handed to kernels carry at least `PADDING` readable bytes behind their l
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -15,8 +14,6 @@ from numba.extending import intrinsic
 
 PADDING = 64
 """Bytes that must be readable behind the last used byte of every array a kernel loads words from."""
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -78,41 +75,6 @@ def _wide_load(builder: Any, pointer: Any) -> Any:
     return value
 
 
-@intrinsic
-def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
-    """Which of 32 bytes differ between left[i:] and right[j:]: bit k of a uint64 for byte k."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointers = [
-            byte_pointer(context, builder, signature.args[k], args[k],
-                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
-            for k in (0, 2)
-        ]  # fmt: skip
-        one, two = (_wide_load(builder, pointer) for pointer in pointers)
-        bits = builder.bitcast(builder.icmp_unsigned("!=", one, two), ir.IntType(_WIDE))
-        return builder.zext(bits, ir.IntType(64))
-
-    return types.uint64(left, i, right, j), codegen
-
-
-@intrinsic
-def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
-    """Which of the 32 bytes of array[index:] are `byte`: bit k of a uint64 for byte k."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
-        wanted = builder.trunc(context.cast(builder, args[2], signature.args[2], types.uint64), ir.IntType(8))
-        kind = ir.VectorType(ir.IntType(8), _WIDE)
-        one = builder.insert_element(ir.Constant(kind, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
-        every = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
-        bits = builder.bitcast(builder.icmp_unsigned("==", _wide_load(builder, pointer), every), ir.IntType(_WIDE))
-        return builder.zext(bits, ir.IntType(64))
-
-    return types.uint64(array, index, byte), codegen
-
-
 def _filled(builder: Any, byte: Any) -> Any:
     """A byte, 32 times."""
     kind = ir.VectorType(ir.IntType(8), _WIDE)
@@ -126,6 +88,40 @@ def _byte(context: Any, builder: Any, signature: Any, args: Any, place: int) -> 
     return builder.trunc(word, ir.IntType(8))
 
 
+def _bits(builder: Any, flags: Any) -> Any:
+    """A uint64 with a bit for each of 32 comparisons."""
+    return builder.zext(builder.bitcast(flags, ir.IntType(_WIDE)), ir.IntType(64))
+
+
+@intrinsic
+def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
+    """Which of 32 bytes differ between left[i:] and right[j:]: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointers = [
+            byte_pointer(context, builder, signature.args[k], args[k],
+                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
+            for k in (0, 2)
+        ]  # fmt: skip
+        one, two = (_wide_load(builder, pointer) for pointer in pointers)
+        return _bits(builder, builder.icmp_unsigned("!=", one, two))
+
+    return types.uint64(left, i, right, j), codegen
+
+
+@intrinsic
+def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
+    """Which of the 32 bytes of array[index:] are `byte`: bit k of a uint64 for byte k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
+        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        wanted = _filled(builder, _byte(context, builder, signature, args, 2))
+        return _bits(builder, builder.icmp_unsigned("==", value, wanted))
+
+    return types.uint64(array, index, byte), codegen
+
+
 @intrinsic
 def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any) -> Any:
     """Which of the 32 bytes of array[index:] are `byte`, once the bits `ignored` are set in them."""
@@ -134,8 +130,7 @@ def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any)
         index_value = context.cast(builder, args[1], signature.args[1], types.int64)
         value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
         ignored_bits, wanted = (_filled(builder, _byte(context, builder, signature, args, k)) for k in (2, 3))
-        found = builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted)
-        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+        return _bits(builder, builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted))
 
     return types.uint64(array, index, ignored, byte), codegen
 
@@ -148,8 +143,7 @@ def below32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
         index_value = context.cast(builder, args[1], signature.args[1], types.int64)
         value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
         limit = _filled(builder, _byte(context, builder, signature, args, 2))
-        found = builder.icmp_unsigned("<", value, limit)
-        return builder.zext(builder.bitcast(found, ir.IntType(_WIDE)), ir.IntType(64))
+        return _bits(builder, builder.icmp_unsigned("<", value, limit))
 
     return types.uint64(array, index, byte), codegen
 

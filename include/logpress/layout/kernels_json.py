@@ -10,70 +10,79 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.compile import inner_kernel, kernel
-from logpress.kernel.words import equal32, load64, trailing_zeros
+from logpress.kernel.ascii import (
+    BACKSLASH,
+    BRACE_CLOSE,
+    BRACE_OPEN,
+    BRACKET_CLOSE,
+    BRACKET_OPEN,
+    COLON,
+    COMMA,
+    DIGIT_0,
+    DIGIT_9,
+    FIRST_WIDE,
+    LOWER_A,
+    LOWER_B,
+    LOWER_E,
+    LOWER_F,
+    LOWER_N,
+    LOWER_R,
+    LOWER_T,
+    LOWER_U,
+    MINUS,
+    PLUS,
+    POINT,
+    QUOTE,
+    SLASH,
+    SPACE,
+    UPPER_A,
+    UPPER_E,
+    UPPER_F,
+    WORD_FALS,
+    WORD_NULL,
+    WORD_TRUE,
+)
+from logpress.kernel.compile import kernel
+from logpress.kernel.words import load32, load64
+from logpress.layout.kernels_scan import bare_end, blanks_end, quote_at
 
 MAX_DEPTH = 512
-"""How deep `value_end` follows brackets; deeper text is left to the plain-Python reader."""
+"""[format] Containers that `value_end` follows into each other; deeper text is left to the plain-Python reader."""
 
-PLAIN, ESCAPED, BROKEN, SURROGATE = 0, 1, 2, 3
-"""What a string's text is: without escapes; with escapes; not JSON; JSON that is no Unicode (a lone surrogate)."""
+PLAIN = 0
+"""A string's text has no escapes."""
+
+ESCAPED = 1
+"""A string's text has escapes."""
+
+BROKEN = 2
+"""A string's text is no JSON."""
+
+SURROGATE = 3
+"""A string's text is JSON but no Unicode, because it escapes a lone surrogate."""
 
 TOO_DEEP = -2
+"""`value_end` found more than MAX_DEPTH containers in each other."""
 
-_ONE = np.uint64(1)
 _ONES = np.uint64(0x0101010101010101)
 _HIGHS = np.uint64(0x8080808080808080)
-_QUOTES = np.uint64(0x2222222222222222)
-_BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
-_SPACES = np.uint64(0x2020202020202020)
-_EIGHT = np.uint64(8)
+_QUOTES = np.uint64(QUOTE * 0x0101010101010101)
+_BACKSLASHES = np.uint64(BACKSLASH * 0x0101010101010101)
+_SPACES = np.uint64(SPACE * 0x0101010101010101)
 
 
 @kernel
-def quote_at(buffer, start, end):
-    """Index of the first unescaped double quote in buffer[start:end], or `end` if there is none."""
-    i = start
-    while i < end:
-        found = equal32(buffer, i, 0x22)
-        if found == 0:
-            i += 32
-            continue
-        i += trailing_zeros(found)
-        if i >= end:
-            return end
-        backslashes = 0
-        while i - backslashes > start and buffer[i - backslashes - 1] == 0x5C:
-            backslashes += 1
-        if backslashes & 1 == 0:
-            return i
-        i += 1
-    return end
-
-
-@inner_kernel
-def bare_end(buffer, start, end):
-    """End of a number, `true` or `false` that begins at `start`: the next comma, bracket or blank."""
-    i = start
-    while i < end:
-        c = buffer[i]
-        if c == 0x2C or c == 0x7D or c == 0x5D or c == 0x20 or c == 0x0D or c == 0x09 or c == 0x0A:
-            return i
-        i += 1
-    return end
-
-
-@kernel
-def _hex4(buffer, i):
+def hex4(buffer, i):
+    """The number that four hexadecimal digits at i write, or -1."""
     value = 0
     for k in range(4):
         c = np.int64(buffer[i + k])
-        if 48 <= c <= 57:
-            c -= 48
-        elif 97 <= c <= 102:
-            c -= 87
-        elif 65 <= c <= 70:
-            c -= 55
+        if DIGIT_0 <= c <= DIGIT_9:
+            c -= DIGIT_0
+        elif LOWER_A <= c <= LOWER_F:
+            c -= LOWER_A - 10
+        elif UPPER_A <= c <= UPPER_F:
+            c -= UPPER_A - 10
         else:
             return -1
         value = value * 16 + c
@@ -109,7 +118,12 @@ def _utf8_length(buffer, i, end):
 
 @kernel
 def string_kind(buffer, start, end):
-    """What the text between a string's quotes is: PLAIN, ESCAPED, BROKEN or SURROGATE."""
+    """What the text between a string's quotes is: PLAIN, ESCAPED, BROKEN or SURROGATE.
+
+    Eight bytes are passed over together if all are from 0x20 to 0x7F, and none is a quote or a backslash: just then
+    `odd` is 0 (S. Anderson, "Bit Twiddling Hacks", hasless and haszero). A byte that is 0 once a quote is taken from it
+    by xor, or is below 0x20, borrows, and so raises its own high bit; only then can it borrow from the byte above.
+    """
     i = start
     kind = PLAIN
     while i < end:
@@ -122,23 +136,23 @@ def string_kind(buffer, start, end):
                 i += 8
                 continue
         c = buffer[i]
-        if c < 0x20 or c == 0x22:
+        if c < SPACE or c == QUOTE:
             return BROKEN
-        if c >= 0x80:
+        if c >= FIRST_WIDE:
             length = _utf8_length(buffer, i, end)
             if length == 0:
                 return BROKEN
             i += length
-        elif c != 0x5C:
+        elif c != BACKSLASH:
             i += 1
         else:
             if i + 1 >= end:
                 return BROKEN
             c = buffer[i + 1]
-            if c == 0x75:
+            if c == LOWER_U:
                 if i + 6 > end:
                     return BROKEN
-                code = _hex4(buffer, i + 2)
+                code = hex4(buffer, i + 2)
                 if code < 0:
                     return BROKEN
                 i += 6
@@ -146,14 +160,17 @@ def string_kind(buffer, start, end):
                     kind = ESCAPED
                 if 0xD800 <= code <= 0xDFFF:
                     paired = False
-                    if code <= 0xDBFF and i + 6 <= end and buffer[i] == 0x5C and buffer[i + 1] == 0x75:
-                        second = _hex4(buffer, i + 2)
+                    if code <= 0xDBFF and i + 6 <= end and buffer[i] == BACKSLASH and buffer[i + 1] == LOWER_U:
+                        second = hex4(buffer, i + 2)
                         if 0xDC00 <= second <= 0xDFFF:
                             paired = True
                             i += 6
                     if not paired:
                         kind = SURROGATE
-            elif c == 0x22 or c == 0x5C or c == 0x2F or c == 0x62 or c == 0x66 or c == 0x6E or c == 0x72 or c == 0x74:
+            elif (
+                c == QUOTE or c == BACKSLASH or c == SLASH
+                or c == LOWER_B or c == LOWER_F or c == LOWER_N or c == LOWER_R or c == LOWER_T
+            ):  # fmt: skip
                 if kind == PLAIN:
                     kind = ESCAPED
                 i += 2
@@ -169,39 +186,33 @@ def is_bare(buffer, start, end):
     if length <= 0:
         return False
     c = buffer[start]
-    if c == 0x74:
-        return length == 4 and buffer[start + 1] == 0x72 and buffer[start + 2] == 0x75 and buffer[start + 3] == 0x65
-    if c == 0x66:
-        return (
-            length == 5
-            and buffer[start + 1] == 0x61
-            and buffer[start + 2] == 0x6C
-            and buffer[start + 3] == 0x73
-            and buffer[start + 4] == 0x65
-        )
+    if c == LOWER_T:
+        return length == 4 and load32(buffer, start) == WORD_TRUE
+    if c == LOWER_F:
+        return length == 5 and load32(buffer, start) == WORD_FALS and buffer[start + 4] == LOWER_E
     i = start
-    if c == 0x2D:
+    if c == MINUS:
         i += 1
-    if i >= end or buffer[i] < 48 or buffer[i] > 57:
+    if i >= end or buffer[i] < DIGIT_0 or buffer[i] > DIGIT_9:
         return False
-    if buffer[i] == 48:
+    if buffer[i] == DIGIT_0:
         i += 1
     else:
-        while i < end and 48 <= buffer[i] <= 57:
+        while i < end and DIGIT_0 <= buffer[i] <= DIGIT_9:
             i += 1
-    if i < end and buffer[i] == 0x2E:
+    if i < end and buffer[i] == POINT:
         i += 1
         digits = i
-        while i < end and 48 <= buffer[i] <= 57:
+        while i < end and DIGIT_0 <= buffer[i] <= DIGIT_9:
             i += 1
         if i == digits:
             return False
-    if i < end and (buffer[i] == 0x65 or buffer[i] == 0x45):
+    if i < end and (buffer[i] == LOWER_E or buffer[i] == UPPER_E):
         i += 1
-        if i < end and (buffer[i] == 0x2B or buffer[i] == 0x2D):
+        if i < end and (buffer[i] == PLUS or buffer[i] == MINUS):
             i += 1
         digits = i
-        while i < end and 48 <= buffer[i] <= 57:
+        while i < end and DIGIT_0 <= buffer[i] <= DIGIT_9:
             i += 1
         if i == digits:
             return False
@@ -209,25 +220,16 @@ def is_bare(buffer, start, end):
 
 
 @kernel
-def _skip_blanks(buffer, i, end):
-    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
-        i += 1
-    return i
-
-
-@kernel
 def _scalar_end(buffer, i, end):
     """End of the string, number or word at i, or -1."""
     c = buffer[i]
-    if c == 0x22:
+    if c == QUOTE:
         quote = quote_at(buffer, i + 1, end)
         if quote >= end or string_kind(buffer, i + 1, quote) == BROKEN:
             return -1
         return quote + 1
-    if c == 0x6E:
-        if i + 4 <= end and buffer[i + 1] == 0x75 and buffer[i + 2] == 0x6C and buffer[i + 3] == 0x6C:
-            return i + 4
-        return -1
+    if c == LOWER_N:
+        return i + 4 if i + 4 <= end and load32(buffer, i) == WORD_NULL else -1
     stop = bare_end(buffer, i, end)
     if not is_bare(buffer, i, stop):
         return -1
@@ -249,62 +251,55 @@ def value_end(buffer, start, end, stack):
     want_key = False  # inside an object, before a key
     first = False  # right after an opening bracket: a closing one may follow
     while True:
-        i = _skip_blanks(buffer, i, end) if depth > 0 else i
+        i = blanks_end(buffer, i, end) if depth > 0 else i
         if i >= end:
             return -1
         c = buffer[i]
         closed = False
-        if first and ((c == 0x7D and stack[depth - 1] == 1) or (c == 0x5D and stack[depth - 1] == 0)):
+        if first and ((c == BRACE_CLOSE and stack[depth - 1] == 1) or (c == BRACKET_CLOSE and stack[depth - 1] == 0)):
             i += 1
             depth -= 1
             closed = True
         first = False
         if not closed:
             if want_key:
-                if c != 0x22:
+                if c != QUOTE:
                     return -1
                 i = _scalar_end(buffer, i, end)
                 if i < 0:
                     return -1
-                i = _skip_blanks(buffer, i, end)
-                if i >= end or buffer[i] != 0x3A:
+                i = blanks_end(buffer, i, end)
+                if i >= end or buffer[i] != COLON:
                     return -1
-                i = _skip_blanks(buffer, i + 1, end)
+                i = blanks_end(buffer, i + 1, end)
                 if i >= end:
                     return -1
                 c = buffer[i]
-            if c == 0x7B or c == 0x5B:
+            if c == BRACE_OPEN or c == BRACKET_OPEN:
                 if depth >= MAX_DEPTH:
                     return TOO_DEEP
-                stack[depth] = 1 if c == 0x7B else 0
+                stack[depth] = 1 if c == BRACE_OPEN else 0
                 depth += 1
                 i += 1
-                want_key = c == 0x7B
+                want_key = c == BRACE_OPEN
                 first = True
                 continue
             i = _scalar_end(buffer, i, end)
             if i < 0:
                 return -1
         while depth > 0:
-            i = _skip_blanks(buffer, i, end)
+            i = blanks_end(buffer, i, end)
             if i >= end:
                 return -1
             c = buffer[i]
-            if c == 0x2C:
+            if c == COMMA:
                 i += 1
                 want_key = stack[depth - 1] == 1
                 break
-            if (c == 0x7D and stack[depth - 1] == 1) or (c == 0x5D and stack[depth - 1] == 0):
+            if (c == BRACE_CLOSE and stack[depth - 1] == 1) or (c == BRACKET_CLOSE and stack[depth - 1] == 0):
                 i += 1
                 depth -= 1
             else:
                 return -1
         if depth == 0:
             return i
-
-
-@inner_kernel
-def _blanks_end(buffer, i, end):
-    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
-        i += 1
-    return i

@@ -11,9 +11,39 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.hashing.kernels_hash import same_bytes
+from logpress.kernel.ascii import (
+    BACKSLASH,
+    BRACE_OPEN,
+    BRACKET_OPEN,
+    DIGIT_0,
+    DIGIT_9,
+    LOWER_F,
+    LOWER_N,
+    LOWER_T,
+    MINUS,
+    QUOTE,
+)
 from logpress.kernel.compile import kernel
 from logpress.kernel.words import equal32, trailing_zeros
-from logpress.layout.kernels_json import bare_end, quote_at, value_end
+from logpress.layout.kernels_json import value_end
+from logpress.layout.kernels_scan import bare_end, quote_at
+from logpress.layout.kernels_tree import (
+    KIND_BOOLEAN,
+    KIND_CONTAINER,
+    KIND_END,
+    KIND_FIXED,
+    KIND_NUMBER,
+    KIND_STRING,
+    NODE_CHILD,
+    NODE_KIND,
+    NODE_LAYOUT,
+    NODE_LENGTH,
+    NODE_LITERAL_AT,
+    NODE_LITERAL_LENGTH,
+    NODE_SEPARATOR,
+    NODE_SIBLING,
+    SEPARATOR_AT,
+)
 
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
@@ -21,28 +51,37 @@ _ONE = np.uint64(1)
 
 @kernel
 def slot_end(buffer, start, end, kind, length, stack):
-    """End of the text of a slot that begins at `start`, or -1 if it is not of that kind."""
-    if kind == 0:
+    """End of the text of a slot that begins at `start`, or -1 if it is not of that kind.
+
+    Args:
+        buffer: uint8[n].
+        start: where the text begins.
+        end: where the record ends.
+        kind: KIND_STRING to KIND_ANY.
+        length: bytes of the text, if the kind is KIND_FIXED.
+        stack: uint8[MAX_DEPTH], scratch.
+    """
+    if kind == KIND_STRING:
         stop = quote_at(buffer, start, end)
         return stop if stop < end else -1
     if start >= end:
         return -1
     c = buffer[start]
-    if kind == 1:
-        if c == 0x2D or (48 <= c <= 57):
+    if kind == KIND_NUMBER:
+        if c == MINUS or (DIGIT_0 <= c <= DIGIT_9):
             return bare_end(buffer, start, end)
         return -1
-    if kind == 3:
+    if kind == KIND_FIXED:
         return start + length if start + length < end else -1
-    if kind == 2:
-        if c == 0x74 or c == 0x66:
+    if kind == KIND_BOOLEAN:
+        if c == LOWER_T or c == LOWER_F:
             return bare_end(buffer, start, end)
         return -1
-    if kind == 4:
-        if c != 0x7B and c != 0x5B:
+    if kind == KIND_CONTAINER:
+        if c != BRACE_OPEN and c != BRACKET_OPEN:
             return -1
         return value_end(buffer, start, end, stack)
-    if c == 0x6E:
+    if c == LOWER_N:
         return -1
     return value_end(buffer, start, end, stack)
 
@@ -55,7 +94,7 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
         buffer: uint8[n].
         start: first byte of the record.
         end: behind its last byte.
-        nodes: int64[n, 8], see `Trie`.
+        nodes: int64[n, NODE_FIELDS], see `Trie`.
         literals: uint8[m], see `Trie`.
         spans: int64[>= 2 * depth], filled with start and end of each slot.
         trail: int64[>= 2 * depth + 2], scratch.
@@ -67,48 +106,48 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
     at = start
     depth = 0
     while True:
-        length = nodes[node, 1]
+        length = nodes[node, NODE_LITERAL_LENGTH]
         follow = False
-        same = at + length <= end and same_bytes(buffer, at, literals, nodes[node, 0], length)
+        same = at + length <= end and same_bytes(buffer, at, literals, nodes[node, NODE_LITERAL_AT], length)
         if same:
             after = at + length
-            kind = nodes[node, 2]
-            if kind == 6:
+            kind = nodes[node, NODE_KIND]
+            if kind == KIND_END:
                 if after == end:
-                    return nodes[node, 6]
+                    return nodes[node, NODE_LAYOUT]
             else:
                 # the common cases of `slot_end`, without the cost of a call
                 stop = -1
-                found = equal32(buffer, after, 0x22) if kind == 0 else _NONE
-                if found != 0 and ((found & _ONE) != 0 or buffer[after + trailing_zeros(found) - 1] != 0x5C):
+                found = equal32(buffer, after, QUOTE) if kind == KIND_STRING else _NONE
+                if found != 0 and ((found & _ONE) != 0 or buffer[after + trailing_zeros(found) - 1] != BACKSLASH):
                     stop = after + trailing_zeros(found)
                     if stop >= end:
                         stop = -1
-                elif kind == 3:
-                    stop = after + nodes[node, 3]
-                    if stop >= end or buffer[after + 10] != nodes[node, 7]:
+                elif kind == KIND_FIXED:
+                    stop = after + nodes[node, NODE_LENGTH]
+                    if stop >= end or buffer[after + SEPARATOR_AT] != nodes[node, NODE_SEPARATOR]:
                         stop = -1
-                elif kind == 1:
+                elif kind == KIND_NUMBER:
                     c = buffer[after]
-                    if after < end and (c == 0x2D or (48 <= c <= 57)):
+                    if after < end and (c == MINUS or (DIGIT_0 <= c <= DIGIT_9)):
                         stop = bare_end(buffer, after, end)
                 else:
-                    stop = slot_end(buffer, after, end, kind, nodes[node, 3], stack)
+                    stop = slot_end(buffer, after, end, kind, nodes[node, NODE_LENGTH], stack)
                 if stop >= 0:
                     spans[2 * depth] = after
                     spans[2 * depth + 1] = stop
                     trail[2 * depth] = node
                     trail[2 * depth + 1] = at
                     depth += 1
-                    node = nodes[node, 4]
+                    node = nodes[node, NODE_CHILD]
                     at = stop
                     follow = node >= 0
         if not follow:
             if node >= 0:
-                node = nodes[node, 5]
+                node = nodes[node, NODE_SIBLING]
             while node < 0:
                 if depth == 0:
                     return -1
                 depth -= 1
                 at = trail[2 * depth + 1]
-                node = nodes[trail[2 * depth], 5]
+                node = nodes[trail[2 * depth], NODE_SIBLING]

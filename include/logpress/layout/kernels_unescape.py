@@ -1,4 +1,7 @@
-"""The kernel that reads JSON strings with escapes."""
+"""The kernel that reads JSON strings with escapes.
+
+Bounds: reads `buffer[start:end]` and nothing behind it; writes at most as many bytes as it has read.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -6,30 +9,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.kernel.ascii import (
+    BACKSLASH,
+    BACKSPACE,
+    CARRIAGE_RETURN,
+    FIRST_WIDE,
+    FORM_FEED,
+    LOWER_B,
+    LOWER_F,
+    LOWER_N,
+    LOWER_R,
+    LOWER_T,
+    LOWER_U,
+    NEWLINE,
+    QUOTE,
+    SLASH,
+    TAB,
+)
 from logpress.kernel.compile import kernel
-
-
-@kernel
-def _hex4(buffer, i):
-    value = 0
-    for k in range(4):
-        c = np.int64(buffer[i + k])
-        if 48 <= c <= 57:
-            c -= 48
-        elif 97 <= c <= 102:
-            c -= 87
-        elif 65 <= c <= 70:
-            c -= 55
-        else:
-            return -1
-        value = value * 16 + c
-    return value
+from logpress.layout.kernels_json import hex4
 
 
 @kernel
 def _put_utf8(out, at, code):
-    """Write a code point as UTF-8; a lone surrogate gets the three bytes that UTF-8 would have for it."""
-    if code < 0x80:
+    """Write a code point as UTF-8 (RFC 3629, section 3); returns where it ends.
+
+    A lone surrogate gets the three bytes that UTF-8 would have for it.
+    """
+    if code < FIRST_WIDE:
         out[at] = code
         return at + 1
     if code < 0x800:
@@ -49,7 +56,7 @@ def _put_utf8(out, at, code):
 
 
 @kernel
-def unescape(buffer, start, end, out):
+def unescape_text(buffer, start, end, out):
     """Write what the text between a string's quotes means, as UTF-8; returns its length, or -1 if it is no JSON.
 
     Args:
@@ -62,7 +69,7 @@ def unescape(buffer, start, end, out):
     i = start
     while i < end:
         c = np.int64(buffer[i])
-        if c != 0x5C:
+        if c != BACKSLASH:
             out[at] = c
             at += 1
             i += 1
@@ -71,31 +78,31 @@ def unescape(buffer, start, end, out):
             return -1
         c = np.int64(buffer[i + 1])
         i += 2
-        if c == 0x75:
+        if c == LOWER_U:
             if i + 4 > end:
                 return -1
-            code = _hex4(buffer, i)
+            code = hex4(buffer, i)
             if code < 0:
                 return -1
             i += 4
-            if 0xD800 <= code <= 0xDBFF and i + 6 <= end and buffer[i] == 0x5C and buffer[i + 1] == 0x75:
-                second = _hex4(buffer, i + 2)
+            if 0xD800 <= code <= 0xDBFF and i + 6 <= end and buffer[i] == BACKSLASH and buffer[i + 1] == LOWER_U:
+                second = hex4(buffer, i + 2)
                 if 0xDC00 <= second <= 0xDFFF:
                     code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00)
                     i += 6
             at = _put_utf8(out, at, code)
             continue
-        if c == 0x62:
-            c = 0x08
-        elif c == 0x66:
-            c = 0x0C
-        elif c == 0x6E:
-            c = 0x0A
-        elif c == 0x72:
-            c = 0x0D
-        elif c == 0x74:
-            c = 0x09
-        elif c != 0x22 and c != 0x5C and c != 0x2F:
+        if c == LOWER_B:
+            c = BACKSPACE
+        elif c == LOWER_F:
+            c = FORM_FEED
+        elif c == LOWER_N:
+            c = NEWLINE
+        elif c == LOWER_R:
+            c = CARRIAGE_RETURN
+        elif c == LOWER_T:
+            c = TAB
+        elif c != QUOTE and c != BACKSLASH and c != SLASH:
             return -1
         out[at] = c
         at += 1

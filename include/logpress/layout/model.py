@@ -6,17 +6,27 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
+from logpress.layout.kernels_tree import (
+    KIND_ANY,
+    KIND_BOOLEAN,
+    KIND_CONTAINER,
+    KIND_END,
+    KIND_FIXED,
+    KIND_NUMBER,
+    KIND_STRING,
+)
+
 
 class Kind(IntEnum):
-    """How the end of a slot's text is found."""
+    """How the end of a slot's text is found. [format] Files hold these numbers; docs/format.md has the table."""
 
-    STRING = 0  # the text between two quotes
-    NUMBER = 1  # a number
-    BOOLEAN = 2  # true or false
-    FIXED = 3  # a fixed number of bytes
-    CONTAINER = 4  # an object or array
-    ANY = 5  # any value but null, quotes included
-    END = 6  # no slot: the record ends here
+    STRING = KIND_STRING
+    NUMBER = KIND_NUMBER
+    BOOLEAN = KIND_BOOLEAN
+    FIXED = KIND_FIXED
+    CONTAINER = KIND_CONTAINER
+    ANY = KIND_ANY
+    END = KIND_END
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.kernel.words import PADDING
+from logpress.layout.kernels_tree import (
+    NODE_CHILD,
+    NODE_FIELDS,
+    NODE_KIND,
+    NODE_LAYOUT,
+    NODE_LENGTH,
+    NODE_LITERAL_AT,
+    NODE_LITERAL_LENGTH,
+    NODE_SEPARATOR,
+    NODE_SIBLING,
+)
 from logpress.layout.model import Kind, Layout
-
-LITERAL_AT, LITERAL_LENGTH, KIND, LENGTH, CHILD, SIBLING, LAYOUT, SEPARATOR = range(8)
-"""Columns of `Trie.nodes`."""
-
-_FIELDS = 8
 
 
 @dataclass(frozen=True)
@@ -23,10 +29,8 @@ class Trie:
     """Layouts that share their beginnings.
 
     Attributes:
-        nodes: int64[n, 8]. A node is a literal (position and length in `literals`), then a slot (its kind, and its
-            length and the separator of date and time if it is an instant), or the end of the record, where LAYOUT is
-            the layout's number. CHILD and SIBLING
-            are nodes, or -1. Node 0 is the first root, where there is any layout.
+        nodes: int64[n, NODE_FIELDS]. A node is a literal, then a slot or the end of the record; its columns are the
+            NODE_ constants of `kernels_tree`. Node 0 is the first root, where there is any layout.
         literals: uint8[...], padded.
         depth: the largest number of slots of a layout.
     """
@@ -61,16 +65,17 @@ class TrieBuilder:
             key = (parent, literal, int(kind), length, separator)
             node = self._known.get(key)
             if node is None:
-                node = self._known[key] = len(self._nodes) // _FIELDS
-                layout_number = number if kind == Kind.END else -1
-                self._nodes.extend(
-                    (len(self._arena), len(literal), int(kind), length, -1, -1, layout_number, separator)
-                )
+                node = self._known[key] = len(self._nodes) // NODE_FIELDS
+                made = [-1] * NODE_FIELDS
+                made[NODE_LITERAL_AT], made[NODE_LITERAL_LENGTH] = len(self._arena), len(literal)
+                made[NODE_KIND], made[NODE_LENGTH], made[NODE_SEPARATOR] = int(kind), length, separator
+                made[NODE_LAYOUT] = number if kind == Kind.END else -1
+                self._nodes.extend(made)
                 self._arena += literal
                 if parent in self._last_child:
-                    self._nodes[_FIELDS * self._last_child[parent] + SIBLING] = node
+                    self._nodes[NODE_FIELDS * self._last_child[parent] + NODE_SIBLING] = node
                 elif parent >= 0:
-                    self._nodes[_FIELDS * parent + CHILD] = node
+                    self._nodes[NODE_FIELDS * parent + NODE_CHILD] = node
                 self._last_child[parent] = node
             parent = node
         self._depth = max(self._depth, len(layout.slots))
@@ -78,7 +83,7 @@ class TrieBuilder:
     def trie(self) -> Trie:
         """The tree of the layouts so far; it stays as it is when more are taken."""
         return Trie(
-            np.array(self._nodes, dtype=np.int64).reshape(-1, _FIELDS),
+            np.array(self._nodes, dtype=np.int64).reshape(-1, NODE_FIELDS),
             np.frombuffer(bytes(self._arena) + bytes(PADDING), dtype=np.uint8),
             self._depth,
         )

@@ -32,10 +32,11 @@ from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, froze
 from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, Matching, compress_numbers
 
 _MOST_PLAIN_BYTES = 256 << 20
-"""Plain texts that a dictionary which is too large gives way to: few long texts may be repeated millions of times."""
+"""[memory] [bytes] An oversized dictionary is replaced by plain texts only if these stay below this size. (A few long
+texts, repeated a million times, would not.)"""
 
 _LONGEST_BOUND = 4096
-"""Bytes of a text in statistics; longer ones are left out, as parquet-cpp does."""
+"""[bytes] Bytes of a text in statistics, at most; longer ones are left out, as parquet-cpp does."""
 
 
 class Compressor:

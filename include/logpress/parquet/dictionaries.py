@@ -12,7 +12,10 @@ from logpress.parquet.kernels_numbers import bounds_of_integers, number_near, nu
 from logpress.parquet.values import Scratch, frozen
 
 _FEWEST_PLACES = 1 << 12
+"""[speed] Places of the first table of distinct values, a power of two; a larger one has four times as many."""
+
 _NEAR = 1 << 16
+"""[speed] Values that spread over fewer numbers than this and twice their count are numbered by a plain table."""
 
 
 def number(values: NDArray[Any], most_bytes: int, scratch: Scratch) -> tuple[NDArray[np.int32], NDArray[Any]] | None:

@@ -16,11 +16,14 @@ from logpress.parquet.values import Scratch, room
 from logpress.parquet.zstd.frames import BYTES, Matching
 
 SAMPLE = 1 << 14
-"""Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row group."""
+"""[bytes] Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row
+group."""
 
 MOST_OF_A_BYTE = 1 << 8
+"""[bytes] Entries of a dictionary, at most, of which a number fits into a byte."""
+
 _MOST_IN_A_BYTE = 1 << 4
-"""Entries of which two numbers or more fit into a byte."""
+"""[bytes] Entries of a dictionary, at most, of which two numbers fit into a byte."""
 
 
 class Indices:

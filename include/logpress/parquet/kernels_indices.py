@@ -2,6 +2,9 @@
 
 Source: "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)" in apache/parquet-format, Encodings.md. Runs are told as
 parquet-cpp does: eight equal values or more, from the begin of a group of eight on.
+
+Bounds: values are read in their own range only; words are stored up to 7 bytes behind what is written, for which `out`
+has `PADDING` bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -12,18 +15,9 @@ import numpy as np
 
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import store16, store32, store64
+from logpress.parquet.kernels_varints import put_varint
 
-_WORD = np.uint64(32)
-
-
-@inner_kernel
-def _put_varint(number, out, at):
-    while number > 127:
-        out[at] = number & 127 | 128
-        number >>= 7
-        at += 1
-    out[at] = number
-    return at + 1
+_THIRTY_TWO = np.uint64(32)
 
 
 @inner_kernel
@@ -59,7 +53,7 @@ def _pack(values, first, last, width, out, at):
             if used >= 32:
                 store32(out, at, word)
                 at += 4
-                word >>= _WORD
+                word >>= _THIRTY_TWO
                 used -= 32
             i += 1
         while used > 0:
@@ -85,13 +79,13 @@ def pack_run(values, first, last, width, out, at):
         out: uint8[>= at + 5 + ceil(values / 8) * width + PADDING].
         at: where to write.
     """
-    at = _put_varint((last - first + 7) // 8 << 1 | 1, out, at)
+    at = put_varint(np.uint64((last - first + 7) // 8 << 1 | 1), out, at)
     return _pack(values, first, last, width, out, at)
 
 
 @inner_kernel
 def _put_repeated(value, count, width, out, at):
-    at = _put_varint(count << 1, out, at)
+    at = put_varint(np.uint64(count << 1), out, at)
     for k in range((width + 7) // 8):
         out[at] = value >> 8 * k & 255
         at += 1

@@ -1,6 +1,9 @@
 """Kernels about numbers: their bounds, their numbering, DELTA_BINARY_PACKED and BYTE_STREAM_SPLIT.
 
 Source: apache/parquet-format, Encodings.md.
+
+Bounds: values are read in their own range only; tables are indexed by a value less the smallest, or by a hash modulo
+their size; words are stored up to 8 bytes behind what is written, for which `out` has `PADDING` bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -10,16 +13,23 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.places import first_place
 from logpress.kernel.words import store64
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_UPPER = np.uint64(32)
+from logpress.parquet.kernels_varints import put_varint
 
 BLOCK = 128
-"""Deltas of a block, in four miniblocks: what parquet-cpp writes, and every reader has met."""
+"""[bytes] Deltas of a block: what parquet-cpp writes, and every reader has met."""
 
 MINIBLOCKS = 4
+"""[bytes] Miniblocks of a block: what parquet-cpp writes, and every reader has met."""
+
+MINIBLOCK = BLOCK // MINIBLOCKS
+"""Deltas of a miniblock."""
+
 MOST_BLOCK_BYTES = 10 + MINIBLOCKS + BLOCK * 8
+"""Bytes of a block, at most: its least delta, the widths, and deltas of 64 bits."""
+
+_ONE = np.uint64(1)
 
 
 @kernel
@@ -71,11 +81,6 @@ def number_near(values, low, table, distinct, codes):
     return known
 
 
-@inner_kernel
-def _place(value, mask):
-    return np.int64((np.uint64(value) * _ODD) >> _UPPER) & mask
-
-
 @kernel
 def number_some(values, first, table, distinct, known, codes):
     """Number values in the order in which they first come, until half the table is filled.
@@ -83,7 +88,8 @@ def number_some(values, first, table, distinct, known, codes):
     Args:
         values: int32 or int64[n].
         first: where to begin.
-        table: int32[2^m], m <= 32: open addressing of the numbers of distinct values, -1 where there is none.
+        table: int32[2^m], m at least 1: open addressing of the numbers of distinct values, -1 where there
+            is none.
         distinct: of the values' type [n], the first `known` are in the table; gets more.
         known: how many there are so far; fewer than half of the table.
         codes: int32[n], gets each value's number.
@@ -95,7 +101,7 @@ def number_some(values, first, table, distinct, known, codes):
     most = table.shape[0] // 2
     for i in range(first, values.shape[0]):
         value = values[i]
-        at = _place(value, mask)
+        at = first_place(value, table)
         while table[at] >= 0 and distinct[table[at]] != value:
             at = (at + 1) & mask
         code = table[at]
@@ -115,29 +121,25 @@ def place_again(distinct, known, table):
     """Fill a larger table (int32[2^m], all -1, more than `known`) with the first `known` distinct values."""
     mask = table.shape[0] - 1
     for code in range(known):
-        at = _place(distinct[code], mask)
+        at = first_place(distinct[code], table)
         while table[at] >= 0:
             at = (at + 1) & mask
         table[at] = code
 
 
 @inner_kernel
-def _put_varint(number, out, at):
-    while number > np.uint64(127):
-        out[at] = number & np.uint64(127) | np.uint64(128)
-        number >>= np.uint64(7)
-        at += 1
-    out[at] = number
-    return at + 1
+def zigzag(number):
+    """An int64 as the uint64 that a varint writes (Encodings.md): 0, -1, 1, -2 become 0, 1, 2, 3. Exact for all."""
+    return np.uint64(number << 1) ^ np.uint64(number >> 63)
 
 
 @inner_kernel
 def _pack_words(words, first, width, out, at):
-    """Bit-pack 32 words of `width` bits, 1..64; returns where they end. Eight bytes more may be written."""
-    end = at + 4 * width
+    """Bit-pack a miniblock's words of `width` bits, 1..64; returns where they end. Eight bytes more may be written."""
+    end = at + MINIBLOCK // 8 * width
     word = np.uint64(0)
     used = 0
-    for k in range(first, first + 32):
+    for k in range(first, first + MINIBLOCK):
         value = words[k]
         word |= value << np.uint64(used)
         used += width
@@ -154,7 +156,8 @@ def _pack_words(words, first, width, out, at):
 def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
     """Blocks of deltas of DELTA_BINARY_PACKED, without the header: values[first] is the header's.
 
-    Differences wrap around in the width of the physical type, as in parquet-cpp.
+    Differences wrap around in the width of the physical type, as in parquet-cpp. Of int32, deltas are cut to 32 bits;
+    one less the least of its block is then from 0 to 2^32 - 1, and so needs no mask.
 
     Args:
         values: int32 or int64[n].
@@ -180,27 +183,23 @@ def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
                 delta = np.int64(np.int32(delta))
             words[k] = np.uint64(delta)
             least = delta if k == 0 else min(least, delta)
-        at = _put_varint(np.uint64(least << 1) ^ np.uint64(least >> 63), out, at)
+        at = put_varint(zigzag(least), out, at)
         base = np.uint64(least)
         widths = at
         at += MINIBLOCKS
         for m in range(MINIBLOCKS):
-            low = m * 32
+            low = m * MINIBLOCK
             every = np.uint64(0)
-            for k in range(low, low + 32):
+            for k in range(low, low + MINIBLOCK):
                 if k < count:
                     words[k] -= base
                     every |= words[k]
                 else:
                     words[k] = np.uint64(0)
-            if is_narrow:
-                for k in range(low, low + 32):
-                    words[k] &= np.uint64(0xFFFFFFFF)
-                every &= np.uint64(0xFFFFFFFF)
             width = 0
             while every:
                 width += 1
-                every >>= np.uint64(1)
+                every >>= _ONE
             out[widths + m] = width
             if width:
                 at = _pack_words(words, low, width, out, at)
@@ -251,23 +250,23 @@ def whole_deltas(values, first, last, size, limit, out, at):
         The value behind the last one that is written, and where the blocks end.
     """
     stop = at + limit
-    usual = np.uint64(1) << np.uint64(8 * size - 1)
+    usual = _ONE << np.uint64(8 * size - 1)
     i = first + 1
     while i < last and at < stop:
         count = min(BLOCK, last - i)
         wide = max(size, _bytes_of_deltas(values, i, count))
-        lift = np.uint64(1) << np.uint64(8 * wide - 1)
+        lift = _ONE << np.uint64(8 * wide - 1)
         if wide > size:
             lift += usual
         base = -np.int64(lift)
-        at = _put_varint(np.uint64(base << 1) ^ np.uint64(base >> 63), out, at)
+        at = put_varint(zigzag(base), out, at)
         for m in range(MINIBLOCKS):
-            out[at + m] = 8 * wide if 32 * m < count else 0
+            out[at + m] = 8 * wide if MINIBLOCK * m < count else 0
         at += MINIBLOCKS
         for k in range(count):
             store64(out, at, np.uint64(values[i + k]) - np.uint64(values[i + k - 1]) + lift)
             at += wide
-        for _ in range(count, (count + 31) // 32 * 32):  # the last miniblock is filled up
+        for _ in range(count, (count + MINIBLOCK - 1) // MINIBLOCK * MINIBLOCK):  # the last miniblock is filled up
             store64(out, at, np.uint64(0))
             at += wide
         i += count

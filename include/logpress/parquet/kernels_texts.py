@@ -1,6 +1,9 @@
 """Kernels about texts: PLAIN, the bytes of DELTA_LENGTH_BYTE_ARRAY, and the smallest and largest.
 
-Texts are given by where they start and how long they are; all lie within the data, which the caller has checked.
+Texts are given by where they start and how long they are.
+
+Bounds: all texts lie within the data, which the caller has checked; nothing behind a text is read, nothing behind what
+is written is touched.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs

@@ -31,27 +31,28 @@ from logpress.parquet.schema import (
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES
 
 FRAME_BYTES = 4 * BLOCK_BYTES - (1 << 10)
-"""Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. Of one block,
-what is said of each page would take a five-hundredth of a file; of more, readers' caches would have to hold more."""
+"""[bytes] Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. With
+one block a page, page headers would take 0.2 % of a file; with more blocks, readers' caches would have to hold more."""
 
 WORTHWHILE = 128
-"""Values for which a form that is slower to read must save a byte."""
+"""[bytes] Values for which a form that is slower to read must save a byte."""
 
 _SAMPLE = 1 << 16
-"""Bytes of plain numbers of a chunk's middle that are compressed in each way."""
+"""[bytes] Bytes of plain numbers of a chunk's middle that are compressed in each way."""
 
 _SAMPLED_DELTAS = 1 << 15
-"""Deltas of a chunk's middle that are compressed in each way; fewer would hardly meet an equal one."""
+"""[bytes] Deltas of a chunk's middle that are compressed in each way; fewer would hardly meet an equal one."""
 
 _USUAL_BLOCKS = 0.9
-"""The share of blocks whose deltas have the usual size; larger ones in others are no reason to make all longer."""
+"""[bytes] Share of blocks whose deltas have the usual size; larger ones in the others do not make all longer."""
 
 DELTA_PAGE_BYTES = 32 * BLOCK_BYTES - (1 << 10)
-"""Bytes of a page of whole deltas. The more there are, the more find an equal one: of one hour's 480,000 begin times a
-value took 2.67 bytes in pages of 1 MB, 2.61 in pages of 2 MB and 2.55 in pages of 4 MB, read in the same time."""
+"""[bytes] Bytes of a page of whole deltas. The more there are, the more find an equal one: of one hour's 480,000 begin
+times a value took 2.67 bytes in pages of 1 MB, 2.61 in pages of 2 MB and 2.55 in pages of 4 MB, read in the same
+time."""
 
 Compress = Callable[[bytes, Matching | None, int], bytes]
 """Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""

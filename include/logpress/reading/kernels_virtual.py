@@ -1,4 +1,8 @@
-"""The kernel that writes sequence numbers for readers: as texts one after the other, as Arrow has them."""
+"""The kernel that writes sequence numbers for readers: as texts one after the other, as Arrow has them.
+
+Bounds: arrays are indexed by row, below the length of `shards`; `are_sequences` has checked the numbers. A text takes
+at most SEQUENCE_BYTES of `out`, and no word is written further.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ SEQUENCE_BYTES = 76
 
 
 @kernel
-def write_sequences(
+def write_sequence_texts(
     shards: NDArray[np.int64],
     arrivals: NDArray[np.int64],
     counters: NDArray[np.int64],
@@ -32,7 +36,7 @@ def write_sequences(
         subs: int64[n].
         out: uint8[n * SEQUENCE_BYTES].
         offsets: int32[n + 1], gets where each text begins, and the end.
-        shards_met: int64[64, 8], scratch, filled with NULL.
+        shards_met: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL.
 
     Returns:
         The bytes written.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCH_ROWS = 1 << 16
-"""Rows of a batch, unless asked otherwise."""
+"""[memory] Rows of a batch, unless asked otherwise."""
 
 _PARTS_AHEAD = 4
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
 from logpress.codecs.kernels_text import NULL
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Column, Instant, KinesisSequence
@@ -17,10 +18,10 @@ from logpress.engine.part.spelling import unescape
 from logpress.engine.registers.stored_columns import arrow_type, physical_columns
 from logpress.engine.registers.texts import Ints, Texts
 from logpress.errors import PartError
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
+from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequence_texts
 
 CHUNK_ROWS = 1 << 16
-"""Rows that are derived at a time: bounds the memory, and keeps texts within Arrow's 32-bit offsets."""
+"""[memory] Rows that are derived at a time: bounds the memory, and keeps texts within Arrow's 32-bit offsets."""
 
 Derive = Callable[[dict[str, Ints]], pa.Array]
 
@@ -94,7 +95,9 @@ def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.A
     rows = len(shards)
     out = np.empty(rows * SEQUENCE_BYTES, dtype=np.uint8)
     offsets = np.empty(rows + 1, dtype=np.int32)
-    used = write_sequences(shards, arrivals, counters, subs, out, offsets, np.full((64, 8), NULL, dtype=np.int64))
+    used = write_sequence_texts(
+        shards, arrivals, counters, subs, out, offsets, np.full((SHARDS_MET, SHARD_WORDS), NULL, dtype=np.int64)
+    )
     data = out[:used].copy()  # the texts are seldom as long as they may be
     return pa.Array.from_buffers(
         pa.string(), rows, [validity(shards == NULL), pa.py_buffer(offsets), pa.py_buffer(data)]

@@ -9,7 +9,7 @@ import numpy as np
 from logpress.errors import PartError
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
-from logpress.records.kernels_bulk import ACTION_BYTES, frame_objects, write_pairs
+from logpress.records.kernels_bulk import ACTION_BYTES, spans_of_objects, write_pairs
 
 _NAMES = tuple(
     np.frombuffer(text, dtype=np.uint8).copy() for text in (b"_index", b"_id", b"_routing", b"_source", b'{"index":{')
@@ -39,7 +39,7 @@ class BulkWriter:
         buffer[:size] = np.frombuffer(chunk, dtype=np.uint8)
         most = size // 3 + 1  # no record is shorter than `{}` and a newline
         starts, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-        rows = int(frame_objects(buffer, size, starts, ends))
+        rows = int(spans_of_objects(buffer, size, starts, ends))
         if rows < 0:
             raise PartError("what a part file gives back is no JSON object")
         out = np.empty(size + (ACTION_BYTES + 8) * rows, dtype=np.uint8)

@@ -13,8 +13,8 @@ from logpress.layout.kernels_json import MAX_DEPTH, TOO_DEEP, value_end
 from logpress.limits import DEFAULT, Limits
 from logpress.records.kernels_objects import INSIDE, STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
 
-MOST_TRIES = 1_000
-"""Lines that may be where a sound record begins, before it is given up to find one."""
+MOST_LINES_TRIED = 1_000
+"""[bytes] Lines that are tried as the beginning of a sound record before the search is given up."""
 
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -100,7 +100,7 @@ def _form(head: Head, most: int) -> Form | None:
 
 def _form_of_objects(head: Head, text: bytes, begin: int, unsure: Form | None) -> Form | None:
     at = begin
-    for _ in range(MOST_TRIES):
+    for _ in range(MOST_LINES_TRIED):
         line_end = text.find(b"\n", at)
         line_end = len(text) if line_end < 0 else line_end
         stop = _sound_end(head.buffer, at, line_end)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 FILE_NAME = "_ids"
 _BINS = 256
 _AT_A_TIME = 16_000_000
-"""Hashes that are compared at a time: 256 MB, and as much again while they are sorted."""
+"""[memory] Hashes that are compared at a time: 256 MB, and as much again while they are sorted."""
 
 
 class Ids:

@@ -8,55 +8,72 @@ to be there; what is read behind `end` never decides a result.
 
 from __future__ import annotations
 
+import numpy as np
+
+from logpress.hashing.kernels_hash import tail_word
+from logpress.kernel.ascii import (
+    BRACE_CLOSE,
+    BRACE_OPEN,
+    CARRIAGE_RETURN,
+    COLON,
+    COMMA,
+    NEWLINE,
+    QUOTE,
+    SPACE,
+    TAB,
+    word_of,
+)
 from logpress.kernel.compile import inner_kernel, kernel
-from logpress.layout.kernels_json import quote_at, value_end
-from logpress.records.kernels_hits import object_end
+from logpress.layout.kernels_json import value_end
+from logpress.layout.kernels_scan import blanks_end, braces_end, is_mark, quote_at
 
 ACTION_BYTES = 64
-"""What an action has besides the values in it, at most."""
+"""Bytes of an action without the values in it, at most."""
 
+NO_ACTION = 0
+"""A line is no action of `_bulk`."""
 
-@inner_kernel
-def _blanks_end(buffer, i, end):
-    while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
-        i += 1
-    return i
+WITH_DOCUMENT = 1
+"""A line is an action that a document follows: `index`, `create` or `update`."""
+
+ALONE = 2
+"""A line is an action that no document follows: `delete`."""
+
+_INDEX, _CREATE, _UPDATE, _DELETE = (word_of(name) for name in (b'index"', b'create"', b'update"', b'delete"'))
+_LONGEST_ACTION = 6
+_NO_NAME = np.uint64(0)
 
 
 @kernel
 def is_action(buffer, start, end):
-    """What the line buffer[start:end] is to `_bulk`: 0 no action; 1 one that a document follows; 2 `delete`.
+    """What the line buffer[start:end] is to `_bulk`: NO_ACTION, WITH_DOCUMENT or ALONE.
 
     An action is an object with one key, `index`, `create`, `update` or `delete`, whose value is an object.
     """
-    i = _blanks_end(buffer, start, end)
-    if i >= end or buffer[i] != 0x7B:
-        return 0
-    i = _blanks_end(buffer, i + 1, end)
-    if i + 8 >= end or buffer[i] != 0x22:
-        return 0
+    i = blanks_end(buffer, start, end)
+    if i >= end or buffer[i] != BRACE_OPEN:
+        return NO_ACTION
+    i = blanks_end(buffer, i + 1, end)
+    if i + 8 >= end or buffer[i] != QUOTE:
+        return NO_ACTION
     quote = quote_at(buffer, i + 1, end)
-    a, b, c = buffer[i + 1], buffer[i + 2], buffer[i + 5]
     length = quote - i - 1
-    is_index = length == 5 and a == 0x69 and b == 0x6E and c == 0x78
-    is_create = length == 6 and a == 0x63 and b == 0x72 and c == 0x74
-    is_update = length == 6 and a == 0x75 and b == 0x70 and c == 0x74
-    is_delete = length == 6 and a == 0x64 and b == 0x65 and c == 0x74
-    if not (is_index or is_create or is_update or is_delete):
-        return 0
-    i = _blanks_end(buffer, quote + 1, end)
-    if i >= end or buffer[i] != 0x3A:
-        return 0
-    i = _blanks_end(buffer, i + 1, end)
-    if i >= end or buffer[i] != 0x7B:
-        return 0
-    i = object_end(buffer, i, end)
+    name = tail_word(buffer, i + 1, length + 1) if length <= _LONGEST_ACTION else _NO_NAME
+    if name != _INDEX and name != _CREATE and name != _UPDATE and name != _DELETE:
+        return NO_ACTION
+    i = blanks_end(buffer, quote + 1, end)
+    if i >= end or buffer[i] != COLON:
+        return NO_ACTION
+    i = blanks_end(buffer, i + 1, end)
+    if i >= end or buffer[i] != BRACE_OPEN:
+        return NO_ACTION
+    i = braces_end(buffer, i, end)
     if i < 0:
-        return 0
-    i = _blanks_end(buffer, i, end)
-    if i >= end or buffer[i] != 0x7D or _blanks_end(buffer, i + 1, end) != end:
-        return 0
-    return 2 if is_delete else 1
+        return NO_ACTION
+    i = blanks_end(buffer, i, end)
+    if i >= end or buffer[i] != BRACE_CLOSE or blanks_end(buffer, i + 1, end) != end:
+        return NO_ACTION
+    return ALONE if name == _DELETE else WITH_DOCUMENT
 
 
 @kernel
@@ -78,7 +95,7 @@ def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
     row = 0
     while row < rows:
         last = row
-        if is_action(buffer, starts[row], ends[row]) == 1:
+        if is_action(buffer, starts[row], ends[row]) == WITH_DOCUMENT:
             if row + 1 == rows:
                 return found, row
             last = row + 1
@@ -90,7 +107,7 @@ def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
 
 
 @kernel
-def frame_objects(buffer, end, starts, ends):
+def spans_of_objects(buffer, end, starts, ends):
     """Spans of the JSON objects of buffer[:end], each of which a newline follows.
 
     Args:
@@ -105,16 +122,15 @@ def frame_objects(buffer, end, starts, ends):
     rows = 0
     i = 0
     while True:
-        while i < end and (buffer[i] == 0x20 or buffer[i] == 0x0A or buffer[i] == 0x0D or buffer[i] == 0x09):
-            i += 1
-        if i + 2 < end and buffer[i] == 0xEF and buffer[i + 1] == 0xBB and buffer[i + 2] == 0xBF:
+        i = blanks_end(buffer, i, end)
+        if is_mark(buffer, i, end):
             i += 3
             continue
         if i >= end:
             return rows
-        if buffer[i] != 0x7B or rows == starts.shape[0]:
+        if buffer[i] != BRACE_OPEN or rows == starts.shape[0]:
             return -1
-        stop = object_end(buffer, i, end)
+        stop = braces_end(buffer, i, end)
         if stop < 0:
             return -1
         starts[rows] = i
@@ -128,13 +144,14 @@ def _put(buffer, start, end, out, at):
     """Copy, with a space in the place of each line break."""
     for i in range(start, end):
         c = buffer[i]
-        out[at] = 0x20 if c == 0x0A or c == 0x0D else c
+        out[at] = SPACE if c == NEWLINE or c == CARRIAGE_RETURN else c
         at += 1
     return at
 
 
 @inner_kernel
 def _is_key(buffer, start, end, name):
+    """Whether the text between a key's quotes is `name`: uint8[n]."""
     if end - start != name.shape[0]:
         return False
     for k in range(name.shape[0]):
@@ -168,42 +185,42 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
     alone = False  # the object is the document of an action that is written already
     for row in range(rows):
         end = ends[row]
-        action = 0 if alone else is_action(buffer, starts[row], end)
-        if alone or action != 0:
+        action = NO_ACTION if alone else is_action(buffer, starts[row], end)
+        if alone or action != NO_ACTION:
             at = _put(buffer, starts[row], end, out, at)
-            out[at] = 0x0A
+            out[at] = NEWLINE
             at += 1
-            alone = action == 1
+            alone = action == WITH_DOCUMENT
             continue
         values[:, :] = 0
         i = starts[row] + 1
         while i < end:
-            while i < end and buffer[i] != 0x22 and buffer[i] != 0x7D:
+            while i < end and buffer[i] != QUOTE and buffer[i] != BRACE_CLOSE:
                 i += 1
-            if i >= end or buffer[i] == 0x7D:
+            if i >= end or buffer[i] == BRACE_CLOSE:
                 break
             key, quote = i + 1, quote_at(buffer, i + 1, end)
             i = quote + 1
-            while i < end and (buffer[i] == 0x3A or buffer[i] == 0x20 or 0x09 <= buffer[i] <= 0x0D):
+            while i < end and (buffer[i] == COLON or buffer[i] == SPACE or TAB <= buffer[i] <= CARRIAGE_RETURN):
                 i += 1
             if i >= end:
                 break
             c = buffer[i]
-            if c == 0x22:
+            if c == QUOTE:
                 stop = quote_at(buffer, i + 1, end) + 1
-            elif c == 0x7B:
-                stop = object_end(buffer, i, end)
+            elif c == BRACE_OPEN:
+                stop = braces_end(buffer, i, end)
             else:
                 stop = value_end(buffer, i, end, stack)
             if stop < 0 or stop > end:
                 break
-            if c == 0x22 and _is_key(buffer, key, quote, index_name):
+            if c == QUOTE and _is_key(buffer, key, quote, index_name):
                 values[0, 0], values[0, 1] = i, stop
-            elif c == 0x22 and _is_key(buffer, key, quote, id_name):
+            elif c == QUOTE and _is_key(buffer, key, quote, id_name):
                 values[1, 0], values[1, 1] = i, stop
-            elif c == 0x22 and _is_key(buffer, key, quote, routing_name):
+            elif c == QUOTE and _is_key(buffer, key, quote, routing_name):
                 values[2, 0], values[2, 1] = i, stop
-            elif c == 0x7B and _is_key(buffer, key, quote, source_name):
+            elif c == BRACE_OPEN and _is_key(buffer, key, quote, source_name):
                 values[3, 0], values[3, 1] = i, stop
             i = stop
         is_hit = values[3, 1] != 0
@@ -212,23 +229,23 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
         for k in range(3):
             if is_hit and values[k, 1] != 0:
                 if not first:
-                    out[at] = 0x2C
+                    out[at] = COMMA
                     at += 1
                 first = False
-                out[at] = 0x22
+                out[at] = QUOTE
                 name = index_name if k == 0 else (id_name if k == 1 else routing_name)
                 at = _put(name, 0, name.shape[0], out, at + 1)
-                out[at] = 0x22
-                out[at + 1] = 0x3A
+                out[at] = QUOTE
+                out[at + 1] = COLON
                 at = _put(buffer, values[k, 0], values[k, 1], out, at + 2)
-        out[at] = 0x7D
-        out[at + 1] = 0x7D
-        out[at + 2] = 0x0A
+        out[at] = BRACE_CLOSE
+        out[at + 1] = BRACE_CLOSE
+        out[at + 2] = NEWLINE
         at += 3
         if is_hit:
             at = _put(buffer, values[3, 0], values[3, 1], out, at)
         else:
             at = _put(buffer, starts[row], end, out, at)
-        out[at] = 0x0A
+        out[at] = NEWLINE
         at += 1
     return at

@@ -1,9 +1,15 @@
-"""The kernels that find lines."""
+"""The kernels that find lines.
+
+Bounds: `frame_lines` and `find_lines` read `buffer[:end]` and at most `PADDING` bytes behind `end`, which the caller
+guarantees to be there, and write at most as many spans as their docstrings say; the others read `buffer[:end]` only.
+What is read behind `end` never decides a result.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
 from __future__ import annotations
 
+from logpress.kernel.ascii import CARRIAGE_RETURN, NEWLINE
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import equal32, trailing_zeros
 
@@ -13,7 +19,7 @@ def count_lines(buffer, end):
     """How many newlines buffer[:end] holds."""
     count = 0
     for i in range(end):
-        count += buffer[i] == 0x0A
+        count += buffer[i] == NEWLINE
     return count
 
 
@@ -22,7 +28,7 @@ def last_newline(buffer, start, end):
     """Index of the last newline in buffer[start:end], or -1."""
     i = end - 1
     while i >= start:
-        if buffer[i] == 0x0A:
+        if buffer[i] == NEWLINE:
             return i
         i -= 1
     return -1
@@ -33,8 +39,8 @@ def all_crlf(buffer, end):
     """Whether buffer[:end] has a newline, and each one follows a carriage return."""
     found = False
     for i in range(end):
-        if buffer[i] == 0x0A:
-            if i == 0 or buffer[i - 1] != 0x0D:
+        if buffer[i] == NEWLINE:
+            if i == 0 or buffer[i - 1] != CARRIAGE_RETURN:
                 return False
             found = True
     return found
@@ -42,9 +48,10 @@ def all_crlf(buffer, end):
 
 @inner_kernel
 def _next_newline(buffer, start, end):
+    """Index of the first newline in buffer[start:end], or `end`."""
     i = start
     while i < end:
-        found = equal32(buffer, i, 0x0A)
+        found = equal32(buffer, i, NEWLINE)
         if found != 0:
             return min(i + trailing_zeros(found), end)
         i += 32
@@ -52,16 +59,27 @@ def _next_newline(buffer, start, end):
 
 
 @inner_kernel
-def _frame(buffer, at, end, crlf, row_starts, row_ends, row, most):
-    """Find the next lines that are not blank, and put their spans at `row`; how many, and where the line behind begins.
+def find_lines(buffer, at, end, crlf, row_starts, row_ends, row, most):
+    """Find the next lines that are not blank.
 
-    For the other arguments see `frame_lines`.
+    Args:
+        buffer: uint8[n].
+        at: where a line begins.
+        end: bytes to frame; the last line may lack its newline.
+        crlf: whether a carriage return before a newline belongs to the separator.
+        row_starts: int64[>= row + most], gets where each line begins, from `row` on.
+        row_ends: int64[>= row + most], gets where each line ends, without its separator.
+        row: where to put the first line's span.
+        most: lines to find at most.
+
+    Returns:
+        (how many there are, where the line behind them begins)
     """
     found = 0
     while at < end and found < most:
         stop = _next_newline(buffer, at, end)
         last = stop
-        if last > at and buffer[last - 1] == 0x0D and (crlf or last - at == 1):
+        if last > at and buffer[last - 1] == CARRIAGE_RETURN and (crlf or last - at == 1):
             last -= 1
         if last > at:
             row_starts[row + found] = at
@@ -85,5 +103,5 @@ def frame_lines(buffer, end, crlf, row_starts, row_ends):
     Returns:
         How many there are, or -1 if something is left behind the n-th.
     """
-    rows, at = _frame(buffer, 0, end, crlf, row_starts, row_ends, 0, row_starts.shape[0])
+    rows, at = find_lines(buffer, 0, end, crlf, row_starts, row_ends, 0, row_starts.shape[0])
     return rows if at >= end else -1

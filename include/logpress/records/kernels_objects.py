@@ -2,7 +2,7 @@
 
 Only what tells where an object ends is looked at: quotes, backslashes, brackets, and what may follow or precede them.
 Whether the bytes are JSON is for the engine to say, later. Thirty-two bytes are looked at together, a bit each, as in
-Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.
+Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.1.
 
 Bounds: every function reads `buffer[:end]` and at most 39 bytes behind `end`, which the caller guarantees to be there
 (`PADDING`); what is read behind `end` never decides a result.
@@ -14,66 +14,85 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.kernel.ascii import (
+    BACKSLASH,
+    BRACE_CLOSE,
+    BRACE_OPEN,
+    BRACKET_CLOSE,
+    BRACKET_OPEN,
+    COLON,
+    COMMA,
+    NEWLINE,
+    QUOTE,
+    SPACE,
+)
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import below32, equal32, like32, load64, trailing_zeros
-from logpress.layout.kernels_json import quote_at
+from logpress.layout.kernels_scan import escaped_bytes, inside_quotes, is_blank, is_mark, quote_at
 
-UNFINISHED, DAMAGED = -1, -2
-"""Instead of an object's end: it lies behind the bytes there are; these bytes are none."""
+UNFINISHED = -1
+"""In place of an object's end: it lies behind the bytes there are."""
 
-MORE, LAST, TOO_LONG = 0, 1, 2
-"""What comes behind the bytes there are: more of them; nothing; more, but no longer object is waited for."""
+DAMAGED = -2
+"""In place of an object's end: these bytes are not the beginning of an object."""
 
-USED, INSIDE, TRIES, ALIKE, STATE_WORDS = 0, 1, 2, 3, 4
+MORE = 0
+"""More bytes follow those there are."""
+
+LAST = 1
+"""No bytes follow those there are."""
+
+TOO_LONG = 2
+"""More bytes follow, but an object that does not end within those there are is given up."""
+
+USED = 0
+"""Place in the state of `frame_objects`: bytes that are done with."""
+
+INSIDE = 1
+"""Place in the state of `frame_objects`: 1 within an array, else 0."""
+
+TRIES = 2
+"""Place in the state of `frame_objects`: damaged objects since the last sound one."""
+
+ALIKE = 3
+"""Place in the state of `frame_objects`: the first eight bytes of the last sound object, 0 before there is one."""
+
+STATE_WORDS = 4
 """Places in the state of `frame_objects`."""
 
 MOST_TRIES = 64
-"""After so many damaged objects in a row, the next one is looked for behind the damage, not behind the first byte."""
+"""[bytes] After so many damaged objects in a row, the next one is looked for behind the damage, because looking behind
+the first byte each time takes the square of their number."""
 
-_ZERO = np.uint64(0)
-_ONE = np.uint64(1)
+_BRACE_BIT = BRACE_OPEN ^ BRACKET_OPEN
+"""0x20: the one bit in which a brace differs from the bracket of the same side."""
+
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFF)
 _LAST = np.uint64(31)
-
-
-@inner_kernel
-def _is_blank(c):
-    return c == 0x20 or c == 0x0A or c == 0x0D or c == 0x09
+_MARK = 0xEF
+"""The first byte of a byte order mark (U+FEFF in UTF-8)."""
 
 
 @inner_kernel
 def _is_sign(c):
-    return c == 0x22 or c == 0x2C or c == 0x3A or c == 0x5B or c == 0x5D or c == 0x7B or c == 0x7D
-
-
-@inner_kernel
-def _escaped(slashes, first):
-    """Bits of the bytes that a backslash before them escapes, and whether the byte behind the 32 is one of them."""
-    escaped = _ZERO
-    if first:
-        escaped = _ONE
-        slashes &= ~_ONE
-    following = False
-    while slashes != 0:
-        k = np.uint64(trailing_zeros(slashes))
-        if k == _LAST:
-            following = True
-        else:
-            escaped |= _ONE << (k + _ONE)
-        slashes &= ~(np.uint64(3) << k)
-    return escaped, following
+    """Whether a byte is one of JSON's signs around values."""
+    return (
+        c == QUOTE or c == COMMA or c == COLON
+        or c == BRACKET_OPEN or c == BRACKET_CLOSE or c == BRACE_OPEN or c == BRACE_CLOSE
+    )  # fmt: skip
 
 
 @inner_kernel
 def _may_open(buffer, start, at, in_object):
     """Whether a bracket at `at`, within a value that begins at `start`, follows what it may follow."""
     i = at - 1
-    while i > start and _is_blank(buffer[i]):
+    while i > start and is_blank(buffer[i]):
         i -= 1
     c = buffer[i]
-    if c == 0x3A:
+    if c == COLON:
         return in_object
-    return not in_object and (c == 0x2C or c == 0x5B)
+    return not in_object and (c == COMMA or c == BRACKET_OPEN)
 
 
 @kernel
@@ -97,24 +116,18 @@ def object_end(buffer, start, end):
     i = start
     while i < end:
         there = _ALL if end - i >= 32 else (_ONE << np.uint64(end - i)) - _ONE
-        quotes = equal32(buffer, i, 0x22)
-        slashes = equal32(buffer, i, 0x5C)
+        quotes = equal32(buffer, i, QUOTE)
+        slashes = equal32(buffer, i, BACKSLASH)
         if slashes != 0 or is_escaped:
-            escaped, is_escaped = _escaped(slashes, is_escaped)
+            escaped, is_escaped = escaped_bytes(slashes, is_escaped, _LAST)
             quotes &= ~escaped
-        inside = quotes
-        inside ^= inside << _ONE
-        inside ^= inside << np.uint64(2)
-        inside ^= inside << np.uint64(4)
-        inside ^= inside << np.uint64(8)
-        inside ^= inside << np.uint64(16)
-        inside = (inside ^ in_string) & _ALL
-        opening = like32(buffer, i, 0x20, 0x7B)
-        closing = like32(buffer, i, 0x20, 0x7D)
+        inside = (inside_quotes(quotes) ^ in_string) & _ALL
+        opening = like32(buffer, i, _BRACE_BIT, BRACE_OPEN)
+        closing = like32(buffer, i, _BRACE_BIT, BRACE_CLOSE)
         ended = quotes & ~inside
         behind = ((ended << _ONE) | after_string) & _ALL
-        may_follow = closing | equal32(buffer, i, 0x2C) | equal32(buffer, i, 0x3A) | below32(buffer, i, 0x21)
-        wrong = ((equal32(buffer, i, 0x0A) & inside) | (behind & ~may_follow)) & there
+        may_follow = closing | equal32(buffer, i, COMMA) | equal32(buffer, i, COLON) | below32(buffer, i, SPACE + 1)
+        wrong = ((equal32(buffer, i, NEWLINE) & inside) | (behind & ~may_follow)) & there
         events = (opening | closing) & ~inside & there
         first_wrong = trailing_zeros(wrong) if wrong != 0 else np.int64(32)
         while events != 0:
@@ -122,14 +135,14 @@ def object_end(buffer, start, end):
             if k >= first_wrong:
                 return DAMAGED, i + first_wrong
             c = buffer[i + k]
-            if c & 0x5F == 0x5B:
+            if c | _BRACE_BIT == BRACE_OPEN:
                 if depth > 0 and not is_deep and not _may_open(buffer, start, i + k, kinds & _ONE == 1):
                     return DAMAGED, i + k
-                kinds = (kinds << _ONE) | (_ONE if c == 0x7B else _ZERO)
+                kinds = (kinds << _ONE) | (_ONE if c == BRACE_OPEN else _ZERO)
                 depth += 1
                 is_deep = is_deep or depth > 64
             else:
-                if not is_deep and (kinds & _ONE == 1) != (c == 0x7D):
+                if not is_deep and (kinds & _ONE == 1) != (c == BRACE_CLOSE):
                     return DAMAGED, i + k
                 kinds >>= _ONE
                 depth -= 1
@@ -153,23 +166,23 @@ def _next_object(buffer, start, first, end, is_array, alike, what_follows):
     """
     i = first
     while i < end:
-        found = equal32(buffer, i, 0x7B)
+        found = equal32(buffer, i, BRACE_OPEN)
         if end - i < 32:
             found &= (_ONE << np.uint64(end - i)) - _ONE
         while found != 0:
             at = i + trailing_zeros(found)
             j = at - 1
-            if buffer[j] == 0x0A:
+            if buffer[j] == NEWLINE:
                 return at
-            while j > start and _is_blank(buffer[j]):
+            while j > start and is_blank(buffer[j]):
                 j -= 1
-            if buffer[j] == 0x7D:
+            if buffer[j] == BRACE_CLOSE:
                 return at
-            if is_array and buffer[j] == 0x2C and j > start:
+            if is_array and buffer[j] == COMMA and j > start:
                 j -= 1
-                while j > start and _is_blank(buffer[j]):
+                while j > start and is_blank(buffer[j]):
                     j -= 1
-                if buffer[j] == 0x7D:
+                if buffer[j] == BRACE_CLOSE:
                     if at + 8 <= end:
                         if load64(buffer, at) == alike:
                             return at
@@ -185,17 +198,17 @@ def _other_end(buffer, start, end, in_array, alike, what_follows):
     """Where bytes end that are no object: an array's element that is none, or all before what seems to be an object."""
     if in_array:
         i = start
-        if buffer[i] == 0x22:
+        if buffer[i] == QUOTE:
             i = quote_at(buffer, i + 1, end) + 1
         else:
-            while i < end and not _is_blank(buffer[i]) and not _is_sign(buffer[i]):
+            while i < end and not is_blank(buffer[i]) and not _is_sign(buffer[i]):
                 i += 1
         j = i
-        while j < end and _is_blank(buffer[j]):
+        while j < end and is_blank(buffer[j]):
             j += 1
         if j >= end and what_follows != LAST:
             return -1
-        if i > start and j < end and (buffer[j] == 0x2C or buffer[j] == 0x5D):
+        if i > start and j < end and (buffer[j] == COMMA or buffer[j] == BRACKET_CLOSE):
             return i
     return _next_object(buffer, start, start + 1, end, in_array, alike, what_follows)
 
@@ -203,7 +216,7 @@ def _other_end(buffer, start, end, in_array, alike, what_follows):
 @inner_kernel
 def _trimmed(buffer, start, end, is_array):
     """The end of bytes without the separators behind them."""
-    while end > start + 1 and (_is_blank(buffer[end - 1]) or (is_array and buffer[end - 1] == 0x2C)):
+    while end > start + 1 and (is_blank(buffer[end - 1]) or (is_array and buffer[end - 1] == COMMA)):
         end -= 1
     return end
 
@@ -229,37 +242,37 @@ def frame_objects(buffer, end, what_follows, is_array, state, row_starts, row_en
     while True:
         while at < end:
             c = buffer[at]
-            if not _is_blank(c):
+            if not is_blank(c):
                 if not is_array:
                     break
                 if state[INSIDE] == 0:
-                    if c != 0x5B:
+                    if c != BRACKET_OPEN:
                         break
                     state[INSIDE] = 1
-                elif c == 0x5D:
+                elif c == BRACKET_CLOSE:
                     state[INSIDE] = 0
-                elif c != 0x2C:
+                elif c != COMMA:
                     break
             at += 1
         state[USED] = at
         if at >= end:
             return rows
         start = at
-        if buffer[at] == 0xEF:  # a byte order mark belongs to the object that follows it, and not to an array
+        if buffer[at] == _MARK:  # a byte order mark belongs to the object that follows it, and not to an array
             if end - at < 4 and what_follows == MORE:
                 return rows
-            if end - at >= 4 and buffer[at + 1] == 0xBB and buffer[at + 2] == 0xBF:
-                if is_array and state[INSIDE] == 0 and buffer[at + 3] == 0x5B:
+            if end - at >= 4 and is_mark(buffer, at, end):
+                if is_array and state[INSIDE] == 0 and buffer[at + 3] == BRACKET_OPEN:
                     at += 3
                     continue
-                if buffer[at + 3] == 0x7B:
+                if buffer[at + 3] == BRACE_OPEN:
                     at += 3
         if rows == row_starts.shape[0]:
             return -1
-        if buffer[at] == 0x7B or (buffer[at] == 0x5B and state[INSIDE] == 1):
+        if buffer[at] == BRACE_OPEN or (buffer[at] == BRACKET_OPEN and state[INSIDE] == 1):
             stop, place = object_end(buffer, at, end)
             if stop > 0:
-                if buffer[at] == 0x7B and stop - at >= 8 and state[TRIES] == 0:
+                if buffer[at] == BRACE_OPEN and stop - at >= 8 and state[TRIES] == 0:
                     state[ALIKE] = np.int64(load64(buffer, at))
                 state[TRIES] = 0
             elif stop == UNFINISHED and what_follows == MORE:

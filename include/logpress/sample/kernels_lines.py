@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.kernel.ascii import COLON, DIGIT_0, NEWLINE, POINT
 from logpress.kernel.compile import kernel
 from logpress.kernel.words import PADDING, load64, store64
 
@@ -28,7 +29,6 @@ CLIENT_APP_ID_BYTES = 40
 CREATED_BYTES = 24
 
 _BILLION = np.uint64(1_000_000_000)
-_LOW32 = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 
@@ -60,7 +60,7 @@ def write_seconds(out: Any, at: Any, seconds: Any, clock: Any) -> Any:
     store64(out, at + 8, dates[day - first_day, 1])
     store64(out, at + 11, minutes[minute])
     store64(out, at + 16, digits[second - minute * 60])
-    out[at + 16] = 58  # the colon before the seconds, where three digits begin
+    out[at + 16] = COLON  # before the seconds, where three digits begin
     return at + 19
 
 
@@ -69,7 +69,7 @@ def write_milliseconds(out: Any, at: Any, milliseconds: Any, clock: Any) -> Any:
     """Write `YYYY-MM-DDTHH:MM:SS.mmm` of epoch milliseconds."""
     seconds = milliseconds // 1000
     at = write_seconds(out, at, seconds, clock)
-    out[at] = 46
+    out[at] = POINT
     store64(out, at + 1, clock[3][milliseconds - seconds * 1000])
     return at + 4
 
@@ -86,7 +86,7 @@ def write_number(out: Any, at: Any, value: Any) -> Any:
     k = end - 1
     while k >= at:
         rest = value // 10
-        out[k] = 48 + value - rest * 10
+        out[k] = DIGIT_0 + value - rest * 10
         value = rest
         k -= 1
     return end
@@ -128,8 +128,8 @@ def write_sequence(
             out[spot] = word & np.uint64(255)
             out[spot + 1] = word >> np.uint64(8) & np.uint64(255)
             out[spot + 2] = word >> np.uint64(16) & np.uint64(255)
-    out[at] = 48 + np.int64(scratch[0]) // 10
-    out[at + 1] = 48 + np.int64(scratch[0]) % 10
+    out[at] = DIGIT_0 + np.int64(scratch[0]) // 10
+    out[at + 1] = DIGIT_0 + np.int64(scratch[0]) % 10
     return end
 
 
@@ -178,7 +178,7 @@ def write_lines(
     while row < last and at <= limit:
         if next_given < len(given) and given[next_given] == row:
             at = text(given_texts, given_offsets, next_given, out, at)
-            out[at] = 10
+            out[at] = NEWLINE
             at += 1
             row += 1
             next_given += 1
@@ -224,7 +224,7 @@ def write_lines(
             else:
                 at = write_sequence(out, at, created[row], counter[row], arrival[row], shard[row], scratch, clock[3])
         at = text(texts, offsets, len(slots), out, at)
-        out[at] = 10
+        out[at] = NEWLINE
         at += 1
         row += 1
     return row, at

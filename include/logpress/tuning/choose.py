@@ -8,21 +8,21 @@ from logpress.contract.base import Encoding
 from logpress.tuning.measure import Candidate, Cost
 
 NS_A_BYTE = 1000.0
-"""What a byte a record is worth, in nanoseconds of one core a record: as long as it takes to press one."""
+"""Nanoseconds of one core that a byte a record is worth: as long as it takes to press a record."""
 
 LEAST_GAIN = 0.005
 """A higher level is taken only if it makes the column smaller by this share, and another encoding or level than today's
 only if it gains as much."""
 
-LEAST_OF_FILE = 0.001
-"""And this share of the whole file: less is what one day differs from the next by, and not worth a line to read."""
+LEAST_OF_FILE_BY_COLUMN = 0.001
+"""A change of a column must save this share of the whole file too: one day differs from the next by less."""
 
 NOISE = 0.15
 """Times that differ by less than this share count as equal to today's."""
 
 LEAST_NS = 20.0
-"""What makes a column no smaller is taken only if it saves so many nanoseconds a record: times vary, sizes do not. For
-the same reason what makes it larger must save twice the time that the bytes are worth."""
+"""A candidate that saves no bytes must save so many nanoseconds a record, because times vary and sizes do not. One that
+costs bytes must save twice what these are worth."""
 
 
 def choose(
@@ -51,7 +51,7 @@ def choose(
     readable = sorted((c for c in costs if c.encoding in allowed), key=lambda candidate: (price(candidate), candidate))
     if not readable:
         return today
-    least = max(LEAST_GAIN * costs[today].stored_bytes, LEAST_OF_FILE * file_bytes)
+    least = max(LEAST_GAIN * costs[today].stored_bytes, LEAST_OF_FILE_BY_COLUMN * file_bytes)
     for best in readable:
         most = costs[best].stored_bytes * (1 + LEAST_GAIN)
         lowest = min(c for c in readable if c.encoding == best.encoding and costs[c].stored_bytes <= most)

@@ -45,12 +45,12 @@ from logpress.tuning.sample import Sample, take_sample
 from logpress.tuning.variants import Variant, instants, orders, row_groups
 
 RECORDS = (100_000, 1_000_000)
-"""Records that are taken where it is not said how many: two row groups, but within these bounds; one, if it is more."""
+"""Sample size without --records: two row groups, clamped to this range; one row group if that alone is larger."""
 
 FEWEST_ROWS = 10_000
 """Rows below which, and below a row group, nothing is chosen: heads of pages would outweigh what is in them."""
 
-LEAST_OF_FILE = 0.01
+LEAST_OF_FILE_BY_VARIANT = 0.01
 """A change that concerns the whole file is chosen only if it saves this share."""
 
 WELL_PREDICTED = 0.02
@@ -296,7 +296,7 @@ class _Tuning:
                 today_of[files] = self._press(contract, files, day)
             today = today_of[files]
             found = [_variant_report(kind, titles[kind], today, is_today=True)]
-            best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_OF_FILE), None)
+            best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_OF_FILE_BY_VARIANT), None)
             for variant in variants:
                 if variant.kind != kind:
                     continue

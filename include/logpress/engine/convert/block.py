@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.convert.block_arrays import Entries, Space, Spaces
-from logpress.engine.convert.kernels_convert import BATCH, press_rows
+from logpress.engine.convert.kernels_convert import (
+    BATCH,
+    FRAME_AT,
+    FRAME_CRLF,
+    FRAME_END,
+    FRAMED,
+    FRAMING_WORDS,
+    press_rows,
+)
 from logpress.engine.registers.programs import Known
 from logpress.engine.registers.registers import EXTRA, Registers
 from logpress.hashing.kernels_tables import rebuild_table
@@ -25,7 +33,7 @@ from logpress.records.kernels_lines import count_lines
 T = TypeVar("T")
 
 _LOOK_BYTES = 1 << 15
-"""Bytes that tell about how many lines there are."""
+"""[speed] Bytes that tell about how many lines there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,11 @@ class Block:
     def states(self) -> NDArray[np.int64]:
         """int64[rows]: a program's number, IRREGULAR, or below zero."""
         return self.space.states[: self.rows]
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """bool[rows]: which rows have registers, as `is_finished` says; the others were left by kernels, or dropped."""
+        return self.states >= 0
 
     @property
     def masks(self) -> NDArray[np.uint64]:
@@ -174,7 +187,8 @@ def _press(
     scratch = _scratch(known.trie.depth)
     while True:
         used, counts = int(space.extra_used[0]), entries.counts.copy()
-        framing = np.array([*lines, 0], dtype=np.int64)
+        framing = np.zeros(FRAMING_WORDS, dtype=np.int64)
+        framing[FRAME_AT], framing[FRAME_END], framing[FRAME_CRLF] = lines
         done = press_rows(
             block.buffer, block.row_starts, block.row_ends, framing, rows,
             known.trie.nodes, known.trie.literals, known.ops, known.programs, known.variants,
@@ -183,7 +197,7 @@ def _press(
             space.regs, space.states, space.masks, block.hashes, *scratch,
         )  # fmt: skip
         if done:
-            return int(framing[0]), int(framing[3])
+            return int(framing[FRAME_AT]), int(framing[FRAMED])
         space.extra_used[0] = used
         entries.counts[:] = counts
         entries.tables.fill(-1)

@@ -13,7 +13,7 @@ from logpress.hashing.kernels_tables import empty_tables
 from logpress.limits import DEFAULT, Limits
 
 _MOST_KEPT_BYTES = 1 << 22
-"""A space whose extra texts have grown beyond this is not kept."""
+"""[memory] A space whose extra texts have grown beyond this is not kept."""
 
 
 @dataclass

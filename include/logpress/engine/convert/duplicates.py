@@ -18,15 +18,22 @@ from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sor
 from logpress.limits import DEFAULT, Limits
 
 FEWEST_PLACES = 1 << 14
+"""[memory] Places of the table at first."""
+
 FULL = 0.75
-"""Share of places in use beyond which the table grows."""
+"""[memory] Share of places in use beyond which the table grows."""
 
 MARGIN = 1.0625
-"""More records than the slice seems to have at its beginning: for so many there is room."""
+"""[memory] Times as many records as the slice seems to have at its beginning, for which there is room."""
 
 _PLACE_BYTES = 12
+"""Bytes of a place: three words of 32 bits."""
+
 BUCKETS = 256
+"""Parts of a run, by the first byte of a hash."""
+
 _HEAD_BYTES = 8 * (BUCKETS + 1)
+"""Bytes of a run's head: where each bucket begins, and where the last one ends."""
 
 
 def table_bytes(limits: Limits) -> int:

@@ -14,29 +14,35 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_codes import DROPPED
+from logpress.engine.registers.kernels_codes import DROPPED, is_finished
 from logpress.kernel.compile import inner_kernel, kernel
 
 AT_A_TIME = 32
-"""Records whose places are looked up together, so that the memory's delays overlap."""
+"""[speed] Records whose places are looked up together, so that the memory's delays overlap."""
 
 _UPPER = np.uint64(32)
 
 
 @inner_kernel
 def _home(table, one):
-    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes."""
+    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes.
+
+    (hash >> 32) * places >> 32 is the hash as a share of 2^64, of `places` (D. Lemire, "Fast Random Integer Generation
+    in an Interval", 2019): below `places`, and ascending with the hash, for tables of less than 2^32 places. Of 12
+    places, a hash of 2^63 belongs to place 6.
+    """
     return np.int64((one >> _UPPER) * np.uint64(table.shape[0]) >> _UPPER)
 
 
 @inner_kernel
 def _is_free(table, at):
+    """Whether a place holds no hash: `find_repeats` puts none that is zero."""
     return table[at, 0] == 0 and table[at, 1] == 0 and table[at, 2] == 0
 
 
 @inner_kernel
 def _first_word(table, at):
-    """The first half of the hash at a place."""
+    """The first 64 bits of the hash at a place."""
     return np.uint64(table[at, 0]) << _UPPER | np.uint64(table[at, 1])
 
 
@@ -67,7 +73,8 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
     """Take those of a block's rows out that are equal to an earlier one; remember the others.
 
     Args:
-        states: int64[rows]; DROPPED is put into those of repeated rows. Rows below zero are left out already.
+        states: int64[rows]; DROPPED is put into those of repeated rows. Rows that are not finished are left out
+            already.
         hashes: uint64[2, >= rows].
         days: int64[>= rows], the register of the instant whose UTC date is the record's day.
         units_per_day: its units a day.
@@ -88,7 +95,7 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
         for row in range(first, last):
             touched ^= table[_home(table, hashes[0, row]), 0]
         for row in range(first, last):
-            if states[row] < 0:
+            if not is_finished(states[row]):
                 continue
             instant = days[row]
             mine = take_unknown if instant == NULL else instant // units_per_day == day

@@ -11,16 +11,17 @@ from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
 from logpress.contract.columns import Json
 from logpress.engine.convert.block import Block, Reject, _press
-from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
+from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED, SUSPECT
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import RAW, Registers
 from logpress.hashing.kernels_hash import find_or_add
+from logpress.kernel.ascii import BRACE_OPEN
 from logpress.layout.kernels_json import MAX_DEPTH, PLAIN, SURROGATE, string_kind, value_end
 from logpress.layout.mine import Mined
 from logpress.layout.tokens import Leaf, NotAnObjectError
 
 FEWEST_AHEAD = 64
-"""Rows that a new layout is tried on at once; twice as many each time that all are settled."""
+"""[speed] Rows that a new layout is tried on at once; twice as many each time that all are settled."""
 
 
 class Settler:
@@ -33,7 +34,7 @@ class Settler:
 
     def settle(self, block: Block) -> None:
         """Bring every row to a layout, to irregular, or to a reject."""
-        left = np.flatnonzero(block.states < 0)
+        left = np.flatnonzero(~block.finished)
         mined: dict[int, Mined] = {}
         tried: set[tuple[int, int, int]] = set()
         at = tried_to = 0  # places in `left`; those before `tried_to` were tried with all layouts that are known
@@ -45,7 +46,7 @@ class Settler:
                 tried_to, ahead = at + ahead, 2 * ahead
             row = int(left[at])
             state = int(block.states[row])
-            if not DROPPED < state <= MISSED:
+            if state not in (MISSED, FAILED, SUSPECT):
                 at += 1
                 continue
             failure = (row, int(block.regs[0, row]), int(block.masks[row]))
@@ -101,7 +102,7 @@ class Settler:
     def _keep_or_reject(self, block: Block, row: int) -> None:
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
         start, end = int(block.row_starts[row]), int(block.row_ends[row])
-        if block.buffer[start] == 0x7B and value_end(block.buffer, start, end, stack) == end:
+        if block.buffer[start] == BRACE_OPEN and value_end(block.buffer, start, end, stack) == end:
             self._keep_whole(block, row)
             return
         try:

@@ -9,16 +9,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.codecs.kernels_kinesis import SHARD_NUMBER_BITS
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.registers.kernels_rows import NARROW_NULL, ROWS_AT_A_TIME
 from logpress.kernel.compile import inner_kernel, kernel
 
-_WORD = 8
-_LAST = (1 << 63) - 1
-_SIGN = np.uint64(1 << 63)
+AS_IT_IS = 0
+"""A word of a key is the register."""
 
-AS_IT_IS, LAST_IF_NULL, HEAD, TEXT = range(4)
-"""How a word of a key is made of a register: see `write_keys`."""
+LAST_IF_NULL = 1
+"""A word of a key is the register, but no value comes last."""
+
+HEAD = 2
+"""A word of a key is the creation second and the low digit of a shard; no value comes last."""
+
+TEXT = 3
+"""A word of a key is a word of the text that the register numbers."""
+
+_WORD = 8
+"""Bytes of a word."""
+
+_LAST = (1 << 63) - 1
+"""The largest int64: where no value comes last."""
+
+_SIGN = np.uint64(1 << 63)
+"""Flipped, it makes unsigned words compare as signed ones: u < v if and only if (u ^ 2^63) < (v ^ 2^63), signed."""
+
+_DIGIT_BITS = 4
+"""Bits of the low digit of a shard's number, which begins a sequence number after the creation second."""
 
 
 @inner_kernel
@@ -66,16 +84,13 @@ def write_text_words(texts, offsets, words):
 def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, text_word, keys):
     """Words of the keys of some rows, each made of one register.
 
-    AS_IT_IS is the register; LAST_IF_NULL too, but no value comes last; HEAD is the creation second and the low digit
-    of a shard; TEXT a word of the text that the register numbers.
-
     Args:
         wide: int64[n, wide registers].
         narrow: int32[n, narrow registers].
         rows: int32[m], below n.
         is_narrow: bool[words], whether the register stands in `narrow`.
         places: int64[words], its column there, or in `wide`.
-        operations: int64[words].
+        operations: int64[words]: AS_IT_IS, LAST_IF_NULL, HEAD or TEXT.
         texts: int64[t, k], the words of texts.
         bases: int64[words], where those of the register's texts begin: those of no text, then those of each one.
         text_word: int64[words], which word of the text, below k.
@@ -104,7 +119,7 @@ def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, 
                     if value == NULL:
                         value = _LAST
                     elif operations[word] == HEAD:
-                        value = ((value >> 20) << 4) | (value & 15)
+                        value = ((value >> SHARD_NUMBER_BITS) << _DIGIT_BITS) | (value & ((1 << _DIGIT_BITS) - 1))
                 keys[word, i] = value
     return True
 

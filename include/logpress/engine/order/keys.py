@@ -28,13 +28,16 @@ from logpress.engine.registers.texts import Ints, Texts, name_is_text
 from logpress.errors import PartError
 
 _TEXT_WORDS = 6
+"""[format] Words of a text that belong to a key: its first 48 bytes."""
+
 _LEADING = 2
-"""Words that nearly always tell rows apart: the others are looked at where these are equal."""
+"""[speed] Words that nearly always distinguish rows; the others are looked at where these are equal."""
 
 SAMPLED_ROWS = 4096
-"""Rows whose keys are looked at, at least, where there are as many."""
+"""[bytes] Rows whose keys are looked at, at least, where there are as many."""
 
 _SAMPLE_KEYS = 64
+"""[bytes] Keys of a row group's sample, at least, where it has as many rows."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from logpress.engine.registers.texts import Ints
 from logpress.errors import PartError
 
 _EMPTY = np.iinfo(np.int64).max
+"""In place of a smallest counter: its window has none."""
+
 _ROWS_A_WINDOW = 3
+"""[bytes] Rows of a shard and a window, about, that share a smallest counter."""
 
 
 def number_shards(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:

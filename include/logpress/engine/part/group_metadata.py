@@ -22,6 +22,7 @@ from logpress.engine.registers.texts import Ints
 _LENGTH = struct.Struct("<I")
 
 _MOST_PACKED_BYTES = 256 << 20
+"""[format] Bytes of a row group's metadata, at most: more is taken as damage."""
 
 
 @dataclass(frozen=True)

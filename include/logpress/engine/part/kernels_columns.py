@@ -1,7 +1,7 @@
-"""The kernels between registers and stored columns: gather, number dictionaries, group counters.
+"""The kernels between registers and stored columns: number few values, check ranges, group counters, follow lookups.
 
-Bounds: every array is indexed by row, or by a number that another array of the same call holds and the caller
-has checked; each docstring says which.
+Bounds: every array is indexed by row, or by a number that another array of the same call holds; each docstring says
+which numbers those may be, or that the kernel checks them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -10,25 +10,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.codecs.kernels_kinesis import SHARD_NUMBER_BITS
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.registers.kernels_rows import NARROW_NULL
+from logpress.kernel.ascii import FIRST_WIDE, SLASH
 from logpress.kernel.compile import kernel
+from logpress.kernel.places import first_place
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_UPPER = np.uint64(40)
 _MOST = np.iinfo(np.int64).max
-_SHARDS = 1 << 56
-"""A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
+_SHARDS = 1 << (36 + SHARD_NUMBER_BITS)
+"""[format] A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
+
 _SECONDS = 1 << 36
+"""[format] An arrival second has 36 bits."""
 
 
 @kernel
 def divide_exactly(values, divisor):
     """Divide int64[n] in place, NULL left out; whether no rest is left. If one is, the values are undefined.
 
-    With d = 2^s * odd, x / d of a multiple x is (x >> s) * odd^-1 modulo 2^64 (Hacker's Delight, 10-16: exact
-    division), which takes a twentieth of a division's time. Newton's iteration doubles the right bits of the inverse;
-    `odd` itself has three: 5^2 = 25 = 1 modulo 8.
+    With d = 2^s * odd, x / d of a multiple x is (x >> s) * odd^-1 modulo 2^64 (H. Warren, "Hacker's Delight", 10-16:
+    exact division), which takes 5 % of a division's time. Newton's iteration doubles the right bits of the inverse;
+    `odd` itself has three, because any odd number's square is 1 modulo 8, so 5 iterations give 96 >= 64 bits. 84 / 12:
+    s = 2, odd = 3, odd^-1 = 0xAAAAAAAAAAAAAAAB, and 21 * odd^-1 = 7 modulo 2^64.
 
     Args:
         values: int64[n].
@@ -59,7 +63,7 @@ def number_few(values, table, distinct, count, numbers):
 
     Args:
         values: int64[n], or NULL.
-        table: int64[2^k], filled with -1; more than twice as long as `distinct`.
+        table: int64[2^k], filled with -1, k at least 1; more than twice as long as `distinct`.
         distinct: int64[m], gets the distinct values.
         count: int64[1], gets how many there are.
         numbers: int32[n], gets each row's number, or -1.
@@ -74,7 +78,7 @@ def number_few(values, table, distinct, count, numbers):
         if value == NULL:
             numbers[i] = -1
             continue
-        at = np.int64((np.uint64(value) * _ODD) >> _UPPER) & mask
+        at = first_place(value, table)
         while table[at] >= 0 and distinct[table[at]] != value:
             at = (at + 1) & mask
         if table[at] < 0:
@@ -189,7 +193,13 @@ def follow_lookup(codes, keys, layouts, has_slot, predicted):
 
 @kernel
 def map_codes(codes, numbers, out):
-    """out[i] = numbers[codes[i]], or -1 where there is no code; int32[n] both, `out` may be `codes`."""
+    """Do out[i] = numbers[codes[i]], or -1 where there is no code.
+
+    Args:
+        codes: int32[n], below the length of `numbers`, or negative for none.
+        numbers: integers[entries].
+        out: int32[n]; may be `codes`.
+    """
     for i in range(codes.shape[0]):
         code = codes[i]
         out[i] = numbers[code] if code >= 0 else -1
@@ -197,14 +207,25 @@ def map_codes(codes, numbers, out):
 
 @kernel
 def count_codes(codes, counts):
-    """counts[code + 1] += 1 for each code (int32), and counts[0] += 1 where there is none; int64[codes + 1]."""
+    """Do counts[code + 1] += 1 for each code, and counts[0] += 1 where there is none.
+
+    Args:
+        codes: int32[n], below `entries`, or negative for none.
+        counts: int64[entries + 1].
+    """
     for i in range(codes.shape[0]):
         counts[max(codes[i], -1) + 1] += 1
 
 
 @kernel
 def find_rows(codes, marked, rows):
-    """The rows whose code (int32, negative for none) is marked, bool[entries]: int64[n]; returns how many."""
+    """Find the rows whose code is marked; returns how many.
+
+    Args:
+        codes: int32[n], below `entries`, or negative for none.
+        marked: bool[entries].
+        rows: int64[n], gets them.
+    """
     count = 0
     for i in range(codes.shape[0]):
         if codes[i] >= 0 and marked[codes[i]]:
@@ -215,7 +236,7 @@ def find_rows(codes, marked, rows):
 
 @kernel
 def any_null(values, null):
-    """Whether a register has a null."""
+    """Whether a register, integers[n], has a value that is `null`."""
     found = False
     for i in range(values.shape[0]):
         found |= values[i] == null
@@ -229,14 +250,14 @@ def count_unusual(texts, offsets, used):
     Args:
         texts: uint8[m].
         offsets: int64[entries + 1].
-        used: int64[count], entries.
+        used: int64[count], entries, of which there are as many as `offsets` says.
     """
     slashes = wide = both = 0
     for k in range(used.shape[0]):
         has_slash = is_wide = False
         for i in range(offsets[used[k]], offsets[used[k] + 1]):
-            has_slash |= texts[i] == 0x2F
-            is_wide |= texts[i] >= 0x80
+            has_slash |= texts[i] == SLASH
+            is_wide |= texts[i] >= FIRST_WIDE
         slashes += has_slash
         wide += is_wide
         both += has_slash or is_wide
@@ -248,7 +269,7 @@ def smallest_counters(shards, arrivals, counters, first, shift, windows, smalles
     """For each shard and window of 2^shift seconds, the smallest counter: smallest[shard * windows + window].
 
     Args:
-        shards: int32[n], place in the list of shards, or -1.
+        shards: int32[n], place in the list of shards, or -1; below the rows of `smallest`.
         arrivals: int64[n], seconds.
         counters: int64[n].
         first: first second, no arrival is before it.
@@ -280,7 +301,14 @@ def subtract_counters(shards, arrivals, counters, first, shift, windows, smalles
 
 @kernel
 def count_pairs(keys, values, value_count, counts):
-    """Do counts[key * value_count + value] += 1 for each row that has both; int32[n], negative for none."""
+    """Do counts[key * value_count + value] += 1 for each row that has both.
+
+    Args:
+        keys: int32[n], below the length of `counts` by `value_count`, or negative for none.
+        values: int32[n], below `value_count`, or negative for none.
+        value_count: how many values there are.
+        counts: int64[keys * value_count].
+    """
     for i in range(keys.shape[0]):
         if keys[i] >= 0 and values[i] >= 0:
             counts[np.int64(keys[i]) * value_count + values[i]] += 1

@@ -39,7 +39,8 @@ CREATED_BY = "logpress version "
 """How a part's footer begins to say who wrote it."""
 
 MAJOR, MINOR = 5, 0
-"""The format's version. A reader skips what it does not know of a later minor version; it refuses a later major one."""
+"""[format] The format's version. A reader skips what it does not know of a later minor version; it refuses a later
+major one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
 

@@ -19,8 +19,8 @@ from logpress.errors import PartError
 from logpress.limits import DEFAULT, Limits
 
 DICTIONARIES_BYTES = 2 << 20
-"""Arrow copies all dictionaries into every batch. For each so many bytes of them, batches get `decoded_rows` rows
-longer, so that fewer copies are made."""
+"""[speed] For each so many bytes of a row group's dictionaries, batches get `decoded_rows` more rows, because Arrow
+copies all dictionaries into every batch."""
 
 
 class PartReader:

@@ -174,7 +174,7 @@ class SliceReading:
     def _reject_undated(self, block: Block, origin: int) -> None:
         """Make rejects of the rows whose day nothing tells: each day pressed from this input meets them."""
         days = block.regs[self.layouts.registers[self._day.register], : block.rows]
-        for row in np.flatnonzero((days == NULL) & (block.states >= 0)).tolist():
+        for row in np.flatnonzero((days == NULL) & block.finished).tolist():
             digest = digests.to_text(block.hashes[:, row])
             self._reject(block, row, origin, NO_DAY, NO_DAY_MESSAGE, digest)
             block.states[row] = DROPPED
@@ -195,7 +195,7 @@ class SliceReading:
             return
         words = block.hashes[0, : block.rows]
         first, last = (np.searchsorted(self._to_keep_whole, words, side) for side in ("left", "right"))
-        rows = np.flatnonzero((first < last) & (block.states >= 0) & (block.states != IRREGULAR))
+        rows = np.flatnonzero((first < last) & block.finished & (block.states != IRREGULAR))
         self._settler.keep_whole(block, rows)
         self.kept_whole += len(rows)
         some = rows[: KEPT_PLACES - len(self.kept_places)].tolist()

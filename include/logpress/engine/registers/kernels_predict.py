@@ -1,4 +1,7 @@
-"""The kernels of residuals: instants less what another column predicts."""
+"""The kernels of residuals: instants less what another column predicts.
+
+Bounds: every array is indexed by row, below the length of `values`, as which the others are at least as long.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -8,7 +11,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.kernel.compile import kernel
 
 _LONGEST_US = 3 * 10**17
-"""Microseconds of some ten thousand years."""
+"""[format] Microseconds of some 9,500 years: larger values predict nothing."""
 
 
 @kernel

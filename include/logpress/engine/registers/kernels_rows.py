@@ -1,4 +1,9 @@
-"""The kernels that move rows between columns of registers and rows side by side."""
+"""The kernels that move rows between columns of registers and rows side by side.
+
+Bounds: every array is indexed by row, by register, or by a number that another array of the same call holds; each
+docstring says which numbers those may be. Callers check them: rows and orders are made by `row_group`, `order` and
+`restore`; numbers of texts come from a dictionary that the same call is given, and `place_of` from `Registers`.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
@@ -8,15 +13,27 @@ import numpy as np
 
 from logpress.codecs.kernels_text import NULL
 from logpress.engine.registers.kernels_codes import IRREGULAR
-from logpress.engine.registers.kernels_texts import _begin_to_load
-from logpress.kernel.compile import kernel
-
-ROWS_AT_A_TIME = 64
-"""Rows whose registers are copied at a time, so that both sides stay in cache."""
-
+from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.words import prefetch
 
 NARROW_NULL = np.int32(-(2**31))
 """Stands for no value in an int32 register."""
+
+ROWS_AT_A_TIME = 64
+"""[speed] Rows whose registers are copied at a time, so that both sides stay in cache."""
+
+_ROWS_AHEAD = 16
+"""[speed] Rows before a row is needed at which its loading is begun: in another order, each lies in a place of its
+own."""
+
+
+@inner_kernel
+def _prefetch_row(rows, order, i):
+    """Begin to load the row that is needed _ROWS_AHEAD places behind place i of `order`, or the last one."""
+    size = rows.shape[1] * rows.itemsize
+    following = np.int64(order[min(i + _ROWS_AHEAD, order.shape[0] - 1)]) * size
+    prefetch(rows, following)
+    prefetch(rows, following + size - 1)
 
 
 @kernel
@@ -26,7 +43,7 @@ def append_rows(
     """Copy a block's rows to the end of a row group.
 
     Args:
-        regs: int64[registers, >= rows], the block's.
+        regs: int64[registers, >= rows], the block's; numbers of texts are below the entries of their dictionary.
         states: int64[rows]: a program's number, or IRREGULAR for a row that is kept whole.
         layout_of: int64[programs], the layout of each.
         places: int64[>= count], which rows.
@@ -70,7 +87,7 @@ def gather(rows, order, columns):
         columns: of the same type, [k, n].
     """
     for i in range(order.shape[0]):
-        _begin_to_load(rows, order, i)
+        _prefetch_row(rows, order, i)
         row = order[i]
         for k in range(rows.shape[1]):
             columns[k, i] = rows[row, k]
@@ -86,7 +103,7 @@ def take_rows(rows, order, taken):
         taken: of the type of `rows` [n, k].
     """
     for i in range(order.shape[0]):
-        _begin_to_load(rows, order, i)
+        _prefetch_row(rows, order, i)
         row = order[i]
         for k in range(rows.shape[1]):
             taken[i, k] = rows[row, k]
@@ -149,8 +166,8 @@ def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
         columns: int64[registers, >= n].
     """
     for i in range(order.shape[0]):
-        _begin_to_load(wide, order, i)
-        _begin_to_load(narrow, order, i)
+        _prefetch_row(wide, order, i)
+        _prefetch_row(narrow, order, i)
         row = order[i]
         for register in range(is_narrow.shape[0]):
             if is_narrow[register]:

@@ -1,16 +1,14 @@
-"""The kernels of texts that registers number."""
+"""The kernels of texts that registers number.
+
+Bounds: every array is indexed by row, or by a number of a text that another array of the same call holds; callers give
+numbers below the entries that the call's dictionary has. Texts are copied byte by byte: nothing is read behind them.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 
 from __future__ import annotations
 
-import numpy as np
-
-from logpress.kernel.compile import inner_kernel, kernel
-from logpress.kernel.words import prefetch
-
-_AHEAD = 16
-"""[speed] Texts whose loading is begun before they are copied, because each lies in a place of its own."""
+from logpress.kernel.compile import kernel
 
 
 @kernel
@@ -28,18 +26,14 @@ def size_of_texts(codes, offsets):
     return size
 
 
-@inner_kernel
-def _begin_to_load(rows, order, i):
-    """Begin to load the row that is needed _AHEAD places behind place i of `order`."""
-    size = rows.shape[1] * rows.itemsize
-    following = np.int64(order[min(i + _AHEAD, order.shape[0] - 1)]) * size
-    prefetch(rows, following)
-    prefetch(rows, following + size - 1)
-
-
 @kernel
 def mark_used(codes, used):
-    """used[code] = True for each code (int32) that is not null; bool[entries]."""
+    """Do used[code] = True for each code that is not null.
+
+    Args:
+        codes: int32[n], below `entries`, or negative for none.
+        used: bool[entries].
+    """
     for i in range(codes.shape[0]):
         if codes[i] >= 0:
             used[codes[i]] = True
@@ -50,7 +44,7 @@ def renumber(codes, numbers, used, count, null):
     """Number dictionary entries anew, in the order in which rows use them.
 
     Args:
-        codes: int32[n], entry of each row, or null (negative); replaced by the new number, or `null`.
+        codes: int32[n], entry of each row, below `entries`, or null (negative); replaced by the new number, or `null`.
         numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
         used: int64[entries], gets the entries in their new order.
         count: how many were numbered before, with other rows.

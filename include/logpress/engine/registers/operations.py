@@ -11,14 +11,22 @@ from logpress.contract.columns import Boolean, Copy, Decimal, Instant, Integer, 
 from logpress.contract.model import Contract
 from logpress.engine.registers.kernels_codes import (
     ABSENT,
+    ARRIVAL,
     BOOLEAN,
+    CODE,
     COPY_EPOCH,
     COPY_INSTANT,
+    COUNTER,
     DECIMAL,
     INSTANT,
     INTEGER,
     KINESIS,
+    REFERENCE,
+    SECOND,
+    SLOT,
     STRING,
+    SUB,
+    TARGET,
     TYPED,
     VALUE,
 )
@@ -27,13 +35,7 @@ from logpress.layout.model import Kind, Layout, Slot
 
 
 def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
-    """The operation (10 integers) of one slot that is no extra.
-
-    0: slot, 1: code, 2: register, 3: second register or -1; then by code
-    INSTANT: separator, digits, units a second, reference register or -1, label's offset in minutes, reference's units
-    INTEGER: smallest, largest; STRING, VALUE: dictionary; KINESIS: registers of arrival, counter, sub
-    COPY_INSTANT: as INSTANT (units of the column copied); COPY_EPOCH: column's units, copy's units
-    """
+    """The operation of one slot that is no extra: OPERATION_FIELDS integers, whose places `kernels_codes` names."""
     contract = registers.contract
     if slot.role == "copy":
         copy = _copy_at(contract, slot.path)
@@ -73,10 +75,7 @@ def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
 
 
 def typed(slot: Slot, index: int, registers: Registers) -> list[int] | None:
-    """The operation of an extra slot whose text has a value for its column; None where none can have.
-
-    0: slot, 1: TYPED, 2: register, 3: second register or -1, 4: code of the column's own operation; smallest, largest
-    """
+    """The operation TYPED of an extra slot whose text has a value for its column; None where none can have."""
     column = registers.columns.get(slot.fills)
     if slot.kind != Kind.STRING or column is None:
         return None
@@ -94,10 +93,10 @@ def absent(operations: Sequence[Sequence[int]], registers: int) -> list[list[int
     """Operations that leave all registers without a value that none of these fills."""
     filled = {0}
     for op in operations:
-        if op[1] == KINESIS:
-            filled.update((op[2], *op[4:7]))
-        elif op[1] not in (COPY_INSTANT, COPY_EPOCH):
-            filled.update(number for number in op[2:4] if number >= 0)
+        if op[CODE] == KINESIS:
+            filled.update((op[TARGET], op[ARRIVAL], op[COUNTER], op[SUB]))
+        elif op[CODE] not in (COPY_INSTANT, COPY_EPOCH):
+            filled.update(number for number in (op[TARGET], op[SECOND]) if number >= 0)
     return [[0, ABSENT, number, -1, 0, 0, 0, 0, 0, 0] for number in range(registers) if number not in filled]
 
 
@@ -117,8 +116,8 @@ def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
 
 def _precedence(op: Sequence[int]) -> tuple[int, int]:
     """Instants that check others come before those, copies after all columns, and what is absent before all."""
-    if op[1] == ABSENT:
-        return (-1, op[2])
-    if op[1] == INSTANT:
-        return (0 if op[7] < 0 else 1, op[0])
-    return (2 if op[1] in (COPY_INSTANT, COPY_EPOCH) else 1, op[0])
+    if op[CODE] == ABSENT:
+        return (-1, op[TARGET])
+    if op[CODE] == INSTANT:
+        return (0 if op[REFERENCE] < 0 else 1, op[SLOT])
+    return (2 if op[CODE] in (COPY_INSTANT, COPY_EPOCH) else 1, op[SLOT])

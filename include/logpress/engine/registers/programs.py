@@ -23,6 +23,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
+from logpress.engine.registers.kernels_codes import (
+    END_OF_EXTRAS,
+    END_OF_OPERATIONS,
+    EXTRA_FIELDS,
+    EXTRA_KIND,
+    EXTRA_LABEL_LENGTH,
+    EXTRA_PREFIX_AT,
+    EXTRA_PREFIX_LENGTH,
+    EXTRA_SLOT,
+    FIRST_EXTRA,
+    FIRST_OPERATION,
+    FIRST_VARIANT,
+    NEXT_VARIANT,
+    OPERATION_FIELDS,
+    PROGRAM_FIELDS,
+    VARIANT_FIELDS,
+    VARIANT_PROGRAM,
+    VARIANT_SLOTS,
+)
 from logpress.engine.registers.operations import _precedence, absent, extra_prefixes, operation, typed
 from logpress.engine.registers.registers import Registers
 from logpress.kernel.words import PADDING
@@ -38,11 +57,11 @@ class Known:
 
     Attributes:
         trie: the matchable layouts.
-        ops: int64[m, 10].
-        programs: int64[n, 5]: first and last operation, first and last extra, first variant or -1.
+        ops: int64[m, OPERATION_FIELDS]; for the columns of these and the others, see `kernels_codes`.
+        programs: int64[n, PROGRAM_FIELDS].
         layout_of: int64[n], the layout of each program.
-        variants: int64[v, 3].
-        extras: int64[e, 5].
+        variants: int64[v, VARIANT_FIELDS].
+        extras: int64[e, EXTRA_FIELDS].
         extra_texts: uint8[...].
     """
 
@@ -121,9 +140,12 @@ class Layouts:
             return False
         self._variants_known.add((base, mask))
         signed = mask - (1 << 64) if mask >> 63 else mask
-        first = _PROGRAM_FIELDS * base + _PROGRAM_FIELDS - 1  # where the base says its first variant
-        self._variants.extend((signed, len(self.programs), self._rows[first]))
-        self._rows[first] = len(self._variants) // _VARIANT_FIELDS - 1
+        first = PROGRAM_FIELDS * base + FIRST_VARIANT
+        variant = [0] * VARIANT_FIELDS
+        variant[VARIANT_SLOTS], variant[VARIANT_PROGRAM] = signed, len(self.programs)
+        variant[NEXT_VARIANT] = self._rows[first]
+        self._rows[first] = len(self._variants) // VARIANT_FIELDS
+        self._variants.extend(variant)
         self._add_program(Program(number, matched))
         self.known = self._compile()
         return True
@@ -145,7 +167,9 @@ class Layouts:
 
     def _add_program(self, program: Program) -> None:
         layout, matched = self.all[program.layout], self.all[program.matched]
-        first_op, first_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
+        row = [-1] * PROGRAM_FIELDS
+        row[FIRST_OPERATION] = len(self._ops) // OPERATION_FIELDS
+        row[FIRST_EXTRA] = len(self._extras) // EXTRA_FIELDS
         wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
         if program.layout == program.matched:  # else that of the layout that was matched has filled all registers
             extras = (typed(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role == "extra")
@@ -157,10 +181,18 @@ class Layouts:
             # the matcher cuts an instant before its label; as an extra, the label is part of the value
             cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
             label = len(cut.label) if cut is not None and is_instant is None else 0
-            self._extras.extend((index, len(self._texts), len(prefix), int(layout.slots[index].kind), label))
+            extra = [0] * EXTRA_FIELDS
+            extra[EXTRA_SLOT], extra[EXTRA_KIND], extra[EXTRA_LABEL_LENGTH] = (
+                index,
+                int(layout.slots[index].kind),
+                label,
+            )
+            extra[EXTRA_PREFIX_AT], extra[EXTRA_PREFIX_LENGTH] = len(self._texts), len(prefix)
+            self._extras.extend(extra)
             self._texts += prefix
-        last_op, last_extra = len(self._ops) // _OP_FIELDS, len(self._extras) // _EXTRA_FIELDS
-        self._rows.extend((first_op, last_op, first_extra, last_extra, -1))
+        row[END_OF_OPERATIONS] = len(self._ops) // OPERATION_FIELDS
+        row[END_OF_EXTRAS] = len(self._extras) // EXTRA_FIELDS
+        self._rows.extend(row)
         self._places.setdefault(program, len(self.programs))
         self.programs.append(program)
 
@@ -168,13 +200,10 @@ class Layouts:
         """What is known now: copies, as a block may be converted with it while more becomes known."""
         return Known(
             self._trie.trie(),
-            np.array(self._ops, dtype=np.int64).reshape(-1, _OP_FIELDS),
-            np.array(self._rows, dtype=np.int64).reshape(-1, _PROGRAM_FIELDS),
+            np.array(self._ops, dtype=np.int64).reshape(-1, OPERATION_FIELDS),
+            np.array(self._rows, dtype=np.int64).reshape(-1, PROGRAM_FIELDS),
             np.array([program.layout for program in self.programs], dtype=np.int64),
-            np.array(self._variants, dtype=np.int64).reshape(-1, _VARIANT_FIELDS),
-            np.array(self._extras, dtype=np.int64).reshape(-1, _EXTRA_FIELDS),
+            np.array(self._variants, dtype=np.int64).reshape(-1, VARIANT_FIELDS),
+            np.array(self._extras, dtype=np.int64).reshape(-1, EXTRA_FIELDS),
             np.frombuffer(bytes(self._texts) + bytes(PADDING), dtype=np.uint8),
         )
-
-
-_OP_FIELDS, _PROGRAM_FIELDS, _VARIANT_FIELDS, _EXTRA_FIELDS = 10, 5, 3, 5

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from logpress.contract.columns import Boolean, Decimal, Instant, Integer, KinesisSequence
 from logpress.contract.model import Contract
-
-LAYOUT, EXTRA, RAW = "_layout", "_extra", "_raw"
+from logpress.engine.registers.stored_columns import EXTRA as EXTRA
+from logpress.engine.registers.stored_columns import LAYOUT as LAYOUT
+from logpress.engine.registers.stored_columns import RAW as RAW
 
 
 class Registers:

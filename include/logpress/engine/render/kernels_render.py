@@ -16,29 +16,62 @@ from logpress.codecs.kernels_instants import write_instant
 from logpress.codecs.kernels_kinesis import write_kinesis
 from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
 from logpress.engine.registers.kernels_codes import (
+    ARRIVAL,
     BOOLEAN,
+    CODE,
+    COLUMN_UNITS,
     COPY_EPOCH,
     COPY_INSTANT,
+    COPY_UNITS,
+    COUNTER,
     CUT_EXTRA,
+    CUT_KIND,
+    CUT_PREFIX_LENGTH,
     DECIMAL,
+    DICTIONARY,
+    DIGITS,
+    END_OF_RECORD,
+    END_OF_STEPS,
+    FIRST_STEP,
     INSTANT,
     INTEGER,
     KINESIS,
+    LENGTH_BOUND,
+    OFFSET_MIN,
+    SECOND,
+    SEPARATOR,
+    STEP_AT,
+    STEP_LITERAL_AT,
+    STEP_LITERAL_LENGTH,
+    SUB,
+    TARGET,
+    UNITS,
 )
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.hashing.kernels_xxh3 import hash128
+from logpress.kernel.ascii import NEWLINE, word_of
 from logpress.kernel.compile import inner_kernel, kernel
-from logpress.kernel.words import bits_double, copy32, prefetch, store64
+from logpress.kernel.words import PADDING, bits_double, copy32, prefetch, store64
 from logpress.layout.kernels_match import slot_end
+from logpress.layout.kernels_tree import KIND_STRING
 
 _TEXT_AHEAD = 8
-"""Rows whose texts are loaded before they are needed; where these stand is looked up as many rows before that."""
+"""[speed] Rows before a text is needed at which its loading is begun; where it stands is looked up as many rows
+before."""
 
 _DECIMAL_BOUNDS = np.array([10.0 ** (18 - scale) for scale in range(MOST_SCALE + 1)])
 """By scale, where the decimals end that `write_decimal` can write: its integers have 63 bits."""
 
+DATES_MET = 16
+"""[speed] Instants whose minute is kept; a step's number modulo this chooses its place, a power of two."""
+
+DATE_WORDS = 3
+"""Words of a minute that is kept: itself, and its sixteen bytes."""
+
 DAMAGED = -1
 """Added to the negative place of a row that cannot be written."""
+
+_TRUE, _FALSE = word_of(b"true"), word_of(b"false")
 
 
 @inner_kernel
@@ -61,7 +94,7 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 
 
 @inner_kernel
-def _begin_to_load(regs, order, here, far, texts, offsets, bases, sizes):
+def _prefetch_texts(regs, order, here, far, texts, offsets, bases, sizes):
     """Begin to load the texts of the rows that come soon: in another order, each lies in a place of its own."""
     for ahead in (_TEXT_AHEAD, 2 * _TEXT_AHEAD):
         if here + ahead < order.shape[0]:
@@ -78,7 +111,7 @@ def _begin_to_load(regs, order, here, far, texts, offsets, bases, sizes):
 
 @kernel
 def render_rows(
-    order, first, out, literals, steps, programs, regs, texts, offsets, bases, sizes, far,
+    order, first, out, literals, steps, plans, regs, texts, offsets, bases, sizes, far,
     extra_register, extra_dictionary, raw_register, raw_dictionary, hashing, digest, lengths, counts,
     stack, dates, shards,
 ):  # fmt: skip
@@ -89,9 +122,8 @@ def render_rows(
         first: where in `order` to begin.
         out: uint8[n].
         literals: uint8[...], padded.
-        steps: int64[m, 12]: literal's position and length, then an operation as `program.operation` makes it, code
-            in column 3 (-1: the record ends after this literal).
-        programs: int64[layouts, 3]: first and last step, bound of the record's length.
+        steps: int64[m, STEP_FIELDS], see `kernels_codes`: a literal, then an operation, or END_OF_RECORD as its code.
+        plans: int64[layouts, PLAN_FIELDS], see `kernels_codes`.
         regs: int64[registers, rows].
         texts: uint8[...], padded: the texts of all dictionaries.
         offsets: int64[...]: where they begin and end.
@@ -107,18 +139,19 @@ def render_rows(
         lengths: int64[k], gets each record's length with its newline, by place in `order`; or int64[0].
         counts: int64[2], gets records and their bytes (newlines not counted), added to.
         stack: uint8[MAX_DEPTH], scratch.
-        dates: int64[16, 3], scratch, filled with NULL; see `write_instant`. Steps share an entry, as its key says all
-            that it depends on: what was written before decides how fast a row is written, never its bytes.
-        shards: int64[64, 8], scratch, filled with NULL; see `write_kinesis`.
+        dates: int64[DATES_MET, DATE_WORDS], scratch, filled with NULL; see `write_instant`. Steps share an entry, as
+            its key says all that it depends on: what was written before decides how fast a row is written, never its
+            bytes.
+        shards: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL; see `write_kinesis`.
 
     Returns:
         (next place in `order`, bytes written); the place is DAMAGED - place if the row there is damaged.
     """
     at = 0
-    room = out.shape[0] - 64
+    room = out.shape[0] - PADDING
     here = first
     while here < order.shape[0]:
-        _begin_to_load(regs, order, here, far, texts, offsets, bases, sizes)
+        _prefetch_texts(regs, order, here, far, texts, offsets, bases, sizes)
         row = order[here]
         begin = at
         layout = regs[0, row]
@@ -131,9 +164,9 @@ def render_rows(
             copy_bytes(texts, start, out, at, end - start)
             at += end - start
         else:
-            if layout < 0 or layout >= programs.shape[0]:
+            if layout < 0 or layout >= plans.shape[0]:
                 return DAMAGED - here, begin
-            if at + programs[layout, 2] + 1 > room:
+            if at + plans[layout, LENGTH_BOUND] + 1 > room:
                 return here, begin
             extra_at = np.int64(0)
             extra_end = np.int64(0)
@@ -143,18 +176,18 @@ def render_rows(
                 )
                 if extra_at < 0:
                     return DAMAGED - here, begin
-            for s in range(programs[layout, 0], programs[layout, 1]):
+            for s in range(plans[layout, FIRST_STEP], plans[layout, END_OF_STEPS]):
                 step = steps[s]
-                length = step[1]
-                copy_bytes(literals, step[0], out, at, length)
+                length = step[STEP_LITERAL_LENGTH]
+                copy_bytes(literals, step[STEP_LITERAL_AT], out, at, length)
                 at += length
-                code = step[3]
-                if code < 0:
+                code = step[STEP_AT + CODE]
+                if code == END_OF_RECORD:
                     break
                 if code == CUT_EXTRA:
-                    kind = step[7]
-                    extra_at += step[6]
-                    if kind == 0:
+                    kind = step[STEP_AT + CUT_KIND]
+                    extra_at += step[STEP_AT + CUT_PREFIX_LENGTH]
+                    if kind == KIND_STRING:
                         extra_at += 1
                     if extra_at >= extra_end:
                         return DAMAGED - here, begin
@@ -163,45 +196,51 @@ def render_rows(
                         return DAMAGED - here, begin
                     copy_bytes(texts, extra_at, out, at, stop - extra_at)
                     at += stop - extra_at
-                    extra_at = stop + (1 if kind == 0 else 0)
+                    extra_at = stop + (1 if kind == KIND_STRING else 0)
                     continue
-                value = regs[step[4], row]
+                value = regs[step[STEP_AT + TARGET], row]
                 if value == NULL:
                     return DAMAGED - here, begin
                 if code == INSTANT or code == COPY_INSTANT:
-                    wall = value + step[10] * 60 * step[8]
-                    if step[5] >= 0:
-                        wall -= regs[step[5], row] * 60 * step[8]
-                    at = write_instant(out, at, wall, step[6], step[7], step[8], dates[s & 15])
+                    units = step[STEP_AT + UNITS]
+                    second = step[STEP_AT + SECOND]
+                    wall = value + step[STEP_AT + OFFSET_MIN] * 60 * units
+                    if second >= 0:
+                        wall -= regs[second, row] * 60 * units
+                    met = dates[s & (DATES_MET - 1)]
+                    at = write_instant(out, at, wall, step[STEP_AT + SEPARATOR], step[STEP_AT + DIGITS], units, met)
                 elif code == INTEGER:
                     at = write_integer(out, at, value)
                 elif code == COPY_EPOCH:
-                    if step[6] >= step[7]:
-                        at = write_integer(out, at, value // (step[6] // step[7]))
+                    column_units = step[STEP_AT + COLUMN_UNITS]
+                    copy_units = step[STEP_AT + COPY_UNITS]
+                    if column_units >= copy_units:
+                        at = write_integer(out, at, value // (column_units // copy_units))
                     else:
-                        at = write_integer(out, at, value * (step[7] // step[6]))
+                        at = write_integer(out, at, value * (copy_units // column_units))
                 elif code == KINESIS:
-                    at = write_kinesis(
-                        out, at, value, regs[step[6], row], regs[step[7], row], regs[step[8], row], shards
-                    )
+                    arrival = regs[step[STEP_AT + ARRIVAL], row]
+                    counter = regs[step[STEP_AT + COUNTER], row]
+                    at = write_kinesis(out, at, value, arrival, counter, regs[step[STEP_AT + SUB], row], shards)
                 elif code == BOOLEAN:
-                    word = np.uint64(0x65757274) if value == 1 else np.uint64(0x65736C6166)
-                    store64(out, at, word)
+                    store64(out, at, _TRUE if value == 1 else _FALSE)
                     at += 4 if value == 1 else 5
                 elif code == DECIMAL:
-                    scale = regs[step[5], row]
-                    if scale < 0 or scale > 18 or not abs(bits_double(value)) < _DECIMAL_BOUNDS[scale]:
+                    scale = regs[step[STEP_AT + SECOND], row]
+                    if scale < 0 or scale > MOST_SCALE or not abs(bits_double(value)) < _DECIMAL_BOUNDS[scale]:
                         return DAMAGED - here, begin
                     at = write_decimal(out, at, value, scale)
                 else:
-                    start, end = _text_slot(regs, row, step[4], step[6], texts, offsets, bases, sizes)
+                    start, end = _text_slot(
+                        regs, row, step[STEP_AT + TARGET], step[STEP_AT + DICTIONARY], texts, offsets, bases, sizes
+                    )
                     if start < 0:
                         return DAMAGED - here, begin
                     copy_bytes(texts, start, out, at, end - start)
                     at += end - start
         counts[0] += 1
         counts[1] += at - begin
-        out[at] = 0x0A
+        out[at] = NEWLINE
         if hashing:
             one, two = hash128(out, begin, at)
             add_hash(digest, one, two)

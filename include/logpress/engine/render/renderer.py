@@ -8,13 +8,29 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_codes import CUT_EXTRA
+from logpress.engine.registers.kernels_codes import (
+    CODE,
+    CUT_EXTRA,
+    CUT_KIND,
+    CUT_PREFIX_LENGTH,
+    END_OF_RECORD,
+    END_OF_STEPS,
+    FIRST_STEP,
+    LENGTH_BOUND,
+    PLAN_FIELDS,
+    SLOT,
+    STEP_AT,
+    STEP_FIELDS,
+    STEP_LITERAL_AT,
+    STEP_LITERAL_LENGTH,
+)
 from logpress.engine.registers.operations import extra_prefixes, operation
 from logpress.engine.registers.registers import EXTRA, RAW, Registers
 from logpress.engine.registers.rows import Slice
 from logpress.engine.registers.texts import NO_TEXTS, Ints, Texts
-from logpress.engine.render.kernels_render import hash_lines, render_rows
+from logpress.engine.render.kernels_render import DATE_WORDS, DATES_MET, hash_lines, render_rows
 from logpress.errors import PartError
 from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
@@ -22,8 +38,10 @@ from logpress.layout.model import Layout
 from logpress.limits import DEFAULT, Limits
 
 _SLOT_BYTES = 72
+"""Bytes of a slot that is no text, at most: an instant has 30, a sequence number 57 and its sub-sequence number's."""
+
 FAR_TEXTS = 2048
-"""Texts of a dictionary from which on their loading is begun before they are needed."""
+"""[speed] Texts of a dictionary from which on their loading is begun before they are needed."""
 
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
 
@@ -41,19 +59,21 @@ class Renderer:
             first = len(steps)
             prefixes = dict(extra_prefixes(layout))
             for index, literal in enumerate(layout.literals):
-                step = [len(literals), len(literal)]
+                step = [0] * STEP_FIELDS
+                step[STEP_LITERAL_AT], step[STEP_LITERAL_LENGTH] = len(literals), len(literal)
                 literals += literal
                 if index == len(layout.slots):
-                    step += [0, -1] + [0] * 8
+                    step[STEP_AT + CODE] = END_OF_RECORD
                 elif index in prefixes:
-                    # what stands before the value: the end of the value before, then its own prefix
-                    step += [index, CUT_EXTRA, 0, 0, len(prefixes[index]), int(layout.slots[index].kind), 0, 0, 0, 0]
+                    step[STEP_AT + SLOT], step[STEP_AT + CODE] = index, CUT_EXTRA
+                    step[STEP_AT + CUT_PREFIX_LENGTH] = len(prefixes[index])
+                    step[STEP_AT + CUT_KIND] = int(layout.slots[index].kind)
                 else:
-                    step += operation(layout.slots[index], index, registers)
+                    step[STEP_AT:] = operation(layout.slots[index], index, registers)
                 steps.append(step)
             self._spans.append((first, len(steps)))
         self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)
-        self._steps = np.array(steps, dtype=np.int64).reshape(-1, 12)
+        self._steps = np.array(steps, dtype=np.int64).reshape(-1, STEP_FIELDS)
 
     def records(self, regs: Ints, texts: Mapping[str, Texts]) -> list[bytes]:
         """The bytes of each row of a matrix of registers."""
@@ -80,9 +100,9 @@ class Renderer:
         data.append(np.zeros(PADDING, dtype=np.uint8))
         return np.concatenate(data), np.concatenate(offsets), bases, sizes, longest
 
-    def _programs(self, longest: Ints) -> Ints:
+    def _plans(self, longest: Ints) -> Ints:
         dictionaries = self.registers.dictionaries
-        programs = np.zeros((len(self._spans), 3), dtype=np.int64)
+        plans = np.zeros((len(self._spans), PLAN_FIELDS), dtype=np.int64)
         for number, ((first, last), layout) in enumerate(zip(self._spans, self.layouts, strict=True)):
             bound = sum(map(len, layout.literals))
             has_extra = False
@@ -93,8 +113,9 @@ class Renderer:
                     bound += int(longest[dictionaries[slot.name]])
                 else:
                     bound += _SLOT_BYTES
-            programs[number] = first, last, bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
-        return programs
+            plans[number, FIRST_STEP], plans[number, END_OF_STEPS] = first, last
+            plans[number, LENGTH_BOUND] = bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
+        return plans
 
 
 class Sheet:
@@ -120,9 +141,9 @@ class Sheet:
             if self._sizes[number] > FAR_TEXTS
         ]
         self._far = np.array(far, dtype=np.int64).reshape(-1, 2)
-        self._programs = renderer._programs(self._longest)
+        self._plans = renderer._plans(self._longest)
         raw = int(self._longest[renderer.registers.dictionaries[RAW]])
-        self._bound = max(int(self._programs[:, 2].max(initial=0)), raw) + 2 * PADDING
+        self._bound = max(int(self._plans[:, LENGTH_BOUND].max(initial=0)), raw) + 2 * PADDING
         self._out = np.empty(max(limits.render_buffer_bytes, self._bound), dtype=np.uint8)
 
     def twin(self, out: NDArray[np.uint8] | None = None) -> Sheet:
@@ -167,14 +188,15 @@ class Sheet:
         renderer = self._renderer
         numbers, dictionaries = renderer.registers.numbers, renderer.registers.dictionaries
         stack = np.empty(MAX_DEPTH, dtype=np.uint8)
-        dates, shards = np.full((16, 3), NULL, dtype=np.int64), np.full((64, 8), NULL, dtype=np.int64)
+        dates = np.full((DATES_MET, DATE_WORDS), NULL, dtype=np.int64)
+        shards = np.full((SHARDS_MET, SHARD_WORDS), NULL, dtype=np.int64)
         sums = np.zeros(2, dtype=np.uint64) if digest is None else digest
         done = 0
         while done < len(order):
             before = done
             done, used = render_rows(
                 order[: done + 1] if one_by_one else order, done, self._out, renderer._literals, renderer._steps,
-                self._programs, regs, self._texts, self._offsets, self._bases, self._sizes, self._far,
+                self._plans, regs, self._texts, self._offsets, self._bases, self._sizes, self._far,
                 numbers[EXTRA], dictionaries[EXTRA], numbers[RAW], dictionaries[RAW], digest is not None,
                 sums, _NO_LENGTHS if lengths is None else lengths, counts, stack, dates, shards,
             )  # fmt: skip

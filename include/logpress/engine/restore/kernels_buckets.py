@@ -1,4 +1,7 @@
-"""The kernel that deals rows out to buckets of the key space."""
+"""The kernel that deals rows out to buckets of the key space.
+
+Bounds: keys are indexed by word and row, splitters by word and a place found by bisection, below their number.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 

@@ -11,6 +11,7 @@ from logpress.engine.order.kernels_keys import order_texts
 from logpress.engine.row_group.kernels_dictionary import find_number
 from logpress.hashing.kernels_tables import rebuild_table
 from logpress.kernel.words import PADDING
+from logpress.layout.kernels_json import PLAIN
 
 
 class Dictionary:
@@ -51,7 +52,7 @@ class Dictionary:
             self.texts = _grown(self.texts, 1 << (self.stored_bytes + size + PADDING).bit_length())
 
     def append(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-        """Add texts that are not looked for among those there are, nor found later.
+        """Append texts without deduplication; `number_of` will not find them.
 
         Args:
             data: their bytes.
@@ -62,8 +63,8 @@ class Dictionary:
         begin, first, last = self.stored_bytes, self.known, self.known + count
         self.texts[begin : begin + len(data)] = data
         self.offsets[first + 1 : last + 1] = begin + offsets[1:]
-        self.kinds[first:last] = 0
-        # not the texts' own, but all different: equal ones would be in each other's way in the table
+        self.kinds[first:last] = PLAIN
+        # placeholders, all different: `make_room` rehashes every text, and equal hashes would collide
         self.hashes[first:last] = np.arange(first, last)
         self.known = last
 

@@ -1,4 +1,8 @@
-"""The kernels of a dictionary: texts to numbers."""
+"""The kernels of a dictionary: texts to numbers.
+
+Bounds: entries of a block are indexed below its counts, texts of a row group below `known`, tables by hashes modulo
+their size; texts carry `PADDING` bytes behind their last used byte. Callers have made room for all new texts.
+"""
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
 

@@ -1,6 +1,7 @@
-"""The kernels of a row group: merge dictionaries, append rows, and put rows in order.
+"""The kernel that chooses which rows of a block a row group takes.
 
-Bounds: every array is as long as its docstring says; texts carry `PADDING` bytes behind their last used byte.
+Bounds: arrays of rows are indexed by row, from `first` to below the length of `states`, as which the others are at
+least as long; `places` gets no more rows than that.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -8,8 +9,21 @@ Bounds: every array is as long as its docstring says; texts carry `PADDING` byte
 from __future__ import annotations
 
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.registers.kernels_codes import is_finished
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.kernel.compile import kernel
+
+TAKEN = 0
+"""Place in a row group's totals: rows taken."""
+
+OTHER_DAY = 1
+"""Place in a row group's totals: rows that are left to another day."""
+
+TAKEN_BYTES = 2
+"""Place in a row group's totals: bytes of the records taken."""
+
+TOTALS = 3
+"""Places in a row group's totals."""
 
 
 @kernel
@@ -23,13 +37,13 @@ def choose_rows(
         room: how many rows can be taken.
         row_starts: int64[rows].
         row_ends: int64[rows].
-        states: int64[rows]: a program's number, IRREGULAR, or below zero for rows that are left out.
+        states: int64[rows]: a program's number, IRREGULAR; rows of any other are left out.
         hashes: uint64[2, >= rows].
         days: int64[>= rows], the register of the instant whose UTC date is the record's day.
         units_per_day: its units a day.
         day: days since 1970-01-01.
         take_unknown: whether records that name no day are taken.
-        totals: int64[3]: rows taken, rows of another day, bytes taken; added to.
+        totals: int64[TOTALS], added to.
         digest: uint64[2], the multiset digest of what is taken; added to.
         places: int64[>= rows], gets the rows that are taken.
 
@@ -39,18 +53,18 @@ def choose_rows(
     row = first
     count = 0
     while row < states.shape[0]:
-        if states[row] >= 0:
+        if is_finished(states[row]):
             instant = days[row]
             mine = take_unknown if instant == NULL else instant // units_per_day == day
             if not mine:
-                totals[1] += 1
+                totals[OTHER_DAY] += 1
             else:
                 if count == room:
                     break
                 places[count] = row
                 count += 1
-                totals[0] += 1
-                totals[2] += row_ends[row] - row_starts[row]
+                totals[TAKEN] += 1
+                totals[TAKEN_BYTES] += row_ends[row] - row_starts[row]
                 add_hash(digest, hashes[0, row], hashes[1, row])
         row += 1
     return row, count

@@ -15,7 +15,7 @@ from logpress.engine.registers.registers import EXTRA, Registers
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.engine.row_group.dictionary import Dictionary
 from logpress.engine.row_group.kernels_dictionary import merge_entries, sizes_of_entries
-from logpress.engine.row_group.kernels_row_group import choose_rows
+from logpress.engine.row_group.kernels_row_group import TOTALS, choose_rows
 from logpress.engine.row_group.store import Store
 
 SECONDS_A_DAY = 86_400
@@ -37,7 +37,7 @@ class RowGroup:
         store: the registers' room.
         used: rows in use.
         dictionaries: by dictionary number.
-        totals: int64[3]: rows taken, rows left to another day, bytes taken.
+        totals: int64[TOTALS], see `kernels_row_group`.
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
@@ -47,7 +47,7 @@ class RowGroup:
         self.store = store
         self.used = 0
         self.dictionaries = [Dictionary() for _ in registers.dictionaries]
-        self.totals = np.zeros(3, dtype=np.int64)
+        self.totals = np.zeros(TOTALS, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
         self._day = day
         self._plain = _plain_texts(registers)

@@ -7,16 +7,23 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.parquet.zstd.kernels_frames import BLOCK_BYTES, DELTA_PLACES, MOST, write_frame
+from logpress.parquet.zstd.kernels_frames import write_frame
 from logpress.parquet.zstd.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST
 
 Matching = tuple[int, int]
 """Bytes of a number, and how many bytes before it stands the one whose high bytes it may share, or the nearest one."""
 
 BYTES: Matching = (1, 1)
+"""Numbers of one byte."""
+
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
+"""Nearly sorted numbers, by their bytes."""
+
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
+"""[bytes] Numbers that are mostly below 256, by their bytes; see `kernels_matches` for the distances."""
+
 WHOLE_DELTAS: Matching = (0, 1)
 """Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page says how many bytes they have."""
 
@@ -42,7 +49,7 @@ def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32] | NDArray[np
     """What `write_frame` works in, in the order of its arguments."""
     return (
         np.zeros(6, np.int64),
-        np.zeros(4, np.int64),
+        np.zeros(CURSOR_WORDS, np.int64),
         np.zeros(DELTA_PLACES, np.int32),
         np.zeros(BLOCK_BYTES + 8, np.uint8),
         np.zeros((3, MOST), np.int32),

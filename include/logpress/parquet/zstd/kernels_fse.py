@@ -1,6 +1,9 @@
 """Kernels for tables of codes: Finite State Entropy, which sequences and the lengths of Huffman codes are written in.
 
 Source: RFC 8878, 4.1. A table has 2^accuracy cells; a code that is common has many, and costs few bits.
+
+Bounds: arrays of codes are indexed by codes below SYMBOLS, arrays of cells by cells below 2^log; words are stored up to
+4 bytes behind what is written.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -16,7 +19,10 @@ SYMBOLS = 64
 """Room for the codes of one kind; there are 36 of literal lengths, 53 of match lengths, 12 of weights."""
 
 MOST_LOG = 9
-"""The largest accuracy of a table of lengths (3.1.1.3.2.1.1)."""
+"""The largest accuracy of a table of lengths (3.1.1.3.2.1)."""
+
+LEAST_LOG = 5
+"""The least accuracy that a description can say (4.1.1)."""
 
 
 @kernel
@@ -49,7 +55,7 @@ def share_cells(counts, total, log, shares):
 @kernel
 def describe_cells(shares, log, out, to):
     """Write a table's shares (4.1.1) at out[to:], less than 100 bytes; returns where they end."""
-    word = np.int64(log - 5)
+    word = np.int64(log - LEAST_LOG)
     bits = 4
     left = (1 << log) + 1
     threshold = 1 << log
@@ -104,7 +110,7 @@ def build_table(shares, log, code_of_cell, weights, places, cells):
         cells: int32[2^log], gets the states.
     """
     size = 1 << log
-    step = (size >> 1) + (size >> 3) + 3
+    step = (size >> 1) + (size >> 3) + 3  # of the spread of cells (4.1.1); odd, so that it comes to each cell once
     at = 0
     total = 0
     for code in range(SYMBOLS):
@@ -127,12 +133,16 @@ def build_table(shares, log, code_of_cell, weights, places, cells):
 
 @inner_kernel
 def accuracy(counts, found, most):
-    """How many cells, as a power of two, a table for `found` codes should have: 5 to `most`, enough for all codes."""
+    """How many cells, as a power of two, a table for `found` codes should have: LEAST_LOG to `most`.
+
+    [bytes] A quarter of the codes written, and enough for each code that occurs, as libzstd's FSE_optimalTableLog has
+    it.
+    """
     highest = 0
     for code in range(SYMBOLS):
         if counts[code] > 0:
             highest = code
-    return max(min(highest_bit(found - 1) - 2, most), min(highest_bit(found) + 1, highest_bit(highest) + 2), 5)
+    return max(min(highest_bit(found - 1) - 2, most), min(highest_bit(found) + 1, highest_bit(highest) + 2), LEAST_LOG)
 
 
 @inner_kernel

@@ -19,7 +19,7 @@ from logpress.kernel.words import load64, store64
 from logpress.parquet.zstd.kernels_fse import accuracy, build_table, describe_cells, share_cells, state_before
 
 LONGEST = 11
-"""Bits of a code, at most (4.2.1)."""
+"""[bytes] Bits of a code, at most: Max_Number_of_Bits (4.2.1)."""
 
 BYTES_ROWS = 11
 """Rows of `bytes_`: eight times counts, the first of which become all counts; the order; lengths; codes."""
@@ -27,28 +27,64 @@ BYTES_ROWS = 11
 MOST_ITEMS = 2 * 256
 """Room for the items of a level of package-merge."""
 
+_COUNT_ROWS = 8
+"""Rows of `bytes_` that hold counts: neighbours are counted in different ones, so that none waits for the one
+before."""
+
 _ORDER, _LENGTHS, _CODES = 8, 9, 10
-_FEWEST = 64  # literals that are worth a look
-_ONE_STREAM = 256  # literals below which four streams would cost more than they are faster to read
-_MANY = 1 << 14  # literals of which an eighth tells whether they are noise
-_NOISE = 4800  # bits that codes seem to save of noise, if an eighth is counted: about 2,950
-_MOST_DIRECT = 128  # weights of four bits each (4.2.1.1)
-_MOST_DESCRIBED = 127  # bytes of weights in FSE
+"""Rows of `bytes_` behind the counts."""
+
+_FEWEST = 64
+"""[bytes] Literals that are worth a look."""
+
+_ONE_STREAM = 256
+"""[bytes] Literals below which four streams would cost more than they are faster to read."""
+
+_MANY = 1 << 14
+"""[bytes] Literals of which each _EIGHTH word tells whether they are noise."""
+
+_EIGHTH = 8
+"""[bytes] Of so many words of eight literals, one is counted to tell."""
+
+_LEAST_SAVING_BITS = 4800
+"""[bytes] Bits that codes must seem to save for literals to be looked at whole, where an eighth is counted.
+
+Of noise they seem to save about 2,943 bits by chance, however many literals there are: n bytes counted have a sum of
+squared shares of about (1 + 255 / n) / 256, which `_count` takes for a saving of log2(1 + 255 / n) = 255 / (n ln 2)
+bits a literal, of 8 n literals. By the standard deviation of chi-square with 255 degrees of freedom, 9 % of it, 4,800
+lies seven deviations above.
+"""
+
+_MOST_DIRECT = 128
+"""Weights that can be written with four bits each (4.2.1.1)."""
+
+_DIRECT = 127
+"""Added to the number of weights of four bits each, it is the header byte (4.2.1.1)."""
+
+_MOST_DESCRIBED = 127
+"""Bytes of weights in FSE, at most: their number is the header byte (4.2.1.1)."""
+
 _MOST_LOG = 6
-_HEADER = 5  # the longest
+"""The largest accuracy of the table of weights (4.2.1.2)."""
+
 _JUMPS = 6
-_RAW, _RLE, _HUFFMAN = 0, 1, 2  # types of literals
+"""Bytes of the Jump_Table: the sizes of three of four streams (3.1.1.3.1.6)."""
+
+_RAW, _RLE, _HUFFMAN = 0, 1, 2
+"""Literals_Block_Type (3.1.1.3.1.1)."""
+
+_NEVER = 1 << 30
+"""A count that is larger than any."""
+
 _ONE, _THREE, _SEVEN, _EIGHT = (np.uint64(n) for n in (1, 3, 7, 8))
 _BYTE = np.uint64(255)
-_NEVER = 1 << 30
 
 
 @inner_kernel
 def _count(literals, size, step, bytes_):
     """Count how often each byte occurs; returns how many bits Huffman's codes save, at most.
 
-    It is the second of Renyi's entropies that tells: it is at most Shannon's. Neighbours are counted in different rows,
-    so that none waits for the one before.
+    It is the second of Renyi's entropies that tells, -log2 of the sum of squared shares: it is at most Shannon's.
 
     Args:
         literals: uint8[>= size].
@@ -56,7 +92,7 @@ def _count(literals, size, step, bytes_):
         step: of so many words of eight, one is counted.
         bytes_: see `write_literals`; gets the counts.
     """
-    bytes_[:_ORDER] = 0
+    bytes_[:_COUNT_ROWS] = 0
     whole = size & ~7
     for i in range(0, whole, 8 * step):
         word = load64(literals, i)
@@ -68,7 +104,7 @@ def _count(literals, size, step, bytes_):
     counted = 0.0
     squares = 0.0
     for byte in range(256):
-        for k in range(1, _ORDER):
+        for k in range(1, _COUNT_ROWS):
             bytes_[0, byte] += bytes_[k, byte]
         counted += bytes_[0, byte]
         squares += np.float64(bytes_[0, byte]) ** 2
@@ -194,7 +230,7 @@ def _describe(lengths, longest, last, symbols, cells, out, to):
         out[to] = end - to - 1
     direct = to + 1 + ((last + 1) >> 1)
     if last <= _MOST_DIRECT and (end == 0 or direct <= end):
-        out[to] = 127 + last
+        out[to] = _DIRECT + last
         for byte in range(0, last, 2):
             high = longest + 1 - lengths[byte] if lengths[byte] > 0 else 0
             low = longest + 1 - lengths[byte + 1] if byte + 1 < last and lengths[byte + 1] > 0 else 0
@@ -288,7 +324,7 @@ def write_literals(literals, size, bytes_, items, is_leaf, symbols, cells, out, 
         Where it ends.
     """
     kind = _RAW
-    if size >= _FEWEST and (size < _MANY or _count(literals, size, 8, bytes_) >= _NOISE):
+    if size >= _FEWEST and (size < _MANY or _count(literals, size, _EIGHTH, bytes_) >= _LEAST_SAVING_BITS):
         _count(literals, size, 1, bytes_)
         if bytes_[0, literals[0]] == size:
             kind = _RLE

@@ -27,21 +27,42 @@ from logpress.parquet.zstd.kernels_fse import (
 )
 
 SHORTEST = 3
-"""Bytes of a match, at least."""
+"""Bytes of a match, at least (3.1.1.3.2.1.1)."""
 
 REFUSED = 1 << 20
 """Added to the end of sequences that must not be used."""
 
 _MOST_OFFSET_LOG = 8
-"""The largest accuracy of a table of distances (3.1.1.3.2.1.1)."""
+"""The largest accuracy of a table of offsets (3.1.1.3.2.1)."""
 
-_LITERALS, _MATCHES, _OFFSETS = 0, 1, 2  # kinds of codes
-_RLE, _FSE = 1, 2  # modes of a table of codes
+_LITERALS, _MATCHES, _OFFSETS = 0, 1, 2
+"""Kinds of codes: rows of `lengths`, `codes` and `symbols`."""
+
+_COUNTS, _SHARES, _WEIGHTS, _PLACES = range(4)
+"""Rows of a kind's `symbols`: how often each code comes (two rows while they are counted), then see `build_table`."""
+
+_RLE, _FSE = 1, 2
+"""Symbol_Compression_Modes: RLE_Mode, FSE_Compressed_Mode (3.1.1.3.2.1)."""
+
+_SHORT_COUNT, _LONG_COUNT = 128, 0x7F00
+"""Numbers of sequences from which on they take two bytes, and three (3.1.1.3.2.1)."""
+
+_FIRST_LITERAL_BITS, _FIRST_MATCH_BITS = 16, 32
+"""The first codes of literal and match lengths that have extra bits (3.1.1.3.2.1.1)."""
+
+_LITERAL_LOG = 19
+"""Added to the number of the highest bit of a literal length, from 64 on, it is the code: 64 has bit 6 and code 25
+(3.1.1.3.2.1.1)."""
+
+_MATCH_LOG = 36
+"""Added to the number of the highest bit of a match length less SHORTEST, from 128 on, it is the code: 128 has bit 7
+and code 43 (3.1.1.3.2.1.1)."""
+
 _ONE, _THREE, _SEVEN, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (1, 3, 7, 16, 32))
 
 
 def _codes(bits: list[int], first: int, lengths: int) -> tuple[Any, Any, Any]:
-    """The extra bits and the smallest length of each code, and the codes of the lengths up to `lengths`."""
+    """The extra bits and the smallest length of each code (3.1.1.3.2.1.1), and the codes of lengths below `lengths`."""
     starts = [first + sum(1 << b for b in bits[:code]) for code in range(len(bits))]
     code_of = [max((c for c, start in enumerate(starts) if start <= length), default=0) for length in range(lengths)]
     return np.array(bits, np.int64), np.array(starts, np.int64), np.array(code_of, np.uint8)
@@ -61,11 +82,17 @@ def _count(found, lengths, codes, symbols):
         symbols[kind, 1] = 0
     for i in range(found):
         length = lengths[_LITERALS, i]
-        code = np.int64(_LITERAL_CODE[length]) if length < _LITERAL_CODE.shape[0] else highest_bit(length) + 19
+        code = (
+            np.int64(_LITERAL_CODE[length]) if length < _LITERAL_CODE.shape[0] else highest_bit(length) + _LITERAL_LOG
+        )
         codes[_LITERALS, i] = code
         symbols[_LITERALS, i & 1, code] += 1
         length = lengths[_MATCHES, i]
-        code = np.int64(_MATCH_CODE[length]) if length < _MATCH_CODE.shape[0] else highest_bit(length - SHORTEST) + 36
+        code = (
+            np.int64(_MATCH_CODE[length])
+            if length < _MATCH_CODE.shape[0]
+            else highest_bit(length - SHORTEST) + _MATCH_LOG
+        )
         codes[_MATCHES, i] = code
         symbols[_MATCHES, i & 1, code] += 1
     for kind in range(2):
@@ -94,7 +121,7 @@ def _table(found, last, most, symbols, cells, code_of_cell, out, to):
     Returns:
         Its mode, its accuracy, the state before the last sequence, and where its description ends.
     """
-    counts, shares, weights, places = symbols[0], symbols[1], symbols[2], symbols[3]
+    counts, shares, weights, places = symbols[_COUNTS], symbols[_SHARES], symbols[_WEIGHTS], symbols[_PLACES]
     if counts[last] == found:  # one code only: its state has no bits
         weights[last] = 0
         places[last] = 0
@@ -125,23 +152,24 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
     Returns:
         Where they end; with REFUSED added if they must not be used.
     """
-    if found < 128:
+    if found < _SHORT_COUNT:
         out[to] = found
         to += 1
-    elif found < 0x7F00:
-        out[to] = (found >> 8) + 128
+    elif found < _LONG_COUNT:
+        out[to] = (found >> 8) + _SHORT_COUNT
         out[to + 1] = found & 255
         to += 2
     else:
-        store32(out, to, 255 | (found - 0x7F00) << 8)
+        store32(out, to, 255 | (found - _LONG_COUNT) << 8)
         to += 3
     if found == 0:
         return to
     _count(found, lengths, codes, symbols)
     _count_offsets(found, offset, lengths[_OFFSETS], codes[_OFFSETS], symbols[_OFFSETS])
-    codes_l, weights_l, places_l, cells_l = codes[_LITERALS], symbols[_LITERALS, 2], symbols[_LITERALS, 3], cells[0]
-    codes_m, weights_m, places_m, cells_m = codes[_MATCHES], symbols[_MATCHES, 2], symbols[_MATCHES, 3], cells[1]
-    codes_o, weights_o, places_o, cells_o = codes[_OFFSETS], symbols[_OFFSETS, 2], symbols[_OFFSETS, 3], cells[2]
+    codes_l, weights_l, places_l = codes[_LITERALS], symbols[_LITERALS, _WEIGHTS], symbols[_LITERALS, _PLACES]
+    codes_m, weights_m, places_m = codes[_MATCHES], symbols[_MATCHES, _WEIGHTS], symbols[_MATCHES, _PLACES]
+    codes_o, weights_o, places_o = codes[_OFFSETS], symbols[_OFFSETS, _WEIGHTS], symbols[_OFFSETS, _PLACES]
+    cells_l, cells_m, cells_o = cells[_LITERALS], cells[_MATCHES], cells[_OFFSETS]
     modes = to
     last = found - 1
     mode_l, log_l, state_l, to = _table(
@@ -185,7 +213,7 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
             else:
                 word |= both << bits
             bits += some_l
-        has_more = code_l >= 16 or code_m >= 32 or code_o > 0
+        has_more = code_l >= _FIRST_LITERAL_BITS or code_m >= _FIRST_MATCH_BITS or code_o > 0
         if bits >= _THIRTY_TWO or has_more:
             store64(out, to, word)
             to += np.int64(bits >> _THREE)

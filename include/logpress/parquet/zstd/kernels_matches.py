@@ -1,0 +1,368 @@
+"""Kernels that take numbers apart into the sequences of a zstd block (RFC 8878, 3.1.1.3.2): literals, then a match.
+
+A number of 4 or 8 bytes becomes one sequence: some literals, then a match.
+
+- Nearly sorted numbers: the low bytes, up to the highest that differs from the number just before, are literals; the
+  bytes above match that number. The first block has one sequence, which makes this offset the repeated one (3.1.1.5),
+  so that later blocks need not say it again.
+- Numbers mostly below 256: the lowest byte is a literal; the bytes above match those of a number before, at one of
+  the three repeated offsets if there is one, else of the last such number. If there is none, two bytes are literals,
+  or all.
+- Numbers of one byte: runs of 12 bytes and more are matches. Their offset, 1, is the repeated one from the start.
+- Deltas in whole bytes: at least the low three bytes match those of the last delta that has the same, anywhere in the
+  page; the bytes that differ are literals.
+
+Offsets of the second kind are at least 32 bytes (int32) or 64 bytes (int64), because decoders stall when they copy
+bytes that they have just written: 9.5 ns a value at one number back, 5.7 ns at 64 bytes (ADR 12).
+
+Deltas (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched as wholes because of instants in
+microseconds whose text has milliseconds: only each thousandth value occurs, which no code of single bytes can say, but
+an offset can. The page itself says where its blocks begin and how many bytes a delta has.
+
+Bounds: a page is read by words within it only, and the number before goes back by a distance from at least that. Other
+distances are looked at only where they do not go back beyond the page's beginning. `literals` has eight bytes more than
+a block: they are written by words, up to 7 bytes too far. A block has at most MOST sequences: each has a match of at
+least three bytes, and a literal or a fourth byte of its delta or header. Where blocks of deltas begin is checked
+against the page's end before it is used.
+"""
+
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
+
+from __future__ import annotations
+
+import numpy as np
+
+from logpress.kernel.compile import inner_kernel
+from logpress.kernel.places import GOLDEN
+from logpress.kernel.words import highest_bit, load32, load64, store64
+from logpress.parquet.zstd.kernels_sequences import SHORTEST
+
+BLOCK_BYTES = 1 << 17
+"""The longest content of a block: 128 KB (3.1.1.2.4)."""
+
+MOST = BLOCK_BYTES // 4
+"""The most sequences of a block."""
+
+SINGLE_SEGMENT_BYTES = 8 << 20
+"""[bytes] A longer frame has a window of its own, because decoders may refuse a window of more than 8 MB
+(3.1.1.1.2)."""
+
+PLACE_BITS = 8
+"""[bytes] Bits of a hash of a number's high bytes: the upper ones of a product with GOLDEN."""
+
+PLACES = 1 << PLACE_BITS
+"""Numbers by their high bytes that are remembered."""
+
+DELTA_BITS = 17
+"""[bytes] Bits of a hash of a delta's low bytes: the upper ones of a product with GOLDEN."""
+
+DELTA_PLACES = 1 << DELTA_BITS
+"""Deltas by their low bytes that are remembered: some more than a page of a megabyte has different ones."""
+
+_MOST_BACK = 1 << 20
+"""The largest offset in any frame: the window of a large one. A single segment may go back to its beginning."""
+
+_LONG_RUN = 12
+"""[bytes] Bytes of a run from which on it is a sequence: shorter ones cost less as literals."""
+
+_BLOCK_DELTAS = 128
+"""Deltas of a block of DELTA_BINARY_PACKED: `kernels_numbers.BLOCK`, in four miniblocks."""
+
+CURSOR_WORDS = 4
+"""Words of a cursor, which says where the blocks of deltas are."""
+
+_SIZE = 0
+"""Word of a cursor: bytes of a delta of this block, or UNKNOWN."""
+
+_DONE = 1
+"""Word of a cursor: deltas of this block that are done."""
+
+HEADER_AT = 2
+"""Word of a cursor: where this block's header begins."""
+
+_HEADER_SIZE = 3
+"""Word of a cursor: bytes of this block's header."""
+
+UNKNOWN = -1
+"""In place of bytes a delta: the deltas do not stand in whole bytes."""
+
+_LOW_THREE = np.uint64(0xFFFFFF)
+_EIGHT, _SIXTEEN = np.uint64(8), np.uint64(16)
+_PLACE_SHIFT, _DELTA_SHIFT = np.uint64(64 - PLACE_BITS), np.uint64(64 - DELTA_BITS)
+
+
+@inner_kernel
+def _split_runs(page, at, end, out, to, lengths, pending):
+    """Sequences of bytes: runs that are long; see `find_sequences`, and `pending` are the literals so far."""
+    found = 0
+    copied = at
+    least = at + (1 if pending == 0 else 0)  # a repeated distance means another one in a sequence without literals
+    while at + 8 <= end:
+        if load64(page, at) != load64(page, at - 1):
+            at += 8
+            continue
+        first = max(at, least)
+        while first > least and page[first - 1] == page[first - 2]:
+            first -= 1
+        at += 8
+        while at + 8 <= end and load64(page, at) == load64(page, at - 1):
+            at += 8
+        while at < end and page[at] == page[at - 1]:
+            at += 1
+        if at - first >= _LONG_RUN:
+            for k in range(first - copied):
+                out[to + k] = page[copied + k]
+            to += first - copied
+            lengths[0, found] = pending + first - copied
+            lengths[1, found] = at - first
+            found += 1
+            pending = 0
+            copied = at
+            least = at
+    return found, copied, to
+
+
+@inner_kernel
+def _number(page, at, stride):
+    """A number of 4 or 8 bytes."""
+    return load64(page, at) if stride == 8 else np.uint64(load32(page, at))
+
+
+@inner_kernel
+def _split_words(page, at, end, stride, only_one, out, to, lengths, pending):
+    """Sequences of numbers of 4 or 8 bytes, one by one; see `find_sequences`, and `pending` are the literals so far."""
+    found = 0
+    while at + stride <= end:
+        word = _number(page, at, stride)
+        size = (highest_bit(word ^ _number(page, at - stride, stride)) + 8) >> 3
+        at += stride
+        if size == 0 and pending == 0:
+            if found > 0:
+                lengths[1, found - 1] += stride
+                continue
+            size = 1  # a repeated distance means another one in a sequence without literals
+        store64(out, to, word)
+        if stride - size >= SHORTEST:
+            lengths[0, found] = pending + size
+            lengths[1, found] = stride - size
+            found += 1
+            pending = 0
+            to += size
+            if only_one:
+                break
+        else:
+            to += stride
+            pending += stride
+    return found, at, to
+
+
+@inner_kernel
+def _offset_of(page, at, stride, nearest, recent, places):
+    """Find a number before that has the same high bytes, not at the last distance; keep in mind where this one is.
+
+    Returns:
+        Its distance as the format has it (3.1.1.5); 0 if none is known.
+    """
+    high = _number(page, at, stride) >> _EIGHT
+    for k in range(1, 3):
+        back = recent[k]
+        if nearest <= back <= at and _number(page, at - back, stride) >> _EIGHT == high:
+            recent[k] = recent[1]
+            recent[1] = recent[0]
+            recent[0] = back
+            return k + 1
+    place = np.int64((high * GOLDEN) >> _PLACE_SHIFT)
+    back = at - np.int64(places[place])
+    places[place] = at
+    if _number(page, at - nearest, stride) >> _EIGHT == high:
+        back = nearest
+    elif not (nearest <= back <= min(at, _MOST_BACK) and _number(page, at - back, stride) >> _EIGHT == high):
+        return 0
+    recent[2] = recent[1]
+    recent[1] = recent[0]
+    recent[0] = back
+    return back + 3
+
+
+@inner_kernel
+def _split_small(page, at, end, stride, nearest, recent, places, out, to, lengths, pending):
+    """Sequences of numbers that are mostly below 256; see `find_sequences`, and `pending` are the literals so far."""
+    found = 0
+    while at + stride <= end:
+        word = _number(page, at, stride)
+        back = recent[0]
+        if nearest <= back <= at and (word ^ _number(page, at - back, stride)) >> _EIGHT == 0:
+            offset = 1
+        else:
+            offset = _offset_of(page, at, stride, nearest, recent, places)
+        size = 1
+        if offset == 0:
+            back = recent[0]
+            same = nearest <= back <= at and (word ^ _number(page, at - back, stride)) >> _SIXTEEN == 0
+            size = 2 if same and stride - 2 >= SHORTEST else stride
+            offset = 1
+        store64(out, to, word)
+        at += stride
+        to += size
+        pending += size
+        if size < stride:
+            lengths[0, found] = pending
+            lengths[1, found] = stride - size
+            lengths[2, found] = offset
+            found += 1
+            pending = 0
+    return found, at, to
+
+
+@inner_kernel
+def _after_varint(page, at):
+    """Behind the varint at `at`, or the page's end."""
+    while at < page.shape[0] and page[at] > 127:
+        at += 1
+    return min(at + 1, page.shape[0])
+
+
+@inner_kernel
+def _delta_block(page, at):
+    """Where the deltas of the block begin whose header stands at `at`, and the bytes of each.
+
+    The bytes are UNKNOWN where the four widths are not the same whole bytes, 4 to 8, or the page ends before.
+    """
+    widths = _after_varint(page, at)
+    if widths + 4 > page.shape[0]:
+        return page.shape[0], UNKNOWN
+    width = np.int64(page[widths])
+    same = page[widths + 1] == width and page[widths + 2] == width and page[widths + 3] == width
+    if same and width % 8 == 0 and 32 <= width <= 64:
+        return widths + 4, width >> 3
+    return widths + 4, UNKNOWN
+
+
+@inner_kernel
+def open_deltas(page, prefix, cursor):
+    """Go to the first block of a page of deltas: behind its prefix and the four numbers of its header."""
+    at = prefix
+    for _ in range(4):
+        at = _after_varint(page, at)
+    cursor[_SIZE] = 8  # of a block before the first
+    cursor[_DONE] = _BLOCK_DELTAS
+    cursor[HEADER_AT] = at  # where splitting begins; no header stands before it
+    cursor[_HEADER_SIZE] = 0
+
+
+@inner_kernel
+def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
+    """Sequences of deltas in whole bytes; see `find_sequences`, and `pending` are the literals so far.
+
+    `cursor` is int64[CURSOR_WORDS]: how far the page's blocks of deltas are done with.
+    """
+    most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
+    found = 0
+    matched_to = -1  # where the last match ends, and its distance
+    distance = 0
+    while at < end and cursor[_SIZE] != UNKNOWN:
+        size = cursor[_SIZE]
+        if cursor[_DONE] == _BLOCK_DELTAS:
+            begin, size = _delta_block(page, at)
+            if size == UNKNOWN:
+                cursor[_SIZE] = UNKNOWN
+                break
+            if begin > end:
+                break
+            # mostly the same as the last one
+            header, before = begin - at, cursor[HEADER_AT]
+            same = header == cursor[_HEADER_SIZE]
+            for k in range(header):
+                same = same and page[at + k] == page[before + k]
+            if same:
+                lengths[0, found] = pending
+                lengths[1, found] = header
+                lengths[2, found] = at - before + 3
+                found += 1
+                pending = 0
+                matched_to = -1
+            else:
+                for k in range(header):
+                    out[to + k] = page[at + k]
+                to += header
+                pending += header
+            cursor[_SIZE] = size
+            cursor[_DONE] = 0
+            cursor[HEADER_AT] = at
+            cursor[_HEADER_SIZE] = header
+            at = begin
+            continue
+        if at + size > end:
+            break
+        word = np.uint64(load32(page, at))
+        low = word & _LOW_THREE
+        place = np.int64((low * GOLDEN) >> _DELTA_SHIFT)
+        last = np.int64(places[place])
+        places[place] = at
+        cursor[_DONE] += 1
+        if last >= 0 and at - last <= most_back and np.uint64(load32(page, last)) & _LOW_THREE == low:
+            equal = 3
+            while equal < size and page[at + equal] == page[last + equal]:
+                equal += 1
+            if matched_to == at and distance == at - last:
+                lengths[1, found - 1] += equal
+            else:
+                distance = at - last
+                lengths[0, found] = pending
+                lengths[1, found] = equal
+                lengths[2, found] = distance + 3
+                found += 1
+                pending = 0
+            matched_to = at + equal
+            for k in range(equal, size):
+                out[to] = page[at + k]
+                to += 1
+                pending += 1
+        else:
+            for k in range(size):
+                out[to + k] = page[at + k]
+            to += size
+            pending += size
+        at += size
+    return found, at, to
+
+
+@inner_kernel
+def find_sequences(page, start, at, end, stride, distance, only_one, recent, cursor, places, out, lengths):
+    """Find the sequences of a block's content, and copy its literals.
+
+    Args:
+        page: uint8[n].
+        start: where the content begins.
+        at: where its first number begins that has others before it, at least `start` and the distance; at most `end`.
+        end: where the content ends.
+        stride: bytes of a number.
+        distance: of matches; that of the nearest, where it is more than the stride.
+        only_one: whether to end the content behind the first sequence, if there is one.
+        recent: int64[3], the distances used last.
+        cursor: int64[CURSOR_WORDS], where the blocks of deltas are; see `_split_deltas`.
+        places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if any.
+        out: uint8[BLOCK_BYTES + 8], gets the literals.
+        lengths: int32[3, MOST], gets each sequence's literal length, match length and, of several, distance.
+
+    Returns:
+        How many sequences there are, where the content ends, and how many literals there are.
+    """
+    to = at - start
+    for k in range(to):
+        out[k] = page[start + k]
+    if stride == 1:
+        found, at, to = _split_runs(page, at, end, out, to, lengths, to)
+    elif stride == 0:
+        found, at, to = _split_deltas(page, at, end, cursor, places, out, to, lengths, to)
+        if cursor[_SIZE] != UNKNOWN and at < end < page.shape[0]:
+            return found, at, to  # the next block of zstd begins with a whole delta
+    elif distance > stride:
+        found, at, to = _split_small(page, at, end, stride, distance, recent, places, out, to, lengths, to)
+    else:
+        found, at, to = _split_words(page, at, end, stride, only_one, out, to, lengths, to)
+    if only_one and found > 0:
+        return found, at, to
+    for k in range(end - at):
+        out[to + k] = page[at + k]
+    return found, end, to + end - at
