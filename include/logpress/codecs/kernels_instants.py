@@ -29,7 +29,7 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load16, load32, load64, store16, store32, store64
 
 LATEST_S = 900
-"""[format] Seconds by which an instant may lie after its reference, because clocks differ; see `shift_of_label`."""
+"""[bytes] Seconds by which an instant may lie after its reference, because clocks differ; see `shift_of_label`."""
 
 _DATE, _DATE_TO_HIGH = word_of(b"0000-00-"), to_high(b"0000-00-")
 _DAY, _DAY_TO_HIGH = word_of(b"00"), to_high(b"00")
