@@ -1,4 +1,4 @@
-"""Files that commands write where the user says: never into a lake, nor onto what they read."""
+"""Check paths that users give for output: never inside a lake, never a file that is read."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ LAKE_MARKER = "_logpress.json"
 
 
 def lake_above(path: Path) -> Path | None:
-    """The lake that a path lies in, or is; None if it lies in none."""
+    """The lake that a path is, or is in; None if there is none."""
     return next((folder for folder in (path, *path.parents) if (folder / LAKE_MARKER).is_file()), None)
 
 
 def refuse_output(path: Path, inputs: Iterable[str] = ()) -> None:
-    """See that a file or folder can be written to without harm.
+    """Check that writing a file or folder overwrites neither a lake nor an input.
 
     Args:
-        path: where it goes.
-        inputs: paths or URIs that were read, or could be read once more.
+        path: the output.
+        inputs: paths or URIs that were read, or may be read again.
 
     Raises:
-        UsageError: if it lies in a lake, or is one of the inputs.
+        UsageError: if it is inside a lake, or one of the inputs.
     """
     path = path.resolve()
     lake = lake_above(path)
     if lake is not None:
-        raise UsageError(f"{path}: lies in the lake {lake}, which only publishing may change; name another place")
+        raise UsageError(
+            f"{path}: is inside the lake {lake}, where only publishing may write; give a path outside of it"
+        )
     local = (Path(uri.removeprefix("file://")) for uri in inputs if "://" not in uri or uri.startswith("file://"))
     if any(one.resolve() == path for one in local):
-        raise UsageError(f"{path}: is raw input of the day; name another file")
+        raise UsageError(f"{path}: is raw input of the day, and would be overwritten; give another file")

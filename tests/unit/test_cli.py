@@ -124,7 +124,7 @@ def test_wrong_use_is_told_and_ends_with_2(logpress, monkeypatch, arguments):
 @pytest.mark.parametrize("day", ["2021-13-01", "2021-02-30", "26.12.2021", "2021-12-26T00", "", "yesterday"])
 def test_what_is_no_day_is_refused(logpress, raw, lake, day):
     error = one_error(logpress("press", "sdk_log", "--day", day, "--input", raw, "--lake", lake), 2)
-    assert "is no day" in error
+    assert "is not a day" in error
     assert not os.path.exists(lake)
 
 

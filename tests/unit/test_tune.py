@@ -530,7 +530,7 @@ def test_a_contract_that_was_edited_meanwhile_is_left_alone(written):
     contract = load_contract(written)
     edited = TEXT.replace("zstd: 5", "zstd: 8")
     written.write_text(edited)
-    with pytest.raises(ContractError, match="has been changed meanwhile"):
+    with pytest.raises(ContractError, match="was changed by someone else meanwhile"):
         write_contract(written, written, contract, CHANGES)
     assert written.read_text() == edited
     written.write_text(TEXT + "# a comment more\n")  # which changes nothing of what it says
@@ -544,7 +544,7 @@ def test_values_behind_aliases_are_refused(written):
     written.write_text(f"table: a_log\nday: at\n{shared}")
     contract = load_contract(written)
     before = written.read_text()
-    with pytest.raises(ContractError, match=r"write it by hand: columns\.1\.storage\.zstd: 9"):
+    with pytest.raises(ContractError, match=r"edit it by hand: columns\.1\.storage\.zstd: 9"):
         write_contract(written, written, contract, {("columns", 1, "storage", "zstd"): 9})
     assert written.read_text() == before
 
@@ -563,19 +563,19 @@ def test_a_folder_that_cannot_be_written(written, tmp_path, monkeypatch):
 
 def test_where_a_contract_may_go(written, tmp_path):
     own = contract_path("sdk_log")
-    with pytest.raises(ContractError, match=r"is logpress's own contract.*give --output FILE"):
+    with pytest.raises(ContractError, match=r"belongs to logpress.*write a copy with --output FILE"):
         target_of(own, "sdk_log", None)
-    with pytest.raises(ContractError, match="is logpress's own contract"):
+    with pytest.raises(ContractError, match="belongs to logpress"):
         target_of(written, "a_log", own)
     assert target_of(written, "a_log", None) == written
     assert target_of(own, "a_log", written) == written
     for path, message in (
-        (tmp_path / "x.txt", "ends in .yaml"),
-        (tmp_path / "not-there" / "x.yaml", "there is no folder"),
+        (tmp_path / "x.txt", "must end in .yaml"),
+        (tmp_path / "not-there" / "x.yaml", "does not exist; create it first"),
     ):
         with pytest.raises(ContractError, match=message):
             target_of(own, "sdk_log", path)
-    with pytest.raises(ContractError, match="is no contract of sdk_log"):
+    with pytest.raises(ContractError, match="is not a contract of sdk_log"):
         target_of(own, "sdk_log", written)
 
 
@@ -619,10 +619,10 @@ def test_command_shows_candidates_and_writes_nothing_unasked(logpress, raw, mine
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sdk_log", "--write"), "own contract"),
-        (("sdk_log", "--output", "a.txt"), "ends in .yaml"),
+        (("sdk_log", "--write"), "belongs to logpress"),
+        (("sdk_log", "--output", "a.txt"), "must end in .yaml"),
         (("sdk_log", "--readers", "excel"), "'excel' is none"),
-        (("sdk_log", "--day", "yesterday"), "is no day"),
+        (("sdk_log", "--day", "yesterday"), "is not a day"),
         (("no_log",), "no contract is named"),
     ],
 )

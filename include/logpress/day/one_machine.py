@@ -22,7 +22,7 @@ from logpress.day.plan import paced, scrolls_of, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import GivenBackError, LogpressError, PartError
+from logpress.errors import LogpressError, MismatchError, PartError
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
@@ -279,7 +279,7 @@ def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[
         return
     try:
         compare([manifest], found)
-    except GivenBackError as error:
+    except MismatchError as error:
         failures[manifest.slice] = error
 
 

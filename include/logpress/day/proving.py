@@ -9,7 +9,7 @@ from datetime import date
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
 from logpress.engine.restore.lost import lost_rows
-from logpress.errors import GivenBackError, LogpressError, PartError, ProofError, SourceError
+from logpress.errors import LogpressError, MismatchError, PartError, ProofError, SourceError
 from logpress.lake import Lake
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest, SliceSpec
@@ -48,7 +48,7 @@ def prove_staged(
     threads: int,
     progress: Progress | None = None,
     readable: Callable[[str], int] = prove_readable,
-) -> GivenBackError | PartError | None:
+) -> MismatchError | PartError | None:
     """Prove that one staged slice holds exactly what was read, and that another reader reads it.
 
     Args:
@@ -68,12 +68,12 @@ def prove_staged(
     """
     parts, rejects = staged_files(lake, day, [manifest], run)
     prove_files([manifest], parts, rejects)
-    failure: GivenBackError | PartError | None = None
+    failure: MismatchError | PartError | None = None
     with ThreadPoolExecutor(max_workers=1) as pool:
         jobs = [pool.submit(readable, path) for path in parts]
         try:
             prove_bytes([manifest], parts, rejects, threads=threads, progress=progress)
-        except (GivenBackError, PartError) as error:
+        except (MismatchError, PartError) as error:
             failure = error
         for job in jobs:
             job.result()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import fsspec
 
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import GivenBackError, ProofError
+from logpress.errors import MismatchError, ProofError
 from logpress.hashing.digest import combine
 from logpress.manifest import PartStats, SliceManifest
 
@@ -91,7 +91,7 @@ def prove_bytes(
     """Check that the files give back exactly the records that were read; returns their digest.
 
     Raises:
-        GivenBackError: if they do not.
+        MismatchError: if they do not.
         PartError: if a file is damaged.
     """
     found = digest_files(parts, rejects, threads=threads, progress=progress)
@@ -103,7 +103,7 @@ def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, 
     """Compare what the pieces of some files give back (records, bytes, digest) with what was read.
 
     Raises:
-        GivenBackError: if they differ.
+        MismatchError: if they differ.
     """
     records, size = sum(piece[0] for piece in found), sum(piece[1] for piece in found)
     digest = combine(piece[2] for piece in found)
@@ -111,7 +111,7 @@ def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, 
     expected_bytes = sum(manifest.raw_bytes for manifest in manifests)
     expected = combine(manifest.digest for manifest in manifests)
     if (records, size, digest) != (expected_records, expected_bytes, expected):
-        raise GivenBackError(
+        raise MismatchError(
             f"the files give back {records} records of {size} bytes with digest {digest}; "
             f"read were {expected_records} of {expected_bytes} bytes with digest {expected}"
         )
