@@ -85,7 +85,7 @@ def test_what_a_task_may_take_is_a_variable_or_in_the_environment(settings, monk
     settings.variables["logpress_memory"] = "800M"
     assert settings.memory() == 800_000_000
     settings.variables["logpress_memory"] = "much"
-    with pytest.raises(UsageError, match="is no size"):
+    with pytest.raises(UsageError, match="is not a size"):
         settings.memory()
 
 

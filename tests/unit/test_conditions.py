@@ -55,7 +55,7 @@ def test_what_a_condition_means(text: str, operator: str, value: Any) -> None:
         ("code = five", "'five', which is no int32"),
         ("code in 1,,2", "'', which is no int32"),
         ("ok = yes", "'yes', which is no bool"),
-        ('name = "a', "no text in quotes"),
+        ('name = "a', "not a JSON string"),
     ],
 )
 def test_what_is_no_condition_is_refused(text: str, says: str) -> None:

@@ -621,7 +621,7 @@ def test_command_shows_candidates_and_writes_nothing_unasked(logpress, raw, mine
     [
         (("sdk_log", "--write"), "belongs to logpress"),
         (("sdk_log", "--output", "a.txt"), "must end in .yaml"),
-        (("sdk_log", "--readers", "excel"), "'excel' is none"),
+        (("sdk_log", "--readers", "excel"), "'excel' is unknown"),
         (("sdk_log", "--day", "yesterday"), "is not a day"),
         (("no_log",), "no contract is named"),
     ],

@@ -1,4 +1,4 @@
-"""How much memory a command may take, what a process that presses takes, and so how many work at a time."""
+"""The memory that a command may take and a process needs, and so the number of processes that run at once."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from logpress.errors import UsageError
 from logpress.records.raw_blocks import LONGEST_RECORD_BYTES
 
 SHARE = 0.5
-"""Of the memory that there is, what a command takes without being told."""
+"""Default share of the available memory that a command takes."""
 
 IMPORTED_BYTES = 200 << 20
-"""Python, what is imported, and kernels; forked processes share it."""
+"""Python, imported modules and kernels; forked processes share them."""
 
 COMPANION_BYTES = 400 << 20
-"""The process that reads files with another reader, and publishes."""
+"""The companion process, which reads files with fastparquet and publishes."""
 
 BLOCKS_BYTES = 110 << 20
-"""Of a process: blocks of records on their way, layouts, rejects, pages being written."""
+"""Blocks of records, layouts, rejects and pages of one process."""
 
 TEXT_COPIES = 3
-"""How often a row group's texts are in memory: as they came, in its columns, and as pages."""
+"""Copies of a row group's texts in memory: as they were read, in its columns, and in pages."""
 
 RECORD_COPIES = 3
-"""How often a record that is as long as one may be is in memory."""
+"""Copies of a record of the largest size in memory."""
 
 ROW_GROUPS_OF_THREADS = 3
-"""With threads, a row group fills while two are written; and each may prove another one."""
+"""With threads, one row group fills while two are written; when proving, each thread may hold one."""
 
 
 def parse_size(text: str) -> int:
-    """A size as 800M, 1.5GB or 2GiB in bytes; K, M and G are powers of a thousand, KiB and so on of 1024.
+    """Parse a size such as 800M, 1.5GB or 2GiB to bytes; K, M, G are powers of 1000, KiB, MiB, GiB of 1024.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is not a size.
     """
     try:
         size = int(TypeAdapter(ByteSize).validate_python(text.strip()))
     except ValidationError:
         size = 0
     if size <= 0:
-        raise UsageError(f"--memory, LOGPRESS_MEMORY: {text!r} is no size; give one as 800M or 2G")
+        raise UsageError(f"--memory, LOGPRESS_MEMORY: {text!r} is not a size; write it as 800M or 2G")
     return size
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that this process could take: what the machine has left, or less where its cgroup (v1 or v2) ends before.
+    """Bytes that this process could take: the machine's free memory, or its cgroup's limit (v1 or v2) if that is lower.
 
     Args:
-        root: where /proc and /sys are.
+        root: the folder that has /proc and /sys.
     """
     found = [_left_on_machine(root), *_limits_of_cgroups(root)]
     return min(limit for limit in found if limit is not None)
@@ -71,7 +71,7 @@ def _left_on_machine(root: Path) -> int:
 
 
 def _limits_of_cgroups(root: Path) -> list[int]:
-    """The limits of the cgroups that this process is in, and of those around them."""
+    """The limits of the cgroup of this process, and of its parents."""
     limits = []
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -81,7 +81,7 @@ def _limits_of_cgroups(root: Path) -> list[int]:
             top, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
         else:
             continue
-        folder = top / path.lstrip("/")  # in a container it may not be there, but the top is the container's own
+        folder = top / path.lstrip("/")  # in a container it may be missing, but then `top` is the container's own
         for place in (folder, *folder.parents):
             if place.is_relative_to(top):
                 text = _read(place / name).strip()
@@ -97,21 +97,21 @@ def _read(path: Path) -> str:
 
 
 def default_memory() -> int:
-    """Bytes that a command takes without being told: half of what there is."""
+    """Bytes that a command takes by default: half of the available memory."""
     return int(available_memory() * SHARE)
 
 
 def press_bytes(contract: Contract, *, threads: int = 0) -> int:
-    """What a process that presses and proves slices may take besides IMPORTED_BYTES, whatever the records are.
+    """Upper bound of the memory of a process that presses and proves slices, beside IMPORTED_BYTES, for any records.
 
     Args:
-        contract: its registers, columns and rows a row group count.
-        threads: threads that convert; 0 for none, as where each core has a process.
+        contract: the table; its registers, columns and rows a row group determine the result.
+        threads: threads that convert; 0 if the process has one core to itself.
     """
     registers = Registers(contract)
     narrow = int(registers.is_narrow.sum())
     wide = len(registers) - narrow
-    # a row: its registers while the row group fills, the wide ones once more in order, and its columns
+    # a row: its registers while the row group fills, a sorted copy of the wide ones, and its columns
     row = 8 * wide * 2 + 4 * narrow + 10 * len(stored_columns(contract))
     group = row * contract.files.row_group_rows + TEXT_COPIES * TEXT_BUDGET_BYTES
     seen = TABLE_BYTES if contract.source.duplicates == "reject" else 0
@@ -121,37 +121,37 @@ def press_bytes(contract: Contract, *, threads: int = 0) -> int:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a command may take, all its processes together.
+    """The memory of a command.
 
     Attributes:
-        memory: in bytes.
+        memory: bytes of all its processes together.
     """
 
     memory: int
 
     @classmethod
     def of(cls, memory: int | None) -> Budget:
-        """So many bytes; the default if None."""
+        """A budget of this many bytes; of the default if None."""
         return cls(default_memory() if memory is None else memory)
 
     def processes(self, contract: Contract) -> int:
-        """How many processes that press may work at a time: one at least."""
+        """The number of pressing processes that fit at once; at least 1."""
         return max(1, (self.memory - IMPORTED_BYTES - COMPANION_BYTES) // press_bytes(contract))
 
     def threads(self, contract: Contract, most: int) -> int:
-        """How many threads may press one slice: `most`, or as many as their row groups fit, one at least."""
+        """The number of threads that may press one slice: as many as fit, from 1 to `most`."""
         left = self.memory - IMPORTED_BYTES - COMPANION_BYTES
         return next((count for count in range(most, 1, -1) if press_bytes(contract, threads=count) <= left), 1)
 
     def warning(self, contract: Contract) -> str | None:
-        """What to say where not even one process is sure to fit."""
+        """A warning if even one process may not fit; else None."""
         need = IMPORTED_BYTES + COMPANION_BYTES + press_bytes(contract)
         if need <= self.memory:
             return None
         rows = f"files.row_group_rows ({contract.files.row_group_rows:,})"
         return (
-            f"one process that presses {contract.table} may take {_size(need)}, and it has {_size(self.memory)} "
-            f"(--memory): if it is killed, lower {rows} in the contract"
+            f"pressing {contract.table} may take {_size(need)} in one process, more than the {_size(self.memory)} of "
+            f"--memory; if it is killed, lower {rows} in the contract"
         )
 
 

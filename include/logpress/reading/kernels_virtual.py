@@ -1,4 +1,4 @@
-"""The kernel that writes sequence numbers for readers: as texts one after the other, as Arrow has them."""
+"""The kernel that writes sequence numbers for readers, as the data and offsets of an Arrow string array."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.kernel.compile import kernel
 
 SEQUENCE_BYTES = 76
-"""The most that one text takes: 56 digits, a point, and a number of at most 19."""
+"""Longest text: 56 digits, a point, and a number of at most 19 digits."""
 
 
 @kernel
@@ -31,7 +31,7 @@ def write_sequences(
         counters: int64[n], below 2^63.
         subs: int64[n].
         out: uint8[n * SEQUENCE_BYTES].
-        offsets: int32[n + 1], gets where each text begins, and the end.
+        offsets: int32[n + 1], receives the begin of each text, and the end of the last.
         shards_met: int64[64, 8], scratch, filled with NULL.
 
     Returns:

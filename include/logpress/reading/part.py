@@ -1,4 +1,4 @@
-"""One part of a scan: which of its row groups can match, and their rows as batches."""
+"""One part of a scan: its row groups that may match the filter, and their rows as batches."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Array: TypeAlias = "pa.Array | pa.ChunkedArray"
 
 @dataclass(frozen=True)
 class Request:
-    """What a scan wants of each part.
+    """The columns and rows that a scan reads of each part.
 
     Attributes:
-        names: the columns it gives.
-        types: of all columns of the table, as readers see them.
-        filter: which rows; None for all.
+        names: the columns of the result.
+        types: the types of all columns of the table, as readers see them.
+        filter: the condition on rows; None for all rows.
     """
 
     names: tuple[str, ...]
@@ -51,9 +51,9 @@ class Part:
 
     Attributes:
         path: a path or fsspec URI.
-        footer: Parquet's own metadata.
-        metadata: logpress's.
-        groups: the row groups that can hold rows that are wanted.
+        footer: the Parquet metadata.
+        metadata: the logpress metadata.
+        groups: the row groups that may have matching rows.
     """
 
     path: str
@@ -63,12 +63,12 @@ class Part:
 
     @property
     def contract(self) -> Contract:
-        """The contract it was written with."""
+        """The contract that the part was written with."""
         return self.metadata.contract
 
     @classmethod
     def open(cls, path: str, request: Request | None = None) -> Part:
-        """Read what a part says of itself.
+        """Open a part and read its metadata.
 
         Raises:
             PartError: if it is gone or damaged, or was not written by logpress.
@@ -86,7 +86,7 @@ class Part:
             return cls(path, footer, metadata, _groups_that_match(fragment, request.filter, request.types))
 
     def rows(self, group: int, request: Request) -> Rows | None:
-        """The rows of a row group that are wanted, as far as stored columns tell; None if there are none.
+        """The rows of a row group that match, as far as stored columns can decide; None if there are none.
 
         Raises:
             PartError: if the file is gone or damaged.
@@ -95,17 +95,17 @@ class Part:
             return self._rows(group, request)
 
     def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
-        """Stored columns of a row group, and what the part says of it where some of the names are derived from them."""
+        """Stored columns of a row group, and the row group's metadata if virtual columns are derived from it."""
         columns, is_derived = self._stored(names), bool(self._virtual(names))
         needed = [*columns, ROW_GROUP] if is_derived else columns
         checksums = self.metadata.checksums_of(group)
         with open_group(self.path, self.footer, group, needed, checksums, self._dictionaries()) as file:
             table = file.read_row_group(group, columns=columns)
             if columns and table.num_rows != self.footer.row_group(group).num_rows:
-                raise PartError(f"is damaged: row group {group} has not as many values as rows")
+                raise PartError(f"is damaged: row group {group} has a column with more or fewer values than rows")
             for column in table.columns:
                 if not pa.types.is_primitive(column.type):
-                    column.validate(full=True)  # that texts are UTF-8
+                    column.validate(full=True)  # checks that texts are UTF-8
             return table, self.metadata.group(file, group) if is_derived else None
 
     def _rows(self, group: int, request: Request) -> Rows | None:
@@ -127,19 +127,19 @@ class Part:
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:
-        """Which of these columns are derived in this part."""
+        """Those of these columns that are virtual in this part."""
         by_name = self.contract.by_name
         return [name for name in names if name in by_name and is_virtual(by_name[name])]
 
     def _stored(self, names: Sequence[str]) -> list[str]:
-        """The file's columns that are needed for these; columns that this part does not know are left out."""
+        """The file's columns that these columns need; columns that this part does not have are left out."""
         in_file = {self.footer.schema.column(number).name for number in range(self.footer.num_columns)}
         return physical_columns(
             self.contract, [name for name in names if name in in_file or name in self.contract.by_name]
         )
 
     def _dictionaries(self) -> list[str]:
-        """Strings that are stored as dictionaries, and so are read as such."""
+        """String columns that are stored, and so read, as dictionaries."""
         return [
             column.name
             for column in stored_columns(self.contract)
@@ -149,16 +149,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one row group, strings still as dictionaries.
+    """Rows of one row group, with strings still as dictionaries. They can be read once, by one of the methods.
 
     Attributes:
-        path: of the part.
-        table: stored columns.
-        count: how many rows.
-        chosen: int64[count], their places in the row group; None for all of it.
-        virtual: gives the virtual columns.
-        request: what is wanted of them.
-        filter: what is still to be applied; None for nothing.
+        path: the part's path.
+        table: the stored columns.
+        count: the number of rows.
+        chosen: int64[count], indices of the rows in the row group; None for all rows.
+        virtual: derives the virtual columns.
+        request: the columns and rows to return.
+        filter: the condition that is still to be applied; None if there is none.
     """
 
     path: str
@@ -170,11 +170,11 @@ class Rows:
     filter: Filter | None
 
     def batches(self, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows in batches, none of them empty; they can be taken once.
+        """The rows in batches, none of them empty.
 
         Args:
-            schema: of the batches: strings plain or as dictionaries.
-            batch_rows: the most rows of a batch.
+            schema: the batches' schema, with strings plain or as dictionaries.
+            batch_rows: largest number of rows of a batch.
         """
         try:
             for first in range(0, self.count, batch_rows):
@@ -194,11 +194,11 @@ class Rows:
             self.virtual.release()
 
     def matches(self, batch_rows: int) -> int:
-        """How many rows are wanted; `batch_rows` are looked at a time. They can be counted once."""
+        """The number of rows that match; the condition is applied to `batch_rows` rows at a time."""
         return self.count if self.filter is None else len(self.places(batch_rows))
 
     def places(self, batch_rows: int) -> NDArray[np.int64]:
-        """Which rows of the row group are wanted, ascending; can be asked once. `batch_rows` are looked at a time."""
+        """Indices in the row group of the rows that match, ascending; `batch_rows` rows are filtered at a time."""
         try:
             found = [np.arange(self.count)] if self.filter is None else [np.empty(0, dtype=np.int64)]
             for first in range(0, self.count if self.filter is not None else 0, batch_rows):
@@ -211,7 +211,7 @@ class Rows:
             self.virtual.release()
 
     def _columns(self, names: Sequence[str], first: int, count: int) -> dict[str, Array]:
-        """These columns, and those of the filter, of some of the rows."""
+        """These columns, and those that the filter needs, for some of the rows."""
         table = self.table.slice(first, count)
         with _part_errors(self.path):
             derived = self.virtual.arrays(first, first + count)
@@ -221,16 +221,16 @@ class Rows:
 
 
 def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression) -> NDArray[np.int64]:
-    """The places of the rows for which an expression is true, ascending.
+    """Indices of the rows for which an expression is true, ascending.
 
     Args:
         columns: at least those that the expression needs, by name, `count` rows each; strings plain or as dictionaries.
-        count: how many rows.
+        count: the number of rows.
         expression: true, false or null for each row.
     """
     plain = [_plain(array) for array in columns.values()]
-    table = pa.Table.from_arrays([*plain, pa.nulls(count, pa.bool_())], names=[*columns, ""])  # never without a column
-    # On one thread: with several, Arrow does not promise to keep the order.
+    table = pa.Table.from_arrays([*plain, pa.nulls(count, pa.bool_())], names=[*columns, ""])  # at least one column
+    # On one thread, because Arrow does not promise to keep the order with several.
     answer = acero.Declaration.from_sequence(
         [
             acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
@@ -243,10 +243,10 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
 
 
 def _check_identity(path: str, metadata: PartMetadata) -> None:
-    """Look whether a part lies where it belongs: its folders say table and day, its name the slice.
+    """Check that a part's metadata name the same table, day and slice as its path.
 
     Raises:
-        PartError: if it is another one's.
+        PartError: if they do not.
     """
     table, folder, name = ("", "", *path.split("/"))[-3:]
     identity = metadata.identity
@@ -255,13 +255,13 @@ def _check_identity(path: str, metadata: PartMetadata) -> None:
     here = table, folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
     if here != (identity.table, identity.day, identity.slice):
         whose = f"{identity.table} {identity.day}, slice {identity.slice}"
-        raise PartError(f"is the part of {whose}, and not of where it lies")
+        raise PartError(f"is the part of {whose}, but its path is that of another; publish the day again")
 
 
 def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: pa.Schema) -> tuple[int, ...]:
-    """The row groups whose statistics do not rule an expression out; those that they prove too are not told apart."""
+    """The row groups whose statistics do not exclude the expression."""
     physical = fragment.physical_schema
-    # Columns that are not in the file say nothing; they only have to be known.
+    # Columns that are not in the file exclude nothing, but must be in the schema.
     others = [field for field in types if field.name not in physical.names]
     schema = pa.schema([*physical, *others])
     try:
@@ -271,7 +271,7 @@ def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: 
 
 
 def _take(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
-    """Rows of a table; without a copy where they lie side by side, as those of one key do."""
+    """Some rows of a table; without a copy if they are consecutive, as rows with the same key are."""
     first, last = int(places[0]), int(places[-1])
     if last - first + 1 == len(places):
         return table.slice(first, len(places))
@@ -279,7 +279,7 @@ def _take(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
 
 
 def _column(table: pa.Table, name: str, count: int, types: pa.Schema) -> Array:
-    """A column of a part; nulls where the part was written before there was such a column."""
+    """A column of a part; nulls if the part is older than the column."""
     if name in table.column_names:
         return table.column(name)
     return pa.nulls(count, types.field(name).type)
@@ -306,7 +306,7 @@ def _fitted(array: Array, field: pa.Field) -> pa.Array:
 
 
 def _filesystem(path: str) -> tuple[pa.fs.FileSystem, str]:
-    """Arrow's view of where a path or fsspec URI lies."""
+    """The Arrow file system of a path or fsspec URI, and the path in it."""
     if "://" not in path:
         return pa.fs.LocalFileSystem(), path
     filesystem, name = fsspec.core.url_to_fs(path)
@@ -315,15 +315,15 @@ def _filesystem(path: str) -> tuple[pa.fs.FileSystem, str]:
 
 @contextmanager
 def _part_errors(path: str) -> Iterator[None]:
-    """Say which part it is.
+    """Turn errors of Arrow and of the storage into errors that name the part.
 
     Raises:
-        PartError: in place of Arrow's errors, and those of the storage.
+        PartError: in place of these errors.
     """
     with named(path):
         try:
             yield
         except FileNotFoundError as error:
             raise PartError(
-                "is gone; its day was published again since this scan was made, so make the scan anew"
+                "is gone, because its day was published again since this scan was made; make a new scan"
             ) from error
