@@ -119,9 +119,7 @@ def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted
     kept = manifest.rows - 60
     assert 0 < kept < len(numbers) - 60
     assert (check.ok, manifest.duplicates) == (False, len(numbers) - 60 - kept)
-    assert check.message.startswith(
-        f"{kept} rows equal a row of another slice, or one millions of rows earlier"
-    )
+    assert check.message.startswith(f"{kept} rows equal a row of another slice, or one millions of rows earlier")
 
 
 def test_runs_of_an_earlier_try_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,28 +211,28 @@ def test_few_records_are_shown_but_nothing_is_proposed(tmp_path):
     assert found.changes == {}
     assert found.report.after is None
     assert found.report.rows == 1
-    assert any("too few to choose by" in note for note in found.report.notes)
+    assert any("rows are too few" in note for note in found.report.notes)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_no_records(tmp_path, content):
     source = tmp_path / "a.ndjson"
     source.write_bytes(content)
-    with pytest.raises(UsageError, match=r"there is no record in .*a.ndjson"):
+    with pytest.raises(UsageError, match=r"there are no records in .*a.ndjson"):
         tune(load_contract("sdk_log"), [str(source)])
 
 
 def test_records_of_another_day(tmp_path):
     source = tmp_path / "a.ndjson"
     source.write_bytes(compact(SEED))
-    with pytest.raises(UsageError, match=r"none is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"):
+    with pytest.raises(UsageError, match=r"none of 1 records is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"):
         tune(load_contract("sdk_log"), [str(source)], Options(day=date(2021, 12, 27)))
 
 
 def test_records_that_name_no_day(tmp_path):
     source = tmp_path / "a.ndjson"
     source.write_bytes(b'{"a":1}\n[]\nnothing\n')
-    with pytest.raises(UsageError, match=r"names its day \(_source.timestamp or timestamp\); give --day"):
+    with pytest.raises(UsageError, match=r"has a readable day at _source.timestamp or timestamp; give --day"):
         tune(load_contract("sdk_log"), [str(source)])
 
 
@@ -253,7 +253,7 @@ def test_inputs_that_cannot_be_used(tmp_path):
         tune(contract, ["opensearch+https://search.example.com:9200"])
     with pytest.raises(UsageError, match="no day is given"):
         tune(contract, [str(tmp_path / "{day}")])
-    with pytest.raises(UsageError, match="nothing says where raw records of sdk_log lie"):
+    with pytest.raises(UsageError, match="no raw input of sdk_log is named"):
         tune(contract, [])
 
 

@@ -1,4 +1,4 @@
-"""Column values of a record that is kept whole: the same as of one that has a layout; its bytes are kept anyway."""
+"""Read the column values of a record that is kept whole; they equal those of a record with a layout."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from logpress.layout.tokens import Leaf, NotAnObjectError
 Value = int | tuple[int, int]
 
 INTEGER_LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16)}
-"""The smallest and the largest value of each type; of the wider ones the smallest stands for no value."""
+"""Smallest and largest value of each type. The smallest value of wider types represents null."""
 
 INTEGER_LIMITS |= {f"int{bits}": (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) for bits in (32, 64)}
 
 
 def corrected_shift_min(wall_s: int, offset_min: int, reference_s: int | None) -> int:
-    """Minutes by which an instant's label lies: its whole offset, or 0 if the label may be true.
+    """Error of an instant's label in minutes: its whole offset, or 0 if the label may be true.
 
-    Of the two readings, the wall clock as labelled or as UTC, the later one that does not lie more than a quarter
-    of an hour after the reference is taken as true: records come late, but they do not come before they are made.
+    The wall clock has two readings, as labelled and as UTC. The true one is the later reading that is at most 15
+    minutes after the reference, because records arrive late but never before they are made.
     """
     if reference_s is None or offset_min == 0:
         return 0
@@ -41,7 +41,7 @@ def corrected_shift_min(wall_s: int, offset_min: int, reference_s: int | None) -
 
 
 class LenientReader:
-    """Reads what it can of a record's columns; never raises."""
+    """Reads as many of a record's columns as it can; never raises."""
 
     def __init__(self, contract: Contract) -> None:
         self._columns: list[Column] = sorted(
@@ -55,7 +55,7 @@ class LenientReader:
 
         Args:
             record: its bytes.
-            filling: by column, the value that fills it, where that is known already.
+            filling: the value that fills each column, if already known.
         """
         if filling is None:
             try:
@@ -114,7 +114,7 @@ class LenientReader:
 
 
 def _typed(column: Integer | Decimal | Boolean, leaf: Leaf, text: bytes) -> int:
-    """The value of a number or boolean, be it within quotes, or NULL."""
+    """The value of a number or boolean, with or without quotes; NULL if there is none."""
     buffer = _padded(text)
     if isinstance(column, Boolean):
         return int(boolean_value(buffer, 0, len(text))) if leaf.kind in ("string", "boolean") else int(NULL)

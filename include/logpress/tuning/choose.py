@@ -1,4 +1,4 @@
-"""The rule by which a candidate is chosen: a byte a record is worth so many nanoseconds of writing."""
+"""The rule that chooses a candidate: the lowest price, with bytes and nanoseconds of writing on one scale."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from logpress.contract.base import Encoding
 from logpress.tuning.measure import Candidate, Cost
 
 NS_A_BYTE = 1000.0
-"""What a byte a record is worth, in nanoseconds of one core a record: as long as it takes to press one."""
+"""Default price of one byte a record, in nanoseconds of one core a record: about the time to press a record."""
 
 LEAST_GAIN = 0.005
-"""A higher level is taken only if it makes the column smaller by this share, and another encoding or level than today's
-only if it gains as much."""
+"""Share of the column's bytes that a higher level, or any change from today's storage, must gain; time counts too."""
 
 LEAST_OF_FILE = 0.001
-"""And this share of the whole file: less is what one day differs from the next by, and not worth a line to read."""
+"""Share of the whole file that a change must gain too, because days differ by as much from one to the next."""
 
 NOISE = 0.15
 """Times that differ by less than this share count as equal to today's."""
 
 LEAST_NS = 20.0
-"""What makes a column no smaller is taken only if it saves so many nanoseconds a record: times vary, sizes do not. For
-the same reason what makes it larger must save twice the time that the bytes are worth."""
+"""A candidate that saves no bytes must save this many ns a record, because timings are noisy and sizes are not. One
+that costs bytes must save twice what these bytes are worth."""
 
 
 def choose(
@@ -36,12 +35,12 @@ def choose(
     """The cheapest candidate; today's, unless another one is cheaper by more than noise.
 
     Args:
-        costs: what candidates took, today's among them.
-        today: how the column is stored.
+        costs: costs of the candidates, today's among them.
+        today: the present storage of the column.
         allowed: encodings that all readers read.
-        rows: how many values were written.
-        file_bytes: what all columns take.
-        ns_a_byte: what a byte is worth.
+        rows: number of values written.
+        file_bytes: size of all columns.
+        ns_a_byte: price of a byte.
     """
 
     def price(candidate: Candidate) -> float:
