@@ -225,7 +225,9 @@ def test_no_records(tmp_path, content):
 def test_records_of_another_day(tmp_path):
     source = tmp_path / "a.ndjson"
     source.write_bytes(compact(SEED))
-    with pytest.raises(UsageError, match=r"none of 1 records is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"):
+    with pytest.raises(
+        UsageError, match=r"none of 1 records is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"
+    ):
         tune(load_contract("sdk_log"), [str(source)], Options(day=date(2021, 12, 27)))
 
 
