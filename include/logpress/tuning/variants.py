@@ -120,7 +120,7 @@ def instants(contract: Contract) -> list[Variant]:
         title = f"{name} stored, and {others[0]} derived from it"
         first = contract.by_name[others[0]]
         if len(others) > 1 or is_virtual(first):
-            note = "not tried, because a residual is always that of the stored instant plus other columns"
+            note = "not tried: possible only if one stored column predicts the instant"
             variants.append(Variant("residual_of", title, None, note=note))
         else:
             variants.append(_rebuilt(contract, title, swapped))
@@ -138,4 +138,4 @@ def _rebuilt(contract: Contract, title: str, change: Callable[[dict[str, Any]], 
         return Variant("residual_of", title, Contract.model_validate(data))
     except (ValidationError, ContractError) as error:
         message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        return Variant("residual_of", title, None, note=f"not possible: {message.removeprefix('Value error, ')}")
+        return Variant("residual_of", title, None, note=f"not tried: {message.removeprefix('Value error, ')}")
