@@ -26,7 +26,7 @@ from logpress.engine.part.part_reader import PartReader
 from logpress.engine.press import press_slice
 from logpress.engine.restore import lost
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import GivenBackError, PartError, ProofError
+from logpress.errors import MismatchError, PartError, ProofError
 from logpress.hashing.digest import digest_records
 from logpress.lake import Lake
 from logpress.manifest import DayManifest, RecordPlace, SliceManifest, SliceSpec
@@ -224,7 +224,7 @@ def test_the_stages_heal(sdk_log, raw, lake_uri, broken, fault):
 def test_slices_that_nobody_names_are_not_healed(sdk_log, raw, lake_uri, broken, fault):
     _, manifests = staged(sdk_log, raw, lake_uri)
     broken(fault)
-    with pytest.raises(GivenBackError if fault is another_digit else PartError):
+    with pytest.raises(MismatchError if fault is another_digit else PartError):
         stages.verify(sdk_log, DAY, manifests, lake_uri, RUN)
 
 
