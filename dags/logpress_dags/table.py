@@ -232,5 +232,5 @@ def table_dag(contract: Contract) -> DAG:
 
 
 def _manifests(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
-    # A slice of the mapped tasks' results takes one request; iterating over them takes one for each.
+    # `[:]` fetches the mapped tasks' results in one request; iterating over them takes one request each.
     return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]
