@@ -37,7 +37,7 @@ class Turn:
         return self.folder / "stored"
 
     def press(self, counted: bool) -> None:
-        """Press anew."""
+        """Press again."""
         remove(self.stored)
         self.folder.mkdir(parents=True, exist_ok=True)
         run = measured(self.peer.press(self.given, self.stored))

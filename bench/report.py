@@ -1,6 +1,6 @@
 """Rewrite the figures of docs/benchmarks.md and docs/images/*.svg from kept results: `python -m bench.report`.
 
-Only what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced. The same results give the same
+Only the text between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced. The same results produce the same
 bytes.
 """
 
@@ -216,8 +216,8 @@ def sizes_table(found: Sizes) -> Table:
     """Bytes by column."""
     table = Table(f"Bytes a record, {found.records:,} records", ["", "stored", "entropy", "of what is drawn"])
     for column in found.columns:
-        told = ["", ""] if column.entropy is None else [f"{column.entropy:.3f}", column.of]
-        table.rows.append([column.name, f"{column.stored:.3f}", *told])
+        entropy = ["", ""] if column.entropy is None else [f"{column.entropy:.3f}", column.of]
+        table.rows.append([column.name, f"{column.stored:.3f}", *entropy])
     total = sum(column.stored for column in found.columns)
     table.strong.add(len(table.rows))
     table.rows.append(

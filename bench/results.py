@@ -81,7 +81,7 @@ class PeerResult(_Kept):
         stored_bytes: what it made of them.
         presses: each run.
         restores: each run, empty if it cannot restore, or that was not asked for.
-        exact: what came back, None likewise.
+        exact: comparison of the restored lines, or None likewise.
         reads: by reader.
     """
 

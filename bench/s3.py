@@ -97,7 +97,7 @@ def main(
     runs: Annotated[int, typer.Option(min=1, help="Counted pairs of each form, after one that is not counted.")] = 3,
     shape: Annotated[str, typer.Option(help="What the records are: document or hit.")] = "document",
     apart: Annotated[bool, typer.Option("--apart", help="Give the server a core, and pressing the others.")] = False,
-    scratch: Annotated[Path | None, typer.Option(help="Where the objects and lakes lie meanwhile.")] = None,
+    scratch: Annotated[Path | None, typer.Option(help="Folder for the objects and lakes.")] = None,
 ) -> None:
     """Press the same objects from S3 and from disk in turn, and print medians."""
     if find_weed() is None:

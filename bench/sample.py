@@ -24,7 +24,7 @@ class Input:
     """Raw objects, and what is in them.
 
     Attributes:
-        folder: they lie in it by hour.
+        folder: folder of the objects, by hour.
         records: lines that are not blank.
         raw_bytes: their size.
         left_out: lines that were taken out of it.

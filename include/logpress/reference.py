@@ -306,15 +306,15 @@ class KinesisSequence(Codec):
     def text(self, row: Row, slot: Slot) -> bytes:
         """The number, composed of its parts, and the sub-sequence number."""
         place, arrival, low, high, sub = (self.need(row, end) for end in STORED[self.codec])
-        told = row.kinesis.get(self.name)
-        if told is None or not 0 <= place < len(told.shards):
+        entry = row.kinesis.get(self.name)
+        if entry is None or not 0 <= place < len(entry.shards):
             raise FormatError(f"column {self.name!r} has shard {place}, which is not in the metadata")
-        creation, shard = divmod(told.shards[place], 1 << 20)
+        creation, shard = divmod(entry.shards[place], 1 << 20)
         source: Any = self.columns[self.follows[0]]
         value = source.value(row)
         if value is not None and abs(value) < _LONGEST_US:
             arrival += value // source.units
-        counter = low + (high << 8) + told.smallest(place, arrival)
+        counter = low + (high << 8) + entry.smallest(place, arrival)
         if not all(0 <= n < 1 << bits for n, bits in ((creation, 36), (arrival, 36), (counter, 63), (sub, 31))):
             raise FormatError(f"column {self.name!r} has a sequence number that is not valid")
         number = 2 << 184 | creation << 148 | (shard & 15) << 144 | counter << 80 | arrival << 36 | shard << 4 | 2
@@ -337,9 +337,9 @@ class Numbers(NamedTuple):
     by_place: Mapping[int, int]
 
     @classmethod
-    def of(cls, told: Any, window: int, windows: int, shards: Any, filled: bytes, smallest: Any, rows: int) -> Numbers:
+    def of(cls, entry: Any, window: int, windows: int, shards: Any, filled: bytes, smallest: Any, rows: int) -> Numbers:
         """From the metadata of a row group with this number of rows."""
-        places, first = len(shards) * windows, member(told, "first_second", int)
+        places, first = len(shards) * windows, member(entry, "first_second", int)
         found = [k for k in range(min(places, 8 * len(filled))) if filled[k >> 3] >> (7 - (k & 7)) & 1]
         is_sound = all(isinstance(shard, int) and 0 <= shard < 1 << 56 for shard in shards)
         is_sound &= 0 <= places <= 4 * rows + (1 << 20) and len(filled) == (places + 7) // 8
@@ -424,10 +424,10 @@ def read_part_4(path: str, file: pq.ParquetFile, data: Any) -> Part:
 def read_group_4(file: pq.ParquetFile, number: int, data: Any, stored: Any) -> Group:
     """A row group's metadata in format 4."""
     rows, kinesis = file.metadata.row_group(number).num_rows, {}
-    for name, told in member(data, "kinesis", dict).items():
-        filled, smallest = (unpacked(member(told, which, str), base64.b85decode) for which in ("filled", "smallest"))
-        shards, seconds = member(told, "shards", list), member(told, "seconds", int)
-        kinesis[name] = Numbers.of(told, 1, seconds, shards, filled, numbers(smallest), rows)
+    for name, entry in member(data, "kinesis", dict).items():
+        filled, smallest = (unpacked(member(entry, which, str), base64.b85decode) for which in ("filled", "smallest"))
+        shards, seconds = member(entry, "shards", list), member(entry, "seconds", int)
+        kinesis[name] = Numbers.of(entry, 1, seconds, shards, filled, numbers(smallest), rows)
     return read_group(rows, data, kinesis)
 
 
@@ -466,12 +466,12 @@ def read_group_5(whole: pa.Buffer, file: pq.ParquetFile, number: int, checksums:
         if not begin <= end <= len(data):
             raise FormatError("the metadata is truncated")
         arrays[array[0]] = data[begin:end]
-    for name, told in member(head, "kinesis", dict).items():
+    for name, entry in member(head, "kinesis", dict).items():
         shards, filled, smallest = (
             arrays.get(f"kinesis.{name}.{end}", b"") for end in ("shards", "filled", "smallest")
         )
-        window, windows = member(told, "window_seconds", int), member(told, "windows", int)
-        kinesis[name] = Numbers.of(told, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
+        window, windows = member(entry, "window_seconds", int), member(entry, "windows", int)
+        kinesis[name] = Numbers.of(entry, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
     return read_group(group.num_rows, head, kinesis)
 
 

@@ -85,7 +85,7 @@ def run_day(
                 failures, checks = _with_processes(work, processes)
             else:
                 failures, checks = _with_threads(work, budget.threads(contract, threads))
-            work.heard.end("verify")
+            work.stages.end("verify")
             if failures:
                 checks = work.heal(failures, budget.threads(contract, threads))
             published = _publish(work, grace)
@@ -108,7 +108,7 @@ class _Work:
     lake: Lake
     run: str
     companion: Companion
-    heard: StageProgress
+    stages: StageProgress
     manifests: dict[str, SliceManifest] = field(default_factory=dict)
 
     @property
@@ -117,12 +117,12 @@ class _Work:
         return [self.manifests[spec.name] for spec in self.specs]
 
     def begin_press(self) -> Progress:
-        return self.heard.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
+        return self.stages.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
 
     def begin_verify(self) -> Progress:
-        self.heard.end("press")
+        self.stages.end("press")
         prove_counts(self.contract, self.day, self.in_order, self.lake, self.run)
-        return self.heard.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
+        return self.stages.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
 
     def see_catalog(self) -> None:
         """Check that the catalog answers, before hours are spent on the day."""
@@ -137,14 +137,14 @@ class _Work:
         """Press slices again whose records are not all restored, and repeat the day's checks."""
         size = sum(self.manifests[name].raw_bytes for name in failures)
         summed = Summed(
-            self.heard.begin("press again", 2 * size)
+            self.stages.begin("press again", 2 * size)
         )  # read twice: to find the records, and to keep them whole
         for manifest in heal_all(
             self.contract, self.day, self.specs, self.in_order, failures, self.lake, self.run,
             threads=threads if threads > 1 else 0, summed=summed, readable=self.prove_readable,
         ):  # fmt: skip
             self.manifests[manifest.slice] = manifest
-        self.heard.end("press again")
+        self.stages.end("press again")
         return self.check()
 
     def check(self) -> list[CheckResult]:
@@ -163,13 +163,13 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 
 
 def _publish(work: _Work, grace: timedelta) -> DayManifest:
-    work.heard.begin("publish", None)
+    work.stages.begin("publish", None)
     contract = work.contract
     published = work.companion.call(
         publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
         descriptions=contract.descriptions, grace=grace,
     )  # fmt: skip
-    work.heard.end("publish")
+    work.stages.end("publish")
     return published
 
 
@@ -185,7 +185,7 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
     )
     pressing, proving = list(jobs), list[Job]()
     pieces: dict[str, list[Job]] = {}
-    tell, told = work.begin_press(), pressing
+    tell, running = work.begin_press(), pressing
     load_cached()
     with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
@@ -208,9 +208,9 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
                     parts, _ = staged_files(work.lake, work.day, [manifest], work.run)
                     reading += [meanwhile.submit(work.prove_readable, path) for path in parts]
                     if is_last:
-                        tell, told = work.begin_verify(), proving
+                        tell, running = work.begin_verify(), proving
                         checking = meanwhile.submit(work.check)
-                tell(sum(job.done[0] for job in told), sum(job.done[1] for job in told))
+                tell(sum(job.done[0] for job in running), sum(job.done[1] for job in running))
                 if seeing.done():
                     seeing.result()
             seeing.result()

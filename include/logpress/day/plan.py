@@ -219,7 +219,7 @@ class Changes:
 
     def __str__(self) -> str:
         """One line, such as `3 objects are new and 1 has changed since the last run`."""
-        told = [
+        counts = [
             (len(uris), verbs)
             for uris, verbs in (
                 (self.new, ("is new", "are new")),
@@ -228,10 +228,10 @@ class Changes:
             )
             if uris
         ]
-        if not told:
+        if not counts:
             return "no object is new or has changed since the last run"
-        texts = [f"{count:,} {verbs[count > 1]}" for count, verbs in told]
-        texts[0] = f"{told[0][0]:,} object{'s' * (told[0][0] > 1)} {told[0][1][told[0][0] > 1]}"
+        texts = [f"{count:,} {verbs[count > 1]}" for count, verbs in counts]
+        texts[0] = f"{counts[0][0]:,} object{'s' * (counts[0][0] > 1)} {counts[0][1][counts[0][0] > 1]}"
         return f"{', '.join(texts[:-1])}{' and ' * (len(texts) > 1)}{texts[-1]} since the last run"
 
 

@@ -212,7 +212,7 @@ def verify_published(
         ProofError: if they differ.
         LakeError: if the day is not published.
     """
-    heard = progress or Silent()
+    stages = progress or Silent()
     threads = Budget.of(memory).threads(contract, threads or default_threads())
     threads = threads if threads > 1 else 0
     lake = Lake.open(lake_uri)
@@ -225,10 +225,10 @@ def verify_published(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
             "interrupted; press the day again"
         )
-    tell = heard.begin("verify", manifest.raw_bytes)
+    tell = stages.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
-    heard.end("verify")
-    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard) if inputs else []
+    stages.end("verify")
+    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, stages) if inputs else []
     damage = {uri: text for entry in [*manifest.slices, *again] for uri, text in entry.damage.items()}
     return Verified(manifest, damage)
 
@@ -240,16 +240,16 @@ def _compare_with_raw(
     manifest: DayManifest,
     inputs: Sequence[str],
     threads: int,
-    heard: StageProgress,
+    stages: StageProgress,
 ) -> list[SliceManifest]:
     """Press the raw input again into a temporary folder, and compare counts and digests."""
     specs = plan(contract, day, inputs)
-    tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
+    tell = stages.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
     again = []
     for spec in specs:
         with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
             again.append(press_slice(contract, day, spec, folder, threads=threads, progress=tell))
-    heard.end("read raw")
+    stages.end("read raw")
     counts = [
         (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)
     ]

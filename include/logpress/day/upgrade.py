@@ -83,10 +83,10 @@ def upgrade_day(
     if not older:
         return Upgraded(day, 0, (), manifest.stored_bytes, manifest.stored_bytes)
     threads = Budget.of(memory).threads(contract, threads or default_threads())
-    heard = progress or Silent()
+    stages = progress or Silent()
     run = f"upgrade-{uuid.uuid4().hex[:12]}"
     size = sum(entry.raw_bytes for entry in manifest.slices if entry.slice in older)
-    summed = Summed(heard.begin("upgrade", 3 * size))  # each record is pressed once and rendered twice
+    summed = Summed(stages.begin("upgrade", 3 * size))  # each record is pressed once and rendered twice
     try:
         slices = [
             _upgraded(contract, day, lake, run, entry, threads if threads > 1 else 0, summed)
@@ -94,10 +94,10 @@ def upgrade_day(
             else entry
             for entry in manifest.slices
         ]
-        heard.end("upgrade")
-        heard.begin("publish", None)
+        stages.end("upgrade")
+        stages.begin("publish", None)
         published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
-        heard.end("publish")
+        stages.end("publish")
     finally:
         with lake_errors(lake.uri):
             lake.storage.remove(lake.staging_folder(contract.table, day, run))

@@ -152,7 +152,7 @@ class _Tuning:
     contract: Contract
     options: Options
     folder: Path
-    heard: CountedProgress
+    stages: CountedProgress
     notes: list[str] = field(default_factory=list)
     pressed: int = 0
 
@@ -197,9 +197,9 @@ class _Tuning:
         records = self.options.records or max(rows, min(max(2 * rows, RECORDS[0]), RECORDS[1]))
         folder = self.folder / "raw"
         folder.mkdir()
-        tell = self.heard.begin("sample", None, records)
+        tell = self.stages.begin("sample", None, records)
         sample = take_sample(self.contract, objects, records, folder, tell)
-        self.heard.end("sample")
+        self.stages.end("sample")
         return sample
 
     def _objects(self, inputs: Sequence[str]) -> list[RawObject]:
@@ -282,7 +282,7 @@ class _Tuning:
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
         }
-        tell = self.heard.begin("variants", None, len(variants), "files")
+        tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], _Pressed] = {}
@@ -312,7 +312,7 @@ class _Tuning:
                 chosen |= winner.changes
                 found = [r.model_copy(update={"is_chosen": r.title == winner.title}) for r in found]
             reports += found
-        self.heard.end("variants")
+        self.stages.end("variants")
         return chosen, reports
 
     # -- columns
@@ -322,7 +322,7 @@ class _Tuning:
     ) -> tuple[list[ColumnReport], dict[str, dict[Candidate, tuple[int, int]]]]:
         contract = pressed.contract
         readers = readers_of(contract)
-        tell = self.heard.begin("measure", None, len(stored_columns(contract)), "columns")
+        tell = self.stages.begin("measure", None, len(stored_columns(contract)), "columns")
         reports: list[ColumnReport] = []
         costs: dict[str, dict[Candidate, tuple[int, int]]] = {}
         for sample in columns_of(contract, pressed.path):
@@ -336,17 +336,17 @@ class _Tuning:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
                 chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
             titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
-            told = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
+            measured = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
                 ColumnReport(
-                    name=sample.column.name, of=sample.column.of, type=str(type_), today=told[today],
-                    proposed=told[chosen], candidates=tuple(told.values()),
+                    name=sample.column.name, of=sample.column.of, type=str(type_), today=measured[today],
+                    proposed=measured[chosen], candidates=tuple(measured.values()),
                 )
             )  # fmt: skip
             costs[sample.column.name] = {c: (cost.stored_bytes, cost.write_ns) for c, cost in sample.costs.items()}
             sample.forget()
             tell(0, len(reports))
-        self.heard.end("measure")
+        self.stages.end("measure")
         return reports, costs
 
     def _report(
