@@ -336,11 +336,11 @@ class _Tuning:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
                 chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
             titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
-            measured = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
+            shown = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
                 ColumnReport(
-                    name=sample.column.name, of=sample.column.of, type=str(type_), today=measured[today],
-                    proposed=measured[chosen], candidates=tuple(measured.values()),
+                    name=sample.column.name, of=sample.column.of, type=str(type_), today=shown[today],
+                    proposed=shown[chosen], candidates=tuple(shown.values()),
                 )
             )  # fmt: skip
             costs[sample.column.name] = {c: (cost.stored_bytes, cost.write_ns) for c, cost in sample.costs.items()}
