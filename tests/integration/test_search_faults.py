@@ -122,7 +122,7 @@ def test_a_scroll_that_always_expires_says_so(served, proxy, tmp_path):
 def test_an_index_that_grows_before_a_slice_is_pulled_is_refused(served, proxy, tmp_path):
     proxy.harms["search", 1] = meanwhile(lambda: served.put(INDEX, "new", b'{"timestamp":"2021-12-26T10:00:00Z"}'))
     try:
-        with pytest.raises(ProofError, match=r"still being\s+written|were planned"):
+        with pytest.raises(ProofError, match=r"still being\s+written|than the \d+ planned"):
             run(sdk_log(scrolls_at_a_time=1), proxy.uri, tmp_path)
         assert not is_published(tmp_path)
     finally:
@@ -132,7 +132,7 @@ def test_an_index_that_grows_before_a_slice_is_pulled_is_refused(served, proxy, 
 def test_an_index_that_grows_behind_a_slice_is_refused(served, proxy, tmp_path):
     proxy.harms["scroll", 9] = meanwhile(lambda: served.put(INDEX, "new", b'{"timestamp":"2021-12-26T10:00:00Z"}'))
     try:
-        with pytest.raises(ProofError, match=r"had \d+ records when the day was planned|were planned"):
+        with pytest.raises(ProofError, match=r"had \d+ records when the day was planned|than the \d+ planned"):
             run(sdk_log(), proxy.uri, tmp_path)
         assert not is_published(tmp_path)
     finally:

@@ -137,10 +137,12 @@ def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_pat
     assert pressed(contract, [index.uri, archive], tmp_path)[0].rows == 3
     index.ask("DELETE", f"/{INDEX}")
     (tmp_path / "archive" / "2021-12-26.ndjson").unlink()
-    with pytest.raises(NotYetError, match=r"no input has 2021-12-26: .*no such index; .*no such file") as told:
+    with pytest.raises(
+        NotYetError, match=r"no input has records of 2021-12-26: .*no such index; .*no such file"
+    ) as told:
         pressed(contract, [index.uri, archive], tmp_path)
     assert "\n" not in str(told.value)
-    with pytest.raises(AbsentError, match="no input has 2021-12-26"):
+    with pytest.raises(AbsentError, match="no input has records of 2021-12-26"):
         pressed(contract, [archive, archive], tmp_path)
     make(index, INDEX, 0)
 
