@@ -1,1 +1,1 @@
-"""Measurements: logpress beside others, its growth, its engine alone, and the entropy of its input."""
+"""Measurements of logpress: compared with other tools, growth, the engine alone, and the entropy of its input."""

@@ -1,6 +1,6 @@
-"""Measures logpress beside other ways to keep logs, on the same records in the same run: `make bench`.
+"""Compare logpress with other ways to store logs, on the same records in the same run: `make bench`.
 
-Whole commands are timed from outside, in turn, so that a drifting machine slows all of them; medians are what counts.
+Whole commands are timed from outside, in turn, so that changes of the machine's speed affect all; medians count.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ QUICK = ("logpress", "duckdb")
 MEASURES = (*PHASES, "engine", "start")
 EPILOG = (
     "Examples:\n\n"
-    "The whole field:\n\n  python -m bench --output field.json\n\n"
-    "logpress press against DuckDB COPY, pair by pair:\n\n  python -m bench --quick --records 3000000 --runs 5\n\n"
-    "Some peers, some measures:\n\n  python -m bench --peers gzip-6,clp-s --only press,restore --records 200000"
+    "All tools:\n\n  python -m bench --output field.json\n\n"
+    "logpress press and DuckDB COPY in pairs of runs:\n\n  python -m bench --quick --records 3000000 --runs 5\n\n"
+    "Some tools, some measurements:\n\n  python -m bench --peers gzip-6,clp-s --only press,restore --records 200000"
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 console = Console(width=160)
@@ -40,28 +40,32 @@ def main(
     records: Annotated[int, typer.Option(min=1, help="How many records.")] = 1_000_000,
     runs: Annotated[int, typer.Option(min=1, help="Counted runs of each, after one that is not counted.")] = 3,
     peers: Annotated[
-        str, typer.Option(metavar="NAMES", help=f"Which, by commas: {', '.join(peer.name for peer in PEERS[1:])}.")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help=f"Tools to compare, separated by commas: {', '.join(peer.name for peer in PEERS[1:])}.",
+        ),
     ] = ",".join(peer.name for peer in PEERS[1:]),
     only: Annotated[
-        str, typer.Option(metavar="MEASURES", help=f"What is measured, by commas: {', '.join(MEASURES)}.")
+        str, typer.Option(metavar="MEASURES", help=f"Measurements, separated by commas: {', '.join(MEASURES)}.")
     ] = ",".join(MEASURES),
     quick: Annotated[bool, typer.Option("--quick", help="As --peers duckdb --only press.")] = False,
-    slow_mb: Annotated[int, typer.Option(min=1, help="How much of the input slow peers get, once.")] = 128,
+    slow_mb: Annotated[int, typer.Option(min=1, help="MB of input for slow tools, which run once.")] = 128,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
     scratch: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where to work; some 5 KB a record."),
+        typer.Option(metavar="DIR", help="Folder for work; about 5 KB a record."),
     ] = None,
 ) -> None:
     """Measure and print."""
     names = QUICK if quick else ("logpress", *_listed(peers, [peer.name for peer in PEERS], "--peers"))
     measures = ("press",) if quick else tuple(_listed(only, MEASURES, "--only"))
     if "restore" in measures or "read" in measures:
-        measures = ("press", *measures)  # or there is nothing to read
+        measures = ("press", *measures)  # because the others need its output
     asked = [peer for peer in PEERS if peer.name in names]
     missing = {peer.name: f"{lacking} is not installed" for peer in asked if (lacking := peer.missing())}
     for name, lacking in missing.items():
-        _warn(f"{name} is left out: {lacking} (make bench installs packages)")
+        _warn(f"{name} is skipped: {lacking} (make bench installs packages)")
     present = [peer for peer in asked if peer.name not in missing]
     try:
         found = measure(present, records, runs, measures, slow_mb * 1_000_000, missing, scratch)
@@ -86,10 +90,10 @@ def measure(
     missing: dict[str, str],
     scratch: Path | None,
 ) -> Field:
-    """Make the sample and measure what is asked for.
+    """Make the sample, and run the measurements.
 
     Raises:
-        MeasureError: if logpress itself fails; of a peer that fails there is a warning.
+        MeasureError: if logpress itself fails; other tools that fail cause a warning.
     """
     phases = [phase for phase in PHASES if phase in measures]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -1,4 +1,4 @@
-"""Draws the charts of docs/benchmarks.md as SVG: light, and the same bytes for the same results."""
+"""Draw the charts of docs/benchmarks.md as small SVGs, with the same bytes for the same results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STYLE: dict[str, Any] = {
 
 
 def draw_field(found: Field, path: Path) -> None:
-    """Bars side by side: bytes a record, pressing speed, restoring speed of those that give back every byte."""
+    """Three bar charts: bytes a record, pressing speed, restoring speed (pale if not exact)."""
     peers = sorted(found.peers, key=lambda peer: -peer.bytes_a_record)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(11, 0.42 * len(peers) + 1.5), facecolor="white", layout="constrained")

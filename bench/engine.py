@@ -1,6 +1,6 @@
-"""Measures the engine alone, in this process: raw bytes to finished part files, without proof, publication, start-up.
+"""Measure the engine alone, in this process: raw bytes to finished part files, without proof, publication, start-up.
 
-`python -m bench.engine press --cores 1 INPUT` and its like print one JSON object; `python -m bench` runs them all.
+Commands such as `python -m bench.engine press --cores 1 INPUT` print one JSON object; `python -m bench` runs them all.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def press(
     source: Annotated[Path, typer.Argument(help="Folder of raw objects.")],
     cores: Annotated[int, typer.Option(min=1, help="Processes, a core each, that press slices.")] = 1,
 ) -> None:
-    """Press all slices twice, as whole_day does, and time the second time."""
+    """Press all slices twice, as `day/one_machine.py` does, and time the second run."""
     from logpress.contract import load_contract
     from logpress.day import stages
     from logpress.machine.workers import Job, Workers
@@ -66,7 +66,7 @@ def _press_slice(contract: Contract, day: date, spec: SliceSpec, folder: str, *,
 
 @app.command()
 def read(source: Annotated[Path, typer.Argument(help="Folder of raw objects.")]) -> None:
-    """Read and decompress all objects on one core, and throw the bytes away."""
+    """Read and decompress all objects on one core, and discard the bytes."""
     from logpress.sources import open_raw
 
     _keep_to(1)
@@ -82,7 +82,7 @@ def read(source: Annotated[Path, typer.Argument(help="Folder of raw objects.")])
 
 @app.command()
 def first(source: Annotated[Path, typer.Argument(help="Folder of a few raw records.")]) -> None:
-    """Import the engine, press a few records, and again: the first time, kernels are loaded from their cache."""
+    """Import the engine, and press a few records twice; kernels are loaded from their cache in the first run."""
     began = time.perf_counter()
     from logpress.contract import load_contract
     from logpress.day import stages
@@ -102,7 +102,7 @@ def first(source: Annotated[Path, typer.Argument(help="Folder of a few raw recor
 
 
 def _keep_to(cores: int) -> None:
-    """Let this process, and what it starts, use no more cores than this."""
+    """Limit this process and its children to this number of cores."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
@@ -127,7 +127,7 @@ def measure_start(folder: Path, runs: int) -> StartResult:
     """Start the command, import the engine, and use its kernels for the first time; caches are warm."""
     few = generate(folder / "few", FEW)
     again = [sys.executable, "-m", "bench.engine", "first", str(few.folder)]
-    answered(again)  # compiles what was never compiled
+    answered(again)  # compiles missing kernels
     found: dict[str, list[float]] = {}
     for _ in range(runs):
         found.setdefault("`logpress --help`, whole command", []).append(measured([LOGPRESS, "--help"]).seconds)

@@ -1,10 +1,10 @@
-"""Computes how small the sample can get: the entropy of its generator, in bytes a record.
+"""Compute the smallest possible size of the sample: the entropy of its generator, in bytes a record.
 
     python bench/entropy.py --records 1000000
 
-The first table adds up what each independent random choice costs, from the distributions it is drawn from (exactly
-where a formula is known, else counted on the drawn rows); no lossless format can store the sample in less, on average.
-The second gives the order-0 entropies of the columns that a press stores: what a coder without context would need.
+The first table adds up the entropy of each independent random choice, from its distribution (exactly if a formula is
+known, else counted on the drawn rows). On average, no lossless format can store the sample in fewer bytes. The second
+table has the order-0 entropies of the stored columns: the size that a coder without context would need.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ TARGETS = {
     "ingest lag": 0.489,
     "arrival": 0.129,
 }
-"""What the columns of earlier measurements had, bytes a record at a million records in two hours."""
+"""Order-0 entropies of earlier measurements, bytes a record, for 1,000,000 records in 2 hours."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: what it is, bits each time it occurs, bytes a record, distinct values if counted."""
+    """A line of a table: name, bits for each occurrence, bytes a record, distinct values if counted."""
 
     name: str
     bits: float
@@ -72,18 +72,18 @@ def weights_entropy(weights: NDArray[np.floating] | NDArray[np.int64] | tuple[fl
 
 
 def conditional(values: NDArray[np.int64], given: NDArray[np.int64]) -> float:
-    """Entropy of the values where `given` is known, bits each; `given` is at least 0."""
+    """Conditional entropy of the values if `given` is known, bits each; `given` is at least 0."""
     joint, _ = entropy(values.astype(np.int64) * (int(given.max()) + 1) + given)
     return joint - entropy(given.astype(np.int64))[0]
 
 
 def lognormal_bits(median: float, sigma: float) -> float:
-    """Entropy of a log-normal rounded to whole numbers that is wide against them, bits."""
+    """Entropy of a log-normal distribution rounded to whole numbers, bits; its width must be much larger than 1."""
     return math.log2(median * sigma * math.sqrt(2 * math.pi * math.e))
 
 
 def function_bits() -> float:
-    """Entropy of a function where the one before it is known, bits."""
+    """Entropy of a function if the one before it is known, bits."""
     shares = np.array([function.weight for function in FUNCTIONS])
     shares /= shares.sum()
     chances = (1 - rates.REPEAT_SHARE) * np.tile(shares, (len(shares), 1)) + rates.REPEAT_SHARE * np.eye(len(shares))
@@ -96,13 +96,13 @@ def geometric_bits(mean: float) -> float:
 
 
 def games_seen(users: int) -> float:
-    """How many games the users play, on average."""
+    """Expected number of games that the users play."""
     sizes = (np.arange(rates.GAMES) + rates.GAME_ZIPF_SHIFT) ** -rates.GAME_ZIPF
     return float((1 - (1 - sizes / sizes.sum()) ** users).sum())
 
 
 def user_bits() -> float:
-    """What a user costs: game, version, instant of signing up, nickname; bits."""
+    """Entropy of a user (game, version, instant of sign-up, nickname), bits."""
     games = (np.arange(rates.GAMES) + rates.GAME_ZIPF_SHIFT) ** -rates.GAME_ZIPF
     other = rates.OTHER_VERSION_SHARE
     version = weights_entropy((other, 1 - other)) + other * weights_entropy(VERSION_WEIGHTS)
@@ -120,7 +120,7 @@ def log2_factorial(number: float) -> float:
 
 
 def generator_lines(plan: Plan, sessions: Sessions, rows: Rows, groups: NDArray[np.int64]) -> list[Line]:
-    """What each independent random choice costs."""
+    """The entropy of each independent random choice."""
     records, count, users = plan.records, len(sessions.calls), sessions.users
     following = (records - count) / records
     call = rows["call"].astype(np.int64)
@@ -169,7 +169,7 @@ def lag_seconds(rows: Rows) -> NDArray[np.int64]:
 def column_lines(
     rows: Rows, shard: NDArray[np.int64], residual: NDArray[np.int64], behind: NDArray[np.int64]
 ) -> list[Line]:
-    """Order-0 entropies of the columns that a press stores."""
+    """Order-0 entropies of the stored columns."""
     lag = lag_seconds(rows)
     together = (lag * 4096 + rows["slip"]) * 4 + behind
     statuses = np.array([answer.status for answer in ANSWERS])
@@ -224,12 +224,12 @@ class Drawn:
     """A sample as it is drawn.
 
     Attributes:
-        sessions: of the users.
-        rows: what varies of each record.
-        groups: how many records each shard got in each second.
-        shard: of each record.
-        residual: each record's counter above the smallest of its shard and second.
-        behind: seconds that each record arrived before its `timestamp`.
+        sessions: the users' sessions.
+        rows: the random values of each record.
+        groups: number of records of each shard in each second.
+        shard: shard of each record.
+        residual: each record's counter less the smallest of its shard and second.
+        behind: seconds from each record's arrival to its `timestamp`.
     """
 
     sessions: Sessions
@@ -263,7 +263,7 @@ def entropy_bytes(plan: Plan) -> float:
 
 
 def main() -> None:
-    """Draw a sample's rows and print what they cost."""
+    """Draw a sample's rows, and print their entropies."""
     parser = argparse.ArgumentParser(description="entropy of the sample's generator, in bytes a record")
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=7)

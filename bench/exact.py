@@ -1,4 +1,4 @@
-"""Tells whether what was restored are the same lines, whatever their order; shares no code with what is measured."""
+"""Compare restored lines with input lines as multisets; shares no code with the measured tools."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Exactness(BaseModel):
-    """What came back, as multisets of lines.
+    """The comparison of restored lines with input lines, as multisets.
 
     Attributes:
-        records: lines that were put in.
-        same: of these, how many came back byte for byte.
-        other: lines that came back and were not put in.
+        records: number of input lines.
+        same: number of these that were restored byte for byte.
+        other: number of restored lines that were not in the input.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,15 +28,15 @@ class Exactness(BaseModel):
 
     @property
     def is_exact(self) -> bool:
-        """Whether all came back, and nothing else."""
+        """Whether exactly the input lines were restored."""
         return self.same == self.records and self.other == 0
 
 
 def compare(source: Iterable[Path], restored: Iterable[Path]) -> Exactness:
-    """Compare the lines of files; blank lines are none.
+    """Compare the lines of files; blank lines are ignored.
 
-    Lines are told apart by hashes of 64 bits: that two of a million different ones have the same is a chance of one in
-    thirty million.
+    Lines are compared by 64-bit hashes. The probability that two of 1,000,000 distinct lines have the same hash is
+    about 1 in 37,000,000.
     """
     put, back = hashes(source), hashes(restored)
     values, counts = np.unique(put, return_counts=True)

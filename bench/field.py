@@ -1,4 +1,4 @@
-"""Measures the field side by side: every peer presses, restores and reads the same records, in turn."""
+"""Compare all tools: each one presses, restores and reads the same records, in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PHASES = ("press", "restore", "read")
 
 @dataclass
 class Turn:
-    """A peer, what it is given, and what it has done so far."""
+    """A tool, its input, and its results so far."""
 
     peer: Peer
     given: Input
@@ -33,11 +33,11 @@ class Turn:
 
     @property
     def stored(self) -> Path:
-        """What it makes."""
+        """The file or folder that it writes."""
         return self.folder / "stored"
 
     def press(self, counted: bool) -> None:
-        """Press anew."""
+        """Press again."""
         remove(self.stored)
         self.folder.mkdir(parents=True, exist_ok=True)
         run = measured(self.peer.press(self.given, self.stored))
@@ -45,7 +45,7 @@ class Turn:
             self.presses.append(run)
 
     def restore(self, counted: bool) -> None:
-        """Restore anew, and compare the first time that counts."""
+        """Restore again, and compare the lines in the first counted run."""
         target = self.folder / "restored"
         command = self.peer.restore(self.stored, target)
         if command is None:
@@ -65,7 +65,7 @@ class Turn:
                 self.reads.setdefault(reader, []).append(answer)
 
     def result(self) -> PeerResult:
-        """What it did."""
+        """Its results."""
         readings = {
             reader: Reading(
                 seconds=[answer["seconds"] for answer in answers],
@@ -104,21 +104,21 @@ def measure_field(
     warn: Tell,
     warm_up: bool = True,
 ) -> tuple[list[PeerResult], dict[str, str]]:
-    """Let peers press, then restore, then read, in turn, so that a drifting machine slows all of them.
+    """Let tools press, then restore, then read, in turn, so that changes of the machine's speed affect all of them.
 
     Args:
-        peers: who takes part.
+        peers: the tools.
         whole: the sample.
-        folder: for everything that is written.
-        runs: counted runs of each, after one that is not counted; slow peers run once.
-        phases: of `PHASES`; the first is needed by the others.
-        slow_bytes: how much of the input slow peers get.
-        tell: hears what is done next.
-        warn: hears of a peer that failed; the others go on.
+        folder: folder for all output.
+        runs: counted runs of each, after one that is not counted; slow tools run once.
+        phases: some of `PHASES`; the first is needed by the others.
+        slow_bytes: bytes of input for slow tools.
+        tell: called with the next step.
+        warn: called with the failure of a tool; the others continue.
         warm_up: whether there is a run that is not counted.
 
     Returns:
-        What each did; and who failed, with what.
+        The results of each tool, and the failures.
 
     Raises:
         MeasureError: if logpress itself fails.
@@ -146,7 +146,7 @@ def measure_field(
 
 
 def steps(peers: Sequence[Peer], runs: int, phases: Sequence[str]) -> int:
-    """How often `tell` is called."""
+    """Number of calls of `tell`."""
     return len(phases) * sum(1 if peer.is_slow else runs + 1 for peer in peers)
 
 

@@ -1,7 +1,7 @@
-"""Measures how time and memory grow with the day: `python -m bench.growth`.
+"""Measure the growth of time and memory with the size of the day: `python -m bench.growth`.
 
-Days of some sizes at the same rate of traffic, so a larger day has more hours, up to 24. Each is pressed and restored
-by whole commands; the sample of one size is removed before the next is made.
+The days have the same rate of traffic, so a larger day has more hours, up to 24. Each is pressed and restored by whole
+commands; the sample of one size is removed before the next is made.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from bench.tables import Table
 SIZES = "100_000,1_000_000,3_000_000,10_000_000,24_000_000"
 RECORDS_AN_HOUR = 1_000_000
 BYTES_A_RECORD = 900
-"""Of room on the disk: the raw record, and what is made of it."""
+"""Disk space for a raw record and its output."""
 
 console = Console(width=140)
 
 
 class Line(BaseModel):
-    """A straight line through medians.
+    """A straight line fitted to medians.
 
     Attributes:
-        start: seconds of a day without records.
-        each_million: seconds that a million records take.
-        fit: R², 1 where every point lies on the line.
+        start: seconds for a day without records.
+        each_million: seconds for each million records.
+        fit: R²; 1 if every point is on the line.
     """
 
     start: float
@@ -46,7 +46,7 @@ class Line(BaseModel):
 
 
 def fitted(sizes: list[Size], runs_of: Callable[[Size], list[Run]]) -> Line:
-    """The line that is nearest to the medians of the times, by least squares."""
+    """The least-squares line through the medians of the times."""
     millions = np.array([size.records / 1e6 for size in sizes])
     seconds = np.array([median(runs_of(size)) for size in sizes])
     if len(sizes) < 2:
@@ -95,7 +95,7 @@ def measure_size(records: int, runs: int, scratch: Path | None) -> Size:
     """Make a day, press it and restore it, in turn.
 
     Raises:
-        MeasureError: if a command fails, or the disk has no room.
+        MeasureError: if a command fails, or the disk has too little space.
     """
     hours = min(24, max(1, -(-records // RECORDS_AN_HOUR)))
     ours = Logpress()
@@ -139,7 +139,7 @@ def main(
     if asked[0] < 1:
         raise typer.BadParameter("a day has at least one record", param_hint="--records")
     try:
-        measure_size(min(asked[0], 100_000), 1, scratch)  # loads caches, and compiles what was never compiled
+        measure_size(min(asked[0], 100_000), 1, scratch)  # fills caches, and compiles missing kernels
         grown = Growth(machine=Machine.this(), sizes=[measure_size(number, runs, scratch) for number in asked])
     except MeasureError as error:
         typer.echo(f"WARNING: {error}", err=True)

@@ -1,4 +1,4 @@
-"""Runs a whole command in its own process and measures it from outside: time, CPU time, peak memory."""
+"""Run a whole command in its own process, and measure it from outside: time, CPU time, peak memory."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pydantic import BaseModel, ConfigDict
 
 ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.2
-"""How often memory is looked at, at most; a short command is looked at more often."""
+"""Longest interval between two reads of memory; intervals are shorter for short commands."""
 
 
 class MeasureError(Exception):
-    """A measured command that did not end well; says which, and the end of what it printed."""
+    """A measured command failed; the message has the command and the end of its output."""
 
 
 class Run(BaseModel):
     """One command, from start to exit.
 
     Attributes:
-        seconds: by the clock.
-        cpu_seconds: of all its processes, user and system.
-        peak_mb: the most memory that all its processes had at a time, in 1e6 bytes; pages they share count once.
+        seconds: wall time.
+        cpu_seconds: user and system time of all its processes.
+        peak_mb: peak memory of all its processes together, in 1e6 bytes; shared pages count once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,7 +48,7 @@ def measured(command: Sequence[str], output: Path | None = None) -> Run:
 
     Args:
         command: the program and its arguments.
-        output: where its standard output goes; nowhere if None.
+        output: file for its standard output; discarded if None.
 
     Raises:
         MeasureError: if it fails.
@@ -69,7 +69,7 @@ def measured(command: Sequence[str], output: Path | None = None) -> Run:
 
 
 def answered(command: Sequence[str]) -> dict[str, Any]:
-    """Run a command that prints one JSON object as its last line, and give that back.
+    """Run a command that prints one JSON object as its last line, and return that object.
 
     Raises:
         MeasureError: if it fails.
@@ -85,7 +85,7 @@ def published_records(lake: Path, day: str) -> int:
     """Records of a day of sdk_log in a lake, rejects included.
 
     Raises:
-        MeasureError: if the day is not there.
+        MeasureError: if the day is not published.
     """
     command = [sys.executable, "-m", "logpress.cli", "report", "sdk_log", "--day", day, "--lake", str(lake), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -101,7 +101,7 @@ def _failed(command: Sequence[str], code: int, said: str) -> MeasureError:
 
 
 def peak_memory(pid: int) -> int:
-    """The most memory that a process and its children have at a time, until it ends; shared pages count once."""
+    """Peak memory of a process and its children together, until it ends; shared pages count once."""
     peak = 0
     began = time.monotonic()
     try:

@@ -1,7 +1,7 @@
-"""Measures how much memory a process takes for inputs that are made to take much: `python -m bench.memory`.
+"""Measure the memory of a process for inputs made to need much of it: `python -m bench.memory`.
 
-Each input is one slice, pressed, proved, read with the other reader and restored in a process of its own, on one core.
-Peaks are resident memory, what was imported included. Some 2 GB of disk are taken.
+Each input is one slice, pressed, proved, read with fastparquet and restored in a process of its own, on one core.
+Peaks are resident memory, with imported modules. About 2 GB of disk are needed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ STEPS = ("press", "prove", "restore", "read")
 INSTANT = f"{DAY}T15:11:04Z"
 
 Write = Callable[[IO[bytes], int], None]
-"""Writes an input of about so many bytes."""
+"""Writes an input of about this number of bytes."""
 
 
 def usual(out: IO[bytes], size: int) -> None:
-    """What `logpress sample` writes."""
+    """Output of `logpress sample`."""
     from logpress.sample import write_sample
 
     with tempfile.TemporaryDirectory(dir=Path(out.name).parent) as folder:
@@ -69,7 +69,7 @@ def _long(out: IO[bytes], size: int, more: str = "") -> None:
 
 
 def many_values(out: IO[bytes], size: int) -> None:
-    """Records of a megabyte that hold nothing but the smallest values: kept whole."""
+    """Records of 1 MB with only the smallest values; they are kept whole."""
     value = b",".join(b'"%06x":1' % number for number in range(MIB // 11))
     for number in range(size // len(value)):
         out.write(b'{"timestamp":"%s","n":%d,%s}\n' % (INSTANT.encode(), number, value))
@@ -84,7 +84,7 @@ def long_whole(out: IO[bytes], size: int) -> None:
 
 
 def whole(out: IO[bytes], size: int) -> None:
-    """Records of a megabyte, each kept whole: more values than a layout takes, and they do not repeat."""
+    """Records of 1 MB, each kept whole because it has more values than a layout allows; none repeats."""
     drawn = random.Random(2)
     values = b",".join(b'"k%d":1' % number for number in range(600))
     for _ in range(size // MIB):
@@ -93,33 +93,33 @@ def whole(out: IO[bytes], size: int) -> None:
 
 
 def distinct(out: IO[bytes], size: int) -> None:
-    """Each record with a text of 200 bytes in a category column, and as many in a field that no contract names."""
+    """Each record has 200 distinct bytes in a category column, and 200 in a field that the contract does not name."""
     _each(out, size, lambda number, text: f'"nickName":"{text}","more":"{text[::-1]}"')
 
 
 def repeated(out: IO[bytes], size: int) -> None:
-    """The same 2,000 bytes in each record, in a field that no contract names: one text, many copies of it."""
+    """Each record has the same 2,000 bytes in a field that the contract does not name: one text, many copies."""
     same = "x" * 2000
     _each(out, size, lambda number, text: f'"more":"{same}","response_elapsed_time":{number}')
 
 
 def lookups(out: IO[bytes], size: int) -> None:
-    """A key of its own and a text that follows from it in every record."""
+    """Each record has another key, and a text that follows from it."""
     _each(out, size, lambda number, text: f'"func_name":"{text[:64]}","request_url":"{text}"')
 
 
 def escaped(out: IO[bytes], size: int) -> None:
-    r"""A text in every record that is spelt in an odd way, as \u0041."""
+    r"""Each record has a text with an unusual escape, such as \u0041."""
     _each(out, size, lambda number, text: f'"nickName":"\\u00{41 + number % 10}{text}{"" if number % 2 else "/"}"')
 
 
 def layouts(out: IO[bytes], size: int) -> None:
-    """Each record has keys of its own."""
+    """Each record has other keys."""
     _each(out, size, lambda number, text: ",".join(f'"k{number}_{at}":{at}' for at in range(30)))
 
 
 def long_layouts(out: IO[bytes], size: int) -> None:
-    """Each record has keys of its own, and they are long."""
+    """Each record has other keys, all of them long."""
     _each(out, size, lambda number, text: ",".join(f'"k{number}_{at}{text * 10}":1' for at in range(100)))
 
 
@@ -129,17 +129,17 @@ def tiny(out: IO[bytes], size: int) -> None:
 
 
 def joined(out: IO[bytes], size: int) -> None:
-    """Records of 15 bytes without anything between them."""
+    """Records of 15 bytes without separators."""
     _numbered(out, size, b'{"n":"', b'"}')
 
 
 def rejects(out: IO[bytes], size: int) -> None:
-    """No JSON, in lines of 8 bytes."""
+    """Lines of 8 bytes that are not JSON."""
     _numbered(out, size, b"", b"\n")
 
 
 def empty(out: IO[bytes], size: int) -> None:
-    """Records without any value: all but the first are duplicates."""
+    """Records without values; all but the first are duplicates."""
     out.write(b"{}\n" * (size // 3))
 
 
@@ -188,7 +188,7 @@ def _day() -> date:
 
 
 def peak_mb() -> float:
-    """This process's largest resident memory since it was last asked, in 1e6 bytes (proc(5))."""
+    """Peak resident memory of this process since the last call, in 1e6 bytes (proc(5))."""
     status = Path("/proc/self/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
@@ -202,7 +202,7 @@ def peaks_of(
     """Press and prove one slice in this process: its peak after each step, in 1e6 bytes, and what became of it.
 
     Raises:
-        MeasureError: if other records come back.
+        MeasureError: if the restored records differ.
     """
     from logpress.contract import load_contract
     from logpress.engine.press import press_slice
@@ -243,7 +243,7 @@ def press(path: Path, folder: Path) -> None:
 
 @app.command(hidden=True)
 def restore(folder: Path) -> None:
-    """Restore what was pressed in this process, with a gigabyte."""
+    """Restore a pressed slice in this process, with 1 GB of memory."""
     from logpress.engine.restore import in_order as restoring
 
     with open("/dev/null", "wb") as out:
@@ -253,7 +253,7 @@ def restore(folder: Path) -> None:
 
 @app.command(hidden=True)
 def read(folder: Path) -> None:
-    """Read what was pressed with the other reader in this process."""
+    """Read a pressed slice with fastparquet in this process."""
     from logpress.quality.readable import prove_readable
 
     for path in folder.glob("part-*"):

@@ -1,4 +1,4 @@
-"""Whom logpress is measured beside: how each is told to press, to restore and to read, as its own experts would."""
+"""The tools that logpress is compared with: commands to press, restore and read, as their experts would use."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bench.measure import files_bytes
 from bench.sample import DAY, LOGPRESS, Input
 
 LINES = "day.ndjson"
-"""What a restored file is called."""
+"""Name of a restored file."""
 
 
 class Peer:
-    """A way to keep a day of logs, as whole commands.
+    """A way to store a day of logs, as whole commands.
 
     Attributes:
-        name: on the command line.
-        title: in tables.
-        settings: exactly how it is told to do it, in a sentence or two of Markdown.
+        name: name on the command line.
+        title: name in tables.
+        settings: its exact settings, in one or two sentences of Markdown.
         module: the Python module it needs, if any.
-        distribution: the package that the module comes from.
+        distribution: the package of that module.
         program: the program it needs, if any.
-        takes_damaged: whether it takes input that holds lines which are no JSON.
-        is_slow: whether it gets a part of the input, once.
+        takes_damaged: whether it accepts input with lines that are not JSON.
+        is_slow: whether it runs once, on a part of the input.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Peer:
     is_slow = False
 
     def missing(self) -> str | None:
-        """What is not installed; None if nothing is missing."""
+        """The package or program that is not installed; None if nothing is missing."""
         if self.module and importlib.util.find_spec(self.module) is None:
             return f"the package {self.distribution}"
         if self.program and shutil.which(self.program) is None:
@@ -49,7 +49,7 @@ class Peer:
         return None
 
     def version(self) -> str:
-        """Of what presses."""
+        """Version of the tool."""
         if self.distribution:
             return importlib.metadata.version(self.distribution)
         assert self.program
@@ -58,11 +58,11 @@ class Peer:
         return next((word for word in numbers if word[:1].isdigit()), "?")
 
     def press(self, given: Input, stored: Path) -> list[str]:
-        """The command that presses raw objects into `stored`, a file or folder that is not there yet."""
+        """The command that presses raw objects into `stored`, a file or folder that does not exist yet."""
         raise NotImplementedError
 
     def stored_bytes(self, stored: Path) -> int:
-        """How large it is."""
+        """Its size."""
         return files_bytes(stored)
 
     def restore(self, stored: Path, target: Path) -> list[str] | None:
@@ -110,7 +110,7 @@ class Python(Peer):
 
 
 class Logpress(Python):
-    """What this project does."""
+    """This project."""
 
     name = "logpress"
     title = "logpress (proof, publication)"
@@ -144,7 +144,7 @@ class Logpress(Python):
 
 
 class DuckDB(Python):
-    """The pair that acceptance figures are about: keep its definition."""
+    """The tool of the acceptance figures; do not change its definition."""
 
     name = "duckdb"
     title = "DuckDB COPY"
@@ -169,7 +169,7 @@ class DuckDB(Python):
 
 
 class DuckDBTuned(DuckDB):
-    """What a DuckDB expert would do for size."""
+    """DuckDB, tuned for size."""
 
     name = "duckdb-tuned"
     title = "DuckDB, sorted, no copies"
@@ -282,7 +282,7 @@ class ClpS(Peer):
     takes_damaged = False
 
     def program_path(self) -> str:
-        """The binary that the package brings, without the Python around it."""
+        """The package's binary, without its Python wrapper."""
         found = importlib.util.find_spec("yscope_clp_core")
         assert found is not None
         assert found.origin is not None
@@ -312,4 +312,4 @@ PEERS: tuple[Peer, ...] = (
     Compressor("zstd", "-3", "-d"),
     Compressor("zstd", "-19 --long=27", "-d --long=27", is_slow=True),
 )
-"""In the order in which they take turns; the first two are next to each other, as they are compared pair by pair."""
+"""All tools in the order of their turns; the first two are adjacent, because they are compared in pairs of runs."""

@@ -1,8 +1,7 @@
-"""Measures where pressing, proving and restoring spend a core's time, stage by stage: `python -m bench.profile`.
+"""Measure the time of a core for each stage of pressing, proving and restoring: `python -m bench.profile`.
 
-All stages run in one thread of one process, on one core, the second time over; a stage's time is what it takes itself,
-without the stages that it calls. Beside it stands what no program that proves its bytes can leave out: reading the raw
-bytes once and hashing them.
+All stages run in one thread of one process, on one core, in the second run. A stage's time excludes the stages that it
+calls. The lower bound for comparison is reading and hashing the raw bytes once.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ _NO_MORE = object()
 
 
 class Stages:
-    """Adds up the time that functions take themselves."""
+    """Adds up the time of functions, without the functions that they call."""
 
     def __init__(self, stages: dict[str, list[str]]) -> None:
         self.seconds: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Measures how fast a day is pulled from a search server: `logpress press` beside tools that only fetch.
+"""Measure reading a day from a search server: `logpress press` compared with tools that only fetch.
 
 `python -m bench.pull --records 200000` starts an OpenSearch node of its own (Java 17 and Maven are needed), or takes a
 running one with `--port`. The peers are opensearch-py's `helpers.scan`, which gives Python objects, and elasticdump
@@ -43,13 +43,13 @@ print(sum(1 for _ in found))
 
 @dataclass(frozen=True)
 class Puller:
-    """A command that pulls the index, and how many documents it has got, told by what it printed or wrote."""
+    """A command that reads the index, and the number of documents that it fetched, from its output."""
 
     command: list[str]
     fetched: Callable[[str], int]
 
     def run(self, expected: int) -> float:
-        """Seconds from start to exit; ends the measurement if the command fails, or has not fetched everything."""
+        """Seconds from start to exit; ends the measurement if the command fails, or did not fetch everything."""
         began = time.monotonic()
         done = subprocess.run(self.command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - began
@@ -62,7 +62,7 @@ class Puller:
 
 
 def pullers(node: Node, folder: Path, elasticdump: str | None) -> dict[str, Puller]:
-    """What is measured."""
+    """The commands to measure."""
     lake, dump = folder / "lake", folder / "dump.ndjson"
     press = [*LOGPRESS, "press", "sdk_log", "--day", DAY, "--quiet", "--lake", str(lake)]
     found = {OURS: Puller([*press, "--input", f"{node.uri}/{INDEX}"], lambda _: published_records(lake, DAY))}
@@ -86,7 +86,7 @@ def lines(path: Path) -> int:
 
 
 def fastest_peer_ratios(seconds: dict[str, list[float]]) -> list[float]:
-    """How many times as long as logpress the fastest peer took, run by run."""
+    """Time of the fastest other tool relative to logpress, for each run."""
     others = [took for what, took in seconds.items() if what != OURS]
     return [min(peers) / ours for ours, *peers in zip(seconds[OURS], *others, strict=True)]
 
@@ -98,7 +98,7 @@ def main(
     elasticdump: Annotated[str, typer.Option(help="The elasticdump program.")] = shutil.which("elasticdump") or "",
     without_elasticdump: Annotated[bool, typer.Option("--without-elasticdump", help="Leave that peer out.")] = False,
 ) -> None:
-    """Pull the same index in turn, and print medians."""
+    """Read the same index with each command in turn, and print medians."""
     if not elasticdump and not without_elasticdump:
         sys.exit(
             "elasticdump is not installed: npm install --global elasticdump, or name it with --elasticdump; "

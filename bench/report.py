@@ -1,6 +1,6 @@
-"""Writes docs/benchmarks.md's figures and docs/images/*.svg anew from kept results: `python -m bench.report`.
+"""Rewrite the figures of docs/benchmarks.md and docs/images/*.svg from kept results: `python -m bench.report`.
 
-Only what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced. The same results give the same
+Only the text between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced. The same results produce the same
 bytes.
 """
 
@@ -27,7 +27,7 @@ NOTHING = "–"
 
 
 def field_tables(found: Field) -> list[Table]:
-    """What `python -m bench` prints, as far as it was measured."""
+    """The tables that `python -m bench` prints, for all that was measured."""
     tables = []
     if found.peers:
         tables.append(peers_table(found))
@@ -41,7 +41,7 @@ def field_tables(found: Field) -> list[Table]:
 
 
 def peers_table(found: Field) -> Table:
-    """The field side by side."""
+    """The comparison of all tools."""
     headings = [
         "", "bytes a record", "× entropy", "ratio to raw", "pressing MB/s", "CPU s", "peak MB",
         "logpress is faster", "restoring MB/s", "exact", "3 columns to pandas, s",
@@ -75,7 +75,7 @@ def peers_table(found: Field) -> Table:
 
 
 def exactness(peer: PeerResult) -> str:
-    """How much of the lines came back byte for byte."""
+    """Share of lines that were restored byte for byte."""
     if peer.exact is None:
         return NOTHING
     if peer.exact.is_exact:
@@ -116,7 +116,7 @@ def seconds_of(reading: Reading) -> float:
 
 
 def reads_table(found: Field) -> Table:
-    """Three columns of the day into pandas."""
+    """Times to read three columns of the day into pandas."""
     table = Table(
         "Game, function and elapsed time of every record into a pandas DataFrame: first read of a process, imports not "
         "counted",
@@ -159,7 +159,7 @@ def engine_table(found: Field) -> Table:
 
 
 def start_table(found: Field) -> Table:
-    """What starting costs."""
+    """Times of starting."""
     assert found.start is not None
     table = Table("Starting, caches warm", ["", "seconds"])
     table.rows = [[what, f"{seconds:.3f}"] for what, seconds in medians(found.start.seconds).items()]
@@ -167,7 +167,7 @@ def start_table(found: Field) -> Table:
 
 
 def profile_table(found: Profile) -> Table:
-    """Where the time goes."""
+    """Time by stage."""
     works = (found.pressing_ns, found.proving_ns, found.restoring_ns)
     names = ["", "pressing", "proving", "restoring"]
     table = Table(f"Nanoseconds a record, {found.records:,} records, one core", names)
@@ -181,11 +181,11 @@ def profile_table(found: Profile) -> Table:
 
 
 def sizes_table(found: Sizes) -> Table:
-    """Where the bytes go."""
+    """Bytes by column."""
     table = Table(f"Bytes a record, {found.records:,} records", ["", "stored", "entropy", "of what is drawn"])
     for column in found.columns:
-        told = ["", ""] if column.entropy is None else [f"{column.entropy:.3f}", column.of]
-        table.rows.append([column.name, f"{column.stored:.3f}", *told])
+        entropy = ["", ""] if column.entropy is None else [f"{column.entropy:.3f}", column.of]
+        table.rows.append([column.name, f"{column.stored:.3f}", *entropy])
     total = sum(column.stored for column in found.columns)
     table.strong.add(len(table.rows))
     table.rows.append(
@@ -195,14 +195,14 @@ def sizes_table(found: Sizes) -> Table:
 
 
 def settings_table(found: Field) -> Table:
-    """How each was told to do it."""
+    """The settings of each tool."""
     table = Table("Settings", ["", "version", "settings"])
     table.rows = [[peer.title, peer.version, peer.settings] for peer in found.peers]
     return table
 
 
 def replaced(page: str, name: str, content: str) -> str:
-    """A page with what stands between a name's marks replaced.
+    """A page with the text between a name's marks replaced.
 
     Raises:
         ValueError: if the page does not have the marks.
@@ -266,7 +266,7 @@ def main(
     page: Annotated[Path, typer.Option(help="The page to bring up to date.")] = PAGE,
     images: Annotated[Path, typer.Option(help="Folder of the charts.")] = IMAGES,
 ) -> None:
-    """Bring docs/benchmarks.md and its charts up to date with kept results; what there are none of stays as it is."""
+    """Update docs/benchmarks.md and its charts with kept results; parts without results are not changed."""
     found = load(Field, results) if results.exists() else None
     growing = load(Growth, grown) if grown.exists() else None
     profile = load(Profile, profiled) if profiled.exists() else None

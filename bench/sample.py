@@ -1,4 +1,4 @@
-"""The input that everything is measured on: a generated sample, and the same without what only some can read."""
+"""The input of all measurements: a generated sample, and a copy without lines that some tools cannot read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Input:
     """Raw objects, and what is in them.
 
     Attributes:
-        folder: they lie in it by hour.
+        folder: folder of the objects, by hour.
         records: lines that are not blank.
         raw_bytes: their size.
         left_out: lines that were taken out of it.
@@ -63,7 +63,7 @@ def generate(folder: Path, records: int, *, hours: str = HOURS, compression: str
 
 
 def without_damaged(whole: Input, folder: Path) -> Input:
-    """A copy without the lines that are no JSON or no UTF-8, for those who refuse a file that holds one."""
+    """A copy without lines that are not JSON or not UTF-8, for tools that refuse a file with such a line."""
     kept = left_out = 0
     for path in whole.objects:
         target = folder / path.relative_to(whole.folder)
@@ -81,7 +81,7 @@ def without_damaged(whole: Input, folder: Path) -> Input:
 
 
 def is_damaged(line: bytes) -> bool:
-    """Whether a line is no JSON document in UTF-8."""
+    """Whether a line is not a JSON document in UTF-8."""
     try:
         json.loads(line.decode())
     except ValueError:
@@ -107,5 +107,5 @@ def first_part(whole: Input, folder: Path, most_bytes: int) -> Input:
 
 
 def plan_of(records: int, hours: str = HOURS) -> Plan:
-    """What `generate` writes, as its generator has it."""
+    """The plan of the sample that `generate` writes."""
     return Plan(date.fromisoformat(DAY), records, 7, *parse_hours(hours))

@@ -1,4 +1,4 @@
-"""Measures where the bytes of pressed files go, column by column, beside what entropy says: `python -m bench.sizes`.
+"""Measure the bytes of pressed files by column, and compare them with entropies: `python -m bench.sizes`.
 
 Entropies are the generator's (`bench/entropy.py`): of a column's values as they are drawn, each for itself. A code that
 looks at nothing else cannot take less; one that knows the other columns, or the row before, could.
@@ -32,7 +32,7 @@ COLUMNS = {
 """The entropies of columns."""
 
 USERS = ("client_app_id", "user_created_at", "nickname", "sdk_version")
-"""What is the same in all records of a user."""
+"""Columns that are equal in all records of a user."""
 
 OF_USERS = ("sessions: start, length", "users: game, signing up, nickname", "games: id, SDK version")
 FOOTERS = "(footers, with the smallest counters)"
@@ -56,7 +56,7 @@ def main(
 
 
 def measure(records: int, folder: Path) -> Sizes:
-    """Press a sample and look at its files."""
+    """Press a sample, and measure its files."""
     stored = stored_bytes(generate(folder / "sample", records).folder, folder)
     plan = plan_of(records, HOURS)
     drawn = draw(plan)

@@ -1,4 +1,4 @@
-"""One daily DAG per contract: those that logpress carries, and those in the folders of LOGPRESS_CONTRACTS."""
+"""One daily DAG for each contract: those of logpress, and those in the folders of LOGPRESS_CONTRACTS."""
 
 from airflow.sdk import DAG
 

@@ -1,4 +1,4 @@
-"""An example of a DAG that hangs on a table: it starts for each published day of sdk_log."""
+"""Example of a DAG that depends on a table: it starts for each published day of sdk_log."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ COLUMNS = [
     default_args={"owner": OWNER, "retries": 2, "retry_delay": timedelta(minutes=1)},
 )
 def sdk_log_training_example() -> None:
-    """Load a day as soon as it is published."""
+    """Load each day as soon as it is published."""
 
     @task
     def load_day() -> list[int]:
-        """Load a few columns of the day into pandas and say how large they are."""
+        """Load a few columns of the day into pandas, and print their size."""
         from logpress import open_lake
 
         context = get_current_context()

@@ -1,6 +1,6 @@
-"""A page in the Airflow UI (Browse, Pressed days): what is published in the lake, and what each day and column takes.
+"""A page in the Airflow UI (Browse, Pressed days): the published days of the lake, with the size of each column.
 
-It reads the manifests with the rights of the api-server itself, and shows them to users who may see assets.
+It reads the manifests with the api-server's own rights, and shows them to users who may see assets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templat
 
 
 def lake_uri() -> str | None:
-    """The lake of this Airflow, as the DAGs take it."""
+    """The lake of this Airflow; the setting is that of the DAGs."""
     found: str | None = Variable.get("logpress_lake", default=None) or os.environ.get("LOGPRESS_LAKE")
     return found
 
@@ -47,7 +47,7 @@ def newest_days(uri: str, limit: int = SHOWN_DAYS) -> list[DayReport]:
 
 
 def report(lake: Lake, table: str, day: date) -> DayReport:
-    """What a published day takes."""
+    """The report of a published day."""
     from logpress.quality.size_report import DayReport
 
     return DayReport.of(lake.need_day(table, day))
@@ -69,7 +69,7 @@ def days_page() -> str:
     uri = lake_uri()
     try:
         days = newest_days(uri) if uri else []
-    except UsageError:  # it becomes a lake when its first day is pressed
+    except UsageError:  # the lake is created when its first day is pressed
         days = []
     return render("days.html", lake=uri, days=days, limit=SHOWN_DAYS)
 

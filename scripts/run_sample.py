@@ -1,4 +1,4 @@
-"""Takes one sample day through Airflow, prints its report, restores it and shows that every record came back.
+"""Run the DAG for one sample day, print the report, restore the day, and compare it with the raw records.
 
 Airflow runs inside this one process (`dag.test`): no service is started, its database is a file in AIRFLOW_HOME.
 """
@@ -25,7 +25,7 @@ PIPED: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
 
 
 def main() -> None:
-    """All of it, one line a step."""
+    """Run all steps; each prints one line."""
     home, lake, raw = (Path(os.environ[name]) for name in ("AIRFLOW_HOME", "LOGPRESS_LAKE", "LOGPRESS_INPUT"))
     home.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def step(what: str) -> None:
-    """Say what comes next."""
+    """Print the next step."""
     print(f"==> {what}", flush=True)
 
 
@@ -61,16 +61,16 @@ def run(*command: str) -> None:
 
 
 def run_logged(log: Path, *command: str) -> None:
-    """Run a command that says much; show the end of its log only if it fails."""
+    """Run a command with long output; show the end of its log only if it fails."""
     with log.open("wb") as file:
         done = subprocess.run(command, stdout=file, stderr=file, check=False)
     if done.returncode:
         print("\n".join(log.read_text(errors="replace").splitlines()[-40:]))
-        sys.exit(f"{' '.join(command)} failed; its whole log is {log}")
+        sys.exit(f"{' '.join(command)} failed; the whole log is {log}")
 
 
 def run_dag(log: Path, dag_id: str, day: date) -> None:
-    """Run a DAG for a day in this process's place, naming its tasks as they end and errors as they come."""
+    """Run a DAG for a day without a scheduler; print tasks as they end, and errors as they occur."""
     command = ("airflow", "dags", "test", dag_id, str(day))
     with log.open("w") as file, subprocess.Popen(command, **PIPED) as process:
         assert process.stdout is not None
@@ -81,17 +81,17 @@ def run_dag(log: Path, dag_id: str, day: date) -> None:
             elif error := ERROR.match(line):
                 print(f"    {error[0]}", flush=True)
     if process.returncode:
-        sys.exit(f"the run has failed; its whole log is {log}")
+        sys.exit(f"the run has failed; the whole log is {log}")
 
 
 def compare(objects: Path, restored: Path) -> None:
-    """Compare raw and restored records, sorted and without blank lines, with other tools than ours."""
+    """Compare raw and restored records, sorted and without blank lines, with standard Unix tools."""
     read_raw = f"find '{objects}' -type f | sort | xargs gzip -dc"
     raw, back = (sorted_digest(source) for source in (read_raw, f"cat '{restored}'"))
     step(f"sha256 of the raw records, sorted:      {raw}")
     step(f"sha256 of the restored records, sorted: {back}")
     if raw != back:
-        sys.exit("they differ")
+        sys.exit("they differ: the restored records are not the raw records")
     step("they are the same: every record came back, byte for byte")
 
 

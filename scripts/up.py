@@ -1,4 +1,4 @@
-"""Starts Airflow with its UI on this machine, says where it is and how to log in, and stops it all on Ctrl-C.
+"""Start Airflow with its UI on this machine, print address and password, and stop it all on Ctrl-C.
 
 `airflow standalone` does nearly the same, but its log servers listen on all addresses.
 """
@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parents[1] / "sample"
 
 
 def main() -> None:
-    """Start, wait, and stop when asked to or when a component ends by itself."""
+    """Start all components, and stop them on Ctrl-C, or when one of them ends."""
     os.umask(0o077)
     home = Path(os.environ["AIRFLOW_HOME"])
     logs = home / "logs"
@@ -42,7 +42,7 @@ def main() -> None:
         _sample_of_yesterday()
         for component, command in COMPONENTS.items():
             with (logs / f"{component}.log").open("wb") as log:
-                # In a group of its own, so that Ctrl-C reaches this process alone, which then stops them in order.
+                # In a process group of its own, so that Ctrl-C reaches only this process, which stops them in order.
                 running[component] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         print(f"starting {', '.join(running)} (their logs: {logs}) ...", flush=True)
         _wait_until_healthy(running)
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _sample_of_yesterday() -> None:
-    """Make raw logs of yesterday, the day that the schedule asks for first; only where nothing else was named."""
+    """Make raw logs of yesterday, which is the first scheduled day, unless another input was named."""
     day = datetime.now(UTC).date() - timedelta(days=1)
     if Path(os.environ["LOGPRESS_INPUT"]) != SAMPLE or (SAMPLE / f"{day:%Y/%m/%d}").exists():
         return
@@ -73,7 +73,7 @@ def _interrupt(signum: int, frame: object) -> None:
 def _check(running: dict[str, subprocess.Popen[bytes]]) -> None:
     for component, process in running.items():
         if process.poll() is not None:
-            sys.exit(f"the {component} has ended with code {process.returncode}; see its log in the folder named above")
+            sys.exit(f"the {component} ended with code {process.returncode}; see its log in the folder named above")
 
 
 def _wait_until_healthy(running: dict[str, subprocess.Popen[bytes]]) -> None:

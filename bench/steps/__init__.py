@@ -1,1 +1,1 @@
-"""What peers do, as processes: each imports no more than its peer needs, since starting counts."""
+"""Steps of other tools, as processes: each imports only what its tool needs, because start-up time counts."""

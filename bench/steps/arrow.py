@@ -49,11 +49,11 @@ SCHEMA = pa.schema(
         ("sort", pa.list_(pa.int64())),
     ]
 )
-"""Every field that the records have; instants stay texts, so that their labels are kept."""
+"""All fields of the records; instants are texts, so that their labels are kept."""
 
 
 def press(source: str, stored: str) -> None:
-    """Object by object: parse on all cores, flatten; write when there is enough for a row group."""
+    """Parse each object on all cores, flatten it, and write when there are enough rows for a row group."""
     parsing = reader.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")
     reading = reader.ReadOptions(block_size=BLOCK_BYTES)
     paths = sorted(path for path in Path(source).rglob("*") if path.is_file())

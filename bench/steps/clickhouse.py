@@ -52,7 +52,7 @@ SETTINGS input_format_skip_unknown_fields = 1
 
 
 def press(source: str, stored: str) -> None:
-    """Insert all objects, merge to one part, and write down how many bytes the active parts have."""
+    """Insert all objects, merge them to one part, and write the size of the active parts to a file."""
     Path(stored).mkdir()
     database = session.Session(f"{stored}/db")
     database.query("CREATE DATABASE log")

@@ -1,4 +1,4 @@
-"""DuckDB: `COPY read_json TO parquet`, as it comes, and tuned."""
+"""DuckDB: `COPY read_json TO parquet`, with defaults, and tuned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""logpress's own files, read as its users do."""
+"""logpress's files, read as by its users."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "fields": pl.Struct(dict.fromkeys(_COPIES, pl.List(pl.String))),
     "sort": pl.List(pl.Int64),
 }
-"""Every field that the records have; instants stay texts, so that their labels are kept."""
+"""All fields of the records; instants are texts, so that their labels are kept."""
 
 
 def press(source: str, stored: str) -> None:

@@ -1,4 +1,4 @@
-"""One step of a peer as a process: `python -m bench.steps.<peer> press|restore|read ...`."""
+"""One step of a tool as a process: `python -m bench.steps.<tool> press|restore|read ...`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(**steps: Callable[..., None] | Callable[..., pd.DataFrame]) -> None:
-    """Make the step that the command line names; steps that begin with `read` give a frame, and are timed here.
+    """Run the step that the command line names; steps that begin with `read` return a frame, and are timed here.
 
     Reading is timed without the imports, as someone finds it who has a notebook open; it is the process's first read.
     """

@@ -1,1 +1,1 @@
-"""What the DAG files are made of: the day rule, where a run reads and writes, and the daily DAG of a table."""
+"""Parts of the DAG files: the day of a run, its settings, and the daily DAG of a table."""

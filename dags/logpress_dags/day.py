@@ -1,4 +1,4 @@
-"""Which UTC day a DAG run is, when that day is complete, and what its staging is called."""
+"""The UTC day of a DAG run, the time at which that day is complete, and the name of the run's staging."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from logpress.errors import UsageError
 
 
 def day_of_run(partition_key: str | None, form_day: str | None, logical_date: datetime | None) -> date:
-    """The day a run is about.
+    """The day of a run.
 
     It is the partition key (scheduled runs, backfills, runs triggered with a key), else the form's `day`, else the
-    UTC date of the logical date (`airflow dags test`). The data interval is never asked: it is empty in some
-    kinds of run, and a day off in others.
+    UTC date of the logical date (`airflow dags test`). The data interval is never used, because it is empty in some
+    kinds of run, and off by one day in others.
 
     Args:
         partition_key: the run's partition key, YYYY-MM-DD.
@@ -23,7 +23,7 @@ def day_of_run(partition_key: str | None, form_day: str | None, logical_date: da
         logical_date: the run's logical date, with a time zone.
 
     Raises:
-        UsageError: None of the three is given, one is no day, or two of them disagree.
+        UsageError: if none of the three is given, one is not a day, or two of them disagree.
     """
     days: dict[str, date] = {}
     for source, text in (("partition key", partition_key), ("form's day", form_day)):
@@ -36,17 +36,17 @@ def day_of_run(partition_key: str | None, form_day: str | None, logical_date: da
         days["logical date"] = logical_date.astimezone(UTC).date()
     if not days:
         raise UsageError(
-            "this run names no day: trigger it with a partition key (under Advanced Options), "
-            "or with `day` in its form, as 2021-12-26"
+            "this run has no day; trigger it with a partition key (under Advanced Options), or with `day` in its form, "
+            "such as 2021-12-26"
         )
     if len(set(days.values())) > 1:
         named = ", ".join(f"the {source} {day}" for source, day in days.items())
-        raise UsageError(f"this run names two days ({named}): trigger it anew with only one of them")
+        raise UsageError(f"this run has two days ({named}); trigger it again with one of them")
     return next(iter(days.values()))
 
 
 def complete_at(day: date, lateness: timedelta) -> datetime:
-    """The UTC instant from which a day is taken as complete: its end, and how late its records may come."""
+    """The UTC instant at which a day counts as complete: its end plus the lateness of its records."""
     return datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC) + lateness
 
 
@@ -54,15 +54,15 @@ def is_complete(day: date, lateness: timedelta, now: datetime) -> bool:
     """Whether all records of a day should have arrived.
 
     Raises:
-        UsageError: The day has not even begun.
+        UsageError: if the day has not begun.
     """
     now = now.astimezone(UTC)
     if day > now.date():
-        raise UsageError(f"{day} has not begun yet (it is {now:%Y-%m-%d %H:%M} UTC): choose a day that has")
+        raise UsageError(f"{day} has not begun yet (it is {now:%Y-%m-%d %H:%M} UTC); give an earlier day")
     return now >= complete_at(day, lateness)
 
 
 def staging_name(run_id: str) -> str:
-    """The name of a run's staging: safe in a path, the same in every try of the run, and no other run's."""
+    """The name of a run's staging: safe in a path, equal in all tries of the run, and different for other runs."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", run_id).strip("-")[:60]
     return f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""What the Airflow UI tells an operator about the DAGs (`doc_md`)."""
+"""Texts about the DAGs for operators, shown in the Airflow UI (`doc_md`)."""
 
 from pathlib import Path
 

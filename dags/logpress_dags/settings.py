@@ -1,4 +1,4 @@
-"""Where a run reads and writes: its form, else the Airflow Variables, else the environment, else the contract."""
+"""Settings of a run: from its form, else Airflow Variables, else the environment, else the contract."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 AWS_CONNECTION = "aws_default"
 SEARCH_CONNECTION = "opensearch_default"
-"""The connection to a cluster that need not be there; one that a contract or a form names must."""
+"""The default connection to a cluster, which may be missing; one named by a contract or form must exist."""
 _CLUSTERS = ("opensearch+", "elasticsearch+")
 _HOST_LEFT_OUT = re.compile(r"(opensearch|elasticsearch)://(?:/(.*))?")
 
 
 class Run(TypedDict):
-    """What all tasks of a run have to agree on; plain JSON, so that it goes through XCom."""
+    """Settings common to all tasks of a run; plain JSON, so that XCom can pass them."""
 
     day: str
     lake: str
@@ -39,23 +39,23 @@ class Run(TypedDict):
 
 
 def day_of(context: Context) -> date:
-    """The day of the run a task belongs to."""
+    """The day of a task's run."""
     run = context["dag_run"]
     return day_of_run(run.partition_key, context["params"].get("day"), run.logical_date)
 
 
 def run_of(context: Context, contract: Contract) -> Run:
-    """The day, lake, inputs and staging name of the run a task belongs to.
+    """The day, lake, inputs and staging name of a task's run.
 
     Raises:
-        UsageError: The day, the lake or the inputs are not to be had from anywhere, or a password stands in one.
+        UsageError: if the day, the lake or the inputs are not set anywhere, or one of them has a password in it.
     """
     form = context["params"]
     inputs = form.get("input") or _inputs(contract)
     if not inputs:
         raise UsageError(
-            f"nothing says where the raw records of {contract.table} lie: give `input` in the form, set the Variable "
-            f"{contract.table}_input or LOGPRESS_INPUT, or name `source.inputs` in the contract"
+            f"no raw input of {contract.table} is named; give `input` in the form, set the Variable "
+            f"{contract.table}_input or LOGPRESS_INPUT, or set `source.inputs` in the contract"
         )
     connection = form.get("connection") or contract.source.connection
     return Run(
@@ -71,19 +71,19 @@ def lake() -> str:
     """The lake of this Airflow.
 
     Raises:
-        UsageError: There is none.
+        UsageError: if none is set.
     """
     found = _setting("lake")
     if not found:
-        raise UsageError("nothing says where the lake is: set the Variable logpress_lake, or LOGPRESS_LAKE")
+        raise UsageError("no lake is named; set the Variable logpress_lake, or LOGPRESS_LAKE")
     return found
 
 
 def memory() -> int | None:
-    """Bytes that a task may take; None leaves it to logpress.
+    """Bytes that a task may take; None for logpress's default.
 
     Raises:
-        UsageError: The setting is no size.
+        UsageError: if the setting is not a size.
     """
     text = _setting("memory")
     if not text:
@@ -95,18 +95,17 @@ def memory() -> int | None:
 
 @contextmanager
 def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> Iterator[None]:
-    """Lends the connections to everything that opens S3 or a cluster inside the block, in this process only.
+    """Use Airflow connections for access to S3 and clusters inside this context, in this process only.
 
-    Where there is no such connection, what the machine itself may do holds (its role or environment).
+    Without a connection, the machine's own rights are used (its role or environment).
 
     Args:
-        uris: what is opened.
-        connection: of the clusters among them.
-        aws: whether requests to these are signed for AWS; so they are too where the connection or OPENSEARCH_AUTH says
-            so.
+        uris: paths and URIs that are opened.
+        connection: connection for the clusters among them.
+        aws: whether requests to clusters are signed for AWS; the connection or OPENSEARCH_AUTH can also say so.
 
     Raises:
-        UsageError: A connection other than the default one is not there.
+        UsageError: if a connection other than the default one does not exist.
     """
     found: dict[str, str] = {}
     needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
@@ -138,41 +137,41 @@ def _inputs(contract: Contract) -> list[str]:
 
 
 def _search_connection(name: str) -> Connection | None:
-    """The connection to a cluster; None if it is the default one, and not there."""
+    """The connection to a cluster; None if it is the default one and does not exist."""
     try:
         found: Connection = Connection.get(name)
     except AirflowNotFoundException:
         if name == SEARCH_CONNECTION:
             return None
         raise UsageError(
-            f"there is no Airflow connection {name}, which the form or `source.connection` names: make it"
+            f"the Airflow connection {name}, named by the form or `source.connection`, does not exist; create it"
         ) from None
     return found
 
 
 def _with_host(uri: str, name: str) -> str:
-    """An input, with the host, port and TLS of a connection where it leaves them out, as `opensearch:///index`.
+    """An input; if it has no host, as in `opensearch:///index`, with host, port and TLS of a connection.
 
     Raises:
-        UsageError: The connection is not there, or has no host.
+        UsageError: if the connection does not exist, or has no host.
     """
     left_out = _HOST_LEFT_OUT.fullmatch(uri)
     if left_out is None:
         return uri
     connection = _search_connection(name)
     if connection is None or not connection.host:
-        raise UsageError(f"{uri}: leaves its host to the Airflow connection {name}, which has none: give it one")
+        raise UsageError(f"{uri}: has no host, and neither has the Airflow connection {name}; set it in one of them")
     scheme, _, host = connection.host.rpartition("://")
     unencrypted = str(connection.extra_dejson.get("use_ssl")).lower() == "false"
     scheme = scheme or connection.schema or ("http" if unencrypted else "https")
     if scheme not in ("http", "https"):
-        raise UsageError(f"the Airflow connection {name} has the schema {scheme!r}: let it be http or https")
+        raise UsageError(f"the Airflow connection {name} has the schema {scheme!r}; set it to http or https")
     port = f":{connection.port}" if connection.port else ""
     return f"{left_out[1]}+{scheme}://{host.rstrip('/')}{port}/{left_out[2] or ''}"
 
 
 def _search_environment(name: str) -> dict[str, str]:
-    """What the connection to a cluster says: login and password; in its extra, `ca_certs` and `auth` (`aws`)."""
+    """Environment for a connection to a cluster: login, password; from its extra, `ca_certs` and `auth` (`aws`)."""
     connection = _search_connection(name)
     if connection is None:
         return {}

@@ -1,4 +1,4 @@
-"""The daily DAG of one table: one run takes one UTC day from raw to published."""
+"""The daily DAG of a table: one run presses and publishes one UTC day."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ NO_RETRY = ExceptionRetryPolicy(
         RetryRule(
             exception=[UsageError, ContractError, ProofError, CheckError, RefusedError],
             action=RetryAction.FAIL,
-            reason="trying again would end the same way; the error says what to do",
+            reason="a retry would fail in the same way; the error says what to do",
         )
     ]
 )
-"""Errors that no second try can mend fail their task at once; all others are tried again."""
+"""Errors that a retry cannot cure fail their task at once; all others are retried."""
 
 
 def asset_of(table: str) -> Asset:
@@ -53,14 +53,14 @@ def asset_of(table: str) -> Asset:
 
 
 def form() -> dict[str, Param]:
-    """The form of a run made by hand. Each DAG gets its own: Airflow writes a run's values into the Params."""
+    """The form of a manual run. Each DAG needs its own, because Airflow writes a run's values into the Params."""
     return {
         "day": Param(
             None,
             type=["null", "string"],
             format="date",
             title="Day",
-            description="UTC day to press, where the run has neither partition key nor logical date",
+            description="UTC day to press, if the run has neither partition key nor logical date",
         ),
         "input": Param(
             None,
@@ -92,9 +92,9 @@ def table_dag(contract: Contract) -> DAG:
         dag_id=f"{contract.table}_daily",
         description=f"Presses a day of {contract.table}: {contract.description}",
         doc_md=DAILY.format(table=contract.table, lateness=contract.source.lateness),
-        # A run is a day, and the day is its partition key: the midnight run takes the day that has just ended.
+        # The day of a run is its partition key; the run at midnight presses the day that has just ended.
         schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
-        # A run whose logical date lies before this would end green without having done anything.
+        # Airflow marks runs with an earlier logical date as successful without running any task.
         start_date=datetime(2000, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=4,
@@ -112,12 +112,12 @@ def table_dag(contract: Contract) -> DAG:
     def daily() -> None:
         @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=3).total_seconds())
         def wait_until_complete() -> bool:
-            """Wait until the day has ended and its late records have had their time."""
+            """Wait until the day has ended, and the lateness of its records has passed."""
             return is_complete(day_of(get_current_context()), contract.source.lateness, datetime.now(UTC))
 
         @setup
         def open_staging() -> Run:
-            """Settle what the run's tasks have to agree on: day, lake, inputs, and where staging is."""
+            """Determine the settings of all the run's tasks: day, lake, inputs and staging."""
             return run_of(get_current_context(), contract)
 
         @task(show_return_value_in_logs=False)
@@ -131,12 +131,12 @@ def table_dag(contract: Contract) -> DAG:
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
                 changes = stages.changes(contract, day, run["lake"], run["inputs"])
-                print(changes or "the day has not been published from raw objects before")
+                print(changes or "the day was not published from raw objects before")
             specs = paced(specs, contract.source, contract.source.slices_at_a_time)
             return [spec.model_dump(mode="json") for spec in specs]
 
-        # Setups, as staging is what they make and clean takes away: Airflow then presses and verifies again whenever
-        # a later task is cleared, and never publishes what this try has not proven.
+        # Setups, because they create the staging that `clean` removes. So Airflow presses and verifies again whenever
+        # a later task is cleared, and never publishes files that this try has not proven.
         @setup
         @task(
             map_index_template="{{ slice_name }}",
@@ -160,9 +160,9 @@ def table_dag(contract: Contract) -> DAG:
         def verify(
             run: Run, specs: Sequence[dict[str, Any]], pressed: Sequence[dict[str, Any]]
         ) -> list[dict[str, Any]]:
-            """Count, prove that every record can be given back, and check what the contract asks for.
+            """Prove counts, prove that every record can be restored, and run the contract's checks.
 
-            A slice whose records do not all come back is pressed once more; gives the manifests of such slices.
+            A slice whose records are not all restored is pressed again. Returns the manifests of such slices.
             """
             from logpress.day import stages
             from logpress.lake import Lake
@@ -180,7 +180,7 @@ def table_dag(contract: Contract) -> DAG:
         def publish(
             run: Run, pressed: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]], *, outlet_events: Any
         ) -> dict[str, Any]:
-            """Replace the day in the lake, all of it at once, and tell who hangs on it."""
+            """Replace the day in the lake, in one commit, and update the asset so that dependent DAGs start."""
             from logpress.day import stages
 
             again = {manifest.slice: manifest for manifest in _manifests(healed)}
@@ -202,7 +202,7 @@ def table_dag(contract: Contract) -> DAG:
 
         @task
         def report(run: Run) -> None:
-            """Print what the day takes, column by column."""
+            """Print the day's size, column by column."""
             from rich.console import Console
 
             from logpress.day import stages
@@ -214,7 +214,7 @@ def table_dag(contract: Contract) -> DAG:
 
         @teardown
         def clean(run: Run) -> None:
-            """Remove the run's staging, however the run went."""
+            """Remove the run's staging, even if the run failed."""
             from logpress.day import stages
 
             with storage_access(run["lake"]):
@@ -233,5 +233,5 @@ def table_dag(contract: Contract) -> DAG:
 
 
 def _manifests(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
-    # Sliced, the mapped tasks' results come in one request; iterated over, in one each.
+    # `[:]` fetches the mapped tasks' results in one request; iterating over them takes one request each.
     return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]

@@ -1,7 +1,7 @@
-"""The errors logpress raises on purpose: one clear sentence each, with what to do.
+"""The errors that logpress raises on purpose. A message is one sentence that says what to do.
 
 The command line prints `str(error)` as one line and exits with `exit_code`; a DAG task fails with it.
-Anything else that escapes is a defect of logpress.
+Any other exception that reaches the user is a defect of logpress.
 """
 
 
@@ -12,13 +12,13 @@ class LogpressError(Exception):
 
 
 class UsageError(LogpressError):
-    """What was asked for makes no sense (a day that is no date, a lake that is no lake)."""
+    """The request is not valid (the day is not a date, the folder is not a lake)."""
 
     exit_code = 2
 
 
 class ContractError(LogpressError):
-    """A contract is missing or wrong; the message names the file, the line and the mend."""
+    """A contract is missing or not valid; the message names the file, the line and the correction."""
 
     exit_code = 2
 
@@ -28,26 +28,26 @@ class SourceError(LogpressError):
 
 
 class AbsentError(SourceError):
-    """An input has nothing of the day: there is no such index, file or folder, or it is empty."""
+    """An input has nothing of the day: the index, file or folder is missing or empty."""
 
 
 class NotYetError(SourceError):
-    """What a source lacks may still come: an index, its shards, the end of writing to it."""
+    """A source is not ready yet: an index or some of its shards are missing, or the index is still written to."""
 
 
 class RefusedError(SourceError):
-    """A source refuses what is asked of it (password, permission, certificate): asking again would end the same way."""
+    """A source refuses the request (password, permission, certificate); a retry would be refused too."""
 
 
 class BrokenOffError(SourceError):
-    """A source broke off, or gave less than it had said: reading from the beginning again may succeed."""
+    """A source broke off, or returned less than it had announced; reading it again from the start may succeed."""
 
 
 class TooLargeError(BrokenOffError):
-    """A source gives much larger pages than was to be expected: reading again asks for fewer records at a time.
+    """Pages of a source are much larger than expected; the next attempt asks for fewer records a page.
 
     Attributes:
-        hits: how many records a page should have.
+        hits: records that a page should have.
     """
 
     def __init__(self, message: str, hits: int) -> None:
@@ -60,16 +60,16 @@ class PartError(LogpressError):
 
 
 class ProofError(LogpressError):
-    """What was written does not give back what was read; the day is not published."""
+    """The proof failed: the records in the files are not those that were read. The day is not published."""
 
 
-class GivenBackError(ProofError):
-    """The records that files give back are not those that were read."""
+class MismatchError(ProofError):
+    """The records restored from the files differ from those that were read."""
 
 
 class CheckError(LogpressError):
-    """A check of the contract with level `fail` did not hold; the day is not published."""
+    """A check of the contract with level `fail` failed. The day is not published."""
 
 
 class LakeError(LogpressError):
-    """The lake or its catalog refuses (not there, no permission, lost a race too often)."""
+    """The lake or its catalog failed (missing, no permission, too many commits of others at the same time)."""

@@ -1,6 +1,6 @@
-"""What one slice took in and put out, and what a published day consists of: plain JSON, small enough for XCom.
+"""Manifests of slices (records read and files written) and of published days: JSON, small enough for XCom.
 
-Counts are records. A record read is exactly one of: taken as a row, taken as a reject, or of another day:
+Counts are numbers of records. Each record that was read is a row, a reject, or of another day:
 
     records == rows + rejects + other_day
 """
@@ -20,7 +20,7 @@ _CHECKSUM = b'"manifest_sha256": "'
 
 
 def file_name(prefix: str, slice_: str, sha256: str) -> str:
-    """What a slice's part or rejects file is called: `part` or `_rejects`, its slice, and a digest of its content."""
+    """Name of a slice's part or rejects file: `part` or `_rejects`, the slice, and a digest of the content."""
     return f"{prefix}-{slice_}-{sha256[:12]}.parquet"
 
 
@@ -35,42 +35,44 @@ class SliceSpec(Model):
 
     name: str = Field(description="unique within the day, safe in a file name; shown in the Airflow UI")
     inputs: tuple[str, ...] = Field(description="paths or URIs of raw objects, in the order they are read")
-    raw_bytes: int | None = Field(default=None, description="size of the inputs as they lie there, where known")
+    raw_bytes: int | None = Field(default=None, description="stored size of the inputs, if known")
     named_after: dict[str, date] = Field(
-        default_factory=dict, description="days that inputs are named after, where their folders do not say so"
+        default_factory=dict, description="days in the names of inputs whose folders name no day"
     )
-    expected: tuple[int, ...] = Field(default=(), description="records of each input, where the source can count them")
-    source: str | None = Field(default=None, description="what all slices of the source make up together")
-    source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
-    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    expected: tuple[int, ...] = Field(default=(), description="records of each input, if the source can count them")
+    source: str | None = Field(default=None, description="URI of the index that the day's slices cover together")
+    source_records: int | None = Field(default=None, description="records of `source` when the day was planned")
+    source_written: str | None = Field(
+        default=None, description="sequence numbers of `source` at that time, which change when it is written to"
+    )
     taken_from: str | None = Field(
-        default=None, description="the input, where only the first that has the day is taken"
+        default=None, description="the input that was read, if only the first that has the day is (`use: first`)"
     )
     documents_per_second: float | None = Field(
-        default=None, description="its share of what the run may ask a cluster for"
+        default=None, description="its share of the rate at which the run may read"
     )
-    page_hits: int | None = Field(default=None, description="most hits asked for at a time, where some are very large")
+    page_hits: int | None = Field(default=None, description="upper limit of hits a page, if some are very large")
 
     def after(self, error: Exception) -> SliceSpec:
-        """The slice as it is to be read again after an error: in smaller pages, if they were too large."""
+        """The slice for the next attempt after an error: with smaller pages, if they were too large."""
         return self.model_copy(update={"page_hits": error.hits}) if isinstance(error, TooLargeError) else self
 
 
 class OriginStats(Model):
-    """What one raw object held."""
+    """Counts of one raw object."""
 
     uri: str
-    stored_bytes: int = Field(description="size as it lies there (compressed, if it is)")
+    stored_bytes: int = Field(description="stored size (compressed, if the object is)")
     raw_bytes: int = Field(description="bytes after decompression, separators included")
     compression: Literal["none", "gzip", "zstd"]
     records: int
-    version: str = Field(default="", description="its ETag, or when it was last written: tells whether it has changed")
-    damage: str | None = Field(default=None, description="why reading stopped early, as in a cut gzip member")
-    expected: int | None = Field(default=None, description="records that plan had counted, where the source can count")
+    version: str = Field(default="", description="ETag or time of last change, by which a changed object is recognised")
+    damage: str | None = Field(default=None, description="why reading stopped early, such as a truncated gzip member")
+    expected: int | None = Field(default=None, description="records that `plan` counted, if the source can count")
 
 
 class ColumnStats(Model):
-    """What one Parquet column takes in a part."""
+    """Size of one Parquet column in a part."""
 
     name: str
     stored_bytes: int
@@ -89,14 +91,14 @@ class PartStats(Model):
 
 
 class RecordPlace(Model):
-    """Where a record stands in the raw input."""
+    """Position of a record in the raw input."""
 
     origin: str
-    record: int = Field(description="its number in the origin, from 1; lines without content do not count")
+    record: int = Field(description="its number in the origin, from 1; empty lines do not count")
 
 
 class SliceManifest(Model):
-    """What one slice took in and put out."""
+    """Records that one slice read, and files that it wrote."""
 
     format: Literal[1] = 1
     table: str
@@ -106,47 +108,49 @@ class SliceManifest(Model):
     records: int
     rows: int = Field(description="records of this day in the part, irregular ones included")
     irregular_rows: int = Field(
-        description="rows whose bytes are kept whole, or in part, because a codec or layout did not fit"
+        description="rows of which some or all bytes are kept as text, because a codec or layout did not fit"
     )
-    rejects: int = Field(
-        description="records in the rejects file: no JSON objects, duplicates, those whose day nothing tells"
+    rejects: int = Field(description="records in the rejects file: no JSON objects, duplicates, records without a day")
+    other_day: int = Field(description="records of other days, which are not in the files")
+    raw_bytes: int = Field(description="bytes of rows and rejects, separators not counted")
+    digest: str = Field(
+        description="128-bit digest of the multiset of rows and rejects, from their raw bytes; hexadecimal"
     )
-    other_day: int = Field(description="records that belong to another day and were left to it")
-    raw_bytes: int = Field(description="bytes of the records taken (rows and rejects), separators not counted")
-    digest: str = Field(description="128-bit digest of the multiset of records taken, hexadecimal, from the raw bytes")
-    part: PartStats | None = Field(description="None where the slice has no row of this day")
+    part: PartStats | None = Field(description="None if the slice has no row of this day")
     rejects_part: PartStats | None = None
     unknown_paths: dict[str, int] = Field(
-        default_factory=dict, description="paths that no contract names, and in how many rows"
+        default_factory=dict, description="paths that the contract does not name, with their numbers of rows"
     )
     reject_reasons: dict[str, int] = Field(default_factory=dict)
     layouts: int = 0
-    source: str | None = Field(default=None, description="what all slices of the source make up together")
-    source_records: int | None = Field(default=None, description="records that it had when the slices were planned")
-    source_written: str | None = Field(default=None, description="what told then whether anything is written to it")
+    source: str | None = Field(default=None, description="URI of the index that the day's slices cover together")
+    source_records: int | None = Field(default=None, description="records of `source` when the day was planned")
+    source_written: str | None = Field(
+        default=None, description="sequence numbers of `source` at that time, which change when it is written to"
+    )
     taken_from: str | None = Field(
-        default=None, description="the input, where only the first that has the day is taken"
+        default=None, description="the input that was read, if only the first that has the day is (`use: first`)"
     )
-    distinct_ids: int | None = Field(default=None, description="different ids among the records, where there are any")
+    distinct_ids: int | None = Field(default=None, description="number of distinct ids, if the records have ids")
     kept_whole: int = Field(
-        default=0, description="rows kept whole because the proof found that their layouts did not give them back"
+        default=0, description="rows kept whole because the proof found that their layouts did not restore them"
     )
-    kept_whole_first: tuple[RecordPlace, ...] = Field(default=(), description="where the first of them stand")
-    seconds: float = Field(default=0.0, description="time it took; not part of what is compared between runs")
+    kept_whole_first: tuple[RecordPlace, ...] = Field(default=(), description="positions of the first of them")
+    seconds: float = Field(default=0.0, description="time it took; not compared between runs")
 
     @property
     def duplicates(self) -> int:
-        """Rejects that are equal to an earlier record of the slice."""
+        """Rejects that equal an earlier record of the slice."""
         return self.reject_reasons.get("duplicate", 0)
 
     @property
     def without_day(self) -> int:
-        """Rejects whose day cannot be read, and whose input may be of any day."""
+        """Rejects whose day cannot be read, from inputs that name no day."""
         return self.reject_reasons.get("no_day", 0)
 
     @property
     def damage(self) -> dict[str, str]:
-        """Inputs that could be read in part only, and why."""
+        """Inputs that could only be read in part, with the reason."""
         return {origin.uri: origin.damage for origin in self.origins if origin.damage}
 
 
@@ -160,12 +164,12 @@ class DayManifest(Model):
     snapshot_id: int | None = None
     manifest_sha256: str | None = Field(
         default=None,
-        description="of this file's bytes, hexadecimal, its own digits taken as zeros; None before it had one",
+        description="SHA-256 of this file with zeros in place of these digits, hexadecimal; None in older manifests",
     )
     slices: tuple[SliceManifest, ...]
 
     def to_bytes(self) -> bytes:
-        """The form in the lake, with its checksum."""
+        """The file's bytes in the lake, with the checksum."""
         blank = self.model_copy(update={"manifest_sha256": _NO_CHECKSUM}).model_dump_json(indent=1).encode()
         place = blank.index(_CHECKSUM) + len(_CHECKSUM)
         return blank[:place] + hashlib.sha256(blank).hexdigest().encode() + blank[place + len(_NO_CHECKSUM) :]
@@ -175,21 +179,21 @@ class DayManifest(Model):
         """The reverse of `to_bytes`.
 
         Raises:
-            ValueError: if it is damaged, or of a later logpress.
+            ValueError: if it is damaged, or a later logpress wrote it.
         """
         try:
             found = cls.model_validate_json(data)
         except ValidationError as error:
             reasons = {reason["type"] for reason in error.errors()}
             if reasons == {"extra_forbidden"}:
-                raise ValueError("has members that this logpress does not know: a newer one wrote it") from error
+                raise ValueError("was written by a newer logpress; upgrade this one to read it") from error
             raise ValueError(f"is damaged: {error.errors()[0]['msg']}") from error
         if found.manifest_sha256 is not None:
             place = data.find(_CHECKSUM) + len(_CHECKSUM)
             blank = data[:place] + _NO_CHECKSUM.encode() + data[place + len(_NO_CHECKSUM) :]
             if hashlib.sha256(blank).hexdigest() != found.manifest_sha256:
-                raise ValueError("is damaged: it is not what was written, as its checksum tells")
-        return found.model_copy(update={"manifest_sha256": None})  # which is the file's
+                raise ValueError("is damaged: its checksum does not match its content")
+        return found.model_copy(update={"manifest_sha256": None})  # a checksum of the file, not of the model
 
     @property
     def parts(self) -> tuple[PartStats, ...]:
@@ -213,12 +217,12 @@ class DayManifest(Model):
 
     @property
     def damage(self) -> dict[str, str]:
-        """Inputs that could be read in part only, and why."""
+        """Inputs that could only be read in part, with the reason."""
         return {uri: damage for manifest in self.slices for uri, damage in manifest.damage.items()}
 
     @property
     def taken_from(self) -> tuple[str, ...]:
-        """The input that was taken, where it was to be the first that has the day."""
+        """The input that was read, if only the first that has the day is (`use: first`)."""
         return tuple(sorted({manifest.taken_from for manifest in self.slices if manifest.taken_from is not None}))
 
     @property

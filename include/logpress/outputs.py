@@ -22,7 +22,7 @@ _PLACES = re.compile(r"\{(?:day|year|month|day_of_month)\}")
 
 
 def lake_above(path: Path) -> Path | None:
-    """The lake that a path lies in, or is; None if it lies in none."""
+    """The lake that a path is, or is in; None if there is none."""
     return next((folder for folder in (path, *path.parents) if (folder / LAKE_MARKER).is_file()), None)
 
 

@@ -1,4 +1,4 @@
-"""How long work tells of its progress."""
+"""How long work reports its progress."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ Progress = Callable[[int, int], None]
 
 
 class StageProgress(Protocol):
-    """Hears of the progress of work that has stages."""
+    """Receives the progress of work that has stages."""
 
     def begin(self, stage: str, total_bytes: int | None) -> Progress:
-        """A stage begins; returns what is called with the bytes and records done so far in it."""
+        """Begin a stage; returns a function to call with the bytes and records done so far in it."""
 
     def end(self, stage: str) -> None:
-        """A stage has ended."""
+        """End a stage."""
 
 
 class CountedProgress(Protocol):
-    """Hears of the progress of work that is counted in something else than bytes, too."""
+    """Receives the progress of work that is counted in bytes, records or another unit."""
 
     def begin(
         self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"
     ) -> Progress:
-        """A stage begins; `unit` says what is counted."""
+        """Begin a stage; `unit` is the name of what is counted in place of records."""
 
     def end(self, stage: str) -> None:
-        """A stage has ended."""
+        """End a stage."""
 
 
 class Silent:
-    """Hears, and shows nothing."""
+    """Ignores all progress."""
 
     def begin(
         self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"
     ) -> Progress:
-        """Nothing is shown of a stage."""
+        """Do nothing."""
         return lambda done_bytes, records: None
 
     def end(self, stage: str) -> None:
-        """Nothing is shown of a stage."""
+        """Do nothing."""
 
 
 class Summed:
-    """The progress of several pieces of work, which may be done at once, as that of one."""
+    """Adds up the progress of several pieces of work, which may run at once."""
 
     def __init__(self, tell: Progress | None) -> None:
         self.tell = tell
@@ -54,7 +54,7 @@ class Summed:
         self._done: list[tuple[int, int]] = []
 
     def part(self) -> Progress:
-        """What one piece of work calls with its own bytes and records done so far."""
+        """A function for one piece of work to call with its own bytes and records done so far."""
         with self._lock:
             place = len(self._done)
             self._done.append((0, 0))

@@ -1,11 +1,11 @@
-"""A second reader of part files, from docs/format.md alone: it shares no code with logpress, and takes its time.
+"""A second reader of part files, written from docs/format.md alone: it shares no code with logpress, and is slow.
 
     python -m logpress.reference part.parquet > records
     python -m logpress.reference --rejects _rejects.parquet > records
 
-It stands alone: a copy of this file needs pyarrow, and nothing of logpress. Records come in the order of rows, each
-with a newline behind it. Files are taken to be hostile: what does not fit is a `FormatError` that says where. The
-digest of records is left out, because the standard library has no XXH3: `xxhsum` and `xxhash` packages have it.
+A copy of this file needs pyarrow, and nothing of logpress. Records are written in the order of rows, each followed by
+a newline. Files are untrusted: a value that does not fit raises a `FormatError` that names its place. The digest of
+records is not checked, because the standard library has no XXH3; `xxhsum` and the `xxhash` packages have it.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-MOST_UNPACKED_BYTES = 256 << 20  # of a text of the metadata: a file's are a few megabytes
+MOST_UNPACKED_BYTES = 256 << 20  # limit for a text of the metadata; usual ones are a few megabytes
 MOST_ROWS, BATCH_ROWS = 4_000_000, 1024  # of a row group; at a time
 _LONGEST_US, _EPOCH = 3 * 10**17, date(1970, 1, 1).toordinal()
 _UNITS = {"timestamp[s]": 1, "timestamp[ms]": 1_000, "timestamp[us]": 1_000_000}
 _STORED_UNITS = {"ms": 1_000, "us": 1_000_000}
 _BITS = {"bits": 1, "int64": 64}
 _LABEL = re.compile(r"|Z|[+-][0-9]{2}:?[0-9]{2}")
-Group = tuple[Any, Any, Any]  # what the metadata says of a row group: the last fields of a Row
+Group = tuple[Any, Any, Any]  # metadata of a row group: the last fields of a Row
 
 
 class FormatError(Exception):
-    """A file that is not as docs/format.md says; the message says which one, and where in it."""
+    """A file that does not conform to docs/format.md; the message names the file and the place in it."""
 
 
 def member(data: Any, name: str, kind: type) -> Any:
-    """The value of an object's member, which is of that kind."""
+    """The value of an object's member, checked for its type."""
     value = data.get(name) if isinstance(data, dict) else None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-        raise FormatError(f"the metadata has no sound {name!r}")
+        raise FormatError(f"the metadata has no valid {name!r}")
     return value
 
 
 def strings(values: Any, what: str) -> Any:
-    """The same, if all of these values are strings."""
+    """The same values, checked to be strings."""
     if not all(isinstance(value, str) for value in values):
-        raise FormatError(f"{what} are no strings")
+        raise FormatError(f"{what} are not strings")
     return values
 
 
 def unpacked(text: str, decode: Callable[[str], bytes] = base64.b64decode) -> bytes:
-    """Bytes from base64, or base85, and zstd."""
+    """Decode base64, or base85, and zstd."""
     with pa.CompressedInputStream(pa.BufferReader(decode(text)), "zstd") as stream:
         found: bytes = stream.read(MOST_UNPACKED_BYTES + 1)
     if len(found) > MOST_UNPACKED_BYTES:
@@ -66,10 +66,10 @@ def unpacked(text: str, decode: Callable[[str], bytes] = base64.b64decode) -> by
 
 
 def numbers(planes: bytes) -> list[int]:
-    """Numbers from their differences, which stand in 8 planes of bytes."""
+    """Numbers from their differences, which are stored in 8 planes of bytes."""
     count = len(planes) // 8
     if len(planes) % 8:
-        raise FormatError("the metadata has a list of numbers that is none")
+        raise FormatError("the metadata has a list of numbers that is not valid")
     differences = (int.from_bytes(planes[i::count], "little") for i in range(count))
     return [(number + 2**63) % 2**64 - 2**63 for number in accumulate(differences)]
 
@@ -93,7 +93,7 @@ def escaped(value: str, style: str = "plain") -> bytes:
 
 
 class Slot(NamedTuple):
-    """One value's place in a layout; the last three say how an instant is written."""
+    """One value's place in a layout; the last three are the format of an instant."""
 
     kind: int
     role: str
@@ -132,7 +132,7 @@ class Layout(NamedTuple):
         return cls(literals, slots)
 
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # which tells where a value ends
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # which finds the end of a value
 
 
 def cut_extra(layout: Layout, text: str) -> list[bytes]:
@@ -152,7 +152,7 @@ def cut_extra(layout: Layout, text: str) -> list[bytes]:
 
 
 class Row(NamedTuple):
-    """What is stored for a row, by column of the file, and what the metadata says of its row group."""
+    """The stored values of a row, by column of the file, and the metadata of its row group."""
 
     stored: Mapping[str, Any]
     spellings: Mapping[str, tuple[str, Mapping[str, str]]]
@@ -165,14 +165,14 @@ STORED: dict[str, dict[str, str]] = {
     "integer": {"": "integer"}, "boolean": {"": "boolean"}, "decimal": {"": "double", "scale": "integer"},
     "kinesis_sequence": dict.fromkeys(("shard", "arrival", "counter", "counter_high", "sub"), "integer"),
 }  # fmt: skip
-"""How the columns of the file are read that a codec needs, by what their names end with; "": the column's own name."""
+"""Types of the file's columns for each codec, by the end of their names; "": the column's own name."""
 
 FOLLOWS = {"lookup": ("key", ("category", "text")), "kinesis_sequence": ("arrival", ("instant",))}
-"""Where a column says which other one it is relative to, and the codecs which that may have."""
+"""Member of a column that names the column it is relative to, and the codecs allowed for that."""
 
 
 class Codec:
-    """Gives the texts of one column; this one does so for integers, booleans and JSON."""
+    """Writes the texts of one column; this class is for integers, booleans and JSON."""
 
     def __init__(self, data: dict[str, Any], columns: Mapping[str, Codec]) -> None:
         self.columns = columns
@@ -187,11 +187,11 @@ class Codec:
         return f"_{self.name.lstrip('_')}_{end}" if end else self.name
 
     def need(self, row: Row, end: str = "") -> Any:
-        """What is stored, where there must be something."""
+        """The stored value, which must not be null."""
         return self.given(row.stored[self.named(end)])
 
     def given(self, value: Any) -> Any:
-        """A value that must be there."""
+        """A value, checked not to be null."""
         if value is None:
             raise FormatError(f"column {self.name!r} has no value, but its layout has a place for one")
         return value
@@ -203,13 +203,13 @@ class Codec:
 
 
 class Decimal(Codec):
-    """Numbers with a fraction, as doubles, and how many digits stand behind the point."""
+    """Numbers with a fraction, as doubles, with the number of digits after the point."""
 
     def text(self, row: Row, slot: Slot) -> bytes:
         """The digits of the nearest whole number of units of the last digit."""
         value, scale = self.need(row), self.need(row, "scale")
         if not isfinite(value) or not 0 <= scale <= 14:
-            raise FormatError(f"column {self.name!r} has the value {value} with {scale} digits behind the point")
+            raise FormatError(f"column {self.name!r} has the value {value} with {scale} digits after the point")
         top, bottom = abs(value).as_integer_ratio()
         digits = f"{(2 * top * 10**scale + bottom) // (2 * bottom):0{scale + 1}d}"
         if len(digits) > 15:
@@ -222,22 +222,22 @@ class String(Codec):
     """Categories and texts: the value is stored, its escapes are in the metadata."""
 
     def value(self, row: Row) -> bytes | None:
-        """The text of a row, as it stands between the quotes."""
+        """The text of a row, as between quotes."""
         (name,) = self.stored
         value = row.stored[name]
         style, odd = row.spellings.get(self.name, ("plain", {}))
         return None if value is None else odd[value].encode() if value in odd else escaped(value, style)
 
     def text(self, row: Row, slot: Slot) -> bytes:
-        """The text, which must be there."""
+        """The text, which must not be null."""
         return bytes(self.given(self.value(row)))
 
 
 class Lookup(String):
-    """Strings that mostly follow from those of another column: stored is what does not."""
+    """Strings that another column mostly determines; only the exceptions are stored."""
 
     def value(self, row: Row) -> bytes | None:
-        """What is stored, or what the text of its key mostly has."""
+        """The stored value, or the most frequent one of its key."""
         own = super().value(row)
         key: Any = self.columns[self.follows[0]]
         if own is not None or (text := key.value(row)) is None:
@@ -279,14 +279,14 @@ class Instant(Codec):
         total = 0
         for column, factor in zip(columns, factors, strict=True):
             value = column.value(row) if isinstance(column, Instant) else row.stored[column.name]
-            if value is not None and abs(value) < _LONGEST_US // (factor // common):  # what is larger is no time
+            if value is not None and abs(value) < _LONGEST_US // (factor // common):  # larger values are not times
                 total += value * (factor // common)
         return total // (divisor // common)
 
     def text(self, row: Row, slot: Slot, as_labelled: bool = True) -> bytes:
-        """The instant as a slot has it: as its label says, or true."""
+        """The instant in a slot's format: by its label, or true UTC."""
         if slot.label is None:
-            raise FormatError(f"the slot at {slot.path!r} does not say how an instant is written")
+            raise FormatError(f"the slot at {slot.path!r} has no format of an instant")
         ahead = "+0000" if slot.label in ("", "Z") else slot.label
         minutes = int(ahead[0] + "1") * (int(ahead[1:3]) * 60 + int(ahead[-2:]))
         if as_labelled and self.is_checked:
@@ -294,7 +294,7 @@ class Instant(Codec):
         seconds, fraction = divmod(self.given(self.value(row)) + minutes * 60 * self.units, self.units)
         days, second = divmod(seconds, 86_400)
         if not 1 <= _EPOCH + days <= date.max.toordinal():
-            raise FormatError(f"column {self.name!r} has an instant of no year from 1 to 9999")
+            raise FormatError(f"column {self.name!r} has an instant outside the years 1 to 9999")
         clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
         behind = f"{fraction * 1_000_000_000 // self.units:09}"[: slot.digits]
         return f"{date.fromordinal(_EPOCH + days)}{slot.separator}{clock}{'.' if behind else ''}{behind}".encode()
@@ -304,19 +304,19 @@ class KinesisSequence(Codec):
     """Sequence numbers of Kinesis, and sub-sequence numbers."""
 
     def text(self, row: Row, slot: Slot) -> bytes:
-        """The number, put together from its parts, and the sub-sequence number."""
+        """The number, composed of its parts, and the sub-sequence number."""
         place, arrival, low, high, sub = (self.need(row, end) for end in STORED[self.codec])
-        told = row.kinesis.get(self.name)
-        if told is None or not 0 <= place < len(told.shards):
-            raise FormatError(f"column {self.name!r} has shard {place}, which the metadata has not")
-        creation, shard = divmod(told.shards[place], 1 << 20)
+        entry = row.kinesis.get(self.name)
+        if entry is None or not 0 <= place < len(entry.shards):
+            raise FormatError(f"column {self.name!r} has shard {place}, which is not in the metadata")
+        creation, shard = divmod(entry.shards[place], 1 << 20)
         source: Any = self.columns[self.follows[0]]
         value = source.value(row)
         if value is not None and abs(value) < _LONGEST_US:
             arrival += value // source.units
-        counter = low + (high << 8) + told.smallest(place, arrival)
+        counter = low + (high << 8) + entry.smallest(place, arrival)
         if not all(0 <= n < 1 << bits for n, bits in ((creation, 36), (arrival, 36), (counter, 63), (sub, 31))):
-            raise FormatError(f"column {self.name!r} has a sequence number that is none")
+            raise FormatError(f"column {self.name!r} has a sequence number that is not valid")
         number = 2 << 184 | creation << 148 | (shard & 15) << 144 | counter << 80 | arrival << 36 | shard << 4 | 2
         return b"%d.%d" % (number, sub)
 
@@ -328,7 +328,7 @@ CODECS: dict[str, type[Codec]] = {
 
 
 class Numbers(NamedTuple):
-    """What a row group tells of sequence numbers: shards, and the smallest counter of each in each window of time."""
+    """Metadata of sequence numbers: shards, and the smallest counter of each in each window of time."""
 
     shards: Sequence[int]
     first_second: int
@@ -337,27 +337,27 @@ class Numbers(NamedTuple):
     by_place: Mapping[int, int]
 
     @classmethod
-    def of(cls, told: Any, window: int, windows: int, shards: Any, filled: bytes, smallest: Any, rows: int) -> Numbers:
-        """From the metadata of a row group of so many rows."""
-        places, first = len(shards) * windows, member(told, "first_second", int)
+    def of(cls, entry: Any, window: int, windows: int, shards: Any, filled: bytes, smallest: Any, rows: int) -> Numbers:
+        """From the metadata of a row group with this number of rows."""
+        places, first = len(shards) * windows, member(entry, "first_second", int)
         found = [k for k in range(min(places, 8 * len(filled))) if filled[k >> 3] >> (7 - (k & 7)) & 1]
         is_sound = all(isinstance(shard, int) and 0 <= shard < 1 << 56 for shard in shards)
         is_sound &= 0 <= places <= 4 * rows + (1 << 20) and len(filled) == (places + 7) // 8
         if not is_sound or len(found) != len(smallest) or window < 1 or window & (window - 1):
-            raise FormatError("the metadata has shards, windows or counters of sequence numbers that are none")
+            raise FormatError("the metadata has shards, windows or counters of sequence numbers that are not valid")
         return cls(shards, first, window, windows, dict(zip(found, smallest, strict=True)))
 
     def smallest(self, shard: int, second: int) -> int:
-        """What was taken off a counter."""
+        """The number that was subtracted from a counter."""
         window = (second - self.first_second) // self.window_seconds
         place = shard * self.windows + window
         if self.windows and not (0 <= window < self.windows and place in self.by_place):
-            raise FormatError("a sequence number lies outside the counters that the metadata has")
+            raise FormatError("a sequence number is outside the counters in the metadata")
         return self.by_place.get(place, 0)
 
 
 class Part(NamedTuple):
-    """What the footer says of a part, which columns are needed, and what reads the metadata of each row group."""
+    """Metadata of a part's footer, the columns needed, and functions that read the metadata of each row group."""
 
     columns: Mapping[str, Codec]
     copies: Mapping[str, tuple[Instant, str]]
@@ -367,7 +367,7 @@ class Part(NamedTuple):
 
 
 def part_of(contract: Any, packed: Any, groups: Sequence[Any], **own: str) -> Part:
-    """A part of this contract, and with what is packed in its metadata; it has columns of its own besides."""
+    """A part with this contract and packed metadata; `own` are further columns of its format."""
     columns: dict[str, Codec] = {}
     for data in member(contract, "columns", list):
         codec, name = member(data, "codec", str), member(data, "name", str)
@@ -391,12 +391,12 @@ def part_of(contract: Any, packed: Any, groups: Sequence[Any], **own: str) -> Pa
     layouts = [Layout.read(layout) for layout in member(packed, "layouts", list)]
     for _, role, name, path, *_ in (slot for layout in layouts for slot in layout.slots):
         if not (role == "extra" or name in columns if role != "copy" else path in copies):
-            raise FormatError(f"a layout has a {role} at {path!r} that the contract has not")
+            raise FormatError(f"a layout has a {role} at {path!r} that is not in the contract")
     return Part(columns, copies, layouts, stored, groups)
 
 
 def read_group(rows: int, data: Any, kinesis: Mapping[str, Numbers]) -> Group:
-    """What the metadata says of a row group of so many rows, in any format."""
+    """Metadata of a row group with this number of rows, in any format."""
     if not 0 <= rows == member(data, "rows", int) <= MOST_ROWS:
         raise FormatError(f"has {rows} rows, which its metadata contradicts")
     spellings = {}
@@ -412,7 +412,7 @@ def read_group(rows: int, data: Any, kinesis: Mapping[str, Numbers]) -> Group:
 
 
 def read_part_4(path: str, file: pq.ParquetFile, data: Any) -> Part:
-    """The metadata of format 4, which leaves out what has its default value."""
+    """The metadata of format 4, which leaves out default values."""
     contract = member(data, "contract", dict)
     defaults = {"type": "timestamp[ms]", "residual_of": []}
     found = [defaults | column for column in member(contract, "columns", list) if isinstance(column, dict)]
@@ -424,10 +424,10 @@ def read_part_4(path: str, file: pq.ParquetFile, data: Any) -> Part:
 def read_group_4(file: pq.ParquetFile, number: int, data: Any, stored: Any) -> Group:
     """A row group's metadata in format 4."""
     rows, kinesis = file.metadata.row_group(number).num_rows, {}
-    for name, told in member(data, "kinesis", dict).items():
-        filled, smallest = (unpacked(member(told, which, str), base64.b85decode) for which in ("filled", "smallest"))
-        shards, seconds = member(told, "shards", list), member(told, "seconds", int)
-        kinesis[name] = Numbers.of(told, 1, seconds, shards, filled, numbers(smallest), rows)
+    for name, entry in member(data, "kinesis", dict).items():
+        filled, smallest = (unpacked(member(entry, which, str), base64.b85decode) for which in ("filled", "smallest"))
+        shards, seconds = member(entry, "shards", list), member(entry, "seconds", int)
+        kinesis[name] = Numbers.of(entry, 1, seconds, shards, filled, numbers(smallest), rows)
     return read_group(rows, data, kinesis)
 
 
@@ -438,7 +438,7 @@ def read_part_5(path: str, file: pq.ParquetFile, data: Any) -> Part:
     footer = whole[end - int.from_bytes(whole[end : end + 4], "little") : end].to_pybytes()
     before, key, behind = footer.rpartition(b"logpress.sha256\x18\x40")
     if not key or sha256(before + key + b"0" * 64 + behind[64:]).hexdigest().encode() != behind[:64]:
-        raise FormatError("is damaged: its footer is not what was written, as its checksum tells")
+        raise FormatError("is damaged: the checksum of its footer does not match")
     if member(data, "records", int) != file.metadata.num_rows:
         raise FormatError(f"has {file.metadata.num_rows} rows, but says {data['records']} records")
     packed = json.loads(unpacked(member(data, "packed", str)))
@@ -454,7 +454,7 @@ def read_group_5(whole: pa.Buffer, file: pq.ParquetFile, number: int, checksums:
     for chunk, checksum in zip(map(group.column, range(group.num_columns)), checksums, strict=True):
         begin = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
         if chunk.path_in_schema in stored and crc32(whole[begin : begin + chunk.total_compressed_size]) != checksum:
-            raise FormatError(f"is damaged: column {chunk.path_in_schema!r} is not what was written")
+            raise FormatError(f"is damaged: column {chunk.path_in_schema!r} does not match its checksum")
     first: Any = next(file.iter_batches(1, row_groups=[number], columns=["_row_group"]), None)
     data = b"" if first is None else first.column(0)[0].as_py() or b""
     end = 4 + int.from_bytes(data[:4], "little")
@@ -464,18 +464,18 @@ def read_group_5(whole: pa.Buffer, file: pq.ParquetFile, number: int, checksums:
             raise FormatError(f"the metadata has the array {array!r}")
         begin, end = end, end + (array[2] * _BITS[array[1]] + 7) // 8
         if not begin <= end <= len(data):
-            raise FormatError("the metadata is cut")
+            raise FormatError("the metadata is truncated")
         arrays[array[0]] = data[begin:end]
-    for name, told in member(head, "kinesis", dict).items():
+    for name, entry in member(head, "kinesis", dict).items():
         shards, filled, smallest = (
             arrays.get(f"kinesis.{name}.{end}", b"") for end in ("shards", "filled", "smallest")
         )
-        window, windows = member(told, "window_seconds", int), member(told, "windows", int)
-        kinesis[name] = Numbers.of(told, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
+        window, windows = member(entry, "window_seconds", int), member(entry, "windows", int)
+        kinesis[name] = Numbers.of(entry, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
     return read_group(group.num_rows, head, kinesis)
 
 
-VERSIONS = {4: read_part_4, 5: read_part_5}  # by major version; what a later minor one adds is skipped
+VERSIONS = {4: read_part_4, 5: read_part_5}  # by major version; additions of later minor versions are skipped
 
 
 def read_part(path: str, file: pq.ParquetFile) -> Part:
@@ -488,7 +488,7 @@ def read_part(path: str, file: pq.ParquetFile) -> Part:
         raise FormatError(f"has format {version}: it was written by a newer logpress ({file.metadata.created_by})")
     part = VERSIONS[major](path, file, data)
     if len(part.groups) != file.num_row_groups:
-        raise FormatError(f"has {file.num_row_groups} row groups, but metadata of {len(part.groups)}")
+        raise FormatError(f"has {file.num_row_groups} row groups, but metadata for {len(part.groups)}")
     return part
 
 
@@ -503,7 +503,7 @@ def stored_values(array: pa.Array, how: str) -> list[Any]:
 
 
 def check_types(stored: Mapping[str, str], schema: pa.Schema) -> None:
-    """Look whether a file has the columns that are needed, once each and of their types."""
+    """Check that a file has the needed columns, once each and of their types."""
     for name, how in stored.items():
         kind = schema.field(name).type if schema.names.count(name) == 1 else pa.null()
         units = _STORED_UNITS.get(kind.unit, 0) if pa.types.is_timestamp(kind) and kind.tz is not None else 0
@@ -517,7 +517,7 @@ def check_types(stored: Mapping[str, str], schema: pa.Schema) -> None:
 
 
 def slot_text(part: Part, row: Row, slot: Slot) -> bytes:
-    """The text of a slot that is no extra."""
+    """The text of a slot other than an extra one."""
     if slot.role == "column":
         return part.columns[slot.name].text(row, slot)
     column, form = part.copies[slot.path]
@@ -544,7 +544,7 @@ def record_of(part: Part, row: Row) -> bytes:
 
 
 def records(path: str) -> Iterator[bytes]:
-    """The records of a part file in the order of its rows; FormatError if it is none, of another format, or damaged."""
+    """The records of a part file in the order of rows; FormatError if it is no part, of another format, or damaged."""
     where = path
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -565,7 +565,7 @@ def records(path: str) -> Iterator[bytes]:
 
 
 def rejected_records(path: str) -> Iterator[bytes]:
-    """The records of a rejects file, in their order, pieces of one put together; raises what `records` does."""
+    """The records of a rejects file, in order, with pieces joined; raises the same errors as `records`."""
     pieces: list[bytes] = []
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:

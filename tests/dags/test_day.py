@@ -38,13 +38,13 @@ def test_day_of_run(partition_key, form_day, logical_date):
     ],
 )
 def test_two_days_are_refused_and_named(partition_key, form_day, logical_date):
-    with pytest.raises(UsageError, match=r"names two days \(.*2021-12-26.*\)") as refusal:
+    with pytest.raises(UsageError, match=r"has two days \(.*2021-12-26.*\)") as refusal:
         day_of_run(partition_key, form_day, logical_date)
     assert "2021-12-27" in str(refusal.value)
 
 
 def test_no_day_is_refused():
-    with pytest.raises(UsageError, match="names no day"):
+    with pytest.raises(UsageError, match="has no day"):
         day_of_run(None, None, None)
 
 

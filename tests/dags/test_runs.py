@@ -172,7 +172,7 @@ def test_a_slice_that_does_not_come_back_is_healed_and_published(daily, lake, mo
     assert {entry.slice: entry.kept_whole for entry in slices if entry.kept_whole} == {
         manifest["slice"]: manifest["kept_whole"] for manifest in healed
     }
-    assert "kept whole: their layout did not give them back" in caplog.text
+    assert "kept whole, because their layout did not restore them" in caplog.text
     verify_published(load_contract("sdk_log"), DAY, str(lake))
 
 

@@ -127,7 +127,7 @@ def test_the_archive_is_taken_where_the_index_is_gone(
         assert dag.test(logical_date=DATE).state == "success"
         taken = Lake.open(lake).need_day(table, DAY).taken_from
         assert taken == ((uri,) if table == "both_log" else (str(archive),))
-    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: " in told[-1]
+    assert f"is read from {archive}, the first of 2 inputs that has the day; skipped: " in told[-1]
 
 
 def test_an_index_that_comes_late_is_waited_for(

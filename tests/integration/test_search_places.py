@@ -123,13 +123,13 @@ def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_pat
     contract = sdk_log(use="first")
     report, manifest = pressed(contract, [index.uri, archive], tmp_path)
     assert (report.rows, report.taken_from, manifest.taken_from) == (20, (index.uri,), (index.uri,))
-    assert f"taken from  {index.uri}, the first input that has the day" in shown(report)
-    assert "passed over" not in caplog.text
+    assert f"read from   {index.uri}, the first input that has the day" in shown(report)
+    assert "skipped" not in caplog.text
     assert stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive]) is None
     index.ask("DELETE", f"/{INDEX}")
     report, manifest = pressed(contract, [index.uri, archive], tmp_path)
     assert (report.rows, report.taken_from, manifest.taken_from) == (3, (archive,), (archive,))
-    assert f"is taken from {archive}, the first of 2 inputs that has the day; passed over: opensearch" in caplog.text
+    assert f"is read from {archive}, the first of 2 inputs that has the day; skipped: opensearch" in caplog.text
     assert str(stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive])).startswith(
         "no object is new"
     )
@@ -137,10 +137,12 @@ def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_pat
     assert pressed(contract, [index.uri, archive], tmp_path)[0].rows == 3
     index.ask("DELETE", f"/{INDEX}")
     (tmp_path / "archive" / "2021-12-26.ndjson").unlink()
-    with pytest.raises(NotYetError, match=r"no input has 2021-12-26: .*no such index; .*no such file") as told:
+    with pytest.raises(
+        NotYetError, match=r"no input has records of 2021-12-26: .*no such index; .*no such file"
+    ) as told:
         pressed(contract, [index.uri, archive], tmp_path)
     assert "\n" not in str(told.value)
-    with pytest.raises(AbsentError, match="no input has 2021-12-26"):
+    with pytest.raises(AbsentError, match="no input has records of 2021-12-26"):
         pressed(contract, [archive, archive], tmp_path)
     make(index, INDEX, 0)
 

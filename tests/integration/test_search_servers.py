@@ -21,7 +21,7 @@ from logpress.day import published, stages
 from logpress.day.proving import heal_all
 from logpress.day.stages import plan
 from logpress.engine.part.decode import GroupDecoder
-from logpress.errors import GivenBackError, ProofError
+from logpress.errors import MismatchError, ProofError
 from logpress.lake import Lake
 from logpress.manifest import DayManifest
 from logpress.progress import Summed
@@ -132,7 +132,7 @@ def test_a_slice_that_does_not_come_back_is_pulled_again(loaded, tmp_path, monke
     assert sum(entry.kept_whole for entry in healed) == lost > 0
     stages.prove_counts(contract, DAY, healed, Lake.open(lake), "run")
     loaded.put(INDEX, "meanwhile", ODD["korean"])  # what is pulled again has one document more
-    failures = {manifest.slice: GivenBackError("other records") for manifest in healed}
+    failures = {manifest.slice: MismatchError("other records") for manifest in healed}
     summed = Summed(None)
     with pytest.raises(ProofError, match="plan the day again"):
         heal_all(contract, DAY, specs, healed, failures, Lake.open(lake), "run", threads=0, summed=summed)

@@ -204,7 +204,7 @@ def test_a_missing_peer_is_one_loud_line(monkeypatch):
 
     monkeypatch.setattr(command, "measure", refuse)
     done = CliRunner().invoke(command.app, ["--peers", "clickhouse", "--only", "press"])
-    assert "WARNING: clickhouse is left out: the package chdb is not installed" in done.stderr
+    assert "WARNING: clickhouse is skipped: the package chdb is not installed" in done.stderr
     assert done.exit_code == 1
     assert asked == ["logpress"]
 

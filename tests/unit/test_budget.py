@@ -27,7 +27,7 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "much", "-1G", "0", "1 2", "2X"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no size; give one as 800M or 2G"):
+    with pytest.raises(UsageError, match="is not a size; write it as 800M or 2G"):
         parse_size(text)
 
 

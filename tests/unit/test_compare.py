@@ -255,7 +255,7 @@ def test_empty_inputs_are_equal_and_missing_ones_an_error(compare: Compare, tmp_
     assert figures(compare([], [b'{"a":1}'])) == (0, 0, 0, 1)
     with pytest.raises(SourceError, match="no-such"):
         compare_day(compare.contract, DAY, Named((str(tmp_path / "no-such"),)), Named((str(tmp_path / "a.ndjson"),)))
-    with pytest.raises(UsageError, match="nothing says where"):
+    with pytest.raises(UsageError, match="no raw input of"):
         compare_day(compare.contract, DAY, Named(), Named((str(tmp_path / "a.ndjson"),)))
 
 

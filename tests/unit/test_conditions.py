@@ -52,10 +52,10 @@ def test_what_a_condition_means(text: str, operator: str, value: Any) -> None:
         ("", "operators are"),
         ("code ~ 5", "operators are"),
         ("cod = 5", "did you mean 'code'"),
-        ("code = five", "'five', which is no int32"),
-        ("code in 1,,2", "'', which is no int32"),
-        ("ok = yes", "'yes', which is no bool"),
-        ('name = "a', "no text in quotes"),
+        ("code = five", "'five', which is not of type int32"),
+        ("code in 1,,2", "'', which is not of type int32"),
+        ("ok = yes", "'yes', which is not of type bool"),
+        ('name = "a', "not a JSON string"),
     ],
 )
 def test_what_is_no_condition_is_refused(text: str, says: str) -> None:

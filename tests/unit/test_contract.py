@@ -61,62 +61,62 @@ COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
 ORDER = "order_by: [order_id]"
 AMOUNT = "path: order.amount"
-TAKES = "takes one instant column, and integer columns in ms"
+TAKES = "must name one instant column, and else integer columns in ms"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "sentence"),
     [
-        ("    codec: text", "    codec: txt", 4, f"columns[0]: names no codec; codecs are {CODECS}"),
-        ("    codec: text\n", "", 4, f"columns[0]: lacks `codec`; codecs are {CODECS}"),
+        ("    codec: text", "    codec: txt", 4, f"columns[0]: `codec` is not one of {CODECS}"),
+        ("    codec: text\n", "", 4, f"columns[0]: `codec` is missing; add one of {CODECS}"),
         ("    path: id", "    paht: id", 4, "columns[0].path: is missing; add it"),
-        ("order_by:", "ordr_by:", 20, "ordr_by: is no key of a contract; did you mean 'order_by'?"),
-        ("order_by:", "zzz:", 20, "zzz: is no key of a contract; take it out, or correct its spelling"),
+        ("order_by:", "ordr_by:", 20, "ordr_by: is not a key of a contract; did you mean 'order_by'?"),
+        ("order_by:", "zzz:", 20, "zzz: is not a key of a contract; remove it, or correct its spelling"),
         (
             RESIDUAL,
             "residual: [placed_at]",
             13,
-            "columns[2].residual: is no key of a contract; did you mean 'residual_of'?",
+            "columns[2].residual: is not a key of a contract; did you mean 'residual_of'?",
         ),
         ("day: placed_at\n", "", 1, "day: is missing; add it"),
-        ("day: placed_at", "day: placed", 1, f"`day` names 'placed', which is no column; columns are {COLUMNS}"),
-        ("day: placed_at", "day: amount", 1, "`day` names 'amount', whose codec is decimal, not instant"),
+        ("day: placed_at", "day: placed", 1, f"`day` names 'placed', which is not a column; columns are {COLUMNS}"),
+        ("day: placed_at", "day: amount", 1, "`day` names 'amount', whose codec is decimal; it must be instant"),
         (
             ORDER,
             "order_by: [shipped_at]",
             1,
-            "`order_by` names 'shipped_at', which is virtual; order by stored columns",
+            "`order_by` names 'shipped_at', which is virtual; name stored columns only",
         ),
-        ("- name: amount", "- name: order_id", 1, "two columns are named 'order_id'; give one of them another name"),
-        (AMOUNT, "path: id", 1, "path 'id' is named twice; a value fills one column, copy or literal"),
-        (AMOUNT, "path: order..amount", 1, "path 'order..amount' is not of the form a.b[0].c"),
+        ("- name: amount", "- name: order_id", 1, "two columns are named 'order_id'; rename one"),
+        (AMOUNT, "path: id", 1, "path 'id' is named twice; a value can fill only one column, copy or literal"),
+        (AMOUNT, "path: order..amount", 1, "path 'order..amount' is not valid; write it as a.b[0].c"),
         (RESIDUAL, "residual_of: [shipped_at]", 1, "columns predict each other in a circle: shipped_at -> shipped_at"),
         (RESIDUAL, "residual_of: [order_id]", 1, f"`residual_of` of 'shipped_at' {TAKES}"),
-        (RESIDUAL, "residual_of: [nothing]", 1, "column 'shipped_at' names 'nothing', which is no column"),
+        (RESIDUAL, "residual_of: [nothing]", 1, "column 'shipped_at' names 'nothing', which is not a column"),
         (
             "of: placed_at, f",
             "of: amount, f",
             1,
-            "the copy at epoch names 'amount', whose codec is decimal, not instant",
+            "the copy at epoch names 'amount', whose codec is decimal; it must be instant",
         ),
         (
             RESIDUAL,
             "label_checked_by: nought",
             1,
-            "`label_checked_by` of 'shipped_at' takes an instant column, not 'nought'",
+            "`label_checked_by` of 'shipped_at' must name an instant column; 'nought' is none",
         ),
         (
             RESIDUAL,
             "label_checked_by: amount",
             1,
-            "`label_checked_by` of 'shipped_at' takes an instant column, not 'amount'",
+            "`label_checked_by` of 'shipped_at' must name an instant column; 'amount' is none",
         ),
         (
             RESIDUAL,
             "label_checked_by: shipped_at",
             1,
-            "`label_checked_by` of 'shipped_at' names 'shipped_at', whose own label is checked; "
-            "name an instant whose label is true",
+            "`label_checked_by` of 'shipped_at' names 'shipped_at', whose own label is checked by another column; "
+            "name an instant whose label is always true",
         ),
     ],
 )
@@ -136,17 +136,17 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
         load_contract(path)
     assert str(caught.value).splitlines() == [
         f"{path}:1: table: String should match pattern '^[a-z][a-z0-9_]*$'",
-        f"{path}:20: ordre_by: is no key of a contract; did you mean 'order_by'?",
+        f"{path}:20: ordre_by: is not a key of a contract; did you mean 'order_by'?",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("table: [a\nday: b", ":2: is no YAML: expected ',' or ']', but got ':'"),
-        ("- a\n", ":1: a contract is a mapping with the keys table, day and columns"),
-        ("", ":1: a contract is a mapping with the keys table, day and columns"),
-        ("\ttable: a", ":1: is no YAML: found character '\\t' that cannot start any token"),
+        ("table: [a\nday: b", ":2: is not YAML: expected ',' or ']', but got ':'"),
+        ("- a\n", ":1: a contract must be a mapping with the keys table, day and columns"),
+        ("", ":1: a contract must be a mapping with the keys table, day and columns"),
+        ("\ttable: a", ":1: is not YAML: found character '\\t' that cannot start any token"),
     ],
 )
 def test_what_is_no_contract_at_all(tmp_path: Path, text: str, sentence: str) -> None:
@@ -157,11 +157,11 @@ def test_what_is_no_contract_at_all(tmp_path: Path, text: str, sentence: str) ->
 
 
 def test_a_contract_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="there is no such contract file"):
+    with pytest.raises(ContractError, match="this contract file does not exist"):
         load_contract(tmp_path / "none.yaml")
     with pytest.raises(ContractError) as caught:
         load_contract("sdk_lok")
-    assert str(caught.value).startswith("no contract is named 'sdk_lok'; there are ")
+    assert str(caught.value).startswith("no contract is named 'sdk_lok'; give one of ")
     assert "sdk_log" in str(caught.value)
 
 
@@ -210,16 +210,16 @@ def test_days(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("2021-2-6", "'2021-2-6' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
-        ("20211226", "'20211226' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
-        ("2021-12-26\n", "'2021-12-26\\n' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
-        ("２０２１-12-26", "'２０２１-12-26' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
-        ("2021-02-29", "'2021-02-29' is no day: day is out of range for month"),
-        ("", "'' is no day; write it as YYYY-MM-DD, as 2021-12-26"),
+        ("2021-2-6", "'2021-2-6' is not a day; write it as YYYY-MM-DD, such as 2021-12-26"),
+        ("20211226", "'20211226' is not a day; write it as YYYY-MM-DD, such as 2021-12-26"),
+        ("2021-12-26\n", "'2021-12-26\\n' is not a day; write it as YYYY-MM-DD, such as 2021-12-26"),
+        ("２０２１-12-26", "'２０２１-12-26' is not a day; write it as YYYY-MM-DD, such as 2021-12-26"),
+        ("2021-02-29", "'2021-02-29' is not a day: day is out of range for month"),
+        ("", "'' is not a day; write it as YYYY-MM-DD, such as 2021-12-26"),
     ],
 )
 def test_what_is_no_day(text: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match="is no day") as caught:
+    with pytest.raises(ValueError, match="is not a day") as caught:
         parse_day(text)
     assert str(caught.value) == sentence
 
@@ -227,13 +227,13 @@ def test_what_is_no_day(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"path_time_zone": "Seoul"}, "is no time zone"),
-        ({"storage_options": {"secret": "x"}}, "holds 'secret'; secrets belong into the environment"),
+        ({"path_time_zone": "Seoul"}, "is not a time zone"),
+        ({"storage_options": {"secret": "x"}}, "has 'secret'; put secrets into the environment"),
         ({"storage_options": {"key": "x"}}, "secrets"),
         ({"storage_options": {"client_kwargs": {"aws_session_token": "x"}}}, "'aws_session_token'"),
         ({"storage_options": {"s3_additional_kwargs": {"SSECustomerKey": "x"}}}, "'SSECustomerKey'"),
         ({"duplicates": "drop"}, "'reject' or 'keep'"),
-        ({"use": "first", "missing_index": "empty"}, "passes over an index that is missing"),
+        ({"use": "first", "missing_index": "empty"}, "skips an index that is missing"),
         ({"wait": "-PT1S"}, "greater than or equal to 0"),
         ({"slices_at_a_time": 0}, "greater than or equal to 1"),
     ],
@@ -267,7 +267,7 @@ def test_options_without_secrets_are_taken():
 @pytest.mark.parametrize("name", ["day", "_layout", "_extra", "_raw", "dt"])
 def test_names_that_files_or_folders_have_themselves_are_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, GOOD.replace("name: amount", f"name: {name}"))
-    with pytest.raises(ContractError, match="its path may stay") as caught:
+    with pytest.raises(ContractError, match="keep its `path`") as caught:
         load_contract(path)
     assert f"a column cannot be named {name!r}" in str(caught.value)
     assert str(caught.value).startswith(f"{path}:")
@@ -288,7 +288,7 @@ def test_names_that_files_or_folders_have_themselves_are_refused_in_one_sentence
 )
 def test_names_of_what_is_stored_for_another_column_are_refused(tmp_path: Path, old: str, new: str, name: str) -> None:
     text = GOOD.replace("order_by: [order_id]\n", "").replace(old, new)
-    with pytest.raises(ContractError, match=f"a column '{name}', and so has .*; give one of them another name"):
+    with pytest.raises(ContractError, match=f"would both be stored in a column '{name}'; rename one"):
         load_contract(write(tmp_path, text))
 
 

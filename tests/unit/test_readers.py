@@ -206,5 +206,5 @@ def test_readers_of_a_contract():
 def test_readers_are_named_with_commas():
     assert parse_readers(" Trino, polars,") == ("polars", "trino")
     assert parse_readers("") == ()
-    with pytest.raises(UsageError, match="'exel' is none; there are pyarrow, "):
+    with pytest.raises(UsageError, match="'exel' is unknown; give some of pyarrow, "):
         parse_readers("exel")

@@ -445,9 +445,9 @@ def test_large_hours_are_split_into_objects(tmp_path: Path, monkeypatch: pytest.
 def test_two_samples_do_not_mix(tmp_path: Path) -> None:
     write_sample(tmp_path, DAY, 100, hours=(10, 10))
     write_sample(tmp_path, DAY, 100, hours=(11, 11))
-    with pytest.raises(UsageError, match="already holds"):
+    with pytest.raises(UsageError, match="already has"):
         write_sample(tmp_path, DAY, 101, hours=(10, 10))
-    with pytest.raises(UsageError, match="already holds"):
+    with pytest.raises(UsageError, match="already has"):
         write_sample(tmp_path, DAY, 100, hours=(10, 10), compression="none")
 
 
@@ -466,7 +466,7 @@ def test_hours_are_parsed(text: str, hours: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "12-10", "24", "10-24", "-3", "1-2-3", "10:12", "100"])
 def test_what_is_no_hours_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no hours"):
+    with pytest.raises(UsageError, match="is not a range of hours"):
         parse_hours(text)
 
 

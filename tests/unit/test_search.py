@@ -462,11 +462,11 @@ def test_a_source_that_gave_all_is_complete():
 @pytest.mark.parametrize(
     ("manifests", "message"),
     [
-        ([manifest(records=9, distinct=9)], "slice a: .* gave 9 records, 1 fewer than the 10"),
+        ([manifest(records=9, distinct=9)], "slice a: .* returned 9 records, 1 fewer than the 10"),
         ([manifest(records=11, distinct=11)], "1 more than the 10"),
-        ([manifest(distinct=8)], "10 records have 8 different ids: 2 came twice"),
-        ([manifest(source_records=20)], "had 20 records, the slices that were pressed make up 10: 10 too few"),
-        ([manifest("a"), manifest("b")], "had 10 records, .* make up 20: 10 too many"),
+        ([manifest(distinct=8)], "10 records have only 8 distinct ids, so 2 were read twice"),
+        ([manifest(source_records=20)], "had 20 records, but the pressed slices cover 10, 10 too few"),
+        ([manifest("a"), manifest("b")], "had 10 records, .* cover 20, 10 too many"),
     ],
 )
 def test_a_source_that_did_not_is_told_by_how_much_and_where(manifests, message):
@@ -605,7 +605,7 @@ def test_slices_share_what_a_run_may_ask_for(caplog):
     assert {spec.documents_per_second for spec in paced(specs_of(9, 5, 2), SOURCE, 4)} == {None}
     assert not caplog.records
     paced(specs_of(9, 2, 2), source, 4)
-    assert "4 slices will be pulled at a time from an index of 2 shards" in caplog.text
+    assert "4 slices will be read at once from an index of 2 shards" in caplog.text
 
 
 # -- _bulk

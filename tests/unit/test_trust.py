@@ -82,9 +82,9 @@ def test_a_file_that_was_damaged_is_replaced_when_its_day_is_pressed_again(
 ) -> None:
     before = restored(home)
     flip(part_of(home, kind=kind), 300)
-    with pytest.raises(ProofError, match=rf"{kind}-\S+: is not the file its manifest tells of"):
+    with pytest.raises(ProofError, match=rf"{kind}-\S+: is not the file that its manifest names"):
         restored(home)
-    with pytest.raises(ProofError, match=rf"{kind}-\S+: is not the file its manifest tells of"):
+    with pytest.raises(ProofError, match=rf"{kind}-\S+: is not the file that its manifest names"):
         verify_published(CONTRACT, DAY, str(home / "lake"))
     # the catalog has the paths of where it was made, so the day goes to a new lake with the damaged file in its place
     again = home / "again"
@@ -102,9 +102,11 @@ def test_a_file_that_was_damaged_is_replaced_when_its_day_is_pressed_again(
 def test_files_of_another_day_are_not_given_as_this_one(home: Path, what: str) -> None:
     if what == "part":
         shutil.copy(part_of(home, NEXT), part_of(home))
-        with pytest.raises(PartError, match=r"is the part of sdk_log 2021-12-27, slice \S+, and not of where it lies"):
+        with pytest.raises(
+            PartError, match=r"is the part of sdk_log 2021-12-27, slice \S+, but its path is that of another"
+        ):
             open_lake(home / "lake").table("sdk_log").scan(DAY).to_arrow()
-        expected: Any = pytest.raises(ProofError, match="is not the file its manifest tells of")
+        expected: Any = pytest.raises(ProofError, match="is not the file that its manifest names")
     else:
         shutil.copy(folder_of(home, NEXT) / "_manifest.json", folder_of(home) / "_manifest.json")
         expected = pytest.raises(LakeError, match="is the manifest of sdk_log 2021-12-27, not of sdk_log 2021-12-26")
@@ -119,7 +121,7 @@ def test_a_flip_or_a_cut_anywhere_in_a_manifest_is_told(home: Path) -> None:
         data = bytearray(whole)
         data[place] ^= 1 << place % 7
         path.write_bytes(data)
-        with pytest.raises(LakeError, match=r"_manifest\.json: (is damaged|has members|is the manifest of|names )"):
+        with pytest.raises(LakeError, match=r"_manifest\.json: (is damaged|was written by|is the manifest of|names )"):
             lake.read_day("sdk_log", DAY)
     for end in range(0, len(whole), 11):
         path.write_bytes(whole[:end])
@@ -141,7 +143,7 @@ def test_a_damaged_manifest_is_mended_by_pressing_the_day_again(tmp_path: Path) 
 def test_a_manifest_of_a_newer_logpress_is_told_apart(home: Path) -> None:
     path = folder_of(home) / "_manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"more": 1}))
-    with pytest.raises(LakeError, match="has members that this logpress does not know: a newer one wrote it"):
+    with pytest.raises(LakeError, match="was written by a newer logpress"):
         Lake.open(str(home / "lake")).read_day("sdk_log", DAY)
 
 
@@ -191,7 +193,7 @@ def test_restoring_into_a_lake_is_refused(home: Path, where: str) -> None:
     places["link"] = home / "link"
     places["link"].symlink_to(places["part"])
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    with pytest.raises(UsageError, match=r"lies in the lake \S+, which only publishing may change"):
+    with pytest.raises(UsageError, match=r"is inside the lake \S+, where only publishing may write"):
         restore_to_file(CONTRACT, DAY, str(home / "lake"), places[where])
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
@@ -271,5 +273,5 @@ def test_commands_refuse_outputs_in_a_lake(home: Path) -> None:
         lambda: Outputs(home / "lake" / "differing"), lambda: write_sample(home / "lake" / "raw", DAY, 10),
         lambda: target_of(home / "x.yaml", "x", home / "lake" / "x.yaml"), lambda: refuse_output(home / "lake"),
     ):  # fmt: skip
-        with pytest.raises(LogpressError, match="lies in the lake"):
+        with pytest.raises(LogpressError, match="is inside the lake"):
             refused()

@@ -212,28 +212,30 @@ def test_few_records_are_shown_but_nothing_is_proposed(tmp_path):
     assert found.changes == {}
     assert found.report.after is None
     assert found.report.rows == 1
-    assert any("too few to choose by" in note for note in found.report.notes)
+    assert any("rows are too few" in note for note in found.report.notes)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_no_records(tmp_path, content):
     source = tmp_path / "a.ndjson"
     source.write_bytes(content)
-    with pytest.raises(UsageError, match=r"there is no record in .*a.ndjson"):
+    with pytest.raises(UsageError, match=r"there are no records in .*a.ndjson"):
         tune(load_contract("sdk_log"), [str(source)])
 
 
 def test_records_of_another_day(tmp_path):
     source = tmp_path / "a.ndjson"
     source.write_bytes(compact(SEED))
-    with pytest.raises(UsageError, match=r"none is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"):
+    with pytest.raises(
+        UsageError, match=r"none of 1 records is a row of 2021-12-27: 1 are of other days.* are of 2021-12-26"
+    ):
         tune(load_contract("sdk_log"), [str(source)], Options(day=date(2021, 12, 27)))
 
 
 def test_records_that_name_no_day(tmp_path):
     source = tmp_path / "a.ndjson"
     source.write_bytes(b'{"a":1}\n[]\nnothing\n')
-    with pytest.raises(UsageError, match=r"names its day \(_source.timestamp or timestamp\); give --day"):
+    with pytest.raises(UsageError, match=r"has a readable day at _source.timestamp or timestamp; give --day"):
         tune(load_contract("sdk_log"), [str(source)])
 
 
@@ -254,7 +256,7 @@ def test_inputs_that_cannot_be_used(tmp_path):
         tune(contract, ["opensearch+https://search.example.com:9200"])
     with pytest.raises(UsageError, match="no day is given"):
         tune(contract, [str(tmp_path / "{day}")])
-    with pytest.raises(UsageError, match="nothing says where raw records of sdk_log lie"):
+    with pytest.raises(UsageError, match="no raw input of sdk_log is named"):
         tune(contract, [])
 
 
@@ -531,7 +533,7 @@ def test_a_contract_that_was_edited_meanwhile_is_left_alone(written):
     contract = load_contract(written)
     edited = TEXT.replace("zstd: 5", "zstd: 8")
     written.write_text(edited)
-    with pytest.raises(ContractError, match="has been changed meanwhile"):
+    with pytest.raises(ContractError, match="was changed by someone else meanwhile"):
         write_contract(written, written, contract, CHANGES)
     assert written.read_text() == edited
     written.write_text(TEXT + "# a comment more\n")  # which changes nothing of what it says
@@ -545,7 +547,7 @@ def test_values_behind_aliases_are_refused(written):
     written.write_text(f"table: a_log\nday: at\n{shared}")
     contract = load_contract(written)
     before = written.read_text()
-    with pytest.raises(ContractError, match=r"write it by hand: columns\.1\.storage\.zstd: 9"):
+    with pytest.raises(ContractError, match=r"edit it by hand: columns\.1\.storage\.zstd: 9"):
         write_contract(written, written, contract, {("columns", 1, "storage", "zstd"): 9})
     assert written.read_text() == before
 
@@ -564,9 +566,9 @@ def test_a_folder_that_cannot_be_written(written, tmp_path, monkeypatch):
 
 def test_where_a_contract_may_go(written, tmp_path):
     own = contract_path("sdk_log")
-    with pytest.raises(ContractError, match=r"is logpress's own contract.*give --output FILE"):
+    with pytest.raises(ContractError, match=r"belongs to logpress.*write a copy with --output FILE"):
         target_of(own, "sdk_log", None)
-    with pytest.raises(ContractError, match="is logpress's own contract"):
+    with pytest.raises(ContractError, match="belongs to logpress"):
         target_of(written, "a_log", own)
     assert target_of(written, "a_log", None) == written
     assert target_of(own, "a_log", written) == written
@@ -579,7 +581,7 @@ def test_where_a_contract_may_go(written, tmp_path):
     ):
         with pytest.raises(ContractError, match=message):
             target_of(own, "sdk_log", path)
-    with pytest.raises(ContractError, match="is no contract of sdk_log"):
+    with pytest.raises(ContractError, match="is not a contract of sdk_log"):
         target_of(own, "sdk_log", written)
 
 
@@ -623,10 +625,10 @@ def test_command_shows_candidates_and_writes_nothing_unasked(logpress, raw, mine
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sdk_log", "--write"), "own contract"),
-        (("sdk_log", "--output", "a.txt"), "ends in .yaml"),
-        (("sdk_log", "--readers", "excel"), "'excel' is none"),
-        (("sdk_log", "--day", "yesterday"), "is no day"),
+        (("sdk_log", "--write"), "belongs to logpress"),
+        (("sdk_log", "--output", "a.txt"), "must end in .yaml"),
+        (("sdk_log", "--readers", "excel"), "'excel' is unknown"),
+        (("sdk_log", "--day", "yesterday"), "is not a day"),
         (("no_log",), "no contract is named"),
     ],
 )

@@ -123,7 +123,7 @@ def test_they_are_told_in_report_and_warning_and_verify_agrees(sdk_log, tmp_path
         assert (report.rows, report.without_day) == (5, len(undated))
         (warning,) = [check for check in checks if not check.ok]
         assert warning.level == "warn"
-        assert f"{len(undated)} records name no day" in warning.message
+        assert f"{len(undated)} records are rejects (no_day)" in warning.message
         assert published.verify_published(plain, day, lake, inputs).damage == {}
 
 

@@ -78,7 +78,7 @@ def test_a_new_part_that_gives_other_records_is_not_published(
     before = records(lake, tmp_path)
     found = iter([(1, 2, "a"), (1, 2, "b")])
     monkeypatch.setattr(upgrading, "digest_files", lambda *args, **options: next(found))
-    with pytest.raises(ProofError, match=r"has 1 records with digest a, but pressed again they are 1 with digest b"):
+    with pytest.raises(ProofError, match=r"has 1 records with digest a, but 1 with digest b after pressing"):
         upgrading.upgrade_day(load_contract("sdk_log"), DAY, lake)
     monkeypatch.undo()
     assert versions(lake) == {"4"}

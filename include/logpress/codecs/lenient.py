@@ -1,4 +1,4 @@
-"""Column values of a record that is kept whole: the same as of one that has a layout; its bytes are kept anyway."""
+"""Read the column values of a record that is kept whole; they equal those of a record with a layout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from logpress.layout.tokens import Leaf, NotAnObjectError
 Value = int | tuple[int, int]
 
 INTEGER_LIMITS = {f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16)}
-"""The smallest and the largest value of each type; of the wider ones the smallest stands for no value."""
+"""Smallest and largest value of each type. The smallest value of wider types represents null."""
 
 INTEGER_LIMITS |= {f"int{bits}": (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) for bits in (32, 64)}
 
@@ -34,7 +34,7 @@ def corrected_shift_min(wall_s: int, offset_min: int, reference_s: int | None) -
 
 
 class LenientReader:
-    """Reads what it can of a record's columns; never raises."""
+    """Reads as many of a record's columns as it can; never raises."""
 
     def __init__(self, contract: Contract) -> None:
         self._columns: list[Column] = sorted(
@@ -48,7 +48,7 @@ class LenientReader:
 
         Args:
             record: its bytes.
-            filling: by column, the value that fills it, where that is known already.
+            filling: the value that fills each column, if already known.
         """
         if filling is None:
             try:
@@ -107,7 +107,7 @@ class LenientReader:
 
 
 def _typed(column: Integer | Decimal | Boolean, leaf: Leaf, text: bytes) -> int:
-    """The value of a number or boolean, be it within quotes, or NULL."""
+    """The value of a number or boolean, with or without quotes; NULL if there is none."""
     buffer = _padded(text)
     if isinstance(column, Boolean):
         return int(boolean_value(buffer, 0, len(text))) if leaf.kind in ("string", "boolean") else int(NULL)

@@ -30,6 +30,6 @@ UNITS_PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
 
 class Model(BaseModel):
-    """Frozen, and strict about unknown keys: a misspelt key is an error, not a silent default."""
+    """Frozen. An unknown key is an error, because it may be a misspelt one whose default would apply silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

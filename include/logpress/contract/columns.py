@@ -17,10 +17,12 @@ class Storage(Model):
 
 
 class ColumnBase(Model):
-    """What every column says of itself."""
+    """The keys that every column has."""
 
     name: Name
-    path: tuple[Path, ...] = Field(description="where the value stands; several alternatives fill the same column")
+    path: tuple[Path, ...] = Field(
+        description="path of the value in a record; with several, any of them fills the column"
+    )
     description: str = ""
     nullable: bool = True
     storage: Storage = Storage()
@@ -62,7 +64,7 @@ class Integer(ColumnBase):
 
 
 class Decimal(ColumnBase):
-    """A number with a fraction, stored as a double; its number of digits after the point is kept beside it."""
+    """A number with a fraction, stored as a double; a hidden column keeps the number of digits after its point."""
 
     codec: Literal["decimal"]
     type: Literal["float64"] = "float64"
@@ -78,10 +80,10 @@ class Boolean(ColumnBase):
 class Instant(ColumnBase):
     """An ISO 8601 date and time, with or without offset; stored as UTC.
 
-    `label_checked_by` names an instant column that is known to be true: where the text's own offset (its
-    label) contradicts that column and the wall clock read as UTC agrees with it, the label is taken as wrong.
-    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one: then only the
-    small difference is stored and the column is virtual.
+    `label_checked_by` names an instant column that is known to be true. The text's own offset (its label) is taken as
+    wrong if it contradicts that column and the same wall clock, read as UTC, agrees with it.
+    `residual_of` names columns (one instant, and integers in milliseconds) whose sum predicts this one. Then the column
+    is virtual, and only the small difference is stored.
     """
 
     codec: Literal["instant"]
@@ -96,7 +98,7 @@ class Instant(ColumnBase):
 
 
 class Lookup(ColumnBase):
-    """A string that mostly follows from another column; only the exceptions are stored. Virtual."""
+    """A string that another column, `key`, mostly determines; only the exceptions are stored. Virtual."""
 
     codec: Literal["lookup"]
     type: Literal["string"] = "string"
@@ -123,7 +125,7 @@ Column = Annotated[
 
 
 class Copy(Model):
-    """A value that repeats a column in another form; it costs nothing while it does."""
+    """A value that repeats a column in another form; it takes no bytes in records where it does."""
 
     path: Path
     of: Name
@@ -133,7 +135,7 @@ class Copy(Model):
 
 
 def dependencies(column: Column) -> tuple[str, ...]:
-    """The columns whose values this column's stored form is relative to."""
+    """The columns that predict this column: only the difference from their prediction is stored."""
     if isinstance(column, Instant):
         return column.residual_of
     if isinstance(column, Lookup):
@@ -144,5 +146,5 @@ def dependencies(column: Column) -> tuple[str, ...]:
 
 
 def is_virtual(column: Column) -> bool:
-    """Whether the column is not in the file under its own name, but derived from others when read."""
+    """Whether the column is derived from others when read, and is not in the file under its own name."""
     return bool(dependencies(column))

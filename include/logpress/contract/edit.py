@@ -1,7 +1,8 @@
-"""Change values in a contract's YAML, and leave every other byte as it is: comments, order, spelling, line ends.
+"""Change values in a contract's YAML, and leave every other byte as it is: comments, order, quoting, line ends.
 
-The places are those that PyYAML's own marks name, so what is replaced is what was read. A text that cannot be changed
-so (a value behind an alias or a merge key) is refused: what comes out must read as the contract with these changes.
+Values are found by PyYAML's own marks, so the bytes that are replaced are those that were read. The result is parsed
+again and must equal the contract with the changes; where it does not (a value behind an alias or a merge key), the
+change is refused.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from logpress.errors import ContractError
 from logpress.outputs import refuse_output, written
 
 Steps = tuple[str | int, ...]
-"""Where a value stands: keys of mappings, places in lists."""
+"""Path of a value: keys of mappings, indices of lists."""
 
 Value = str | int | tuple[str, ...]
 Changes = Mapping[Steps, Value]
 
 
 def changed_contract(contract: Contract, changes: Changes) -> Contract:
-    """A contract with other values.
+    """The contract with the changes made.
 
     Raises:
-        ContractError: if it would be wrong.
+        ContractError: if the result is no valid contract.
     """
     data = contract.model_dump(mode="json", exclude_unset=True)
     for steps, value in changes.items():
@@ -45,10 +46,10 @@ def changed_contract(contract: Contract, changes: Changes) -> Contract:
 
 
 def changed_text(text: str, changes: Changes) -> str:
-    """A contract's YAML with other values; keys that are missing are added at the end of their mapping.
+    """A contract's YAML with the changes made; keys that are missing are added at the end of their mapping.
 
     Raises:
-        ContractError: if a value stands where it cannot be changed.
+        ContractError: if a value cannot be changed where it is.
     """
     for steps, value in changes.items():
         try:
@@ -59,72 +60,70 @@ def changed_text(text: str, changes: Changes) -> str:
 
 
 def target_of(source: Path, table: str, output: Path | None) -> Path:
-    """Where a changed contract may be written.
+    """The file that a changed contract is written to, after checking that it may be.
 
     Args:
-        source: where the contract was read from.
+        source: the file that the contract was read from.
         table: its table.
-        output: where it is asked to go; the source itself if None.
+        output: the file that was asked for; the source itself if None.
 
     Raises:
-        ContractError: if it may not be written there.
+        ContractError: if the contract may not be written there.
     """
     if is_built_in(output or source):
         raise ContractError(
-            f"{output or source}: is logpress's own contract, which the next installation replaces; give "
-            "--output FILE, and then FILE in place of the table's name, or its folder in LOGPRESS_CONTRACTS"
+            f"{output or source}: belongs to logpress, and the next installation replaces it; write a copy with "
+            "--output FILE, then give FILE instead of the table's name, or put its folder into LOGPRESS_CONTRACTS"
         )
     refuse_output(output or source, kind=ContractError)
     folder = (output or source).resolve().parent
     if folder.is_dir() and not os.access(folder, os.W_OK):
-        raise ContractError(f"{output or source}: cannot be written: no permission to write to {folder}")
+        raise ContractError(f"{output or source}: cannot be written: no permission to write into {folder}")
     if output is None:
         return source
     if output.suffix not in (".yaml", ".yml"):
-        raise ContractError(f"{output}: a contract's file ends in .yaml")
+        raise ContractError(f"{output}: the name of a contract's file must end in .yaml")
     if not output.parent.is_dir():
-        raise ContractError(f"{output}: there is no folder {output.parent}")
+        raise ContractError(f"{output}: the folder {output.parent} does not exist; create it first")
     if output.exists() and (not output.is_file() or parse_contract(read_text(output), output).table != table):
-        raise ContractError(f"{output}: is there, and is no contract of {table}; give another file")
+        raise ContractError(f"{output}: exists, and is not a contract of {table}; give another file")
     return output
 
 
 def write_contract(source: Path, target: Path, contract: Contract, changes: Changes) -> None:
-    """Write a contract's YAML with other values; the file is replaced in one step, or not at all.
+    """Write a contract's YAML with the changes made; the file is replaced in one step, or not at all.
 
     Args:
-        source: where the contract was read from.
-        target: where the changed one goes; may be the source.
-        contract: as it was read.
-        changes: what is another.
+        source: the file that the contract was read from.
+        target: the file to write; may be the source.
+        contract: the contract as it was read.
+        changes: new values by path.
 
     Raises:
-        ContractError: if the file says something else by now, or cannot be changed or written.
+        ContractError: if the source has changed since it was read, or cannot be changed or written.
     """
     text = read_text(source)
     if parse_contract(text, source) != contract:
-        raise ContractError(f"{source}: has been changed meanwhile; nothing is written, run it again")
+        raise ContractError(f"{source}: was changed by someone else meanwhile; nothing was written, run it again")
     new = changed_text(text, changes)
-    wrong = (
-        f"{source}: cannot be changed without changing more than was asked for (it may use aliases); write it by hand"
-    )
+    wrong = f"{source}: cannot be changed without changing other values too (does it use aliases?); edit it by hand"
     try:
         same = parse_contract(new, source) == changed_contract(contract, changes)
     except ContractError as error:
-        raise ContractError(f"{wrong}: {_told(changes)}") from error
+        raise ContractError(f"{wrong}: {_listed(changes)}") from error
     if not same:
-        raise ContractError(f"{wrong}: {_told(changes)}")
+        raise ContractError(f"{wrong}: {_listed(changes)}")
     with written(target, ContractError, like=source) as file:
         file.write(new.encode())
 
 
-def _told(changes: Changes) -> str:
+def _listed(changes: Changes) -> str:
     return ", ".join(f"{'.'.join(map(str, steps))}: {_flow(value)}" for steps, value in changes.items())
 
 
 def _changed(text: str, steps: Steps, value: Value) -> str:
     root = node = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert node is not None  # it has been read as a contract
+    assert node is not None  # because the text has been parsed as a contract already
     for place, step in enumerate(steps):
         found = child(node, step)
         if found is None:
@@ -152,7 +151,7 @@ def _with_value(text: str, node: yaml.Node, value: Value) -> str:
 
 def _with_key(text: str, node: yaml.Node, key: str, value: Any, is_root: bool) -> str:
     if not isinstance(node, yaml.MappingNode):
-        raise ContractError(f"line {node.start_mark.line + 1}: {key} cannot be added here, which is no mapping")
+        raise ContractError(f"line {node.start_mark.line + 1}: {key} cannot be added, because this is not a mapping")
     entry = f"{_flow(key)}: {_flow(value)}"
     if node.flow_style:
         place = _end(text, node.value[-1][1]) if node.value else node.start_mark.index + 1
@@ -167,20 +166,20 @@ def _with_key(text: str, node: yaml.Node, key: str, value: Any, is_root: bool) -
     before = newline
     if is_root:
         before += newline if newline * 2 in text else ""
-        if isinstance(value, dict):  # as people write a mapping of the contract's own
+        if isinstance(value, dict):  # block style, as people write a mapping at the top level
             inner = [f"{newline}{indent}  {_flow(name)}: {_flow(one)}" for name, one in value.items()]
             entry = f"{_flow(key)}:{''.join(inner)}"
     return text[:end] + before + indent + entry + after + text[end:]
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML in one line."""
+    """A value as YAML on one line."""
     plain = [list(value) if isinstance(value, tuple) else value]
     return str(yaml.safe_dump(plain, default_flow_style=True, width=1 << 20, sort_keys=False, allow_unicode=True))[1:-2]
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Where a node's text ends; PyYAML's mark of a block is where the next one begins, behind comments."""
+    """Index behind a node's text. PyYAML's own end mark of a block is the begin of the next one, after comments."""
     if not isinstance(node, yaml.CollectionNode):
         end = node.end_mark.index
         is_block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
@@ -192,5 +191,5 @@ def _end(text: str, node: yaml.Node) -> int:
         return int(node.end_mark.index)
     end = _end(text, children[-1])
     if end < node.start_mark.index:
-        raise ContractError(f"line {node.start_mark.line + 1}: ends with an alias; write out what it stands for")
+        raise ContractError(f"line {node.start_mark.line + 1}: ends with an alias; replace the alias by its value")
     return end

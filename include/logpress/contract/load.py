@@ -1,4 +1,4 @@
-"""Find, read and check a contract's YAML; every error names the file, the line and the mend."""
+"""Find, read and check a contract's YAML. Every error names the file, the line and the correction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _folders() -> list[Path]:
 
 
 def contract_names() -> list[str]:
-    """The tables there are contracts for: those of the folders in LOGPRESS_CONTRACTS, and logpress's own."""
+    """The tables that have contracts: in the folders of LOGPRESS_CONTRACTS, and in logpress itself."""
     return sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")})
 
 
@@ -31,14 +31,14 @@ def load_contract(name_or_path: str | Path) -> Contract:
     """Read a contract by its table's name, or from a YAML file.
 
     Raises:
-        ContractError: if there is none, or it is wrong.
+        ContractError: if it does not exist, or is not valid.
     """
     path = contract_path(name_or_path)
     return parse_contract(read_text(path), path)
 
 
 def read_text(path: Path) -> str:
-    """The text of a contract's file, with the line ends it has.
+    """The text of a contract's file, with its line ends unchanged.
 
     Raises:
         ContractError: if it cannot be read.
@@ -50,10 +50,10 @@ def read_text(path: Path) -> str:
 
 
 def parse_contract(text: str, path: Path) -> Contract:
-    """The contract that a text is; `path` is what errors name.
+    """Parse a contract; `path` is only named in errors.
 
     Raises:
-        ContractError: if it is wrong.
+        ContractError: if it is not valid.
     """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -61,17 +61,17 @@ def parse_contract(text: str, path: Path) -> Contract:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ContractError(f"{line}: is no YAML: {getattr(error, 'problem', error)}") from error
+        raise ContractError(f"{line}: is not YAML: {getattr(error, 'problem', error)}") from error
     if tree is None or not isinstance(data, dict):
-        raise ContractError(f"{path}:1: a contract is a mapping with the keys table, day and columns")
+        raise ContractError(f"{path}:1: a contract must be a mapping with the keys table, day and columns")
     try:
         contract = Contract.model_validate(data)
     except ValidationError as error:
         raise ContractError("\n".join(_sentence(path, tree, dict(problem)) for problem in error.errors())) from None
-    if FOLDER_KEY in contract.by_name:  # files that were pressed with such a column can still be restored
+    if FOLDER_KEY in contract.by_name:  # checked only here, so that old files with such a column can be restored
         raise ContractError(
-            f"{path}:{_line_of_column(tree, FOLDER_KEY)}: a column cannot be named {FOLDER_KEY!r}, as readers of a "
-            "folder take that name from its path, `dt=2021-12-26`; give it another name, its path may stay"
+            f"{path}:{_line_of_column(tree, FOLDER_KEY)}: a column cannot be named {FOLDER_KEY!r}, because readers "
+            "of a folder get a column of that name from its path, `dt=2021-12-26`; rename it, and keep its `path`"
         )
     return contract
 
@@ -90,27 +90,27 @@ def _line_of_column(tree: yaml.Node, name: str) -> int:
 
 
 def contract_path(name_or_path: str | Path) -> Path:
-    """Where a contract lies.
+    """The file of a contract.
 
     Raises:
-        ContractError: if there is none.
+        ContractError: if it does not exist.
     """
     name = str(name_or_path)
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         path = Path(name)
         if not path.is_file():
-            raise ContractError(f"{name}: there is no such contract file")
+            raise ContractError(f"{name}: this contract file does not exist")
         return path
     for folder in _folders():
         path = folder / f"{name}.yaml"
         if path.is_file():
             return path
     known = ", ".join(contract_names())
-    raise ContractError(f"no contract is named {name!r}; there are {known} (or give the path of a YAML file)")
+    raise ContractError(f"no contract is named {name!r}; give one of {known}, or the path of a YAML file")
 
 
 def is_built_in(path: Path) -> bool:
-    """Whether a contract is logpress's own, and so is replaced when logpress is."""
+    """Whether a contract belongs to logpress, so that the next installation replaces it."""
     return path.resolve().is_relative_to(_TABLES.resolve())
 
 
@@ -130,15 +130,15 @@ def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
     place = ".".join(where).replace(".[", "[")
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        message = "is no key of a contract"
+        message = "is not a key of a contract"
         close = difflib.get_close_matches(where[-1], _keys(), 1) if where else []
-        message += f"; did you mean {close[0]!r}?" if close else "; take it out, or correct its spelling"
+        message += f"; did you mean {close[0]!r}?" if close else "; remove it, or correct its spelling"
     elif problem["type"] == "missing":
         message = "is missing; add it"
     elif problem["type"] == "union_tag_invalid":
-        message = f"names no codec; codecs are {', '.join(sorted(_CODECS))}"
+        message = f"`codec` is not one of {', '.join(sorted(_CODECS))}"
     elif problem["type"] == "union_tag_not_found":
-        message = f"lacks `codec`; codecs are {', '.join(sorted(_CODECS))}"
+        message = f"`codec` is missing; add one of {', '.join(sorted(_CODECS))}"
     return f"{path}:{line + 1}: {place + ': ' if place else ''}{message}"
 
 
@@ -153,7 +153,7 @@ def _keys() -> list[str]:
 
 
 def child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """What a mapping holds under a key, with the key; an entry of a list, twice; None where there is none."""
+    """The (key, value) nodes of a mapping's key, or an entry of a list as both; None if there is no such."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == step:

@@ -1,8 +1,8 @@
 """What a table is: the pydantic models behind a contract's YAML.
 
-A contract names the source, the columns (where a value stands in a record, how its text becomes a typed
-value and how that is stored), the order of rows, the checks, and how late records may come. The engine
-reads nothing else: it knows no field of any log by name.
+A contract names the source, the columns (a value's path in a record, how its text becomes a typed value, and
+how that is stored), the order of rows, the checks, and how late records may arrive. The engine knows fields of
+logs from contracts only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_ROW_GROUP_ROWS = 4_000_000
 
 
 class Check(Model):
-    """One check on a verified day: `fail` keeps the day from being published, `warn` is reported."""
+    """A check on a day before it is published: `fail` prevents publication, `warn` is reported."""
 
     kind: Literal["min_rows", "max_irregular_share", "max_reject_share", "not_null", "range", "values"]
     level: Level = "fail"
@@ -63,10 +63,10 @@ class Files(Model):
     zstd: int = Field(default=9, ge=1, le=22)
     slice_bytes: int = Field(default=8 << 30, ge=1 << 20, description="raw bytes that plan puts into one slice")
     merge_bytes: int = Field(
-        default=32 << 20, ge=0, description="bytes, as they lie there, up to which small hours are one slice; 0: never"
+        default=32 << 20, ge=0, description="stored bytes up to which consecutive hours become one slice; 0: never"
     )
     readers: tuple[Reader, ...] = Field(
-        default=(), description="which readers the files are for: `tune` proposes only what these read; empty: all"
+        default=(), description="readers that must read the files: `tune` proposes only encodings they read; empty: all"
     )
 
 
@@ -79,11 +79,11 @@ class Contract(Model):
     day: Name = Field(description="the instant column whose UTC date is a record's day")
     columns: tuple[Column, ...] = Field(min_length=1)
     copies: tuple[Copy, ...] = ()
-    literals: tuple[Path, ...] = Field(default=(), description="values that hardly ever vary: kept in the layout")
+    literals: tuple[Path, ...] = Field(default=(), description="values that hardly ever vary: part of the layout")
     order_by: tuple[Name, ...] = ()
     restore_order: tuple[Name, ...] = ()
     files: Files = Files()
-    storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of columns only restore needs")
+    storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of hidden columns")
     checks: tuple[Check, ...] = ()
 
     @property
@@ -93,7 +93,7 @@ class Contract(Model):
 
     @property
     def descriptions(self) -> dict[str, str]:
-        """What the columns mean, by name."""
+        """The descriptions of the columns, by name."""
         return {column.name: column.description for column in self.columns if column.description}
 
     @model_validator(mode="after")
@@ -111,20 +111,20 @@ def _check_names(contract: Contract) -> None:
     names = [column.name for column in contract.columns]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two columns are named {name!r}; give one of them another name")
+            raise ValueError(f"two columns are named {name!r}; rename one")
 
     def need(name: str, where: str, codec: str = "") -> None:
         if name not in columns:
-            raise ValueError(f"{where} names {name!r}, which is no column; columns are {', '.join(columns)}")
+            raise ValueError(f"{where} names {name!r}, which is not a column; columns are {', '.join(columns)}")
         if codec and columns[name].codec != codec:
-            raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}, not {codec}")
+            raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}; it must be {codec}")
 
     _check_stored_names(contract)
     need(contract.day, "`day`", "instant")
     for name in contract.order_by:
         need(name, "`order_by`")
         if is_virtual(columns[name]):
-            raise ValueError(f"`order_by` names {name!r}, which is virtual; order by stored columns")
+            raise ValueError(f"`order_by` names {name!r}, which is virtual; name stored columns only")
     for name in contract.restore_order:
         need(name, "`restore_order`")
     for copy in contract.copies:
@@ -135,11 +135,11 @@ def _check_names(contract: Contract) -> None:
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")
-"""Columns that every part file has beside those of its contract."""
+"""Columns that every part file has in addition to those of its contract."""
 
 
 def helper_names(column: Column) -> list[str]:
-    """The columns of a part file that only restoration of this column needs."""
+    """The hidden columns that belong to this column."""
     parts: list[str] = []
     if isinstance(column, Instant):
         parts = ["residual"] * bool(column.residual_of) + ["shift_min"] * bool(column.label_checked_by)
@@ -153,20 +153,23 @@ def helper_names(column: Column) -> list[str]:
 
 
 def _check_stored_names(contract: Contract) -> None:
-    """See that no two columns of a part file have the same name; names have no capitals, so engines fold nothing."""
+    """Check that no two columns of a part file have the same name.
+
+    Names have no capitals, so engines that ignore case find no more equal names.
+    """
     for name in RECORDS_OWN:
         if name in contract.by_name:
             raise ValueError(
-                f"a column cannot be named {name!r}, as files have one of that name beside those of the contract; "
-                "give it another name, its path may stay"
+                f"a column cannot be named {name!r}, because every part file has a column of that name; "
+                "rename it, and keep its `path`"
             )
     owners = {column.name: column.name for column in contract.columns}
     for column in contract.columns:
         for name in helper_names(column):
             if name in owners:
                 raise ValueError(
-                    f"what is stored for {column.name!r} has a column {name!r}, and so has "
-                    f"{owners[name]!r}; give one of them another name"
+                    f"the columns {owners[name]!r} and {column.name!r} would both be stored in a "
+                    f"column {name!r}; rename one"
                 )
             owners[name] = column.name
 
@@ -176,9 +179,9 @@ def _check_paths(contract: Contract) -> None:
     paths += [copy.path for copy in contract.copies] + list(contract.literals)
     for path in paths:
         if paths.count(path) > 1:
-            raise ValueError(f"path {path!r} is named twice; a value fills one column, copy or literal")
+            raise ValueError(f"path {path!r} is named twice; a value can fill only one column, copy or literal")
         if not _PATH.match(path):
-            raise ValueError(f"path {path!r} is not of the form a.b[0].c")
+            raise ValueError(f"path {path!r} is not valid; write it as a.b[0].c")
 
 
 def _check_circles(contract: Contract) -> None:
@@ -189,7 +192,7 @@ def _check_circles(contract: Contract) -> None:
         if name in trail:
             raise ValueError(f"columns predict each other in a circle: {' -> '.join((*trail, name))}")
         if name not in columns:
-            raise ValueError(f"column {trail[-1]!r} names {name!r}, which is no column")
+            raise ValueError(f"column {trail[-1]!r} names {name!r}, which is not a column")
         if name not in done:
             for other in dependencies(columns[name]):
                 visit(other, (*trail, name))
@@ -203,30 +206,38 @@ def _check_references(column: Column, columns: dict[str, Column]) -> None:
     if isinstance(column, Instant):
         kinds = [columns[name].codec for name in column.residual_of]
         if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
-            raise ValueError(f"`residual_of` of {column.name!r} takes one instant column, and integer columns in ms")
+            raise ValueError(
+                f"`residual_of` of {column.name!r} must name one instant column, and else integer columns in ms"
+            )
         checked_by = column.label_checked_by
         if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
-            raise ValueError(f"`label_checked_by` of {column.name!r} takes an instant column, not {checked_by!r}")
+            raise ValueError(
+                f"`label_checked_by` of {column.name!r} must name an instant column; {checked_by!r} is none"
+            )
         reference = columns[checked_by] if checked_by else None
         if isinstance(reference, Instant) and reference.label_checked_by:
             raise ValueError(
-                f"`label_checked_by` of {column.name!r} names {checked_by!r}, whose own label is checked; "
-                "name an instant whose label is true"
+                f"`label_checked_by` of {column.name!r} names {checked_by!r}, whose own label is checked by "
+                "another column; name an instant whose label is always true"
             )
     if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
-        raise ValueError(f"`key` of {column.name!r} takes a category or text column")
+        raise ValueError(f"`key` of {column.name!r} must name a category or text column")
     if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
-        raise ValueError(f"`arrival` of {column.name!r} takes an instant column")
+        raise ValueError(f"`arrival` of {column.name!r} must name an instant column")
 
 
 _PATH = re.compile(r"^[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*$")
 
 
 def parse_day(text: str) -> date:
-    """A day written as YYYY-MM-DD; raises ValueError with a sentence otherwise."""
+    """Parse a day written as YYYY-MM-DD.
+
+    Raises:
+        ValueError: if it is not a day.
+    """
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(f"{text!r} is no day; write it as YYYY-MM-DD, as 2021-12-26")
+        raise ValueError(f"{text!r} is not a day; write it as YYYY-MM-DD, such as 2021-12-26")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no day: {error}") from error
+        raise ValueError(f"{text!r} is not a day: {error}") from error

@@ -1,1 +1,1 @@
-"""What happens to a day, stage by stage: plan, press, prove, publish; and what is done with a published one."""
+"""The stages of a day (plan, press, prove, publish), and the operations on a published day."""

@@ -1,4 +1,4 @@
-"""How much memory a command may take, what a process that presses takes, and so how many work at a time."""
+"""The memory that a command may take and a process needs, and so the number of processes that run at once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from logpress.errors import UsageError
 from logpress.limits import DEFAULT, Limits
 
 SHARE = 0.5
-"""Of the memory that there is, what a command takes without being told."""
+"""Default share of the available memory that a command takes."""
 
 
 def parse_size(text: str) -> int:
-    """A size as 800M, 1.5GB or 2GiB in bytes; K, M and G are powers of a thousand, KiB and so on of 1024.
+    """Parse a size such as 800M, 1.5GB or 2GiB to bytes; K, M, G are powers of 1000, KiB, MiB, GiB of 1024.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is not a size.
     """
     try:
         size = int(TypeAdapter(ByteSize).validate_python(text.strip()))
     except ValidationError:
         size = 0
     if size <= 0:
-        raise UsageError(f"--memory, LOGPRESS_MEMORY: {text!r} is no size; give one as 800M or 2G")
+        raise UsageError(f"--memory, LOGPRESS_MEMORY: {text!r} is not a size; write it as 800M or 2G")
     return size
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that this process could take: what the machine has left, or less where its cgroup (v1 or v2) ends before.
+    """Bytes that this process could take: the machine's free memory, or its cgroup's limit (v1 or v2) if that is lower.
 
     Args:
-        root: where /proc and /sys are.
+        root: the folder that has /proc and /sys.
     """
     found = [_left_on_machine(root), *_limits_of_cgroups(root)]
     return min(limit for limit in found if limit is not None)
@@ -52,7 +52,7 @@ def _left_on_machine(root: Path) -> int:
 
 
 def _limits_of_cgroups(root: Path) -> list[int]:
-    """The limits of the cgroups that this process is in, and of those around them."""
+    """The limits of the cgroup of this process, and of its parents."""
     limits = []
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -62,7 +62,7 @@ def _limits_of_cgroups(root: Path) -> list[int]:
             top, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
         else:
             continue
-        folder = top / path.lstrip("/")  # in a container it may not be there, but the top is the container's own
+        folder = top / path.lstrip("/")  # in a container it may be missing, but then `top` is the container's own
         for place in (folder, *folder.parents):
             if place.is_relative_to(top):
                 text = _read(place / name).strip()
@@ -78,7 +78,7 @@ def _read(path: Path) -> str:
 
 
 def default_memory() -> int:
-    """Bytes that a command takes without being told: half of what there is."""
+    """Bytes that a command takes by default: half of the available memory."""
     return int(available_memory() * SHARE)
 
 
@@ -95,7 +95,7 @@ def press_bytes(contract: Contract, *, threads: int = 0, limits: Limits = DEFAUL
     registers = Registers(contract)
     narrow = int(registers.is_narrow.sum())
     wide = len(registers) - narrow
-    # a row: its registers while the row group fills, the wide ones once more in order, and its columns
+    # a row: its registers while the row group fills, a sorted copy of the wide ones, and its columns
     row = 8 * wide * 2 + 4 * narrow + 10 * len(stored_columns(contract))
     group = row * contract.files.row_group_rows + limits.pressed_text_copies * limits.row_group_text_bytes
     seen = table_bytes(limits) if contract.source.duplicates == "reject" else 0
@@ -106,7 +106,7 @@ def press_bytes(contract: Contract, *, threads: int = 0, limits: Limits = DEFAUL
 
 @dataclass(frozen=True)
 class Budget:
-    """What a command may take, all its processes together.
+    """The memory of a command.
 
     Attributes:
         memory: in bytes.
@@ -118,7 +118,7 @@ class Budget:
 
     @classmethod
     def of(cls, memory: int | None) -> Budget:
-        """So many bytes; the default if None."""
+        """A budget of this many bytes; of the default if None."""
         return cls(default_memory() if memory is None else memory)
 
     @property
@@ -143,8 +143,8 @@ class Budget:
             return None
         rows = f"files.row_group_rows ({contract.files.row_group_rows:,})"
         return (
-            f"one process that presses {contract.table} may take {_size(need)}, and it has {_size(self.memory)} "
-            f"(--memory): if it is killed, lower {rows} in the contract"
+            f"pressing {contract.table} may take {_size(need)} in one process, more than the {_size(self.memory)} of "
+            f"--memory; if it is killed, lower {rows} in the contract"
         )
 
 

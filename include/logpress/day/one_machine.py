@@ -1,7 +1,7 @@
-"""A whole day on one machine, as the command line presses it: the DAG's stages, on all cores.
+"""A whole day on one machine, for the command line: the DAG's stages, on all cores.
 
-Slices are pressed and proved by a process a core each. A day that is a single slice, or mostly one, is pressed and
-proved by the threads of one process instead.
+One process a core presses and proves slices. A day with one slice, or one that dominates, is pressed and proved by the
+threads of one process instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import GivenBackError, LogpressError, PartError
+from logpress.errors import LogpressError, MismatchError, PartError
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
@@ -39,7 +39,7 @@ from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
 
 _MOSTLY = 0.7
-"""A slice with more of a day than this would keep one process busy while the others wait."""
+"""Share of a day's bytes above which one slice would keep one process busy while the others wait."""
 
 
 def run_day(
@@ -59,17 +59,17 @@ def run_day(
     Args:
         contract: the table.
         day: the UTC day.
-        inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
-        lake_uri: the lake, made if missing.
-        threads: processes, or threads of one, that press and prove; as many as cores if None.
-        grace: how long superseded files stay.
-        progress: hears of the stages.
-        companion: a process that was started already; it is ended.
-        memory: bytes that all processes together may take; as few processes as need be work at a time, one at least.
-            Half of what the machine has left, or its cgroup allows, if None.
+        inputs: files, folders, globs or URIs of raw records; those of the contract if empty.
+        lake_uri: the lake; created if missing.
+        threads: processes, or threads of one process; the number of cores if None.
+        grace: how long superseded files are kept.
+        progress: receives the progress of the stages.
+        companion: a companion process that was started earlier; it is closed here.
+        memory: bytes that all processes together may take; limits the number of processes, of which there is at least
+            one. If None, half of the machine's free memory, or of the cgroup's limit.
 
     Raises:
-        LogpressError: of any stage; the day is then as it was.
+        LogpressError: from any stage; the published day is then unchanged.
     """
     with contextlib.closing(companion or Companion()) as beside:
         see_apart(inputs or contract.source.inputs, lake_uri)
@@ -86,7 +86,7 @@ def run_day(
                 failures, checks = _with_processes(work, processes)
             else:
                 failures, checks = _with_threads(work, budget.threads(contract, threads))
-            work.heard.end("verify")
+            work.stages.end("verify")
             if failures:
                 checks = work.heal(failures, budget.threads(contract, threads))
             published = _publish(work, grace)
@@ -97,10 +97,10 @@ def run_day(
 
 @dataclass
 class _Work:
-    """A day on its way.
+    """A day in work.
 
     Attributes:
-        manifests: of the slices that are pressed, by name.
+        manifests: the manifests of the slices that are pressed, by name.
     """
 
     contract: Contract
@@ -109,7 +109,7 @@ class _Work:
     lake: Lake
     run: str
     companion: Companion
-    heard: StageProgress
+    stages: StageProgress
     manifests: dict[str, SliceManifest] = field(default_factory=dict)
 
     @property
@@ -118,32 +118,34 @@ class _Work:
         return [self.manifests[spec.name] for spec in self.specs]
 
     def begin_press(self) -> Progress:
-        return self.heard.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
+        return self.stages.begin("press", sum(spec.raw_bytes or 0 for spec in self.specs))
 
     def begin_verify(self) -> Progress:
-        self.heard.end("press")
+        self.stages.end("press")
         prove_counts(self.contract, self.day, self.in_order, self.lake, self.run)
-        return self.heard.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
+        return self.stages.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
 
     def see_catalog(self) -> None:
-        """See that the catalog answers, before hours of work are put into the day."""
+        """Check that the catalog answers, before hours are spent on the day."""
         self.companion.call(see_catalog, self.lake, self.contract.table)
 
     def prove_readable(self, path: str) -> int:
         with lake_errors(path):
-            self.lake.storage.sync(path)  # so that publishing need not wait for the disk
+            self.lake.storage.sync(path)  # now, so that publishing does not wait for the disk
         return self.companion.call(prove_readable, path)
 
     def heal(self, failures: Failures, threads: int) -> list[CheckResult]:
-        """Press the slices once more whose records do not all come back, and check the day again."""
+        """Press slices again whose records are not all restored, and repeat the day's checks."""
         size = sum(self.manifests[name].raw_bytes for name in failures)
-        summed = Summed(self.heard.begin("press again", 2 * size))  # once to find the records, once to keep them whole
+        summed = Summed(
+            self.stages.begin("press again", 2 * size)
+        )  # read twice: to find the records, and to keep them whole
         for manifest in heal_all(
             self.contract, self.day, self.specs, self.in_order, failures, self.lake, self.run,
             threads=threads if threads > 1 else 0, summed=summed, readable=self.prove_readable,
         ):  # fmt: skip
             self.manifests[manifest.slice] = manifest
-        self.heard.end("press again")
+        self.stages.end("press again")
         return self.check()
 
     def check(self) -> list[CheckResult]:
@@ -151,7 +153,7 @@ class _Work:
 
 
 def _bounds(specs: Sequence[SliceSpec], source: ClusterSource) -> list[int]:
-    """How many slices may be pulled at a time: their scrolls are no more than a cluster's index has shards."""
+    """Upper bound of the slices that are read at once: together they open at most one scroll a shard of the index."""
     shards = shards_of(specs)
     return [max(1, shards // scrolls_of(specs, source))] if shards else []
 
@@ -162,13 +164,13 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 
 
 def _publish(work: _Work, grace: timedelta) -> DayManifest:
-    work.heard.begin("publish", None)
+    work.stages.begin("publish", None)
     contract = work.contract
     published = work.companion.call(
         publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
         descriptions=contract.descriptions, grace=grace,
     )  # fmt: skip
-    work.heard.end("publish")
+    work.stages.end("publish")
     return published
 
 
@@ -176,7 +178,7 @@ def _publish(work: _Work, grace: timedelta) -> DayManifest:
 
 
 def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckResult]]:
-    """Press all slices, the largest first, then prove them; a process that is free takes the next job."""
+    """Press all slices, the largest first, then prove them; a free process takes the next job."""
     failures: dict[str, LogpressError] = {}
     jobs = deque(
         Job(_press, (work.contract, work.day, spec, work.lake.uri, work.run))
@@ -184,7 +186,7 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
     )
     pressing, proving = list(jobs), list[Job]()
     pieces: dict[str, list[Job]] = {}
-    tell, told = work.begin_press(), pressing
+    tell, running = work.begin_press(), pressing
     load_cached()
     with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
@@ -207,9 +209,9 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
                     parts, _ = staged_files(work.lake, work.day, [manifest], work.run)
                     reading += [meanwhile.submit(work.prove_readable, path) for path in parts]
                     if is_last:
-                        tell, told = work.begin_verify(), proving
+                        tell, running = work.begin_verify(), proving
                         checking = meanwhile.submit(work.check)
-                tell(sum(job.done[0] for job in told), sum(job.done[1] for job in told))
+                tell(sum(job.done[0] for job in running), sum(job.done[1] for job in running))
                 if seeing.done():
                     seeing.result()
             seeing.result()
@@ -229,9 +231,9 @@ def _press(
 
 
 def _proofs(work: _Work, manifest: SliceManifest, processes: int, is_last: bool) -> list[Job]:
-    """The proof of a slice in pieces: some row groups each; and its files as such, with its rejects.
+    """Jobs that prove a slice: each takes some row groups, and one takes the rejects and the files' SHA-256.
 
-    Of the slice that comes last, the row groups that cannot be dealt out evenly are shared by all processes.
+    Of the last slice, row groups that cannot be assigned evenly are split among all processes.
     """
     pieces: list[tuple[range | None, tuple[int, int]]] = []
     if manifest.part is not None:
@@ -257,7 +259,7 @@ def _prove(
     *,
     progress: Progress,
 ) -> tuple[int, int, str] | PartError:
-    """A piece of a slice's proof: what these row groups give back; without them, its rejects, and its files' bytes."""
+    """Counts and digest of these row groups' records; without row groups: of the rejects, after checking the files."""
     parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
     if groups is not None:
         try:
@@ -269,7 +271,7 @@ def _prove(
 
 
 def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[str, LogpressError]) -> None:
-    """Compare what a slice's pieces give back with what was read, once all are done; notes why it is not the same."""
+    """Compare a slice's restored records with those that were read, once all its jobs are done; notes a failure."""
     manifest: SliceManifest = job.arguments[0]
     found = [piece.result for piece in pieces[manifest.slice]]
     if any(result is None for result in found):
@@ -280,7 +282,7 @@ def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[
         return
     try:
         compare([manifest], found)
-    except GivenBackError as error:
+    except MismatchError as error:
         failures[manifest.slice] = error
 
 
@@ -288,7 +290,7 @@ def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[
 
 
 def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult]]:
-    """Press slice after slice, then prove them."""
+    """Press one slice after the other, then prove them."""
     with _short_turns(), ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
         summed = Summed(work.begin_press())
@@ -312,7 +314,7 @@ def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult
 
 @contextlib.contextmanager
 def _short_turns() -> Iterator[None]:
-    """Let threads wait no longer than half a millisecond for another one's Python: kernels come back to it often."""
+    """Lower Python's switch interval to 0.5 ms in this context, because kernels return to Python often."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:

@@ -1,4 +1,4 @@
-"""A day's raw input: which there is, how it is cut into slices, and which is new since a day was published."""
+"""Plan a day: find its raw input, cut it into slices, and find input that is new since the day was published."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from logpress.sources.stored import is_local
 log = logging.getLogger(__name__)
 
 MOST_OBJECTS = 1_000
-"""Objects of one slice: its manifest names them all, and travels through XCom."""
+"""Upper limit of objects in a slice, because its manifest names them all and is passed through XCom."""
 
 
 def plan_day(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
-    """Cut a day's raw input into slices: that of all inputs, or of the first that has the day, as the contract says.
+    """Cut a day's raw input into slices: all inputs, or the first that has the day, by the contract's `source.use`.
 
     Objects are cut by hour folder; for clusters see `plan_cluster`.
 
     Raises:
         AbsentError: if there is nothing of the day.
-        NotYetError: if an index is not as it must be, and the contract wants that to be waited for.
+        NotYetError: if an index is not ready, and the contract says to wait for it.
         SourceError: if an input cannot be read.
     """
     if contract.source.use == "first":
@@ -40,14 +40,14 @@ def plan_day(contract: Contract, day: date, named: Sequence[str]) -> list[SliceS
     others = [uri for uri in named if uri not in clusters]
     specs = []
     if clusters:
-        from logpress.sources.search.plan import plan_clusters  # its client takes a third of a second to import
+        from logpress.sources.search.plan import plan_clusters  # here, because its client takes 0.3 s to import
 
         specs += plan_clusters(clusters, day, contract.source)
     return specs + (_plan_objects(contract, day, others) if others else [])
 
 
 def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
-    """The slices of the first input that has the day; one that is there and cannot be read is an error."""
+    """The slices of the first input that has the day. An input that exists but cannot be read is an error."""
     source = contract.source
     absent = []
     for uri in named:
@@ -61,14 +61,14 @@ def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[Sli
         except AbsentError as error:
             absent.append(str(error))
             continue
-        passed_over = f"; passed over: {'; '.join(absent)}" if absent else ""
+        skipped = f"; skipped: {'; '.join(absent)}" if absent else ""
         log.log(
             logging.WARNING if absent else logging.INFO,
-            "%s %s is taken from %s, the first of %d inputs that has the day%s",
-            contract.table, day, uri, len(named), passed_over,
+            "%s %s is read from %s, the first of %d inputs that has the day%s",
+            contract.table, day, uri, len(named), skipped,
         )  # fmt: skip
         return [spec.model_copy(update={"taken_from": uri}) for spec in specs]
-    what = f"no input has {day}: {'; '.join(absent)}"
+    what = f"no input has records of {day}: {'; '.join(absent)}"
     if not any(map(is_cluster, named)):
         raise AbsentError(what)
     from logpress.sources.search.index import may_come
@@ -98,21 +98,21 @@ def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
 
 
 def shards_of(specs: Sequence[SliceSpec]) -> int:
-    """How many shards the index has that slices are pulled from; 0 if they are pulled from none."""
+    """The number of shards of the index that the slices are read from; 0 if they are read from files."""
     return len({Address.parse(uri).shard for spec in specs for uri in spec.inputs if is_cluster(uri)})
 
 
 def scrolls_of(specs: Sequence[SliceSpec], source: ClusterSource) -> int:
-    """How many scrolls one slice has open at once, at the most."""
+    """The largest number of scrolls that one slice has open at once."""
     return min(source.scrolls_at_a_time, max((len(spec.inputs) for spec in specs), default=0))
 
 
 def paced(specs: Sequence[SliceSpec], source: ClusterSource, at_a_time: int) -> list[SliceSpec]:
-    """Slices that share what a run may ask a cluster for a second, so many of them being pressed at a time."""
+    """The slices, each with its share of the run's rate limit, if `at_a_time` of them are pressed at once."""
     at_a_time = max(1, min(at_a_time, len(specs)))
     if 0 < shards_of(specs) < at_a_time:
         log.warning(
-            "%d slices will be pulled at a time from an index of %d shards: let `source.slices_at_a_time` be no more",
+            "%d slices will be read at once from an index of %d shards; lower `source.slices_at_a_time` to that number",
             at_a_time, shards_of(specs),
         )  # fmt: skip
     if source.documents_per_second is None:
@@ -126,7 +126,7 @@ def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[R
 
     Raises:
         UsageError: if an input has no day to fill in, or its kind of storage is unknown.
-        SourceError: if an input is not there, or cannot be read.
+        SourceError: if an input is missing, or cannot be read.
     """
     source = contract.source
     place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
@@ -135,7 +135,7 @@ def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[R
 
 @dataclass(frozen=True)
 class _Piece:
-    """What is not cut: an object of a large hour, or a small hour."""
+    """The unit that is not cut: an object of a large hour, or a whole small hour."""
 
     hour: str
     entries: Sequence[RawObject]
@@ -146,11 +146,11 @@ class _Piece:
 
 
 _ALL = "all"
-"""Stands for the hour of objects that name none; sorts behind the others."""
+"""The hour of objects whose path names none; it sorts after all others."""
 
 
 def cut_slices(contract: Contract, objects: Sequence[RawObject]) -> list[SliceSpec]:
-    """Cut a day's raw objects into slices: hours, small ones next to each other together, large ones cut evenly."""
+    """Cut a day's raw objects into slices: one an hour, but adjacent small hours joined and large hours cut evenly."""
     zone = ZoneInfo(contract.source.path_time_zone)
     by_hour: dict[str, list[RawObject]] = {}
     for entry in objects:
@@ -199,7 +199,7 @@ def _slice(name: str, cut: Sequence[_Piece], zone: ZoneInfo) -> SliceSpec:
 
 
 def _cuts(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
-    """Pieces in their order, in as few slices as the limits allow; of those, the cuts whose largest is smallest."""
+    """Cut pieces, in order, into as few slices as the limits allow, with the largest slice as small as possible."""
     most = max([most_bytes, *(piece.bytes for piece in pieces)])
     fewest = len(_packed(pieces, most_bytes))
     low = 0
@@ -227,15 +227,15 @@ def _packed(pieces: Sequence[_Piece], most_bytes: int) -> list[list[_Piece]]:
 
 @dataclass(frozen=True)
 class Changes:
-    """How a day's raw objects differ from those it was published from; URIs, in order."""
+    """URIs of raw objects that differ from those the day was published from, in order."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
     gone: tuple[str, ...]
 
     def __str__(self) -> str:
-        """One line, as `3 objects are new and 1 has changed since the last run`."""
-        told = [
+        """One line, such as `3 objects are new and 1 has changed since the last run`."""
+        counts = [
             (len(uris), verbs)
             for uris, verbs in (
                 (self.new, ("is new", "are new")),
@@ -244,18 +244,18 @@ class Changes:
             )
             if uris
         ]
-        if not told:
+        if not counts:
             return "no object is new or has changed since the last run"
-        texts = [f"{count:,} {verbs[count > 1]}" for count, verbs in told]
-        texts[0] = f"{told[0][0]:,} object{'s' * (told[0][0] > 1)} {told[0][1][told[0][0] > 1]}"
+        texts = [f"{count:,} {verbs[count > 1]}" for count, verbs in counts]
+        texts[0] = f"{counts[0][0]:,} object{'s' * (counts[0][0] > 1)} {counts[0][1][counts[0][0] > 1]}"
         return f"{', '.join(texts[:-1])}{' and ' * (len(texts) > 1)}{texts[-1]} since the last run"
 
 
 def changes_since(objects: Sequence[RawObject], published: DayManifest) -> Changes:
-    """Which raw objects are new, changed or gone since a day was published.
+    """Find raw objects that are new, changed or gone since a day was published.
 
-    An object has changed if its size is another, or its ETag (of a local file: when it was last written). Parts of
-    an index that the day was pressed from too are no objects.
+    An object has changed if its size or ETag (of a local file: time of last change) differs. Indices that the day was
+    pressed from are ignored.
     """
     origins = (origin for manifest in published.slices for origin in manifest.origins)
     before = {origin.uri: origin for origin in origins if not is_cluster(origin.uri)}

@@ -1,4 +1,4 @@
-"""Proves staged slices, and presses those once more whose records do not all come back, with these kept whole."""
+"""Prove staged slices, and heal those that fail: press them again with the records that are not restored kept whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from logpress.contract.model import Contract
 from logpress.engine.press import press_slice
 from logpress.engine.restore.lost import lost_rows
-from logpress.errors import GivenBackError, LogpressError, PartError, ProofError, SourceError
+from logpress.errors import LogpressError, MismatchError, PartError, ProofError, SourceError
 from logpress.lake import Lake
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest, SliceSpec
@@ -18,11 +18,11 @@ from logpress.quality.proof import prove_bytes, prove_files
 from logpress.quality.readable import prove_readable
 
 Failures = Mapping[str, LogpressError]
-"""Why records of a slice do not come back, by the slice's name."""
+"""Errors of slices whose records are not all restored, by the slice's name."""
 
 
 def write_staged(lake: Lake, manifest: SliceManifest, run: str) -> None:
-    """Keep a slice's manifest with its staged files."""
+    """Write a slice's manifest beside its staged files."""
     folder = lake.staging_folder(manifest.table, date.fromisoformat(manifest.day), run, manifest.slice)
     lake.write(f"{folder}/manifest.json", manifest.model_dump_json(indent=1).encode())
 
@@ -48,32 +48,32 @@ def prove_staged(
     threads: int,
     progress: Progress | None = None,
     readable: Callable[[str], int] = prove_readable,
-) -> GivenBackError | PartError | None:
-    """Prove that one staged slice holds exactly what was read, and that another reader reads it.
+) -> MismatchError | PartError | None:
+    """Prove that a staged slice has exactly the records that were read, and that fastparquet reads the same values.
 
     Args:
         lake: the lake.
         day: the UTC day.
-        manifest: of the slice.
-        run: whose staging it is in.
+        manifest: the slice's manifest.
+        run: the run whose staging it is in.
         threads: threads that render records.
         progress: called with bytes and records done so far.
-        readable: reads a part file with the other reader.
+        readable: the check of a part file with fastparquet.
 
     Returns:
-        Why its records do not come back, if they do not: `heal_all` may help.
+        The error if its records are not all restored, which `heal_all` may cure; else None.
 
     Raises:
-        ProofError: if its files are not those that were written, or the other reader reads them otherwise.
+        ProofError: if its files are not those that were written, or fastparquet reads other values.
     """
     parts, rejects = staged_files(lake, day, [manifest], run)
     prove_files([manifest], parts, rejects)
-    failure: GivenBackError | PartError | None = None
+    failure: MismatchError | PartError | None = None
     with ThreadPoolExecutor(max_workers=1) as pool:
         jobs = [pool.submit(readable, path) for path in parts]
         try:
             prove_bytes([manifest], parts, rejects, threads=threads, progress=progress)
-        except (GivenBackError, PartError) as error:
+        except (MismatchError, PartError) as error:
             failure = error
         for job in jobs:
             job.result()
@@ -90,7 +90,7 @@ def prove_all(
     summed: Summed,
     readable: Callable[[str], int] = prove_readable,
 ) -> Failures:
-    """Prove staged slices, several at a time where there are several; for the arguments see `prove_staged`.
+    """Prove staged slices, several at once; for the arguments see `prove_staged`.
 
     Raises:
         ProofError: as `prove_staged` does.
@@ -126,28 +126,28 @@ def heal_all(
     summed: Summed,
     readable: Callable[[str], int] = prove_readable,
 ) -> list[SliceManifest]:
-    """Press the slices once more whose records do not all come back, one after the other, and prove them again.
+    """Press slices again whose records are not all restored, one after the other, and prove them again.
 
-    Each is read twice: once to find the records, by their hashes, and once to press it with these kept whole. What it
-    holds is the same records; its manifest says how many of them are kept whole.
+    Each is read twice: once to find these records, by their hashes, and once to press it with them kept whole. The
+    result has the same records; its manifest says how many of them are kept whole.
 
     Args:
         contract: the table.
         day: the UTC day.
-        specs: what was pressed; slices that are not among them are not healed.
-        manifests: what was staged.
-        failures: why records of some slices do not come back.
+        specs: the slices that were pressed; others are not healed.
+        manifests: the manifests of the staged slices.
+        failures: errors of the slices to heal.
         lake: the lake.
-        run: whose staging it is.
-        threads: threads that convert and render; 0: all is done in the calling thread.
-        summed: hears of raw bytes and records read.
-        readable: reads a part file with the other reader.
+        run: the run whose staging it is.
+        threads: threads that convert and render; 0: only the calling thread.
+        summed: receives raw bytes and records read.
+        readable: the check of a part file with fastparquet.
 
     Returns:
-        The manifests, those of healed slices in the place of their first ones.
+        The manifests, with those of healed slices replaced.
 
     Raises:
-        ProofError: if a slice's records do not come back even so, or cannot be read again.
+        ProofError: if a slice's records are still not all restored, or cannot be read again.
     """
     by_name = {spec.name: spec for spec in specs}
     found = []
@@ -179,29 +179,31 @@ def _healed(
     with lake_errors(folder):
         lost = lost_rows(contract, day, spec, manifest, part, threads=threads, progress=summed.part())
         if len(lost) == 0:
-            raise ProofError(f"slice {spec.name}: {failure}; yet each of its rows comes back") from failure
+            raise ProofError(
+                f"slice {spec.name}: {failure}; but each of its rows is restored, so none can be kept whole; report it"
+            ) from failure
         try:
             healed = press_slice(contract, day, spec, folder, threads=threads, progress=summed.part(), keep_whole=lost)
         except SourceError as error:
             raise ProofError(
-                f"slice {spec.name}: {len(lost)} of its records do not come back, and they cannot be kept whole, as "
+                f"slice {spec.name}: {len(lost)} of its records are not restored, and cannot be kept whole, because "
                 f"its source cannot be read again: {error}"
             ) from error
         write_staged(lake, healed, run)
     if _content(healed) != _content(manifest):
         raise ProofError(
-            f"slice {spec.name}: {len(lost)} of its records do not come back, and pressed again with these kept whole "
-            "it holds others: its source has changed meanwhile; press the day again"
+            f"slice {spec.name}: {len(lost)} of its records are not restored; it was pressed again to keep them whole, "
+            "but its source has changed meanwhile; press the day again"
         )
     again = prove_staged(lake, day, healed, run, threads=threads, progress=None, readable=readable)
     if again is not None:
         raise ProofError(
-            f"slice {spec.name}: {len(lost)} of its records do not come back, and not all of them do when they are "
-            f"kept whole ({healed.kept_whole}): {again}; this is a defect of logpress, or of the machine's memory"
+            f"slice {spec.name}: {len(lost)} of its records are not restored, not even with {healed.kept_whole} of "
+            f"them kept whole: {again}; this is a defect of logpress, or of the machine's memory; report it"
         ) from again
     return healed
 
 
 def _content(manifest: SliceManifest) -> tuple[object, ...]:
-    """What does not change when a slice is pressed once more."""
+    """The fields of a manifest that stay the same when a slice is pressed again."""
     return manifest.records, manifest.rows, manifest.rejects, manifest.other_day, manifest.raw_bytes, manifest.digest

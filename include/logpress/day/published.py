@@ -1,4 +1,4 @@
-"""What can be done with a published day: give its records back, and prove it again."""
+"""Operations on a published day: restore its records, and prove it again."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ def restore_day(
 ) -> int:
     """Write a published day's records, rejects included, one a line; or, with `bulk`, its rows as a `_bulk` body.
 
-    What is written is hashed, and at the end compared with the digest of what was read once; but with `where`, as no
-    digest says what a part of the day should be.
+    The digest of the written records is compared with that of the records that were pressed. With `where` this is not
+    possible, because there is no digest of a part of a day.
 
     Args:
         contract: the table.
         day: the UTC day.
         lake_uri: the lake.
-        output: gets the records.
-        threads: threads that decode and render; as many as cores if None.
+        output: receives the records.
+        threads: threads that decode and render; the number of cores if None.
         progress: called with bytes and records written so far.
-        spill_folder: where what does not fit into memory goes for a while.
-        bulk: whether a `_bulk` body is written; rejects are left out of it.
-        where: conditions as text, all of which must hold; only rows for which they do are written, and no rejects.
-            Row groups that hold none, as far as statistics and the columns of the conditions tell, are not read.
-        memory: bytes that this process may take; what does not fit goes to disk for a while. Half of what there is if
+        spill_folder: folder for temporary data that do not fit into memory.
+        bulk: whether to write a `_bulk` body, without rejects.
+        where: conditions as text, all of which must hold; only rows that match are written, and no rejects. Row groups
+            without matching rows, by their statistics and the columns of the conditions, are not read.
+        memory: bytes that this process may take; further data go to `spill_folder`. Half of the available memory if
             None.
 
     Returns:
-        How many there are.
+        The number of records written.
 
     Raises:
         LakeError: if the day is not published.
-        ProofError: if other records come back than were pressed; they are written by then.
+        ProofError: if the records are not those that were pressed; they have been written by then.
     """
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
@@ -76,7 +76,7 @@ def restore_day(
     prove_files(manifest.slices, parts, rejects)
     write: Callable[[memoryview], object] = output.write
     expected, left_out = manifest.rows + manifest.rejects, list[str]()
-    if bulk:  # no cluster would take a reject
+    if bulk:  # because a cluster would not accept rejects
         write, rejects, left_out, expected = BulkWriter(write).write, [], rejects, manifest.rows
     places = _Places(lake_uri, contract.table, day, where) if where else None
     if places is not None:
@@ -90,28 +90,30 @@ def restore_day(
     if places is not None:
         expected = places.rows
     if written != expected:
-        raise ProofError(f"{contract.table} {day}: {written} records came back, {expected} were pressed")
+        raise ProofError(f"{contract.table} {day}: {written} records were restored, but {expected} were pressed")
     if digest is not None:
         found = combine([to_text(digest), digest_files([], left_out, threads=0)[2]])
         read = combine(entry.digest for entry in manifest.slices)
         if found != read:
             raise ProofError(
-                f"{contract.table} {day}: {written} records came back, as many as were pressed, but they are not the "
-                f"same: their digest is {found}, that of what was read {read}; `logpress verify` tells whether the "
-                "files are to blame"
+                f"{contract.table} {day}: the restored records are not those that were pressed: the digests of both "
+                f"{written} records are {found} and {read}; do not use the output, and run `logpress verify` to see "
+                "whether the files are damaged"
             )
     return written
 
 
 class _Places:
-    """Where the rows are for which conditions hold, part by part.
+    """Positions of the rows for which conditions hold, part by part.
 
     Attributes:
-        rows: how many were found so far.
+        rows: the number of rows found so far.
     """
 
     def __init__(self, lake_uri: str, table: str, day: date, where: Sequence[str]) -> None:
-        from logpress.reading import open_lake  # brings pandas, which takes longer than some days do
+        from logpress.reading import (
+            open_lake,
+        )  # here, because it imports pandas, which takes longer than restoring a small day
         from logpress.reading.conditions import parse_conditions
 
         reader = open_lake(lake_uri).table(table)
@@ -137,7 +139,7 @@ def restore_to_file(
     where: Sequence[str] = (),
     memory: int | None = None,
 ) -> int:
-    """Restore a day to a file, which is there only when it is complete; for the arguments see `restore_day`.
+    """Restore a day to a file, which appears only when it is complete; for the arguments see `restore_day`.
 
     Raises:
         UsageError: if the file cannot be written, lies in a lake, or is one that the day was or may be pressed from.
@@ -155,11 +157,11 @@ def restore_to_file(
 
 @dataclass(frozen=True)
 class Verified:
-    """What was proven once more.
+    """The result of proving a published day again.
 
     Attributes:
-        manifest: of the day.
-        damage: inputs that could be read in part only, when the day was pressed or now, and why.
+        manifest: the day's manifest.
+        damage: inputs that could only be read in part, now or when the day was pressed, with the reason.
     """
 
     manifest: DayManifest
@@ -183,15 +185,15 @@ def verify_published(
         day: the UTC day.
         lake_uri: the lake.
         inputs: the raw input.
-        threads: threads that render, and press; as many as cores if None, and no more than `memory` has room for.
-        progress: hears of the stages.
-        memory: bytes that this process may take; half of what there is if None.
+        threads: threads that render and press, if `memory` allows as many; the number of cores if None.
+        progress: receives the progress of the stages.
+        memory: bytes that this process may take; half of the available memory if None.
 
     Raises:
         ProofError: if they differ.
         LakeError: if the day is not published.
     """
-    heard = progress or Silent()
+    stages = progress or Silent()
     threads = Budget.of(memory).threads(contract, threads or default_threads())
     threads = threads if threads > 1 else 0
     lake = Lake.open(lake_uri)
@@ -201,13 +203,13 @@ def verify_published(
     prove_files(manifest.slices, parts, rejects)
     if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
         raise ProofError(
-            f"{contract.table} {day}: the catalog has other files than the manifest, as after a publish that was "
-            "killed; press the day again"
+            f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
+            "interrupted; press the day again"
         )
-    tell = heard.begin("verify", manifest.raw_bytes)
+    tell = stages.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
-    heard.end("verify")
-    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, heard) if inputs else []
+    stages.end("verify")
+    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, stages) if inputs else []
     damage = {uri: text for entry in [*manifest.slices, *again] for uri, text in entry.damage.items()}
     return Verified(manifest, damage)
 
@@ -219,22 +221,22 @@ def _compare_with_raw(
     manifest: DayManifest,
     inputs: Sequence[str],
     threads: int,
-    heard: StageProgress,
+    stages: StageProgress,
 ) -> list[SliceManifest]:
-    """Press the raw input once more, into a folder that is thrown away, and compare counts and digests."""
+    """Press the raw input again into a temporary folder, and compare counts and digests."""
     specs = plan(contract, day, inputs)
-    tell = heard.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
+    tell = stages.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
     again = []
     for spec in specs:
         with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
             again.append(press_slice(contract, day, spec, folder, threads=threads, progress=tell))
-    heard.end("read raw")
+    stages.end("read raw")
     counts = [
         (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)
     ]
     if counts[0] != counts[1]:
         raise ProofError(
             f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
-            f"published are {counts[1][0]} with digest {counts[1][1]}"
+            f"but {counts[1][0]} with digest {counts[1][1]} are published; if the input changed, press the day again"
         )
     return again

@@ -1,6 +1,6 @@
-"""What happens to a day, one function per task of the DAG; the command line calls the same functions.
+"""The stages of a day, one function a task of the DAG; the command line calls the same functions.
 
-Every function depends only on (table, day, slice, run) and what lies in the lake, so each can be killed and run again.
+Each function depends only on (table, day, slice, run) and the lake, so it can be killed and run again.
 """
 
 from __future__ import annotations
@@ -31,33 +31,32 @@ from logpress.sources.search.address import is_cluster
 
 
 def default_threads() -> int:
-    """As many threads as this process may use cores."""
+    """The number of cores that this process may use."""
     return max(1, len(os.sched_getaffinity(0)))
 
 
 def plan(
     contract: Contract, day: date, inputs: Sequence[str] = (), *, wait: timedelta | None = None
 ) -> list[SliceSpec]:
-    """Cut a day's raw input into slices (hours, small ones together, large ones cut), and say where it is taken from.
+    """Cut a day's raw input into slices: hours, with small ones joined and large ones cut.
 
     Args:
-        contract: the table; its `source.inputs` are taken where `inputs` is empty.
+        contract: the table; its `source.inputs` are used if `inputs` is empty.
         day: the UTC day.
         inputs: files, folders, globs or URIs.
-        wait: how long to wait for an index that is missing, red or still being written, where the contract wants that;
-            None where no one would ever wait.
+        wait: how long to wait for an index that is missing, red or still being written, if the contract allows it; None
+            to raise at once.
 
     Raises:
         UsageError: if no inputs are named.
-        AbsentError: if they hold nothing of the day.
-        NotYetError: if an index is not as it must be, and it is not to be waited for.
+        AbsentError: if they have nothing of the day.
+        NotYetError: if an index is not ready after `wait`.
         SourceError: if an input cannot be read.
     """
     named = list(inputs or contract.source.inputs)
     if not named:
         raise UsageError(
-            f"nothing says where the raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
-            "contract"
+            f"no raw input of {contract.table} is named; give --input, or set `source.inputs` in its contract"
         )
     if wait is None:
         return plan_day(contract, day, named)
@@ -65,22 +64,22 @@ def plan(
 
 
 def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] = ()) -> Changes | None:
-    """How the raw objects of a day differ from those it was published from; None if it was not published from any.
+    """Compare a day's raw objects with those it was published from; None if it was not published from objects.
 
     Raises:
-        SourceError: if an input is not there, or cannot be read.
+        SourceError: if an input is missing, or cannot be read.
         LakeError: if the lake cannot be read.
     """
     try:
         published = Lake.open(lake_uri).read_day(contract.table, day)
-    except UsageError:  # there is no lake yet
+    except UsageError:  # the lake does not exist yet
         return None
-    except LakeError:  # a damaged manifest, which pressing mends
+    except LakeError:  # the manifest is damaged; pressing replaces it
         return None
     if published is None:
         return None
     named = [uri for uri in inputs or contract.source.inputs if not is_cluster(uri)]
-    if contract.source.use == "first":  # the others were not read
+    if contract.source.use == "first":  # because the other inputs were not read
         named = [uri for uri in named if uri in published.taken_from]
     return changes_since(list_objects(contract, day, named), published) if named else None
 
@@ -102,11 +101,11 @@ def press(
         contract: the table.
         day: the UTC day.
         spec: the slice.
-        lake_uri: the lake, made if missing.
-        run: whose staging it goes to.
-        threads: threads that convert; as many as cores, and as `memory` has room for, if None.
+        lake_uri: the lake; created if missing.
+        run: the run whose staging it goes to.
+        threads: threads that convert; if None, the number of cores, or fewer if `memory` does not allow as many.
         progress: called with raw bytes and records done so far.
-        memory: bytes that this process may take; half of what there is if None.
+        memory: bytes that this process may take; half of the available memory if None.
 
     Raises:
         SourceError: if an input cannot be read.
@@ -136,26 +135,26 @@ def prove(
     progress: Progress | None = None,
     memory: int | None = None,
 ) -> list[SliceManifest]:
-    """Prove that a run's staged slices hold exactly what was read; for `memory` see `press`.
+    """Prove that a run's staged slices have exactly the records that were read; for `memory` see `press`.
 
-    A slice whose records do not all come back is pressed once more, with these kept whole, and proven again.
+    If some records of a slice are not restored, it is pressed again with them kept whole, and proven again.
 
     Args:
         contract: the table.
         day: the UTC day.
-        manifests: what was staged.
+        manifests: the manifests of the staged slices.
         lake_uri: the lake.
-        run: whose staging it is.
-        specs: what was pressed; only these slices can be pressed once more.
-        threads: threads that render, and press; as many as cores if None.
+        run: the run whose staging it is.
+        specs: the slices that were pressed; only these can be pressed again.
+        threads: threads that render and press; the number of cores if None.
         progress: called with bytes and records done so far.
         memory: bytes that this process may take.
 
     Returns:
-        What is staged now: to be checked and published. It is what was given, but for slices pressed once more.
+        The manifests to check and publish, with those of slices that were pressed again replaced.
 
     Raises:
-        ProofError: if slices do not hold what was read.
+        ProofError: if slices have other records than were read.
     """
     lake = Lake.open(lake_uri)
     prove_counts(contract, day, manifests, lake, run)
@@ -178,22 +177,22 @@ def verify(
     progress: Progress | None = None,
     memory: int | None = None,
 ) -> list[CheckResult]:
-    """Prove that a run's staged slices hold exactly what was read, and check them; for the arguments see `prove`.
+    """Prove a run's staged slices, and run the contract's checks; for the arguments see `prove`.
 
     Raises:
-        ProofError: if they do not; nothing is pressed once more.
-        CheckError: if a check of level `fail` is broken.
+        ProofError: if slices have other records than were read; none is pressed again.
+        CheckError: if a check of level `fail` fails.
     """
     prove(contract, day, manifests, lake_uri, run, threads=threads, progress=progress, memory=memory)
     return check(contract, day, manifests, Lake.open(lake_uri), run)
 
 
 def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> None:
-    """Prove that counts add up, within logpress and, where the source can count, against the source.
+    """Prove that counts add up, within logpress and, if the source can count, with the source.
 
     Raises:
         ProofError: if they do not.
-        SourceError: if the source cannot be asked any more.
+        SourceError: if the source cannot be read any more.
     """
     prove_accounts(manifests)
     prove_complete(manifests, contract.source)
@@ -205,7 +204,7 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
     """Run the contract's checks over staged slices.
 
     Raises:
-        CheckError: if a check of level `fail` is broken.
+        CheckError: if a check of level `fail` fails.
     """
     parts, _ = staged_files(lake, day, manifests, run)
     results = [*run_checks(contract, manifests, parts), *input_warnings(manifests), *kept_whole(manifests)]
@@ -216,18 +215,18 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
 
 
 _SHOWN_DAMAGE = 5
-"""Damaged inputs that a warning names; the manifests name them all."""
+"""Number of damaged inputs that a warning names; the manifests name all."""
 
 
 def input_warnings(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
-    """Warn of records whose day nothing tells, and of inputs that could be read in part only; nothing where none is."""
+    """Warnings about records without a day, and about inputs that could only be read in part."""
     found = []
     count = sum(manifest.without_day for manifest in manifests)
     if count:
         message = (
-            f"{count:,} records name no day that can be read, and their input may be of any day: they are rejects "
-            "(no_day) of each day that is pressed from it. Name the input after its day, with {day} or a folder of the "
-            "day, or let the contract's `day` be a column that can be read"
+            f"{count:,} records are rejects (no_day), because neither they nor the path of their input name a readable "
+            "day; they will be rejects of each day that is pressed from this input. Put the day into its path, as "
+            "{day} or a folder, or choose another column as the contract's `day`"
         )
         found.append(CheckResult(check="records without a day", level="warn", ok=False, message=message))
     damage = {uri: text for manifest in manifests for uri, text in manifest.damage.items()}
@@ -235,14 +234,14 @@ def input_warnings(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
         named = [f"{uri}: {text}" for uri, text in list(damage.items())[:_SHOWN_DAMAGE]]
         if len(damage) > len(named):
             named.append(f"and {len(damage) - len(named):,} more")
-        message = f"of {len(damage):,} damaged input{'s' * (len(damage) > 1)} only what can be read is pressed: "
+        message = f"{len(damage):,} damaged input{'s' * (len(damage) > 1)} could only be read in part: "
         message += "; ".join(named)
         found.append(CheckResult(check="damaged inputs", level="warn", ok=False, message=message))
     return found
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:
-    """Count the rows that are equal to a row of another slice, or run of one; they are kept, and warned of."""
+    """Warn about rows that equal a row of another slice, or of another run of the same; these rows are kept."""
     folders = [lake.staging_folder(manifest.table, day, run, manifest.slice) for manifest in manifests]
     with lake_errors(lake.uri):
         paths = [
@@ -253,8 +252,8 @@ def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], r
         if len(paths) < 2:
             return []
         count = count_across(paths)
-    where = "another slice" + (", or of one millions of rows before" if len(paths) > len(manifests) else "")
-    message = f"{count:,} rows are equal to a row of {where}, as after a delivery that was repeated; they are kept"
+    where = "another slice" + (", or one millions of rows earlier" if len(paths) > len(manifests) else "")
+    message = f"{count:,} rows equal a row of {where}; they are kept. Was a delivery repeated?"
     return [CheckResult(check="duplicates across slices", level="warn", ok=count == 0, message=message)]
 
 
@@ -267,10 +266,10 @@ def publish(
     *,
     grace: timedelta = GRACE,
 ) -> DayManifest:
-    """Make a verified run the day's published content, in one commit.
+    """Publish a verified run as the day's content, in one commit.
 
     Raises:
-        LakeError: if the lake refuses; the day is then as it was.
+        LakeError: if the lake refuses; the published day is then unchanged.
     """
     return publish_day(
         Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace
@@ -278,20 +277,20 @@ def publish(
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
-    """What the published day saved.
+    """The report of a published day.
 
     Raises:
-        UsageError: if there is no such lake.
+        UsageError: if the lake does not exist.
         LakeError: if the day is not published.
     """
     return DayReport.of(Lake.open(lake_uri).need_day(contract.table, day))
 
 
 def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
-    """Remove what a run has staged, and what earlier runs have left behind; does nothing where there is no lake.
+    """Remove the staged files of a run, and those left behind by earlier runs; does nothing without a lake.
 
     Raises:
-        LakeError: if it cannot be removed.
+        LakeError: if they cannot be removed.
     """
     try:
         lake = Lake.open(lake_uri)

@@ -1,4 +1,4 @@
-"""Days of an older format rewritten as today's: pressed from their files, proven against them, published at once."""
+"""Rewrite days of an older format in today's: press their own records, compare, and publish in one commit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from logpress.quality.readable import prove_readable
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What became of a day.
+    """The result of upgrading a day.
 
     Attributes:
         day: the UTC day.
-        parts: how many of its parts were rewritten; 0 if all have today's format.
+        parts: the number of parts rewritten; 0 if all had today's format.
         versions: the formats that they had.
-        before: bytes of all its files before.
-        after: bytes of all its files now.
+        before: bytes of all files of the day before.
+        after: bytes of all files of the day now.
     """
 
     day: date
@@ -52,24 +52,24 @@ def upgrade_day(
     grace: timedelta = GRACE,
     memory: int | None = None,
 ) -> Upgraded:
-    """Rewrite the parts of a published day that have an older format; the others, and rejects, stay as they are.
+    """Rewrite the parts of a published day that have an older format; other parts and rejects stay unchanged.
 
-    Each new part is read back, and its records are compared with those of the old part. Only then is the day published,
-    in one commit; superseded files stay for the grace period. It may be killed at any moment and run again.
+    The records of each new part are compared with those of the old part before the day is published, in one commit.
+    Superseded files are kept for the grace period. The function may be killed at any moment and run again.
 
     Args:
         contract: the table, as it is now.
         day: the UTC day.
         lake_uri: the lake.
-        threads: threads that render and press; as many as cores if None, and no more than `memory` has room for.
-        progress: hears of the stages.
-        grace: how long superseded files stay.
-        memory: bytes that this process may take; half of what there is if None.
+        threads: threads that render and press, if `memory` allows as many; the number of cores if None.
+        progress: receives the progress of the stages.
+        grace: how long superseded files are kept.
+        memory: bytes that this process may take; half of the available memory if None.
 
     Raises:
         LakeError: if the day is not published, or the lake refuses.
         PartError: if a file is damaged.
-        ProofError: if a new part gives other records than the old one; the day stays as it is.
+        ProofError: if a new part has other records than the old one; the published day is then unchanged.
     """
     lake = Lake.open(lake_uri)
     manifest = lake.need_day(contract.table, day)
@@ -83,10 +83,10 @@ def upgrade_day(
     if not older:
         return Upgraded(day, 0, (), manifest.stored_bytes, manifest.stored_bytes)
     threads = Budget.of(memory).threads(contract, threads or default_threads())
-    heard = progress or Silent()
+    stages = progress or Silent()
     run = f"upgrade-{uuid.uuid4().hex[:12]}"
     size = sum(entry.raw_bytes for entry in manifest.slices if entry.slice in older)
-    summed = Summed(heard.begin("upgrade", 3 * size))  # each record is pressed once, and rendered twice
+    summed = Summed(stages.begin("upgrade", 3 * size))  # each record is pressed once and rendered twice
     try:
         slices = [
             _upgraded(contract, day, lake, run, entry, threads if threads > 1 else 0, summed)
@@ -94,10 +94,10 @@ def upgrade_day(
             else entry
             for entry in manifest.slices
         ]
-        heard.end("upgrade")
-        heard.begin("publish", None)
+        stages.end("upgrade")
+        stages.begin("publish", None)
         published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
-        heard.end("publish")
+        stages.end("publish")
     finally:
         with lake_errors(lake.uri):
             lake.remove(lake.staging_folder(contract.table, day, run))
@@ -107,24 +107,26 @@ def upgrade_day(
 def _upgraded(
     contract: Contract, day: date, lake: Lake, run: str, entry: SliceManifest, threads: int, summed: Summed
 ) -> SliceManifest:
-    """Press a slice's part anew into the run's staging, and prove that it gives the same records."""
+    """Press a slice's part again into the run's staging, and prove that it has the same records."""
     assert entry.part is not None
     old = f"{lake.day_folder(contract.table, day)}/{entry.part.path}"
     prove_file(old, entry.part)
     staged = lake.staging_folder(contract.table, day, run, entry.slice)
-    # what was a row stays one: the part's records are no duplicates of each other, or were kept though they are
+    # `keep`, because each row must stay a row: equal rows in the old part were kept on purpose
     source = contract.source.model_copy(update={"duplicates": "keep"})
     keeping = contract.model_copy(update={"source": source})
     with lake_errors(staged):
         found = press_part(keeping, day, entry.slice, old, staged, threads=threads, progress=summed.part())
     if found.part is None:
-        raise ProofError(f"{old}: none of its records is of {day} by today's rules; press the day again")
+        raise ProofError(
+            f"{old}: by today's rules none of its records is of {day}; press the day again from its raw input"
+        )
     new = f"{staged}/{found.part.path}"
     before, after = (digest_files([path], [], threads=threads or 1, progress=summed.part()) for path in (old, new))
     if before != after:
         raise ProofError(
-            f"{old}: has {before[0]} records with digest {before[2]}, but pressed again they are {after[0]} with "
-            f"digest {after[2]}; the day stays as it is: report it, and keep the file"
+            f"{old}: has {before[0]} records with digest {before[2]}, but {after[0]} with digest {after[2]} after "
+            "pressing them again; the published day is unchanged; keep the file, and report this defect of logpress"
         )
     prove_file(new, found.part)
     prove_readable(new)
@@ -136,7 +138,7 @@ def days_between(lake_uri: str, table: str, first: date, last: date) -> list[dat
     """The published days of a table from `first` to `last`.
 
     Raises:
-        LogpressError: if there is no lake, or no such day.
+        LogpressError: if there is no lake, or no day is published in this range.
     """
     lake = Lake.open(lake_uri)
     found = [day for day in lake.days(table) if first <= day <= last]

@@ -1,4 +1,4 @@
-"""From one record to its layout: which bytes are skeleton, which are values, and what each value fills."""
+"""Derive the layout of one record: its literal bytes, its values, and the column that each value fills."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXTRA_KINDS = {
 
 
 def kinds_of(column: Column) -> frozenset[Kind]:
-    """How the end of a column's text can be found, for columns that are no instants."""
+    """The kinds of slots that can fill a column, for columns other than instants."""
     return frozenset(_COLUMN_KINDS[column.codec].values())
 
 
@@ -39,13 +39,13 @@ def kinds_of(column: Column) -> frozenset[Kind]:
 class Mined:
     """A record's layout, and whether other records may be matched against it.
 
-    A layout whose instant slot did not look like an instant would match instants of every format, and so hide
-    layouts that fit better; it is used for this record only.
+    A layout whose text for an instant was not an instant is used for this record only, because it would match
+    instants of every format, and hide layouts that fit better.
 
     Attributes:
-        layout: the record's.
-        matchable: whether others may be matched.
-        filling: by column, the value that fills it.
+        layout: the record's layout.
+        matchable: whether other records may be matched against it.
+        filling: the value that fills each column.
     """
 
     layout: Layout
@@ -54,7 +54,7 @@ class Mined:
 
 
 def instant_format(record: bytes, start: int, end: int) -> InstantFormat | None:
-    """How the text record[start:end] writes an instant; None if it is none, as one with an offset of a day or more."""
+    """The format of the instant record[start:end]; None if it is not one, or has an offset of a day or more."""
     match = _INSTANT.fullmatch(record, start, end)
     if match is None:
         return None
@@ -62,7 +62,7 @@ def instant_format(record: bytes, start: int, end: int) -> InstantFormat | None:
 
 
 class Miner:
-    """Mines layouts for one contract; pure: the same record always gives the same layout."""
+    """Mines layouts for one contract. Pure: the same record always has the same layout."""
 
     def __init__(self, contract: Contract) -> None:
         self._columns = {path: column for column in contract.columns for path in column.path}
@@ -74,11 +74,11 @@ class Miner:
         self._prefixes = {path[:at] for path in named for at, c in enumerate(path) if c in ".["}
 
     def descend(self, path: str) -> bool:
-        """Whether the container at this path is opened: only if a contract names something in it."""
+        """Whether to read inside the container at this path: only if the contract names a path in it."""
         return path in self._prefixes and path not in self._whole
 
     def check(self, record: bytes) -> None:
-        """Look whether a record is exactly one JSON object; of one of any size, nothing is kept.
+        """Check that a record is exactly one JSON object; memory does not grow with its size.
 
         Raises:
             NotAnObjectError: if it is not.
@@ -110,7 +110,7 @@ class Miner:
         return Mined(Layout(tuple(literals), tuple(slots)), matchable, self._by_column(leaves, chosen))
 
     def filling(self, record: bytes) -> dict[str, Leaf]:
-        """By column, the value that fills it, as `mine` chooses it; in a record of any size.
+        """The value that fills each column, as `mine` chooses it, for a record of any size.
 
         Raises:
             NotAnObjectError: if the record is not exactly one JSON object.
@@ -130,7 +130,7 @@ class Miner:
         return wanted and leaf.kind == "string"
 
     def _choose(self, leaves: list[Leaf]) -> dict[str, int]:
-        """For each named path, which leaf fills it: the last of equal keys, as readers do, and one path a column."""
+        """The leaf that fills each named path: the last of equal keys, as in other readers; one path a column."""
         last = {leaf.path: index for index, leaf in enumerate(leaves)}
         chosen = {path: index for path, index in last.items() if path in self._copies}
         filled: set[str] = set()

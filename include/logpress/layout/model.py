@@ -1,4 +1,4 @@
-"""What a layout is: literal bytes and the slots between them, with what each slot's text means."""
+"""The model of a layout: literal bytes, and slots between them with the meaning of their texts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class InstantFormat:
 
     @property
     def offset_min(self) -> int:
-        """What the label says the wall clock is ahead of UTC, in minutes; 0 without a label."""
+        """Offset of the label from UTC, in minutes; 0 without a label."""
         if self.label in ("", "Z"):
             return 0
         minutes = int(self.label[1:3]) * 60 + int(self.label[-2:])
@@ -56,16 +56,16 @@ class InstantFormat:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One value's place: how it ends, and which column, copy or extra path it fills.
+    """The place of one value in a layout.
 
     Attributes:
         kind: how the end of its text is found.
-        role: `column`, `copy` or `extra` (no contract names it, or its text does not fit the codec).
+        role: `column`, `copy` or `extra` (the contract does not name it, or its text does not fit the codec).
         name: the column's name; empty for copies and extras.
-        path: where the value stands in the record.
-        instant: how it is written, if the kind is FIXED.
-        fills: of an extra slot that a record was mined with, the column that its text may have a value for. It follows
-            from the paths and literals of its layout, so it is neither compared nor stored.
+        path: the value's path in the record.
+        instant: the format, if the kind is FIXED.
+        fills: for an extra slot of a mined record, the column that its text may still have a value for. It is neither
+            compared nor stored, because it follows from the paths and literals of the layout.
     """
 
     kind: Kind
@@ -82,7 +82,7 @@ class Layout:
 
     Attributes:
         literals: one more than slots; a record is literals[0] slot[0] literals[1] ... literals[-1].
-        slots: in the order they stand in the record.
+        slots: the slots, in the order of the record.
     """
 
     literals: tuple[bytes, ...]
@@ -90,11 +90,11 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of its literals and paths, about."""
+        """Approximate bytes of its literals and paths."""
         return sum(map(len, self.literals)) + sum(len(slot.path) for slot in self.slots)
 
     def without_codecs(self, failed: frozenset[int]) -> Layout:
-        """The layout of records in which the codecs of these slots do not fit: their texts become extra."""
+        """The variant for records in which the codecs of these slots do not fit; the slots become extra."""
         literals = list(self.literals)
         slots = list(self.slots)
         for index in failed:
@@ -107,7 +107,7 @@ class Layout:
         return Layout(tuple(literals), tuple(slots))
 
     def to_json(self) -> dict[str, Any]:
-        """A form for the part file's metadata; literals are UTF-8."""
+        """JSON for the part file's metadata; literals are UTF-8."""
         slots = []
         for slot in self.slots:
             entry: list[Any] = [int(slot.kind), slot.role, slot.name, slot.path]

@@ -1,9 +1,9 @@
-"""A strict JSON reader that builds nothing and says where each value stands: what layouts are mined with.
+"""A strict JSON reader for mining layouts: it finds the position of each value, and builds no objects.
 
-It is plain Python, because it sees only the first record of each layout, records that are no JSON, and such as are
-kept whole; of these, containers that nobody wants to look into are passed over by a kernel.
-RFC 8259 is followed to the letter, with two additions that cost no byte: blanks around the object, and a byte
-order mark before it, stay part of the record.
+It is plain Python, because it reads only the first record of each layout, records that are not JSON, and records that
+are kept whole; a kernel skips containers in which no path is wanted.
+It follows RFC 8259 exactly, with two additions: blanks around the object, and a byte order mark before it, are part of
+the record.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PLAIN_KEY = re.compile(r"[^.\[\]\"]+")
 
 
 class NotAnObjectError(ValueError):
-    """The bytes are no JSON object; `reason` is one of a few words, the message says where."""
+    """The bytes are not a JSON object. `reason` is a word for the kind of fault; the message names the position."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class Leaf:
 
 
 def path_of(parent: str, key: str) -> str:
-    """The path of a member; a key with a dot, bracket, quote or lone surrogate in it is written `["..."]`."""
+    """The path of a member; a key that has a dot, bracket, quote or lone surrogate is written `["..."]`."""
     is_unicode = not any("\ud800" <= c <= "\udfff" for c in key)
     if is_unicode and _PLAIN_KEY.fullmatch(key):
         return f"{parent}.{key}" if parent else key
@@ -92,7 +92,7 @@ class _Reader:
         return NotAnObjectError("not_json", f"byte {at} is {self.record[at : at + 1]!r} where {expected} should be")
 
     def cut(self, at: int) -> int:
-        """Where to say that a string is wrong: at the end of the record, if that cuts it."""
+        """Position to report for a faulty string: the end of the record if the string is truncated."""
         is_cut = self.record[at : at + 1] == b'"' and b'"' not in self.record[at + 1 :]
         return len(self.record) if is_cut else at
 
@@ -101,11 +101,11 @@ class _Reader:
         return match.end() if match else at
 
     def check_utf8(self) -> None:
-        """See that all is UTF-8, a piece after the other: a character of a text may take four times its bytes."""
+        """Check for UTF-8, in pieces, because a decoded text takes up to 4 times its bytes."""
         begin = 0
         while begin < len(self.record):
             end = min(begin + _DECODED_BYTES, len(self.record))
-            for _ in range(3):  # a character is not cut
+            for _ in range(3):  # so that no character is cut
                 if end < len(self.record) and self.record[end] & 0xC0 == 0x80:
                     end -= 1
             try:
@@ -126,7 +126,7 @@ class _Reader:
         while self.open:
             at = self.after_value(at)
         if _ACTION.match(self.record) and (behind := _BEHIND_ACTION.match(self.record, at)):
-            at = self.value(behind.end(), "")  # a pair of `_bulk`: the document that follows its action
+            at = self.value(behind.end(), "")  # a `_bulk` pair: the document after its action
             while self.open:
                 at = self.after_value(at)
         at = self.blanks(at)
@@ -171,7 +171,7 @@ class _Reader:
         return match.end(), kind
 
     def key(self, at: int) -> tuple[int, bytes]:
-        """Read a key and its colon: where its value begins, and the key in its quotes."""
+        """Read a key and its colon. Returns (position of the value, the key with its quotes)."""
         match = _STRING.match(self.record, at)
         if match is None:
             raise self.fail(self.cut(at), "a key in quotes")
@@ -181,7 +181,7 @@ class _Reader:
         return self.blanks(at + 1), match.group()
 
     def member(self, at: int, top: _Open) -> tuple[int, str]:
-        """Where the value of a member or element begins, and its path."""
+        """(Position of the value, its path) of a member or element."""
         if not top.is_object:
             return at, f"{top.path}[{top.position}]"
         at, key = self.key(at)
@@ -202,14 +202,14 @@ class _Reader:
         return self.fail(at, f"a comma or the end of the {'object' if is_object else 'array'}")
 
     def skip(self, at: int) -> int:
-        """The end of the container that begins here; of what is in it nothing is kept, however deep it is."""
+        """The end of the container that begins here, of any depth; keeps nothing of its content."""
         if self.buffer is None:
             self.buffer = np.frombuffer(self.record + bytes(PADDING), dtype=np.uint8)
         end = int(value_end(self.buffer, at, len(self.record), np.empty(MAX_DEPTH, dtype=np.uint8)))
         return end if end > 0 else self.skip_deep(at)
 
     def skip_deep(self, at: int) -> int:
-        """The same of one that is deeper than the kernel goes, or wrong: says where."""
+        """The same for a container that is faulty, or deeper than the kernel's limit; raises at the fault."""
         record = self.record
         inside = bytearray()  # for each container that is open, whether it is an object
         while True:
@@ -240,16 +240,15 @@ class _Reader:
 def read_leaves(
     record: bytes, descend: Callable[[str], bool], wanted: Callable[[str], bool] | None = None
 ) -> list[Leaf]:
-    """The values of a record in the order they stand there.
+    """The values of a record, in its order.
 
     Args:
         record: the record's bytes.
-        descend: whether the container at a path is to be opened; otherwise it is one leaf of kind `container`.
-            Empty containers are leaves only where they are not descended into.
-        wanted: which paths are given; all if None.
+        descend: whether to read inside the container at a path; otherwise it is one leaf of kind `container`. Empty
+            containers are leaves only if they are not read inside.
+        wanted: whether to return the value at a path; all are returned if None.
 
     Raises:
-        NotAnObjectError: if the bytes are not exactly one JSON object, or one behind a line that is an action of
-            `_bulk`.
+        NotAnObjectError: if the bytes are not exactly one JSON object, or one after a `_bulk` action line.
     """
     return _Reader(record, descend, wanted).read()

@@ -1,4 +1,4 @@
-"""Known layouts as one tree of literals, in flat arrays that the matching kernel walks."""
+"""A trie of the literals of all known layouts, in flat arrays for the matching kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from logpress.layout.model import Kind, Layout
 
 @dataclass(frozen=True)
 class Trie:
-    """Layouts that share their beginnings.
+    """A trie of layouts, in which common prefixes are shared.
 
     Attributes:
         nodes: int64[n, NODE_FIELDS]. A node is a literal, then a slot or the end of the record; its columns are the
@@ -41,7 +41,7 @@ class Trie:
 
 
 class TrieBuilder:
-    """Takes layouts one by one, which must differ in literals or kinds, and makes a tree of those it has."""
+    """Builds a trie. Layouts are added one by one, and must differ in literals or kinds."""
 
     def __init__(self) -> None:
         self._arena = bytearray()
@@ -51,7 +51,7 @@ class TrieBuilder:
         self._depth = 0
 
     def add(self, number: int, layout: Layout) -> None:
-        """Take a layout, which `Trie.nodes` will call by this number."""
+        """Add a layout, under this number in `Trie.nodes`."""
         parent = -1
         for index, literal in enumerate(layout.literals):
             if index == len(layout.slots):
@@ -81,7 +81,7 @@ class TrieBuilder:
         self._depth = max(self._depth, len(layout.slots))
 
     def trie(self) -> Trie:
-        """The tree of the layouts so far; it stays as it is when more are taken."""
+        """The trie of the layouts added so far; it does not change when more are added."""
         return Trie(
             np.array(self._nodes, dtype=np.int64).reshape(-1, NODE_FIELDS),
             np.frombuffer(bytes(self._arena) + bytes(PADDING), dtype=np.uint8),
@@ -90,7 +90,7 @@ class TrieBuilder:
 
 
 def build_trie(layouts: Sequence[tuple[int, Layout]]) -> Trie:
-    """The tree of (number, layout) pairs, which must differ in literals or kinds."""
+    """The trie of (number, layout) pairs, which must differ in literals or kinds."""
     builder = TrieBuilder()
     for number, layout in layouts:
         builder.add(number, layout)

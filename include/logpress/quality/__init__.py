@@ -1,1 +1,1 @@
-"""Whether a day may be published, and what it is worth: the proof, the checks, the size report."""
+"""The proof and the checks that a day must pass before it is published, and the size report."""

@@ -1,4 +1,4 @@
-"""The contract's checks on a day that is pressed but not yet published."""
+"""The contract's checks, run on a day that is pressed but not yet published."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from logpress.manifest import SliceManifest
 from logpress.quality.values import column_statistics, column_values, seconds_of
 
 SHOWN_PLACES = 5
-"""Records that a warning names."""
+"""Number of records that a warning names."""
 
 
 class CheckResult(BaseModel):
-    """What one check found."""
+    """The result of one check."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,24 +49,24 @@ def run_checks(contract: Contract, manifests: Sequence[SliceManifest], parts: Se
 
 
 def kept_whole(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
-    """A warning where rows were kept whole because the proof found that their layouts did not give them back."""
+    """A warning if rows were kept whole because the proof found that their layouts did not restore them."""
     count = sum(manifest.kept_whole for manifest in manifests)
     if not count:
         return []
     places = [f"{place.origin} record {place.record}" for m in manifests for place in m.kept_whole_first]
     shown = ", ".join(places[:SHOWN_PLACES]) + (f" and {count - SHOWN_PLACES:,} more" if count > SHOWN_PLACES else "")
     message = (
-        f"{count:,} {'records' if count > 1 else 'record'} kept whole: their layout did not give them back ({shown}); "
-        "the day is sound, but logpress has a defect: see docs/operations.md"
+        f"{count:,} {'records' if count > 1 else 'record'} kept whole, because their layout did not restore them "
+        f"({shown}); the day is complete, but this is a defect of logpress: see docs/operations.md"
     )
     return [CheckResult(check="kept whole", level="warn", ok=False, message=message)]
 
 
 def raise_if_failed(results: Sequence[CheckResult]) -> None:
-    """Refuse a day that breaks a check of level `fail`.
+    """Raise an error if a check of level `fail` failed.
 
     Raises:
-        CheckError: naming each.
+        CheckError: naming each that failed.
     """
     failed = [result.message for result in results if not result.ok and result.level == "fail"]
     if failed:
@@ -76,11 +76,11 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
 def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManifest]) -> CheckResult:
     if check.kind == "min_rows":
         assert check.min is not None
-        return _result(check, rows >= check.min, f"the day has {rows} rows, at least {check.min:g} are expected")
+        return _result(check, rows >= check.min, f"the day has {rows} rows; at least {check.min:g} are expected")
     if check.kind in ("max_irregular_share", "max_reject_share"):
         assert check.max is not None
         what = "irregular rows" if check.kind == "max_irregular_share" else "rejects"
-        # a duplicate is no sign of bad input
+        # Duplicates are not counted, because they say nothing about the quality of the input.
         count = sum(
             m.irregular_rows if check.kind == "max_irregular_share" else m.rejects - m.duplicates for m in manifests
         )
@@ -89,16 +89,16 @@ def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManife
         return _result(
             check,
             share <= check.max,
-            f"{count} of {total} records are {what} ({share:.3%}), at most {check.max:.3%} may be",
+            f"{count} of {total} records are {what} ({share:.3%}); at most {check.max:.3%} are allowed",
         )
     share = broken / rows if rows else 0.0
     low, high = ("any" if bound is None else f"{bound:.12g}" for bound in (check.min, check.max))
-    wish = {
-        "not_null": "have no value",
-        "range": f"lie outside {low} to {high}",
-        "values": f"are none of {', '.join(check.values)}",
+    fault = {
+        "not_null": "are null",
+        "range": f"are outside {low} to {high}",
+        "values": f"are not among {', '.join(check.values)}",
     }[check.kind]
-    message = f"{broken} of {rows} values of {check.column} {wish} ({share:.3%}), at most {check.max_share:.3%} may"
+    message = f"{broken} of {rows} values of {check.column} {fault} ({share:.3%}); at most {check.max_share:.3%} may be"
     return _result(check, share <= check.max_share, message)
 
 
@@ -108,26 +108,27 @@ def _result(check: Check, ok: bool, message: str) -> CheckResult:
 
 
 def _broken_rows(contract: Contract, check: Check, parts: Sequence[str]) -> int:
-    """Rows that break a check on one column; row group by row group."""
+    """Number of rows that break a check on one column; row groups are read one by one."""
     assert check.column is not None
     if isinstance(contract.by_name[check.column], KinesisSequence) and check.kind != "not_null":
         raise ContractError(
-            f"a check of kind {check.kind} cannot be made of {check.column}: sequence numbers are opaque"
+            f"a check of kind {check.kind} does not apply to {check.column}, because sequence numbers are opaque; "
+            "remove it from the contract"
         )
     return sum(_broken_rows_of(contract, check, path) for path in parts)
 
 
 def _broken_rows_of(contract: Contract, check: Check, path: str) -> int:
-    """Of one part. Its row groups are read where their statistics do not tell."""
+    """The same for one part. Its rows are read only if the statistics of its row groups do not suffice."""
     assert check.column is not None
-    told = [_told(check, statistics) for statistics in column_statistics(contract, check.column, path)]
-    if told and None not in told:
-        return sum(filter(None, told))
+    counts = [_by_statistics(check, statistics) for statistics in column_statistics(contract, check.column, path)]
+    if counts and None not in counts:
+        return sum(filter(None, counts))
     return sum(_count(check, array) for array in column_values(contract, check.column, path))
 
 
-def _told(check: Check, statistics: pq.Statistics | None) -> int | None:
-    """How many rows of a row group break a check, if its column's statistics tell it."""
+def _by_statistics(check: Check, statistics: pq.Statistics | None) -> int | None:
+    """Number of rows of a row group that break a check; None if its column's statistics do not suffice."""
     if statistics is None:
         return None
     if check.kind == "not_null":
@@ -143,7 +144,7 @@ def _told(check: Check, statistics: pq.Statistics | None) -> int | None:
 def _count(check: Check, array: pa.Array) -> int:
     if check.kind == "not_null":
         return int(array.null_count)
-    import pyarrow.compute as pc  # takes a while, and most often statistics tell
+    import pyarrow.compute as pc  # here, because it is slow to import and statistics mostly suffice
 
     if check.kind == "values":
         plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

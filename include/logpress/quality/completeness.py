@@ -1,4 +1,4 @@
-"""The proof that a source which can count its records gave all of them, each once."""
+"""The proof that every record of an index was read exactly once, by the index's own counts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from logpress.records.ids import FILE_NAME, distinct_in
 
 
 def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:
-    """Check that slices gave the records that were planned, and that these are all the source had.
+    """Check that slices read the records that were planned, and that these were all records of the source.
 
     Raises:
-        ProofError: saying by how many, and where.
+        ProofError: naming the slice and the number of records missing or in excess.
     """
     may_grow = source.growing_index == "go_on"
     planned: dict[str, int] = {}
@@ -28,13 +28,13 @@ def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) ->
             less = origin.expected - origin.records
             if less > 0 or (less < 0 and not may_grow):
                 raise ProofError(
-                    f"slice {manifest.slice}: {origin.uri} gave {origin.records} records, {abs(less)} "
-                    f"{'fewer' if less > 0 else 'more'} than the {origin.expected} that were planned"
+                    f"slice {manifest.slice}: {origin.uri} returned {origin.records} records, {abs(less)} "
+                    f"{'fewer' if less > 0 else 'more'} than the {origin.expected} planned; press the day again"
                 )
         if manifest.distinct_ids is not None and manifest.distinct_ids != manifest.records:
             raise ProofError(
-                f"slice {manifest.slice}: {manifest.records} records have {manifest.distinct_ids} different ids: "
-                f"{manifest.records - manifest.distinct_ids} came twice"
+                f"slice {manifest.slice}: {manifest.records} records have only {manifest.distinct_ids} distinct ids, "
+                f"so {manifest.records - manifest.distinct_ids} were read twice; press the day again"
             )
         if manifest.source is not None and manifest.source_records is not None:
             expected = sum(origin.expected or 0 for origin in manifest.origins)
@@ -43,17 +43,17 @@ def prove_complete(manifests: Sequence[SliceManifest], source: ClusterSource) ->
     for uri, records in known.items():
         if planned[uri] != records:
             raise ProofError(
-                f"{uri} had {records} records, the slices that were pressed make up {planned[uri]}: "
-                f"{abs(records - planned[uri])} too {'few' if planned[uri] < records else 'many'}"
+                f"{uri} had {records} records, but the pressed slices cover {planned[uri]}, "
+                f"{abs(records - planned[uri])} too {'few' if planned[uri] < records else 'many'}; press the day again"
             )
 
 
 def prove_unchanged(manifests: Sequence[SliceManifest], source: ClusterSource) -> None:
-    """Ask the sources once more how many records they have, and whether anything was written to them since.
+    """Check that no source was written to since the slices were planned.
 
     Raises:
-        ProofError: if it is not what it was when the slices were planned, and the contract does not let it grow.
-        SourceError: if a source cannot be asked.
+        ProofError: if its records are others, unless the contract lets it grow.
+        SourceError: if a source cannot be read.
     """
     planned = {manifest.source: manifest for manifest in manifests if manifest.source is not None}
     if not planned:
@@ -71,8 +71,8 @@ def prove_unchanged(manifests: Sequence[SliceManifest], source: ClusterSource) -
             )
         if None not in (manifest.source_written, now.written) and manifest.source_written != now.written:
             raise ProofError(
-                f"{uri} has as many records as when the day was planned ({now.documents}), but was written to "
-                "meanwhile, as sequence numbers tell; press the day again once nothing writes to it any more"
+                f"{uri} was written to since the day was planned: it still has {now.documents} records, but other "
+                "sequence numbers; press the day again once nothing writes to it any more"
             )
 
 
@@ -80,10 +80,10 @@ def prove_distinct(lake: Lake, day: date, manifests: Sequence[SliceManifest], ru
     """Check that no id is in two staged slices of a run.
 
     Raises:
-        ProofError: if one is, or the ids that a slice left cannot be read.
+        ProofError: if one is, or if a slice's staged ids cannot be read.
     """
     with_ids = [manifest for manifest in manifests if manifest.distinct_ids is not None]
-    if len(with_ids) < 2:  # within a slice it is known already
+    if len(with_ids) < 2:  # within one slice, ids have been compared already
         return
     paths = [f"{lake.staging_folder(entry.table, day, run, entry.slice)}/{FILE_NAME}" for entry in with_ids]
     records = sum(manifest.records for manifest in with_ids)
@@ -93,6 +93,6 @@ def prove_distinct(lake: Lake, day: date, manifests: Sequence[SliceManifest], ru
         raise ProofError(f"the ids of the slices cannot be compared: {error}") from error
     if distinct != records:
         raise ProofError(
-            f"{records} records of {len(with_ids)} slices have {distinct} different ids: {records - distinct} came in "
-            "more than one slice; the index changed while it was pulled: press the day again"
+            f"{records - distinct} of {records} records were read by more than one of {len(with_ids)} slices "
+            f"({distinct} distinct ids), because the index changed while it was read; press the day again"
         )

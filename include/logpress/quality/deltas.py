@@ -1,7 +1,8 @@
 """A decoder of DELTA_BINARY_PACKED in NumPy, which shares no code with the writer nor with pyarrow.
 
-Source: apache/parquet-format, Encodings.md, "Delta Encoding". fastparquet 2026.9 reads wrong values where a miniblock
-has more than 28 bits a delta (its buffer of 64 bits overflows), so `lent_to_fastparquet` gives it this one.
+Source: apache/parquet-format, Encodings.md, "Delta Encoding". `lent_to_fastparquet` makes fastparquet use this
+decoder, because fastparquet 2026.9 reads wrong values from miniblocks of more than 28 bits a delta: its 64-bit buffer
+overflows.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from numpy.typing import NDArray
 _LONGEST_VARINT = 10
 _AT_A_TIME = 512
 """Miniblocks unpacked by one call of NumPy: enough to hide its 10 us, few enough for their indices to stay in cache."""
-_lent = threading.Lock()  # or a thread could put back what another has lent
+_lent = threading.Lock()  # because one thread could restore fastparquet's decoder while another still needs ours
 
 
 def decode_deltas(data: bytes) -> NDArray[np.int64]:
     """The values of a page of DELTA_BINARY_PACKED: int64[n]; differences wrap around at 64 bits.
 
     Raises:
-        ValueError: if the bytes end early, or their header is none.
+        ValueError: if the bytes end early, or their header is not valid.
     """
     block, at = _varint(data, 0)
     miniblocks, at = _varint(data, at)
@@ -35,7 +36,9 @@ def decode_deltas(data: bytes) -> NDArray[np.int64]:
     if count > 1 + block * len(data):
         raise ValueError(f"{len(data)} bytes cannot have {count} deltas")
     size = block // miniblocks
-    found: dict[int, list[tuple[int, int, int]]] = {}  # by width: where miniblocks go, where they lie, the least delta
+    found: dict[
+        int, list[tuple[int, int, int]]
+    ] = {}  # by width: (index of the first delta, offset in `data`, least delta)
     done = 1
     while done < count:
         least, at = _varint(data, at)
@@ -49,7 +52,7 @@ def decode_deltas(data: bytes) -> NDArray[np.int64]:
             done += size
         if len(widths) < miniblocks:
             raise ValueError("the bytes end within a block of deltas")
-    some = min(size, -(-count // 8) * 8)  # of a miniblock, what may be wanted
+    some = min(size, -(-count // 8) * 8)  # deltas to unpack of a miniblock: no more than the page can use
     deltas = np.zeros(1 + count + some, dtype=np.uint64)
     deltas[0] = _unzigzag(first)
     octets = np.frombuffer(data, dtype=np.uint8)
@@ -74,7 +77,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _unzigzag(number: int) -> int:
-    """As 64 bits without a sign."""
+    """Decode a zigzag number; the result is modulo 2^64."""
     return (number >> 1 ^ -(number & 1)) & (2**64 - 1)
 
 
@@ -91,8 +94,8 @@ def _unpacked(packed: NDArray[np.uint8], width: int, count: int) -> NDArray[np.u
 
 @contextmanager
 def lent_to_fastparquet() -> Iterator[None]:
-    """Let fastparquet read int64 with `decode_deltas` meanwhile, in this process; one thread at a time."""
-    import fastparquet.cencoding as theirs  # slow to import, and needed here only
+    """Make fastparquet decode int64 with `decode_deltas` inside this context; one thread at a time."""
+    import fastparquet.cencoding as theirs  # here, because it is slow to import
 
     def unpack(source: Any, target: Any, longval: int = 0) -> int:
         if not longval:

@@ -1,4 +1,4 @@
-"""The proof that a day can be given back: accounts that add up, files that are whole, and the byte proof itself."""
+"""The proof that a day can be restored: counts add up, files are as written, and the digests of records are equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import fsspec
 
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import GivenBackError, ProofError
+from logpress.errors import MismatchError, ProofError
 from logpress.hashing.digest import combine
 from logpress.manifest import PartStats, SliceManifest
 
@@ -22,31 +22,31 @@ def prove_accounts(manifests: Sequence[SliceManifest]) -> None:
     names = [manifest.slice for manifest in manifests]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ProofError(f"slice {twice[0]} is there twice; its records would be published twice")
+        raise ProofError(f"slice {twice[0]} was pressed twice, and its records would be published twice; plan it again")
     origins = [origin.uri for manifest in manifests for origin in manifest.origins]
     if len(set(origins)) != len(origins):
         twice = sorted({uri for uri in origins if origins.count(uri) > 1})
-        raise ProofError(f"{twice[0]} was read by two slices; its records would be published twice")
+        raise ProofError(f"{twice[0]} was read by two slices, and would be published twice; plan the day again")
     for manifest in manifests:
-        told = manifest.rows + manifest.rejects + manifest.other_day
-        if manifest.records != told:
+        counted = manifest.rows + manifest.rejects + manifest.other_day
+        if manifest.records != counted:
             raise ProofError(
-                f"slice {manifest.slice} read {manifest.records} records, but {told} became rows ({manifest.rows}), "
-                f"rejects ({manifest.rejects}) or belong to another day ({manifest.other_day})"
+                f"slice {manifest.slice} read {manifest.records} records, but {counted} are rows ({manifest.rows}), "
+                f"rejects ({manifest.rejects}) or of other days ({manifest.other_day})"
             )
         if manifest.records != sum(origin.records for origin in manifest.origins):
-            raise ProofError(f"slice {manifest.slice}: the records of its origins do not add up to {manifest.records}")
+            raise ProofError(f"slice {manifest.slice}: the counts of its origins do not add up to {manifest.records}")
         rows = manifest.part.rows if manifest.part else 0
         rejects = manifest.rejects_part.rows if manifest.rejects_part else 0
         if (rows, rejects) != (manifest.rows, manifest.rejects):
             raise ProofError(
-                f"slice {manifest.slice} has {manifest.rows} rows and {manifest.rejects} rejects, but its files hold "
+                f"slice {manifest.slice} has {manifest.rows} rows and {manifest.rejects} rejects, but its files have "
                 f"{rows} and {rejects}"
             )
 
 
 def prove_file(path: str, stats: PartStats) -> None:
-    """Check that a file is the one the manifest tells of.
+    """Check a file's size and SHA-256 against the manifest.
 
     Raises:
         ProofError: if it is missing, or its size or content differ.
@@ -61,16 +61,18 @@ def prove_file(path: str, stats: PartStats) -> None:
     except OSError as error:
         raise ProofError(f"{path}: cannot be read: {error}") from error
     if size != stats.stored_bytes or sha256.hexdigest() != stats.sha256:
-        raise ProofError(f"{path}: is not the file its manifest tells of ({size} bytes, {stats.stored_bytes} expected)")
+        raise ProofError(
+            f"{path}: is not the file that its manifest names ({size} bytes, {stats.stored_bytes} expected)"
+        )
 
 
 def prove_files(manifests: Sequence[SliceManifest], parts: Sequence[str], rejects: Sequence[str]) -> None:
-    """Check that the files of some slices are those that their manifests tell of.
+    """Check the sizes and SHA-256 of some slices' files against their manifests.
 
     Args:
-        manifests: of the slices.
-        parts: paths of their parts, in their order.
-        rejects: paths of their rejects files, in their order.
+        manifests: the slices.
+        parts: paths of their parts, in the order of `manifests`.
+        rejects: paths of their rejects files, in the order of `manifests`.
 
     Raises:
         ProofError: if one is missing, or its size or content differ.
@@ -88,10 +90,10 @@ def prove_bytes(
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Check that the files give back exactly the records that were read; returns their digest.
+    """Check that the records in the files are exactly those that were read; returns their digest.
 
     Raises:
-        GivenBackError: if they do not.
+        MismatchError: if they are not.
         PartError: if a file is damaged.
     """
     found = digest_files(parts, rejects, threads=threads, progress=progress)
@@ -100,10 +102,10 @@ def prove_bytes(
 
 
 def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, str]]) -> None:
-    """Compare what the pieces of some files give back (records, bytes, digest) with what was read.
+    """Compare the records of some files, as (records, bytes, digest) of pieces, with those that were read.
 
     Raises:
-        GivenBackError: if they differ.
+        MismatchError: if they differ.
     """
     records, size = sum(piece[0] for piece in found), sum(piece[1] for piece in found)
     digest = combine(piece[2] for piece in found)
@@ -111,7 +113,7 @@ def compare(manifests: Sequence[SliceManifest], found: Sequence[tuple[int, int, 
     expected_bytes = sum(manifest.raw_bytes for manifest in manifests)
     expected = combine(manifest.digest for manifest in manifests)
     if (records, size, digest) != (expected_records, expected_bytes, expected):
-        raise GivenBackError(
-            f"the files give back {records} records of {size} bytes with digest {digest}; "
-            f"read were {expected_records} of {expected_bytes} bytes with digest {expected}"
+        raise MismatchError(
+            f"the files have {records} records of {size} bytes with digest {digest}, but "
+            f"{expected_records} of {expected_bytes} bytes with digest {expected} were read"
         )

@@ -1,4 +1,4 @@
-"""The check that a part file reads the same in another reader: fastparquet, which shares no code with the writer."""
+"""The check that fastparquet, which shares no code with the writer, reads the same values from a part file."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _OBJECTS_AT_A_TIME = 1 << 14
 
 
 def prove_readable(path: str) -> int:
-    """Read a row group with fastparquet, which shares no code with the writer, and compare every value.
+    """Read one row group with fastparquet and with pyarrow, and compare every value.
 
-    Which row group is told by the file's name, and so is the same each time. Where the contract's `files.readers` leave
-    fastparquet out, deltas of int64 are decoded by `quality.deltas` in its place, and columns in other encodings that
-    it does not read are left out. So are those of which a row group holds more than MOST_BYTES, as its objects would
-    take six times that.
+    A hash of the file's name selects the row group, so it is the same each time. If the contract's `files.readers`
+    omit fastparquet, `quality.deltas` decodes int64 deltas in its place, and columns in other encodings that it does
+    not read are skipped. Columns with more than MOST_BYTES in a row group are skipped too, because fastparquet's
+    objects take six times as much memory.
 
     Returns:
-        How many values were compared.
+        The number of values compared.
 
     Raises:
         ProofError: if fastparquet cannot read the file, or reads other values than pyarrow.
@@ -49,7 +49,7 @@ def prove_readable(path: str) -> int:
 
 
 def _compare_group(path: str, handle: IO[bytes]) -> int:
-    import fastparquet  # slow to import, and needed here only
+    import fastparquet  # here, because it is slow to import
 
     plain = pq.ParquetFile(handle, read_dictionary=None)
     group = zlib.crc32(path.rsplit("/", 1)[-1].encode()) % plain.num_row_groups
@@ -62,12 +62,12 @@ def _compare_group(path: str, handle: IO[bytes]) -> int:
     where = f"{path}: row group {group}"
     try:
         other = fastparquet.ParquetFile(path, open_with=_open)[group]
-    except Exception as error:  # whatever a foreign reader raises is a finding about the file
+    except Exception as error:  # any exception of another reader is a finding about the file
         raise ProofError(f"{where}: fastparquet cannot read it: {error}") from error
     compared = 0
     unread, mended = _unread(plain, group)
     left_out = unread | _too_large(plain, group)
-    for name in plain.schema_arrow.names:  # one at a time, as the values of all would take much memory
+    for name in plain.schema_arrow.names:  # one at a time, to bound memory
         if name in left_out:
             continue
         array = _array(file.read_row_group(group, columns=[name], use_threads=False), name)
@@ -89,8 +89,8 @@ _ENCODINGS: dict[str, Encoding] = {
 
 
 def _unread(file: pq.ParquetFile, group: int) -> tuple[set[str], set[str]]:
-    """The columns that fastparquet need not read, by the contract, and cannot; those it can with another decoder."""
-    # of the metadata of a part no more than this is looked at: the rest takes the engine, which is slow to import
+    """Columns that fastparquet cannot read (and by the contract need not), and those it can with our decoder."""
+    # Only this key of the part's metadata is read here, because the engine, which reads the rest, is slow to import.
     text = (file.metadata.metadata or {}).get(b"logpress", b"{}")
     readers = json.loads(text).get("readers", ())
     unread: set[str] = set()
@@ -125,13 +125,13 @@ def _array(table: pa.Table, name: str) -> pa.Array:
 
 
 def _is_dictionary(file: pq.ParquetFile, group: int, name: str) -> bool:
-    """Whether all pages of a column's texts are numbers of dictionary entries."""
+    """Whether all pages of a string column are encoded with the dictionary."""
     column = file.metadata.row_group(group).column(file.schema_arrow.get_field_index(name))
     return bool(column.has_dictionary_page) and "PLAIN" not in _data_encodings(column)
 
 
 def _data_encodings(column: pq.ColumnChunkMetaData) -> set[str]:
-    """Encodings of a column's values; the first PLAIN is the dictionary page's own."""
+    """Encodings of a column's values, without the first PLAIN, which is that of the dictionary page."""
     encodings = list(column.encodings)
     if column.has_dictionary_page and "PLAIN" in encodings:
         encodings.remove("PLAIN")
@@ -164,13 +164,13 @@ def _differing(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> np.n
 
 
 def _differing_objects(array: pa.Array, series: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Rows in which strings differ; most rows have none, and objects are compared one by one."""
+    """Rows whose strings differ; objects are compared one by one."""
     present = values_of(array.is_valid())
     different = _differing(present, series.notna().to_numpy())
     if len(different):
         return different
     places = np.flatnonzero(present)
-    for first in range(0, len(places), _OBJECTS_AT_A_TIME):  # as the objects of all would take much memory
+    for first in range(0, len(places), _OBJECTS_AT_A_TIME):  # in pieces, to bound memory
         some = places[first : first + _OBJECTS_AT_A_TIME]
         theirs = series.iloc[some].to_numpy()
         differ = [one != other for one, other in zip(array.take(pa.array(some)).to_pylist(), theirs, strict=True)]
@@ -180,25 +180,25 @@ def _differing_objects(array: pa.Array, series: pd.Series[Any]) -> np.ndarray[An
 
 
 _NONE = np.iinfo(np.int64).min
-"""Stands for null on both sides; none of the codecs gives it as a value."""
+"""Represents null on both sides; no codec produces it as a value."""
 
 
 def _categorical() -> type:
-    """The type of pandas's categories."""
-    import pandas as pd  # as slow as fastparquet
+    """The type of pandas categoricals."""
+    import pandas as pd  # here, because it is slow to import
 
     return pd.CategoricalDtype
 
 
 def _places(array: pa.Array, series: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Each row's place among the texts that fastparquet found: as pyarrow has it, and as fastparquet does."""
+    """For each row, the index of its string among those that fastparquet found: by pyarrow, and by fastparquet."""
     places = {text: place for place, text in enumerate(series.cat.categories.tolist())}
     of_entry = np.array([places.get(text, -2) for text in array.dictionary.to_pylist()] + [-1], dtype=np.int64)
     return of_entry[array.indices.fill_null(-1).to_numpy()], series.cat.codes.to_numpy()
 
 
 def _values(array: pa.Array) -> np.ndarray[Any, Any]:
-    """What pyarrow read, as integers or doubles' bits; nulls as _NONE."""
+    """The values that pyarrow read, as integers (doubles as their bits); nulls as _NONE."""
     type_ = array.type
     if pa.types.is_timestamp(type_):
         array = array.cast(pa.timestamp("us", type_.tz)).view(pa.int64())
@@ -213,16 +213,16 @@ def _values(array: pa.Array) -> np.ndarray[Any, Any]:
 
 
 def _values_of_series(series: pd.Series[Any], array: pa.Array) -> np.ndarray[Any, Any]:
-    """What fastparquet read, in the same form."""
+    """The values that fastparquet read, in the same form."""
     type_ = array.type
     if pa.types.is_timestamp(type_):
         naive = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
-        # not a time is the smallest number, as _NONE
+        # NaT is stored as the smallest int64, which is _NONE.
         return np.asarray(naive.to_numpy(dtype="datetime64[us]").view(np.int64))
     if pa.types.is_date(type_):
         return np.where(series.isna(), _NONE, series.to_numpy().astype("datetime64[D]").astype(np.int64))
     if pa.types.is_floating(type_):
-        # pandas has one word for null and for not a number
+        # pandas has NaN for null as well as for NaN.
         missing = series.isna().to_numpy() & ~values_of(array.is_valid())
         return np.where(missing, _NONE, series.to_numpy(dtype=np.float64).view(np.int64))
     missing = series.isna().to_numpy()

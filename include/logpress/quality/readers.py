@@ -1,8 +1,8 @@
-"""Which reader reads which Parquet encoding: the one place that says so, as data.
+"""Table of Parquet encodings that each reader can read.
 
-What is said of pyarrow, fastparquet, Polars, DuckDB, Spark and Trino is tried by the tests, which write and read each
-pair. The rest is what the projects say themselves: where only new releases read an encoding, it counts as not read, as
-managed services lag behind.
+Tests write and read each pair with pyarrow, fastparquet, Polars, DuckDB, Spark and Trino. The other entries are from
+the projects' own documents. An encoding that only new releases read counts as not read, because managed services run
+older ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from logpress.contract.model import Contract
 from logpress.errors import UsageError
 
 Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes"]
-"""Types as encodings tell them apart: Parquet's physical ones, integers of 8 and 16 bits and texts on their own."""
+"""Types that encodings distinguish: Parquet's physical types, with texts and integers of 8 and 16 bits on their own."""
 
 READERS: tuple[Reader, ...] = get_args(Reader)
 
@@ -44,16 +44,16 @@ WRITTEN: dict[Encoding, frozenset[Kind]] = {
     "delta": _INTEGERS | {"text"},
     "byte_stream_split": _FIXED,
 }
-"""What the engine's writer can write: `delta` is DELTA_BINARY_PACKED, of texts DELTA_LENGTH_BYTE_ARRAY."""
+"""Types that the writer can write in each encoding. `delta`: DELTA_BINARY_PACKED; for texts DELTA_LENGTH_BYTE_ARRAY."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something of WRITTEN that a reader does not read.
+    """An entry of WRITTEN that a reader does not read.
 
     Attributes:
-        why: what happens, or since which release it is read.
-        source: where that is known from.
+        why: what happens, or the first release that reads it.
+        source: the test, document or issue that shows it.
     """
 
     reader: Reader
@@ -84,10 +84,10 @@ GAPS: tuple[Gap, ...] = (
 
 
 def kind_of(type_: pa.DataType) -> Kind:
-    """How encodings see an Arrow type.
+    """The kind of an Arrow type.
 
     Raises:
-        ValueError: if it is none that part files have.
+        ValueError: if part files have no columns of this type.
     """
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
@@ -105,26 +105,26 @@ def kind_of(type_: pa.DataType) -> Kind:
 
 
 def encodings_of(type_: pa.DataType) -> list[Encoding]:
-    """The encodings that the engine can write for a type."""
+    """The encodings that the writer can write for a type."""
     kind = kind_of(type_)
     return [encoding for encoding in get_args(Encoding) if kind in WRITTEN[encoding]]
 
 
 def gaps_of(type_: pa.DataType, encoding: Encoding, readers: Iterable[Reader]) -> list[Gap]:
-    """Which of these readers do not read it, in the order of READERS."""
+    """The gaps of those of these readers that do not read the encoding, in the order of READERS."""
     kind, wanted = kind_of(type_), set(readers)
     found = [gap for gap in GAPS if gap.encoding == encoding and kind in gap.kinds and gap.reader in wanted]
     return sorted(found, key=lambda gap: READERS.index(gap.reader))
 
 
 def readers_of(contract: Contract) -> tuple[Reader, ...]:
-    """The readers that a contract's files are for. pyarrow is always one: logpress restores with it."""
+    """The readers that must read a contract's files. pyarrow is always one, because logpress restores with it."""
     named = contract.files.readers or READERS
     return tuple(reader for reader in READERS if reader in named or reader == "pyarrow")
 
 
 def parse_readers(text: str) -> tuple[Reader, ...]:
-    """Readers as `polars,duckdb`, in the order of READERS; empty for none.
+    """Parse a list such as `polars,duckdb`; returns readers in the order of READERS.
 
     Raises:
         UsageError: if one is unknown.
@@ -132,5 +132,5 @@ def parse_readers(text: str) -> tuple[Reader, ...]:
     named = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in named:
         if name not in READERS:
-            raise UsageError(f"--readers: {name!r} is none; there are {', '.join(READERS)}")
+            raise UsageError(f"--readers: {name!r} is unknown; give some of {', '.join(READERS)}")
     return tuple(reader for reader in READERS if reader in named)

@@ -1,4 +1,4 @@
-"""What a published day saved: rows, bytes, and where they went."""
+"""The report of a published day: rows, rejects, bytes saved, and bytes of each column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logpress.sources.dated import folder_above
 from logpress.sources.search.address import is_cluster
 
 SHOWN_PLACES = 10
-"""Places that a terminal shows."""
+"""Number of places that are shown on a terminal."""
 
 
 class ColumnReport(BaseModel):
@@ -30,7 +30,7 @@ class ColumnReport(BaseModel):
 
 
 class PlaceReport(BaseModel):
-    """Where some of a day's records came from."""
+    """A folder or index with some of a day's records."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,11 +46,11 @@ class DayReport(BaseModel):
     Attributes:
         raw_bytes: bytes of the records, separators not counted.
         stored_bytes: bytes of all Parquet files, rejects included.
-        without_day: rejects whose day cannot be read, of inputs that may be of any day.
+        without_day: rejects whose day cannot be read, from inputs that name no day.
         ratio: raw_bytes / stored_bytes.
-        kept_whole: rows kept whole because the proof found that their layouts did not give them back.
-        taken_from: the input that was taken, where it was to be the first that has the day.
-        places: folders, above those that name a time, and indices that the day was pressed from; most records first.
+        kept_whole: rows kept whole because the proof found that their layouts did not restore them.
+        taken_from: the input that was read, if only the first that has the day is (`use: first`).
+        places: folders (without subfolders that name a time) and indices of the raw input, most records first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -141,7 +141,7 @@ class DayReport(BaseModel):
 
 
 def _places(manifest: DayManifest) -> tuple[PlaceReport, ...]:
-    """The places that a day's inputs lie in, records and bytes of each added up."""
+    """Records and bytes of a day's inputs, summed by place."""
     found: dict[str, list[OriginStats]] = {}
     for entry in manifest.slices:
         for origin in entry.origins:
@@ -160,7 +160,7 @@ def _places(manifest: DayManifest) -> tuple[PlaceReport, ...]:
 
 
 def human_bytes(size: float) -> str:
-    """A size as people read it."""
+    """A size with a decimal unit, such as 1.5 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(size) < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
@@ -177,21 +177,21 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
         "rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else "")
     )
     if report.kept_whole:
-        head.add_row("kept whole", f"{report.kept_whole:,} (their layouts did not give them back)")
+        head.add_row("kept whole", f"{report.kept_whole:,} (their layouts did not restore them)")
     if report.rejects:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
     if report.without_day:
-        head.add_row("without a day", f"{report.without_day:,} (rejects: their input may be of any day)")
+        head.add_row("without a day", f"{report.without_day:,} (rejects: neither record nor input names a day)")
     if report.other_day:
-        head.add_row("of other days", f"{report.other_day:,} (left to them)")
+        head.add_row("of other days", f"{report.other_day:,} (not in these files)")
     for uri in report.taken_from:
-        head.add_row("taken from", Text(f"{uri}, the first input that has the day", overflow="fold"))
+        head.add_row("read from", Text(f"{uri}, the first input that has the day", overflow="fold"))
     for number, place in enumerate(report.places[:SHOWN_PLACES]):
-        told = (
+        text = (
             f"{place.place}, {place.records:,} records in {place.inputs:,} {'inputs' if place.inputs > 1 else 'input'}"
         )
-        head.add_row("" if number else "from", Text(told, overflow="fold"))
+        head.add_row("" if number else "from", Text(text, overflow="fold"))
     if len(report.places) > SHOWN_PLACES:
         head.add_row("", f"and {len(report.places) - SHOWN_PLACES:,} more places")
     head.add_row("raw", human_bytes(report.raw_bytes))
@@ -211,7 +211,7 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
         )
     parts: list[RenderableType] = [Text(f"{report.table} {report.day}", style="bold"), head, Text(), columns]
     if report.unknown_paths:
-        parts.append(Text("paths that no contract names, kept in _extra:", style="yellow"))
+        parts.append(Text("paths that the contract does not name, stored in _extra:", style="yellow"))
         parts += [Text(f"  {path}  {count:,} rows") for path, count in report.unknown_paths.items()]
     for uri, damage in report.damaged_origins.items():
         parts.append(Text(f"damaged: {uri}: {damage}", style="red"))

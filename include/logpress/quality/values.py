@@ -25,11 +25,10 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     Args:
         contract: the table.
         name: a column of it.
-        path: a part file, a path or fsspec URI.
+        path: path or fsspec URI of a part file.
 
     Returns:
-        One array a row group, strings as dictionaries. Of a sequence number only that it is there, as booleans: true
-        or null.
+        One array a row group, strings as dictionaries. Sequence numbers are booleans: true, or null if missing.
 
     Raises:
         PartError: if the file is damaged.
@@ -43,7 +42,7 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
 
 
 def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Statistics | None]:
-    """What a part's footer says of a column, a row group at a time; nothing of a virtual one.
+    """Statistics of a column in a part's footer, by row group; an empty list for a virtual column.
 
     Raises:
         PartError: if the file is damaged.
@@ -76,12 +75,12 @@ def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
 
 
 def _plain(texts: Texts) -> list[str]:
-    """Texts as they read, without JSON's escapes."""
+    """Texts without JSON escapes."""
     return [json.loads(b'"%b"' % texts[number]) for number in range(len(texts))]
 
 
 def seconds_of(array: pa.Array) -> pa.Array:
-    """Instants as seconds since 1970, which the bounds of a check are in; numbers as they are."""
+    """Instants as seconds since 1970, the unit of a check's bounds; numbers unchanged."""
     if not pa.types.is_timestamp(array.type):
         return array
     per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[array.type.unit]

@@ -1,4 +1,4 @@
-"""What ML engineers and serving machines call: open a lake, pick a table, scan days into a frame."""
+"""The interface for reading published days: open a lake, choose a table, scan days into a frame."""
 
 from logpress.reading.columns import ColumnInfo
 from logpress.reading.lake import LakeReader, TableReader, open_lake

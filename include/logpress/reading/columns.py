@@ -1,4 +1,4 @@
-"""What columns a table has: those of the contracts that its parts were written with, the newest first."""
+"""The columns of a table, from the contracts that its parts were written with."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from logpress.errors import UsageError
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """One column that can be asked for.
+    """A column that a scan can return.
 
     Attributes:
         name: its name.
         type: its Arrow type; instants are UTC.
-        description: what it means, with its unit.
-        virtual: whether it is derived when read, and so not to be found in the files.
-        default: whether a scan gives it without being asked.
-        repeats: whether it is a string of few distinct values, which `categories=True` gives as a category.
+        description: its meaning and unit.
+        virtual: whether it is derived when read, and is not in the files.
+        default: whether a scan returns it if no columns are named.
+        repeats: whether it is a string of few distinct values, which `categories=True` returns as a category.
     """
 
     name: str
@@ -49,18 +49,18 @@ class ColumnInfo:
 
 
 _OWN = {
-    DAY: "The UTC day the record belongs to",
-    LAYOUT: "Number of the record's layout in the file's metadata; null where the record is kept whole in _raw",
-    EXTRA: "JSON object {path: value} of what the contract does not name; null where there is nothing",
-    RAW: "The record's bytes, where no layout or codec could reproduce them; else null",
-    ROW_GROUP: "In the first row of a row group, what its restoration needs besides the columns; else null",
+    DAY: "UTC day of the record",
+    LAYOUT: "Number of the record's layout in the file's metadata; null if the record is kept whole in _raw",
+    EXTRA: "JSON object {path: value} of values that the contract does not name; null if there are none",
+    RAW: "Bytes of the record, if no layout or codec could reproduce them; else null",
+    ROW_GROUP: "In the first row of a row group, further data that restoring needs; else null",
 }
 
 
 def columns_of(contracts: Sequence[Contract]) -> list[ColumnInfo]:
     """All columns of parts written with these contracts.
 
-    Those a reader gets without asking come first, in the order of the newest contract; `day` and the underscore follow.
+    Default columns come first, in the order of the newest contract; then `day`, then hidden columns.
 
     Args:
         contracts: the newest first.
@@ -84,8 +84,8 @@ def _common(newer: ColumnInfo, older: ColumnInfo) -> pa.DataType:
         return pa.unify_schemas(fields, promote_options="permissive").field(0).type
     except pa.ArrowException as error:
         raise UsageError(
-            f"column {newer.name} is {newer.type} on some of these days and {older.type} on others; "
-            "scan them one by one, or leave it out"
+            f"column {newer.name} is {newer.type} on some of these days and {older.type} on others, and these types "
+            "cannot be combined; scan the days one by one, or leave the column out of `columns`"
         ) from error
 
 
@@ -102,17 +102,17 @@ def _columns(contract: Contract) -> Iterable[ColumnInfo]:
 
 
 def _meaning(stored: StoredColumn) -> str:
-    """What a column says that only restoration needs."""
+    """The description of a column that is not in the contract."""
     of = stored.of
     names = kinesis_names(of)
     return _OWN.get(stored.name) or {
         scale_name(of): f"Digits after the point of {of}",
-        shift_name(of): f"Minutes that the record's own label of {of} was off",
-        residual_name(of): f"What the columns that predict {of} leave, in its unit",
-        other_name(of): f"The text of {of} where its key does not tell it",
-        names.shard: f"Shard of {of}, by its place in the file's metadata",
-        names.arrival: f"Arrival second of {of} less what predicts it",
+        shift_name(of): f"Error of the record's own label of {of}, in minutes",
+        residual_name(of): f"{of} less the value that other columns predict, in its unit",
+        other_name(of): f"The text of {of} if its key does not determine it; else null",
+        names.shard: f"Shard of {of}, as an index into a list in the file's metadata",
+        names.arrival: f"Arrival second of {of} less its predicted value",
         names.counter: f"Counter of {of} less the smallest of its shard and second: the lowest byte",
-        names.counter_high: "What is above that byte, divided by 256",
+        names.counter_high: f"The same difference of {of}, divided by 256",
         names.sub: f"Sub-sequence number of {of}",
     }.get(stored.name, "")

@@ -1,4 +1,4 @@
-"""Conditions as text, as on a command line: `response_status_code >= 500`."""
+"""Conditions in text form, such as `response_status_code >= 500` on the command line."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _CONDITION = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(==|!=|<>|<=|>=|=|<|>|(?
 
 
 def parse_conditions(texts: Sequence[str], types: Mapping[str, pa.DataType]) -> list[Condition]:
-    """Conditions that must all hold.
+    """Parse conditions that must all hold.
 
-    A value is written as it is, or between quotes as in JSON; `null` stands for no value; after `in` and `not in` come
-    several with commas between them. Nothing of it is evaluated.
+    A value is written without quotes, or as a JSON string; `null` means a missing value. `in` and `not in` are
+    followed by values separated by commas. Nothing is evaluated as code.
 
     Args:
-        texts: one condition each, as `func_name = Login` or `response_status_code in 500, 503`.
+        texts: one condition each, such as `func_name = Login` or `response_status_code in 500, 503`.
         types: the columns' types, as readers see them.
 
     Raises:
-        UsageError: if one cannot be read, names no column, or its value is none of the column's type.
+        UsageError: if one cannot be parsed, names an unknown column, or has a value that is not of the column's type.
     """
     return [_parse(text, types) for text in texts]
 
@@ -37,7 +37,7 @@ def _parse(text: str, types: Mapping[str, pa.DataType]) -> Condition:
     found = _CONDITION.fullmatch(text)
     if found is None:
         raise UsageError(
-            f"the condition {text!r} cannot be read: write column, operator and value, as 'func_name = Login'; "
+            f"the condition {text!r} cannot be parsed: write column, operator and value, such as 'func_name = Login'; "
             "operators are =, !=, <, <=, >, >=, in and not in"
         )
     name, operator, rest = found.groups()
@@ -48,7 +48,7 @@ def _parse(text: str, types: Mapping[str, pa.DataType]) -> Condition:
         try:
             items = next(csv.reader([rest], skipinitialspace=True), [])
         except csv.Error as error:
-            raise UsageError(f"the condition {text!r} cannot be read: {error}") from error
+            raise UsageError(f"the condition {text!r} cannot be parsed: {error}") from error
         return name, operator, [_value(text, types[name], item.strip()) for item in items]
     return name, operator, _value(text, types[name], rest)
 
@@ -60,7 +60,7 @@ def _value(text: str, type_: pa.DataType, written: str) -> Any:
         try:
             value = json.loads(written)
         except ValueError as error:
-            raise UsageError(f"the condition {text!r} cannot be read: {written} is no text in quotes") from error
+            raise UsageError(f"the condition {text!r} cannot be parsed: {written} is not a JSON string") from error
         written = value if isinstance(value, str) else written
     try:
         if pa.types.is_boolean(type_):
@@ -70,5 +70,5 @@ def _value(text: str, type_: pa.DataType, written: str) -> Any:
         if pa.types.is_floating(type_):
             return float(written)
     except (ValueError, KeyError) as error:
-        raise UsageError(f"the condition {text!r} compares with {written!r}, which is no {type_}") from error
+        raise UsageError(f"the condition {text!r} compares with {written!r}, which is not of type {type_}") from error
     return written

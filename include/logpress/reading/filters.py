@@ -1,4 +1,4 @@
-"""Conditions on rows: from what callers write to one Arrow expression, and which columns it needs."""
+"""Conditions on rows, compiled to one Arrow expression and the columns that it needs."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ _SAME = {"=": "==", "<>": "!="}
 
 @dataclass(frozen=True)
 class Filter:
-    """Which rows are wanted.
+    """A condition that selects rows.
 
     Attributes:
-        expression: true for them.
-        columns: the columns it needs, in the table's order.
-        stored: true for them too, and maybe for others, but needs stored columns only; None where there is no such.
-        stored_columns: the columns `stored` needs.
-        is_stored: whether `stored` says all.
+        expression: true for the selected rows.
+        columns: the columns that `expression` needs, in the table's order.
+        stored: a weaker expression on stored columns only: true for the selected rows, and maybe for others; None if
+            there is none.
+        stored_columns: the columns that `stored` needs.
+        is_stored: whether `stored` selects the same rows as `expression`.
     """
 
     expression: pc.Expression
@@ -49,15 +50,15 @@ class Filter:
 
 
 def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> Filter | None:
-    """Make a filter; None if all rows are wanted.
+    """Compile a filter; None if all rows are selected.
 
     Args:
         where: an expression, a list of conditions that must all hold, or a list of such lists of which one must hold.
         schema: all columns of the table, with the types readers see.
-        virtual: those that are derived.
+        virtual: the names of virtual columns.
 
     Raises:
-        UsageError: if a condition names no column, or cannot be applied to it.
+        UsageError: if a condition names an unknown column, or does not fit its type.
     """
     stored: pc.Expression | None
     if isinstance(where, pc.Expression):
@@ -69,7 +70,7 @@ def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> 
             return None
         expression = _any_of([[_condition(item, schema) for item in way] for way in ways])
         columns = _columns_of(expression, schema)
-        # A way that says nothing of stored columns lets any row pass until its virtual columns are known.
+        # An alternative without conditions on stored columns cannot exclude a row before virtual columns are derived.
         on_stored = [[item for item in way if item[0] not in virtual] for way in ways]
         stored = _any_of([[_condition(item, schema) for item in way] for way in on_stored]) if all(on_stored) else None
     return Filter(
@@ -82,15 +83,15 @@ def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> 
 
 
 def _ways(where: object) -> list[list[Condition]]:
-    """A list of conditions, or of lists of them, as the latter."""
+    """The list of alternatives: a flat list of conditions becomes a single one."""
     if isinstance(where, str) or not isinstance(where, Sequence):
-        raise UsageError(f"`where` is a list of (column, operator, value), or an expression of pyarrow, not {where!r}")
+        raise UsageError(f"`where` is {where!r}; give a list of (column, operator, value), or a pyarrow expression")
     if not where:
         return []
     ways: list[Any] = [where] if all(_is_condition(item) for item in where) else list(where)
     for way in ways:
         if not isinstance(way, Sequence) or isinstance(way, str) or not way or not all(map(_is_condition, way)):
-            raise UsageError(f"`where` holds {way!r}; each condition is (column, operator, value)")
+            raise UsageError(f"`where` has {way!r}; write each condition as (column, operator, value)")
     return [list(way) for way in ways]
 
 
@@ -117,7 +118,7 @@ def _condition(item: Condition, schema: pa.Schema) -> pc.Expression:
     operator = _SAME.get(operator, operator.strip().lower())
     if operator in ("in", "not in"):
         if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-            raise UsageError(f"the condition on {name} with {operator!r} takes a list of values, not {value!r}")
+            raise UsageError(f"the condition on {name} has {value!r} after {operator!r}; give a list of values")
         values = [_scalar(name, type_, one) for one in value]
         inside = field.isin(_array(name, type_, [one for one in values if one.is_valid]))
         if any(not one.is_valid for one in values):
@@ -125,18 +126,18 @@ def _condition(item: Condition, schema: pa.Schema) -> pc.Expression:
         return inside if operator == "in" else ~inside
     if operator not in _OPERATIONS:
         raise UsageError(
-            f"the condition on {name} has the operator {item[1]!r}; there are ==, !=, <, <=, >, >=, in and not in"
+            f"the condition on {name} has the operator {item[1]!r}; use ==, !=, <, <=, >, >=, in or not in"
         )
     scalar = _scalar(name, type_, value)
     if scalar.is_valid:
         return _OPERATIONS[operator](field, scalar)
     if operator not in ("==", "!="):
-        raise UsageError(f"the condition on {name} compares with no value; use == or != for that")
+        raise UsageError(f"the condition on {name} compares with a missing value (None); only == and != can do that")
     return field.is_null() if operator == "==" else field.is_valid()
 
 
 def _array(name: str, type_: pa.DataType, values: list[pa.Scalar]) -> pa.Array:
-    """A set of values in the column's type; those that it cannot hold equal none of the column's."""
+    """A set of values in the column's type. Values outside of the type are left out, because no row can equal them."""
     fitting = []
     for value in values:
         try:
@@ -149,7 +150,7 @@ def _array(name: str, type_: pa.DataType, values: list[pa.Scalar]) -> pa.Array:
 
 
 def _scalar(name: str, type_: pa.DataType, value: Any) -> pa.Scalar:
-    """A value in a type that can be compared with the column's without loss."""
+    """A value in a type that compares with the column's type without loss."""
     try:
         if isinstance(value, pa.Scalar):
             value = value.as_py()
@@ -178,7 +179,7 @@ def _unfit(name: str, type_: pa.DataType, value: Any) -> UsageError:
 
 
 def _instant(name: str, value: Any) -> datetime:
-    """A moment; text and datetimes without a time zone are UTC, a date is its midnight in UTC."""
+    """An instant; text and datetimes without a time zone are UTC, a date is midnight UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     elif type(value) is date:
@@ -206,9 +207,9 @@ def _date(value: Any) -> date:
 
 
 def _columns_of(expression: pc.Expression, schema: pa.Schema) -> tuple[str, ...]:
-    """The columns an expression needs: those without which Arrow refuses it."""
+    """The columns that an expression needs, found by the columns that Arrow reports as missing."""
     if "FieldPath(" in str(expression):
-        raise UsageError(f"the condition {expression} cannot be applied: name columns, do not number them")
+        raise UsageError(f"the condition {expression} refers to a column by its number; use its name")
     empty = schema.empty_table()
     try:
         empty.filter(expression)

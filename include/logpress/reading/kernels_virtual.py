@@ -14,7 +14,7 @@ from logpress.codecs.kernels_text import NULL
 from logpress.kernel.compile import kernel
 
 SEQUENCE_BYTES = 76
-"""The most that one text takes: 56 digits, a point, and a number of at most 19."""
+"""Longest text: 56 digits, a point, and a number of at most 19 digits."""
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Lakes and tables, as readers see them: which days are published, which columns there are, and scans of both."""
+"""Lakes and tables for readers: published days, columns, and scans."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def open_lake(uri: str | os.PathLike[str]) -> LakeReader:
     """Open a lake for reading.
 
     Args:
-        uri: a path, or a URI of any storage that fsspec knows, as `s3://bucket/lake`.
+        uri: a path, or a URI of any storage that fsspec supports, such as `s3://bucket/lake`.
 
     Raises:
-        UsageError: if there is no lake.
+        UsageError: if it is not a lake.
         LakeError: if it cannot be read.
     """
     return LakeReader(Lake.open(os.fspath(uri)))
@@ -46,11 +46,11 @@ class LakeReader:
 
     @property
     def uri(self) -> str:
-        """Where it lies: an absolute path, or a URI."""
+        """Its absolute path or URI."""
         return self._lake.uri
 
     def tables(self) -> list[str]:
-        """The names of its tables, in order.
+        """The names of its tables, sorted.
 
         Raises:
             LakeError: if it cannot be read.
@@ -86,7 +86,7 @@ class TableReader:
     name: str
 
     def days(self) -> list[date]:
-        """The published days (UTC), in order.
+        """The published days (UTC), ascending.
 
         Raises:
             LakeError: if the lake cannot be read.
@@ -95,7 +95,7 @@ class TableReader:
 
     @property
     def columns(self) -> list[ColumnInfo]:
-        """The columns of the newest published day that has rows; those a scan gives without being asked come first.
+        """The columns of the newest published day that has rows; the default columns of a scan come first.
 
         Raises:
             UsageError: if no day is published.
@@ -105,14 +105,14 @@ class TableReader:
         return columns_of(self._newest_contract())
 
     def files(self, start: Day | None = None, end: Day | None = None) -> list[str]:
-        """The part files that are published for some days, for readers of Parquet.
+        """The published part files of some days, for other Parquet readers.
 
         Args:
             start: first day (UTC); None for all days.
             end: last day, included; as `start` if None.
 
         Raises:
-            UsageError: if a day makes no sense, or none of them is published.
+            UsageError: if a day is not valid, or none of them is published.
             LakeError: if the lake cannot be read.
         """
         manifests = self._manifests(start, end)
@@ -128,7 +128,7 @@ class TableReader:
         threads: int | None = None,
         verify: bool = False,
     ) -> Scan:
-        """Rows of some days.
+        """Scan the rows of some days.
 
         Days of the range that are not published are left out; `Scan.days` says which there are. The size, rows and
         columns of each file are compared with its day's manifest when it is opened.
@@ -144,7 +144,7 @@ class TableReader:
             verify: whether all bytes of the days' files are read now, and their SHA-256 compared with the manifests'.
 
         Raises:
-            UsageError: if a day or column makes no sense, or none of the days is published.
+            UsageError: if a day, column or condition is not valid, or none of the days is published.
             LakeError: if the lake cannot be read.
             PartError: if a file is damaged.
             ProofError: if a file is not the one that its manifest tells of, where `verify` is asked for.
@@ -173,18 +173,18 @@ class TableReader:
         )
 
     def _manifests(self, start: Day | None, end: Day | None) -> list[DayManifest]:
-        """Of the published days from `start` to `end`, at least one."""
+        """The manifests of the published days from `start` to `end`; at least one."""
         first = None if start is None else _day(start)
         last = first if end is None else _day(end)
         if first is not None and last is not None and first > last:
-            raise UsageError(f"the first day, {first}, comes after the last, {last}")
+            raise UsageError(f"the first day, {first}, is after the last, {last}; swap them")
         if first is not None and first == last:
             return [self._lake.need_day(self.name, first)]
         published = self.days()
         wanted = [d for d in published if (first is None or first <= d) and (last is None or d <= last)]
         found = [manifest for day in wanted if (manifest := self._lake.read_day(self.name, day)) is not None]
         if not found:
-            known = f"published are {published[0]} to {published[-1]}" if published else "no day is published"
+            known = f"its published days are {published[0]} to {published[-1]}" if published else "no day is published"
             raise UsageError(f"{self._lake.uri}: {self.name} has no day from {first} to {last}; {known}")
         return found
 
@@ -203,12 +203,14 @@ class TableReader:
             found = self._contracts([manifest]) if manifest is not None else []
             if found:
                 return found[:1]
-        raise UsageError(f"{self._lake.uri}: no row of {self.name} is published yet, so its columns are not known")
+        raise UsageError(
+            f"{self._lake.uri}: {self.name} has no published rows yet, so its columns are unknown; publish a day first"
+        )
 
 
 def _day(day: Day) -> date:
     if isinstance(day, datetime) or not isinstance(day, date | str):
-        raise UsageError(f"{day!r} is no day; give a date, or YYYY-MM-DD as text")
+        raise UsageError(f"{day!r} is not a day; give a date, or text such as 2021-12-26")
     try:
         return parse_day(day) if isinstance(day, str) else day
     except ValueError as error:
@@ -219,11 +221,11 @@ def _chosen(columns: Sequence[str] | None, known: Sequence[ColumnInfo]) -> list[
     if columns is None:
         return [column.name for column in known if column.default]
     if isinstance(columns, str) or not columns:
-        raise UsageError(f"`columns` is {columns!r}; give a list of at least one name")
+        raise UsageError(f"`columns` is {columns!r}; give a list of one or more names")
     names = [column.name for column in known]
     for name in columns:
         if name not in names:
             raise no_column(name, names)
         if list(columns).count(name) > 1:
-            raise UsageError(f"`columns` names {name!r} twice")
+            raise UsageError(f"`columns` names {name!r} twice; remove one")
     return list(columns)

@@ -1,4 +1,4 @@
-"""Sentences for names that do not exist, with those that were perhaps meant."""
+"""Errors for names that do not exist, with suggestions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from logpress.errors import UsageError
 
 
 def no_column(name: str, names: Iterable[str]) -> UsageError:
-    """The error for a column that is not there."""
+    """The error for a column that does not exist."""
     return no_such("column", name, names)
 
 
 def no_such(what: str, name: str, names: Iterable[str]) -> UsageError:
-    """The error for a thing that is not there: names close ones, or all where none is close."""
+    """The error for a name that does not exist; suggests similar names, or lists all."""
     known = list(names)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:

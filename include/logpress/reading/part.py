@@ -1,4 +1,4 @@
-"""One part of a scan: which of its row groups can match, and their rows as batches."""
+"""One part of a scan: its row groups that may match the filter, and their rows as batches."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Array: TypeAlias = "pa.Array | pa.ChunkedArray"
 
 @dataclass(frozen=True)
 class Request:
-    """What a scan wants of each part.
+    """The columns and rows that a scan reads of each part.
 
     Attributes:
-        names: the columns it gives.
-        types: of all columns of the table, as readers see them.
-        filter: which rows; None for all.
+        names: the columns of the result.
+        types: the types of all columns of the table, as readers see them.
+        filter: the condition on rows; None for all rows.
     """
 
     names: tuple[str, ...]
@@ -98,7 +98,7 @@ class Part:
             return cls(opened, _groups_that_match(fragment, request.filter, request.types))
 
     def rows(self, group: int, request: Request) -> Rows | None:
-        """The rows of a row group that are wanted, as far as stored columns tell; None if there are none.
+        """The rows of a row group that match, as far as stored columns can decide; None if there are none.
 
         Raises:
             PartError: if the file is gone or damaged.
@@ -107,7 +107,7 @@ class Part:
             return self._rows(group, request)
 
     def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
-        """Stored columns of a row group, and what the part says of it where some of the names are derived from them."""
+        """Stored columns of a row group, and the row group's metadata if virtual columns are derived from it."""
         columns, is_derived = self._stored(names), bool(self._virtual(names))
         with self.opened.group(group, columns, is_described=is_derived) as opened:
             table = opened.table(columns, use_threads=True)
@@ -135,7 +135,7 @@ class Part:
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
     def _virtual(self, names: Sequence[str]) -> list[str]:
-        """Which of these columns are derived in this part."""
+        """Those of these columns that are virtual in this part."""
         by_name = self.contract.by_name
         return [name for name in names if name in by_name and is_virtual(by_name[name])]
 
@@ -147,16 +147,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one row group, strings still as dictionaries.
+    """Rows of one row group, with strings still as dictionaries. They can be read once, by one of the methods.
 
     Attributes:
-        path: of the part.
-        table: stored columns.
-        count: how many rows.
-        chosen: int64[count], their places in the row group; None for all of it.
-        virtual: gives the virtual columns.
-        request: what is wanted of them.
-        filter: what is still to be applied; None for nothing.
+        path: the part's path.
+        table: the stored columns.
+        count: the number of rows.
+        chosen: int64[count], indices of the rows in the row group; None for all rows.
+        virtual: derives the virtual columns.
+        request: the columns and rows to return.
+        filter: the condition that is still to be applied; None if there is none.
     """
 
     path: str
@@ -168,11 +168,11 @@ class Rows:
     filter: Filter | None
 
     def batches(self, schema: pa.Schema, batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows in batches, none of them empty; they can be taken once.
+        """The rows in batches, none of them empty.
 
         Args:
-            schema: of the batches: strings plain or as dictionaries.
-            batch_rows: the most rows of a batch.
+            schema: the batches' schema, with strings plain or as dictionaries.
+            batch_rows: largest number of rows of a batch.
         """
         try:
             for first in range(0, self.count, batch_rows):
@@ -192,11 +192,11 @@ class Rows:
             self.virtual.release()
 
     def matches(self, batch_rows: int) -> int:
-        """How many rows are wanted; `batch_rows` are looked at a time. They can be counted once."""
+        """The number of rows that match; the condition is applied to `batch_rows` rows at a time."""
         return self.count if self.filter is None else len(self.places(batch_rows))
 
     def places(self, batch_rows: int) -> NDArray[np.int64]:
-        """Which rows of the row group are wanted, ascending; can be asked once. `batch_rows` are looked at a time."""
+        """Indices in the row group of the rows that match, ascending; `batch_rows` rows are filtered at a time."""
         try:
             found = [np.arange(self.count)] if self.filter is None else [np.empty(0, dtype=np.int64)]
             for first in range(0, self.count if self.filter is not None else 0, batch_rows):
@@ -209,7 +209,7 @@ class Rows:
             self.virtual.release()
 
     def _columns(self, names: Sequence[str], first: int, count: int) -> dict[str, Array]:
-        """These columns, and those of the filter, of some of the rows."""
+        """These columns, and those that the filter needs, for some of the rows."""
         table = self.table.slice(first, count)
         with _part_errors(self.path):
             derived = self.virtual.arrays(first, first + count)
@@ -219,16 +219,16 @@ class Rows:
 
 
 def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression) -> NDArray[np.int64]:
-    """The places of the rows for which an expression is true, ascending.
+    """Indices of the rows for which an expression is true, ascending.
 
     Args:
         columns: at least those that the expression needs, by name, `count` rows each; strings plain or as dictionaries.
-        count: how many rows.
+        count: the number of rows.
         expression: true, false or null for each row.
     """
     plain = [_plain(array) for array in columns.values()]
-    table = pa.Table.from_arrays([*plain, pa.nulls(count, pa.bool_())], names=[*columns, ""])  # never without a column
-    # On one thread: with several, Arrow does not promise to keep the order.
+    table = pa.Table.from_arrays([*plain, pa.nulls(count, pa.bool_())], names=[*columns, ""])  # at least one column
+    # On one thread, because Arrow does not promise to keep the order with several.
     answer = acero.Declaration.from_sequence(
         [
             acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
@@ -241,10 +241,10 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
 
 
 def _check_identity(path: str, metadata: PartMetadata) -> None:
-    """Look whether a part lies where it belongs: its folders say table and day, its name the slice.
+    """Check that a part's metadata name the same table, day and slice as its path.
 
     Raises:
-        PartError: if it is another one's.
+        PartError: if they do not.
     """
     table, folder, name = ("", "", *path.split("/"))[-3:]
     identity = metadata.identity
@@ -253,13 +253,13 @@ def _check_identity(path: str, metadata: PartMetadata) -> None:
     here = table, folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
     if here != (identity.table, identity.day, identity.slice):
         whose = f"{identity.table} {identity.day}, slice {identity.slice}"
-        raise PartError(f"is the part of {whose}, and not of where it lies")
+        raise PartError(f"is the part of {whose}, but its path is that of another; publish the day again")
 
 
 def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: pa.Schema) -> tuple[int, ...]:
-    """The row groups whose statistics do not rule an expression out; those that they prove too are not told apart."""
+    """The row groups whose statistics do not exclude the expression."""
     physical = fragment.physical_schema
-    # Columns that are not in the file say nothing; they only have to be known.
+    # Columns that are not in the file exclude nothing, but must be in the schema.
     others = [field for field in types if field.name not in physical.names]
     schema = pa.schema([*physical, *others])
     try:
@@ -269,7 +269,7 @@ def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: 
 
 
 def _take(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
-    """Rows of a table; without a copy where they lie side by side, as those of one key do."""
+    """Some rows of a table; without a copy if they are consecutive, as rows with the same key are."""
     first, last = int(places[0]), int(places[-1])
     if last - first + 1 == len(places):
         return table.slice(first, len(places))
@@ -277,7 +277,7 @@ def _take(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
 
 
 def _column(table: pa.Table, name: str, count: int, types: pa.Schema) -> Array:
-    """A column of a part; nulls where the part was written before there was such a column."""
+    """A column of a part; nulls if the part is older than the column."""
     if name in table.column_names:
         return table.column(name)
     return pa.nulls(count, types.field(name).type)
@@ -304,7 +304,7 @@ def _fitted(array: Array, field: pa.Field) -> pa.Array:
 
 
 def _filesystem(path: str) -> tuple[pa.fs.FileSystem, str]:
-    """Arrow's view of where a path or fsspec URI lies."""
+    """The Arrow file system of a path or fsspec URI, and the path in it."""
     if "://" not in path:
         return pa.fs.LocalFileSystem(), path
     filesystem, name = fsspec.core.url_to_fs(path)
@@ -313,10 +313,10 @@ def _filesystem(path: str) -> tuple[pa.fs.FileSystem, str]:
 
 @contextmanager
 def _part_errors(path: str) -> Iterator[None]:
-    """Say which part it is.
+    """Turn errors of Arrow and of the storage into errors that name the part.
 
     Raises:
-        PartError: in place of Arrow's errors, and those of the storage.
+        PartError: in place of these errors.
     """
     with named(path):
         try:
@@ -325,5 +325,5 @@ def _part_errors(path: str) -> Iterator[None]:
             if isinstance(error, PartError) and not isinstance(error.__cause__, FileNotFoundError):
                 raise
             raise PartError(
-                "is gone; its day was published again since this scan was made, so make the scan anew"
+                "is gone, because its day was published again since this scan was made; make a new scan"
             ) from error

@@ -1,4 +1,4 @@
-"""A scan: the rows of some days, as Arrow, pandas, Polars or DuckDB want them."""
+"""A scan: the rows of some days, as Arrow, pandas, Polars or DuckDB objects."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Scan:
-    """Rows of some days of a table; nothing is read until one of the methods is called, and then each time anew.
+    """Rows of some days of a table. Nothing is read until a method is called; each call reads again.
 
-    It holds on to the files that were published when it was made, so all that is read of a day is of one publication.
-    It can be pickled, and be used by several threads. Anything that takes an Arrow stream takes a scan.
+    A scan keeps the list of files that were published when it was made, so all rows of a day are of one publication.
+    It can be pickled, and used by several threads. Any function that takes an Arrow stream takes a scan.
 
     Attributes:
-        days: the published days it covers.
+        days: the published days that it covers.
         files: their part files.
-        rows: how many rows these have, before any condition or share.
-        schema: of what it gives: instants UTC, strings plain.
+        rows: the number of rows in these files, before any condition or share.
+        schema: the schema of the result: instants UTC, strings plain.
     """
 
     days: tuple[date, ...]
@@ -57,36 +57,36 @@ class Scan:
     _share: tuple[int, int] = (0, 1)
 
     def share(self, index: int, count: int) -> Scan:
-        """One of `count` scans that together give each row of this one once: for workers that read side by side.
+        """One of `count` scans that together return each row of this one once, for workers that read in parallel.
 
-        Row groups are dealt out in turn, so shares are even where there are many of them.
+        Row groups are assigned in turn, so shares are even if there are many row groups.
 
         Args:
-            index: which of them, from 0.
-            count: how many.
+            index: number of the share, from 0.
+            count: number of shares.
 
         Raises:
-            UsageError: if there is no such share, or this is one already.
+            UsageError: if `index` is out of range, or this scan is a share already.
         """
         if self._share != (0, 1):
-            raise UsageError("a share cannot be shared out again; share out the whole scan")
+            raise UsageError("this scan is a share already; call `share` on the whole scan")
         if not 0 <= index < count:
-            raise UsageError(f"there is no share {index} of {count}; they are numbered from 0")
+            raise UsageError(f"there is no share {index} of {count}; the first is 0, the last {count - 1}")
         return replace(self, _share=(index, count))
 
     def to_batches(self, *, batch_rows: int = BATCH_ROWS, categories: bool = False) -> pa.RecordBatchReader:
-        """Stream the rows in bounded memory: that of some row groups, however many days there are.
+        """Stream the rows. Memory is bounded by a few row groups, however many days there are.
 
         Args:
-            batch_rows: the most rows of a batch.
-            categories: give strings of few distinct values as dictionaries; each row group has its own.
+            batch_rows: largest number of rows of a batch.
+            categories: return strings of few distinct values as dictionaries; each row group has its own.
 
         Raises:
             UsageError: if `batch_rows` is below 1.
             PartError: while reading, if a file is gone or damaged.
         """
         if batch_rows < 1:
-            raise UsageError(f"batch_rows is {batch_rows}; it takes a number of rows")
+            raise UsageError(f"batch_rows is {batch_rows}; give a number of rows, 1 or more")
         schema = self._schema(categories)
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, batch_rows))
 
@@ -94,7 +94,7 @@ class Scan:
         """All rows as a table.
 
         Args:
-            categories: give strings of few distinct values as dictionaries.
+            categories: return strings of few distinct values as dictionaries.
 
         Raises:
             PartError: if a file is gone or damaged.
@@ -114,7 +114,7 @@ class Scan:
         Integers and booleans with missing values become pandas' nullable types, so that no digit is lost.
 
         Args:
-            categories: give strings of few distinct values as categoricals.
+            categories: return strings of few distinct values as categoricals.
 
         Raises:
             PartError: if a file is gone or damaged.
@@ -137,7 +137,7 @@ class Scan:
         """All rows as a Polars frame.
 
         Args:
-            categories: give strings of few distinct values as categoricals.
+            categories: return strings of few distinct values as categoricals.
 
         Raises:
             PartError: if a file is gone or damaged.
@@ -149,17 +149,17 @@ class Scan:
         return frame
 
     def to_duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
-        """A DuckDB relation that reads the scan, in bounded memory, each time it is run.
+        """A DuckDB relation that reads the scan in bounded memory, anew for each query.
 
         Args:
-            connection: the connection it belongs to; DuckDB's default one if None.
+            connection: the connection of the relation; DuckDB's default connection if None.
         """
         import duckdb
 
         return (connection or duckdb.default_connection()).from_arrow(self)
 
     def count(self) -> int:
-        """How many rows there are; of a whole scan without a condition, from the manifests alone.
+        """The number of rows; without a condition or share, it is taken from the manifests.
 
         Raises:
             PartError: if a file is gone or damaged.
@@ -170,7 +170,7 @@ class Scan:
         return sum(self._read(lambda rows: 0 if rows is None else rows.matches(BATCH_ROWS), nothing))
 
     def places(self, file: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Where the rows are: the row groups of one of the files that hold any, and which of their rows, ascending.
+        """Positions of the rows in one of the files: (row group, indices in it, ascending) where there are any.
 
         Raises:
             PartError: if the file is gone or damaged.
@@ -199,7 +199,7 @@ class Scan:
                 yield from rows.batches(schema, batch_rows)
 
     def _read(self, convert: Callable[[Rows | None], Out], request: Request | None = None) -> Iterator[Out]:
-        """What becomes of each row group, in order; a few parts and row groups are under way at a time."""
+        """The converted row groups, in order; a few parts and row groups are read ahead."""
         request = request or self._request
         with ThreadPoolExecutor(self._threads, "scan") as pool:
             files = zip(self.files, self._told, strict=True)
@@ -208,7 +208,7 @@ class Scan:
             yield from _ahead(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
 
     def _groups(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
-        """The row groups of this share that can match."""
+        """The row groups of this share that may match."""
         index, count = self._share
         before = 0
         for part in parts:
@@ -219,7 +219,7 @@ class Scan:
 
 
 def _ahead(pool: ThreadPoolExecutor, function: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
-    """Apply a function in a pool, in order, to at most `ahead` items before they are asked for."""
+    """Apply a function in a pool and yield the results in order, computing at most `ahead` of them in advance."""
     waiting: deque[Future[Out]] = deque()
     try:
         for item in items:
@@ -239,5 +239,5 @@ _PANDAS_NULLABLE = {
 
 
 def default_threads() -> int:
-    """As many threads as this process may use cores, at most 8: beyond that the memory of row groups counts."""
+    """The number of cores that this process may use, at most 8, because each thread holds a row group in memory."""
     return min(8, max(1, len(os.sched_getaffinity(0))))

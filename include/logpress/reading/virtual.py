@@ -1,4 +1,4 @@
-"""Virtual columns: what a part file does not hold under its own name, derived from what it holds."""
+"""Virtual columns: columns that part files do not have, derived from those they have."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Derive = Callable[[dict[str, Ints]], pa.Array]
 
 
 class VirtualColumns:
-    """Derives virtual columns for rows of one row group; what all rows share is prepared once."""
+    """Derives virtual columns for rows of one row group; data common to all rows are prepared once."""
 
     def __init__(self, part: OpenedPart, group: GroupMetadata | None, table: pa.Table, names: Sequence[str]) -> None:
         """Prepare.
@@ -45,17 +45,17 @@ class VirtualColumns:
         needed = physical_columns(contract, names)
         missing = sorted(set(needed) - set(table.column_names))
         if missing:
-            raise PartError(f"the file has no column {missing[0]}, which {', '.join(names)} need")
+            raise PartError(f"the file lacks the column {missing[0]}, which is needed for {', '.join(names)}")
         self.count = table.num_rows
         group = group or GroupMetadata(table.num_rows)
         self._decoder = part.decoder(group, table.select(needed))
         try:
             self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
         except ValueError as error:
-            raise PartError(f"is damaged: a text is no part of a JSON string: {error}") from error
+            raise PartError(f"is damaged: a text is not valid inside a JSON string: {error}") from error
 
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
-        """The columns of the rows from `first` to `last`, by name.
+        """The virtual columns of the rows from `first` to before `last`, by name.
 
         Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings, sequence numbers strings.
 
@@ -68,10 +68,10 @@ class VirtualColumns:
         return {name: derive(regs) for name, derive in self._derive.items()}
 
     def release(self) -> None:
-        """Let go of the rows, of which no more columns will be asked.
+        """Free the rows; no more columns can be derived.
 
-        A decoder's steps refer to the decoder, so Python would keep the row group until it next looks for such circles:
-        several of them, when they are read one after the other.
+        A decoder's steps refer to the decoder. Without this call, such reference cycles would keep several row groups
+        in memory until Python's next garbage collection.
         """
         self._derive.clear()
         vars(self._decoder).clear()
@@ -105,10 +105,10 @@ def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.A
 
 
 def _values(texts: Texts) -> tuple[pa.Array, Ints]:
-    """The distinct values of texts between quotes, and each text's place among them; the place behind stands for none.
+    """The distinct values of texts, and the index of each text's value; a last index, -1, is for null.
 
-    Two texts may have one value: as an exception of one key and the rule of another, or with other escapes. Arrow wants
-    the entries of a dictionary distinct.
+    Texts are escaped as between JSON quotes. Two of them may have one value: as an exception of one key and the rule of
+    another, or with other escapes. Arrow requires that dictionary entries are distinct.
     """
     places: dict[str, int] = {}
     found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]

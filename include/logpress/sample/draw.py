@@ -1,4 +1,4 @@
-"""Draws the calls of all sessions as rows of numbers, piece by piece, and sorts them into hours of arrival."""
+"""Draw the calls of all sessions as rows of numbers, in pieces, and sort them into hours of arrival."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ ROW = np.dtype(
     ],
     align=True,
 )
-"""A record in numbers, 32 bytes: `begin` true UTC, epoch ms; `stamp` its `timestamp`, epoch s; `user` a place in the
-population; `elapsed` and `slip` ms; `tick` orders arrivals within a second; `call` a place in FUNCTIONS; `answer` a
-place in ANSWERS; `behind` seconds from arrival to `stamp`; `other_url` 0 or 1; `kind` a `Kind`."""
+"""A record in numbers, 32 bytes: `begin` true UTC, epoch ms; `stamp` its `timestamp`, epoch s; `user` an index
+into the population; `elapsed` and `slip` ms; `tick` orders arrivals within a second; `call` an index into FUNCTIONS;
+`answer` an index into ANSWERS; `behind` seconds from arrival to `stamp`; `other_url` 0 or 1; `kind` a `Kind`."""
 
 Rows = NDArray[np.void]
 
@@ -47,13 +47,13 @@ _WEIGHTS = tuple(function.weight for function in FUNCTIONS)
 
 @dataclass(frozen=True)
 class Sessions:
-    """When who plays how long.
+    """Sessions of users, each a series of calls.
 
     Attributes:
         start: int64[sessions], begin of the first call, epoch ms.
-        calls: int64[sessions]; they add up to the sample's records.
+        calls: int64[sessions], number of calls; the sum is the sample's number of records.
         user: int32[sessions].
-        users: how many users there are.
+        users: number of users.
     """
 
     start: NDArray[np.int64]
@@ -62,7 +62,7 @@ class Sessions:
     users: int
 
     def pieces(self) -> Iterator[slice]:
-        """Cuts the sessions into runs of about a quarter of a million records."""
+        """Cut the sessions into runs of about 260,000 records."""
         ends = np.cumsum(self.calls)
         cuts = np.unique(np.searchsorted(ends, np.arange(_PIECE, ends[-1], _PIECE), side="left") + 1)
         edges = [0, *cuts.tolist(), len(ends)]
@@ -70,7 +70,7 @@ class Sessions:
 
 
 def draw_sessions(plan: Plan) -> Sessions:
-    """Sessions, in no order, that have exactly the plan's number of calls."""
+    """Sessions, unordered, with exactly the plan's number of calls."""
     random = plan.stream(_SESSIONS)
     parts: list[NDArray[np.int64]] = []
     missing = plan.records
@@ -96,7 +96,7 @@ def draw_sessions(plan: Plan) -> Sessions:
 def draw_hours(plan: Plan, sessions: Sessions, threads: int = 2) -> Iterator[Rows]:
     """The rows that arrive in each hour of the plan, in order of arrival.
 
-    All rows are held at first, 32 bytes each; an hour's rows are let go when the next hour is asked for.
+    All rows are in memory at first, 32 bytes each; an hour's rows are freed when the next hour is requested.
     """
     kinds = draw_kinds(plan.stream(_KINDS), plan.records)
     hours: list[list[Rows]] = [[] for _ in range(plan.hours)]
@@ -122,7 +122,7 @@ def draw_hours(plan: Plan, sessions: Sessions, threads: int = 2) -> Iterator[Row
 
 
 def arrival_seconds(rows: Rows) -> NDArray[np.int64]:
-    """When the stream took the records, epoch seconds: what is stamped within an hour has arrived within it."""
+    """Arrival of the records in the stream, epoch seconds; always in the same hour as `stamp`."""
     stamp = rows["stamp"].astype(np.int64)
     arrival: NDArray[np.int64] = np.maximum(stamp - rows["behind"], stamp // 3600 * 3600)
     return arrival
@@ -136,7 +136,7 @@ def _draw_piece(
     first: int,
     random: np.random.Generator,
 ) -> Rows:
-    """The rows of some sessions, whose first record is number `first` of the sample."""
+    """The rows of some sessions; their first record is number `first` of the sample."""
     calls = sessions.calls[cut]
     count = int(calls.sum())
     opening = np.cumsum(calls) - calls
@@ -161,7 +161,7 @@ def _draw_piece(
     since = np.cumsum(gaps)
     begin = since + np.repeat(sessions.start[cut] - since[opening], calls)
     stamp = (begin + rows["elapsed"] + rows["slip"]) // 1000 + _draw_lags(count, random)
-    # Who plays on after the last hour is taken to have begun before the first: traffic is as steady at both ends.
+    # Calls after the last hour are moved to before the first, so that traffic is steady at both ends.
     turns = (stamp - plan.start) // (3600 * plan.hours) * plan.hours
     rows["begin"] = begin - turns * 3_600_000
     rows["stamp"] = stamp - turns * 3600
@@ -181,7 +181,7 @@ def _draw_calls(opening: NDArray[np.int64], kinds: NDArray[np.uint8], random: np
 
 
 def _draw_elapsed(call: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float64]:
-    """Whole milliseconds that the calls take, float64."""
+    """Duration of the calls in whole milliseconds, float64."""
     elapsed = np.exp(_MEDIAN_LOG[call] + rates.ELAPSED_SIGMA * random.standard_normal(len(call)))
     slow = np.flatnonzero(random.random(len(call)) < rates.SLOW_SHARE)
     elapsed[slow] *= random.lognormal(np.log(rates.SLOW_MEDIAN), rates.SLOW_SIGMA, len(slow))

@@ -1,4 +1,4 @@
-"""Which records are out of the ordinary: rarer layouts, damaged lines, blank lines."""
+"""Draw the unusual records: rare layouts, damaged lines, blank lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logpress.sample import rates
 
 
 class Kind(IntEnum):
-    """What is unusual about a record."""
+    """Kind of irregularity of a record."""
 
     REGULAR = 0
     NO_NICKNAME = 1
@@ -36,7 +36,7 @@ DAMAGED = (Kind.CUT, Kind.NO_JSON, Kind.BAD_UTF8)
 
 
 def counts(records: int) -> tuple[int, int, int]:
-    """How many records have a rarer layout, are damaged, and are followed by a blank line."""
+    """Numbers of records that have a rare layout, are damaged, and are followed by a blank line."""
     if records < 1000:
         return 0, 0, 0
     rare = max(records // rates.RECORDS_PER_RARE, 2)
@@ -45,7 +45,7 @@ def counts(records: int) -> tuple[int, int, int]:
 
 
 def draw_kinds(random: np.random.Generator, records: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Numbers of the unusual records as drawn, ascending, and their kinds; each kind comes about equally often."""
+    """Indices of the unusual records as drawn, ascending, and their kinds, each about equally frequent."""
     rare, damaged, blank = counts(records)
     order = random.permutation(RARE)
     kinds = np.concatenate([np.resize(order, rare), np.resize(DAMAGED, damaged), np.full(blank, Kind.BLANK_AFTER)])

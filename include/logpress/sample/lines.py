@@ -1,4 +1,4 @@
-"""Turns an hour's rows into lines of JSON, in chunks of bytes."""
+"""Write an hour's rows as lines of JSON, in chunks of bytes."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Hour:
     """The records that arrive in one hour, in order of arrival.
 
     Attributes:
-        rows: as `draw.ROW`.
+        rows: records of dtype `draw.ROW`.
         sequences: their Kinesis sequence numbers.
-        unusual: int64[k], rows that are not regular, ascending.
+        unusual: int64[k], indices of rows that are not regular, ascending.
         lines: the lines of the unusual rows, without their last newlines.
     """
 
@@ -97,7 +97,7 @@ class Printer:
         self._words = (texts, offsets, np.cumsum(sizes)[:-1], statuses, LABEL_MS, digit_tables(plan))
 
     def hour(self, rows: Rows, sequences: Sequences) -> Hour:
-        """Prepares an hour: its unusual records are few, and written here."""
+        """Prepare an hour, and write its few unusual records."""
         unusual = np.flatnonzero(rows["kind"])
         lines = tuple(
             unusual_line(
@@ -112,9 +112,9 @@ class Printer:
         return Hour(rows, sequences, unusual, lines)
 
     def chunks(self, hour: Hour, first: int, last: int) -> Iterator[memoryview]:
-        """The lines of rows `first` to before `last`; a chunk of whole lines is valid until the next is asked for."""
+        """The lines of rows `first` to before `last`, in chunks of whole lines; each is valid until the next."""
         out = np.empty(CHUNK_BYTES, dtype=np.uint8)
-        # Copies, so that the kernel always gets contiguous columns and is compiled once.
+        # Contiguous copies, so that the kernel is compiled for one type of array only.
         rows = tuple(np.ascontiguousarray(hour.rows[name][first:last]) for name in _COLUMNS)
         drawn = hour.sequences
         sequences = tuple(part[first:last] for part in (drawn.created, drawn.counter, drawn.arrival, drawn.shard))
@@ -131,7 +131,7 @@ class Printer:
 
 
 def _skeleton(plan: Plan, shape: Shape) -> tuple[list[str], NDArray[np.int64]]:
-    """The texts of a regular line that never vary, and int64[texts - 1], the slots between them."""
+    """The constant texts of a regular line, and int64[texts - 1], the slots between them."""
     steps: tuple[tuple[str, int], ...] = DOCUMENT
     end = DOCUMENT_END
     if shape == "hit":
@@ -143,11 +143,11 @@ def _skeleton(plan: Plan, shape: Shape) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def digit_tables(plan: Plan) -> tuple[NDArray[np.uint64], int, NDArray[np.uint64], NDArray[np.uint64]]:
-    """Tables of digits in little-endian words, so that one store writes up to eight.
+    """Tables of digits in little-endian words, so that one store writes up to 8.
 
     Returns:
-        uint64[days, 2] of `YYYY-MM-DDT`; the first of these days, days since 1970 (a record may be late by hours, and
-        its label nine hours off: three days back are enough); uint64[1440] of `HH:MM`; uint64[1000] of three digits.
+        uint64[days, 2] of `YYYY-MM-DDT`; the first of these days, in days since 1970 (3 days early, because a record
+        may be late by hours, and its label 9 hours off); uint64[1440] of `HH:MM`; uint64[1000] of 3 digits.
     """
     days = [plan.day + timedelta(days=back) for back in range(-3, 2)]
     dates = b"".join(f"{day.isoformat()}T".encode().ljust(16) for day in days)
@@ -162,7 +162,7 @@ def _words(data: bytes) -> NDArray[np.uint64]:
 
 
 def _created_texts(created: NDArray[np.int64]) -> bytes:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` of epoch milliseconds, one after the other."""
+    """Epoch milliseconds as `YYYY-MM-DDTHH:MM:SS.mmmZ`, concatenated."""
     texts = np.datetime_as_string(created.astype("datetime64[ms]"), unit="ms", timezone="UTC")
     joined = texts.astype(f"S{CREATED_BYTES}").tobytes()
     assert len(joined) == len(created) * CREATED_BYTES
@@ -174,7 +174,7 @@ def _padded(data: bytes) -> NDArray[np.uint8]:
 
 
 def _joined(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The texts one after the other, padded, and int64[texts + 1] offsets."""
+    """The texts concatenated and padded, and int64[texts + 1] offsets."""
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum([len(text) for text in texts], out=offsets[1:])
     return _padded(b"".join(texts)), offsets

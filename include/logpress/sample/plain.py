@@ -1,4 +1,4 @@
-"""Writes a record in plain Python: for the unusual records, and as the kernel's twin."""
+"""Write a record in plain Python: for unusual records, and as the kernel's reference in tests."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from logpress.sample.population import Population
 from logpress.sample.vocabulary import ANSWERS, FUNCTIONS, VERSIONS
 
 LABEL = "+09:00"
-"""What the clients' clocks are labelled; they show UTC."""
+"""UTC offset that clients write after their times, although these are in UTC."""
 
 LABEL_MS = 9 * 3_600_000
 
 
 def instant(milliseconds: int) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmm` in UTC, of epoch milliseconds."""
+    """Epoch milliseconds as `YYYY-MM-DDTHH:MM:SS.mmm` in UTC."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}"
 
 
 def document(rows: Rows, row: int, population: Population) -> dict[str, Any]:
-    """The document of a row, whatever its kind, its keys in the usual order."""
+    """The document of a row, as if it were of the usual kind."""
     drawn = rows[row]
     user, begin = int(drawn["user"]), int(drawn["begin"])
     end = begin + int(drawn["elapsed"]) + int(drawn["slip"])
@@ -45,7 +45,7 @@ def document(rows: Rows, row: int, population: Population) -> dict[str, Any]:
 
 
 def hit(source: dict[str, Any], number: int) -> dict[str, Any]:
-    """The search hit of a document, as Elasticsearch gives it: its date fields read as they are labelled."""
+    """The search hit of a document, as Elasticsearch returns it: in `fields`, times follow their label."""
     names = ("request_begin_timestamp", "user_inDate", "request_end_timestamp", "timestamp")
     stamp = datetime.fromisoformat(source["timestamp"])
     return {

@@ -1,4 +1,4 @@
-"""What a sample is asked to be, checked, and the streams of random numbers that it alone decides."""
+"""The parameters of a sample, checked, and the random streams that depend on them alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAX_RECORDS = 2**31 - 1
 
 @dataclass(frozen=True)
 class Plan:
-    """How many records arrive in which hours of a day, and from which seed they are drawn.
+    """The number of records, the hours in which they arrive, and the seed.
 
     Attributes:
         day: UTC day of every record's `timestamp`.
-        records: lines that are not blank, damaged ones included.
-        seed: what everything random follows from, together with the other attributes.
+        records: number of lines that are not blank, damaged ones included.
+        seed: seed of all random numbers, together with the other attributes.
         first_hour: first UTC hour of arrival, 0 to 23.
         last_hour: last UTC hour of arrival, inclusive.
     """
@@ -36,19 +36,17 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not 1 <= self.records <= MAX_RECORDS:
-            raise UsageError(f"a sample of {self.records:,} records cannot be made; ask for 1 to {MAX_RECORDS:,}")
+            raise UsageError(f"a sample cannot have {self.records:,} records; give 1 to {MAX_RECORDS:,}")
         if self.seed < 0:
             raise UsageError(f"the seed {self.seed} is negative; give 0 or more")
         if not 0 <= self.first_hour <= self.last_hour <= 23:
-            raise UsageError(
-                f"hours {self.first_hour}-{self.last_hour} are not hours of a day; give first and last hour, as 10-12"
-            )
+            raise UsageError(f"hours {self.first_hour}-{self.last_hour} are not hours of a day; write them as 10-12")
         if not 1971 <= self.day.year <= 2105:
-            raise UsageError(f"the year {self.day.year} does not fit a Kinesis sequence number; take 1971 to 2105")
+            raise UsageError(f"the year {self.day.year} does not fit into a Kinesis sequence number; give 1971 to 2105")
 
     @property
     def hours(self) -> int:
-        """How many hours there are."""
+        """Number of hours."""
         return self.last_hour - self.first_hour + 1
 
     @property
@@ -58,11 +56,11 @@ class Plan:
 
     @property
     def start(self) -> int:
-        """When the first hour begins, epoch seconds."""
+        """Begin of the first hour, epoch seconds."""
         return self.day_start + 3600 * self.first_hour
 
     def stream(self, *purpose: int) -> np.random.Generator:
-        """A generator of random numbers of its own for each purpose, so that parts can be drawn in any order."""
+        """A random generator for one purpose, so that parts can be drawn in any order."""
         key = [self.seed, self.day.toordinal(), self.records, self.first_hour, self.last_hour, *purpose]
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
 
@@ -71,15 +69,15 @@ def parse_hours(text: str) -> tuple[int, int]:
     """First and last hour of a day, inclusive, from `10-12` or `10`.
 
     Raises:
-        UsageError: if the text names no hours of a day.
+        UsageError: if the text is not a range of hours.
     """
     match = re.fullmatch(r"\s*(\d{1,2})\s*(?:-\s*(\d{1,2})\s*)?", text)
     if not match:
-        raise UsageError(f"{text!r} names no hours; write the first and the last hour, as 10-12, or one hour, as 10")
+        raise UsageError(f"{text!r} is not a range of hours; write the first and the last, such as 10-12, or one hour")
     first = int(match[1])
     last = first if match[2] is None else int(match[2])
     if not first <= last <= 23:
         raise UsageError(
-            f"{text!r} names no hours of one day; the first must not be after the last, and the last at most 23"
+            f"{text!r} is not a range of hours of one day; the first must not be after the last, the last at most 23"
         )
     return first, last

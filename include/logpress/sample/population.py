@@ -1,4 +1,4 @@
-"""Draws who plays: games of very unequal size, and users with a game, a nickname and the instant they signed up."""
+"""Draw games of very unequal size, and users with a game, a nickname and an instant of sign-up."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Population:
     """Games and users of a sample.
 
     Attributes:
-        games: client app ids, a UUID and four digits each.
-        game: int32[users], place in `games`.
-        version: uint8[users], place in `VERSIONS`.
-        created: int64[users], when the user signed up, epoch ms.
-        names: nicknames as they stand between quotes in JSON, UTF-8, one after the other.
-        name_ends: int64[users], where in `names` each ends.
+        games: client app ids, each a UUID and 4 digits.
+        game: int32[users], index into `games`.
+        version: uint8[users], index into `VERSIONS`.
+        created: int64[users], instant of sign-up, epoch ms.
+        names: nicknames, escaped for JSON, UTF-8, concatenated.
+        name_ends: int64[users], the end of each in `names`.
     """
 
     games: tuple[str, ...]
@@ -44,7 +44,7 @@ class Population:
     name_ends: NDArray[np.int64]
 
     def nickname(self, user: int) -> str:
-        """What a user is called."""
+        """The nickname of a user."""
         start = int(self.name_ends[user - 1]) if user else 0
         text: str = json.loads(b'"' + self.names[start : int(self.name_ends[user])] + b'"')
         return text
@@ -53,7 +53,7 @@ class Population:
 def weighted(
     random: np.random.Generator, weights: tuple[float, ...] | NDArray[np.floating], count: int
 ) -> NDArray[np.int64]:
-    """`count` places in `weights`, int64, each drawn as often as its weight says."""
+    """`count` random indices into `weights`, int64, with these weights."""
     ends = np.cumsum(np.asarray(weights, dtype=np.float64))
     places = np.searchsorted(ends, random.random(count) * ends[-1], side="right")
     drawn: NDArray[np.int64] = np.minimum(places, len(ends) - 1)
@@ -61,7 +61,7 @@ def weighted(
 
 
 def draw_population(plan: Plan, users: int) -> Population:
-    """Games, which are the same for a seed on every day, and users."""
+    """Games, which depend on the seed but not on the day, and users."""
     random = np.random.default_rng([plan.seed, _GAMES])
     games = tuple(_client_app_id(random) for _ in range(rates.GAMES))
     game_version = weighted(random, VERSION_WEIGHTS, rates.GAMES).astype(np.uint8)

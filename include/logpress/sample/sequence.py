@@ -1,6 +1,6 @@
-"""Amazon Kinesis sequence numbers: who gets which shard and counter, and how the number is put together.
+"""Amazon Kinesis sequence numbers: the shard and counter of each record, and the format of the number.
 
-AWS does not document the number. Its 47 hexadecimal digits, as read off real ones, from the highest: version 2 (one
+AWS does not document the format. By real numbers, the 47 hexadecimal digits are, from the highest: version 2 (1
 digit), shard creation in epoch seconds (9), the low digit of the shard (1), a counter within the shard (16), zeros (2),
 arrival in epoch seconds (9), shard (8), version 2 (1).
 """
@@ -17,7 +17,7 @@ from logpress.sample.draw import Rows, arrival_seconds
 from logpress.sample.plan import Plan
 
 CREATED = 1_636_376_426
-"""When the log's shards were created, 2021-11-08T13:00:26Z, epoch seconds."""
+"""Creation of the log's shards, 2021-11-08T13:00:26Z, epoch seconds."""
 
 _SEQUENCES = 4
 _COUNTS_A_DAY = 284_000_000
@@ -25,7 +25,7 @@ _COUNTS_A_DAY = 284_000_000
 
 @dataclass(frozen=True)
 class Sequences:
-    """The parts of the sequence numbers of some rows: int64[rows] each; creation and arrival in epoch seconds."""
+    """Parts of the sequence numbers of some rows, int64[rows] each; creation and arrival in epoch seconds."""
 
     created: NDArray[np.int64]
     counter: NDArray[np.int64]
@@ -40,12 +40,12 @@ class Sequences:
 
 
 def sequence_number(created: int, counter: int, arrival: int, shard: int) -> int:
-    """Put a sequence number together; creation and arrival in epoch seconds."""
+    """Compose a sequence number; creation and arrival are epoch seconds."""
     return 2 << 184 | created << 148 | (shard & 15) << 144 | counter << 80 | arrival << 36 | shard << 4 | 2
 
 
 class Sequencer:
-    """Hands out shards and counters in order of arrival, hour after hour."""
+    """Assigns shards and counters in order of arrival, hour by hour."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -56,7 +56,7 @@ class Sequencer:
         self._counter = days * _COUNTS_A_DAY + random.integers(20_000_000, size=rates.SHARDS)
 
     def take(self, hour: int, rows: Rows) -> Sequences:
-        """The numbers of an hour's rows, which are in order of arrival; counters grow within a shard."""
+        """The numbers of an hour's rows, which must be in order of arrival; counters grow within a shard."""
         random = self._plan.stream(_SEQUENCES, hour)
         shard = random.integers(rates.SHARDS, size=len(rows))
         steps = random.geometric(1.0 / rates.COUNTER_STEP_MEAN, len(rows))

@@ -1,4 +1,4 @@
-"""Writes the unusual records: rarer layouts that a parser must take, and damage that none can."""
+"""Write the unusual records: rare layouts that a parser must accept, and damage that it cannot."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def unusual_line(kind: Kind, usual: Document, number: int, shape: Shape, luck: i
     """The line of a record, without its last newline.
 
     Args:
-        kind: what is unusual about it.
-        usual: its document, as it would be if nothing were.
+        kind: the kind of irregularity.
+        usual: its document without the irregularity.
         number: its Kinesis sequence number.
         shape: whether the document is wrapped in a search hit.
-        luck: 0 to 65535, for what is left to chance within a kind.
+        luck: 0 to 65535, for random choices within a kind.
     """
     if kind in _CHANGES:
         usual = _CHANGES[kind](dict(usual), luck)
@@ -102,7 +102,7 @@ _CHANGES: dict[Kind, Callable[[Document, int], Document]] = {
 
 
 def _escaped(record: Document, nickname: str) -> bytes:
-    """The record in ASCII: whatever is not stands as a unicode escape, and so does the nickname's first letter."""
+    """The record in ASCII: other characters, and the nickname's first letter, are unicode escapes."""
     line = json.dumps(record, separators=(",", ":"))
     if nickname[0].isascii() and nickname[0].isalnum():
         line = line.replace(f'"nickName":"{nickname[0]}', f'"nickName":"\\u{ord(nickname[0]):04x}', 1)

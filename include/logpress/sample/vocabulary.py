@@ -1,4 +1,4 @@
-"""What the clients call and what the servers answer: functions with their addresses, answers, versions, name parts."""
+"""Functions that clients call, with their addresses; answers of the servers; SDK versions; parts of nicknames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Function:
     """A function of the SDK.
 
     Attributes:
-        name: as in `func_name`.
-        path: of its address, in which `v3.1` stands for the version that nearly all clients call.
+        name: the value of `func_name`.
+        path: path of its address; `v3.1` is the version that nearly all clients call.
         status: HTTP status of success.
-        median_ms: of the elapsed time.
-        weight: how often it is called, relative to the others.
+        median_ms: median of the elapsed time.
+        weight: frequency relative to the other functions.
     """
 
     name: str
@@ -70,14 +70,14 @@ FUNCTIONS = (
 )
 
 LOGINS = (0, 1)
-"""Functions a session begins with; who calls them may not be known yet."""
+"""Functions that begin a session; the user may not be known yet."""
 
 SUCCESS_STATUSES = (200, 201, 204)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the servers: HTTP status, reason, and how often it comes, relative to other answers of its sort."""
+    """An answer of the servers: HTTP status, reason, and frequency relative to other answers of its sort."""
 
     status: int
     reason: str
@@ -105,7 +105,7 @@ ERRORS = (
 )
 
 ANSWERS = (*(Answer(status, "Success") for status in SUCCESS_STATUSES), *ERRORS)
-"""All answers; a row of the sample holds a place in this tuple."""
+"""All answers; `answer` of a row is an index into this tuple."""
 
 VERSIONS = ("5.4.5", "5.4.3", "5.5.1", "5.3.9", "5.4.1", "5.2.6", "5.6.0", "5.1.12", "4.9.8")
 VERSION_WEIGHTS = (34, 18, 14, 10, 8, 6, 5, 3, 2)
@@ -131,4 +131,4 @@ KOREAN_TAILS = tuple(_KOREAN_TAILS.split())
 LATIN_HEADS = tuple(_LATIN_HEADS.split())
 LATIN_TAILS = tuple(_LATIN_TAILS.split())
 SYMBOLS = ("♥", "★", "🐯", "🔥", "👑", "😎", "🎮", "💎", "ㅋㅋ", "^^", '"', "\\", "/", "<3", "&")
-"""What a few put behind their names; the quote and the backslash stand escaped in JSON."""
+"""Symbols that a few users append to their names; the quote and the backslash are escaped in JSON."""

@@ -1,4 +1,4 @@
-"""Writes a sample as a day of raw objects, laid out and named as Amazon Data Firehose does."""
+"""Write a sample as a day of raw objects, with the folders and names of Amazon Data Firehose."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Compression = Literal["gzip", "none", "zstd"]
 
 THREADS = 2
 OBJECT_BYTES = 28_000_000
-"""Raw size of an object on average, where an hour has enough records."""
+"""Average raw size of an object, if an hour has enough records."""
 SMALLEST_SPLIT_BYTES = 12_000_000
-"""An hour of fewer raw bytes is one object."""
+"""An hour with fewer raw bytes than this is one object."""
 
 _OBJECTS = 5
 _SUFFIXES: dict[Compression, str] = {"gzip": ".gz", "none": ".ndjson", "zstd": ".zst"}
@@ -42,16 +42,16 @@ _GZIP_WINDOW = 31
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What a sample consists of.
+    """Counts of a sample.
 
     Attributes:
         paths: the objects, in order of arrival.
         records: lines that are not blank, damaged ones included.
-        rare: records of a rarer layout.
-        damaged: lines that are no JSON, or no UTF-8.
+        rare: records of a rare layout.
+        damaged: lines that are not JSON, or not UTF-8.
         blank_lines: lines without a record.
         raw_bytes: size of all lines, newlines included.
-        stored_bytes: size of the objects as they lie there.
+        stored_bytes: size of the (compressed) objects.
     """
 
     paths: tuple[Path, ...]
@@ -64,7 +64,7 @@ class SampleSummary:
 
     @property
     def files(self) -> int:
-        """How many objects there are."""
+        """Number of objects."""
         return len(self.paths)
 
 
@@ -81,21 +81,21 @@ def write_sample(
 ) -> SampleSummary:
     """Write a day of raw logs into `output` as `YYYY/MM/DD/HH/sdk-log-1-YYYY-MM-DD-HH-MM-SS-<uuid>.gz`.
 
-    Records lie in order of arrival, in the folder of the hour (UTC) they arrive in. The same arguments give the same
+    Records are in order of arrival, in the folder of their hour (UTC) of arrival. The same arguments produce the same
     bytes. Memory: 32 bytes a record, and a few megabytes a thread.
 
     Args:
-        output: folder, made if missing.
+        output: folder; created if missing.
         day: UTC day of every record's `timestamp`.
-        records: how many, damaged lines included.
-        seed: what everything random follows from.
-        hours: first and last UTC hour of arrival, inclusive; the whole day if not given.
+        records: number of records, damaged lines included.
+        seed: seed of all random numbers.
+        hours: first and last UTC hour of arrival, inclusive; the whole day if None.
         shape: whole search hits, or bare documents; the documents are the same.
-        compression: of the objects.
+        compression: compression of the objects.
         progress: called with the number of records written so far.
 
     Raises:
-        UsageError: if the arguments make no sense, or the hours' folders hold objects of something else.
+        UsageError: if an argument is not valid, or the hours' folders have other objects.
         LogpressError: if an object cannot be written.
     """
     plan = _plan(day, records, seed, hours)
@@ -145,7 +145,7 @@ def generate_lines(
     """The lines that `write_sample` writes, in the same order, in chunks of whole lines of some megabytes.
 
     Raises:
-        UsageError: if the arguments make no sense.
+        UsageError: if an argument is not valid.
     """
     _check(shape, Shape, "shape")
     printer, arrivals = _prepare(_plan(day, records, seed, hours), shape)
@@ -161,7 +161,7 @@ def _plan(day: date, records: int, seed: int, hours: tuple[int, int] | None) -> 
 
 def _check(value: str, choices: object, what: str) -> None:
     if value not in get_args(choices):
-        raise UsageError(f"{value!r} is no {what} of a sample; choose {', '.join(get_args(choices))}")
+        raise UsageError(f"{value!r} is not a {what} of a sample; give one of {', '.join(get_args(choices))}")
 
 
 def _prepare(plan: Plan, shape: Shape) -> tuple[Printer, Iterator[Hour]]:
@@ -177,7 +177,7 @@ def _prepare(plan: Plan, shape: Shape) -> tuple[Printer, Iterator[Hour]]:
 
 
 def _edges(plan: Plan, number: int, rows: int, shape: Shape) -> list[int]:
-    """Where an hour's objects begin and end: some 12 to 45 MB raw each, if there are enough rows."""
+    """Begins and ends of an hour's objects: about 12 to 45 MB raw each, if there are enough rows."""
     if rows == 0:
         return []
     size = rows * _RECORD_BYTES[shape]
@@ -188,14 +188,14 @@ def _edges(plan: Plan, number: int, rows: int, shape: Shape) -> list[int]:
 
 
 def _name(arrival: int, run: bytes, number: int, part: int) -> str:
-    """As Firehose names objects: stream, its version, the first record's arrival, a UUID; `run` begins the UUID."""
+    """A name as by Firehose: stream, version, arrival of the first record, UUID; `run` is the begin of the UUID."""
     rest = hashlib.blake2b(run + bytes([number]) + part.to_bytes(4, "big"), digest_size=12).digest()
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=arrival)
     return f"sdk-log-1-{moment:%Y-%m-%d-%H-%M-%S}-{uuid.UUID(bytes=run + rest)}"
 
 
 def _refuse_others(folders: Iterable[Path], run: bytes, compression: Compression) -> None:
-    """A day must not become a mix of two samples."""
+    """Raise if a folder has objects of another sample, because a day must not mix two samples."""
     for folder in folders:
         if not folder.is_dir():
             continue
@@ -203,7 +203,7 @@ def _refuse_others(folders: Iterable[Path], run: bytes, compression: Compression
             ours = f"-{run.hex()}-" in path.name and path.name.endswith(_SUFFIXES[compression])
             if not ours and not path.name.startswith("."):
                 raise UsageError(
-                    f"{folder} already holds {path.name}, of another sample; remove it or choose another output"
+                    f"{folder} already has {path.name}, of another sample; remove it, or give another output"
                 )
 
 
@@ -225,7 +225,7 @@ class _Verbatim:
 
 def _compressor(compression: Compression) -> _Compressor:
     if compression == "gzip":
-        # A gzip header of this module has no time in it, so the same lines give the same bytes.
+        # This module writes no time into the gzip header, so the same lines produce the same bytes.
         gzip: _Compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP_WINDOW)
         return gzip
     if compression == "zstd":

@@ -1,4 +1,4 @@
-"""`logpress tune`: what each way to store a column costs on real records, and the choice written into the contract."""
+"""`logpress tune`: measure ways to store each column on real records, and write the choice to a contract."""
 
 from logpress.tuning.report import TuneReport
 from logpress.tuning.tune import Options, tune

@@ -1,4 +1,4 @@
-"""The rule by which a candidate is chosen: a byte a record is worth so many nanoseconds of writing."""
+"""The rule that chooses a candidate: the lowest price, with bytes and nanoseconds of writing on one scale."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ NS_A_BYTE = 1000.0
 """Nanoseconds of one core that a byte a record is worth: as long as it takes to press a record."""
 
 LEAST_GAIN = 0.005
-"""A higher level is taken only if it makes the column smaller by this share, and another encoding or level than today's
-only if it gains as much."""
+"""Share of the column's bytes that a higher level, or any change from today's storage, must gain; time counts too."""
 
 LEAST_OF_FILE_BY_COLUMN = 0.001
 """A change of a column must save this share of the whole file too: one day differs from the next by less."""
@@ -36,12 +35,12 @@ def choose(
     """The cheapest candidate; today's, unless another one is cheaper by more than noise.
 
     Args:
-        costs: what candidates took, today's among them.
-        today: how the column is stored.
+        costs: costs of the candidates, today's among them.
+        today: the present storage of the column.
         allowed: encodings that all readers read.
-        rows: how many values were written.
-        file_bytes: what all columns take.
-        ns_a_byte: what a byte is worth.
+        rows: number of values written.
+        file_bytes: size of all columns.
+        ns_a_byte: price of a byte.
     """
 
     def price(candidate: Candidate) -> float:

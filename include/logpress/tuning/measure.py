@@ -1,4 +1,4 @@
-"""What a stored column costs in each encoding and level: written by the engine's own writer, read by pyarrow."""
+"""Measure a stored column in each encoding and zstd level, written by logpress's writer and read by pyarrow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from logpress.quality.readers import encodings_of
 COARSE_LEVELS = (1, 3, 6, 9, 12)
 
 _FAR = 1.25
-"""An encoding whose best coarse level costs so many times the best of all is not measured further."""
+"""Price, relative to the best of all, above which an encoding is not measured beyond coarse levels."""
 
 _HOPELESS = 2.0
-"""And at such a price its higher levels are not even tried."""
+"""Price, relative to the best so far, above which an encoding's higher coarse levels are skipped."""
 
 _FINALISTS = 3
 _ROUNDS = 4
@@ -38,12 +38,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a candidate took.
+    """The cost of a candidate.
 
     Attributes:
-        stored_bytes: of the column's chunks.
-        write_ns: processor time of encoding, compressing and writing them to memory; the least of several.
-        read_ns: reading them with pyarrow, likewise.
+        stored_bytes: size of the column's chunks.
+        write_ns: processor time to encode, compress and write them to memory; the lowest of several.
+        read_ns: processor time to read them with pyarrow; the lowest of several.
     """
 
     stored_bytes: int
@@ -51,16 +51,16 @@ class Cost:
     read_ns: int
 
     def least(self, other: Cost) -> Cost:
-        """The two as one."""
+        """The lower times of two measurements."""
         return Cost(self.stored_bytes, min(self.write_ns, other.write_ns), min(self.read_ns, other.read_ns))
 
 
 class ColumnSample:
-    """A column's values as the engine has sorted and typed them, by row group, and what candidates cost.
+    """A column's values by row group, sorted and typed as in a part, and the costs of candidates.
 
     Attributes:
-        column: how it is stored today.
-        costs: what has been measured.
+        column: the column with its present storage.
+        costs: the costs measured so far.
     """
 
     def __init__(self, contract: Contract, column: StoredColumn, groups: Sequence[pa.Array]) -> None:
@@ -74,21 +74,21 @@ class ColumnSample:
 
     @property
     def today(self) -> Candidate:
-        """As the contract stores it."""
+        """The storage in the contract."""
         return Candidate(self.column.encoding, self.column.zstd)
 
     def measure(self, candidate: Candidate) -> Cost:
-        """Write and read a candidate once; what was measured before is kept if it was faster."""
+        """Write and read a candidate once; returns the lowest times of all its measurements."""
         column = replace(self.column, encoding=candidate.encoding, zstd=candidate.zstd)
         sink = pa.BufferOutputStream()
         writer = open_writer(sink, self._contract, [column])
         is_dictionary = candidate.encoding == "dictionary"
         groups = self._encoded() if self._texts and is_dictionary else self._groups
-        # a processor's time, not the clock's: what waits for others who use the machine costs nothing
+        # Processor time, not wall time, because other users of the machine must not count.
         began = time.thread_time_ns()
         for array in groups:
             if not is_dictionary and pa.types.is_dictionary(array.type):
-                array = array.dictionary_decode()  # as the engine does, whose texts are numbers
+                array = array.dictionary_decode()  # as the engine does, which has texts as numbers
             table = pa.Table.from_arrays([array], schema=writer.schema)
             writer.write_table(table)
         wrote = time.thread_time_ns() - began
@@ -108,11 +108,11 @@ class ColumnSample:
         return cost
 
     def forget(self) -> None:
-        """Let go of the values."""
+        """Free the values."""
         self._groups = self._dictionaries = ()
 
     def _encoded(self) -> Sequence[pa.Array]:
-        """Texts as dictionaries."""
+        """The values, with texts as dictionaries."""
         if not self._dictionaries:
             self._dictionaries = [
                 array if pa.types.is_dictionary(array.type) else array.dictionary_encode() for array in self._groups
@@ -126,7 +126,7 @@ def columns_of(contract: Contract, path: str) -> Iterable[ColumnSample]:
     Raises:
         PartError: if the file is damaged.
     """
-    columns = [column for column in stored_columns(contract) if column.name != ROW_GROUP]  # which is as it must be
+    columns = [column for column in stored_columns(contract) if column.name != ROW_GROUP]  # whose storage is fixed
     texts = [c.name for c in columns if pa.types.is_string(c.type) or pa.types.is_binary(c.type)]
     with open_part(path, texts) as file:
         for column in columns:
@@ -138,15 +138,15 @@ def columns_of(contract: Contract, path: str) -> Iterable[ColumnSample]:
 
 
 def measure_column(sample: ColumnSample, ns_a_byte: float, allowed: Collection[Encoding]) -> list[Candidate]:
-    """Measure a column's candidates: every encoding coarsely, then finely about each one's best level.
+    """Measure a column's candidates: every encoding at coarse levels, then at fine levels near its best one.
 
-    The best of those that may be chosen are measured again and again, in turn with today's, so that what else the
-    machine does meets them alike.
+    The best of the allowed ones are measured several times, in turn with today's, so that other load on the machine
+    affects all of them alike.
 
     Args:
         sample: the column.
-        ns_a_byte: what a byte is worth.
-        allowed: encodings that may be chosen; of the others only the size matters.
+        ns_a_byte: price of a byte.
+        allowed: encodings that may be chosen; the others are measured for their size only.
 
     Returns:
         The candidates that were measured often enough to be compared, today's among them.
@@ -157,14 +157,15 @@ def measure_column(sample: ColumnSample, ns_a_byte: float, allowed: Collection[E
         return cost.stored_bytes * ns_a_byte + cost.write_ns
 
     encodings = encodings_of(sample.column.type)
-    sample.measure(sample.today)  # the first write is slower than others
+    sample.measure(sample.today)  # not used, because the first write is slower than others
     by_encoding = {encoding: [Candidate(encoding, level) for level in COARSE_LEVELS] for encoding in encodings}
     in_turn = sorted(encodings, key=lambda encoding: encoding != sample.today.encoding)
     for encoding in in_turn:
         candidates = by_encoding[encoding]
         for number, candidate in enumerate(candidates):
             sample.measure(candidate)
-            # higher levels only take longer; of today's encoding all are measured, as the file's level is shown too
+            # Higher levels only take longer. All are measured for today's encoding, because the report shows the file
+            # at each level.
             if encoding != sample.today.encoding and price(candidate) > _HOPELESS * min(map(price, sample.costs)):
                 del candidates[number + 1 :]
                 break
@@ -188,7 +189,7 @@ def measure_column(sample: ColumnSample, ns_a_byte: float, allowed: Collection[E
 
 
 def _between(level: int) -> list[int]:
-    """The levels between a coarse level's neighbours."""
+    """The fine levels between the neighbours of a coarse level."""
     place = COARSE_LEVELS.index(level)
     low = COARSE_LEVELS[max(0, place - 1)]
     high = COARSE_LEVELS[min(len(COARSE_LEVELS) - 1, place + 1)]

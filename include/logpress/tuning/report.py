@@ -1,4 +1,4 @@
-"""What tuning found: for machines as JSON, for people as tables."""
+"""The report of tuning: as JSON for programs, as tables for people."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Model(BaseModel):
 
 
 class CandidateReport(Model):
-    """One way to store a column, and what it costs.
+    """One way to store a column, and its cost.
 
     Attributes:
-        write_ns_a_record: of one core; None where it was not measured often enough to be told.
-        not_read_by: readers, of those that matter, that do not read it, as people write them.
+        write_ns_a_record: nanoseconds of one core.
+        not_read_by: names of those of the contract's readers that do not read it.
     """
 
     encoding: Encoding
@@ -36,12 +36,12 @@ class CandidateReport(Model):
     not_read_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """As `plain, zstd 7`."""
+        """Text such as `plain, zstd 7`."""
         return f"{self.encoding}, zstd {self.zstd}"
 
 
 class ColumnReport(Model):
-    """A stored column: as it is, as it would be best, and all that was measured."""
+    """A stored column: its present storage, the proposed one, and all candidates."""
 
     name: str
     of: str
@@ -52,7 +52,7 @@ class ColumnReport(Model):
 
     @property
     def is_changed(self) -> bool:
-        """Whether something else than today's storage is proposed."""
+        """Whether the proposed storage differs from today's."""
         return (self.today.encoding, self.today.zstd) != (self.proposed.encoding, self.proposed.zstd)
 
 
@@ -68,9 +68,9 @@ class VariantReport(Model):
     """The whole file pressed with another order, size of row groups, or choice of stored instant.
 
     Attributes:
-        bytes_a_record: of the whole part file; None where it was not pressed.
-        press_seconds: of all threads together, the sample over; noisy.
-        note: why it was not pressed.
+        bytes_a_record: size of the whole part file; None if it was not pressed.
+        press_seconds: wall time to press the sample with all threads; noisy.
+        note: the reason why it was not pressed.
     """
 
     kind: str
@@ -91,15 +91,15 @@ class PressedReport(Model):
 
 
 class TuneReport(Model):
-    """What tuning found.
+    """The result of tuning.
 
     Attributes:
-        rows: records of the day in the sample; what is measured.
-        ns_a_byte: what a byte a record was taken to be worth.
-        changes: what is to be written into the contract, by where it stands.
-        before: the sample pressed with the contract as it is.
-        after: pressed with the changes, and proven to give every record back; None where nothing changes.
-        predicted_bytes_a_record: what the columns' measurements say of `after`.
+        rows: records of the day in the sample, which were measured.
+        ns_a_byte: price of one byte a record, in nanoseconds a record.
+        changes: new values for the contract, by their path in it.
+        before: the sample pressed with the present contract.
+        after: the sample pressed with the changes, with all records proven to be restored; None without changes.
+        predicted_bytes_a_record: the size of `after` that the measurements of columns predict.
     """
 
     table: str
@@ -131,7 +131,7 @@ _HEADINGS = {
 
 
 def render(report: TuneReport, *, every: bool = False) -> RenderableType:
-    """The report as tables for a terminal; `every` adds all candidates."""
+    """The report as tables for a terminal; `every` shows all candidates."""
     parts: list[RenderableType] = [
         Text(f"{report.table} {report.day}", style="bold"),
         Text(
@@ -139,7 +139,7 @@ def render(report: TuneReport, *, every: bool = False) -> RenderableType:
             f"{_counted(report.row_groups, 'row group')}; bytes and nanoseconds are a record's, and a byte is worth "
             f"{report.ns_a_byte:g} ns"
         ),
-        Text(f"to be read by {', '.join(report.readers)}", style="dim"),
+        Text(f"readers: {', '.join(report.readers)}", style="dim"),
     ]
     parts += [Text(f"note: {note}", style="yellow") for note in report.notes]
     parts += [Text(), _columns(report)]
@@ -258,7 +258,7 @@ def _variants(heading: str, variants: Iterable[VariantReport]) -> Table:
 def _summary(report: TuneReport) -> list[Text]:
     before = report.before
     if report.after is None:
-        return [Text(f"nothing is to be changed: {before.bytes_a_record:.3f} bytes a record", style="bold")]
+        return [Text(f"no changes proposed: {before.bytes_a_record:.3f} bytes a record", style="bold")]
     after = report.after
     share = 1 - after.stored_bytes / before.stored_bytes
     return [
@@ -267,5 +267,5 @@ def _summary(report: TuneReport) -> list[Text]:
             f"({-share:+.1%}; {report.predicted_bytes_a_record:.3f} were predicted)",
             style="bold",
         ),
-        Text("pressed with these changes, the sample gives back every record byte for byte"),
+        Text("proven: pressed with these changes, every record of the sample is restored byte for byte"),
     ]

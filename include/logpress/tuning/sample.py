@@ -1,7 +1,7 @@
-"""A sample of real records for tuning: runs of neighbours, as long as a row group, from several places of the input.
+"""A sample of real records for tuning: runs of consecutive records from several places of the input.
 
-How far apart neighbours in a row group are decides what its columns cost. So records are not drawn one by one: a run is
-what a row group of that slice would hold.
+A run is as long as a row group, because the size of columns depends on how similar the records of a row group are.
+Records drawn one by one would be less similar than those of a real row group.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from logpress.records.raw_blocks import Buffers, RawBlock, read_blocks
 from logpress.sources import RawObject, open_raw
 
 _LOOKED_AT = 200
-"""Records of each object whose day is looked at, and of how many objects."""
+"""Upper limit of records of an object, and of objects, that are searched for the day of the sample."""
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 @dataclass
 class Run:
-    """Neighbouring records, in files that hold them as their objects did."""
+    """Consecutive records, in files with the same framing as their raw objects."""
 
     files: list[str] = field(default_factory=list)
     records: int = 0
@@ -41,9 +41,9 @@ class Sample:
     """Records for tuning.
 
     Attributes:
-        runs: none of them empty.
-        objects: how many raw objects they come from.
-        days: how many of the records that were looked at are of which UTC day.
+        runs: the runs, none of them empty.
+        objects: number of raw objects that they are from.
+        days: number of records for each UTC day, among those whose day was read.
     """
 
     runs: tuple[Run, ...]
@@ -52,12 +52,12 @@ class Sample:
 
     @property
     def records(self) -> int:
-        """How many there are."""
+        """Number of records."""
         return sum(run.records for run in self.runs)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Where they lie, in their order."""
+        """Paths of the files, in order."""
         return tuple(file for run in self.runs for file in run.files)
 
 
@@ -72,10 +72,10 @@ def take_sample(
 
     Args:
         contract: the table.
-        objects: where records come from.
-        records: how many at most.
-        folder: where they go.
-        tell: called with bytes and records so far.
+        objects: raw objects to take records from.
+        records: largest number of records.
+        folder: folder to copy them to.
+        tell: called with bytes and records done so far.
 
     Raises:
         SourceError: if an object cannot be read.
@@ -86,7 +86,7 @@ def take_sample(
     bounds = [number * len(objects) // count for number in range(count + 1)]
     runs: list[Run] = []
     for number in range(count):
-        # what an earlier run did not find is taken by this one
+        # This run also takes the records that earlier runs were too short for.
         wanted = (records - taker.records) // (count - number)
         run = Run()
         for entry in objects[bounds[number] : bounds[number + 1]]:
@@ -96,12 +96,12 @@ def take_sample(
             runs.append(run)
     if not runs:
         what = f"the {len(objects)} objects" if len(objects) > 1 else objects[0].uri
-        raise UsageError(f"there is no record in {what}; nothing can be measured")
+        raise UsageError(f"there are no records in {what} to measure; give another --input or --day")
     return Sample(tuple(runs), taker.objects, taker.days)
 
 
 class _Taker:
-    """Copies records, and looks at their days."""
+    """Copies records, and counts their days."""
 
     def __init__(self, contract: Contract, folder: Path, tell: Callable[[int, int], None]) -> None:
         self._options = dict(contract.source.storage_options)
@@ -114,7 +114,7 @@ class _Taker:
         self.days: Counter[date] = Counter()
 
     def take(self, uri: str, run: Run, wanted: int) -> None:
-        """Copy some records of an object, from its beginning."""
+        """Copy up to `wanted` records from the beginning of an object."""
         buffers = Buffers()
         left = wanted
         looked_at = 0 if self.objects < _LOOKED_AT else _LOOKED_AT
@@ -122,7 +122,7 @@ class _Taker:
         try:
             with open_raw(uri, self._options) as reader, target.open("wb") as file:
                 for block in paired(read_blocks(reader, buffers)):
-                    if left and not block.piece:  # a piece of a record that is too long says nothing of columns
+                    if left and not block.piece:  # pieces of a record that is too long have no columns
                         starts, ends = block.frame()
                         taken = min(left, len(starts))
                         file.write(_text(block, starts, ends, taken))
@@ -139,7 +139,7 @@ class _Taker:
                     if not left:
                         break
         except OSError as error:
-            if error.errno == errno.ENOSPC:  # which is nothing that the source can help
+            if error.errno == errno.ENOSPC:  # the local disk is full, which is not the source's fault
                 raise
             raise SourceError(f"{uri}: cannot be read: {error}") from error
         if left < wanted:
@@ -155,7 +155,7 @@ class _Taker:
 
 
 def _text(block: RawBlock, starts: Any, ends: Any, taken: int) -> bytes:
-    """The block's first records as they lie there if they are lines; otherwise one after the other."""
+    """The block's first records: unchanged if they are lines, else concatenated."""
     if block.spans is None:
         end = int(starts[taken]) if taken < len(starts) else block.end
         return bytes(block.buffer[:end].tobytes())
@@ -168,8 +168,8 @@ def _steps(path: str) -> list[str | int]:
 
 
 def _day_of(record: bytes, paths: Sequence[Sequence[str | int]]) -> date | None:
-    """The UTC day that a record names; None if it names none."""
-    texts = record.split(b"\n", 1) if record.count(b"\n") == 1 else [record]  # a pair of `_bulk` has two lines
+    """The UTC day of a record; None if it has none."""
+    texts = record.split(b"\n", 1) if record.count(b"\n") == 1 else [record]  # a `_bulk` pair has two lines
     for text in reversed([record, *texts]):
         try:
             document = json.loads(text)

@@ -1,4 +1,4 @@
-"""Measure what a contract's storage costs on a sample of real records, choose, and prove the choice."""
+"""Measure a contract's storage on a sample of real records, choose changes, and prove them."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ RECORDS = (100_000, 1_000_000)
 """Sample size without --records: two row groups, clamped to this range; one row group if that alone is larger."""
 
 FEWEST_ROWS = 10_000
-"""Rows below which, and below a row group, nothing is chosen: heads of pages would outweigh what is in them."""
+"""Fewer rows than this, and than a row group, yield no proposals, because page headers would dominate the sizes."""
 
 LEAST_OF_FILE_BY_VARIANT = 0.01
 """A change that concerns the whole file is chosen only if it saves this share."""
 
 WELL_PREDICTED = 0.02
-"""By how much the sample, pressed with the changes, may differ from what its columns said before it is told."""
+"""Share by which the measured size may differ from the predicted size without a note in the report."""
 
 WholeFile = Literal["show", "choose", "skip"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for.
+    """Options of tuning.
 
     Attributes:
-        day: the UTC day; the one that most records name if None.
-        records: how many are taken at most.
-        readers: the readers that files are for; what the contract says if empty.
-        ns_a_byte: what a byte a record is worth, in nanoseconds of writing a record.
-        whole_file: whether orders, sizes of row groups and instants are shown, chosen as well, or left out.
+        day: the UTC day; the most frequent one of the sample if None.
+        records: largest number of records in the sample.
+        readers: the readers that must read the files; those of the contract if empty.
+        ns_a_byte: price of one byte a record, in nanoseconds of writing a record.
+        whole_file: whether orders, sizes of row groups and instants are only shown, also chosen, or left out.
         threads: threads that press.
     """
 
@@ -82,11 +82,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What came of it.
+    """The result of tuning.
 
     Attributes:
         report: the figures.
-        changes: what is to be written into the contract.
+        changes: new values for the contract.
     """
 
     report: TuneReport
@@ -100,14 +100,14 @@ def tune(
 
     Args:
         contract: the table.
-        inputs: files, folders, globs or URIs of raw records; the contract's own where there are none.
-        options: what is asked for.
-        progress: hears of the stages.
+        inputs: files, folders, globs or URIs of raw records; those of the contract if empty.
+        options: options of tuning.
+        progress: receives the progress of the stages.
 
     Raises:
         UsageError: if the input has no records, or none of the day.
-        SourceError: if it is not there or cannot be read.
-        ProofError: if what was chosen does not give every record back; that is a defect.
+        SourceError: if the input is missing or cannot be read.
+        ProofError: if a record is not restored with the chosen storage, which is a defect of logpress.
     """
     options = options or Options()
     with tempfile.TemporaryDirectory(prefix="logpress-tune-") as folder:
@@ -117,7 +117,7 @@ def tune(
             if error.errno != errno.ENOSPC:
                 raise
             raise UsageError(
-                f"{folder}: there is no room for the sample: give fewer --records, or another folder in TMPDIR"
+                f"{folder}: the disk is full; give fewer --records, or set TMPDIR to a folder with more space"
             ) from error
 
 
@@ -152,7 +152,7 @@ class _Tuning:
     contract: Contract
     options: Options
     folder: Path
-    heard: CountedProgress
+    stages: CountedProgress
     notes: list[str] = field(default_factory=list)
     pressed: int = 0
 
@@ -169,7 +169,7 @@ class _Tuning:
         is_enough = before.manifest.rows >= min(FEWEST_ROWS, contract.files.row_group_rows)
         if not is_enough:
             self.notes.append(
-                f"{before.manifest.rows:,} rows are too few to choose by: nothing is proposed. {FEWEST_ROWS:,} are "
+                f"no changes are proposed, because {before.manifest.rows:,} rows are too few; {FEWEST_ROWS:,} are "
                 f"enough, or a row group"
             )
         variants: list[VariantReport] = []
@@ -197,9 +197,9 @@ class _Tuning:
         records = self.options.records or max(rows, min(max(2 * rows, RECORDS[0]), RECORDS[1]))
         folder = self.folder / "raw"
         folder.mkdir()
-        tell = self.heard.begin("sample", None, records)
+        tell = self.stages.begin("sample", None, records)
         sample = take_sample(self.contract, objects, records, folder, tell)
-        self.heard.end("sample")
+        self.stages.end("sample")
         return sample
 
     def _objects(self, inputs: Sequence[str]) -> list[RawObject]:
@@ -207,13 +207,13 @@ class _Tuning:
         named = list(inputs or contract.source.inputs)
         if not named:
             raise UsageError(
-                f"nothing says where raw records of {contract.table} lie: give --input, or name `source.inputs` in its "
-                "contract"
+                f"no raw input of {contract.table} is named; give --input, or set `source.inputs` in its contract"
             )
         for uri in named:
             if is_cluster(uri):
                 raise UsageError(
-                    f"{uri}: tune reads files and objects; give it a file, as restore writes one of a day of it"
+                    f"{uri}: tune reads files and objects, not indices; press a day of it, and tune the file that "
+                    "`logpress restore` writes"
                 )
         if day is not None:
             objects = list_objects(contract, day, named)
@@ -222,7 +222,7 @@ class _Tuning:
             place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
             objects = list_inputs(named, place=place)
         if not objects:
-            raise UsageError(f"there is no raw input{f' for {day}' if day else ''} at {', '.join(named)}")
+            raise UsageError(f"no raw input{f' for {day}' if day else ''} was found at {', '.join(named)}")
         return objects
 
     def _day(self, sample: Sample) -> date:
@@ -230,28 +230,26 @@ class _Tuning:
             return self.options.day
         if not sample.days:
             column = self.contract.by_name[self.contract.day]
-            raise UsageError(
-                f"none of the records that were looked at names its day ({' or '.join(column.path)}); give --day"
-            )
-        # of days equally common, the later
+            raise UsageError(f"none of the first records has a readable day at {' or '.join(column.path)}; give --day")
+        # The later one of equally frequent days.
         return max(sample.days, key=lambda day: (sample.days[day], day))
 
     def _see_rows(self, before: _Pressed, sample: Sample, day: date) -> None:
         manifest = before.manifest
         if manifest.rows == 0:
             days = ", ".join(f"{day} ({count:,})" for day, count in sample.days.most_common(3))
-            of = f"; those that were looked at are of {days}" if days else ""
+            of = f"; the first records are of {days}" if days else ""
             raise UsageError(
-                f"of {manifest.records:,} records none is a row of {day}: {manifest.other_day:,} are of other days, "
-                f"{manifest.rejects:,} are rejects{of}"
+                f"none of {manifest.records:,} records is a row of {day}: {manifest.other_day:,} are of other days, "
+                f"{manifest.rejects:,} are rejects{of}; give another --day or --input"
             )
-        for count, told in (
-            (manifest.other_day, "are of other days and left out"),
-            (manifest.rejects, "are rejects and not measured"),
-            (manifest.irregular_rows, "rows are irregular: what is kept whole outweighs columns"),
+        for count, text in (
+            (manifest.other_day, "are of other days, and are not measured"),
+            (manifest.rejects, "are rejects, and are not measured"),
+            (manifest.irregular_rows, "are irregular rows, whose text may take more bytes than columns"),
         ):
             if count > manifest.records // 100:
-                self.notes.append(f"{count:,} of {manifest.records:,} records {told}")
+                self.notes.append(f"{count:,} of {manifest.records:,} records {text}")
 
     # -- pressing
 
@@ -264,7 +262,7 @@ class _Tuning:
         return _Pressed(contract, manifest, folder, time.monotonic() - began)
 
     def _prove(self, pressed: _Pressed) -> None:
-        """See that what was chosen gives every record back, and reads the same elsewhere."""
+        """Prove that every record is restored with the chosen storage, and that fastparquet reads the same values."""
         rejects = pressed.manifest.rejects_part
         paths = [str(pressed.folder / rejects.path)] if rejects else []
         compare([pressed.manifest], [digest_files([pressed.path], paths, threads=self.options.threads)])
@@ -280,16 +278,16 @@ class _Tuning:
             *instants(contract),
         ]
         titles = {
-            "order_by": ", ".join(contract.order_by) or "as they come",
+            "order_by": ", ".join(contract.order_by) or "input order",
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
         }
-        tell = self.heard.begin("variants", None, len(variants), "files")
+        tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], _Pressed] = {}
         for kind in ("order_by", "row_group_rows", "residual_of"):
-            # orders and instants differ alike in every row group; its size only shows in all of them
+            # One row group is enough to compare orders and instants, but not to compare sizes of row groups.
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
             files = tuple(sample.runs[0].files) if is_one_enough else sample.files
             if files not in today_of:
@@ -314,7 +312,7 @@ class _Tuning:
                 chosen |= winner.changes
                 found = [r.model_copy(update={"is_chosen": r.title == winner.title}) for r in found]
             reports += found
-        self.heard.end("variants")
+        self.stages.end("variants")
         return chosen, reports
 
     # -- columns
@@ -324,7 +322,7 @@ class _Tuning:
     ) -> tuple[list[ColumnReport], dict[str, dict[Candidate, tuple[int, int]]]]:
         contract = pressed.contract
         readers = readers_of(contract)
-        tell = self.heard.begin("measure", None, len(stored_columns(contract)), "columns")
+        tell = self.stages.begin("measure", None, len(stored_columns(contract)), "columns")
         reports: list[ColumnReport] = []
         costs: dict[str, dict[Candidate, tuple[int, int]]] = {}
         for sample in columns_of(contract, pressed.path):
@@ -338,17 +336,17 @@ class _Tuning:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
                 chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
             titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
-            told = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
+            shown = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
                 ColumnReport(
-                    name=sample.column.name, of=sample.column.of, type=str(type_), today=told[today],
-                    proposed=told[chosen], candidates=tuple(told.values()),
+                    name=sample.column.name, of=sample.column.of, type=str(type_), today=shown[today],
+                    proposed=shown[chosen], candidates=tuple(shown.values()),
                 )
             )  # fmt: skip
             costs[sample.column.name] = {c: (cost.stored_bytes, cost.write_ns) for c, cost in sample.costs.items()}
             sample.forget()
             tell(0, len(reports))
-        self.heard.end("measure")
+        self.stages.end("measure")
         return reports, costs
 
     def _report(
@@ -377,8 +375,8 @@ class _Tuning:
         predicted = current.bytes_a_record - saved
         if after is not None and abs(after.bytes_a_record / predicted - 1) > WELL_PREDICTED:
             self.notes.append(
-                f"pressed with the changes, a record takes {after.bytes_a_record:.3f} bytes, not {predicted:.3f} as "
-                "predicted: see whether the changes are worth it"
+                f"pressed with the changes, a record takes {after.bytes_a_record:.3f} bytes, but {predicted:.3f} were "
+                "predicted; check whether the changes are worth it"
             )
         return TuneReport(
             table=self.contract.table,
@@ -404,7 +402,7 @@ class _Tuning:
 
 
 def _distinct(contract: Contract, path: str) -> dict[str, int]:
-    """How many different values a row group has, of the columns that are stored as dictionaries of texts."""
+    """Number of distinct values in a row group, for each column that is stored as a dictionary of texts."""
     found = {}
     names = [c.name for c in stored_columns(contract) if c.encoding == "dictionary" and pa.types.is_string(c.type)]
     with open_part(path, names) as file:
@@ -421,7 +419,7 @@ def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dic
     for column in columns:
         if not column.is_changed:
             continue
-        # what is stored under a column's own name is said in its entry; anything else in the contract's `storage`
+        # Storage of a contract's column is in its own entry, that of hidden columns in the contract's `storage`.
         steps: Steps = ("storage", column.name)
         if column.of == column.name:
             steps = ("columns", places[column.name], "storage")

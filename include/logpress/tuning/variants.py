@@ -1,7 +1,6 @@
-"""Contracts that differ from one in what concerns the whole file.
+"""Variants of a contract that affect the whole file: order of rows, size of row groups, stored instants.
 
-The order of rows, the size of row groups, which of two related instants is stored: what each costs is found by pressing
-the sample with it.
+The cost of each is found by pressing the sample with it.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ from logpress.errors import ContractError
 ROW_GROUP_ROWS = (125_000, 250_000, 500_000, 1_000_000)
 
 MOST_PERMUTED = 3
-"""Sort keys of which all permutations are tried; of more, only those that swap two neighbours."""
+"""Up to this many sort keys, all permutations are tried; with more, only swaps of two neighbours."""
 
 MOST_DISTINCT = 1_000
-"""Distinct values of a category that may be worth sorting by."""
+"""Largest number of distinct values of a category that is tried as a sort key."""
 
 MOST_ORDERS = 16
-"""Orders that are tried."""
+"""Largest number of orders that are tried."""
 
 Kind = Literal["order_by", "row_group_rows", "residual_of"]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A contract to compare with.
+    """A contract to compare with the present one.
 
     Attributes:
-        title: what is different, as people read it.
-        contract: None where the engine cannot do it.
-        changes: what is different, where it can be chosen and written.
-        note: why there is no contract.
+        title: the difference, for the report.
+        contract: the contract; None if the difference is not possible.
+        changes: the difference as changes of the contract, if it may be chosen.
+        note: the reason why there is no contract.
     """
 
     kind: Kind
@@ -55,14 +54,14 @@ def orders(contract: Contract, distinct: Mapping[str, int]) -> list[Variant]:
 
     Args:
         contract: the table.
-        distinct: distinct values of stored columns, as far as they are known.
+        distinct: number of distinct values by stored column, for columns where it is known.
     """
     found = itertools.islice(dict.fromkeys(_orders(contract, distinct)), MOST_ORDERS)
     variants = []
     for keys in found:
         if keys != contract.order_by:
             changes: Changes = {("order_by",): keys}
-            title = ", ".join(keys) or "as they come"
+            title = ", ".join(keys) or "input order"
             variants.append(Variant("order_by", title, changed_contract(contract, changes), changes))
     return variants
 
@@ -92,7 +91,7 @@ def _orders(contract: Contract, distinct: Mapping[str, int]) -> Iterator[tuple[s
 
 
 def row_groups(contract: Contract, rows: int) -> list[Variant]:
-    """Other sizes of row groups, as far as the sample fills one."""
+    """Other sizes of row groups, up to the size of the sample."""
     variants = []
     for size in ROW_GROUP_ROWS:
         if size <= rows and size != contract.files.row_group_rows:
@@ -102,7 +101,7 @@ def row_groups(contract: Contract, rows: int) -> list[Variant]:
 
 
 def instants(contract: Contract) -> list[Variant]:
-    """For each instant that is stored as a residual: the same stored plainly, and the two the other way round."""
+    """For each instant stored as a residual: stored plainly, and with the roles of the two instants swapped."""
     variants = []
     for column in contract.columns:
         if not isinstance(column, Instant) or not column.residual_of:
@@ -121,7 +120,7 @@ def instants(contract: Contract) -> list[Variant]:
         title = f"{name} stored, and {others[0]} derived from it"
         first = contract.by_name[others[0]]
         if len(others) > 1 or is_virtual(first):
-            note = "not tried: a residual is one of a sum of columns, of which the first is stored"
+            note = "not tried: possible only if one stored column predicts the instant"
             variants.append(Variant("residual_of", title, None, note=note))
         else:
             variants.append(_rebuilt(contract, title, swapped))
