@@ -127,6 +127,20 @@ def test_a_later_major_version_is_refused_as_newer(part: Path, tmp_path: Path) -
         PartReader(path)
 
 
+@pytest.mark.parametrize(
+    "more", [{"codec": "codec_of_tomorrow"}, {"codec": "integer", "type": "int256"}], ids=["codec", "type"]
+)
+def test_what_a_later_minor_version_has_and_this_one_must_know_is_refused_as_newer(
+    part: Path, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    def change(data: dict[str, Any]) -> None:
+        in_packed(lambda packed: packed["contract"]["columns"][0].update(more))(data)
+        data["format"] = f"{MAJOR}.7"
+
+    with pytest.raises(PartError, match=rf"has format {MAJOR}\.7, written by a newer logpress .* update logpress"):
+        PartReader(changed(part, tmp_path, change))
+
+
 def put(name: str, value: Any) -> Change:
     return lambda data: data.update({name: value})
 

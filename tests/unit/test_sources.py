@@ -283,7 +283,9 @@ def test_a_file_that_shrinks_while_being_read_is_refused(raw_file):
             list(iter(lambda: reader.readinto(view), 0))
 
 
-@pytest.mark.parametrize("stored", [b"{" * (2 * RANGE_BYTES + 5), gzip.compress(b"{" * 1000), b""])
+@pytest.mark.parametrize(
+    "stored", [b"{" * (2 * RANGE_BYTES + 5), gzip.compress(b"{" * 1000), b""], ids=["plain", "gzip", "empty"]
+)
 def test_remote_objects_are_read_in_ranges(stored):
     import fsspec
 

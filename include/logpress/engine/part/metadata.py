@@ -106,10 +106,7 @@ class PartMetadata:
             data = json.loads(text)
             major = _major(data["format"])
             if major > MAJOR:
-                raise PartError(
-                    f"has format {data['format']}, written by a newer logpress ({footer.created_by}); this one reads "
-                    f"formats up to {MAJOR}: update logpress"
-                )
+                raise PartError(_newer(data["format"], footer))
             if major == format_4.MAJOR:
                 contract, layouts, groups = format_4.read(data)
                 found = cls(contract, layouts, str(major), None, None, groups)
@@ -131,9 +128,11 @@ class PartMetadata:
             if any(len(checksums) != footer.num_columns for checksums in found.checksums or ()):
                 raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of others")
             return found
-        except ValidationError as error:
-            raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
-        except (*_WRONG_CONTENT, pa.ArrowException) as error:
+        except (*_WRONG_CONTENT, pa.ArrowException) as error:  # of which pydantic's ValidationError is one
+            if _is_later_minor(text):
+                raise PartError(_newer(json.loads(text)["format"], footer)) from error
+            if isinstance(error, ValidationError):
+                raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
             raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
 
     def to_text(self) -> str:
@@ -224,6 +223,22 @@ def _major(version: object) -> int:
     if isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
         return int(version.split(".")[0])
     raise ValueError(f"{version!r} is no version of the format")
+
+
+def _newer(version: str, footer: pq.FileMetaData) -> str:
+    return (
+        f"has format {version}, written by a newer logpress ({footer.created_by}), and needs what this one does "
+        f"not know, which reads formats up to {VERSION}; update logpress"
+    )
+
+
+def _is_later_minor(text: bytes) -> bool:
+    """Whether metadata that cannot be read says that it has a later minor version: then it need not be damaged."""
+    try:
+        version = json.loads(text)["format"]
+        return _major(version) == MAJOR and _minor(version) > MINOR
+    except _WRONG_CONTENT:
+        return False
 
 
 def _minor(version: str) -> int:
