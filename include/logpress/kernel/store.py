@@ -6,15 +6,17 @@ at the same time, or die meanwhile, leave nothing that another one takes for som
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pickle
 import re
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from logpress.kernel.sources import source_digest
 
 MOST_VERSIONS = 8
 """Versions of a module's sources whose machine code is kept: those used last."""
+
+PATIENCE_SECONDS = 120.0
+"""How long another process that compiles a kernel is waited for; none takes a tenth of it."""
 
 
 @cache
@@ -81,6 +86,18 @@ def _note_use(folder: Path) -> None:
         os.utime(folder)
 
 
+def _lock(number: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            return
+
+
 class Entries:
     """The machine code of one kernel, by keys: any values that can be pickled, compared and told by their `repr`."""
 
@@ -112,6 +129,34 @@ class Entries:
             except OSError:
                 os.unlink(name)
                 raise
+
+    def has(self, key: Any) -> bool:
+        """Whether something was saved under a key."""
+        return self._path(key).exists()
+
+    @contextmanager
+    def turn(self, key: Any) -> Iterator[None]:
+        """While this process makes what it will save under a key, others that want to do so too wait.
+
+        The lock is the system's, so it ends with its process, however that ends. It only saves work: where nothing can
+        be written, or after `PATIENCE_SECONDS`, nobody waits.
+        """
+        path = self.folder / f"lock-{self._path(key).name}"
+        try:
+            prepare(self.folder)
+            number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            _lock(number)
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(path)  # whoever waits for it finds what was made
+            with suppress(OSError):
+                fcntl.flock(number, fcntl.LOCK_UN)  # forked processes have it open, too
+            os.close(number)
 
     def kept(self) -> Iterator[Any]:
         """The keys under which something can be read."""
