@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from logpress import __version__
+from logpress.cli.warm import warm
 from logpress.errors import LogpressError, UsageError
 
 if TYPE_CHECKING:
@@ -539,6 +540,9 @@ def sample(
         )  # fmt: skip
         bars.end("sample")
     print(f"{records:,} records in {summary.files} objects under {output}", file=sys.stderr)
+
+
+app.command(epilog="Example:\n\n  LOGPRESS_CACHE_DIR=/opt/kernels logpress warm --portable")(warm)
 
 
 def _started_early(arguments: list[str]) -> Companion | None:

@@ -22,6 +22,7 @@ from logpress.comparing.result import Comparison, Difference, Kind, Side, SideNa
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
 from logpress.day.stages import default_threads
+from logpress.kernel.ahead import compile_ahead
 from logpress.progress import Silent, StageProgress
 
 __all__ = ["Comparison", "Named", "compare_day"]
@@ -68,6 +69,7 @@ def compare_day(
     """
     heard = progress or Silent()
     workers = threads or default_threads()
+    compile_ahead("compare")
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(output)) if output is not None else None
         sides = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import pickle
+import platform
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -30,6 +31,7 @@ from numba.core.sigutils import normalize_signature
 from numba.core.typed_passes import NativeLowering
 from numba.np import arrayobj
 
+from logpress.kernel.portable import PORTABLE
 from logpress.kernel.store import Entries
 
 _NEEDED = (
@@ -40,6 +42,7 @@ _NEEDED = (
     (NativeLowering, "run_pass"),
     (PassManager("probe"), "passes"),
     (JITCodeLibrary, "_optimize_functions"),
+    (JITCodeLibrary, "_optimize_final_module"),
     (JITCodeLibrary, "_finalize_final_module"),
     (JITCodeLibrary, "_get_module_for_linking"),
     (Dispatcher, "get_call_template"),
@@ -101,6 +104,13 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 class _CalleeLibrary(_Library):
     """The intermediate code of a kernel that other kernels call: it becomes machine code as a part of theirs."""
 
+    def _optimize_final_module(self) -> None:
+        """Make it smaller; all else is done where it has been compiled into machine code."""
+        manager, builder = self._codegen._module_pass_manager(
+            loop_vectorize=False, slp_vectorize=False, opt=0, cost="cheap"
+        )
+        manager.run(self._final_module, builder)
+
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._verify_declare_only_symbols()
@@ -146,9 +156,10 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
         super().__init__(function, targetoptions=options, pipeline_class=_Compiler)
         self._as_callee = False
         self._compiler._customize_flags = self._customized
+        self._kept: KernelCache | None = None
         if folder is not None:
             name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
-            self._cache = KernelCache(self, Entries(folder, name))
+            self._cache = self._kept = KernelCache(self, Entries(folder, name))
 
     @property
     def as_callee(self) -> bool:
@@ -173,10 +184,25 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
                 if self._as_callee or not isinstance(known.entry_point, _Callee):
                     return known.entry_point
                 del self.overloads[arguments]
-            if not isinstance(self._cache, KernelCache):
+            with self._kept.turn(sig, self.targetctx) if self._kept else nullcontext():
                 return super().compile(sig)
-            with self._cache.turn(sig, self.targetctx):
-                return super().compile(sig)
+
+    def compile_for(self, signature: Any, is_callee: bool) -> None:
+        """Load or compile it as Python will call it, or as other kernels will."""
+        with global_compiler_lock:
+            before, self._as_callee = self._as_callee, is_callee
+            try:
+                self.compile(signature)
+            finally:
+                self._as_callee = before
+
+    def is_kept(self, signature: Any, is_callee: bool) -> bool:
+        """Whether it need not be compiled for that."""
+        return self._kept is not None and self._kept.has(signature, self.targetctx, is_callee)
+
+    def is_taken(self, signature: Any, is_callee: bool) -> bool:
+        """Whether another process compiles it for that just now."""
+        return self._kept is not None and self._kept.is_taken(signature, self.targetctx, is_callee)
 
     def add_overload(self, result: Any) -> None:
         """Numba's own; but there is nothing in a callee that Python could call."""
@@ -200,8 +226,14 @@ def compiled(function: Callable[..., Any], folder: Path | None, **options: bool)
     """
     if numba.config.DISABLE_JIT:
         return function
-    options = {"nopython": True, "nogil": True, "error_model": "numpy", "_nrt": False, "boundscheck": None} | options
-    return Kernel(function, folder, options)
+    all_options: dict[str, Any] = {
+        "nopython": True,
+        "nogil": True,
+        "error_model": "numpy",
+        "_nrt": False,
+        "boundscheck": None,
+    } | options
+    return Kernel(function, folder, all_options)
 
 
 class KernelCache:
@@ -220,7 +252,7 @@ class KernelCache:
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The result of a compilation, or None. What cannot be read is compiled again."""
         try:
-            for key in self._keys(signature, target_context.codegen()):
+            for key in self._keys(signature, target_context, self._kernel.as_callee):
                 data = self._entries.load(key)
                 if data is not None:
                     return _rebuilt(target_context, data)
@@ -231,25 +263,37 @@ class KernelCache:
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep the result of a compilation."""
         if not result.lifted and not result.library.has_dynamic_globals:
-            self._entries.save(self._keys(signature, result.codegen)[0], dumps(result._reduce()))
+            key = self._keys(signature, result.target_context, self._kernel.as_callee)[0]
+            self._entries.save(key, dumps(result._reduce()))
 
     def turn(self, signature: Any, target_context: Any) -> AbstractContextManager[None]:
         """For the block of a `with` that loads or compiles: no other process compiles the same meanwhile."""
-        keys = self._keys(signature, target_context.codegen())
-        return nullcontext() if any(map(self._entries.has, keys)) else self._entries.turn(keys[0])
+        is_callee = self._kernel.as_callee
+        if self.has(signature, target_context, is_callee):
+            return nullcontext()
+        return self._entries.turn(self._keys(signature, target_context, is_callee)[0])
+
+    def has(self, signature: Any, target_context: Any, is_callee: bool) -> bool:
+        """Whether there is something to load."""
+        return any(map(self._entries.has, self._keys(signature, target_context, is_callee)))
+
+    def is_taken(self, signature: Any, target_context: Any, is_callee: bool) -> bool:
+        """Whether another process compiles it."""
+        return self._entries.is_taken(self._keys(signature, target_context, is_callee)[0])
 
     def signatures(self, target_context: Any) -> list[Any]:
         """The types of arguments for which there is machine code that Python can call."""
-        code = target_context.codegen()
-        return [key[0] for key in self._entries.kept() if key == self._key(key[0], code)]
+        found = {key[0]: None for key in self._entries.kept() if key in self._keys(key[0], target_context, False)}
+        return list(found)
 
-    def _keys(self, signature: Any, code: Any) -> list[Any]:
+    def _keys(self, signature: Any, target_context: Any, is_callee: bool) -> list[Any]:
         """Where it may lie; the first is where it is saved. A kernel that Python calls is as good as a callee."""
-        key = self._key(signature, code)
-        return [(*key, "callee"), key] if self._kernel.as_callee else [key]
-
-    def _key(self, signature: Any, code: Any) -> Any:
-        return signature, code.magic_tuple(), self._code
+        targets = processors(target_context.codegen())
+        return [
+            (signature, target, self._code, *kind)
+            for kind in ([("callee",), ()] if is_callee else [()])
+            for target in targets
+        ]
 
     def flush(self) -> None:
         """Numba's `recompile` calls it; what is saved again replaces what was there."""
@@ -262,7 +306,9 @@ def _rebuilt(target_context: Any, data: bytes) -> Any:
     """
     (name, kind, held), description, *others, environments = pickle.loads(data)
     if kind == "callee":
-        return _rebuilt_callee(target_context, _CalleeLibrary.read(target_context.codegen(), name, held), description, *others)
+        return _rebuilt_callee(
+            target_context, _CalleeLibrary.read(target_context.codegen(), name, held), description, *others
+        )
     if kind != "object":
         return CompileResult._rebuild(target_context, (name, kind, held), description, *others, environments)
     code, intermediate = held
@@ -289,6 +335,17 @@ def _rebuilt_callee(
         fndesc=description, library=library, environment=environment, signature=signature, objectmode=False, lifted=(),
         typing_error=None, call_helper=None, type_annotation=None, metadata=None, reload_init=(), referenced_envs=(),
     )  # fmt: skip
+
+
+@cache
+def processors(code: Any) -> list[Any]:
+    """For which processors machine code may have been made that this one runs: its own kind, and the portable one."""
+    triple, _, _ = own = code.magic_tuple()
+    portable = PORTABLE.get(platform.machine())
+    if portable is None or numba.config.CPU_NAME is not None:
+        return [own]
+    there = llvmlite.binding.get_host_cpu_features()
+    return [own, (triple, portable[0], "")] if all(there.get(feature) for feature in portable[1]) else [own]
 
 
 @cache
