@@ -47,8 +47,8 @@ restore_order: [number]
 files: {row_group_rows: 1000, zstd: 3, merge_bytes: 0}
 """
 
-_DAYS_RECORDS = 6_000
-"""Of the day of search hits, in several hours."""
+_DAYS_RECORDS = 16_000
+"""Of the day of search hits, in two hours: more than a block each."""
 
 
 def warm(
@@ -95,12 +95,13 @@ def actions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     raw, hits, other = (folder / name for name in ("raw", "hits.ndjson", "other.ndjson"))
     lake, nowhere = str(folder / "lake"), Path(os.devnull)
 
-    yield "sample", partial(write_sample, raw, _DAY, _DAYS_RECORDS, seed=7, hours=(9, 11))
+    yield "sample", partial(write_sample, raw, _DAY, _DAYS_RECORDS, seed=7, hours=(10, 11))
     hits.write_bytes(b"".join(_pretty(raw)))
     other.write_bytes(b"".join(_records()))
-    for contract, given in ((sdk_log, raw), (sdk_log, hits), (every_type, other)):
+    hours = sdk_log.model_copy(update={"files": sdk_log.files.model_copy(update={"merge_bytes": 0})})
+    for contract, given in ((hours, raw), (sdk_log, hits), (every_type, other)):
         named = [str(given)]
-        for threads in (1, 2):  # of one process, and of several
+        for threads in (1, 2):  # of one process and, where there are several slices, of two
             yield "press", partial(one_machine.run_day, contract, _DAY, named, lake, threads=threads)
         yield "press", partial(published.verify_published, contract, _DAY, lake, named)
         yield "restore", partial(published.restore_to_file, contract, _DAY, lake, nowhere)

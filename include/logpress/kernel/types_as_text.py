@@ -1,4 +1,7 @@
-"""Types of arguments as words: `int64`; `uint8-1C` for an array, C-contiguous, `uint8-1Cr` for a read-only one."""
+"""Types of arguments as words: `int64`; `uint8-1C` for an array, C-contiguous, `uint8-1Cr` for a read-only one.
+
+Those of a tuple stand in parentheses, with commas.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ _SCALARS = {
 
 def written(kind: Any) -> str | None:
     """A type as a word, or None if it is none of those that `read` knows."""
+    if isinstance(kind, types.BaseAnonymousTuple):
+        words = [written(part) for part in kind.types]
+        return f"({','.join(map(str, words))})" if None not in words else None
     if isinstance(kind, types.Array) and str(kind.dtype) in _SCALARS and kind.aligned:
         return f"{kind.dtype}-{kind.ndim}{kind.layout}{'' if kind.mutable else 'r'}"
     return str(kind) if _SCALARS.get(str(kind)) == kind else None
@@ -30,6 +36,8 @@ def read(word: str) -> Any:
     Raises:
         ValueError: it says none.
     """
+    if word.startswith("(") and word.endswith(")"):  # no tuple stands in a tuple
+        return types.Tuple(tuple(map(read, word[1:-1].split(","))))
     if word in _SCALARS:
         return _SCALARS[word]
     found = _ARRAY.fullmatch(word)
