@@ -200,6 +200,7 @@ def test_types_are_words() -> None:
     pair = types.Tuple((array, types.float64))
     assert read("(int64,int64)") == types.UniTuple(types.int64, 2)
     assert read("(uint8-2Cr,float64)") == pair
+    assert read(str(written(types.Tuple((pair, pair, types.int8))))) == types.Tuple((pair, pair, types.int8))
     assert written(types.unicode_type) is written(types.Tuple((types.unicode_type,))) is None
     for word in ("int", "uint8-1", "UniTuple-1C", "", "()", "(x)"):
         with pytest.raises(ValueError, match="is not a type"):

@@ -36,11 +36,23 @@ def read(word: str) -> Any:
     Raises:
         ValueError: it says none.
     """
-    if word.startswith("(") and word.endswith(")"):  # no tuple stands in a tuple
-        return types.Tuple(tuple(map(read, word[1:-1].split(","))))
+    if word.startswith("(") and word.endswith(")"):
+        return types.Tuple(tuple(map(read, _parts(word[1:-1]))))
     if word in _SCALARS:
         return _SCALARS[word]
     found = _ARRAY.fullmatch(word)
     if found is None or found[1] not in _SCALARS:
         raise ValueError(f"{word!r} is not a type that is written so")
     return types.Array(_SCALARS[found[1]], int(found[2]), found[3], readonly=bool(found[4]))
+
+
+def _parts(words: str) -> list[str]:
+    """Words with commas between them, but for commas within parentheses."""
+    parts, depth = [""], 0
+    for letter in words:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
