@@ -15,12 +15,15 @@ RUN uv pip install --system --no-cache -r requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY include ./include
 RUN uv pip install --system --no-cache --no-deps .
+# Kernels for any x86-64 processor of the last ten years; what is compiled later goes to LOGPRESS_CACHE_DIR of a task.
+RUN if [ "$(uname -m)" = x86_64 ]; then portable=--portable; fi \
+    && LOGPRESS_CACHE_DIR=/opt/kernels logpress warm --quiet $portable && chmod -R go=rX /opt/kernels
 COPY dags ./dags
 COPY plugins ./plugins
 
 ENV AIRFLOW_HOME=/opt/airflow \
     HOME=/opt/airflow \
-    LOGPRESS_CACHE_DIR=/tmp/logpress \
+    LOGPRESS_CACHE_DIR=/opt/kernels \
     USER=airflow \
     PYTHONUNBUFFERED=1
 USER 50000:0

@@ -9,9 +9,13 @@ PEERS := $(VENV)/.peers
 # Airflow of this checkout: one place says how it is set up.
 AIRFLOW := scripts/with-airflow
 FUZZ_SECONDS := 120
+# Files of tests are shared out, so that what a file starts for its tests is started once.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+# Bytes of files that exist, the second reader, the store of kernels, the lake, the command.
+MATTERS_MOST := tests/unit/test_frozen.py tests/property/test_reference.py tests/unit/test_kernel.py tests/unit/test_lake.py tests/unit/test_part.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env test fuzz lint format bench bench-docs requirements clean
+.PHONY: help setup run up env check test kernels fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +40,14 @@ up: $(READY) ## Start Airflow with its UI on 127.0.0.1 (Ctrl-C stops it)
 env: ## Write .env with random passwords for docker compose, if there is none
 	@$(PYTHON) scripts/make_env.py
 
+check: lint ## Style, types and the tests of what matters most
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(MATTERS_MOST)
+
 test: $(READY) ## Run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+kernels: $(READY) ## List anew which kernels commands need, after kernels or their arguments have changed
+	$(BIN)/python scripts/list_kernels.py
 
 fuzz: $(READY) ## Look for failures for two minutes, with kernels that check every index (FUZZ_SECONDS=3600: for an hour)
 	$(BIN)/python -m tests.fuzz.campaign $(FUZZ_SECONDS)

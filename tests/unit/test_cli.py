@@ -19,7 +19,7 @@ from logpress import __version__
 from logpress.cli.app import main
 
 DAY = "2021-12-26"
-COMMANDS = ("press", "restore", "verify", "upgrade", "compare", "report", "schema", "tune", "sample")
+COMMANDS = ("press", "restore", "verify", "upgrade", "compare", "report", "schema", "tune", "sample", "warm")
 
 
 class Ran:

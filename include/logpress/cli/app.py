@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify
+from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sample.EPILOG)(sample.sample)
+app.command(epilog=warm.EPILOG)(warm.warm)
 
 
 def _started_early(arguments: list[str]) -> Companion | None:

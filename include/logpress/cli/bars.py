@@ -11,6 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from logpress.kernel.ahead import told_to
+
 LINE_SECONDS = 30.0
 """How often a line is printed where no bar can be shown, as in the log of a scheduler."""
 
@@ -34,12 +36,19 @@ class Bars:
 
     def __enter__(self) -> Self:
         self._progress.start()
+        self._hearing = told_to(self._tell_of_kernels)
+        self._hearing.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hearing.__exit__(kind, error, trace)
         self._progress.stop()
+
+    def _tell_of_kernels(self, done: int, total: int) -> None:
+        if self._shown or self._lines:
+            self._progress.console.print(f"logpress: compiling kernels, once: {done} of {total}", highlight=False)
 
     def begin(
         self, stage: str, total_bytes: int | None, total_records: int | None = None, unit: str = "records"

@@ -19,6 +19,7 @@ from logpress.comparing.result import SIDE_NAMES, Comparison, Side
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
 from logpress.day.stages import default_threads
+from logpress.kernel.ahead import compile_ahead
 from logpress.limits import DEFAULT, Limits
 from logpress.progress import Silent, StageProgress
 
@@ -61,6 +62,7 @@ def compare_day(
     """
     heard = progress or Silent()
     workers = threads or default_threads()
+    compile_ahead("compare")
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(output)) if output is not None else None
         sides = []

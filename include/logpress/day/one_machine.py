@@ -23,6 +23,7 @@ from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import LogpressError, MismatchError, PartError
+from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured, see_catalog
@@ -81,6 +82,7 @@ def run_day(
         processes = 1 if _is_mostly_one(specs) else most
         specs = paced(specs, contract.source, processes)
         work = _Work(contract, day, specs, lake, f"local-{uuid.uuid4().hex[:12]}", beside, progress or Silent())
+        compile_ahead("press")
         try:
             if processes > 1:
                 failures, checks = _with_processes(work, processes)

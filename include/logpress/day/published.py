@@ -21,6 +21,7 @@ from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore as restore_files
 from logpress.errors import ProofError
 from logpress.hashing.digest import combine, to_text
+from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
 from logpress.lake.publish import catalog_files
 from logpress.lake.storage import lake_errors
@@ -74,6 +75,7 @@ def restore_day(
     manifest = lake.need_day(contract.table, day)
     parts, rejects = lake.files(manifest)
     prove_files(manifest.slices, parts, rejects)
+    compile_ahead("bulk" if bulk else "restore")
     write: Callable[[memoryview], object] = output.write
     expected, left_out = manifest.rows + manifest.rejects, list[str]()
     if bulk:  # because a cluster would not accept rejects
@@ -206,6 +208,7 @@ def verify_published(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
             "interrupted; press the day again"
         )
+    compile_ahead("press")
     tell = stages.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
     stages.end("verify")

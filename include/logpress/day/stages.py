@@ -16,6 +16,7 @@ from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
 from logpress.engine.press import press_slice
 from logpress.errors import LakeError, UsageError
+from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE, remove_leftovers
@@ -117,6 +118,7 @@ def press(
     if threads is None:
         threads = Budget.of(memory).threads(contract, default_threads())
         threads = threads if threads > 1 else 0
+    compile_ahead("press")
     with lake_errors(folder):
         manifest = press_slice(contract, day, spec, folder, threads=threads, progress=progress)
         write_staged(lake, manifest, run)
@@ -158,6 +160,7 @@ def prove(
     """
     lake = Lake.open(lake_uri)
     prove_counts(contract, day, manifests, lake, run)
+    compile_ahead("press")
     threads = threads or Budget.of(memory).threads(contract, default_threads())
     failures = prove_all(lake, day, manifests, run, threads=threads, summed=Summed(progress))
     return heal_all(

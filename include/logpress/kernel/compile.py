@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core.registry import cpu_target
 
 from logpress.kernel.store import prepare, version_folder
 
@@ -33,6 +34,16 @@ except (ImportError, AttributeError, TypeError, ValueError) as error:
         RuntimeWarning,
         stacklevel=2,
     )
+
+
+def processors() -> list[str]:
+    """For which processors machine code may have been made that can be used here; that which is made now is the first.
+
+    None where kernels cannot be compiled before they are called: Numba's own cache knows no callees.
+    """
+    if _private is None or numba.config.DISABLE_JIT:
+        return []
+    return [str(target) for target in _private.processors(cpu_target.target_context.codegen())]
 
 
 def compiled(function: F, **options: bool) -> F:

@@ -6,15 +6,18 @@ at the same time, or die meanwhile, leave nothing that another one takes for som
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pickle
 import re
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,13 +27,13 @@ from logpress.kernel.sources import source_digest
 MOST_VERSIONS = 8
 """Versions of a module's sources whose machine code is kept: those used last."""
 
+PATIENCE_SECONDS = 120.0
+"""How long another process that compiles a kernel is waited for; none takes a tenth of it."""
+
 
 @cache
 def _root() -> Path:
-    environment = os.environ
-    usual = environment.get("LOGPRESS_CACHE_DIR") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    bases = [Path(base) / "logpress" for base in (environment.get("NUMBA_CACHE_DIR"), usual) if base]
-    for base in (*bases, Path(tempfile.gettempdir()) / f"logpress-{os.getuid()}"):
+    for base in _bases():
         folder = base / "kernels"
         try:
             base.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -42,6 +45,30 @@ def _root() -> Path:
     return Path(tempfile.mkdtemp(prefix="logpress-kernels-"))
 
 
+def _bases() -> list[Path]:
+    environment = os.environ
+    usual = environment.get("LOGPRESS_CACHE_DIR") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    bases = [Path(base) / "logpress" for base in (environment.get("NUMBA_CACHE_DIR"), usual) if base]
+    return [*bases, Path(tempfile.gettempdir()) / f"logpress-{os.getuid()}"]
+
+
+@cache
+def _read_only_roots() -> list[Path]:
+    """Folders that nothing can be added to, as that of an image.
+
+    What lies there is run, so only root or this user may have written it.
+    """
+    found = []
+    for base in _bases():
+        with suppress(OSError):
+            status = [path.stat() for path in (base, base / "kernels")]
+            if base / "kernels" != _root() and all(
+                one.st_uid in (0, os.getuid()) and not one.st_mode & 0o022 for one in status
+            ):
+                found.append(base / "kernels")
+    return found
+
+
 @cache
 def version_folder(module: str) -> Path | None:
     """Where machine code of a module's kernels is kept, as its sources are now; None if it must not be kept.
@@ -50,6 +77,13 @@ def version_folder(module: str) -> Path | None:
     """
     digest = source_digest(module)
     return None if digest is None else _root() / module / digest
+
+
+@cache
+def _places(folder: Path) -> list[Path]:
+    """A folder of `version_folder`, and what stands for it in read-only roots."""
+    root = _root()
+    return [folder, *(other / folder.relative_to(root) for other in _read_only_roots() if folder.is_relative_to(root))]
 
 
 def prepare(folder: Path) -> None:
@@ -81,6 +115,18 @@ def _note_use(folder: Path) -> None:
         os.utime(folder)
 
 
+def _lock(number: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            return
+
+
 class Entries:
     """The machine code of one kernel, by keys: any values that can be pickled, compared and told by their `repr`."""
 
@@ -91,13 +137,16 @@ class Entries:
     def load(self, key: Any) -> bytes | None:
         """What was saved under a key, or None."""
         _note_use(self.folder)
-        try:
-            with self._path(key).open("rb") as file:
-                kept, checksum = pickle.load(file)
-                data = file.read()
-        except FileNotFoundError:
-            return None
-        return data if kept == key and zlib.crc32(data) == checksum else None
+        for path in self._paths(key):
+            try:
+                with path.open("rb") as file:
+                    kept, checksum = pickle.load(file)
+                    data = file.read()
+            except FileNotFoundError:
+                continue
+            if kept == key and zlib.crc32(data) == checksum:
+                return data
+        return None
 
     def save(self, key: Any, data: bytes) -> None:
         """Keep bytes under a key; where they cannot be written, they are not kept."""
@@ -113,14 +162,107 @@ class Entries:
                 os.unlink(name)
                 raise
 
+    def has(self, key: Any) -> bool:
+        """Whether something was saved under a key."""
+        return any(path.exists() for path in self._paths(key))
+
+    def is_taken(self, key: Any) -> bool:
+        """Whether another process makes what it will save under a key."""
+        try:
+            number = os.open(self._lock_path(key), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(number)
+        return False
+
+    @contextmanager
+    def turn(self, key: Any) -> Iterator[None]:
+        """While this process makes what it will save under a key, others that want to do so too wait.
+
+        The lock is the system's, so it ends with its process, however that ends. It only saves work: where nothing can
+        be written, or after `PATIENCE_SECONDS`, nobody waits.
+        """
+        path = self._lock_path(key)
+        try:
+            prepare(self.folder)
+            number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            _lock(number)
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(path)  # whoever waits for it finds what was made
+            with suppress(OSError):
+                fcntl.flock(number, fcntl.LOCK_UN)  # forked processes have it open, too
+            os.close(number)
+
     def kept(self) -> Iterator[Any]:
         """The keys under which something can be read."""
-        names: list[str] = []
-        with suppress(OSError):
-            names = sorted(name for name in os.listdir(self.folder) if name.startswith(f"{self._name}@"))
-        for name in names:
-            with suppress(Exception), open(self.folder / name, "rb") as file:  # damaged bytes raise any error
-                yield pickle.load(file)[0]
+        for folder in _places(self.folder):
+            names: list[str] = []
+            with suppress(OSError):
+                names = sorted(name for name in os.listdir(folder) if name.startswith(f"{self._name}@"))
+            for name in names:
+                with suppress(Exception), open(folder / name, "rb") as file:  # damaged bytes raise any error
+                    yield pickle.load(file)[0]
 
     def _path(self, key: Any) -> Path:
         return self.folder / f"{self._name}@{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"
+
+    def _paths(self, key: Any) -> list[Path]:
+        path = self._path(key)
+        return [folder / path.name for folder in _places(self.folder)]
+
+    def _lock_path(self, key: Any) -> Path:
+        return self.folder / f"lock-{self._path(key).name}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What lies where machine code is kept: kernels of all versions."""
+
+    folder: Path
+    count: int
+    bytes: int
+
+
+def kept() -> Kept:
+    """What is kept where this process keeps it."""
+    files = [path for path in _root().rglob("*@*") if path.is_file()]
+    return Kept(_root(), len(files), sum(path.stat().st_size for path in files))
+
+
+class Mark:
+    """Notes that all is there that some use needs, so that the next process need not look for each kernel.
+
+    Args:
+        use: its name.
+        digest: of what it needs and of its sources.
+    """
+
+    def __init__(self, use: str, digest: str) -> None:
+        self._name = f"all-{use}-{digest}"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it was noted."""
+        return any((root / self._name).exists() for root in (_root(), *_read_only_roots()))
+
+    def set(self) -> None:
+        """Note it, if anything can be written; of the notes of this use the last ones are kept."""
+        root = _root()
+        with suppress(OSError):
+            (root / self._name).touch()
+            use = self._name.rpartition("-")[0]
+            for old in sorted(root.glob(f"{use}-*"), key=_used_last, reverse=True)[MOST_VERSIONS:]:
+                old.unlink()
