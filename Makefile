@@ -43,8 +43,9 @@ env: ## Write .env with random passwords for docker compose, if there is none
 check: lint ## Style, types and the tests of what matters most
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(MATTERS_MOST)
 
-test: $(READY) ## Run all tests
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+test: $(READY) ## Run all tests: real servers one after the other, all else on two processes
+	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/integration
+	$(BIN)/pytest tests/integration
 
 kernels: $(READY) ## List anew which kernels commands need, after kernels or their arguments have changed
 	$(BIN)/python scripts/list_kernels.py

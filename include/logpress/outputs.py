@@ -42,7 +42,7 @@ def refuse_output(path: Path, inputs: Iterable[str] = (), kind: type[LogpressErr
     for seen in {place, Path(os.path.abspath(path))}:
         lake = lake_above(seen)
         if lake is not None:
-            raise kind(f"{path}: lies in the lake {lake}, which only publishing may change; name another place")
+            raise kind(f"{path}: is inside the lake {lake}, where only publishing may write; give a path outside of it")
     if not place.is_file():
         return  # nothing can be lost
     for uri in inputs:

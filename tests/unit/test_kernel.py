@@ -38,7 +38,7 @@ print(sum(value_end.stats.cache_hits.values()), sum(match.stats.cache_misses.val
 
 
 def said(code: str, folder: Path) -> str:
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "LOGPRESS_CACHE_DIR": str(folder)}
     return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     ).stdout.strip()

@@ -163,7 +163,7 @@ def test_nothing_is_written_into_a_lake(lake, tmp_path):
         lake / "t/dt=2021-12-26/part", lake / "new", lake / LAKE_MARKER, lake / "t" / "none" / "x",
         tmp_path / "way" / "new", lake / "out", tmp_path / "way" / ".." / "x",
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=f"lies in the lake {lake}"):
+        with pytest.raises(UsageError, match=f"is inside the lake {lake}"):
             write(path)
         with pytest.raises(ContractError):
             refuse_output(path, kind=ContractError)

@@ -810,7 +810,7 @@ def test_a_link_into_a_lake_is_left_out_too(tmp_path):
 
 def test_input_that_lies_in_the_lake_of_an_object_store_is_refused():
     for uri in ("memory://b/lake", "memory://b/lake/", "memory://b/lake/t/*", "memory://b/lake/raw"):
-        with pytest.raises(UsageError, match="lies in the lake memory://b/lake"):
+        with pytest.raises(UsageError, match="is inside the lake memory://b/lake"):
             see_apart(["/raw", uri], "memory://b/lake/")
     see_apart(["memory://b/lakes", "memory://b", "/raw"], "memory://b/lake/")
     fsspec.filesystem("memory").pipe_file("memory://other/lake/_logpress.json", b"{}")

@@ -575,9 +575,9 @@ def test_where_a_contract_may_go(written, tmp_path):
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / "_logpress.json").write_text("{}")
     for path, message in (
-        (tmp_path / "lake" / "x.yaml", "lies in the lake"),
-        (tmp_path / "x.txt", "ends in .yaml"),
-        (tmp_path / "not-there" / "x.yaml", "there is no folder"),
+        (tmp_path / "lake" / "x.yaml", "is inside the lake"),
+        (tmp_path / "x.txt", "must end in .yaml"),
+        (tmp_path / "not-there" / "x.yaml", "does not exist"),
     ):
         with pytest.raises(ContractError, match=message):
             target_of(own, "sdk_log", path)

@@ -12,7 +12,7 @@ from logpress.cli.app import main
 from logpress.contract import load_contract
 from logpress.day import upgrade as upgrading
 from logpress.day.published import restore_day, verify_published
-from logpress.engine.part.metadata import VERSION
+from logpress.engine.part.metadata import VERSION, is_older
 from logpress.engine.part.part_reader import PartReader
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake
@@ -72,6 +72,12 @@ def test_a_day_of_this_format_stays_as_it_is(lake: str) -> None:
     assert Lake.open(lake).need_day("sdk_log", DAY) == before
 
 
+@pytest.mark.parametrize(("version", "expected"), [("4", True), ("5.0", False), ("5.7", False), (VERSION, False)])
+def test_only_an_older_major_version_is_rewritten(version: str, expected: bool) -> None:
+    """Two versions of logpress that differ in the minor number alone would undo each other's work."""
+    assert is_older(version) is expected
+
+
 def test_a_new_part_that_gives_other_records_is_not_published(
     lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,4 +118,4 @@ def test_the_command_says_what_it_did(
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 2
-        assert f"{option}: '2022' is no day" in capsys.readouterr().err
+        assert f"{option}: '2022' is not a day" in capsys.readouterr().err

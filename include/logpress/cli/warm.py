@@ -15,8 +15,6 @@ from typing import Annotated, Any
 
 import typer
 
-from logpress.cli.bars import Bars
-
 EPILOG = "Example:\n\n  LOGPRESS_CACHE_DIR=/opt/kernels logpress warm --portable"
 
 _DAY = date(2021, 12, 26)
@@ -64,6 +62,7 @@ def warm(
 
     They are compiled for this machine's processor, and kept below LOGPRESS_CACHE_DIR (~/.cache by default).
     """
+    from logpress.cli.bars import Bars
     from logpress.errors import UsageError
     from logpress.kernel.portable import PORTABLE
 

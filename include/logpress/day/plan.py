@@ -93,7 +93,7 @@ def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
     for uri in inputs:
         if not is_local(uri) and f"{uri.rstrip('/')}/".startswith(f"{lake}/"):
             raise UsageError(
-                f"{uri}: lies in the lake {lake}, where what was pressed lies and no raw input; name another place"
+                f"{uri}: is inside the lake {lake}, which has pressed data and no raw input; give another path"
             )
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
 from logpress.day.stages import default_threads
-from logpress.engine.part.metadata import VERSION
+from logpress.engine.part.metadata import is_older
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.part_input import press_part
@@ -79,7 +79,7 @@ def upgrade_day(
         for entry in manifest.slices
         if entry.part is not None
     }
-    older = {name: version for name, version in versions.items() if version != VERSION}
+    older = {name: version for name, version in versions.items() if is_older(version)}
     if not older:
         return Upgraded(day, 0, (), manifest.stored_bytes, manifest.stored_bytes)
     threads = Budget.of(memory).threads(contract, threads or default_threads())

@@ -225,6 +225,14 @@ def _major(version: object) -> int:
     raise ValueError(f"{version!r} is no version of the format")
 
 
+def is_older(version: str) -> bool:
+    """Whether a version of the format, as `PartMetadata.version` has it, has a smaller major number than today's.
+
+    Parts of an older or later minor version stay as they are, because today's reader reads them.
+    """
+    return _major(version) < MAJOR if "." in version else int(version) < MAJOR
+
+
 def _newer(version: str, footer: pq.FileMetaData) -> str:
     return (
         f"has format {version}, written by a newer logpress ({footer.created_by}), and needs what this one does "
