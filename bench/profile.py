@@ -35,7 +35,7 @@ PRESSING = {
         "logpress.engine.convert.duplicates:Seen.write",
     ],
     "collecting rows": ["logpress.engine.press.row_groups:RowGroups.append"],
-    "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.sorted_registers:_Sorted"],
+    "sorting": ["logpress.engine.part.encode:_order", "logpress.engine.part.sorted_registers:SortedRegisters"],
     "encoding": ["logpress.engine.press.row_groups:encode_rows"],
     "writing Parquet": ["logpress.parquet.writer:FileWriter.write_table"],
 }

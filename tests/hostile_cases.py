@@ -10,18 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tests.crafted import (
-    BINARY,
-    LIST,
-    SIZE_STATISTICS,
-    STRUCT,
-    Change,
-    Sound,
-    columns_of,
-    field,
-    numbers_of,
-    set_field,
-)
+from tests.crafted import BINARY, LIST, SIZE_STATISTICS, STRUCT, Change, Sound, columns_of, field, numbers_of, set_field
 
 Write = Callable[[Path], None]
 

@@ -123,7 +123,7 @@ def test_the_first_input_that_has_the_day_is_taken_alone(index, archive, tmp_pat
     contract = sdk_log(use="first")
     report, manifest = pressed(contract, [index.uri, archive], tmp_path)
     assert (report.rows, report.taken_from, manifest.taken_from) == (20, (index.uri,), (index.uri,))
-    assert f"read from   {index.uri}, the first input that has the day" in shown(report)
+    assert f"read from  {index.uri}, the first input that has the day" in shown(report)
     assert "skipped" not in caplog.text
     assert stages.changes(contract, DAY, str(tmp_path / "lake"), [index.uri, archive]) is None
     index.ask("DELETE", f"/{INDEX}")

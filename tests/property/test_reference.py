@@ -28,14 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import Pressed, press, records_in_order
 from tests.footers import sealed
-from tests.property.test_round_trip import (
-    Writer,
-    damaged,
-    realistic,
-    same_value_records,
-    small_row_groups,
-    variations,
-)
+from tests.property.test_round_trip import Writer, damaged, realistic, same_value_records, small_row_groups, variations
 
 from logpress import reference
 from logpress.contract.model import Contract

@@ -15,6 +15,7 @@ from tests.conftest import READING, SEED, compact, padded
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.engine.convert import block as block_module
+from logpress.engine.convert import settle as settle_module
 from logpress.engine.convert.block import Block, convert, convert_lines
 from logpress.engine.convert.block_arrays import Space, Spaces
 from logpress.engine.convert.settle import FEWEST_AHEAD, Settler
@@ -446,13 +447,14 @@ def test_rows_are_not_tried_anew_for_each_layout_that_comes(monkeypatch, contrac
     ends = np.cumsum([len(record) for record in records])
     starts = np.concatenate([[0], ends[:-1]])
     tried = []
-    press = block_module._press
+    convert_rows = block_module.convert_rows
 
     def counted(block: Block, rows: Any, *more: Any) -> None:
         tried.append(len(rows))
-        press(block, rows, *more)
+        convert_rows(block, rows, *more)
 
-    monkeypatch.setattr(block_module, "_press", counted)
+    for module in (block_module, settle_module):
+        monkeypatch.setattr(module, "convert_rows", counted)
     block = convert(padded(b"".join(records)), starts, ends, registers, layouts.known, Spaces(registers))
     Settler(registers, layouts).settle(block)
     assert len(layouts.all) == 400

@@ -19,13 +19,7 @@ from hypothesis import strategies as st
 from logpress.errors import LogpressError, UsageError
 from logpress.sample import generate_lines, parse_hours, rates, write_sample
 from logpress.sample.draw import ROW, Rows, draw_hours, draw_sessions
-from logpress.sample.kernels_lines import (
-    RECORD_BOUND,
-    write_milliseconds,
-    write_number,
-    write_seconds,
-    write_sequence,
-)
+from logpress.sample.kernels_lines import RECORD_BOUND, write_milliseconds, write_number, write_seconds, write_sequence
 from logpress.sample.kinds import DAMAGED, RARE, Kind, counts, draw_kinds
 from logpress.sample.lines import Printer, digit_tables
 from logpress.sample.plain import compact, document, hit

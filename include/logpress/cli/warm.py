@@ -124,6 +124,8 @@ def _pretty(raw: Path) -> Iterator[bytes]:
 
 def _records() -> Iterator[bytes]:
     """Records of the contract above; some lack values, some have one that does not fit, and there are other bytes."""
+    from logpress.sample.sequence import CREATED, sequence_number
+
     for number in range(3_000):
         second = number % 60
         kind = ("login", "chat", "상점 ")[number % 3]
@@ -136,7 +138,7 @@ def _records() -> Iterator[bytes]:
             "second": f"2021-12-26T11:00:{second:02}Z", "again": f"2021-12-26T11:00:{second:02}Z", "elapsed": second,
             "labelled": f"2021-12-26T19:{number % 60:02}:{second:02}.{number:06}+09:00",
             "ended": f"2021-12-26T10:{number % 60:02}:{second:02}.{number % 1000:03}Z",
-            "id": f"{_sequence(number)}.0",
+            "id": f"{sequence_number(CREATED, number, 1_640_513_400 + second, number % 3)}.0",
         }  # fmt: skip
         if number % 5 == 0:
             del document["tiny"], document["ratio"], document["note"], document["kind"]
@@ -144,8 +146,3 @@ def _records() -> Iterator[bytes]:
             document["medium"], document["second"], document["more"] = "1.0", "2021-02-30T00:00:00Z", 1e300
         yield json.dumps(document, ensure_ascii=number % 7 == 0).encode() + b"\n"
     yield b"no record\n"
-
-
-def _sequence(number: int) -> int:
-    digits = f"2{1_636_376_426:09x}0{number:016x}00{1_640_513_400 + number % 60:09x}{number % 3:08x}2"
-    return int(digits, 16)

@@ -15,15 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_text import (
-    BAD,
-    HIGH_BITS,
-    PAIRS,
-    POW10,
-    TRIPLES,
-    to_high,
-    write_digits,
-)
+from logpress.codecs.kernels_text import BAD, HIGH_BITS, PAIRS, POW10, TRIPLES, to_high, write_digits
 from logpress.kernel.ascii import COLON, DIGIT_0, MINUS, POINT, word_of
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load16, load32, load64, store16, store32, store64

@@ -12,17 +12,7 @@ import numpy as np
 
 from logpress.codecs.kernels_instants import read_instant
 from logpress.codecs.kernels_text import BAD, NULL
-from logpress.kernel.ascii import (
-    DIGIT_0,
-    DIGIT_9,
-    LOWER_E,
-    MINUS,
-    PLUS,
-    POINT,
-    UPPER_E,
-    WORD_FALS,
-    WORD_TRUE,
-)
+from logpress.kernel.ascii import DIGIT_0, DIGIT_9, LOWER_E, MINUS, PLUS, POINT, UPPER_E, WORD_FALS, WORD_TRUE
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import highest_bit, load32, mul128
 

@@ -10,15 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.kernel.ascii import (
-    BRACE_CLOSE,
-    BRACE_OPEN,
-    BRACKET_OPEN,
-    COLON,
-    COMMA,
-    QUOTE,
-    word_of,
-)
+from logpress.kernel.ascii import BRACE_CLOSE, BRACE_OPEN, BRACKET_OPEN, COLON, COMMA, QUOTE, word_of
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load64
 from logpress.layout.kernels_scan import bare_end, blanks_end, braces_end, brackets_end, is_mark, quote_at

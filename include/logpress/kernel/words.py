@@ -22,12 +22,17 @@ def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index:
     return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
 
 
+def _address(context: Any, builder: Any, signature: Any, args: Any, place: int = 0) -> Any:
+    """Where the byte stands at argument `place + 1`, an index, of argument `place`, an array."""
+    index = context.cast(builder, args[place + 1], signature.args[place + 1], types.int64)
+    return byte_pointer(context, builder, signature.args[place], args[place], index)
+
+
 def _loader(bits: int, numba_type: Any) -> Any:
     @intrinsic
     def load(typing_context: Any, array: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
+            pointer = _address(context, builder, signature, args)
             value = builder.load(builder.bitcast(pointer, ir.IntType(bits).as_pointer()))
             value.align = 1
             return value
@@ -46,8 +51,7 @@ def _storer(bits: int) -> Any:
     @intrinsic
     def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-            pointer = byte_pointer(context, builder, signature.args[0], args[0], index_value)
+            pointer = _address(context, builder, signature, args)
             word = context.cast(builder, args[2], signature.args[2], types.uint64)
             if bits < 64:
                 word = builder.trunc(word, ir.IntType(bits))
@@ -98,12 +102,7 @@ def differing32(typing_context: Any, left: Any, i: Any, right: Any, j: Any) -> A
     """Which of 32 bytes differ between left[i:] and right[j:]: bit k of a uint64 for byte k."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointers = [
-            byte_pointer(context, builder, signature.args[k], args[k],
-                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
-            for k in (0, 2)
-        ]  # fmt: skip
-        one, two = (_wide_load(builder, pointer) for pointer in pointers)
+        one, two = (_wide_load(builder, _address(context, builder, signature, args, place)) for place in (0, 2))
         return _bits(builder, builder.icmp_unsigned("!=", one, two))
 
     return types.uint64(left, i, right, j), codegen
@@ -114,8 +113,7 @@ def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
     """Which of the 32 bytes of array[index:] are `byte`: bit k of a uint64 for byte k."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        value = _wide_load(builder, _address(context, builder, signature, args))
         wanted = _filled(builder, _byte(context, builder, signature, args, 2))
         return _bits(builder, builder.icmp_unsigned("==", value, wanted))
 
@@ -127,8 +125,7 @@ def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any)
     """Which of the 32 bytes of array[index:] are `byte`, once the bits `ignored` are set in them."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        value = _wide_load(builder, _address(context, builder, signature, args))
         ignored_bits, wanted = (_filled(builder, _byte(context, builder, signature, args, k)) for k in (2, 3))
         return _bits(builder, builder.icmp_unsigned("==", builder.or_(value, ignored_bits), wanted))
 
@@ -140,8 +137,7 @@ def below32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
     """Which of the 32 bytes of array[index:] are less than `byte`: bit k of a uint64 for byte k."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        index_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        value = _wide_load(builder, byte_pointer(context, builder, signature.args[0], args[0], index_value))
+        value = _wide_load(builder, _address(context, builder, signature, args))
         limit = _filled(builder, _byte(context, builder, signature, args, 2))
         return _bits(builder, builder.icmp_unsigned("<", value, limit))
 
@@ -153,14 +149,10 @@ def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any
     """Copy 32 bytes from source[i:] to target[j:]."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointers = [
-            byte_pointer(context, builder, signature.args[k], args[k],
-                     context.cast(builder, args[k + 1], signature.args[k + 1], types.int64))
-            for k in (0, 2)
-        ]  # fmt: skip
-        value = _wide_load(builder, pointers[0])
+        value = _wide_load(builder, _address(context, builder, signature, args, 0))
         kind = ir.VectorType(ir.IntType(8), _WIDE)
-        builder.store(value, builder.bitcast(pointers[1], kind.as_pointer())).align = 1
+        target_pointer = _address(context, builder, signature, args, 2)
+        builder.store(value, builder.bitcast(target_pointer, kind.as_pointer())).align = 1
         return context.get_dummy_value()
 
     return types.none(source, i, target, j), codegen
@@ -171,8 +163,7 @@ def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
     """Begin to load the cache line of the byte at this offset of an array; any offset will do, nothing is read."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        offset_value = context.cast(builder, args[1], signature.args[1], types.int64)
-        pointer = byte_pointer(context, builder, signature.args[0], args[0], offset_value)
+        pointer = _address(context, builder, signature, args)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)

@@ -22,12 +22,7 @@ from logpress.parquet.kernels_numbers import (
     whole_deltas,
 )
 from logpress.parquet.kernels_texts import join_texts, plain_texts
-from logpress.parquet.schema import (
-    BYTE_STREAM_SPLIT,
-    DELTA_BINARY_PACKED,
-    DELTA_LENGTH_BYTE_ARRAY,
-    PLAIN,
-)
+from logpress.parquet.schema import BYTE_STREAM_SPLIT, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, PLAIN
 from logpress.parquet.thrift import varint, zigzag
 from logpress.parquet.values import Scratch, Texts, frozen, room
 from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOLE_DELTAS, Matching

@@ -36,9 +36,8 @@ def decode_deltas(data: bytes) -> NDArray[np.int64]:
     if count > 1 + block * len(data):
         raise ValueError(f"{len(data)} bytes cannot have {count} deltas")
     size = block // miniblocks
-    found: dict[
-        int, list[tuple[int, int, int]]
-    ] = {}  # by width: (index of the first delta, offset in `data`, least delta)
+    # miniblocks by width: (index of the first delta, offset in `data`, least delta)
+    found: dict[int, list[tuple[int, int, int]]] = {}
     done = 1
     while done < count:
         least, at = _varint(data, at)

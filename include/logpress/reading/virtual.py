@@ -20,9 +20,6 @@ from logpress.engine.registers.texts import Ints, Texts
 from logpress.errors import PartError
 from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequence_texts
 
-CHUNK_ROWS = 1 << 16
-"""[memory] Rows that are derived at a time: bounds the memory, and keeps texts within Arrow's 32-bit offsets."""
-
 Derive = Callable[[dict[str, Ints]], pa.Array]
 
 

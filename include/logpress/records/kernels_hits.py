@@ -12,14 +12,7 @@ import numpy as np
 
 from logpress.hashing.kernels_hash import hash64, tail_word
 from logpress.hashing.kernels_xxh3 import hash128
-from logpress.kernel.ascii import (
-    BRACE_OPEN,
-    BRACKET_CLOSE,
-    COLON,
-    COMMA,
-    QUOTE,
-    word_of,
-)
+from logpress.kernel.ascii import BRACE_OPEN, BRACKET_CLOSE, COLON, COMMA, QUOTE, word_of
 from logpress.kernel.compile import kernel
 from logpress.kernel.places import GOLDEN
 from logpress.layout.kernels_json import value_end

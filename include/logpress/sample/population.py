@@ -10,14 +10,7 @@ from numpy.typing import NDArray
 
 from logpress.sample import rates
 from logpress.sample.plan import Plan
-from logpress.sample.vocabulary import (
-    KOREAN_HEADS,
-    KOREAN_TAILS,
-    LATIN_HEADS,
-    LATIN_TAILS,
-    SYMBOLS,
-    VERSION_WEIGHTS,
-)
+from logpress.sample.vocabulary import KOREAN_HEADS, KOREAN_TAILS, LATIN_HEADS, LATIN_TAILS, SYMBOLS, VERSION_WEIGHTS
 
 _GAMES, _USERS, _NAMES = 101, 102, 103
 _DAY_MS = 86_400_000

@@ -33,14 +33,7 @@ from logpress.sources import Place, RawObject, list_inputs
 from logpress.sources.search.address import is_cluster
 from logpress.tuning.choose import NS_A_BYTE, choose
 from logpress.tuning.measure import COARSE_LEVELS, Candidate, ColumnSample, columns_of, measure_column
-from logpress.tuning.report import (
-    CandidateReport,
-    ColumnReport,
-    LevelReport,
-    PressedReport,
-    TuneReport,
-    VariantReport,
-)
+from logpress.tuning.report import CandidateReport, ColumnReport, LevelReport, PressedReport, TuneReport, VariantReport
 from logpress.tuning.sample import Sample, take_sample
 from logpress.tuning.variants import Variant, instants, orders, row_groups
 

@@ -126,7 +126,7 @@ def convert(
     """Match and convert the records at these spans with the layouts known; at most `spaces.most_rows` of them."""
     rows = len(row_starts)
     block = Block(buffer, row_starts, row_ends, spaces.take(rows))
-    _press(block, block.space.numbers[:rows], registers, known)
+    convert_rows(block, block.space.numbers[:rows], registers, known)
     return block
 
 
@@ -158,12 +158,12 @@ def convert_lines(
     space = spaces.take(min(spaces.most_rows, expected + expected // 8 + BATCH))
     block = Block(buffer, space.row_starts, space.row_ends, space)
     most = min(spaces.most_rows, space.rows - 1)
-    following, rows = _press(block, space.numbers[:most], registers, known, (begin, end, int(crlf)))
+    following, rows = convert_rows(block, space.numbers[:most], registers, known, (begin, end, int(crlf)))
     block.row_starts, block.row_ends = space.row_starts[:rows], space.row_ends[:rows]
     return block, following
 
 
-def _press(
+def convert_rows(
     block: Block,
     rows: NDArray[np.int64],
     registers: Registers,

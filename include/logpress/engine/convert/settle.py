@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
 from logpress.contract.columns import Json
-from logpress.engine.convert.block import Block, Reject, _press
+from logpress.engine.convert.block import Block, Reject, convert_rows
 from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED, SUSPECT
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import RAW, Registers
@@ -85,7 +85,7 @@ class Settler:
             known = self.layouts.known if program is None else self.layouts.alone(program)
         else:
             known = self.layouts.known
-        _press(block, waiting, self.registers, known)
+        convert_rows(block, waiting, self.registers, known)
 
     def _mine(self, block: Block, row: int) -> Mined | None:
         """Find a row's layout; None if it is settled by that, being no object, or kept whole."""

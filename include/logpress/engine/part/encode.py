@@ -21,16 +21,12 @@ from logpress.engine.order.keys import SAMPLED_ROWS, Keys
 from logpress.engine.order.sort import sort_by
 from logpress.engine.part.arrow_arrays import array_of, validity
 from logpress.engine.part.counters import Counters, number_shards
-from logpress.engine.part.encode_lookups import _take_off_lookup
+from logpress.engine.part.encode_lookups import take_off_lookup
 from logpress.engine.part.encode_spelling import Allowance, Spelled
-from logpress.engine.part.encode_texts import _strings, plain_texts
+from logpress.engine.part.encode_texts import plain_texts, string_column
 from logpress.engine.part.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part.kernels_columns import (
-    any_null,
-    map_codes,
-    take_lowest_byte,
-)
-from logpress.engine.part.sorted_registers import _Sorted
+from logpress.engine.part.kernels_columns import any_null, map_codes, take_lowest_byte
+from logpress.engine.part.sorted_registers import SortedRegisters
 from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
 from logpress.engine.registers.kernels_rows import NARROW_NULL
 from logpress.engine.registers.nulls import null_of
@@ -67,22 +63,22 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
     spellings, values, allowance = spelled.spellings, spelled.values, spelled.allowance
     order = _order(group)
     sample = _sample(group, order)
-    regs = _Sorted(group, order, room)
+    regs = SortedRegisters(group, order, room)
     columns: dict[str, pa.Array] = {}
     numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
     texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
     contract = registers.contract
     lookups = {
-        column.name: _take_off_lookup(regs, texts, column.name, column.key, allowance)
+        column.name: take_off_lookup(regs, texts, column.name, column.key, allowance)
         for column in contract.columns
         if isinstance(column, Lookup)
     }
     sequences: dict[str, Sequences] = {}
-    # from here on registers are used up: `_strings` numbers texts anew, residuals take the place of instants
+    # from here on registers are used up: `string_column` numbers texts anew, residuals take the place of instants
     for column in reversed(columns_by_dependency(contract)):
         name = column.name
         if isinstance(column, Lookup):
-            columns[other_name(name)] = _strings(regs[name], texts.pop(name), values.get(name))
+            columns[other_name(name)] = string_column(regs[name], texts.pop(name), values.get(name))
         elif isinstance(column, KinesisSequence):
             numbers |= _kinesis_numbers(column, contract, regs, sequences, allowance)
         elif isinstance(column, Instant):
@@ -100,12 +96,12 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
         elif isinstance(column, (Integer, Boolean)):
             numbers[name] = regs[name], arrow_type(column)
         else:
-            columns[name] = _strings(regs[name], texts.pop(name), values.get(name))
+            columns[name] = string_column(regs[name], texts.pop(name), values.get(name))
     rows = group.used
     columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
     numbers[LAYOUT] = regs[LAYOUT], pa.int32()
-    columns[EXTRA] = _strings(regs[EXTRA], texts.pop(EXTRA), None)
-    columns[RAW] = _strings(regs[RAW], texts.pop(RAW), None, pa.binary())
+    columns[EXTRA] = string_column(regs[EXTRA], texts.pop(EXTRA), None)
+    columns[RAW] = string_column(regs[RAW], texts.pop(RAW), None, pa.binary())
     columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
     metadata = GroupMetadata(rows, spellings, lookups, sequences, sample)
     columns[ROW_GROUP] = _in_first_row(metadata.to_bytes(), rows)
@@ -172,7 +168,11 @@ def _scaled(values: Ints, factor: int) -> Ints:
 
 
 def _kinesis_numbers(
-    column: KinesisSequence, contract: Contract, regs: _Sorted, found: dict[str, Sequences], allowance: Allowance
+    column: KinesisSequence,
+    contract: Contract,
+    regs: SortedRegisters,
+    found: dict[str, Sequences],
+    allowance: Allowance,
 ) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
     shard_keys, arrivals, counters, subs = (regs[name] for name in column.registers_of(column.name))
     shards, shard_places = number_shards(shard_keys)

@@ -6,22 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.engine.part.encode_spelling import Allowance
-from logpress.engine.part.kernels_columns import (
-    count_pairs,
-)
-from logpress.engine.part.sorted_registers import _Sorted
+from logpress.engine.part.kernels_columns import count_pairs
+from logpress.engine.part.sorted_registers import SortedRegisters
 from logpress.engine.registers.kernels_rows import NARROW_NULL
-from logpress.engine.registers.stored_columns import (
-    LAYOUT,
-)
+from logpress.engine.registers.stored_columns import LAYOUT
 from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.dictionary import Dictionary
 
 _MOST_LOOKUPS = 1 << 16
 
 
-def _take_off_lookup(
-    regs: _Sorted, texts: dict[str, Dictionary], name: str, key: str, allowance: Allowance
+def take_off_lookup(
+    regs: SortedRegisters, texts: dict[str, Dictionary], name: str, key: str, allowance: Allowance
 ) -> dict[str, str]:
     """What each key's value mostly is; rows that agree and have a layout lose theirs."""
     keys, codes = regs[key], regs[name]

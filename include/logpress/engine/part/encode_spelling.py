@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from logpress.engine.part.kernels_columns import (
-    count_unusual,
-    find_rows,
-)
+from logpress.engine.part.kernels_columns import count_unusual, find_rows
 from logpress.engine.part.spelling import Spelling, Style, best_style, spell, unescape
 from logpress.engine.registers.kernels_texts import mark_used
 from logpress.engine.registers.texts import Ints

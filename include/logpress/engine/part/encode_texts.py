@@ -7,15 +7,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.engine.part.arrow_arrays import array_of, missing_of, validity, values_of
-from logpress.engine.part.kernels_columns import (
-    map_codes,
-)
+from logpress.engine.part.kernels_columns import map_codes
 from logpress.engine.registers.kernels_texts import collect_texts, renumber, size_of_texts
 from logpress.engine.registers.texts import Ints, Texts
 from logpress.engine.row_group.dictionary import Dictionary
 
 
-def _strings(
+def string_column(
     codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
     """A dictionary array with just the entries in use, in the order of their first use; both arguments are used up."""

@@ -129,8 +129,9 @@ class PartMetadata:
                 raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of others")
             return found
         except (*_WRONG_CONTENT, pa.ArrowException) as error:  # of which pydantic's ValidationError is one
-            if _is_later_minor(text):
-                raise PartError(_newer(json.loads(text)["format"], footer)) from error
+            later = _later_minor(text)
+            if later is not None:
+                raise PartError(_newer(later, footer)) from error
             if isinstance(error, ValidationError):
                 raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
             raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
@@ -230,7 +231,7 @@ def is_older(version: str) -> bool:
 
     Parts of an older or later minor version stay as they are, because today's reader reads them.
     """
-    return _major(version) < MAJOR if "." in version else int(version) < MAJOR
+    return int(version.partition(".")[0]) < MAJOR
 
 
 def _newer(version: str, footer: pq.FileMetaData) -> str:
@@ -240,13 +241,13 @@ def _newer(version: str, footer: pq.FileMetaData) -> str:
     )
 
 
-def _is_later_minor(text: bytes) -> bool:
-    """Whether metadata that cannot be read says that it has a later minor version: then it need not be damaged."""
+def _later_minor(text: bytes) -> str | None:
+    """The version that metadata says it has, if this is a later minor one: what cannot be read need not be damaged."""
     try:
-        version = json.loads(text)["format"]
-        return _major(version) == MAJOR and _minor(version) > MINOR
+        version: str = json.loads(text)["format"]
+        return version if _major(version) == MAJOR and _minor(version) > MINOR else None
     except _WRONG_CONTENT:
-        return False
+        return None
 
 
 def _minor(version: str) -> int:

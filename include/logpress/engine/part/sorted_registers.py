@@ -12,7 +12,7 @@ from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.row_group import RowGroup
 
 
-class _Sorted(dict[str, Any]):
+class SortedRegisters(dict[str, Any]):
     """The registers of a row group in their final order, each a contiguous array."""
 
     def __init__(self, group: RowGroup, order: NDArray[np.int32], room: Ints) -> None:

@@ -114,7 +114,7 @@ def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
     return prefixes
 
 
-def _precedence(op: Sequence[int]) -> tuple[int, int]:
+def precedence(op: Sequence[int]) -> tuple[int, int]:
     """Instants that check others come before those, copies after all columns, and what is absent before all."""
     if op[CODE] == ABSENT:
         return (-1, op[TARGET])

@@ -42,7 +42,7 @@ from logpress.engine.registers.kernels_codes import (
     VARIANT_PROGRAM,
     VARIANT_SLOTS,
 )
-from logpress.engine.registers.operations import _precedence, absent, extra_prefixes, operation, typed
+from logpress.engine.registers.operations import absent, extra_prefixes, operation, precedence, typed
 from logpress.engine.registers.registers import Registers
 from logpress.kernel.words import PADDING
 from logpress.layout.mine import Miner
@@ -175,7 +175,7 @@ class Layouts:
             extras = (typed(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role == "extra")
             wanted += filter(None, extras)
             wanted += absent(wanted, len(self.registers))
-        for op in sorted(wanted, key=_precedence):
+        for op in sorted(wanted, key=precedence):
             self._ops.extend(op)
         for index, prefix in extra_prefixes(layout):
             # the matcher cuts an instant before its label; as an extra, the label is part of the value
