@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,

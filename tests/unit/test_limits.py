@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import SEED, assert_round_trip, compact
 
+from logpress.codecs.arrow_arrays import texts_array
 from logpress.contract import Contract
 from logpress.engine import press as pressing
 from logpress.engine.part import encode
-from logpress.engine.part.arrow_arrays import texts_array
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.rejects import Rejects
 from logpress.engine.restore import in_order as restoring

@@ -30,6 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpress import open_lake
+from logpress.codecs.kernels_kinesis_texts import SEQUENCE_BYTES, write_sequences
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.contract.columns import is_virtual
@@ -38,7 +39,6 @@ from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.metadata import PartMetadata
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
 from logpress.reading.part import Part
 from logpress.reading.virtual import VirtualColumns
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.texts import Texts
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Instant
 from logpress.contract.model import Contract
@@ -36,7 +37,6 @@ from logpress.engine.part.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, PEND
 from logpress.engine.registers.kernels_codes import DROPPED, IRREGULAR
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import LAYOUT, RAW, Registers
-from logpress.engine.registers.texts import Texts
 from logpress.engine.render.renderer import Renderer
 from logpress.engine.row_group.row_group import SECONDS_A_DAY, RowGroup
 from logpress.engine.row_group.store import Stores

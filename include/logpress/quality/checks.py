@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from logpress.codecs.arrow_arrays import array_of, texts_array
 from logpress.contract.base import Level
 from logpress.contract.columns import KinesisSequence
 from logpress.contract.model import Check, Contract
-from logpress.engine.part.arrow_arrays import array_of, texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.values import column_statistics, column_values, seconds_of

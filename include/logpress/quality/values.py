@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logpress.codecs.arrow_arrays import array_of, missing_of, texts_array, values_of
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.texts import Texts, name_is_text
 from logpress.contract.columns import Instant, KinesisSequence, is_virtual
 from logpress.contract.model import Contract
-from logpress.engine.part.arrow_arrays import array_of, missing_of, texts_array, values_of
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.registers.stored_columns import arrow_type, physical_columns
-from logpress.engine.registers.texts import Texts, name_is_text
 
 
 def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:

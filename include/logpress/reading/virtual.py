@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from logpress.codecs.arrow_arrays import array_of, texts_array, validity
+from logpress.codecs.kernels_kinesis_texts import SEQUENCE_BYTES, write_sequences
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.spelling import unescape
+from logpress.codecs.texts import Ints, Texts
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Column, Instant, KinesisSequence
-from logpress.engine.part.arrow_arrays import array_of, texts_array, validity
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
-from logpress.engine.part.spelling import unescape
 from logpress.engine.registers.stored_columns import arrow_type, physical_columns
-from logpress.engine.registers.texts import Ints, Texts
 from logpress.errors import PartError
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequences
 
 CHUNK_ROWS = 1 << 16
 """Rows that are derived at a time: bounds the memory, and keeps texts within Arrow's 32-bit offsets."""

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_instants import read_instant
-from logpress.codecs.kernels_kinesis import read_kinesis
-from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
-from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     ABSENT,
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,
     DECIMAL,
-    FAILED,
     INSTANT,
     INTEGER,
     KINESIS,
     STRING,
-    SUSPECT,
     TYPED,
     VALUE,
 )
+from logpress.codecs.kernels_instants import read_instant
+from logpress.codecs.kernels_kinesis import read_kinesis
+from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
+from logpress.engine.registers.kernels_codes import FAILED, SUSPECT
 from logpress.hashing.kernels_hash import find_or_add, hash64, same_bytes
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.compile import kernel

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, TEXT
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_rows import NARROW_NULL, ROWS_AT_A_TIME
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.engine.registers.kernels_rows import ROWS_AT_A_TIME
 from logpress.kernel.compile import inner_kernel, kernel
 
 _WORD = 8
 _LAST = (1 << 63) - 1
 _SIGN = np.uint64(1 << 63)
-
-AS_IT_IS, LAST_IF_NULL, HEAD, TEXT = range(4)
-"""How a word of a key is made of a register: see `write_keys`."""
 
 
 @inner_kernel

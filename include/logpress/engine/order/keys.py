@@ -12,19 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
+from logpress.codecs.texts import Ints, Texts, name_is_text
 from logpress.contract.columns import KinesisSequence
-from logpress.engine.order.kernels_keys import (
-    AS_IT_IS,
-    HEAD,
-    LAST_IF_NULL,
-    TEXT,
-    find_ties,
-    write_keys,
-    write_text_words,
-)
+from logpress.engine.order.kernels_keys import find_ties, write_keys, write_text_words
 from logpress.engine.order.sort import sort_by
 from logpress.engine.registers.registers import Registers
-from logpress.engine.registers.texts import Ints, Texts, name_is_text
 from logpress.errors import PartError
 
 _TEXT_WORDS = 6

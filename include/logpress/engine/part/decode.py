@@ -8,23 +8,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logpress.codecs.arrow_arrays import missing_of, values_of
+from logpress.codecs.counters import Sequences
+from logpress.codecs.kernels_instant_columns import add_scaled, divide_exactly, less_predicted
+from logpress.codecs.kernels_kinesis_columns import are_sequences, name_shards, put_above_lowest_byte
+from logpress.codecs.kernels_lookup_columns import follow_lookup
+from logpress.codecs.kernels_registers import all_within
 from logpress.codecs.kernels_text import MOST_SCALE, NULL
+from logpress.codecs.spelling import Spelling
+from logpress.codecs.texts import Ints, Texts, name_is_text, texts_of
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Column, Decimal, Instant, KinesisSequence, Lookup
 from logpress.contract.model import Contract
-from logpress.engine.part.arrow_arrays import missing_of, values_of
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part.kernels_columns import (
-    all_within,
-    are_sequences,
-    divide_exactly,
-    follow_lookup,
-    name_shards,
-    put_above_lowest_byte,
-)
-from logpress.engine.part.spelling import Spelling
-from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
+from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.registers.predict import columns_by_dependency, residual_of
+from logpress.engine.registers.rows import Rows
 from logpress.engine.registers.stored_columns import (
     EXTRA,
     LAYOUT,
@@ -35,7 +33,6 @@ from logpress.engine.registers.stored_columns import (
     scale_name,
     shift_name,
 )
-from logpress.engine.registers.texts import Ints, Rows, Texts, name_is_text, texts_of
 from logpress.errors import PartError
 
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}

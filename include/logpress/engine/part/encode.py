@@ -14,27 +14,25 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logpress.codecs.arrow_arrays import array_of, validity
+from logpress.codecs.counters import Counters, Sequences, number_shards
+from logpress.codecs.kernels_instant_columns import add_scaled, less_predicted
+from logpress.codecs.kernels_kinesis_columns import take_lowest_byte
+from logpress.codecs.kernels_registers import any_null
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.nulls import NARROW_NULL, null_of
+from logpress.codecs.texts import Ints, Texts
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Boolean, Decimal, Instant, Integer, KinesisSequence, Lookup
 from logpress.contract.model import Contract
 from logpress.engine.order.keys import SAMPLED_ROWS, Keys
 from logpress.engine.order.sort import sort_by
-from logpress.engine.part.arrow_arrays import array_of, validity
-from logpress.engine.part.counters import Counters, number_shards
 from logpress.engine.part.encode_lookups import _take_off_lookup
 from logpress.engine.part.encode_spelling import _Allowance, _spell
 from logpress.engine.part.encode_texts import _strings, plain_texts
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part.kernels_columns import (
-    any_null,
-    map_codes,
-    take_lowest_byte,
-)
+from logpress.engine.part.group_metadata import GroupMetadata
+from logpress.engine.part.kernels_columns import map_codes
 from logpress.engine.part.sorted_registers import _Sorted
-from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
-from logpress.engine.registers.kernels_rows import NARROW_NULL
-from logpress.engine.registers.nulls import null_of
 from logpress.engine.registers.predict import columns_by_dependency, residual_of
 from logpress.engine.registers.row_major import used_texts
 from logpress.engine.registers.stored_columns import (
@@ -51,7 +49,6 @@ from logpress.engine.registers.stored_columns import (
     shift_name,
     stored_columns,
 )
-from logpress.engine.registers.texts import Ints, Texts
 from logpress.engine.row_group.row_group import RowGroup
 
 METADATA_BYTES = 6 << 20

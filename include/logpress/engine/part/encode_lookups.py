@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_lookup_columns import count_pairs
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.codecs.texts import Ints
 from logpress.engine.part.encode_spelling import _Allowance
-from logpress.engine.part.kernels_columns import (
-    count_pairs,
-)
 from logpress.engine.part.sorted_registers import _Sorted
-from logpress.engine.registers.kernels_rows import NARROW_NULL
 from logpress.engine.registers.stored_columns import (
     LAYOUT,
 )
-from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.dictionary import Dictionary
 
 _MOST_LOOKUPS = 1 << 16

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.codecs.spelling import Spelling, Style, best_style, spell, unescape
+from logpress.codecs.texts import Ints, texts_of
 from logpress.engine.part.kernels_columns import (
     count_unusual,
     find_rows,
 )
-from logpress.engine.part.spelling import Spelling, Style, best_style, spell, unescape
-from logpress.engine.registers.kernels_rows import NARROW_NULL
 from logpress.engine.registers.kernels_texts import mark_used
 from logpress.engine.registers.stored_columns import (
     EXTRA,
     LAYOUT,
     RAW,
 )
-from logpress.engine.registers.texts import Ints, texts_of
 from logpress.engine.row_group.dictionary import Dictionary
 from logpress.engine.row_group.row_group import RowGroup
 from logpress.layout.kernels_json import ESCAPED, SURROGATE

@@ -4,19 +4,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.nulls import NARROW_NULL
 from logpress.engine.registers.kernels_codes import IRREGULAR
 from logpress.engine.registers.kernels_texts import _begin_to_load
 from logpress.kernel.compile import kernel
 
 ROWS_AT_A_TIME = 64
 """Rows whose registers are copied at a time, so that both sides stay in cache."""
-
-
-NARROW_NULL = np.int32(-(2**31))
-"""Stands for no value in an int32 register."""
 
 
 @kernel

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from logpress.codecs.lenient import INTEGER_LIMITS
-from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Copy, Decimal, Instant, Integer, KinesisSequence
-from logpress.contract.model import Contract
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     ABSENT,
     BOOLEAN,
     COPY_EPOCH,
@@ -22,6 +18,10 @@ from logpress.engine.registers.kernels_codes import (
     TYPED,
     VALUE,
 )
+from logpress.codecs.lenient import INTEGER_LIMITS
+from logpress.contract.base import UNITS_PER_SECOND
+from logpress.contract.columns import Boolean, Copy, Decimal, Instant, Integer, KinesisSequence
+from logpress.contract.model import Contract
 from logpress.engine.registers.registers import Registers
 from logpress.layout.model import Kind, Layout, Slot
 

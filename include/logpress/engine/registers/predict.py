@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from logpress.codecs.kernels_instant_columns import add_scaled, less_predicted
+from logpress.codecs.nulls import widened
+from logpress.codecs.texts import Ints
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Column, Instant, dependencies
 from logpress.contract.model import Contract
-from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
-from logpress.engine.registers.nulls import widened
-from logpress.engine.registers.texts import Ints
 
 
 def columns_by_dependency(contract: Contract) -> list[Column]:

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_instants import write_instant
-from logpress.codecs.kernels_kinesis import write_kinesis
-from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,
@@ -25,6 +22,9 @@ from logpress.engine.registers.kernels_codes import (
     INTEGER,
     KINESIS,
 )
+from logpress.codecs.kernels_instants import write_instant
+from logpress.codecs.kernels_kinesis import write_kinesis
+from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.hashing.kernels_xxh3 import hash128
 from logpress.kernel.compile import inner_kernel, kernel

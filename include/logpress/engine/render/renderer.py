@@ -8,12 +8,12 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_codes import CUT_EXTRA
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_codes import CUT_EXTRA
+from logpress.codecs.texts import NO_TEXTS, Texts
 from logpress.engine.registers.operations import extra_prefixes, operation
 from logpress.engine.registers.registers import EXTRA, RAW, Registers
 from logpress.engine.registers.rows import Slice
-from logpress.engine.registers.texts import NO_TEXTS, Texts
 from logpress.engine.render.kernels_render import hash_lines, render_rows
 from logpress.errors import PartError
 from logpress.kernel.words import PADDING

@@ -59,20 +59,6 @@ def texts_of(items: list[bytes]) -> Texts:
     return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
 
 
-@dataclass
-class Rows:
-    """Rows in registers, with the texts that dictionary registers number.
-
-    Attributes:
-        regs: by register name, int64[rows]; only those that were asked for.
-        texts: by register name.
-    """
-
-    count: int
-    regs: dict[str, Ints]
-    texts: dict[str, Texts]
-
-
 def name_is_text(codec: str) -> bool:
     """Whether a codec's register numbers texts."""
     return codec in ("category", "text", "json", "lookup")
