@@ -400,13 +400,14 @@ def schema(table: Table, as_json: Annotated[bool, typer.Option("--json", help="M
     contract = _contract(table)
     import json
 
+    from logpress.codecs.registry import codecs_of
     from logpress.contract.columns import is_virtual
-    from logpress.engine.registers.stored_columns import arrow_type
 
+    codecs = codecs_of(contract)
     columns = [
         {
             "name": column.name,
-            "type": str(arrow_type(column)),
+            "type": str(codecs[column.name].type),
             "virtual": is_virtual(column),
             "nullable": column.nullable,
             "path": list(column.path),

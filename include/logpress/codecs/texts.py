@@ -57,8 +57,3 @@ def texts_of(items: list[bytes]) -> Texts:
     offsets = np.zeros(len(items) + 1, dtype=np.int64)
     np.cumsum([len(item) for item in items], out=offsets[1:])
     return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
-
-
-def name_is_text(codec: str) -> bool:
-    """Whether a codec's register numbers texts."""
-    return codec in ("category", "text", "json", "lookup")

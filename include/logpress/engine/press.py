@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.texts import Texts
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Instant
+from logpress.contract.columns import instant_of
 from logpress.contract.model import Contract
 from logpress.engine.convert.block import Block, convert, convert_lines, lines_in_cuts, some_now
 from logpress.engine.convert.block_arrays import Spaces
@@ -106,9 +106,7 @@ class SlicePress:
         self.workers = executor(threads, "press")
         self.finisher = executor(2 if threads else 0, "finish")
         self.ahead = 2 * threads + 1 if threads else 0
-        day_column = contract.by_name[contract.day]
-        assert isinstance(day_column, Instant)
-        self.units_per_second = UNITS_PER_SECOND[day_column.unit]
+        self.units_per_second = UNITS_PER_SECOND[instant_of(contract.by_name, contract.day).unit]
         self.stores = Stores(self.registers, contract.files.row_group_rows)
         self.group: RowGroup | None = None
         self.groups = 0  # handed to the finisher so far

@@ -60,11 +60,9 @@ def _spell(
     """
     spellings: dict[str, Spelling] = {}
     values: dict[str, dict[int, str]] = {}
-    contract = group.registers.contract
     for name, number in group.registers.dictionaries.items():
         dictionary = group.dictionaries[number]
-        column = contract.by_name.get(name)
-        if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
+        if name not in group.registers.strings or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
             continue
         register = group.register(name)
         # only what rows use: a dictionary also holds texts of records that turned out to be no JSON

@@ -51,7 +51,7 @@ class Renderer:
                     # what stands before the value: the end of the value before, then its own prefix
                     step += [index, CUT_EXTRA, 0, 0, len(prefixes[index]), int(layout.slots[index].kind), 0, 0, 0, 0]
                 else:
-                    step += operation(layout.slots[index], index, registers)
+                    step += operation(layout.slots[index], registers).row(index)
                 steps.append(step)
             self._spans.append((first, len(steps)))
         self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)
