@@ -241,7 +241,7 @@ def test_codes_of_lengths_are_those_of_the_specification() -> None:
 
 def test_the_latest_second_is_that_of_the_specification() -> None:
     text = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
-    assert f"than {kernels_instants.LATEST_S} seconds after the column that `label_checked_by` names" in text
+    assert f"at most {kernels_instants.LATEST_S} seconds after the column that `label_checked_by` names" in text
 
 
 @pytest.mark.parametrize("offset_min", [540, -540, 0, 1, -1])

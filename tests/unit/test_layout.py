@@ -65,7 +65,7 @@ def test_kinds_have_the_numbers_that_the_specification_gives_them() -> None:
     table = text.split("| kind | its text |\n| --- | --- |\n")[1].split("\n\n")[0]
     kinds = {int(row.split("|")[1]): row.split("|")[2].strip() for row in table.split("\n")}
     assert kinds == {
-        Kind.STRING: "what stands between the quotes of a string; the quotes are in the literals",
+        Kind.STRING: "the text between the quotes of a string; the quotes are in the literals",
         Kind.NUMBER: "a number",
         Kind.BOOLEAN: "`true` or `false`",
         Kind.FIXED: "an instant up to the end of its fraction, between quotes; its label and the quotes are in the "
