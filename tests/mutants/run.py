@@ -33,7 +33,12 @@ KILLED, SURVIVED, SAME = "killed", "survived", "equivalent"
 
 TESTS: dict[str, tuple[str, ...]] = {
     "codecs/kernels_instants": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_instant_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_kinesis": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_kinesis_columns": ("tests/unit/test_kernels_store.py",),
+    "codecs/kernels_kinesis_texts": ("tests/unit/test_reading.py",),
+    "codecs/kernels_lookup_columns": ("tests/unit/test_kernels_store.py",),
+    "codecs/kernels_registers": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_text": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "codecs/kernels_typed": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "comparing/kernels_documents": ("tests/unit/test_compare.py",),
@@ -45,7 +50,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     "engine/order/kernels_keys": ("tests/unit/test_kernels_order.py", "tests/unit/test_keys.py"),
     "engine/order/kernels_sort": ("tests/unit/test_kernels_group.py",),
     "engine/part/kernels_columns": ("tests/unit/test_kernels_store.py",),
-    "engine/registers/kernels_predict": ("tests/unit/test_kernels_store.py",),
     "engine/registers/kernels_rows": ("tests/unit/test_kernels_store.py", "tests/unit/test_kernels_group.py"),
     "engine/registers/kernels_texts": ("tests/unit/test_kernels_store.py", "tests/unit/test_kernels_group.py"),
     "engine/render/kernels_render": ("tests/unit/test_kernels_render.py",),
@@ -74,7 +78,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     "parquet/zstd/kernels_huffman": ("tests/property/test_frames.py",),
     "parquet/zstd/kernels_matches": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
     "parquet/zstd/kernels_sequences": ("tests/property/test_frames.py",),
-    "reading/kernels_virtual": ("tests/unit/test_reading.py",),
     "records/kernels_bulk": ("tests/unit/test_bulk_input.py", "tests/unit/test_framing.py"),
     "records/kernels_hits": ("tests/unit/test_search.py",),
     "records/kernels_lines": ("tests/unit/test_framing.py",),

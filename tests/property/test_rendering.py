@@ -31,6 +31,7 @@ from tests.property.test_round_trip import Writer, other_records, paths_in, sdk_
 
 from logpress.codecs.kernels_instants import write_instant
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.texts import Texts
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.engine.convert.block import convert_lines
@@ -41,7 +42,6 @@ from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import Registers
-from logpress.engine.registers.texts import Texts
 from logpress.engine.render.kernels_render import hash_lines
 from logpress.engine.render.renderer import Renderer, Sheet
 from logpress.engine.restore.digest_parts import digest_files

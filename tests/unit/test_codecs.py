@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed
+from logpress.codecs.instant import corrected_shift_min
 from logpress.codecs.kernels_text import BAD, NULL
-from logpress.codecs.lenient import LenientReader, corrected_shift_min
+from logpress.codecs.lenient import LenientReader
 from logpress.contract import Contract
 from logpress.hashing import kernels_hash
 from logpress.hashing.digest import combine, digest_records

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
-from logpress.contract.columns import Instant, dependencies, is_virtual
-from logpress.contract.model import RECORDS_OWN, helper_names
+from logpress.contract.columns import Instant, is_virtual
+from logpress.contract.model import RECORDS_OWN
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import ContractError
 
@@ -52,7 +52,7 @@ def test_a_good_contract(tmp_path: Path) -> None:
     assert placed.unit == "ms"
     assert contract.by_name["order_id"].path == ("id",)
     shipped = contract.by_name["shipped_at"]
-    assert dependencies(shipped) == ("placed_at",)
+    assert shipped.dependencies == ("placed_at",)
     assert [name for name, column in contract.by_name.items() if is_virtual(column)] == ["shipped_at"]
 
 
@@ -303,7 +303,7 @@ def test_a_part_that_has_such_a_column_can_still_be_read() -> None:
 
 
 def test_the_names_that_are_checked_are_those_of_the_files(contract: Contract) -> None:
-    helpers = [name for column in contract.columns for name in helper_names(column)]
+    helpers = [name for column in contract.columns for name in column.helpers]
     plain = [column.name for column in contract.columns if not is_virtual(column)]
     stored = [column.name for column in stored_columns(contract)]
     assert sorted([*helpers, *plain, *RECORDS_OWN]) == sorted(stored)

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from logpress.codecs.kernels_instant_columns import divide_exactly
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.part.kernels_columns import divide_exactly
 from logpress.parquet.kernels_numbers import count_block_sizes
 from logpress.parquet.pages import Deltas, Pages, WholeDeltas
 from logpress.parquet.schema import FileColumn

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpress.engine.part.arrow_arrays import array_of, texts_array
+from logpress.codecs.arrow_arrays import array_of, texts_array
 from logpress.engine.part.encode_texts import plain_texts
 from logpress.engine.row_group.dictionary import Dictionary
 

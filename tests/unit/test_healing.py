@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from tests.unit.test_stages import DAY, RUN, record, restored, write
 
 from logpress.cli.app import main
+from logpress.codecs.instant import InstantCodec
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
-from logpress.engine.part import encode
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.press import press_slice
@@ -157,15 +157,14 @@ def test_a_day_heals(sdk_log, raw, lake_uri, broken, fault, threads, slices):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_fault_of_what_is_written_heals(sdk_log, raw, lake_uri, monkeypatch, threads):
-    real = encode.residual_of
+    real = InstantCodec._less_predicted
 
-    def wrong(column, contract, regs, sign, values, out):
-        result = real(column, contract, regs, sign, values, out)
-        if column.name == "request_end_at":
-            result[(regs["response_elapsed_ms"] == WRONG) & (regs["_layout"] >= 0)] += 1
-        return result
+    def wrong(self, regs, sign, values):
+        real(self, regs, sign, values)
+        if self.name == "request_end_at" and sign == 1:  # what is written, not what is read
+            values[(regs["response_elapsed_ms"] == WRONG) & (regs["_layout"] >= 0)] += 1
 
-    monkeypatch.setattr(encode, "residual_of", wrong)
+    monkeypatch.setattr(InstantCodec, "_less_predicted", wrong)
     report, checks = whole_day.run_day(sdk_log, DAY, [str(raw)], lake_uri, threads=threads)
     assert report.kept_whole == 3
     assert "kept whole" in {check.check for check in checks}

@@ -20,9 +20,10 @@ from tests.conftest import DAY, press
 from tests.crafted import Sound
 from tests.hostile_cases import SOUND, Write, cases, few
 
+from logpress.codecs.kernels_kinesis_columns import are_sequences
+from logpress.codecs.kernels_registers import all_within
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import load_contract
-from logpress.engine.part.kernels_columns import all_within, are_sequences
 from logpress.parquet.footers import check_chunks
 
 ROOT = Path(__file__).parents[2]

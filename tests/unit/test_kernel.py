@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from logpress.codecs import kernels_codes as codec_codes
 from logpress.engine.registers import kernels_codes
 from logpress.kernel import sources as kernel_sources
 from logpress.kernel.store import MOST_VERSIONS, Entries
@@ -276,6 +277,7 @@ GROUPS = {
     "fields of COPY_EPOCH": ("SLOT CODE TARGET SECOND COLUMN_UNITS COPY_UNITS", None),
     "fields of TYPED": ("SLOT CODE TARGET SECOND OWN_CODE OWN_SMALLEST OWN_LARGEST", None),
     "fields of CUT_EXTRA": ("SLOT CODE TARGET SECOND CUT_PREFIX_LENGTH CUT_KIND", None),
+    "words of keys": ("AS_IT_IS LAST_IF_NULL HEAD TEXT", None),
     "steps": ("STEP_LITERAL_AT STEP_LITERAL_LENGTH", "STEP_AT"),
     "plans": ("FIRST_STEP END_OF_STEPS LENGTH_BOUND", "PLAN_FIELDS"),
     "programs": (
@@ -288,23 +290,25 @@ GROUPS = {
 }  # fmt: skip
 """Numbers that share an array: their names in order, and the name of how many there are."""
 
+CODES = {name: value for names in (codec_codes, kernels_codes) for name, value in vars(names).items() if name.isupper()}
+"""All numbers, by name."""
+
 STATES = {"MISSED", "FAILED", "SUSPECT", "DROPPED", "IRREGULAR"}
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_numbers_that_share_an_array_are_all_different_and_leave_no_gap(group):
     names, size = GROUPS[group]
-    numbers = [getattr(kernels_codes, name) for name in names.split()]
+    numbers = [CODES[name] for name in names.split()]
     assert numbers == list(range(len(numbers)))
-    assert size is None or getattr(kernels_codes, size) == len(numbers)
-    assert len(numbers) <= kernels_codes.OPERATION_FIELDS or group == "codes"
+    assert size is None or CODES[size] == len(numbers)
+    assert len(numbers) <= codec_codes.OPERATION_FIELDS or not names.startswith("SLOT ")
 
 
 def test_every_number_that_kernels_and_python_share_belongs_to_a_group():
-    names = {name for name in vars(kernels_codes) if name.isupper()}
     grouped = {name for names, size in GROUPS.values() for name in (*names.split(), size) if name}
-    assert names - grouped == {*STATES, "END_OF_RECORD", "STEP_FIELDS"}
-    assert kernels_codes.STEP_FIELDS == kernels_codes.STEP_AT + kernels_codes.OPERATION_FIELDS
+    assert CODES.keys() - grouped == {*STATES, "END_OF_RECORD", "STEP_FIELDS"}
+    assert kernels_codes.STEP_FIELDS == kernels_codes.STEP_AT + codec_codes.OPERATION_FIELDS
 
 
 def test_row_states_are_all_different_and_no_program_number():

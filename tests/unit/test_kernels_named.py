@@ -38,5 +38,5 @@ def test_each_kernel_is_named_in_a_test() -> None:
 
 def test_mutants_know_the_tests_of_each_module() -> None:
     found = {path.relative_to(LIBRARY).with_suffix("").as_posix() for path in MODULES if kernels_of(path)}
-    assert found <= set(TESTS) | {"engine/registers/kernels_codes"}
+    assert found <= set(TESTS) | {"codecs/kernels_codes", "engine/registers/kernels_codes"}
     assert all((ROOT / test).is_file() for tests in TESTS.values() for test in tests)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
 from logpress.engine.order import kernels_keys as kernels
-from logpress.engine.order.kernels_keys import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
 from logpress.engine.registers import kernels_rows
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)

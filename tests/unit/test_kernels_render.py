@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text
-from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     BOOLEAN,
     COPY_EPOCH,
     COPY_INSTANT,
@@ -30,6 +29,7 @@ from logpress.engine.registers.kernels_codes import (
     STRING,
     VALUE,
 )
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
 from logpress.engine.render.kernels_render import DAMAGED, DATE_WORDS, DATES_MET, copy_bytes, hash_lines, render_rows
 from logpress.layout.kernels_json import MAX_DEPTH
 

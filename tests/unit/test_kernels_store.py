@@ -15,9 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.twins import joined, wrapped
 
-from logpress.codecs import kernels_text
+from logpress.codecs import (
+    kernels_instant_columns,
+    kernels_kinesis_columns,
+    kernels_lookup_columns,
+    kernels_registers,
+    kernels_text,
+)
 from logpress.engine.part import kernels_columns as kernels
-from logpress.engine.registers import kernels_predict, kernels_rows, kernels_texts
+from logpress.engine.registers import kernels_rows, kernels_texts
 from logpress.engine.restore import kernels_buckets
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
@@ -95,7 +101,7 @@ def test_shift_codes(rows: list[tuple[int, ...]], data: st.DataObject) -> None:
 def test_divide_exactly_refuses_any_rest(values: list[int], divisor: int) -> None:
     found = int64s(values)
     is_exact = all(value == NULL or value % divisor == 0 for value in values)
-    assert kernels.divide_exactly(found, divisor) == is_exact
+    assert kernels_instant_columns.divide_exactly(found, divisor) == is_exact
     if is_exact:
         assert found.tolist() == [value if value == NULL else value // divisor for value in values]
 
@@ -143,7 +149,7 @@ LONGEST_US = 3 * 10**17
 @example([(LONGEST_US // 1000 - 1, 5), (LONGEST_US // 1000, 5), (-LONGEST_US // 1000, 5)], 1000)
 def test_add_scaled(pairs: list[tuple[int, int]], factor: int) -> None:
     total = int64s([total for _, total in pairs])
-    kernels_predict.add_scaled(total, int64s([value for value, _ in pairs]), factor)
+    kernels_instant_columns.add_scaled(total, int64s([value for value, _ in pairs]), factor)
     limit = LONGEST_US // factor
     assert total.tolist() == [old + (value * factor if abs(value) < limit else 0) for value, old in pairs]
 
@@ -158,7 +164,7 @@ def test_less_predicted(pairs: list[tuple[int, int]], divisor: int, sign: int, i
     values = int64s([value for value, _ in pairs])
     predicted = int64s([value for _, value in pairs])
     out = values if is_own else np.full(len(pairs), 99, dtype=np.int64)
-    kernels_predict.less_predicted(values, predicted, divisor, sign, out)
+    kernels_instant_columns.less_predicted(values, predicted, divisor, sign, out)
     expected = [NULL if v == NULL else wrapped(v - sign * wrapped(p // divisor)) for v, p in pairs]
     assert out.tolist() == expected
     if not is_own:
@@ -175,7 +181,7 @@ def test_number_few(values: list[int], most: int, size: int) -> None:
     distinct, count = np.zeros(most, dtype=np.int64), int64s([9])
     numbers = np.full(len(values), -9, dtype=np.int32)
     met = list(dict.fromkeys(value for value in values if value != NULL))
-    are_few = kernels.number_few(int64s(values), table, distinct, count, numbers)
+    are_few = kernels_kinesis_columns.number_few(int64s(values), table, distinct, count, numbers)
     assert are_few == (len(met) <= most)
     if are_few:
         assert count[0] == len(met)
@@ -187,11 +193,11 @@ def test_number_few(values: list[int], most: int, size: int) -> None:
 @example([255, 256, -1, -256, -257, NULL], 3)
 def test_take_lowest_byte_and_put_above_lowest_byte(values: list[int], anything: int) -> None:
     high, low = int64s(values), np.zeros(len(values), dtype=np.int32)
-    kernels.take_lowest_byte(high, low)
+    kernels_kinesis_columns.take_lowest_byte(high, low)
     assert low.tolist() == [NARROW_NULL if value == NULL else value % 256 for value in values]
     assert high.tolist() == [NULL if value == NULL else value // 256 for value in values]
     back = np.where(low == NARROW_NULL, NULL, low.astype(np.int64))
-    kernels.put_above_lowest_byte(back, np.where(low == NARROW_NULL, anything, high))
+    kernels_kinesis_columns.put_above_lowest_byte(back, np.where(low == NARROW_NULL, anything, high))
     assert back.tolist() == values
 
 
@@ -199,7 +205,7 @@ def test_take_lowest_byte_and_put_above_lowest_byte(values: list[int], anything:
 def test_put_above_lowest_byte_of_any_numbers(low: list[int], data: st.DataObject) -> None:
     high = data.draw(st.lists(NUMBERS, min_size=len(low), max_size=len(low)))
     values = int64s(low)
-    kernels.put_above_lowest_byte(values, int64s(high))
+    kernels_kinesis_columns.put_above_lowest_byte(values, int64s(high))
     expected = [
         NULL if part == NULL else wrapped(part + wrapped(256 * above)) for part, above in zip(low, high, strict=True)
     ]
@@ -216,7 +222,7 @@ def test_put_above_lowest_byte_of_any_numbers(low: list[int], data: st.DataObjec
 def test_name_shards(shards: list[int], keys: list[int]) -> None:
     found, places = int64s(shards), np.full(len(shards), -5, dtype=np.int32)
     are_there = all(place == NULL or 0 <= place < len(keys) for place in shards)
-    assert kernels.name_shards(found, int64s(keys), places) == are_there
+    assert kernels_kinesis_columns.name_shards(found, int64s(keys), places) == are_there
     if are_there:
         assert found.tolist() == [NULL if place == NULL else keys[place] for place in shards]
         assert places.tolist() == [-1 if place == NULL else place for place in shards]
@@ -243,7 +249,9 @@ def test_follow_lookup(rows: list[tuple[int, int, int]], has_slot: list[bool], p
         0 <= key < len(predicted) and 0 <= layout < len(has_slot)
         for waits, (_, key, layout) in zip(waiting, rows, strict=True) if waits
     )  # fmt: skip
-    assert kernels.follow_lookup(codes, keys, layouts, np.array(has_slot), int64s(predicted)) == are_there
+    assert (
+        kernels_lookup_columns.follow_lookup(codes, keys, layouts, np.array(has_slot), int64s(predicted)) == are_there
+    )
     if are_there:
         expected = [
             predicted[key] if waits and has_slot[layout] else code
@@ -280,7 +288,9 @@ def test_subtract_counters(rows: list[tuple[int, int, int]], shift: int, windows
             break
         less = sign * smallest[shard * windows + window] if shard >= 0 else 0
         expected.append(wrapped(counter - less))
-    found = kernels.subtract_counters(shards, arrivals, counters, 100, shift, windows, int64s(smallest), sign)
+    found = kernels_kinesis_columns.subtract_counters(
+        shards, arrivals, counters, 100, shift, windows, int64s(smallest), sign
+    )
     assert found == (expected is not None)
     if expected is not None:
         assert counters.tolist() == expected
@@ -298,7 +308,9 @@ def test_smallest_counters(rows: list[tuple[int, int, int]], shift: int) -> None
     smallest = np.full(3 * windows, 2**63 - 1, dtype=np.int64)
     arrivals = int64s([1000 + row[1] for row in rows])
     counters = int64s([row[2] for row in rows])
-    kernels.smallest_counters(int32s([row[0] for row in rows]), arrivals, counters, 1000, shift, windows, smallest)
+    kernels_kinesis_columns.smallest_counters(
+        int32s([row[0] for row in rows]), arrivals, counters, 1000, shift, windows, smallest
+    )
     assert smallest.tolist() == expected
 
 
@@ -339,7 +351,7 @@ def test_mark_used(codes: list[int], before: list[bool]) -> None:
 
 @given(st.lists(NUMBERS, max_size=9))
 def test_any_null(values: list[int]) -> None:
-    assert kernels.any_null(int64s(values), NULL) == (NULL in values)
+    assert kernels_registers.any_null(int64s(values), NULL) == (NULL in values)
 
 
 @given(CODES, CODES, st.sampled_from([-1, NARROW_NULL]))
@@ -381,6 +393,8 @@ def test_collect_texts(texts: list[bytes], data: st.DataObject) -> None:
 @given(st.lists(st.tuples(st.integers(-2, 3), st.integers(-2, 4)), max_size=30))
 def test_count_pairs(pairs: list[tuple[int, int]]) -> None:
     counts = np.zeros(20, dtype=np.int64)
-    kernels.count_pairs(int32s([key for key, _ in pairs]), int32s([value for _, value in pairs]), 5, counts)
+    kernels_lookup_columns.count_pairs(
+        int32s([key for key, _ in pairs]), int32s([value for _, value in pairs]), 5, counts
+    )
     met = Counter(5 * key + value for key, value in pairs if key >= 0 and value >= 0)
     assert counts.tolist() == [met[place] for place in range(20)]

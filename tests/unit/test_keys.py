@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.codecs.texts import NO_TEXTS, Texts, texts_of
 from logpress.contract.model import Contract
 from logpress.engine.order.keys import Keys, splitters
-from logpress.engine.registers.kernels_rows import NARROW_NULL
 from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.row_major import used_texts
-from logpress.engine.registers.texts import NO_TEXTS, Texts, texts_of
 from logpress.errors import PartError
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int32]]

@@ -18,9 +18,9 @@ import pytest
 from tests.conftest import SEED, assert_round_trip, compact, press
 
 import logpress.limits
+from logpress.codecs.arrow_arrays import texts_array
 from logpress.contract import Contract
 from logpress.day.budget import Budget, press_bytes
-from logpress.engine.part.arrow_arrays import texts_array
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import Rejects

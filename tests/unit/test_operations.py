@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from tests.conftest import SEED, compact
 
+from logpress.codecs import kernels_codes as codes
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import UNITS_PER_SECOND
 from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence
-from logpress.engine.registers import kernels_codes as codes
-from logpress.engine.registers.operations import absent, operation, typed
+from logpress.engine.registers.operations import operation
+from logpress.engine.registers.operations import operations as operations_of
 from logpress.engine.registers.registers import Registers
 from logpress.layout.mine import Miner
-from logpress.layout.model import InstantFormat, Kind, Slot
+from logpress.layout.model import InstantFormat, Kind, Layout, Slot
 
 EVERY_CODEC = str(Path(__file__).parents[1] / "contracts" / "every_codec.yaml")
 RECORD = {
@@ -29,7 +30,7 @@ RECORD = {
 def operations(contract: Contract, record: bytes) -> list[tuple[Slot, list[int]]]:
     registers = Registers(contract)
     slots = enumerate(Miner(contract).mine(record).layout.slots)
-    return [(slot, operation(slot, index, registers)) for index, slot in slots if slot.role != "extra"]
+    return [(slot, operation(slot, registers).row(index)) for index, slot in slots if slot.role != "extra"]
 
 
 def cases() -> list[tuple[Contract, bytes]]:
@@ -60,7 +61,7 @@ def test_operations_say_what_their_names_say(case: int) -> None:
             continue
         column = registers.columns[slot.name]
         if isinstance(column, KinesisSequence):
-            names = list(column.registers_of(column.name))
+            names = registers.of_column(column.name)
             numbers = [op[field] for field in (codes.TARGET, codes.ARRIVAL, codes.COUNTER, codes.SUB)]
             assert (op[codes.CODE], numbers) == (codes.KINESIS, [registers[name] for name in names])
             continue
@@ -69,7 +70,7 @@ def test_operations_say_what_their_names_say(case: int) -> None:
             assert slot.instant is not None
             assert op[codes.CODE] == codes.INSTANT
             assert_instant(op, slot.instant, UNITS_PER_SECOND[column.unit])
-            assert op[codes.SECOND] == registers.get(f"{column.name}#shift_min")
+            assert op[codes.SECOND] == registers.numbers.get(f"{column.name}#shift_min", -1)
             if column.label_checked_by:
                 checked_by = registers.columns[column.label_checked_by]
                 assert op[codes.REFERENCE] == registers[checked_by.name]
@@ -102,11 +103,12 @@ def test_a_typed_operation_says_what_its_names_say() -> None:
     registers = Registers(contract)
     own = {"tiny": codes.INTEGER, "price": codes.DECIMAL, "open": codes.BOOLEAN}
     for name, code in own.items():
-        op = typed(Slot(Kind.STRING, "extra", "", name, fills=name), 7, registers)
-        assert op is not None
-        assert (op[codes.SLOT], op[codes.CODE], op[codes.OWN_CODE]) == (7, codes.TYPED, code)
+        slots = (Slot(Kind.STRING, "extra", "", "other"), Slot(Kind.STRING, "extra", "", name, fills=name))
+        layout = Layout((b"", b"", b""), slots)
+        (op,) = operations_of(layout, registers, fills_all=True)[-1:]
+        assert (op[codes.SLOT], op[codes.CODE], op[codes.OWN_CODE]) == (1, codes.TYPED, code)
         assert op[codes.TARGET] == registers[name]
-        assert op[codes.SECOND] == registers.get(f"{name}#scale")
+        assert op[codes.SECOND] == registers.numbers.get(f"{name}#scale", -1)
         if code == codes.INTEGER:
             assert (op[codes.OWN_SMALLEST], op[codes.OWN_LARGEST]) == (-128, 127)
 
@@ -114,7 +116,11 @@ def test_a_typed_operation_says_what_its_names_say() -> None:
 def test_what_no_operation_fills_is_absent() -> None:
     contract, record = cases()[1]
     registers = Registers(contract)
-    some = [op for slot, op in operations(contract, record) if slot.name in ("number", "price", "kind")]
-    filled = {"_layout", "kind", "price", "price#scale"} | set(KinesisSequence.registers_of("number"))
-    found = {op[codes.TARGET] for op in absent(some, len(registers)) if op[codes.CODE] == codes.ABSENT}
+    slots = Miner(contract).mine(record).layout.slots
+    some = tuple(slot for slot in slots if slot.role == "column" and slot.name in ("number", "price", "kind"))
+    layout = Layout((b"",) * (len(some) + 1), some)
+    filled = {"_layout", "kind", "price", "price#scale", *registers.of_column("number")}
+    found = {
+        op[codes.TARGET] for op in operations_of(layout, registers, fills_all=True) if op[codes.CODE] == codes.ABSENT
+    }
     assert found == {number for name, number in registers.numbers.items() if name not in filled}

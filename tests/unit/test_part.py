@@ -19,12 +19,12 @@ from hypothesis.extra import numpy as arrays
 from tests.conftest import SEED, assert_round_trip, compact, press, records_in_order
 from tests.footers import with_footer_text
 
+from logpress.codecs.counters import Counters, Sequences
+from logpress.codecs.spelling import STYLES, Spelling
 from logpress.contract.model import Contract
-from logpress.engine.part.counters import Counters
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences
+from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import MAJOR, METADATA_KEY, restores_alike
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.part.spelling import STYLES, Spelling
 from logpress.errors import PartError
 from logpress.hashing.digest import digest_records
 from logpress.parquet.metadata import CHECKSUM_KEY

@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 
 from logpress import open_lake
 from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
+from logpress.codecs.kernels_kinesis_texts import SEQUENCE_BYTES, write_sequence_texts
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract
 from logpress.contract.columns import is_virtual
@@ -39,7 +40,6 @@ from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequence_texts
 from logpress.reading.part import Part
 from logpress.reading.virtual import VirtualColumns
 

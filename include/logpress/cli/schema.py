@@ -12,13 +12,14 @@ EPILOG = "Example:\n\n  logpress schema sdk_log"
 def schema(table: Table, as_json: AsJson = False) -> None:
     """List a table's columns: types, meaning, and which are virtual (derived when read, not stored)."""
     contract = contract_of(table)
+    from logpress.codecs.registry import codecs_of
     from logpress.contract.columns import is_virtual
-    from logpress.engine.registers.stored_columns import arrow_type
 
+    codecs = codecs_of(contract)
     columns = [
         {
             "name": column.name,
-            "type": str(arrow_type(column)),
+            "type": str(codecs[column.name].type),
             "virtual": is_virtual(column),
             "nullable": column.nullable,
             "path": list(column.path),

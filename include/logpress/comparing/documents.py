@@ -22,7 +22,7 @@ from logpress.comparing.kernels_values import (
     hash_documents,
 )
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Instant
+from logpress.contract.columns import instant_of
 from logpress.contract.model import Contract
 from logpress.engine.convert.block import Block, Reject, convert, lines_in_cuts, some_now
 from logpress.engine.convert.block_arrays import Spaces
@@ -116,9 +116,7 @@ class DocumentReader:
         keep_freed_memory()
         self._contract = contract
         self._day = day
-        column = contract.by_name[contract.day]
-        assert isinstance(column, Instant)
-        self._units_a_day = UNITS_PER_SECOND[column.unit] * SECONDS_A_DAY
+        self._units_a_day = UNITS_PER_SECOND[instant_of(contract.by_name, contract.day).unit] * SECONDS_A_DAY
         self._registers = Registers(contract)
         self._layouts = Layouts(contract, self._registers)
         self._settler = Settler(self._registers, self._layouts)

@@ -1,8 +1,12 @@
-"""The columns of a contract, by codec."""
+"""The columns of a contract, by codec: what a table says of each, and what the codec takes.
+
+What is done with their values is in `logpress.codecs`, one module a codec.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,7 +21,16 @@ class Storage(Model):
 
 
 class ColumnBase(Model):
-    """The keys that every column has."""
+    """The keys that every column has, and the properties that its codec gives all its columns.
+
+    Attributes:
+        takes: the kinds of JSON values whose text may fit the codec: string, number, boolean, container.
+        slot: what of a value is left out of a layout: its `content` (of a string, what stands between the quotes),
+            the whole `value` with its quotes, or an `instant` without its label.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("string",)
+    slot: ClassVar[Literal["content", "value", "instant"]] = "content"
 
     name: Name
     path: tuple[Path, ...] = Field(
@@ -33,6 +46,27 @@ class ColumnBase(Model):
         if isinstance(data, dict) and isinstance(data.get("path"), str):
             return {**data, "path": [data["path"]]}
         return data
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The columns that predict this column: only the difference from their prediction is stored."""
+        return ()
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The columns of a part file that only restoration of this column needs; see `helper`."""
+        return ()
+
+    def helper(self, ending: str) -> str:
+        """The name of such a column."""
+        return f"_{self.name.lstrip('_')}_{ending}"
+
+    def check_references(self, columns: Mapping[str, Column]) -> None:
+        """Compare with the table's columns, by name; all that `dependencies` names are there.
+
+        Raises:
+            ValueError: if this one names a column that cannot serve it.
+        """
 
 
 class Category(ColumnBase):
@@ -52,12 +86,17 @@ class Text(ColumnBase):
 class Json(ColumnBase):
     """Any JSON value, kept as its exact text: a free-form part of the log."""
 
+    takes: ClassVar[tuple[str, ...]] = ("string", "number", "boolean", "container")
+    slot: ClassVar[Literal["content", "value", "instant"]] = "value"
+
     codec: Literal["json"]
     type: Literal["string"] = "string"
 
 
 class Integer(ColumnBase):
     """A whole number."""
+
+    takes: ClassVar[tuple[str, ...]] = ("number",)
 
     codec: Literal["integer"]
     type: Literal["int8", "int16", "int32", "int64"] = "int64"
@@ -66,12 +105,21 @@ class Integer(ColumnBase):
 class Decimal(ColumnBase):
     """A number with a fraction, stored as a double; a hidden column keeps the number of digits after its point."""
 
+    takes: ClassVar[tuple[str, ...]] = ("number",)
+
     codec: Literal["decimal"]
     type: Literal["float64"] = "float64"
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Digits after the point."""
+        return (self.helper("scale"),)
 
 
 class Boolean(ColumnBase):
     """True or false."""
+
+    takes: ClassVar[tuple[str, ...]] = ("boolean",)
 
     codec: Literal["boolean"]
     type: Literal["boolean"] = "boolean"
@@ -86,6 +134,8 @@ class Instant(ColumnBase):
     is virtual, and only the small difference is stored.
     """
 
+    slot: ClassVar[Literal["content", "value", "instant"]] = "instant"
+
     codec: Literal["instant"]
     type: Literal["timestamp[s]", "timestamp[ms]", "timestamp[us]"] = "timestamp[ms]"
     label_checked_by: Name | None = None
@@ -96,6 +146,33 @@ class Instant(ColumnBase):
         """The unit of the stored integer."""
         return self.type[len("timestamp[") : -1]  # type: ignore[return-value]
 
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The columns that predict this one."""
+        return self.residual_of
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """What the prediction leaves, and what the label was off."""
+        endings = ["residual"] * bool(self.residual_of) + ["shift_min"] * bool(self.label_checked_by)
+        return tuple(map(self.helper, endings))
+
+    def check_references(self, columns: Mapping[str, Column]) -> None:
+        """Check that one instant and integers predict it, and that the instant that checks its label has a true one."""
+        kinds = [columns[name].codec for name in self.residual_of]
+        if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
+            raise ValueError(
+                f"`residual_of` of {self.name!r} must name one instant column, and else integer columns in ms"
+            )
+        checked_by = self.label_checked_by
+        if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
+            raise ValueError(f"`label_checked_by` of {self.name!r} must name an instant column; {checked_by!r} is none")
+        if checked_by and instant_of(columns, checked_by).label_checked_by:
+            raise ValueError(
+                f"`label_checked_by` of {self.name!r} names {checked_by!r}, whose own label is checked by "
+                "another column; name an instant whose label is always true"
+            )
+
 
 class Lookup(ColumnBase):
     """A string that another column, `key`, mostly determines; only the exceptions are stored. Virtual."""
@@ -103,6 +180,21 @@ class Lookup(ColumnBase):
     codec: Literal["lookup"]
     type: Literal["string"] = "string"
     key: Name
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The key."""
+        return (self.key,)
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The texts that do not follow from the key."""
+        return (self.helper("other"),)
+
+    def check_references(self, columns: Mapping[str, Column]) -> None:
+        """Check that the key is a column of texts."""
+        if columns[self.key].codec not in ("category", "text"):
+            raise ValueError(f"`key` of {self.name!r} must name a category or text column")
 
 
 class KinesisSequence(ColumnBase):
@@ -112,10 +204,20 @@ class KinesisSequence(ColumnBase):
     type: Literal["string"] = "string"
     arrival: Name = Field(description="the instant column that predicts the number's arrival second")
 
-    @staticmethod
-    def registers_of(name: str) -> tuple[str, str, str, str]:
-        """The registers of such a column: shard, arrival second, counter, sub-sequence number."""
-        return f"{name}#shard", f"{name}#arrival", f"{name}#counter", f"{name}#sub"
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The instant that predicts the arrival."""
+        return (self.arrival,)
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The parts of the number."""
+        return tuple(self.helper(part) for part in ("shard", "arrival", "counter", "counter_high", "sub"))
+
+    def check_references(self, columns: Mapping[str, Column]) -> None:
+        """Check that an instant predicts it."""
+        if columns[self.arrival].codec != "instant":
+            raise ValueError(f"`arrival` of {self.name!r} must name an instant column")
 
 
 Column = Annotated[
@@ -134,17 +236,13 @@ class Copy(Model):
     )
 
 
-def dependencies(column: Column) -> tuple[str, ...]:
-    """The columns that predict this column: only the difference from their prediction is stored."""
-    if isinstance(column, Instant):
-        return column.residual_of
-    if isinstance(column, Lookup):
-        return (column.key,)
-    if isinstance(column, KinesisSequence):
-        return (column.arrival,)
-    return ()
-
-
 def is_virtual(column: Column) -> bool:
     """Whether the column is derived from others when read, and is not in the file under its own name."""
-    return bool(dependencies(column))
+    return bool(column.dependencies)
+
+
+def instant_of(columns: Mapping[str, Column], name: str) -> Instant:
+    """The instant column of this name, where the contract has checked that it is one."""
+    column = columns[name]
+    assert isinstance(column, Instant)
+    return column

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
 
-from logpress.contract import base, model
+from logpress.contract import base, columns, model
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
 
@@ -143,12 +143,13 @@ def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
 
 
 _CODECS = frozenset(
-    {"category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup", "kinesis_sequence"}
+    codec for kind in get_args(get_args(columns.Column)[0]) for codec in get_args(kind.model_fields["codec"].annotation)
 )
 
 
 def _keys() -> list[str]:
-    models = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, base.Model)]
+    named = [*vars(model).values(), *vars(columns).values()]
+    models = [kind for kind in named if isinstance(kind, type) and issubclass(kind, base.Model)]
     return sorted({key for kind in models for key in kind.model_fields})
 
 

@@ -17,12 +17,7 @@ from logpress.contract.base import Level, Model, Name, Path, Reader
 from logpress.contract.columns import (
     Column,
     Copy,
-    Decimal,
-    Instant,
-    KinesisSequence,
-    Lookup,
     Storage,
-    dependencies,
     is_virtual,
 )
 from logpress.contract.source import Source
@@ -102,7 +97,7 @@ class Contract(Model):
         _check_paths(self)
         _check_circles(self)
         for column in self.columns:
-            _check_references(column, self.by_name)
+            column.check_references(self.by_name)
         return self
 
 
@@ -138,20 +133,6 @@ RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")
 """Columns that every part file has in addition to those of its contract."""
 
 
-def helper_names(column: Column) -> list[str]:
-    """The hidden columns that belong to this column."""
-    parts: list[str] = []
-    if isinstance(column, Instant):
-        parts = ["residual"] * bool(column.residual_of) + ["shift_min"] * bool(column.label_checked_by)
-    elif isinstance(column, Decimal):
-        parts = ["scale"]
-    elif isinstance(column, Lookup):
-        parts = ["other"]
-    elif isinstance(column, KinesisSequence):
-        parts = ["shard", "arrival", "counter", "counter_high", "sub"]
-    return [f"_{column.name.lstrip('_')}_{part}" for part in parts]
-
-
 def _check_stored_names(contract: Contract) -> None:
     """Check that no two columns of a part file have the same name.
 
@@ -165,7 +146,7 @@ def _check_stored_names(contract: Contract) -> None:
             )
     owners = {column.name: column.name for column in contract.columns}
     for column in contract.columns:
-        for name in helper_names(column):
+        for name in column.helpers:
             if name in owners:
                 raise ValueError(
                     f"the columns {owners[name]!r} and {column.name!r} would both be stored in a "
@@ -194,36 +175,12 @@ def _check_circles(contract: Contract) -> None:
         if name not in columns:
             raise ValueError(f"column {trail[-1]!r} names {name!r}, which is not a column")
         if name not in done:
-            for other in dependencies(columns[name]):
+            for other in columns[name].dependencies:
                 visit(other, (*trail, name))
             done.add(name)
 
     for name in columns:
         visit(name, ())
-
-
-def _check_references(column: Column, columns: dict[str, Column]) -> None:
-    if isinstance(column, Instant):
-        kinds = [columns[name].codec for name in column.residual_of]
-        if kinds and (kinds.count("instant") != 1 or set(kinds) - {"instant", "integer"}):
-            raise ValueError(
-                f"`residual_of` of {column.name!r} must name one instant column, and else integer columns in ms"
-            )
-        checked_by = column.label_checked_by
-        if checked_by and (checked_by not in columns or columns[checked_by].codec != "instant"):
-            raise ValueError(
-                f"`label_checked_by` of {column.name!r} must name an instant column; {checked_by!r} is none"
-            )
-        reference = columns[checked_by] if checked_by else None
-        if isinstance(reference, Instant) and reference.label_checked_by:
-            raise ValueError(
-                f"`label_checked_by` of {column.name!r} names {checked_by!r}, whose own label is checked by "
-                "another column; name an instant whose label is always true"
-            )
-    if isinstance(column, Lookup) and columns[column.key].codec not in ("category", "text"):
-        raise ValueError(f"`key` of {column.name!r} must name a category or text column")
-    if isinstance(column, KinesisSequence) and columns[column.arrival].codec != "instant":
-        raise ValueError(f"`arrival` of {column.name!r} must name an instant column")
 
 
 _PATH = re.compile(r"^[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*$")

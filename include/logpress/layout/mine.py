@@ -12,17 +12,7 @@ from logpress.layout.tokens import Leaf, read_leaves
 
 _INSTANT = re.compile(rb"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d|)")
 
-_COLUMN_KINDS = {
-    "category": {"string": Kind.STRING},
-    "text": {"string": Kind.STRING},
-    "lookup": {"string": Kind.STRING},
-    "kinesis_sequence": {"string": Kind.STRING},
-    "integer": {"number": Kind.NUMBER},
-    "decimal": {"number": Kind.NUMBER},
-    "boolean": {"boolean": Kind.BOOLEAN},
-    "json": dict.fromkeys(("string", "number", "boolean", "container"), Kind.ANY),
-}
-_EXTRA_KINDS = {
+_KINDS = {
     "string": Kind.STRING,
     "number": Kind.NUMBER,
     "boolean": Kind.BOOLEAN,
@@ -32,7 +22,11 @@ _EXTRA_KINDS = {
 
 def kinds_of(column: Column) -> frozenset[Kind]:
     """The kinds of slots that can fill a column, for columns other than instants."""
-    return frozenset(_COLUMN_KINDS[column.codec].values())
+    return frozenset(_kind_of(column, kind) for kind in column.takes)
+
+
+def _kind_of(column: Column, leaf_kind: str) -> Kind:
+    return Kind.ANY if column.slot == "value" else _KINDS[leaf_kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,7 @@ class Miner:
         self._columns = {path: column for column in contract.columns for path in column.path}
         self._copies = {copy.path: copy for copy in contract.copies}
         self._literals = frozenset(contract.literals)
-        self._whole = {path for path, column in self._columns.items() if column.codec == "json"}
+        self._whole = {path for path, column in self._columns.items() if column.slot == "value"}
         named = [*self._columns, *self._copies, *self._literals]
         self.named = frozenset(named)
         self._prefixes = {path[:at] for path in named for at, c in enumerate(path) if c in ".["}
@@ -124,7 +118,7 @@ class Miner:
     def _expects_instant(self, leaf: Leaf) -> bool:
         column = self._columns.get(leaf.path)
         copy = self._copies.get(leaf.path)
-        wanted = (column is not None and column.codec == "instant") or (
+        wanted = (column is not None and column.slot == "instant") or (
             copy is not None and copy.form in ("instant", "labelled_instant")
         )
         return wanted and leaf.kind == "string"
@@ -145,7 +139,7 @@ class Miner:
         if is_chosen and (fitting := self._fitting(leaf, record, inside)) is not None:
             return fitting
         fills = self._columns[leaf.path].name if is_chosen and leaf.path in self._columns else ""
-        return Slot(_EXTRA_KINDS[leaf.kind], "extra", "", leaf.path, fills=fills), *inside
+        return Slot(_KINDS[leaf.kind], "extra", "", leaf.path, fills=fills), *inside
 
     def _fitting(self, leaf: Leaf, record: bytes, inside: tuple[int, int]) -> tuple[Slot, int, int] | None:
         column = self._columns.get(leaf.path)
@@ -158,10 +152,8 @@ class Miner:
             if written is None:
                 return None
             return Slot(Kind.FIXED, role, name, leaf.path, written), inside[0], inside[0] + written.length
-        if column is None or column.codec == "instant":
+        if column is None or column.slot == "instant" or leaf.kind not in column.takes:
             return None
-        kind = _COLUMN_KINDS[column.codec].get(leaf.kind)
-        if kind is None:
-            return None
+        kind = _kind_of(column, leaf.kind)
         span = (leaf.start, leaf.end) if kind == Kind.ANY else inside
         return Slot(kind, role, name, leaf.path), *span

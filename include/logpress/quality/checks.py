@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from logpress.codecs.arrow_arrays import array_of, texts_array
+from logpress.codecs.registry import codecs_of
 from logpress.contract.base import Level
-from logpress.contract.columns import KinesisSequence
 from logpress.contract.model import Check, Contract
-from logpress.engine.part.arrow_arrays import array_of, texts_array
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.values import column_statistics, column_values, seconds_of
@@ -110,7 +110,7 @@ def _result(check: Check, ok: bool, message: str) -> CheckResult:
 def _broken_rows(contract: Contract, check: Check, parts: Sequence[str]) -> int:
     """Number of rows that break a check on one column; row groups are read one by one."""
     assert check.column is not None
-    if isinstance(contract.by_name[check.column], KinesisSequence) and check.kind != "not_null":
+    if not codecs_of(contract)[check.column].is_comparable and check.kind != "not_null":
         raise ContractError(
             f"a check of kind {check.kind} does not apply to {check.column}, because sequence numbers are opaque; "
             "remove it from the contract"

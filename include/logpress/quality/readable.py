@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logpress.codecs.arrow_arrays import values_of
 from logpress.contract.base import Encoding
-from logpress.engine.part.arrow_arrays import values_of
 from logpress.errors import ProofError
 from logpress.quality.deltas import lent_to_fastparquet
 from logpress.quality.readers import gaps_of

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logpress.codecs.arrow_arrays import array_of, missing_of, values_of
 from logpress.codecs.kernels_text import NULL
-from logpress.contract.columns import Instant, KinesisSequence, is_virtual
+from logpress.codecs.registry import codecs_of
+from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
-from logpress.engine.part.arrow_arrays import array_of, missing_of, texts_array, values_of
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader
-from logpress.engine.registers.stored_columns import arrow_type, physical_columns
-from logpress.engine.registers.texts import Texts, name_is_text
+from logpress.engine.registers.stored_columns import physical_columns
 
 
 def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
@@ -28,7 +26,8 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
         path: path or fsspec URI of a part file.
 
     Returns:
-        One array a row group, strings as dictionaries. Sequence numbers are booleans: true, or null if missing.
+        One array a row group, strings as dictionaries. Columns that checks cannot compare are booleans: true, or null
+        if missing.
 
     Raises:
         PartError: if the file is damaged.
@@ -36,7 +35,7 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     if is_virtual(contract.by_name[name]):
         yield from _virtual(contract, name, path)
         return
-    with open_part(path, [name] if name_is_text(contract.by_name[name].codec) else []) as file:
+    with open_part(path, [name] if codecs_of(contract)[name].is_text else []) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=[name], use_threads=False).column(0).combine_chunks()
 
@@ -55,28 +54,16 @@ def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Stati
 
 
 def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
-    column = contract.by_name[name]
+    codec = codecs_of(contract)[name]
     needed = physical_columns(contract, [name])
     reader = PartReader(path)
     for group in range(reader.row_groups):
         rows = reader.decoder(group, needed).all_rows()
-        if isinstance(column, KinesisSequence):
-            missing = rows.regs[f"{name}#shard"] == NULL
-            yield array_of(~missing, pa.bool_(), missing)
-        elif isinstance(column, Instant):
-            values = rows.regs[name]
-            yield array_of(values, pa.int64(), values == NULL).view(pa.timestamp(column.unit, "UTC"))
+        if codec.is_comparable:
+            yield codec.derive(rows.texts)(rows.regs)
         else:
-            codes = rows.regs[name]
-            texts = texts_array([text.encode() for text in _plain(rows.texts[name])], arrow_type(column))
-            missing = codes == NULL
-            indices = array_of(np.where(missing, 0, codes), pa.int64(), missing)
-            yield pa.DictionaryArray.from_arrays(indices, texts)
-
-
-def _plain(texts: Texts) -> list[str]:
-    """Texts without JSON escapes."""
-    return [json.loads(b'"%b"' % texts[number]) for number in range(len(texts))]
+            missing = rows.regs[codec.registers[0].name] == NULL
+            yield array_of(~missing, pa.bool_(), missing)
 
 
 def seconds_of(array: pa.Array) -> pa.Array:

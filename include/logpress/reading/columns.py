@@ -7,23 +7,10 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from logpress.codecs.registry import codecs_of
 from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
-from logpress.engine.registers.stored_columns import (
-    DAY,
-    EXTRA,
-    LAYOUT,
-    RAW,
-    ROW_GROUP,
-    StoredColumn,
-    arrow_type,
-    kinesis_names,
-    other_name,
-    residual_name,
-    scale_name,
-    shift_name,
-    stored_columns,
-)
+from logpress.engine.registers.stored_columns import DAY, stored_columns
 from logpress.errors import UsageError
 
 
@@ -46,15 +33,6 @@ class ColumnInfo:
     virtual: bool
     default: bool
     repeats: bool = False
-
-
-_OWN = {
-    DAY: "UTC day of the record",
-    LAYOUT: "Number of the record's layout in the file's metadata; null if the record is kept whole in _raw",
-    EXTRA: "JSON object {path: value} of values that the contract does not name; null if there are none",
-    RAW: "Bytes of the record, if no layout or codec could reproduce them; else null",
-    ROW_GROUP: "In the first row of a row group, further data that restoring needs; else null",
-}
 
 
 def columns_of(contracts: Sequence[Contract]) -> list[ColumnInfo]:
@@ -90,29 +68,16 @@ def _common(newer: ColumnInfo, older: ColumnInfo) -> pa.DataType:
 
 
 def _columns(contract: Contract) -> Iterable[ColumnInfo]:
-    for column in contract.columns:
+    codecs = codecs_of(contract)
+    for name, codec in codecs.items():
         yield ColumnInfo(
-            column.name, arrow_type(column), column.description, is_virtual(column),
-            not column.name.startswith("_"), column.codec in ("category", "lookup"),
-        )  # fmt: skip
-    named = contract.by_name
+            name,
+            codec.type,
+            codec.column.description,
+            is_virtual(codec.column),
+            not name.startswith("_"),
+            codec.repeats,
+        )
     for stored in stored_columns(contract):
-        if stored.name not in named:
-            yield ColumnInfo(stored.name, stored.type, _meaning(stored), False, False)
-
-
-def _meaning(stored: StoredColumn) -> str:
-    """The description of a column that is not in the contract."""
-    of = stored.of
-    names = kinesis_names(of)
-    return _OWN.get(stored.name) or {
-        scale_name(of): f"Digits after the point of {of}",
-        shift_name(of): f"Error of the record's own label of {of}, in minutes",
-        residual_name(of): f"{of} less the value that other columns predict, in its unit",
-        other_name(of): f"The text of {of} if its key does not determine it; else null",
-        names.shard: f"Shard of {of}, as an index into a list in the file's metadata",
-        names.arrival: f"Arrival second of {of} less its predicted value",
-        names.counter: f"Counter of {of} less the smallest of its shard and second: the lowest byte",
-        names.counter_high: f"The same difference of {of}, divided by 256",
-        names.sub: f"Sub-sequence number of {of}",
-    }.get(stored.name, "")
+        if stored.name not in codecs:
+            yield ColumnInfo(stored.name, stored.type, stored.meaning, False, False)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
-from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
-from logpress.codecs.kernels_text import NULL
-from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Column, Instant, KinesisSequence
-from logpress.engine.part.arrow_arrays import array_of, texts_array, validity
+from logpress.codecs.registry import codecs_of
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.opened_part import OpenedPart
-from logpress.engine.part.spelling import unescape
-from logpress.engine.registers.stored_columns import arrow_type, physical_columns
-from logpress.engine.registers.texts import Ints, Texts
+from logpress.engine.registers.stored_columns import physical_columns
 from logpress.errors import PartError
-from logpress.reading.kernels_virtual import SEQUENCE_BYTES, write_sequence_texts
-
-Derive = Callable[[dict[str, Ints]], pa.Array]
 
 
 class VirtualColumns:
@@ -39,6 +29,7 @@ class VirtualColumns:
             PartError: if the file lacks a column that is needed.
         """
         contract = part.metadata.contract
+        codecs = codecs_of(contract)
         needed = physical_columns(contract, names)
         missing = sorted(set(needed) - set(table.column_names))
         if missing:
@@ -47,7 +38,7 @@ class VirtualColumns:
         group = group or GroupMetadata(table.num_rows)
         self._decoder = part.decoder(group, table.select(needed))
         try:
-            self._derive = {name: self._derivation(contract.by_name[name]) for name in names}
+            self._derive = {name: codecs[name].derive(self._decoder.texts) for name in names}
         except ValueError as error:
             raise PartError(f"is damaged: a text is not valid inside a JSON string: {error}") from error
 
@@ -72,47 +63,3 @@ class VirtualColumns:
         """
         self._derive.clear()
         vars(self._decoder).clear()
-
-    def _derivation(self, column: Column) -> Derive:
-        if isinstance(column, Instant):
-            return lambda regs: _instants(column, regs[column.name])
-        if isinstance(column, KinesisSequence):
-            return lambda regs: _sequences(*(regs[name] for name in column.registers_of(column.name)))
-        entries, places = _values(self._decoder.texts[column.name])
-        return lambda regs: _strings(regs[column.name], entries, places)
-
-
-def _instants(column: Instant, values: Ints) -> pa.Array:
-    missing = values == NULL
-    micros = values * (1_000_000 // UNITS_PER_SECOND[column.unit])
-    return array_of(micros, pa.int64(), missing).view(arrow_type(column))
-
-
-def _sequences(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.Array:
-    rows = len(shards)
-    out = np.empty(rows * SEQUENCE_BYTES, dtype=np.uint8)
-    offsets = np.empty(rows + 1, dtype=np.int32)
-    used = write_sequence_texts(
-        shards, arrivals, counters, subs, out, offsets, np.full((SHARDS_MET, SHARD_WORDS), NULL, dtype=np.int64)
-    )
-    data = out[:used].copy()  # the texts are seldom as long as they may be
-    return pa.Array.from_buffers(
-        pa.string(), rows, [validity(shards == NULL), pa.py_buffer(offsets), pa.py_buffer(data)]
-    )
-
-
-def _values(texts: Texts) -> tuple[pa.Array, Ints]:
-    """The distinct values of texts, and the index of each text's value; a last index, -1, is for null.
-
-    Texts are escaped as between JSON quotes. Two of them may have one value: as an exception of one key and the rule of
-    another, or with other escapes. Arrow requires that dictionary entries are distinct.
-    """
-    places: dict[str, int] = {}
-    found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]
-    return texts_array([value.encode() for value in places], pa.string()), np.array([*found, -1], dtype=np.int64)
-
-
-def _strings(codes: Ints, entries: pa.Array, places: Ints) -> pa.Array:
-    missing = codes == NULL
-    indices = places[np.where(missing, -1, codes)].astype(np.int32)
-    return pa.DictionaryArray.from_arrays(array_of(indices, pa.int32(), missing), entries)

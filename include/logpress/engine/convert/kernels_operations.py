@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_instants import read_instant, shift_of_label
-from logpress.codecs.kernels_kinesis import read_kinesis
-from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
-from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     ABSENT,
     ARRIVAL,
     BOOLEAN,
@@ -28,11 +24,6 @@ from logpress.engine.registers.kernels_codes import (
     DECIMAL,
     DICTIONARY,
     DIGITS,
-    EXTRA_KIND,
-    EXTRA_LABEL_LENGTH,
-    EXTRA_PREFIX_AT,
-    EXTRA_PREFIX_LENGTH,
-    EXTRA_SLOT,
     INSTANT,
     INTEGER,
     KINESIS,
@@ -53,6 +44,17 @@ from logpress.engine.registers.kernels_codes import (
     TYPED,
     UNITS,
     VALUE,
+)
+from logpress.codecs.kernels_instants import read_instant, shift_of_label
+from logpress.codecs.kernels_kinesis import read_kinesis
+from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
+from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
+from logpress.engine.registers.kernels_codes import (
+    EXTRA_KIND,
+    EXTRA_LABEL_LENGTH,
+    EXTRA_PREFIX_AT,
+    EXTRA_PREFIX_LENGTH,
+    EXTRA_SLOT,
 )
 from logpress.hashing.kernels_hash import hash64, same_bytes
 from logpress.kernel.ascii import BRACE_CLOSE, LOWER_T

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.lenient import LenientReader
-from logpress.contract.columns import Json
 from logpress.engine.convert.block import Block, Reject, convert_rows
 from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED, SUSPECT
 from logpress.engine.registers.programs import Layouts
@@ -143,8 +142,7 @@ class Settler:
         if entry == count[0]:
             entries.starts[number, entry], entries.ends[number, entry] = start, end
             # as the kernel has it: only what stands between quotes has a kind, and a text is looked up by itself alone
-            is_string = name != RAW and not isinstance(self.registers.columns[name], Json)
-            kind = string_kind(block.buffer, start, end) if is_string else PLAIN
+            kind = string_kind(block.buffer, start, end) if name in self.registers.strings else PLAIN
             entries.kinds[number, entry] = kind
             count[0] += 1
         return entry

@@ -9,22 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, TEXT
 from logpress.codecs.kernels_kinesis import SHARD_NUMBER_BITS
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_rows import NARROW_NULL, ROWS_AT_A_TIME
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.engine.registers.kernels_rows import ROWS_AT_A_TIME
 from logpress.kernel.compile import inner_kernel, kernel
-
-AS_IT_IS = 0
-"""A word of a key is the register."""
-
-LAST_IF_NULL = 1
-"""A word of a key is the register, but no value comes last."""
-
-HEAD = 2
-"""A word of a key is the creation second and the low digit of a shard; no value comes last."""
-
-TEXT = 3
-"""A word of a key is a word of the text that the register numbers."""
 
 _WORD = 8
 """Bytes of a word."""

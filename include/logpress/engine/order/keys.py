@@ -12,19 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.contract.columns import KinesisSequence
-from logpress.engine.order.kernels_keys import (
-    AS_IT_IS,
-    HEAD,
-    LAST_IF_NULL,
-    TEXT,
-    find_ties,
-    write_keys,
-    write_text_words,
-)
+from logpress.codecs.kernels_codes import TEXT
+from logpress.codecs.texts import Ints, Texts
+from logpress.engine.order.kernels_keys import find_ties, write_keys, write_text_words
 from logpress.engine.order.sort import sort_by
 from logpress.engine.registers.registers import Registers
-from logpress.engine.registers.texts import Ints, Texts, name_is_text
 from logpress.errors import PartError
 
 _TEXT_WORDS = 6
@@ -64,18 +56,10 @@ class Keys:
 
     def __init__(self, registers: Registers) -> None:
         self.registers = registers
-        contract = registers.contract
         words: list[tuple[str, int, int]] = []  # register, operation, which word of a text
-        for name in contract.restore_order:
-            column = contract.by_name[name]
-            if isinstance(column, KinesisSequence):
-                shard, arrival, counter, sub = column.registers_of(name)
-                # as in the number: creation second, low digit of the shard, counter, arrival, shard
-                words += [(shard, HEAD, 0), *((register, AS_IT_IS, 0) for register in (counter, arrival, shard, sub))]
-            elif name_is_text(column.codec):
-                words += [(name, TEXT, word) for word in range(_TEXT_WORDS)]
-            else:
-                words.append((name, LAST_IF_NULL, 0))
+        for name in registers.contract.restore_order:
+            for register, operation in registers.codecs[name].sort_words():
+                words += [(register, operation, word) for word in range(_TEXT_WORDS if operation == TEXT else 1)]
         self.count = len(words)
         self._sources = [register for register, _, _ in words]
         numbers = [registers[register] for register in self._sources]

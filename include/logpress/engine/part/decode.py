@@ -8,51 +8,34 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import MOST_SCALE, NULL
-from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Column, Decimal, Instant, KinesisSequence, Lookup
+from logpress.codecs.arrow_arrays import missing_of
+from logpress.codecs.base import Step
+from logpress.codecs.kernels_registers import all_within
+from logpress.codecs.kernels_text import NULL
+from logpress.codecs.register_arrays import fill_register, number_step
+from logpress.codecs.registry import codecs_of, in_order_of_dependency
+from logpress.codecs.spelling import Spelling
+from logpress.codecs.texts import Ints, Texts, texts_of
 from logpress.contract.model import Contract
-from logpress.engine.part.arrow_arrays import missing_of, values_of
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part.kernels_columns import (
-    all_within,
-    are_sequences,
-    divide_exactly,
-    follow_lookup,
-    name_shards,
-    put_above_lowest_byte,
-)
-from logpress.engine.part.spelling import Spelling
-from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
-from logpress.engine.registers.predict import columns_by_dependency, residual_of
-from logpress.engine.registers.stored_columns import (
-    EXTRA,
-    LAYOUT,
-    RAW,
-    kinesis_names,
-    other_name,
-    residual_name,
-    scale_name,
-    shift_name,
-)
-from logpress.engine.registers.texts import Ints, Rows, Texts, name_is_text, texts_of
+from logpress.engine.part.group_metadata import GroupMetadata
+from logpress.engine.registers.rows import Rows
+from logpress.engine.registers.stored_columns import EXTRA, LAYOUT, RAW
 from logpress.errors import PartError
-
-_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-"""Units a second, by what Arrow calls the unit."""
-
-Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
-"""Fills registers from the columns of some rows, the first of which is this row of the row group."""
 
 
 class GroupDecoder:
     """Turns columns of one row group back into registers; what all its rows share is prepared once.
 
+    To codecs it is `StoredRows`.
+
     Attributes:
         table: each column in one chunk.
         count: rows of the table.
+        names: the columns that are there.
         registers: the names of the registers that it fills.
         texts: by register name, the texts that the register numbers.
+        lookups: by lookup column, what each text of its key mostly means.
+        sequences: by Kinesis column, shards and counters.
     """
 
     def __init__(
@@ -75,63 +58,32 @@ class GroupDecoder:
         Raises:
             PartError: if columns and metadata contradict each other.
         """
-        self._contract = contract
         self.table = _one_chunk(table)
         self._whole = {} if texts is None else dict(zip(texts.column_names, _one_chunk(texts).columns, strict=True))
-        names = {*table.column_names, *self._whole}
+        self.names = frozenset({*table.column_names, *self._whole})
         self.count = table.num_rows
         self.texts: dict[str, Texts] = {}
         self.registers: list[str] = []
+        self.lookups, self.sequences = metadata.lookups, metadata.sequences
+        self._spellings, self._layouts_with = metadata.spellings, layouts_with
         self._steps: list[Step] = []
-        if LAYOUT in names:
-            self._add(self._stored(LAYOUT, LAYOUT), LAYOUT)
+        if LAYOUT in self.names:
+            self.add(number_step(LAYOUT, LAYOUT), LAYOUT)
         try:
-            for column in columns_by_dependency(contract):
-                self._prepare(column, names, metadata, layouts_with)
+            for codec in in_order_of_dependency(codecs_of(contract)):
+                codec.decode(self)
             for name in (EXTRA, RAW):
-                if name in names:
-                    self._add(self._text(name, name, None, False), name)
+                if name in self.names:
+                    self.add(self.text_step(name, name, is_string=False), name)
         except UnicodeError as error:
             raise PartError(f"is damaged: a text is no UTF-8: {error}") from error
 
-    def _prepare(
-        self,
-        column: Column,
-        names: set[str],
-        metadata: GroupMetadata,
-        layouts_with: Callable[[str], NDArray[np.bool_]],
-    ) -> None:
-        """Add the steps that give a column's registers, if the table has what they need."""
-        name = column.name
-        if isinstance(column, Lookup):
-            if other_name(name) in names and {column.key, LAYOUT} <= set(self.registers):
-                self._add(self._lookup(column, metadata, layouts_with(name)), name)
-        elif isinstance(column, KinesisSequence):
-            if kinesis_names(name).shard in names and column.arrival in self.registers:
-                if name not in metadata.sequences:
-                    raise PartError(f"the row group does not say what the sequence numbers of {name} are relative to")
-                self._add(self._kinesis(column, metadata.sequences[name]), *column.registers_of(name))
-        elif isinstance(column, Instant):
-            self._prepare_instant(column, names)
-        elif name in names:
-            if name_is_text(column.codec):
-                self._add(self._text(name, name, metadata.spellings.get(name), column.codec != "json"), name)
-                return
-            self._add(self._stored(name, name), name)
-            if isinstance(column, Decimal) and scale_name(name) in names:
-                self._add(self._scale(f"{name}#scale", scale_name(name)), f"{name}#scale")
+    def layouts_with(self, name: str) -> NDArray[np.bool_]:
+        """Which layouts (bool[layouts]) have a slot for a column."""
+        return self._layouts_with(name)
 
-    def _prepare_instant(self, column: Instant, names: set[str]) -> None:
-        name = column.name
-        if column.residual_of:
-            if residual_name(name) in names and set(self.registers).issuperset(column.residual_of):
-                self._add(self._residual(column), name)
-        elif name in names:
-            self._add(self._instant(column), name)
-        if shift_name(name) in names:
-            self._add(self._stored(f"{name}#shift_min", shift_name(name)), f"{name}#shift_min")
-
-    def _add(self, step: Step, *registers: str) -> None:
+    def add(self, step: Step, *registers: str) -> None:
+        """Add a step, which fills these registers from those before it. It must not keep the row group alive."""
         self._steps.append(step)
         self.registers += registers
 
@@ -153,52 +105,28 @@ class GroupDecoder:
         """All rows."""
         return Rows(self.count, self.rows(0, self.count), self.texts)
 
-    def _stored(self, register: str, stored: str) -> Step:
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            _fill(regs[register], table.column(stored).chunk(0))
+    def text_step(self, register: str, stored: str, *, is_string: bool = True) -> Step:
+        """The step that numbers the texts of a column; puts these into `texts`, strings escaped as they were.
 
-        return step
-
-    def _scale(self, register: str, stored: str) -> Step:
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            _fill(regs[register], table.column(stored).chunk(0))
-            if not all_within(regs[register], 0, MOST_SCALE):
-                raise PartError(f"column {stored} has digits after a point that no decimal has")
-
-        return step
-
-    def _instant(self, column: Instant) -> Step:
-        name, units = column.name, UNITS_PER_SECOND[column.unit]
-
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            array = table.column(name).chunk(0)
-            if not pa.types.is_timestamp(array.type):
-                raise PartError(f"column {name} has type {array.type}, not instants")
-            _fill(regs[name], array)
-            stored_units = _UNITS[array.type.unit]
-            if stored_units > units and not divide_exactly(regs[name], stored_units // units):
-                raise PartError(f"column {name} has an instant that is finer than a {column.unit}")
-            if stored_units < units:
-                raise PartError(f"column {name} has type {array.type}, which is coarser than a {column.unit}")
-
-        return step
-
-    def _text(self, register: str, stored: str, how: Spelling | None, escape: bool) -> Step:
+        Raises:
+            PartError: if there are texts where there should be none.
+        """
+        how = self._spellings.get(register)
         whole = self._whole.get(stored)
         array = (self.table.column(stored) if whole is None else whole).chunk(0)
         if pa.types.is_dictionary(array.type):
-            self.texts[register] = _texts(array.dictionary, how, escape)
+            self.texts[register] = _texts(array.dictionary, how, is_string)
             count = len(array.dictionary)
 
             def numbers(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
                 column = table.column(stored) if whole is None else whole.slice(first, table.num_rows)
                 entries = column.chunk(0)
-                _fill(regs[register], entries.indices)
+                fill_register(regs[register], entries.indices)
                 if len(entries.dictionary) != count or not all_within(regs[register], 0, count - 1):
                     raise PartError(f"column {stored} has a text that its dictionary does not hold")
 
             return numbers
-        texts = _texts(array, how, escape)
+        texts = _texts(array, how, is_string)
         missing = missing_of(array)
         if missing is None:
             missing = np.zeros(len(array), dtype=np.bool_)
@@ -215,62 +143,6 @@ class GroupDecoder:
 
         return step
 
-    def _residual(self, column: Instant) -> Step:
-        contract = self._contract  # not self, which would keep the row group alive
-
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            out = regs[column.name]
-            _fill(out, table.column(residual_name(column.name)).chunk(0))
-            residual_of(column, contract, regs, -1, out, out)
-
-        return step
-
-    def _lookup(self, column: Lookup, metadata: GroupMetadata, has_slot: NDArray[np.bool_]) -> Step:
-        name = column.name
-        others_step = self._text(name, other_name(name), metadata.spellings.get(name), True)
-        others, keys = self.texts[name], self.texts[column.key]
-        lookup = metadata.lookups.get(name, {})
-        texts = [others[number] for number in range(len(others))]
-        predicted = np.full(len(keys), NULL, dtype=np.int64)
-        places: dict[str, int] = {}
-        for number in range(len(keys)):
-            value = lookup.get(keys[number].decode())
-            if value is not None:
-                predicted[number] = places.setdefault(value, len(texts) + len(places))
-        self.texts[name] = texts_of(texts + [value.encode() for value in places])
-
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            others_step(table, regs, first)
-            if not follow_lookup(regs[name], regs[column.key], regs[LAYOUT], has_slot, predicted):
-                raise PartError(f"a row has a layout or a {column.key} that the file does not hold")
-
-        return step
-
-    def _kinesis(self, column: KinesisSequence, relative_to: Sequences) -> Step:
-        names, registers = kinesis_names(column.name), column.registers_of(column.name)
-        counters_of, keys = relative_to.counters, relative_to.shards
-        predicting = self._contract.by_name[column.arrival]
-        assert isinstance(predicting, Instant)
-        units = UNITS_PER_SECOND[predicting.unit]
-
-        def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
-            shards, arrivals, counters, subs = (regs[name] for name in registers)
-            high = np.empty_like(counters)
-            for out, stored in zip((shards, arrivals, counters, high, subs), names, strict=True):
-                _fill(out, table.column(stored).chunk(0))
-            put_above_lowest_byte(counters, high)
-            expected = np.zeros(len(arrivals), dtype=np.int64)
-            add_scaled(expected, regs[column.arrival], 1)
-            less_predicted(arrivals, expected, units, -1, arrivals)
-            places = np.empty(len(shards), dtype=np.int32)
-            if not name_shards(shards, keys, places):
-                raise PartError("a row names a shard that the file's metadata does not hold")
-            counters_of.subtract(places, arrivals, counters, -1)
-            if not are_sequences(shards, arrivals, counters, subs):
-                raise PartError(f"a row has a sequence number of {column.name} that nobody could write")
-
-        return step
-
 
 def _one_chunk(table: pa.Table) -> pa.Table:
     """The table with each column in exactly one chunk."""
@@ -283,16 +155,6 @@ def _empty(type_: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(type_):
         return pa.DictionaryArray.from_arrays(pa.nulls(0, type_.index_type), pa.nulls(0, type_.value_type))
     return pa.nulls(0, type_)
-
-
-def _fill(out: Ints, array: pa.Array) -> None:
-    """Fill a register from a column of numbers, or of instants in its unit."""
-    if pa.types.is_timestamp(array.type) or pa.types.is_float64(array.type):
-        array = array.view(pa.int64())
-    out[:] = values_of(array)
-    missing = missing_of(array)
-    if missing is not None:
-        np.copyto(out, NULL, where=missing)
 
 
 def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:

@@ -1,52 +1,31 @@
 """Registers of a filled row group to the columns of its Parquet table.
 
-What another column predicts is taken off: instants become residuals, lookups their exceptions, counters their distance
-from the smallest of the shard and second. What the reverse needs besides the columns goes into the row group's
-metadata.
+Each column's own is made by its codec. What the reverse needs besides the columns goes into the row group's metadata.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_text import NULL
-from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Decimal, Instant, Integer, KinesisSequence, Lookup
-from logpress.contract.model import Contract
+from logpress.codecs.arrow_arrays import array_of, validity
+from logpress.codecs.counters import Sequences
+from logpress.codecs.register_arrays import numbers_array
+from logpress.codecs.registry import in_order_of_dependency
+from logpress.codecs.texts import Ints, Texts
 from logpress.engine.order.keys import SAMPLED_ROWS, Keys
 from logpress.engine.order.sort import sort_by
-from logpress.engine.part.arrow_arrays import array_of, validity
-from logpress.engine.part.counters import Counters, number_shards
-from logpress.engine.part.encode_lookups import take_off_lookup
 from logpress.engine.part.encode_spelling import Allowance, Spelled
 from logpress.engine.part.encode_texts import plain_texts, string_column
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences
-from logpress.engine.part.kernels_columns import any_null, map_codes, take_lowest_byte
+from logpress.engine.part.group_metadata import GroupMetadata
+from logpress.engine.part.kernels_columns import map_codes
 from logpress.engine.part.sorted_registers import SortedRegisters
-from logpress.engine.registers.kernels_predict import add_scaled, less_predicted
-from logpress.engine.registers.kernels_rows import NARROW_NULL
-from logpress.engine.registers.nulls import null_of
-from logpress.engine.registers.predict import columns_by_dependency, residual_of
 from logpress.engine.registers.row_major import used_texts
-from logpress.engine.registers.stored_columns import (
-    DAY,
-    EXTRA,
-    LAYOUT,
-    RAW,
-    ROW_GROUP,
-    arrow_type,
-    kinesis_names,
-    other_name,
-    residual_name,
-    scale_name,
-    shift_name,
-    stored_columns,
-)
-from logpress.engine.registers.texts import Ints, Texts
+from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, ROW_GROUP, stored_columns
 from logpress.engine.row_group.row_group import RowGroup
 
 
@@ -64,48 +43,21 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
     order = _order(group)
     sample = _sample(group, order)
     regs = SortedRegisters(group, order, room)
-    columns: dict[str, pa.Array] = {}
-    numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
-    texts = {name: group.dictionaries[number] for name, number in registers.dictionaries.items()}
-    contract = registers.contract
-    lookups = {
-        column.name: take_off_lookup(regs, texts, column.name, column.key, allowance)
-        for column in contract.columns
-        if isinstance(column, Lookup)
-    }
-    sequences: dict[str, Sequences] = {}
-    # from here on registers are used up: `string_column` numbers texts anew, residuals take the place of instants
-    for column in reversed(columns_by_dependency(contract)):
-        name = column.name
-        if isinstance(column, Lookup):
-            columns[other_name(name)] = string_column(regs[name], texts.pop(name), values.get(name))
-        elif isinstance(column, KinesisSequence):
-            numbers |= _kinesis_numbers(column, contract, regs, sequences, allowance)
-        elif isinstance(column, Instant):
-            stored = regs[name]
-            if column.residual_of:
-                numbers[residual_name(name)] = residual_of(column, contract, regs, 1, stored, stored), pa.int64()
-            else:
-                stored = _scaled(stored, 1_000_000 // UNITS_PER_SECOND[column.unit])
-                columns[name] = _numbers(stored, pa.int64()).view(arrow_type(column))
-            if column.label_checked_by:
-                numbers[shift_name(name)] = regs[f"{name}#shift_min"], pa.int16()
-        elif isinstance(column, Decimal):
-            columns[name] = _numbers(regs[name], pa.int64()).view(pa.float64())
-            numbers[scale_name(name)] = regs[f"{name}#scale"], pa.int8()
-        elif isinstance(column, (Integer, Boolean)):
-            numbers[name] = regs[name], arrow_type(column)
-        else:
-            columns[name] = string_column(regs[name], texts.pop(name), values.get(name))
+    store = _Columns(regs, group, values, allowance)
+    for codec in registers.codecs.values():
+        codec.prepare(store)
+    # from here on registers are used up: texts are numbered anew, residuals take the place of instants
+    for codec in reversed(in_order_of_dependency(registers.codecs)):
+        codec.encode(store)
     rows = group.used
-    columns[DAY] = array_of(np.full(rows, day, dtype=np.int32), pa.date32())
-    numbers[LAYOUT] = regs[LAYOUT], pa.int32()
-    columns[EXTRA] = string_column(regs[EXTRA], texts.pop(EXTRA), None)
-    columns[RAW] = string_column(regs[RAW], texts.pop(RAW), None, pa.binary())
-    columns |= {name: _numbers(values, type_) for name, (values, type_) in numbers.items()}
-    metadata = GroupMetadata(rows, spellings, lookups, sequences, sample)
+    store.store(DAY, array_of(np.full(rows, day, dtype=np.int32), pa.date32()))
+    store.store_numbers(LAYOUT, regs[LAYOUT], pa.int32())
+    store.store_texts(EXTRA, EXTRA)
+    store.store_texts(RAW, RAW, pa.binary())
+    columns = store.columns()
+    metadata = GroupMetadata(rows, spellings, store.lookups, store.sequences, sample)
     columns[ROW_GROUP] = _in_first_row(metadata.to_bytes(), rows)
-    stored_order = stored_columns(contract)
+    stored_order = stored_columns(registers.contract)
     arrays = []
     for stored in stored_order:
         array = columns.pop(stored.name)  # so that the dictionary goes once its texts are there
@@ -114,6 +66,46 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
         del array
     schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class _Columns:
+    """The columns of a row group as they come to be: `RowsToStore`, for codecs.
+
+    Args:
+        regs: the registers in their final order.
+        group: what they are of.
+        values: by register, those texts that are not their own values, by number.
+        allowance: what may be said besides the columns.
+    """
+
+    def __init__(
+        self, regs: SortedRegisters, group: RowGroup, values: dict[str, dict[int, str]], allowance: Allowance
+    ) -> None:
+        self.regs = regs
+        self.dictionaries = {name: group.dictionaries[number] for name, number in group.registers.dictionaries.items()}
+        self.allowance = allowance
+        self.lookups: dict[str, Mapping[str, str]] = {}
+        self.sequences: dict[str, Sequences] = {}
+        self._values = values
+        self._columns: dict[str, pa.Array] = {}
+        self._numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
+
+    def store(self, name: str, array: pa.Array) -> None:
+        """Give a column."""
+        self._columns[name] = array
+
+    def store_numbers(self, name: str, values: NDArray[Any], type_: pa.DataType) -> None:
+        """Give a column of numbers or booleans: it takes memory when the dictionaries have gone."""
+        self._numbers[name] = values, type_
+
+    def store_texts(self, name: str, register: str, type_: pa.DataType | None = None) -> None:
+        """Give a column of the texts that a register numbers; register and texts are used up."""
+        dictionary = self.dictionaries.pop(register)
+        self._columns[name] = string_column(self.regs[register], dictionary, self._values.get(register), type_)
+
+    def columns(self) -> dict[str, pa.Array]:
+        """All of them, by name."""
+        return self._columns | {name: numbers_array(*given) for name, given in self._numbers.items()}
 
 
 def _in_first_row(data: bytes, rows: int) -> pa.Array:
@@ -153,46 +145,3 @@ def _order(group: RowGroup) -> NDArray[np.int32]:
             key = ranks
         keys.append(np.ascontiguousarray(key))
     return sort_by(keys, group.used)
-
-
-def _numbers(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
-    null = null_of(values)
-    missing = values == null if any_null(values, null) else None
-    if pa.types.is_boolean(type_):
-        return array_of(values == 1, type_, missing)
-    return array_of(values.astype(f"i{type_.bit_width // 8}", copy=False), type_, missing)
-
-
-def _scaled(values: Ints, factor: int) -> Ints:
-    return values if factor == 1 else np.where(values == NULL, NULL, values * factor)
-
-
-def _kinesis_numbers(
-    column: KinesisSequence,
-    contract: Contract,
-    regs: SortedRegisters,
-    found: dict[str, Sequences],
-    allowance: Allowance,
-) -> dict[str, tuple[NDArray[Any], pa.DataType]]:
-    shard_keys, arrivals, counters, subs = (regs[name] for name in column.registers_of(column.name))
-    shards, shard_places = number_shards(shard_keys)
-    described = Counters.of(shard_places, arrivals, counters, len(shards))
-    if not allowance.takes_bytes(shards.nbytes + described.smallest.nbytes):
-        described = Counters.none()
-    described.subtract(shard_places, arrivals, counters, 1)
-    found[column.name] = Sequences(shards, described)
-    predicting = contract.by_name[column.arrival]
-    assert isinstance(predicting, Instant)
-    expected = np.zeros(len(arrivals), dtype=np.int64)
-    add_scaled(expected, regs[column.arrival], 1)
-    less_predicted(arrivals, expected, UNITS_PER_SECOND[predicting.unit], 1, arrivals)
-    low = np.empty(len(counters), dtype=np.int32)
-    take_lowest_byte(counters, low)
-    names = kinesis_names(column.name)
-    return {
-        names.shard: (np.where(shard_places < 0, NARROW_NULL, shard_places), pa.int32()),
-        names.arrival: (arrivals, pa.int64()),
-        names.counter: (low, pa.int16()),
-        names.counter_high: (counters, pa.int64()),
-        names.sub: (subs, pa.int32()),
-    }

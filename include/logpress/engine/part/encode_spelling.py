@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from logpress.engine.part.kernels_columns import count_unusual, find_rows
-from logpress.engine.part.spelling import Spelling, Style, best_style, spell, unescape
+from logpress.codecs.spelling import Spelling, Style, best_style, spell, unescape
+from logpress.codecs.texts import Ints
+from logpress.engine.part.kernels_columns import (
+    count_unusual,
+    find_rows,
+)
 from logpress.engine.registers.kernels_texts import mark_used
-from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.dictionary import Dictionary
 from logpress.engine.row_group.row_group import RowGroup
 from logpress.layout.kernels_json import ESCAPED, SURROGATE
@@ -68,11 +71,9 @@ def choose_spellings(group: RowGroup, allowance: Allowance) -> Spelled:
     spellings: dict[str, Spelling] = {}
     values: dict[str, dict[int, str]] = {}
     untold: list[Ints] = [np.empty(0, dtype=np.int64)]
-    contract = group.registers.contract
     for name, number in group.registers.dictionaries.items():
         dictionary = group.dictionaries[number]
-        column = contract.by_name.get(name)
-        if column is None or column.codec == "json" or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
+        if name not in group.registers.strings or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
             continue
         register = group.register(name)
         # only what rows use: a dictionary also holds texts of records that turned out to be no JSON

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.engine.part.arrow_arrays import array_of, missing_of, validity, values_of
-from logpress.engine.part.kernels_columns import map_codes
+from logpress.codecs.arrow_arrays import array_of, missing_of, validity, values_of
+from logpress.codecs.texts import Ints, Texts
+from logpress.engine.part.kernels_columns import (
+    map_codes,
+)
 from logpress.engine.registers.kernels_texts import collect_texts, renumber, size_of_texts
-from logpress.engine.registers.texts import Ints, Texts
 from logpress.engine.row_group.dictionary import Dictionary
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from logpress.codecs.counters import Counters, Sequences
+from logpress.codecs.spelling import Spelling
+from logpress.codecs.texts import Ints
 from logpress.contract.model import Contract
-from logpress.engine.part.counters import Counters
-from logpress.engine.part.group_metadata import GroupMetadata, Sequences, texts, unpacked, whole
-from logpress.engine.part.spelling import Spelling
-from logpress.engine.registers.texts import Ints
+from logpress.engine.part.group_metadata import GroupMetadata, texts, unpacked, whole
 from logpress.layout.model import Layout
 
 MAJOR = 4

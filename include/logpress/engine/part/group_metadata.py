@@ -15,27 +15,14 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from logpress.engine.part.counters import Counters
-from logpress.engine.part.spelling import Spelling
-from logpress.engine.registers.texts import Ints
+from logpress.codecs.counters import Counters, Sequences
+from logpress.codecs.spelling import Spelling
+from logpress.codecs.texts import Ints
 
 _LENGTH = struct.Struct("<I")
 
 _MOST_PACKED_BYTES = 256 << 20
 """[format] Bytes of a row group's metadata, at most: more is taken as damage."""
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """What the sequence numbers of a column are relative to.
-
-    Attributes:
-        shards: int64[k], ascending: the shards, which rows number.
-        counters: the smallest counter of each shard and window of time.
-    """
-
-    shards: Ints
-    counters: Counters
 
 
 @dataclass(frozen=True)

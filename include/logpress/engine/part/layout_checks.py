@@ -38,7 +38,7 @@ def check_layouts(contract: Contract, layouts: Sequence[Layout]) -> None:
                 column = columns.get(slot.name)
                 fits = slot.role == "column" and column is not None
                 if fits and column is not None:
-                    is_instant = column.codec == "instant"
+                    is_instant = column.slot == "instant"
                     fits = _is_instant(slot) if is_instant else slot.kind in kinds_of(column) and slot.instant is None
             if not fits:
                 raise ValueError(f"layout {number} has a slot that its contract does not know: {slot!r}")

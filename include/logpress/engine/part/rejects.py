@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.engine.part.arrow_arrays import array_of, texts_array
+from logpress.codecs.arrow_arrays import array_of, texts_array
 from logpress.engine.part.part_file import open_part
 from logpress.errors import PartError
 from logpress.hashing import digest as digests

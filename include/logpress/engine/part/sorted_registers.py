@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.texts import Ints
 from logpress.engine.registers.kernels_rows import gather
-from logpress.engine.registers.texts import Ints
 from logpress.engine.row_group.row_group import RowGroup
 
 

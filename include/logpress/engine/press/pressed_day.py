@@ -7,7 +7,7 @@ from datetime import date
 from typing import Self
 
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Instant
+from logpress.contract.columns import instant_of
 from logpress.contract.model import Contract
 
 
@@ -30,6 +30,5 @@ class PressedDay:
     @classmethod
     def of(cls, contract: Contract, day: date) -> Self:
         """A day of a contract's table."""
-        column = contract.by_name[contract.day]
-        assert isinstance(column, Instant)
+        column = instant_of(contract.by_name, contract.day)
         return cls(day, (day - date(1970, 1, 1)).days, column.name, UNITS_PER_SECOND[column.unit])

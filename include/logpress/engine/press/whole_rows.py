@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.registers.kernels_rows import NARROW_NULL
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.codecs.texts import Texts, texts_of
 from logpress.engine.registers.registers import EXTRA, LAYOUT, RAW
-from logpress.engine.registers.texts import Texts, texts_of
 from logpress.engine.render.renderer import Renderer
 from logpress.engine.row_group.row_group import RowGroup
 

@@ -12,12 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.nulls import NARROW_NULL
 from logpress.engine.registers.kernels_codes import IRREGULAR
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import prefetch
-
-NARROW_NULL = np.int32(-(2**31))
-"""Stands for no value in an int32 register."""
 
 ROWS_AT_A_TIME = 64
 """[speed] Rows whose registers are copied at a time, so that both sides stay in cache."""

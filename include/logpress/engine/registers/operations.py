@@ -1,107 +1,52 @@
-"""What kernels do with a slot of a layout: operations, as rows of integers."""
+"""What kernels do with the slots of a layout: operations, as rows of integers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
-from logpress.codecs.lenient import INTEGER_LIMITS
-from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Copy, Decimal, Instant, Integer, KinesisSequence
-from logpress.contract.model import Contract
-from logpress.engine.registers.kernels_codes import (
-    ABSENT,
-    ARRIVAL,
-    BOOLEAN,
-    CODE,
-    COPY_EPOCH,
-    COPY_INSTANT,
-    COUNTER,
-    DECIMAL,
-    INSTANT,
-    INTEGER,
-    KINESIS,
-    REFERENCE,
-    SECOND,
-    SLOT,
-    STRING,
-    SUB,
-    TARGET,
-    TYPED,
-    VALUE,
-)
+from logpress.codecs.base import Operation
+from logpress.codecs.instant import InstantCodec
+from logpress.codecs.kernels_codes import ABSENT
 from logpress.engine.registers.registers import Registers
 from logpress.layout.model import Kind, Layout, Slot
 
 
-def operation(slot: Slot, index: int, registers: Registers) -> list[int]:
-    """The operation of one slot that is no extra: OPERATION_FIELDS integers, whose places `kernels_codes` names."""
-    contract = registers.contract
-    if slot.role == "copy":
-        copy = _copy_at(contract, slot.path)
-        source = registers.columns[copy.of]
-        assert isinstance(source, Instant)
-        units = UNITS_PER_SECOND[source.unit]
-        number = registers[copy.of]
-        if slot.instant is None:
-            return [index, COPY_EPOCH, number, -1, units, 1000 if copy.form == "epoch_ms" else 1, 0, 0, 0, 0]
-        second = registers.get(f"{copy.of}#shift_min") if copy.form == "labelled_instant" else -1
-        written = [ord(slot.instant.separator), slot.instant.digits, units, -1, slot.instant.offset_min, 0]
-        return [index, COPY_INSTANT, number, second, *written]
-    column = registers.columns[slot.name]
-    if isinstance(column, Instant):
-        assert slot.instant is not None
-        reference, reference_units = -1, 1
-        if column.label_checked_by:
-            checked_by = registers.columns[column.label_checked_by]
-            assert isinstance(checked_by, Instant)
-            reference, reference_units = registers[checked_by.name], UNITS_PER_SECOND[checked_by.unit]
-        return [
-            index, INSTANT, registers[column.name], registers.get(f"{column.name}#shift_min"),
-            ord(slot.instant.separator), slot.instant.digits, UNITS_PER_SECOND[column.unit],
-            reference, slot.instant.offset_min, reference_units,
-        ]  # fmt: skip
-    if isinstance(column, Integer):
-        return [index, INTEGER, registers[column.name], -1, *INTEGER_LIMITS[column.type], 0, 0, 0, 0]
-    if isinstance(column, Decimal):
-        return [index, DECIMAL, registers[column.name], registers[f"{column.name}#scale"], 0, 0, 0, 0, 0, 0]
-    if isinstance(column, Boolean):
-        return [index, BOOLEAN, registers[column.name], -1, 0, 0, 0, 0, 0, 0]
-    if isinstance(column, KinesisSequence):
-        numbers = [registers[name] for name in column.registers_of(column.name)]
-        return [index, KINESIS, numbers[0], -1, *numbers[1:], 0, 0, 0]
-    code = VALUE if slot.kind == Kind.ANY else STRING
-    return [index, code, registers[column.name], -1, registers.dictionaries[column.name], 0, 0, 0, 0, 0]
+def operation(slot: Slot, registers: Registers) -> Operation:
+    """The operation of one slot that is no extra."""
+    if slot.role != "copy":
+        return registers.codecs[slot.name].operation(slot, registers)
+    copy = next(copy for copy in registers.contract.copies if copy.path == slot.path)
+    source = registers.codecs[copy.of]
+    assert isinstance(source, InstantCodec)
+    return source.copy_operation(copy, slot, registers)
 
 
-def typed(slot: Slot, index: int, registers: Registers) -> list[int] | None:
-    """The operation TYPED of an extra slot whose text has a value for its column; None where none can have."""
-    column = registers.columns.get(slot.fills)
-    if slot.kind != Kind.STRING or column is None:
-        return None
-    number, second = registers[column.name], registers.get(f"{column.name}#scale")
-    if isinstance(column, Integer):
-        return [index, TYPED, number, second, INTEGER, *INTEGER_LIMITS[column.type], 0, 0, 0]
-    if isinstance(column, Decimal):
-        return [index, TYPED, number, second, DECIMAL, 0, 0, 0, 0, 0]
-    if isinstance(column, Boolean):
-        return [index, TYPED, number, second, BOOLEAN, 0, 0, 0, 0, 0]
-    return None
+def operations(layout: Layout, registers: Registers, *, fills_all: bool) -> list[list[int]]:
+    """The operations that convert a record, in the order they run.
 
+    Columns that others read come before those, copies after all columns, and what is absent before all.
 
-def absent(operations: Sequence[Sequence[int]], registers: int) -> list[list[int]]:
-    """Operations that leave all registers without a value that none of these fills."""
+    Args:
+        layout: the record's.
+        registers: of the contract.
+        fills_all: whether every register is filled, be it with NULL.
+    """
+    found: list[tuple[int, list[int]]] = []
     filled = {0}
-    for op in operations:
-        if op[CODE] == KINESIS:
-            filled.update((op[TARGET], op[ARRIVAL], op[COUNTER], op[SUB]))
-        elif op[CODE] not in (COPY_INSTANT, COPY_EPOCH):
-            filled.update(number for number in (op[TARGET], op[SECOND]) if number >= 0)
-    return [[0, ABSENT, number, -1, 0, 0, 0, 0, 0, 0] for number in range(registers) if number not in filled]
-
-
-def _copy_at(contract: Contract, path: str) -> Copy:
-    return next(copy for copy in contract.copies if copy.path == path)
+    for index, slot in enumerate(layout.slots):
+        codec = registers.codecs.get(slot.name if slot.role == "column" else slot.fills)
+        if slot.role != "extra":
+            rank = 2 if codec is None else bool(codec.reads)
+            found.append((rank, operation(slot, registers).row(index)))
+        elif codec is not None and fills_all and slot.kind == Kind.STRING and (typed := codec.typed(registers)):
+            found.append((0, typed.row(index)))
+        else:
+            continue
+        if codec is not None:
+            filled.update(registers[register.name] for register in codec.registers)
+    if fills_all:
+        found += [(-1, Operation(ABSENT, number).row(0)) for number in range(len(registers)) if number not in filled]
+    return [row for _, row in sorted(found, key=lambda entry: entry[0])]
 
 
 def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
@@ -112,12 +57,3 @@ def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
             opening = "," if prefixes else "{"
             prefixes.append((index, f"{opening}{json.dumps(slot.path, ensure_ascii=False)}:".encode()))
     return prefixes
-
-
-def precedence(op: Sequence[int]) -> tuple[int, int]:
-    """Instants that check others come before those, copies after all columns, and what is absent before all."""
-    if op[CODE] == ABSENT:
-        return (-1, op[TARGET])
-    if op[CODE] == INSTANT:
-        return (0 if op[REFERENCE] < 0 else 1, op[SLOT])
-    return (2 if op[CODE] in (COPY_INSTANT, COPY_EPOCH) else 1, op[SLOT])

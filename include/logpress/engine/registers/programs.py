@@ -1,14 +1,7 @@
 """From contract and layouts to what the kernels run: registers, operations and literals in flat arrays.
 
-A register is one int64 a row. Between text and Parquet every value is in registers:
-
-| codec | registers |
-| --- | --- |
-| category, text, json, lookup | the number of its text in a dictionary |
-| integer, boolean | the value |
-| decimal | the bits of the double; `#scale`, the digits after the point |
-| instant | UTC in the column's unit; `#shift_min` where the label is checked: minutes by which the label lied |
-| kinesis_sequence | `#shard`, `#arrival` (second), `#counter`, `#sub` |
+A register is one int64 a row. Between text and Parquet every value is in registers; which a column has is said by the
+`registers` of its codec.
 
 `_layout` (register 0), `_extra` and `_raw` are the record's own. NULL is the smallest int64; where registers of a row
 group are kept as int32, the smallest int32.
@@ -22,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_codes import OPERATION_FIELDS
 from logpress.contract.model import Contract
 from logpress.engine.registers.kernels_codes import (
     END_OF_EXTRAS,
@@ -36,13 +30,12 @@ from logpress.engine.registers.kernels_codes import (
     FIRST_OPERATION,
     FIRST_VARIANT,
     NEXT_VARIANT,
-    OPERATION_FIELDS,
     PROGRAM_FIELDS,
     VARIANT_FIELDS,
     VARIANT_PROGRAM,
     VARIANT_SLOTS,
 )
-from logpress.engine.registers.operations import absent, extra_prefixes, operation, precedence, typed
+from logpress.engine.registers.operations import extra_prefixes, operations
 from logpress.engine.registers.registers import Registers
 from logpress.kernel.words import PADDING
 from logpress.layout.mine import Miner
@@ -170,12 +163,8 @@ class Layouts:
         row = [-1] * PROGRAM_FIELDS
         row[FIRST_OPERATION] = len(self._ops) // OPERATION_FIELDS
         row[FIRST_EXTRA] = len(self._extras) // EXTRA_FIELDS
-        wanted = [operation(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role != "extra"]
-        if program.layout == program.matched:  # else that of the layout that was matched has filled all registers
-            extras = (typed(s, i, self.registers) for i, s in enumerate(layout.slots) if s.role == "extra")
-            wanted += filter(None, extras)
-            wanted += absent(wanted, len(self.registers))
-        for op in sorted(wanted, key=precedence):
+        # where another layout was matched, the program of that one has filled all registers
+        for op in operations(layout, self.registers, fills_all=program.layout == program.matched):
             self._ops.extend(op)
         for index, prefix in extra_prefixes(layout):
             # the matcher cuts an instant before its label; as an extra, the label is part of the value

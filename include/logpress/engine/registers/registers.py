@@ -7,36 +7,36 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.contract.columns import Boolean, Decimal, Instant, Integer, KinesisSequence
+from logpress.codecs.base import LAYOUT as LAYOUT
+from logpress.codecs.base import Register
+from logpress.codecs.registry import codecs_of
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import EXTRA as EXTRA
-from logpress.engine.registers.stored_columns import LAYOUT as LAYOUT
 from logpress.engine.registers.stored_columns import RAW as RAW
 
 
 class Registers:
-    """Which register holds what, for one contract."""
+    """Which register holds what, for one contract.
+
+    Attributes:
+        contract: the contract.
+        columns: its columns, by name.
+        codecs: by column.
+        numbers: by register name.
+        dictionaries: the number of its dictionary, by name of a register that numbers texts.
+        strings: those of them whose texts stood between quotes.
+    """
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.columns = contract.by_name
-        self.numbers: dict[str, int] = {LAYOUT: 0}
-        self.dictionaries: dict[str, int] = {}
-        for column in contract.columns:
-            names = [column.name]
-            if isinstance(column, Decimal):
-                names.append(f"{column.name}#scale")
-            elif isinstance(column, Instant) and column.label_checked_by:
-                names.append(f"{column.name}#shift_min")
-            elif isinstance(column, KinesisSequence):
-                names = list(column.registers_of(column.name))
-            elif column.codec in ("category", "text", "json", "lookup"):
-                self.dictionaries[column.name] = len(self.dictionaries)
-            for name in names:
-                self.numbers[name] = len(self.numbers)
-        for name in (EXTRA, RAW):
-            self.numbers[name] = len(self.numbers)
-            self.dictionaries[name] = len(self.dictionaries)
+        self.codecs = codecs_of(contract)
+        of_columns = [register for codec in self.codecs.values() for register in codec.registers]
+        self._all = [Register(LAYOUT, True), *of_columns, Register(EXTRA, True, "value"), Register(RAW, True, "value")]
+        self.numbers = {register.name: number for number, register in enumerate(self._all)}
+        with_texts = [register for register in self._all if register.texts]
+        self.dictionaries = {register.name: number for number, register in enumerate(with_texts)}
+        self.strings = frozenset(register.name for register in with_texts if register.texts == "string")
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -44,13 +44,9 @@ class Registers:
     def __getitem__(self, name: str) -> int:
         return self.numbers[name]
 
-    def get(self, name: str) -> int:
-        """The register's number, or -1 if the contract has no such register."""
-        return self.numbers.get(name, -1)
-
     def of_column(self, column: str) -> list[str]:
         """The names of a column's registers."""
-        return [name for name in self.numbers if name == column or name.startswith(f"{column}#")]
+        return [register.name for register in self.codecs[column].registers]
 
     @cached_property
     def dictionary_of(self) -> NDArray[np.int64]:
@@ -63,14 +59,7 @@ class Registers:
     @cached_property
     def is_narrow(self) -> NDArray[np.bool_]:
         """bool[registers]: which registers a row group keeps as int32: numbers of texts and layouts, and small ones."""
-        narrow = self.dictionary_of >= 0
-        narrow[0] = True
-        for name, number in self.numbers.items():
-            column = self.columns.get(name)
-            is_small = isinstance(column, Boolean) or (isinstance(column, Integer) and column.type != "int64")
-            if is_small or name.endswith(("#shift_min", "#scale", "#sub")):
-                narrow[number] = True
-        return narrow
+        return np.array([register.is_narrow for register in self._all])
 
     @cached_property
     def place_of(self) -> NDArray[np.int64]:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.engine.registers.kernels_rows import NARROW_NULL, shift_codes
+from logpress.codecs.nulls import NARROW_NULL
+from logpress.codecs.texts import Ints, Texts
+from logpress.engine.registers.kernels_rows import shift_codes
 from logpress.engine.registers.kernels_texts import collect_texts, renumber
 from logpress.engine.registers.registers import Registers
-from logpress.engine.registers.texts import Ints, Texts
 
 Pair = tuple[Ints, NDArray[np.int32]]
 """The registers of some rows: int64[rows, wide registers], int32[rows, narrow registers]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logpress.engine.registers.texts import Ints, Texts
+from logpress.codecs.texts import Ints, Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,18 @@ class Slice:
     first: int
     count: int
     regs: Ints
+    texts: dict[str, Texts]
+
+
+@dataclass
+class Rows:
+    """Rows in registers, with the texts that dictionary registers number.
+
+    Attributes:
+        regs: by register name, int64[rows]; only those that were asked for.
+        texts: by register name.
+    """
+
+    count: int
+    regs: dict[str, Ints]
     texts: dict[str, Texts]

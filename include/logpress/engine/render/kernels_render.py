@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_instants import write_instant
-from logpress.codecs.kernels_kinesis import write_kinesis
-from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     ARRIVAL,
     BOOLEAN,
     CODE,
@@ -31,21 +28,26 @@ from logpress.engine.registers.kernels_codes import (
     DICTIONARY,
     DIGITS,
     END_OF_RECORD,
-    END_OF_STEPS,
-    FIRST_STEP,
     INSTANT,
     INTEGER,
     KINESIS,
-    LENGTH_BOUND,
     OFFSET_MIN,
     SECOND,
     SEPARATOR,
-    STEP_AT,
-    STEP_LITERAL_AT,
-    STEP_LITERAL_LENGTH,
     SUB,
     TARGET,
     UNITS,
+)
+from logpress.codecs.kernels_instants import write_instant
+from logpress.codecs.kernels_kinesis import write_kinesis
+from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
+from logpress.engine.registers.kernels_codes import (
+    END_OF_STEPS,
+    FIRST_STEP,
+    LENGTH_BOUND,
+    STEP_AT,
+    STEP_LITERAL_AT,
+    STEP_LITERAL_LENGTH,
 )
 from logpress.hashing.kernels_multiset import add_hash
 from logpress.hashing.kernels_xxh3 import hash128

@@ -8,19 +8,22 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
-from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_codes import (
+from logpress.codecs.kernels_codes import (
     CODE,
     CUT_EXTRA,
     CUT_KIND,
     CUT_PREFIX_LENGTH,
     END_OF_RECORD,
+    SLOT,
+)
+from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
+from logpress.codecs.kernels_text import NULL
+from logpress.codecs.texts import NO_TEXTS, Ints, Texts
+from logpress.engine.registers.kernels_codes import (
     END_OF_STEPS,
     FIRST_STEP,
     LENGTH_BOUND,
     PLAN_FIELDS,
-    SLOT,
     STEP_AT,
     STEP_FIELDS,
     STEP_LITERAL_AT,
@@ -29,7 +32,6 @@ from logpress.engine.registers.kernels_codes import (
 from logpress.engine.registers.operations import extra_prefixes, operation
 from logpress.engine.registers.registers import EXTRA, RAW, Registers
 from logpress.engine.registers.rows import Slice
-from logpress.engine.registers.texts import NO_TEXTS, Ints, Texts
 from logpress.engine.render.kernels_render import DATE_WORDS, DATES_MET, hash_lines, render_rows
 from logpress.errors import PartError
 from logpress.kernel.words import PADDING
@@ -69,7 +71,7 @@ class Renderer:
                     step[STEP_AT + CUT_PREFIX_LENGTH] = len(prefixes[index])
                     step[STEP_AT + CUT_KIND] = int(layout.slots[index].kind)
                 else:
-                    step[STEP_AT:] = operation(layout.slots[index], index, registers)
+                    step[STEP_AT:] = operation(layout.slots[index], registers).row(index)
                 steps.append(step)
             self._spans.append((first, len(steps)))
         self._literals = np.frombuffer(bytes(literals) + bytes(PADDING), dtype=np.uint8)

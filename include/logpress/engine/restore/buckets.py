@@ -15,11 +15,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.texts import Ints, Texts
 from logpress.engine.order.keys import Keys, TextWords, splitters
 from logpress.engine.order.sort import sort_by
 from logpress.engine.registers.kernels_rows import take_rows
 from logpress.engine.registers.row_major import Merged, Packed, Pair, Space, empty_rows, used_texts
-from logpress.engine.registers.texts import Ints, Texts
 from logpress.engine.restore.kernels_buckets import choose_buckets
 
 _FEW_TEXT_BYTES = 8

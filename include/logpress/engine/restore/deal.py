@@ -8,16 +8,16 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_registers import all_within
 from logpress.codecs.kernels_text import NULL
+from logpress.codecs.texts import NO_TEXTS, texts_of
 from logpress.engine.order.keys import Keys, TextWords
-from logpress.engine.part.kernels_columns import all_within
 from logpress.engine.part.metadata import restores_alike
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.registers.kernels_rows import pack_rows
 from logpress.engine.registers.registers import LAYOUT, RAW
 from logpress.engine.registers.row_major import empty_rows
 from logpress.engine.registers.rows import Slice
-from logpress.engine.registers.texts import NO_TEXTS, texts_of
 from logpress.engine.render.renderer import Renderer
 from logpress.engine.restore.buckets import Buckets, Dealing
 from logpress.engine.restore.wanted import WantedGroup

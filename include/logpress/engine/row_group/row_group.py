@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.nulls import widened
 from logpress.engine.convert.block import Block
 from logpress.engine.registers.kernels_rows import append_rows
 from logpress.engine.registers.kernels_texts import size_of_texts
-from logpress.engine.registers.nulls import widened
 from logpress.engine.registers.registers import EXTRA, Registers
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.engine.row_group.dictionary import Dictionary

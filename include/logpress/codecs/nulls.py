@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.registers.kernels_rows import NARROW_NULL
+
+NARROW_NULL = np.int32(-(2**31))
+"""Stands for no value in an int32 register."""
 
 
 def null_of(values: NDArray[Any]) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.codecs.kernels_kinesis_columns import number_few, smallest_counters, subtract_counters
 from logpress.codecs.kernels_text import NULL
-from logpress.engine.part.kernels_columns import number_few, smallest_counters, subtract_counters
-from logpress.engine.registers.texts import Ints
+from logpress.codecs.texts import Ints
 from logpress.errors import PartError
 
 _EMPTY = np.iinfo(np.int64).max
@@ -108,3 +108,16 @@ class Counters:
         found = np.full(len(is_filled), _EMPTY, dtype=np.int64)
         found[is_filled] = smallest
         return cls(first, shift, windows, found)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What the sequence numbers of a column are relative to.
+
+    Attributes:
+        shards: int64[k], ascending: the shards, which rows number.
+        counters: the smallest counter of each shard and window of time.
+    """
+
+    shards: Ints
+    counters: Counters

@@ -1,4 +1,4 @@
-"""Rows in registers, and what both ways between registers and stored columns share."""
+"""Texts that a register numbers, one after the other."""
 
 from __future__ import annotations
 
@@ -57,22 +57,3 @@ def texts_of(items: list[bytes]) -> Texts:
     offsets = np.zeros(len(items) + 1, dtype=np.int64)
     np.cumsum([len(item) for item in items], out=offsets[1:])
     return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
-
-
-@dataclass
-class Rows:
-    """Rows in registers, with the texts that dictionary registers number.
-
-    Attributes:
-        regs: by register name, int64[rows]; only those that were asked for.
-        texts: by register name.
-    """
-
-    count: int
-    regs: dict[str, Ints]
-    texts: dict[str, Texts]
-
-
-def name_is_text(codec: str) -> bool:
-    """Whether a codec's register numbers texts."""
-    return codec in ("category", "text", "json", "lookup")

@@ -1,0 +1,15 @@
+"""The codec `category`: a string with few distinct values, stored through a dictionary.
+
+Kernels: see `strings`.
+"""
+
+from __future__ import annotations
+
+from logpress.codecs.strings import StringCodec
+from logpress.contract.columns import Category
+
+
+class CategoryCodec(StringCodec[Category]):
+    """Strings of which there are few distinct ones."""
+
+    repeats = True

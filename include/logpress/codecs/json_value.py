@@ -1,0 +1,39 @@
+"""The codec `json`: any JSON value but null, kept as its exact text.
+
+Kernels: see `strings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from logpress.codecs.base import Operation, Register, RegisterNumbers, StoredRows, Value
+from logpress.codecs.kernels_codes import VALUE
+from logpress.codecs.strings import StringCodec
+from logpress.contract.columns import Json
+from logpress.layout.model import Slot
+from logpress.layout.tokens import Leaf
+
+
+class JsonCodec(StringCodec[Json]):
+    """JSON values, quotes included: what a file holds is the text itself."""
+
+    encoding = "plain"
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """The number of the text."""
+        return (Register(self.name, True, "value"),)
+
+    def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
+        """Number the text; write it."""
+        return Operation(VALUE, numbers[self.name], operands=(numbers.dictionaries[self.name],))
+
+    def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
+        """The whole value's span."""
+        return {self.name: (leaf.start, leaf.end)}
+
+    def decode(self, rows: StoredRows) -> None:
+        """Texts as they are."""
+        if self.name in rows.names:
+            rows.add(rows.text_step(self.name, self.name, is_string=False), self.name)

@@ -1,0 +1,15 @@
+"""The codec `text`: a string with many distinct values, stored row by row.
+
+Kernels: see `strings`.
+"""
+
+from __future__ import annotations
+
+from logpress.codecs.strings import StringCodec
+from logpress.contract.columns import Text
+
+
+class TextCodec(StringCodec[Text]):
+    """Strings of which there are many distinct ones."""
+
+    encoding = "plain"

@@ -1,0 +1,132 @@
+"""What holds for every codec; a new one is an entry in ROOMS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import pytest
+from tests.conftest import Pressed, assert_round_trip
+
+from logpress.codecs.kernels_codes import COPY_EPOCH, COPY_INSTANT, KINESIS
+from logpress.codecs.kernels_text import NULL
+from logpress.codecs.lenient import LenientReader
+from logpress.codecs.registry import CODECS, codecs_of
+from logpress.contract.columns import Column
+from logpress.contract.model import Contract
+from logpress.engine.part.part_reader import PartReader
+from logpress.engine.registers.operations import operations
+from logpress.engine.registers.registers import Registers
+from logpress.engine.registers.stored_columns import physical_columns
+from logpress.layout.mine import Miner
+
+SEQUENCE = b'"49623735927354776182646864847313121695850829503304564770.0"'
+
+
+class Room(NamedTuple):
+    """A codec's column and JSON texts: of values that it writes back, that have a value only, and that have none."""
+
+    column: dict[str, Any]
+    fit: Sequence[bytes]
+    typed: Sequence[bytes] = ()
+    unfit: Sequence[bytes] = ()
+
+
+ROOMS = {
+    "category": Room({}, [b'"a"', b'"\\u0041"', b'""'], [], [b"1", b"[]"]),
+    "text": Room({}, [b'"a b"', b'"\\/"'], [], [b"true"]),
+    "json": Room({}, [b'{"a": [1]}', b'"a"', b"1.0", b"true"]),
+    "integer": Room({"type": "int16"}, [b"0", b"-32768"], [b"1e2", b'"7"'], [b"32768", b'"x"', b"true"]),
+    "decimal": Room({}, [b"1.50", b"-0.25"], [b"1.5e3", b'"2.5"'], [b'"x"', b"true"]),
+    "boolean": Room({}, [b"true", b"false"], [b'"true"'], [b"1", b'"no"']),
+    "instant": Room(
+        {"label_checked_by": "at"},
+        [b'"2021-12-26T05:00:00.123Z"', b'"2021-12-26 05:00:00+09:00"'],
+        [],
+        [b'"2021-13-26T05:00:00Z"', b"5"],
+    ),
+    "lookup": Room({"key": "key"}, [b'"a"', b'"b"'], [], [b"1"]),
+    "kinesis_sequence": Room({"arrival": "at"}, [SEQUENCE], [], [b'"496"', b"1"]),
+}
+
+
+def contract_of(codec: str) -> Contract:
+    columns = [
+        {"name": "at", "path": "at", "codec": "instant"},
+        {"name": "key", "path": "key", "codec": "category"},
+        {"name": "v", "path": "v", "codec": codec, **ROOMS[codec].column},
+    ]
+    return Contract.model_validate({"table": "t", "day": "at", "columns": columns})
+
+
+def record_of(text: bytes, rest: bytes = b"") -> bytes:
+    return b'{"at":"2021-12-26T05:00:00.500Z","key":"k","v":' + text + rest + b"}"
+
+
+TOO_MANY = b"".join(b',"x%d":%d' % (number, number) for number in range(600))
+"""With so many values a record is kept whole."""
+
+CASES = [(codec, text) for codec, room in ROOMS.items() for text in (*room.fit, *room.typed, *room.unfit)]
+
+
+def values_of(pressed: Pressed, contract: Contract) -> dict[str, int | bytes]:
+    """What fills the registers of the only row; texts as they are."""
+    assert pressed.part is not None
+    room = codecs_of(contract)["v"]
+    needed = {*physical_columns(contract, ["v"]), *(stored.name for stored in room.stored())}
+    rows = PartReader(str(pressed.part)).decoder(0, sorted(needed)).all_rows()
+    found: dict[str, int | bytes] = {}
+    for register in room.registers:
+        value = int(rows.regs[register.name][0])
+        found[register.name] = rows.texts[register.name][value] if register.texts and value != NULL else value
+    return found
+
+
+def test_each_codec_of_the_contract_has_a_room_and_a_test() -> None:
+    models = get_args(get_args(Column)[0])
+    assert set(CODECS) == {get_args(model.model_fields["codec"].annotation)[0] for model in models} == set(ROOMS)
+
+
+@pytest.mark.parametrize("codec", ROOMS)
+def test_what_is_stored_is_the_column_or_its_helpers(codec: str) -> None:
+    contract = contract_of(codec)
+    room = codecs_of(contract)["v"]
+    names = [stored.name for stored in room.stored()]
+    assert sorted(names) == sorted(
+        {"v"}.difference(["v"] if room.column.dependencies else []).union(room.column.helpers)
+    )
+    assert all(stored.meaning for stored in room.stored() if stored.name != "v")
+    assert all(register.name.partition("#")[0] == "v" for register in room.registers)
+
+
+@pytest.mark.parametrize(("codec", "text"), CASES)
+def test_every_register_is_filled(codec: str, text: bytes) -> None:
+    """One that no operation fills would have what was in memory: a number of a text that there is not."""
+    registers = Registers(contract_of(codec))
+    layout = Miner(registers.contract).mine(record_of(text)).layout
+    filled = [0]
+    for op in operations(layout, registers, fills_all=True):
+        if op[1] not in (COPY_INSTANT, COPY_EPOCH):
+            filled += [op[2], *op[4:7]] if op[1] == KINESIS else [number for number in op[2:4] if number >= 0]
+    assert sorted(filled) == list(range(len(registers)))
+
+
+@pytest.mark.parametrize(("codec", "text"), CASES)
+def test_a_record_that_is_kept_whole_has_the_same_values(codec: str, text: bytes, tmp_path: Path) -> None:
+    contract = contract_of(codec)
+    regular = values_of(assert_round_trip(contract, [record_of(text)], tmp_path), contract)
+    whole = values_of(assert_round_trip(contract, [record_of(text, TOO_MANY)], tmp_path), contract)
+    if codec == "decimal":
+        assert whole.pop("v#scale") == NULL
+        regular.pop("v#scale")
+    assert whole == regular
+    has_value = text not in ROOMS[codec].unfit
+    assert (next(iter(whole.values())) != NULL) == has_value
+    assert bool(dict(LenientReader(contract).registers(b'{"v":%b}' % text))) == has_value
+
+
+@pytest.mark.parametrize(("codec", "text"), CASES)
+def test_a_text_that_fits_is_no_extra(codec: str, text: bytes, tmp_path: Path) -> None:
+    table = assert_round_trip(contract_of(codec), [record_of(text)], tmp_path).table()
+    assert (table["_extra"][0].as_py() is None) == (text in ROOMS[codec].fit)
