@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS, THEIRS, PALE, INK, GRID = "#1b7f5c", "#8d99a6", "#d3d9df", "#1f2328", "#e3e6ea"
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.hashsalt": "logpress",
     "svg.fonttype": "none",  # text stays text
     "font.family": "sans-serif",

@@ -11,7 +11,7 @@ import inspect
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -62,7 +62,7 @@ class Stages:
     """Adds up the time of functions, without the functions that they call."""
 
     def __init__(self, stages: dict[str, list[str]]) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inner = [0.0]
         for stage, places in stages.items():
             for place in places:
@@ -174,7 +174,7 @@ def _shares(work: Callable[[], object], watched: Stages) -> dict[str, float]:
     began = time.perf_counter()
     work()
     whole = time.perf_counter() - began
-    found = dict(watched.seconds.most_common())
+    found = dict(sorted(watched.seconds.items(), key=lambda stage: -stage[1]))
     return found | {REST: whole - sum(found.values())}
 
 

@@ -60,8 +60,8 @@ def kept_below(folder: Path) -> list[Needed]:
     for path in paths:
         with path.open("rb") as file:
             (signature, _, _, *kind), _ = pickle.load(file)
-        words = tuple(written(argument) for argument in signature)
-        if None not in words:  # what calls a kernel of other types compiles it
+        words = tuple(word for word in map(written, signature) if word is not None)
+        if len(words) == len(signature):  # a kernel of other types is compiled by what calls it
             name = path.name.partition("@")[0].rpartition("-")[0]
             entry = Needed((), bool(kind), path.parent.parent.name, name, words)
             key = (entry.module, entry.kernel, entry.types)

@@ -38,7 +38,7 @@ def few(sound: Sound) -> Iterator[tuple[str, Write]]:
         "seconds": 2**70, "places": -1, "first_second": 2**80, "smallest": "", "filled": "~", "shards": [[1, 2]],
     }  # fmt: skip
     for key, value in groups.items():
-        yield f"kinesis-{key}", _packed(sound, lambda packed, k=key, v=value: _kinesis(packed).update({k: v}))
+        yield f"kinesis-{key}", _packed(sound, _updating(_kinesis, key, value))
     yield "kinesis-no-shards", _packed(sound, lambda packed: _kinesis(packed).update(shards=[], seconds=2**70))
     yield "kinesis-text", _packed(sound, lambda packed: _kinesis(packed).update(shards=["1"]))
     for key, value in {
@@ -47,7 +47,7 @@ def few(sound: Sound) -> Iterator[tuple[str, Write]]:
         "sample": "~",
         "lookups": 3,
     }.items():
-        yield f"group-{key}", _packed(sound, lambda packed, k=key, v=value: packed["row_groups"][0].update({k: v}))
+        yield f"group-{key}", _packed(sound, _updating(lambda packed: packed["row_groups"][0], key, value))
     half = {"model": {"w": "\ud800"}}
     yield "group-half-a-pair", _packed(sound, lambda packed: packed["row_groups"][0].update(lookups=half))
 
@@ -58,12 +58,21 @@ def _kinesis(packed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _packed(sound: Sound, change: Change) -> Write:
-    return lambda path: sound.write(path, packed=change)
+    return _written(sound, packed=change)
+
+
+def _updating(found: Callable[[Any], Any], key: str, value: object) -> Change:
+    """A change that sets a key of what `found` finds."""
+    return lambda said: found(said).update({key: value})
+
+
+def _written(sound: Sound, **changed: Any) -> Write:
+    return lambda path: sound.write(path, **changed)
 
 
 def _with(sound: Sound, name: str, column: pa.Array | pa.ChunkedArray, called: str | None = None) -> Write:
     place = sound.table.column_names.index(name)
-    return lambda path: sound.write(path, table=sound.table.set_column(place, called or name, column))
+    return _written(sound, table=sound.table.set_column(place, called or name, column))
 
 
 # ------------------------------------------------------------------------------------------------------------- columns
@@ -73,8 +82,8 @@ def _kinds(sound: Sound, name: str) -> Iterator[tuple[str, Write]]:
     """A column that is missing, there twice, nested, or of another type."""
     column = sound.table.column(name).combine_chunks()
     count = len(column)
-    yield f"{name}-missing", lambda path: sound.write(path, table=sound.table.drop_columns(name))
-    yield f"{name}-twice", lambda path: sound.write(path, table=sound.table.append_column(name, column))
+    yield f"{name}-missing", _written(sound, table=sound.table.drop_columns(name))
+    yield f"{name}-twice", _written(sound, table=sound.table.append_column(name, column))
     offsets = pa.array(np.arange(count + 1, dtype=np.int32))
     yield f"{name}-list", _with(sound, name, pa.ListArray.from_arrays(offsets, column))
     yield f"{name}-struct", _with(sound, name, pa.StructArray.from_arrays([column], ["a"]))
@@ -167,19 +176,19 @@ def _said(sound: Sound) -> Iterator[tuple[str, Write]]:
     for number, said in enumerate(
         [b"", b"\0\0\0\0", b"\xff\xff\xff\xff{}", whole, b"\x04\0\0\0null", b"\x02\0\0\0[]" + b"1" * 99]
     ):
-        yield f"said-{number}", lambda path, said=said: sound.write(path, said=said)
+        yield f"said-{number}", _written(sound, said=said)
     deep = b"[" * 100_000
-    yield "said-deep", lambda path: sound.write(path, said=struct.pack("<I", len(deep)) + deep)
+    yield "said-deep", _written(sound, said=struct.pack("<I", len(deep)) + deep)
     place = sound.table.column_names.index("_row_group")
     nothing = sound.table.set_column(place, "_row_group", pa.nulls(len(sound.table), pa.binary()))
-    yield "said-null", lambda path: sound.write(path, table=nothing)
+    yield "said-null", _written(sound, table=nothing)
     second = pa.array([None, *sound.table.column("_row_group").to_pylist()[:-1]], pa.binary())
-    yield "said-second", lambda path: sound.write(path, table=sound.table.set_column(place, "_row_group", second))
+    yield "said-second", _written(sound, table=sound.table.set_column(place, "_row_group", second))
     for key in sound.head:
         for value in (None, -1, 2**70, "x", [], {}, [[1]], {"word": {"k": 1}}, {"ascii": {"style": "no", "odd": {}}}):
             yield (
                 f"head-{key}-{json.dumps(value)[:20]}",
-                _headed(sound, lambda head, k=key, v=value: head.update({k: v})),
+                _headed(sound, _updating(lambda head: head, key, value)),
             )
     changes: dict[str, Change] = {
         "style": lambda head: head["spellings"].update(ascii={"style": "loud", "odd": {}}),
@@ -201,14 +210,13 @@ def _said(sound: Sound) -> Iterator[tuple[str, Write]]:
         "no-arrays": lambda head: [array.__setitem__(2, 0) for array in head["arrays"]],
         "sample-words": lambda head: head.update(sample_words=1),
     }  # fmt: skip
-    for key, value in {
+    windows: dict[str, list[object]] = {
         "first_second": [2**62, -(2**62), 2**70, None, 1.5], "window_seconds": [0, -1, 3, 2**40, 1],
         "windows": [0, 2**40, -1],
-    }.items():  # fmt: skip
-        for number, inner in enumerate(value):
-            changes[f"{key}-{number}"] = lambda head, k=key, v=inner: [
-                of.update({k: v}) for of in head["kinesis"].values()
-            ]
+    }  # fmt: skip
+    for key, values in windows.items():
+        for number, inner in enumerate(values):
+            changes[f"{key}-{number}"] = _all_kinesis(key, inner)
     for name, change in changes.items():
         yield f"head-{name}", _headed(sound, change)
     rng = np.random.default_rng(7)
@@ -218,16 +226,20 @@ def _said(sound: Sound) -> Iterator[tuple[str, Write]]:
         for at in rng.integers(0, len(noise), 1 + number * 3):
             noise[at] = rng.integers(256)
         said = struct.pack("<I", len(head)) + head + bytes(noise)
-        yield f"arrays-{number}", lambda path, said=said: sound.write(path, said=said)
+        yield f"arrays-{number}", _written(sound, said=said)
 
 
 def _headed(sound: Sound, change: Change) -> Write:
-    return lambda path: sound.write(path, head=change)
+    return _written(sound, head=change)
 
 
 def _all_lookups(head: dict[str, Any], text: Any) -> None:
     for pairs in head["lookups"].values():
         pairs.update(dict.fromkeys(pairs, text))
+
+
+def _all_kinesis(key: str, value: object) -> Change:
+    return lambda head: [of.update({key: value}) for of in head["kinesis"].values()]
 
 
 def _odd(sound: Sound, name: str) -> dict[str, Any]:
@@ -269,11 +281,12 @@ def _layouts(sound: Sound) -> Iterator[tuple[str, Write]]:
     }  # fmt: skip
     for name, change in changes.items():
         yield f"layouts-{name}", _packed(sound, change)
+    odd: tuple[object, ...] = (None, 3, [], {}, "\n")
     for key in ("table", "day", "slice", "records", "digest", "readers", "packed", "format"):
-        for value in (None, 3, [], {}, "\n"):
+        for value in odd:
             yield (
                 f"data-{key}-{value!r}",
-                lambda path, k=key, v=value: sound.write(path, data=lambda data: data.update({k: v})),
+                _written(sound, data=_updating(lambda data: data, key, value)),
             )
 
 
@@ -311,33 +324,33 @@ def _footers(sound: Sound) -> Iterator[tuple[str, Write]]:
     """Numbers of a footer, too small and too large; names that are none; too many or too few of something."""
     for place in range(0, 150, 3):
         for value in (-1, 0, 7, 2**31 - 1, 2**62):
-            yield f"footer-{place}-{value}", lambda path, p=place, v=value: sound.write(path, footer=_numbered(p, v))
+            yield f"footer-{place}-{value}", _written(sound, footer=_numbered(place, value))
     for place in range(4):
         for name in (b"\xff\xfe", b"a\nb", b"", b"word"):
-            yield f"footer-name-{place}-{name!r}", lambda path, p=place, n=name: sound.write(path, footer=_named(p, n))
-    for value in (b"", b"\xff", b"x" * 100):
+            yield f"footer-name-{place}-{name!r}", _written(sound, footer=_named(place, name))
+    for bound in (b"", b"\xff", b"x" * 100):
         for number in (1, 2, 5, 6):
             yield (
-                f"footer-statistics-{number}-{value!r:.9}",
-                lambda path, n=number, v=value: sound.write(path, footer=_statistics(n, v)),
+                f"footer-statistics-{number}-{bound!r:.9}",
+                _written(sound, footer=_statistics(number, bound)),
             )
-    yield "footer-sizes", lambda path: sound.write(path, footer=_sizes)
-    yield "footer-secret", lambda path: sound.write(path, footer=_secret)
-    yield "footer-by", lambda path: sound.write(path, footer=lambda fields: set_field(fields, 6, BINARY, b"\xff"))
-    yield "footer-nobody", lambda path: sound.write(path, footer=_without(6))
-    yield "footer-other", lambda path: sound.write(path, footer=lambda fields: set_field(fields, 6, BINARY, b"other"))
-    yield "footer-no-groups", lambda path: sound.write(path, footer=lambda fields: field(fields, 4)[1].clear())
+    yield "footer-sizes", _written(sound, footer=_sizes)
+    yield "footer-secret", _written(sound, footer=_secret)
+    yield "footer-by", _written(sound, footer=lambda fields: set_field(fields, 6, BINARY, b"\xff"))
+    yield "footer-nobody", _written(sound, footer=_without(6))
+    yield "footer-other", _written(sound, footer=lambda fields: set_field(fields, 6, BINARY, b"other"))
+    yield "footer-no-groups", _written(sound, footer=lambda fields: field(fields, 4)[1].clear())
     yield (
         "footer-two-groups",
-        lambda path: sound.write(path, footer=lambda fields: field(fields, 4)[1].append(field(fields, 4)[1][0])),
+        _written(sound, footer=lambda fields: field(fields, 4)[1].append(field(fields, 4)[1][0])),
     )
     yield (
         "footer-no-chunks",
-        lambda path: sound.write(path, footer=lambda fields: field(field(fields, 4)[1][0], 1)[1].clear()),
+        _written(sound, footer=lambda fields: field(field(fields, 4)[1][0], 1)[1].clear()),
     )
     yield (
         "footer-few-chunks",
-        lambda path: sound.write(path, footer=lambda fields: field(field(fields, 4)[1][0], 1)[1].pop()),
+        _written(sound, footer=lambda fields: field(field(fields, 4)[1][0], 1)[1].pop()),
     )
 
 

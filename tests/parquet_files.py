@@ -169,7 +169,8 @@ def _repeated(value: int, count: int, width: int) -> bytes:
 
 def hybrid_twin(values: Sequence[int], width: int, *, pad_levels: bool = False) -> bytes:
     """The RLE/bit-packed hybrid as the kernels write it; definition levels have no run of fewer than eight."""
-    out, packed = b"", []
+    out = b""
+    packed: list[int] = []
     at = 0
     while at < len(values):
         group = values[at : at + 8]

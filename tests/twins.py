@@ -120,7 +120,7 @@ def _other_end(data: bytes, start: int, in_array: bool, alike: bytes) -> int:
 
 def objects_of(data: bytes, is_array: bool) -> list[bytes]:  # noqa: C901 - one state machine
     """The records of a raw object that holds documents, or an array of them."""
-    records = []
+    records: list[bytes] = []
     inside = False
     tries = at = 0
     alike = bytes(8)

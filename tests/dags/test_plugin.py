@@ -16,6 +16,7 @@ from logpress.manifest import ColumnStats, DayManifest, PartStats, SliceManifest
 def plugin(airflow_home, monkeypatch, tmp_path):
     """The plugin's module, with a lake of its own."""
     spec = importlib.util.spec_from_file_location("pressed_days", Path(__file__).parents[2] / "plugins/pressed_days.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "pressed_days", module)
     spec.loader.exec_module(module)

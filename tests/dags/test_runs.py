@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,7 +182,7 @@ def test_a_source_that_fails_for_a_while_is_read_in_the_end(daily, lake, monkeyp
 
     press, tries = stages.press, []
 
-    def away_at_first(*args: object, **options: object) -> object:
+    def away_at_first(*args: Any, **options: Any) -> object:
         tries.append(1)
         if len(tries) <= 2:
             raise SourceError("the bucket does not answer")

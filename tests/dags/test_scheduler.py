@@ -110,7 +110,7 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
         if not name.startswith("AIRFLOW") or name == "AIRFLOW__CORE__DAGS_FOLDER"
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW__API__PORT": str(port), "LOGPRESS_LAKE": str(home / "lake")}
-    command = [ROOT / "scripts/with-airflow", sys.executable, ROOT / "scripts/up.py"]
+    command: list[str | Path] = [ROOT / "scripts/with-airflow", sys.executable, ROOT / "scripts/up.py"]
     process = subprocess.Popen(command, env=inherited | own, stdout=subprocess.PIPE, text=True)
     try:
         said = []

@@ -115,9 +115,12 @@ def test_the_archive_is_taken_where_the_index_is_gone(
 ) -> None:
     archive = raw(DAY).parent / "{day}"
     told: list[str] = []
-    hearing = logging.Handler()  # pytest's own is taken away when Airflow sets its logging up
-    hearing.emit = lambda entry: told.append(entry.getMessage())
-    monkeypatch.setattr(logging.getLogger("logpress.day.plan"), "handlers", [hearing])
+
+    class Hearing(logging.Handler):  # pytest's own is taken away when Airflow sets its logging up
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    monkeypatch.setattr(logging.getLogger("logpress.day.plan"), "handlers", [Hearing()])
     monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path / "contracts"))
     monkeypatch.delenv("LOGPRESS_INPUT")
     for table, index in (("both_log", "sdk-log-{day}"), ("old_log", "gone-{day}")):

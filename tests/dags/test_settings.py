@@ -18,8 +18,8 @@ def settings(airflow_home, monkeypatch):
     monkeypatch.delenv("LOGPRESS_LAKE")
     monkeypatch.delenv("LOGPRESS_INPUT")
     variables: dict[str, str] = {}
-    monkeypatch.setattr(settings.Variable, "get", lambda key, default=None: variables.get(key, default))
-    settings.variables = variables
+    monkeypatch.setattr("logpress_dags.settings.Variable.get", lambda key, default=None: variables.get(key, default))
+    monkeypatch.setattr(settings, "variables", variables, raising=False)
     return settings
 
 
@@ -57,7 +57,8 @@ def test_no_lake_and_no_input_are_refused(settings, monkeypatch):
 @pytest.mark.parametrize("way", ["form", "variable", "environment", "contract", "the form's lake", "variable lake"])
 def test_a_secret_in_a_uri_is_refused_whatever_way_it_comes_in(settings, monkeypatch, way):
     uri = "s3://AKIAKEY:wJalrXUtnFEMI@bucket/x"
-    form, named = {"lake": "/lake"}, contract("/raw")
+    form: dict[str, str | list[str]] = {"lake": "/lake"}
+    named = contract("/raw")
     if way == "form":
         form["input"] = ["/raw", uri]
     elif way == "variable":

@@ -21,13 +21,14 @@ SECRET = re.compile(r"PASSWORD$|SECRET|FERNET|_KEY$")
 @pytest.fixture
 def make_env():
     spec = importlib.util.spec_from_file_location("make_env", ROOT / "scripts/make_env.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def pinned(package: str) -> str:
-    return re.search(rf"^{package}==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M)[1]
+    return re.findall(rf"^{package}==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M)[0]
 
 
 def test_all_of_airflow_is_there():
@@ -74,7 +75,7 @@ def test_every_mounted_path_is_there(make_env, tmp_path):
 def test_the_image_carries_the_pinned_airflow():
     assert SERVICES["scheduler"]["image"] == f"logpress-airflow:{pinned('apache-airflow')}"
     assert "install --system --no-cache -r requirements.txt" in DOCKERFILE
-    version = re.search(r"uv==(\S+)", DOCKERFILE)[1]
+    version = re.findall(r"uv==(\S+)", DOCKERFILE)[0]
     assert f"UV_VERSION := {version}\n" in (ROOT / "Makefile").read_text()
 
 

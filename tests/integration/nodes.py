@@ -189,7 +189,7 @@ class Node:
         found: list[bytes] = []
         for shard in range(5):
             path = f"/{index}/_search?size=10000&preference=_shards:{shard}&scroll=1m"
-            query = {"query": {"constant_score": {"filter": {"match_all": {}}}}}
+            query: dict[str, object] = {"query": {"constant_score": {"filter": {"match_all": {}}}}}
             data = self.ask("POST", path, query)
             while hits := cut_hits(data):
                 found += hits

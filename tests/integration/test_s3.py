@@ -123,7 +123,8 @@ FORMS = {
 
 def every_object() -> tuple[dict[str, bytes], Counter[bytes]]:
     """50 objects, one of each form and compression, and the records in them; their names tell neither."""
-    objects, records = {}, Counter[bytes]()
+    objects: dict[str, bytes] = {}
+    records = Counter[bytes]()
     numbers = iter(range(1_000_000))
     for form, (write, before, between, behind) in FORMS.items():
         for compression, compress in COMPRESSIONS.items():

@@ -192,7 +192,7 @@ def test_a_day_put_back_into_an_empty_index_has_the_same_sources(loaded, tmp_pat
 
 def test_an_archive_of_bare_documents_is_compared_to_the_index(loaded, tmp_path):
     """The archive is made by plain Python of what a plain search gives."""
-    sources = [found[1] for hit in loaded.hits(INDEX) if (found := re.match(rb'.*?"_source":(.*)\}$', hit, re.DOTALL))]
+    sources = [said[1] for hit in loaded.hits(INDEX) if (said := re.match(rb'.*?"_source":(.*)\}$', hit, re.DOTALL))]
     archive = tmp_path / "2021" / "12" / "26" / "10"
     archive.mkdir(parents=True)
     is_plain = [b"\n" not in source and b"Backend.NextDay" not in source for source in sources]

@@ -12,6 +12,7 @@ import pytest
 from tests.integration import engines, lakes
 from tests.integration.encodings import NAMESPACE
 from tests.integration.lakes import DAYS, EMPTY_DAY, ROWS, Lake, Table, plain, values_of
+from tests.integration.nodes import CannotStartError
 
 from logpress.contract import Contract
 
@@ -25,7 +26,7 @@ def spark(lake: Lake) -> Iterator[Any]:
     try:
         with engines.spark_session(lake.jdbc, lake.s3) as session:
             yield session
-    except engines.CannotStartError as error:
+    except CannotStartError as error:
         engines.skip_loudly("Spark", error)
 
 

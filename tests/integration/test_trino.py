@@ -16,6 +16,7 @@ from tests.integration import engines
 from tests.integration.encodings import NAMESPACE, Encoded
 from tests.integration.engines import Answer, Trino
 from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table
+from tests.integration.nodes import CannotStartError
 
 Ask = Callable[[str], Answer]
 
@@ -25,7 +26,7 @@ def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trin
     try:
         with engines.trino_server(tmp_path_factory.mktemp("trino"), lake.jdbc, lake.s3) as server:
             yield server
-    except engines.CannotStartError as error:
+    except CannotStartError as error:
         engines.skip_loudly("Trino", error)
 
 

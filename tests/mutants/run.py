@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "include" / "logpress"
@@ -118,6 +119,7 @@ class Mutant:
 
 def _changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - one branch a kind of change
     """Each way in which a node is broken, with what it is called."""
+    other: Any
     if _is_droppable(node):
         yield "statement dropped", ast.Pass()
     if isinstance(node, ast.Compare):
@@ -222,7 +224,9 @@ def _visited(node: ast.stmt, broken: _Replaced) -> ast.stmt:
         return twin
     for k, part in enumerate(ast.walk(twin)):
         if k == number:
-            return _Replaced(part, broken._other).visit(twin)
+            changed = _Replaced(part, broken._other).visit(twin)
+            assert isinstance(changed, ast.stmt)
+            return changed
     raise AssertionError
 
 
@@ -289,7 +293,7 @@ class Bench:
         process.start()
         process.join(seconds)
         if process.exitcode is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.ident or 0, signal.SIGKILL)
             process.join()
             return 124
         return process.exitcode

@@ -65,6 +65,7 @@ def key_of(column: reference.Codec, row: reference.Row, part: reference.Part) ->
         creation, shard = number >> 148 & (1 << 36) - 1, number >> 4 & (1 << 32) - 1
         counter, arrival = number >> 80 & (1 << 64) - 1, number >> 36 & (1 << 36) - 1
         return creation << 4 | shard & 15, counter, arrival, creation << 20 | shard, sub
+    value: Any
     if isinstance(column, reference.Instant):
         value = column.value(row)
     elif isinstance(column, reference.Lookup):
@@ -121,7 +122,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
         {"name": "i0", "codec": "integer", "type": draw(st.sampled_from(["int32", "int64"]))}
     ]
     columns: list[dict[str, Any]] = [*instants, *integers]
-    keys = []
+    keys: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 9))):
         kind = draw(st.sampled_from(["category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup",
                                      "kinesis_sequence", "instant", "lookup"]))  # fmt: skip
@@ -201,7 +202,9 @@ class Maker:
         form, chance = self.chance.choice(self.forms), self.chance
         at = _NOON + timedelta(seconds=chance.randrange(self.span_s))
         at += timedelta(microseconds=chance.choice([0, 0, 5_000, 123_000, 123_456]))
-        moments, values, members = {"at": at}, {}, {}
+        moments: dict[str, datetime] = {"at": at}
+        values: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for column in self.contract["columns"]:
             name = column["name"]
             values[name] = text = self.value(column, moments, values, form, number)

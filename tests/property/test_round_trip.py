@@ -312,8 +312,8 @@ def sdk_records(count: int, seed: int = 1) -> list[bytes]:
                 moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}+09:00"
             )
             labelled = moment - timedelta(hours=9)
-            text = labelled.strftime("%Y-%m-%dT%H:%M:%S.") + f"{labelled.microsecond // 1000:03}Z"
-            document["fields"][f"request_{name}_timestamp"] = [text]
+            shown = labelled.strftime("%Y-%m-%dT%H:%M:%S.") + f"{labelled.microsecond // 1000:03}Z"
+            document["fields"][f"request_{name}_timestamp"] = [shown]
         inner["response_elapsed_time"] = elapsed
         inner["timestamp"] = arrival.strftime("%Y-%m-%dT%H:%M:%SZ")
         document["fields"]["timestamp"] = [arrival.strftime("%Y-%m-%dT%H:%M:%S.000Z")]

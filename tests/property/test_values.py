@@ -123,7 +123,7 @@ def expected(texts: dict[str, str]) -> dict[str, Any]:
             continue
         wall, offset = read
         if column.label_checked_by and (reference := instants[column.label_checked_by]) is not None and offset:
-            limit = reference // _UNITS[by_name[column.label_checked_by].unit] + 900  # type: ignore[union-attr]
+            limit = reference // _UNITS[by_name[column.label_checked_by].unit] + 900
             as_utc, as_labelled = wall // units, wall // units - offset * 60
             fitting = [reading for reading in (as_utc, as_labelled) if reading <= limit]
             if fitting and max(fitting) == as_utc:
@@ -144,9 +144,9 @@ def expected(texts: dict[str, str]) -> dict[str, Any]:
             case "json":
                 found[column.name] = None if text == "null" else text
             case _:
-                value = json.loads(text) if text.startswith('"') else None
-                is_text = value is not None and not any("\ud800" <= c <= "\udfff" for c in value)
-                found[column.name] = value if is_text else None  # a lone surrogate is no text
+                string = json.loads(text) if text.startswith('"') else None
+                is_text = string is not None and not any("\ud800" <= c <= "\udfff" for c in string)
+                found[column.name] = string if is_text else None  # a lone surrogate is no text
     return found
 
 

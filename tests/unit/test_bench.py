@@ -14,7 +14,7 @@ from bench import __main__ as command
 from bench import growth, pull, report
 from bench.exact import Exactness, compare
 from bench.field import PHASES, measure_field
-from bench.measure import MeasureError, Run, answered, measured
+from bench.measure import ROOT, MeasureError, Run, answered, measured
 from bench.peers import PEERS, Peer
 from bench.profile import PRESSING, PROVING, RESTORING
 from bench.results import (
@@ -248,7 +248,7 @@ def test_sizes_of_columns_are_those_of_whole_files(tmp_path):
 def test_stages_take_together_what_the_whole_takes(tmp_path):
     source = generate(tmp_path / "raw", 3_000, hours="10-10")
     command = [sys.executable, "-m", "bench.profile", "--input", source.folder, "--output", tmp_path / "found.json"]
-    subprocess.run(command, cwd=report.ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     found = load(Profile, tmp_path / "found.json")
     assert 0 <= 3_000 - found.records < 10  # damaged ones
     works = found.pressing_ns, found.proving_ns, found.restoring_ns

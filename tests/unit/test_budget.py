@@ -13,6 +13,7 @@ from logpress.day import one_machine as whole_day
 from logpress.day.budget import Budget, available_memory, parse_size, press_bytes
 from logpress.errors import UsageError
 from logpress.limits import DEFAULT
+from logpress.machine.workers import Workers
 from logpress.sample import write_sample
 
 GB = 10**9
@@ -95,8 +96,7 @@ def test_a_day_is_pressed_by_as_many_processes_as_fit(
 ) -> None:
     write_sample(tmp_path / "raw", DAY, 3_000, hours=(3, 10), compression="none")
     made: list[int] = []
-    workers = whole_day.Workers
-    monkeypatch.setattr(whole_day, "Workers", lambda count: (made.append(count), workers(count))[1])
+    monkeypatch.setattr(whole_day, "Workers", lambda count: (made.append(count), Workers(count))[1])
     memory = DEFAULT.imported_bytes + DEFAULT.companion_bytes + processes * press_bytes(sdk_log)
     whole_day.run_day(sdk_log, DAY, [str(tmp_path / "raw")], str(tmp_path / "lake"), threads=3, memory=memory)
     assert made == ([] if expected is None else [expected])

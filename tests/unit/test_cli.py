@@ -313,12 +313,13 @@ def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
 
 def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
     from logpress.day import one_machine as whole_day
+    from logpress.machine.workers import Workers
 
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(whole_day, "press", stopped)
-    monkeypatch.setattr(whole_day.Workers, "wait", stopped)
+    monkeypatch.setattr(Workers, "wait", stopped)
     ran = logpress("press", "sdk_log", "--day", DAY, "--input", raw, "--lake", lake)
     assert ran.code == 130
     assert "Traceback" not in ran.err

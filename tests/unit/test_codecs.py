@@ -46,7 +46,8 @@ def twin_read_instant(text: bytes, separator: int, digits: int, units: int) -> i
     if match is None or match[4][0] != separator or len(match[8] or b"") != digits:
         return None
     try:
-        moment = datetime(*(int(match[k]) for k in (1, 2, 3, 5, 6, 7)), tzinfo=UTC)
+        year, month, day, hour, minute, second = (int(match[k]) for k in (1, 2, 3, 5, 6, 7))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     scaled = int(match[8] or b"0") * units

@@ -25,11 +25,11 @@ from tests.conftest import DAY, SEED, compact, padded
 
 from logpress.comparing import Comparison, Named, compare_day
 from logpress.comparing import compare as compare_module
-from logpress.comparing import document_hashes as prints_module
 from logpress.comparing.document_hashes import BINS, Prints
 from logpress.comparing.documents import hash_records
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
 from logpress.comparing.kernels_multisets import match_prints
+from logpress.comparing.matching import match_sides
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
@@ -350,11 +350,9 @@ def test_nothing_is_left_of_an_output_when_it_fails(compare: Compare, tmp_path: 
 
 
 def test_a_side_that_changes_between_the_two_readings(compare: Compare, tmp_path: Path, monkeypatch: Any) -> None:
-    matched = compare_module.match_sides
-
     def change(*args: Any) -> Any:
         compare.write("a", [b'{"a":3}'])
-        return matched(*args)
+        return match_sides(*args)
 
     monkeypatch.setattr(compare_module, "match_sides", change)
     with pytest.raises(SourceError, match="side A has changed while it was compared: 2 of its records"):
@@ -402,7 +400,7 @@ def test_prints_are_forgotten_back_to_a_mark() -> None:
 
 def test_no_room_for_hashes_is_said(monkeypatch: Any, tmp_path: Path) -> None:
     full = Path("/dev/full").open("wb+", buffering=0)  # noqa: SIM115 - Prints closes it
-    monkeypatch.setattr(prints_module.tempfile, "TemporaryFile", lambda **_: full)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
     prints = Prints(most_rows=4)
     with pytest.raises(UsageError, match="TMPDIR"):
         prints.add(np.ones((4, 100), dtype=np.uint64))
@@ -440,8 +438,8 @@ def value_of(text: str) -> Any:
             return "object", frozenset((key, frozen(inner)) for key, inner in value[1])
         return value if isinstance(value, tuple) else (type(value).__name__, value)
 
-    class Pairs(list):
-        __hash__ = None  # type: ignore[assignment]
+    class Pairs(list[Any]):
+        __hash__ = None
 
     def kept(found: list[tuple[str, Any]]) -> Any:
         return pairs([(key, frozen(value)) for key, value in found])

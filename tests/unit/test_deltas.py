@@ -25,7 +25,7 @@ ANY = st.integers(-(2**63), 2**63 - 1)
 NEAR = st.integers(-(2**20), 2**20)
 STEPS = st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**39, -(2**39) - 1, 2**55, -(2**63), 0, 1000])
 int64s = st.one_of(
-    arrays.arrays(np.int64, st.integers(1, 400), elements=elements) for elements in (ANY, NEAR, STEPS, NEAR | STEPS)
+    [arrays.arrays(np.int64, st.integers(1, 400), elements=elements) for elements in (ANY, NEAR, STEPS, NEAR | STEPS)]
 )
 
 

@@ -270,10 +270,10 @@ def test_restoring_compares_what_it_writes_with_what_was_read(sdk_log, raw, lake
 
 
 def test_restoring_compares_rejects_too(sdk_log, raw, lake_uri, monkeypatch):
+    from logpress.engine.part.rejects import read_rejects as read
     from logpress.engine.restore import in_order as restoring
 
     whole_day.run_day(sdk_log, DAY, [str(raw)], lake_uri)
-    read = restoring.read_rejects
 
     def wrong(path: str):
         for records in read(path):

@@ -195,6 +195,7 @@ def sources(tmp_path):
         (package / f"{name}.py").write_text("")
     path = Path(shutil.copy(PACKAGE / "kernel" / "sources.py", package / "kernel"))
     spec = importlib.util.spec_from_file_location("tiny.kernel.sources", path)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.twins import joined
 
-from logpress.codecs import kernels_text
+from logpress.codecs import kernels_text, nulls
 from logpress.engine.order import kernels_sort
 from logpress.engine.registers import kernels_rows, kernels_texts
 from logpress.engine.registers.kernels_codes import DROPPED, FAILED, IRREGULAR, MISSED
@@ -18,7 +18,7 @@ from logpress.engine.row_group import kernels_row_group as kernels
 from logpress.hashing import kernels_multiset, kernels_tables
 from logpress.hashing.kernels_hash import hash64
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(nulls.NARROW_NULL)
 WORDS = st.integers(0, 2**64 - 1)
 TEXTS = st.lists(st.one_of(st.sampled_from([b"", b"a", b"b", b"same", b"sane"]), st.binary(max_size=40)), max_size=14)
 SEEDS = st.integers(0, 2**32 - 1)

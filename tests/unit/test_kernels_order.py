@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from itertools import groupby
+from random import Random
 
 import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.twins import joined
 
-from logpress.codecs import kernels_text
+from logpress.codecs import kernels_text, nulls
 from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
 from logpress.engine.order import kernels_keys as kernels
-from logpress.engine.registers import kernels_rows
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(nulls.NARROW_NULL)
 ALIKE = st.sampled_from(
     [b"", b"\0", b"a", b"a\0", b"abcdefgh", b"abcdefgh\0", b"abcdefgi", b"abcdefghz", b"abcdefghzz\xff"]
 )
@@ -82,7 +82,7 @@ def test_write_keys(registers: list[tuple[int, int, int]], count: int, base: int
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12), st.randoms())
 @example([(0, 0), (0, 0), (1, 1), (2, 2), (2, 2)], None)
 @example([(0, 0), (0, 1), (0, 1), (1, 1)], None)
-def test_find_ties(keys: list[tuple[int, int]], chance: object) -> None:
+def test_find_ties(keys: list[tuple[int, int]], chance: Random | None) -> None:
     rows = list(range(len(keys)))
     if chance is not None:
         chance.shuffle(rows)

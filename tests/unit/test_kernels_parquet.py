@@ -190,7 +190,8 @@ def test_number_near(dtype: type, near: list[int], base: int, is_low: bool) -> N
     values = [low + value - min(near) for value in near]
     met = list(dict.fromkeys(values))
     table = np.full(max(values) - low + 1, -1, dtype=np.int32)
-    distinct, codes = np.zeros(len(met), dtype=dtype), np.full(len(values), -5, dtype=np.int32)
+    distinct: np.ndarray = np.zeros(len(met), dtype=dtype)
+    codes = np.full(len(values), -5, dtype=np.int32)
     known = kernels_numbers.number_near(np.array(values, dtype=dtype), low, table, distinct, codes)
     assert known == len(met)
     assert distinct.tolist() == met

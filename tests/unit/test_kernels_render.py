@@ -158,7 +158,8 @@ def arena() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def program() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     literals = b""
-    steps, programs = [], []
+    steps: list[list[int]] = []
+    programs: list[list[int]] = []
     for layout in LAYOUTS:
         programs.append([len(steps), len(steps) + len(layout), BOUND])
         for literal, operation in layout:

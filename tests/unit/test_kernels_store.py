@@ -21,12 +21,13 @@ from logpress.codecs import (
     kernels_lookup_columns,
     kernels_registers,
     kernels_text,
+    nulls,
 )
 from logpress.engine.part import kernels_columns as kernels
 from logpress.engine.registers import kernels_rows, kernels_texts
 from logpress.engine.restore import kernels_buckets
 
-NULL, NARROW_NULL = int(kernels_text.NULL), int(kernels_rows.NARROW_NULL)
+NULL, NARROW_NULL = int(kernels_text.NULL), int(nulls.NARROW_NULL)
 
 NUMBERS = st.one_of(
     st.just(NULL), st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1), st.sampled_from([NULL + 1, 2**63 - 1])
@@ -73,7 +74,8 @@ def drawn(seed: int, shape: tuple[int, ...], dtype: type = np.int64) -> NDArray[
 def test_gather_and_take_rows(dtype: type, count: int, width: int, seed: int) -> None:
     rows = drawn(seed, (count + 3, width), dtype)
     order = np.random.default_rng(seed).integers(0, count + 3, count).astype(np.int32)
-    columns, taken = np.zeros((width, count), dtype=dtype), np.zeros((count, width), dtype=dtype)
+    columns: np.ndarray = np.zeros((width, count), dtype=dtype)
+    taken: np.ndarray = np.zeros((count, width), dtype=dtype)
     kernels_rows.gather(rows, order, columns)
     kernels_rows.take_rows(rows, order, taken)
     expected = [rows.tolist()[row] for row in order]
@@ -86,7 +88,7 @@ def test_shift_codes(rows: list[tuple[int, ...]], data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(rows)))
     last = data.draw(st.integers(first, len(rows)))
     bases = {2: data.draw(st.integers(0, 9)), 0: data.draw(st.integers(0, 9))}
-    found = int32s([*rows, (0, 0, 0)])
+    found = np.array([*rows, (0, 0, 0)], dtype=np.int32)
     kernels_rows.shift_codes(found, first, last, int64s(list(bases)), int64s(list(bases.values())))
     expected = [
         [code + bases.get(k, 0) if code >= 0 and first <= i < last else code for k, code in enumerate(row)]
@@ -280,7 +282,7 @@ def test_subtract_counters(rows: list[tuple[int, int, int]], shift: int, windows
     smallest = [10 * k - 3 for k in range(3 * windows)]
     shards = int32s([row[0] for row in rows])
     arrivals, counters = int64s([row[1] for row in rows]), int64s([row[2] for row in rows])
-    expected = []
+    expected: list[int] | None = []
     for shard, arrival, counter in rows:
         window = wrapped(arrival - 100) >> shift
         if shard >= 0 and not (0 <= window < windows and shard * windows + window < len(smallest)):

@@ -84,7 +84,7 @@ def scan(lake: Lake, day: date | None = None) -> list[str]:
     """Names, as any reader of the catalog finds them."""
     with open_catalog(lake) as catalog:
         table = catalog.load(TABLE)
-        found = table.scan(**({"row_filter": f"day = '{day}'"} if day else {})).to_arrow()
+        found = (table.scan(f"day = '{day}'") if day else table.scan()).to_arrow()
     return sorted(found["name"].to_pylist())
 
 
@@ -466,7 +466,8 @@ def test_of_two_who_publish_the_same_day_the_last_wins_whole(lake):
 
 def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
-    real, calls = commits._evolve, []
+    real = commits._evolve
+    calls: list[int] = []
 
     def with_company(*arguments):
         real(*arguments)

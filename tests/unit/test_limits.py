@@ -76,7 +76,7 @@ def test_limits_of_memory_and_speed_change_no_byte(sdk_log: Contract, tmp_path: 
     restored: list[bytes] = []
     for some in (DEFAULT, limits):
         chunks: list[bytes] = []
-        restoring.restore([str(part)], [], lambda chunk, to=chunks: to.append(bytes(chunk)), limits=some)
+        restoring.restore([str(part)], [], lambda chunk: chunks.append(bytes(chunk)), limits=some)  # noqa: B023 - called at once
         restored.append(b"".join(chunks))
     assert restored[0] == restored[1]
 

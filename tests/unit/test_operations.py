@@ -49,7 +49,7 @@ def test_operations_say_what_their_names_say(case: int) -> None:
         seen.add(op[codes.CODE])
         if slot.role == "copy":
             copy = next(copy for copy in contract.copies if copy.path == slot.path)
-            units = UNITS_PER_SECOND[registers.columns[copy.of].unit]  # type: ignore[union-attr]
+            units = UNITS_PER_SECOND[registers.columns[copy.of].unit]
             assert op[codes.TARGET] == registers[copy.of]
             if slot.instant is None:
                 assert op[codes.CODE] == codes.COPY_EPOCH
@@ -74,7 +74,7 @@ def test_operations_say_what_their_names_say(case: int) -> None:
             if column.label_checked_by:
                 checked_by = registers.columns[column.label_checked_by]
                 assert op[codes.REFERENCE] == registers[checked_by.name]
-                assert op[codes.REFERENCE_UNITS] == UNITS_PER_SECOND[checked_by.unit]  # type: ignore[union-attr]
+                assert op[codes.REFERENCE_UNITS] == UNITS_PER_SECOND[checked_by.unit]
             else:
                 assert op[codes.REFERENCE] == -1
         elif isinstance(column, Integer):

@@ -175,7 +175,8 @@ def slot(number: int, *values: Any, codec: str = "instant") -> Change:
     return in_packed(change)
 
 
-for digits in (1_000_000, -40, -1, 10, 2**70, 3.5, "3", None, [], True):
+_DIGITS: list[object] = [1_000_000, -40, -1, 10, 2**70, 3.5, "3", None, [], True]
+for digits in _DIGITS:
     CHANGES[f"digits {digits!r}"] = slot(5, digits)
 for separator in ("", "TT", "t", "é", 84, None, "\n"):
     CHANGES[f"separator {separator!r}"] = slot(4, separator)

@@ -567,11 +567,11 @@ def test_a_scan_reads_what_was_published_when_it_was_made(sdk_log: Contract, tmp
         Path(path).unlink()
     with pytest.raises(PartError, match=r"part-.*is gone, because its day was published again"):
         before.to_arrow()
-    path = Path(after.files[0])
-    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    part = Path(after.files[0])
+    pq.write_table(pq.read_table(part).replace_schema_metadata(None), part)
     with pytest.raises(PartError, match=r"part-.* has no logpress metadata"):
         after.to_arrow()
-    path.write_bytes(b"PAR1 no more")
+    part.write_bytes(b"PAR1 no more")
     with pytest.raises(PartError, match=r"part-.* is no Parquet file, or it is cut"):
         table.scan(day)
 

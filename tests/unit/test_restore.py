@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -43,7 +44,7 @@ def press_parts(contracts: Sequence[Contract], raw: Path, folder: Path) -> list[
     return parts
 
 
-def restored(parts: Sequence[str], **options: object) -> bytes:
+def restored(parts: Sequence[str], **options: Any) -> bytes:
     chunks: list[bytes] = []
     count = restoring.restore(parts, [], lambda chunk: chunks.append(bytes(chunk)), **options)
     data = b"".join(chunks)

@@ -550,7 +550,18 @@ class Clock:
         self.waits.append(seconds)
         self.now += seconds
 
-    wait = sleep  # of an event that never comes
+
+class Never(threading.Event):
+    """An event that never comes, on such a clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._clock.sleep(timeout)
+        return False
 
 
 def test_waits_for_what_is_not_there_yet_grow_and_vary_and_end_in_time(monkeypatch):
@@ -573,17 +584,17 @@ def test_waits_for_what_is_not_there_yet_grow_and_vary_and_end_in_time(monkeypat
 def test_a_pace_holds_requests_back_and_saves_nothing_up(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(scroll, "time", clock)
-    pace = scroll.Pace(100.0)
+    pace, never = scroll.Pace(100.0), Never(clock)
     times = []
     for documents in (50, 50, 25, 200, 10):
-        pace.wait(documents, clock)
+        pace.wait(documents, never)
         times.append(clock.now - 1_000)
     assert times == [0.0, 0.5, 1.0, 1.25, 3.25]
     clock.now += 60  # in which nothing was asked for
-    pace.wait(500, clock)
-    pace.wait(1, clock)
+    pace.wait(500, never)
+    pace.wait(1, never)
     assert clock.now == 1_000 + 63.25 + 5
-    scroll.Pace(None).wait(10**9, clock)
+    scroll.Pace(None).wait(10**9, never)
     assert clock.now == 1_000 + 63.25 + 5
 
 

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
@@ -18,7 +19,8 @@ from tests.conftest import DAY, READING, SEED, compact, press
 
 from logpress.cli.app import main
 from logpress.contract import Contract, load_contract
-from logpress.contract.edit import changed_contract, changed_text, target_of, write_contract
+from logpress.contract.base import Encoding
+from logpress.contract.edit import Changes, changed_contract, changed_text, target_of, write_contract
 from logpress.contract.load import contract_path, parse_contract, read_text
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.engine.restore.in_order import restore
@@ -326,13 +328,13 @@ def records_of(press_slice, contract: Contract, source: Path, folder: Path) -> l
 def costs(**bytes_and_ns: tuple[int, int]) -> dict[Candidate, Cost]:
     """As `plain_3=(bytes, ns)`, of 1,000 rows."""
     return {
-        Candidate(name.rsplit("_", 1)[0], int(name.rsplit("_", 1)[1])): Cost(size, ns, 0)
+        Candidate(cast(Encoding, name.rsplit("_", 1)[0]), int(name.rsplit("_", 1)[1])): Cost(size, ns, 0)
         for name, (size, ns) in bytes_and_ns.items()
     }
 
 
 TODAY = Candidate("plain", 3)
-ALL = ("plain", "dictionary", "delta", "byte_stream_split")
+ALL: tuple[Encoding, ...] = ("plain", "dictionary", "delta", "byte_stream_split")
 
 
 @pytest.mark.parametrize(
@@ -433,7 +435,7 @@ files: {zstd: 5}
 
 # the end
 """
-CHANGES = {
+CHANGES: Changes = {
     ("columns", 0, "storage", "encoding"): "plain",
     ("columns", 0, "storage", "zstd"): 7,
     ("columns", 1, "storage", "zstd"): 2,
