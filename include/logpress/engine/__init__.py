@@ -1,1 +1,1 @@
-"""The press itself: blocks of raw records to row groups in part files, and back; and the digest that proves it."""
+"""Blocks of raw records to row groups in part files, and back; and the digest that proves it."""

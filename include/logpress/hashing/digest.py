@@ -1,6 +1,6 @@
 """The digest of a multiset of records: the sum of their XXH3-128 hashes modulo 2^128.
 
-Order does not matter, repetition does; digests of parts add up to the digest of the whole.
+The order of records does not change it, a repeated record does. Digests of parts add up to the digest of the whole.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Hashes of byte strings, and tables that give equal strings equal numbers.
 
-The hash follows wyhash (Wang Yi, github.com/wangyi-fudan/wyhash) in its multiply-and-fold step; it guards against
-accidents, not against an adversary. It decides which place of a table a text is looked up at first, and no byte that is
-written.
+The hash follows wyhash (Wang Yi, github.com/wangyi-fudan/wyhash) in its multiply-and-fold step. It guards against
+accidents, not against an adversary. It decides where the search in a table begins, and changes no byte that is written.
 
-Bounds: texts are read at start:end or start:start + length, and up to 31 bytes behind, which the caller guarantees to
-be there (`PADDING`); tables hold a free place, and numbers of texts that the other arrays have.
+Bounds: a text is read at start:end or start:start + length, and up to 31 bytes behind it; callers guarantee these bytes
+(`PADDING`). A table has at least one free place, and its numbers are below the length of the arrays of texts.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -43,7 +42,7 @@ def fold(a, b):
 
 @inner_kernel
 def tail_word(buffer, at, count):
-    """The last `count` (0 to 8) bytes at `at` as a word, zeros above; reads 8 bytes."""
+    """The last `count` (0 to 8) bytes at `at` as a word, with zeros above; reads 8 bytes."""
     if count <= 0:
         return np.uint64(0)
     word = load64(buffer, at)
@@ -68,21 +67,21 @@ def hash64(buffer, start, end):
 
 @inner_kernel
 def find_text(buffer, start, length, word, table, texts, starts, ends, hashes):
-    """Where buffer[start:start + length], whose hash is `word`, stands in an open-addressed table.
+    """Find buffer[start:start + length], whose hash is `word`, in an open-addressed table.
 
     Args:
-        buffer: uint8[n], where the text to look up stands.
+        buffer: uint8[n], holds the text to look up.
         start: its first byte.
         length: its length.
         word: its `hash64`.
         table: int32[2^k], numbers of known texts, -1 where free; at most half full.
-        texts: uint8[m], where known texts stand.
+        texts: uint8[m], holds the known texts.
         starts: int64[c], start of each known text in `texts`.
         ends: int64[c].
         hashes: uint64[c].
 
     Returns:
-        The place in `table`: of the text's number, or a free one.
+        Place in `table` that holds the text's number, or a free place if the text is new.
     """
     mask = table.shape[0] - 1
     at = np.int64(word & np.uint64(mask))

@@ -1,6 +1,6 @@
-"""The kernel of the digest of a multiset of records.
+"""The kernel that adds a record's hash to the digest of a multiset.
 
-Bounds: two words of `totals` are read and written.
+Bounds: reads and writes two words of `totals`.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs

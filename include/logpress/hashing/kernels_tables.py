@@ -1,7 +1,7 @@
 """The kernels of open-addressing hash tables that number texts.
 
-Bounds: a table is indexed by a hash modulo its size, a power of two, and holds a free place; hashes are indexed by
-numbers of texts, below how many there are.
+Bounds: a table is indexed by a hash modulo its size, a power of two, and has at least one free place. Hashes are
+indexed by numbers of texts, which are below the number of texts.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -15,12 +15,12 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def rebuild_table(table, hashes, known):
-    """Fill a larger table with the texts known so far.
+    """Fill a larger table with the known texts.
 
     Args:
-        table: int32[2^k], all -1, more places than texts.
+        table: int32[2^k], all -1, with more places than texts.
         hashes: uint64[>= known].
-        known: how many texts there are.
+        known: number of texts.
     """
     mask = table.shape[0] - 1
     for number in range(known):
@@ -32,18 +32,20 @@ def rebuild_table(table, hashes, known):
 
 @kernel
 def empty_tables(tables, hashes, counts):
-    """Take all texts out of a block's dictionaries; most are few, in tables that have room for many.
+    """Remove all texts from a block's dictionaries.
+
+    Places are freed text by text, because most dictionaries have few texts in a large table.
 
     Args:
         tables: int32[d, 2^k], open addressing, -1 where free.
-        hashes: uint64[d, c], of the texts in them.
-        counts: int64[d], how many each has; becomes 0.
+        hashes: uint64[d, c], of the texts.
+        counts: int64[d], number of texts of each dictionary; set to 0.
     """
     mask = tables.shape[1] - 1
     for number in range(tables.shape[0]):
         table = tables[number]
         for entry in range(counts[number]):
-            # up to the next free place: what stood before one that was freed is reached from a place of its own
+            # up to a free place, as in a search; entries behind it are freed from their own places
             at = np.int64(hashes[number, entry] & np.uint64(mask))
             while table[at] >= 0:
                 table[at] = -1

@@ -1,9 +1,9 @@
-"""XXH3-128 (Y. Collet, xxHash 0.8, seed 0): the hash of a record; any other implementation gives the same.
+"""XXH3-128 (Y. Collet, xxHash 0.8, seed 0): the hash of a record, equal to that of any other implementation.
 
 Source: github.com/Cyan4973/xxHash, xxhash.h, and doc/xxhash_spec.md. It guards against accidents, not against an
-adversary. Texts of more than 240 bytes go through `_stripes`, eight words at a time, as vectors.
+adversary. `_stripes` hashes texts of more than 240 bytes, eight words at a time, as vectors.
 
-Bounds: everything read lies in buffer[start:end], but for texts of less than nine bytes, of which eight are read.
+Bounds: reads stay inside buffer[start:end], except that texts of less than 9 bytes are read as 8 bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -36,7 +36,7 @@ _STRIPE = 64
 """Bytes that the accumulators take at a time: XXH_STRIPE_LEN."""
 
 _STRIPES_A_BLOCK = (len(_SECRET) - _STRIPE) // 8
-"""Stripes between two scrambles: the secret is used 8 bytes further on for each."""
+"""Stripes between two scrambles. Each stripe uses the secret 8 bytes further on than the one before."""
 
 _P32_1 = 0x9E3779B1
 """XXH_PRIME32_1."""
@@ -63,10 +63,10 @@ _P64_5 = 0x27D4EB2F165667C5
 """XXH_PRIME64_5."""
 
 _MX1 = np.uint64(0x165667919E3779F9)
-"""PRIME_MX1, of the last mixing step."""
+"""PRIME_MX1, multiplier of the last mixing step."""
 
 _MX2 = np.uint64(0x9FB21C651E98DF25)
-"""PRIME_MX2, of the last mixing step of texts of 4 to 8 bytes."""
+"""PRIME_MX2, multiplier of the last mixing step of texts of 4 to 8 bytes."""
 
 _BEGIN = [_P32_3, int(_P64_1), int(_P64_2), int(_P64_3), int(_P64_4), int(_P32_2), _P64_5, _P32_1]
 """The accumulators before the first stripe: XXH3_INIT_ACC."""
@@ -76,7 +76,7 @@ _LOW32 = np.uint64(0xFFFFFFFF)
 
 @inner_kernel
 def _shifted(word, bits):
-    """A word, xored with itself shifted down: XXH_xorshift64."""
+    """A word xored with itself shifted right: XXH_xorshift64."""
     return word ^ (word >> np.uint64(bits))
 
 
@@ -88,7 +88,7 @@ def _avalanche(word):
 
 @inner_kernel
 def _avalanche64(word):
-    """That of XXH64, which short texts go through."""
+    """The last mixing step of XXH64, used for short texts: XXH64_avalanche."""
     return _shifted(_shifted(_shifted(word, 33) * _P64_2, 29) * _P64_3, 32)
 
 
@@ -108,7 +108,7 @@ def _constant(words: list[int]) -> Any:
 
 @intrinsic
 def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: Any) -> Any:
-    """The eight accumulators after all stripes of buffer[start:start + length], which are more than one."""
+    """The eight accumulators after all stripes of buffer[start:start + length], which has at least two."""
     eight = ir.VectorType(ir.IntType(64), 8)
     number = ir.IntType(64)
 
@@ -133,7 +133,7 @@ def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: 
         key = byte_pointer(context, builder, signature.args[3], args[3], ir.Constant(number, 0))
         length = args[2]
         count = builder.udiv(builder.sub(length, number(1)), number(_STRIPE))
-        sums = cgutils.alloca_once_value(builder, _constant(_BEGIN))  # which the compiler keeps in registers
+        sums = cgutils.alloca_once_value(builder, _constant(_BEGIN))  # the compiler keeps it in registers
         with cgutils.for_range(builder, count) as loop:
             of_block = builder.urem(loop.index, number(_STRIPES_A_BLOCK))
             stripe = builder.gep(data, [builder.mul(loop.index, number(_STRIPE))])
@@ -152,7 +152,7 @@ def _stripes(typing_context: Any, buffer: Any, start: Any, length: Any, secret: 
 
 @inner_kernel
 def _merged(sums, at, begin):
-    """The accumulators as one word, with the secret from `at` on: XXH3_mergeAccs."""
+    """The accumulators merged into one word with the secret from `at` on: XXH3_mergeAccs."""
     found = begin
     found += fold(sums[0] ^ load64(_SECRET, at), sums[1] ^ load64(_SECRET, at + 8))
     found += fold(sums[2] ^ load64(_SECRET, at + 16), sums[3] ^ load64(_SECRET, at + 24))
@@ -163,7 +163,7 @@ def _merged(sums, at, begin):
 
 @inner_kernel
 def _mixed(low, high, buffer, one, two, secret):
-    """The two sums after 16 bytes at `one` and 16 at `two`."""
+    """Both sums after 16 bytes at `one` and 16 bytes at `two`: XXH128_mix32B."""
     a, b = load64(buffer, one), load64(buffer, one + 8)
     c, d = load64(buffer, two), load64(buffer, two + 8)
     low += fold(a ^ load64(_SECRET, secret), b ^ load64(_SECRET, secret + 8))
@@ -175,7 +175,7 @@ def _mixed(low, high, buffer, one, two, secret):
 
 @kernel
 def _few(buffer, start, length):
-    """Of at most 16 bytes."""
+    """The hash of at most 16 bytes."""
     size = np.uint64(length)
     if length > 8:
         one, two = load64(buffer, start), load64(buffer, start + length - 8)
@@ -211,7 +211,7 @@ def _few(buffer, start, length):
 
 @kernel
 def _some(buffer, start, length):
-    """Of 17 to 240 bytes."""
+    """The hash of 17 to 240 bytes."""
     size = np.uint64(length)
     low, high = size * _P64_1, np.uint64(0)
     end = start + length

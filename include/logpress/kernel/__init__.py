@@ -1,1 +1,1 @@
-"""How kernels are compiled and kept, and the words that they load and store."""
+"""Compiling and caching of kernels, and the words that they load and store."""

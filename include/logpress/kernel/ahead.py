@@ -1,8 +1,8 @@
-"""Kernels that a command needs, compiled before it begins: by a process a core, each of them once.
+"""Compiles the kernels that a command needs before the command begins, one process a core, each kernel once.
 
-Which they are stands in `needed.txt`, a line a kernel and types of arguments, callees before what calls them. The list
-only saves time. What it does not name is compiled when it is called, and what it names wrongly is left out;
-scripts/list_kernels.py writes it, and tests/unit/test_ahead.py says when it has to.
+`needed.txt` lists them: one line for each kernel and types of arguments, callees before their callers. The list only
+saves time. A kernel that it lacks is compiled on its first call; a line that names no kernel is ignored.
+scripts/list_kernels.py writes it, and tests/unit/test_ahead.py fails when it must be written anew.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from typing import Any
 LIST = Path(__file__).with_name("needed.txt")
 
 USES = ("sample", "press", "restore", "bulk", "compare")
-"""What kernels are needed for: to press a day (or prove it), to give it back, and so on."""
+"""Uses of kernels: to press (or prove) a day, to restore it, and so on."""
 
 MOST_PROCESSES = 4
-"""More would wait for each other: what calls callees is compiled after them."""
+"""[speed] More processes would wait for each other, because a kernel is compiled after its callees."""
 
 _TELL_SECONDS = 5.0
 _ALONE = 10
-"""Kernels that are compiled sooner than another process has started to help."""
+"""[speed] Up to this many kernels are compiled in this process, because starting another one takes longer."""
 
 Tell = Callable[[int, int], None]
 
@@ -46,7 +46,7 @@ _tell: Tell = _log
 
 @contextmanager
 def told_to(tell: Tell) -> Iterator[None]:
-    """For the block of a `with`: who hears how many kernels are compiled, of how many; the log does otherwise."""
+    """Within a `with` block: report progress (kernels compiled, kernels in all) to `tell` and not to the log."""
     global _tell
     before, _tell = _tell, tell
     try:
@@ -57,14 +57,14 @@ def told_to(tell: Tell) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Needed:
-    """A line of the list: a kernel as some use needs it.
+    """A line of the list: a kernel that some uses need.
 
     Attributes:
-        uses: some of `USES`.
+        uses: the uses that need it, of `USES`.
         is_callee: whether only other kernels call it.
-        module: its full name.
-        kernel: its name in there.
-        types: of its arguments, as `written` writes them.
+        module: full name of its module.
+        kernel: its name in the module.
+        types: types of its arguments, as `written` writes them.
     """
 
     uses: tuple[str, ...]
@@ -75,33 +75,33 @@ class Needed:
 
     @classmethod
     def read(cls, line: str) -> Needed:
-        """What a line says."""
+        """Parse a line."""
         uses, kind, place, *types = line.split()
         module, _, kernel = place.rpartition(".")
         return cls(tuple(uses.split(",")), kind == "callee", module, kernel, tuple(types))
 
     @property
     def line(self) -> str:
-        """It as a line of the list."""
+        """The entry as a line of the list."""
         kind = "callee" if self.is_callee else "python"
         return " ".join([",".join(self.uses), kind, f"{self.module}.{self.kernel}", *self.types])
 
 
 def needed(use: str | None = None) -> list[Needed]:
-    """What a use needs, or all of them."""
+    """The kernels that a use needs; all kernels of the list if None."""
     found = [Needed.read(line) for line in LIST.read_text().splitlines()]
     return [entry for entry in found if use is None or use in entry.uses]
 
 
 def compile_ahead(use: str, processes: int | None = None) -> int:
-    """Compile the kernels that a use needs and that nobody has compiled yet, in so many processes.
+    """Compile the kernels that a use needs and the cache lacks.
 
     Args:
         use: one of `USES`.
-        processes: as many as cores, `MOST_PROCESSES` at most, if None.
+        processes: number of processes; if None, one a core, at most `MOST_PROCESSES`.
 
     Returns:
-        How many were missing.
+        Number of kernels that were missing.
     """
     from logpress.kernel.compile import processors
     from logpress.kernel.store import Mark
@@ -133,7 +133,7 @@ def _digest(entries: list[Needed], target: str) -> str:
 
 @contextmanager
 def _helpers(use: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    # of groups of their own, so that Ctrl-C reaches this process alone; -P: no module comes from the current folder
+    # own process groups, so that Ctrl-C reaches this process alone; -P: no imports from the current folder
     command = [sys.executable, "-P", "-m", __name__, use, str(os.getpid())]
     helpers = [
         subprocess.Popen(
@@ -150,7 +150,7 @@ def _helpers(use: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 class _Work:
-    """Kernels to compile, which other processes may compile too, as they may at any time."""
+    """Kernels to compile. Other processes may compile the same ones at any time."""
 
     def __init__(self, entries: list[Needed]) -> None:
         self.missing = [found for entry in entries if (found := _Kernel.of(entry)) is not None and not found.is_kept]
@@ -158,7 +158,7 @@ class _Work:
         self._told = -_TELL_SECONDS
 
     def do(self, others_work: Callable[[], bool] = lambda: False, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Compile them, first those that no other process compiles just now."""
+        """Compile them, first those that no other process is compiling."""
         while self.missing and go_on():
             self._tell()
             free = next((kernel for kernel in self.missing if not kernel.is_taken), None)
@@ -167,7 +167,7 @@ class _Work:
                 self.missing.remove(free)
             elif others_work():
                 time.sleep(0.05)
-            else:  # processes of somebody else: `compile` waits for them
+            else:  # compiled by processes that this one did not start: `compile` waits for them
                 self.missing.pop(0).compile()
             self.missing = [kernel for kernel in self.missing if not kernel.is_kept]
         self._tell()
@@ -187,7 +187,7 @@ class _Kernel:
 
     @classmethod
     def of(cls, entry: Needed) -> _Kernel | None:
-        """What a line names, if there is such a kernel."""
+        """The kernel that a line names; None if there is none."""
         from logpress.kernel.types_as_text import read
 
         try:
@@ -204,7 +204,7 @@ class _Kernel:
 
     @property
     def is_taken(self) -> bool:
-        """Whether another process compiles it."""
+        """Whether another process is compiling it."""
         return bool(self.dispatcher.is_taken(self.signature, self.is_callee))
 
     def compile(self) -> None:
@@ -213,7 +213,7 @@ class _Kernel:
 
 
 def _help(use: str, parent: int) -> None:
-    """Compile what another process compiles, too, as long as it is there."""
+    """Compile what the process `parent` compiles, as long as that runs."""
     work = _Work(needed(use))
     work.do(go_on=lambda: os.getppid() == parent)
 

@@ -37,19 +37,19 @@ BRACE_OPEN = 0x7B
 BRACE_CLOSE = 0x7D
 
 FIRST_WIDE = 0x80
-"""The first byte value that is no ASCII: such bytes belong to UTF-8 sequences of 2 to 4 bytes."""
+"""First byte value that is not ASCII: such bytes belong to UTF-8 sequences of 2 to 4 bytes."""
 
 
 def word_of(text: bytes) -> np.uint64:
-    """A text of at most 8 bytes as `load64` gives it, little-endian, with zeros behind the text."""
+    """A text of at most 8 bytes as `load64` reads it: little-endian, with zeros behind the text."""
     return np.uint64(int.from_bytes(text, "little"))
 
 
 WORD_TRUE = np.uint32(word_of(b"true"))
-"""`true`, as `load32` gives it."""
+"""`true`, as `load32` reads it."""
 
 WORD_FALS = np.uint32(word_of(b"fals"))
-"""The first four bytes of `false`, as `load32` gives them."""
+"""The first four bytes of `false`, as `load32` reads them."""
 
 WORD_NULL = np.uint32(word_of(b"null"))
-"""`null`, as `load32` gives it."""
+"""`null`, as `load32` reads it."""

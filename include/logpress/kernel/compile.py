@@ -1,8 +1,8 @@
-"""How a function becomes a kernel: with private parts of Numba if they are as logpress knows them, or else without.
+"""Turns functions into kernels, with private parts of Numba if they are as expected, else with its public ones.
 
-Numba keys its cache by the file a function stands in, and so would keep using a kernel whose callee in another
-file has changed. Here the key is a digest of all modules of logpress that a kernel's module imports (`sources.py`).
-Where machine code is kept: `store.py`.
+Numba's own cache looks at the file of a function only, so it would keep a kernel whose callee in another file has
+changed. Here the key is a digest of all modules of logpress that the kernel's module imports (`sources.py`). `store.py`
+keeps the machine code.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ except (ImportError, AttributeError, TypeError, ValueError) as error:
 
 
 def processors() -> list[str]:
-    """For which processors machine code may have been made that can be used here; that which is made now is the first.
+    """The processors whose cached machine code can be used here; code is now made for the first one.
 
-    None where kernels cannot be compiled before they are called: Numba's own cache knows no callees.
+    None if kernels cannot be compiled before they are called, because Numba's own cache knows no callees.
     """
     if _private is None or numba.config.DISABLE_JIT:
         return []
@@ -47,10 +47,10 @@ def processors() -> list[str]:
 
 
 def compiled(function: F, **options: bool) -> F:
-    """A function's dispatcher: compiled on first use, or loaded; it runs without the GIL.
+    """A function's dispatcher. The function is compiled on first use, or loaded, and runs without the GIL.
 
-    Functions with a closure are compiled anew in each process, and those that stand in no module of logpress: sources
-    do not tell what they are made of.
+    A function with a closure, or of no module of logpress, is compiled in each process, because its sources do not tell
+    all that it depends on.
     """
     folder = None if function.__closure__ else version_folder(function.__module__)
     if _private is not None:
@@ -61,7 +61,7 @@ def compiled(function: F, **options: bool) -> F:
 
 
 def _kept_by_numba(function: F, folder: Path, **options: bool) -> F:
-    """Numba's own cache looks at the function's own file only, so it gets a folder for each version of all sources."""
+    """A dispatcher with Numba's own cache, in a folder for each version of all sources."""
     try:
         prepare(folder)
     except OSError:
@@ -75,21 +75,24 @@ def _kept_by_numba(function: F, folder: Path, **options: bool) -> F:
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function to machine code on first use (or load it from the cache); it runs without the GIL.
+    """Compile a function to machine code on first use, or load it from the cache; it runs without the GIL.
 
-    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out; counting arrays in
-    and out of each small function, atomically, would take longer than the function.
+    Kernels allocate nothing: their scratch arrays are arguments. So reference counting is left out, because counting
+    the arrays of each call, atomically, would take longer than most functions.
     """
     return compiled(function)
 
 
 def inner_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that inner loops of kernels call, into its callers: a call hands over seven words an array."""
+    """Compile a function that inner loops of kernels call into its callers.
+
+    A call would pass seven words for each array.
+    """
     return compiled(function, forceinline=True)
 
 
 def load_cached() -> None:
-    """Load all kernels in the cache that a module's Python code calls, so that forked processes need not each do so."""
+    """Load the cached kernels that a module's Python code calls, so that forked processes share them."""
     numba.typeof(np.empty(0))  # its first call imports for a while
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{_PACKAGE}.") and "kernels" not in name:

@@ -1,6 +1,6 @@
 """The private parts of Numba that logpress uses, each to save time. Numba is pinned because of them.
 
-If one is missing, this module cannot be imported, and `compile.py` does without it.
+If a part is missing, importing this module raises ImportError, and `compile.py` uses Numba's public parts.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ if list(inspect.signature(arrayobj.fix_integer_index).parameters) != ["context",
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(NativeLowering):  # type: ignore[misc]
-    """Numba's own, but an index below zero does not count from the end: to look takes a tenth of a kernel's time.
+    """Numba's lowering, without negative indices that count from the end: their check takes 10 % of a kernel's time.
 
-    Kernels have no such indices; with NUMBA_BOUNDSCHECK=1, one is an error. Of a callee only the intermediate code is
+    Kernels use no negative index; with NUMBA_BOUNDSCHECK=1, one is an error. Of a callee, only intermediate code is
     made.
     """
 
@@ -73,7 +73,7 @@ class _Lowering(NativeLowering):  # type: ignore[misc]
         state.library.enable_object_caching()
         state.flags.no_compile = is_callee
         before = arrayobj.fix_integer_index
-        arrayobj.fix_integer_index = _as_it_is  # nobody else compiles meanwhile: Numba has a lock
+        arrayobj.fix_integer_index = _as_it_is  # safe: Numba compiles under a global lock
         try:
             changed = bool(super().run_pass(state))
         finally:
@@ -91,7 +91,7 @@ def _as_it_is(context: Any, builder: Any, index_type: Any, index: Any, size: Any
 
 
 class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """Numba's own, but passes over functions do not run on those that are only declared: a tenth of all time."""
+    """Numba's library, but function passes skip functions that are only declared, which saves 10 % of the time."""
 
     def _optimize_functions(self, module: Any) -> None:
         module.data_layout = self._codegen._data_layout
@@ -102,10 +102,10 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 
 
 class _CalleeLibrary(_Library):
-    """The intermediate code of a kernel that other kernels call: it becomes machine code as a part of theirs."""
+    """The intermediate code of a kernel that other kernels call; it becomes machine code as a part of theirs."""
 
     def _optimize_final_module(self) -> None:
-        """Make it smaller; all else is done where it has been compiled into machine code."""
+        """Run cheap passes that make it smaller; the full ones run on its callers."""
         manager, builder = self._codegen._module_pass_manager(
             loop_vectorize=False, slp_vectorize=False, opt=0, cost="cheap"
         )
@@ -117,12 +117,12 @@ class _CalleeLibrary(_Library):
         self._finalized = True
 
     def serialize_using_object_code(self) -> tuple[str, str, bytes]:
-        """Its intermediate code."""
+        """Serialize the intermediate code."""
         return self.name, "callee", bytes(self._get_module_for_linking().as_bitcode())
 
     @classmethod
     def read(cls, codegen: Any, name: str, code: bytes) -> _CalleeLibrary:
-        """What was serialized."""
+        """The library that was serialized as `code`."""
         self = cls(codegen, name)
         self._shared_module = llvmlite.binding.parse_bitcode(code)
         self._finalized = True
@@ -130,7 +130,7 @@ class _CalleeLibrary(_Library):
 
 
 class _Callee:
-    """Stands for a kernel that only kernels can call: Numba tells what it calls by the objects that Python calls."""
+    """Stands for a kernel that only kernels can call, where Numba wants an object that Python calls."""
 
 
 class _Compiler(CompilerBase):  # type: ignore[misc]
@@ -146,10 +146,11 @@ class _Compiler(CompilerBase):  # type: ignore[misc]
 class Kernel(CPUDispatcher):  # type: ignore[misc]
     """A kernel as Python calls it.
 
-    For each types of arguments it is compiled as one of two things. What Python calls is machine code with a wrapper
-    that takes Python's objects apart. What only other kernels call (a *callee*; most are) is intermediate code, which
-    they are compiled with. If Python calls a callee after all, as tests do, it is compiled once more. In a call from a
-    kernel, constants are like other integers: otherwise a callee would be compiled for each constant.
+    For each types of arguments it is compiled in one of two forms. A kernel that Python calls is machine code, with a
+    wrapper that unpacks Python's objects. A *callee*, which only other kernels call, is intermediate code that is
+    compiled into its callers; most kernels are callees. If Python calls a callee after all, as tests do, it is compiled
+    again. In a call from a kernel, a constant counts as an integer, because otherwise a callee would be compiled for
+    each constant.
     """
 
     def __init__(self, function: Callable[..., Any], folder: Path | None, options: dict[str, Any]) -> None:
@@ -163,11 +164,11 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     @property
     def as_callee(self) -> bool:
-        """Whether it is compiled for another kernel at this moment."""
+        """Whether it is being compiled for another kernel."""
         return self._as_callee
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """What Numba asks for when it finds the kernel called by another one."""
+        """Called by Numba when another kernel calls this one."""
         constants_as_others = [types.unliteral(kind) for kind in args]
         before, self._as_callee = self._as_callee, True
         try:
@@ -176,7 +177,7 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
             self._as_callee = before
 
     def compile(self, sig: Any) -> Any:
-        """Load it, or compile it, for types of arguments; another process that compiles the same is waited for."""
+        """Load or compile it for types of arguments; wait for another process that compiles the same."""
         with global_compiler_lock:
             arguments, _ = normalize_signature(sig)
             known = self.overloads.get(arguments)
@@ -188,7 +189,7 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
                 return super().compile(sig)
 
     def compile_for(self, signature: Any, is_callee: bool) -> None:
-        """Load or compile it as Python will call it, or as other kernels will."""
+        """Load or compile it, as a callee or as Python will call it."""
         with global_compiler_lock:
             before, self._as_callee = self._as_callee, is_callee
             try:
@@ -197,20 +198,20 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
                 self._as_callee = before
 
     def is_kept(self, signature: Any, is_callee: bool) -> bool:
-        """Whether it need not be compiled for that."""
+        """Whether the cache has it in this form."""
         return self._kept is not None and self._kept.has(signature, self.targetctx, is_callee)
 
     def is_taken(self, signature: Any, is_callee: bool) -> bool:
-        """Whether another process compiles it for that just now."""
+        """Whether another process is compiling it in this form."""
         return self._kept is not None and self._kept.is_taken(signature, self.targetctx, is_callee)
 
     def add_overload(self, result: Any) -> None:
-        """Numba's own; but there is nothing in a callee that Python could call."""
+        """As Numba does, but without an entry point for a callee, which Python cannot call."""
         if isinstance(result.entry_point, _Callee):
             self.overloads[tuple(result.signature.args)] = result
         else:
             super().add_overload(result)
-            for environment in result._find_referenced_environments():  # of callees, too
+            for environment in result._find_referenced_environments():  # those of callees too
                 result.codegen.set_env(environment.env_name, environment)
 
     def _customized(self, flags: Any) -> Any:
@@ -220,9 +221,9 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
 
 def compiled(function: Callable[..., Any], folder: Path | None, **options: bool) -> Any:
-    """A function's dispatcher, whose machine code is kept in a folder, if any.
+    """A function's dispatcher, whose machine code is kept in a folder if there is one.
 
-    Kernels allocate nothing, so reference counting is left out.
+    Reference counting is left out, because kernels allocate nothing.
     """
     if numba.config.DISABLE_JIT:
         return function
@@ -237,10 +238,10 @@ def compiled(function: Callable[..., Any], folder: Path | None, **options: bool)
 
 
 class KernelCache:
-    """What Numba asks of the cache of a dispatcher.
+    """The cache of a dispatcher, as Numba calls it.
 
-    Numba's own declares all functions that it knows before it loads a kernel. This takes a third of a second, and is of
-    use only to the compiler, which does it for itself when there is something to compile.
+    Numba's own cache declares all functions that it knows before it loads a kernel, which takes 0.3 s. Only the
+    compiler needs these declarations, and it makes them itself.
     """
 
     def __init__(self, kernel: Kernel, entries: Entries) -> None:
@@ -250,7 +251,7 @@ class KernelCache:
         self._code = hashlib.sha256(kernel.py_func.__code__.co_code).hexdigest()
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The result of a compilation, or None. What cannot be read is compiled again."""
+        """A kept result of compilation, or None. An entry that cannot be read is compiled again."""
         try:
             for key in self._keys(signature, target_context, self._kernel.as_callee):
                 data = self._entries.load(key)
@@ -261,33 +262,33 @@ class KernelCache:
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep the result of a compilation."""
+        """Keep a result of compilation."""
         if not result.lifted and not result.library.has_dynamic_globals:
             key = self._keys(signature, result.target_context, self._kernel.as_callee)[0]
             self._entries.save(key, dumps(result._reduce()))
 
     def turn(self, signature: Any, target_context: Any) -> AbstractContextManager[None]:
-        """For the block of a `with` that loads or compiles: no other process compiles the same meanwhile."""
+        """Within a `with` block that loads or compiles: no other process compiles the same."""
         is_callee = self._kernel.as_callee
         if self.has(signature, target_context, is_callee):
             return nullcontext()
         return self._entries.turn(self._keys(signature, target_context, is_callee)[0])
 
     def has(self, signature: Any, target_context: Any, is_callee: bool) -> bool:
-        """Whether there is something to load."""
+        """Whether an entry can be loaded."""
         return any(map(self._entries.has, self._keys(signature, target_context, is_callee)))
 
     def is_taken(self, signature: Any, target_context: Any, is_callee: bool) -> bool:
-        """Whether another process compiles it."""
+        """Whether another process is compiling it."""
         return self._entries.is_taken(self._keys(signature, target_context, is_callee)[0])
 
     def signatures(self, target_context: Any) -> list[Any]:
-        """The types of arguments for which there is machine code that Python can call."""
+        """The types of arguments for which machine code that Python can call is kept."""
         found = {key[0]: None for key in self._entries.kept() if key in self._keys(key[0], target_context, False)}
         return list(found)
 
     def _keys(self, signature: Any, target_context: Any, is_callee: bool) -> list[Any]:
-        """Where it may lie; the first is where it is saved. A kernel that Python calls is as good as a callee."""
+        """Keys of its entries, of which the first is saved under. Code that Python can call also serves as a callee."""
         targets = processors(target_context.codegen())
         return [
             (signature, target, self._code, *kind)
@@ -296,13 +297,13 @@ class KernelCache:
         ]
 
     def flush(self) -> None:
-        """Numba's `recompile` calls it; what is saved again replaces what was there."""
+        """Called by Numba's `recompile`. Does nothing, because saving replaces the old entry."""
 
 
 def _rebuilt(target_context: Any, data: bytes) -> Any:
-    """As Numba does it, but a kernel's intermediate code is read only where another kernel is compiled that calls it.
+    """As Numba does, but intermediate code is parsed only if another kernel that calls this one is compiled.
 
-    To read it and to list its symbols takes half of the time in which machine code is loaded.
+    Parsing it and listing its symbols takes half of the time of loading machine code.
     """
     (name, kind, held), description, *others, environments = pickle.loads(data)
     if kind == "callee":
@@ -339,7 +340,7 @@ def _rebuilt_callee(
 
 @cache
 def processors(code: Any) -> list[Any]:
-    """For which processors machine code may have been made that this one runs: its own kind, and the portable one."""
+    """Processors whose machine code runs here: this one, and the portable one if it has all of its features."""
     triple, _, _ = own = code.magic_tuple()
     portable = PORTABLE.get(platform.machine())
     if portable is None or numba.config.CPU_NAME is not None:

@@ -1,4 +1,4 @@
-"""Processors that machine code is made for that comes with an image: of any maker, ten years old or younger."""
+"""Processors for which machine code in images is compiled: those of any maker, at most ten years old."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ PORTABLE = {
         ("avx", "avx2", "bmi", "bmi2", "cx16", "f16c", "fma", "lzcnt", "movbe", "popcnt", "sse4.2", "ssse3", "xsave"),
     )
 }
-"""By machine: the name that LLVM has for the processor, and what another one must have to run its code."""
+"""By machine: LLVM's name of the processor, and the features that a processor needs to run its code."""

@@ -1,7 +1,7 @@
-"""What a kernel is compiled from: a digest of its module and of all modules of logpress that this one imports.
+"""The sources that a kernel is compiled from: its module and all modules of logpress that this one imports.
 
-Kernels freeze what they call and the constants they name into machine code. Whatever they can name stands in their
-module or was imported into it, so the modules that a module imports, and what these import, hold all of it.
+A kernel's machine code contains its callees and the constants that it names. All of these are in its module or were
+imported into it, so the module's imports, and theirs, cover them.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ _WORD = re.compile(rb"\bimport\b|importlib|__import__")
 
 @cache
 def source_digest(module: str) -> str | None:
-    """A digest (32 hexadecimal digits) of what kernels of a module are compiled from.
+    """A digest (32 hexadecimal digits) of the sources of a module's kernels.
 
-    It is made of the sources of the module and of this package's modules that it imports (see `closure`), of the
-    versions of Numba, llvmlite and NumPy, and of those settings of Numba that change machine code. Each file is read
-    once in a process.
+    It covers the module and the modules of this package that it imports (see `closure`), the versions of Numba,
+    llvmlite and NumPy, and the settings of Numba that change machine code. Each file is read once in a process.
 
     Args:
-        module: its full name.
+        module: full name of the module.
 
     Returns:
-        None for a module that is not a file of this package: what it imports is not known.
+        The digest; None for a module that is not a file of this package, because its imports are not known.
     """
     if not module.startswith(f"{_PACKAGE}.") or _file(module) is None:
         return None
@@ -50,10 +49,10 @@ def source_digest(module: str) -> str | None:
 
 
 def closure(module: str) -> list[str]:
-    """The modules of this package that a module's kernels may be made of, itself and `kernel.compile`, sorted.
+    """The modules of this package that a module's kernels may depend on, sorted, with itself and `kernel.compile`.
 
-    They are what it imports, anywhere in it, and what these import. The packages they lie in are among them; what
-    these import is so only if a name is imported from the package. What is imported for type checkers only is not.
+    These are its imports, anywhere in it, and their imports. Packages of these modules are included; the imports of a
+    package are included only if a name is imported from it. Imports for type checkers only are left out.
     """
     found: set[str] = set()
     waiting = [module, f"{_PACKAGE}.kernel.compile"]
@@ -85,8 +84,8 @@ def _source(module: str) -> _Source:
 def _imports(text: bytes) -> Iterator[ast.AST]:
     """The nodes of a source that import something.
 
-    To parse the sources of all kernels takes 0.1 s. Where all that looks like an import is a plain statement, these
-    statements are parsed alone.
+    Parsing the sources of all kernels takes 0.1 s. If all lines that look like imports are plain statements, only these
+    are parsed.
     """
     plain = _PLAIN.findall(text)
     if len(_WORD.findall(text)) == len(plain):
@@ -109,7 +108,7 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
-    """The modules that a node imports into a module of a package."""
+    """The modules that a node imports, in a module of a package."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield from _bound(alias.name)
@@ -133,7 +132,7 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def _bound(name: str) -> Iterator[str]:
-    """A module, if there is one of this name, and what can be reached from it by attributes."""
+    """The modules of a dotted name, and those that can be reached from it by attributes."""
     path = _file(name)
     if path is None:
         return
@@ -148,7 +147,7 @@ def _bound(name: str) -> Iterator[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """The file of a module of this package."""
+    """The file of a module of this package; None if there is none."""
     first, *parts = module.split(".")
     if first != _PACKAGE or not all(part.isidentifier() for part in parts):
         return None

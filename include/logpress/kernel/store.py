@@ -1,7 +1,7 @@
-"""Where machine code is kept: a file for each kernel and types of arguments, in a folder for each version of sources.
+"""Folders with machine code: a folder for each version of a module's sources, a file for each kernel and its types.
 
-No index: a file says what it holds, appears whole and at once, and is checked when it is read. So processes that write
-at the same time, or die meanwhile, leave nothing that another one takes for something else.
+There is no index. A file names what it holds, is written whole before it gets its name, and is checked when it is read.
+So processes that write at the same time, or die while they write, leave nothing that is mistaken for something else.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from typing import Any
 from logpress.kernel.sources import source_digest
 
 MOST_VERSIONS = 8
-"""Versions of a module's sources whose machine code is kept: those used last."""
+"""Versions of a module's sources whose machine code is kept, the most recently used ones."""
 
 PATIENCE_SECONDS = 120.0
-"""How long another process that compiles a kernel is waited for; none takes a tenth of it."""
+"""Longest wait for another process that compiles a kernel. No kernel takes a tenth of it."""
 
 
 @cache
@@ -54,9 +54,9 @@ def _bases() -> list[Path]:
 
 @cache
 def _read_only_roots() -> list[Path]:
-    """Folders that nothing can be added to, as that of an image.
+    """Read-only folders with machine code, as in an image.
 
-    What lies there is run, so only root or this user may have written it.
+    Their code is run, so they are used only if root or this user owns them.
     """
     found = []
     for base in _bases():
@@ -71,9 +71,9 @@ def _read_only_roots() -> list[Path]:
 
 @cache
 def version_folder(module: str) -> Path | None:
-    """Where machine code of a module's kernels is kept, as its sources are now; None if it must not be kept.
+    """The folder for machine code of a module's kernels, for its sources as they are; None if none may be kept.
 
-    The sources are read when a module's first kernel is made, so what is edited later belongs to another version.
+    The sources are read when a module's first kernel is made, so later edits belong to another version.
     """
     digest = source_digest(module)
     return None if digest is None else _root() / module / digest
@@ -81,15 +81,15 @@ def version_folder(module: str) -> Path | None:
 
 @cache
 def _places(folder: Path) -> list[Path]:
-    """A folder of `version_folder`, and what stands for it in read-only roots."""
+    """A folder of `version_folder`, and its counterparts in read-only roots."""
     root = _root()
     return [folder, *(other / folder.relative_to(root) for other in _read_only_roots() if folder.is_relative_to(root))]
 
 
 def prepare(folder: Path) -> None:
-    """Make a folder of `version_folder`; of its module's other versions keep those used last.
+    """Make a folder of `version_folder`, and remove all but the most recently used versions of its module.
 
-    A process that still uses a version that is removed compiles again what it has not yet loaded.
+    A process that still uses a removed version compiles again what it has not loaded yet.
 
     Raises:
         OSError: It cannot be made.
@@ -123,19 +123,19 @@ def _lock(number: int) -> None:
             return
         except BlockingIOError:
             time.sleep(0.02)
-        except OSError:  # a file system without locks
+        except OSError:  # the file system has no locks
             return
 
 
 class Entries:
-    """The machine code of one kernel, by keys: any values that can be pickled, compared and told by their `repr`."""
+    """The machine code of one kernel, by keys: values that can be pickled and compared, with distinct `repr`."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self._name = re.sub(r"[^\w.-]", "", name)
 
     def load(self, key: Any) -> bytes | None:
-        """What was saved under a key, or None."""
+        """The bytes saved under a key, or None."""
         _note_use(self.folder)
         for path in self._paths(key):
             try:
@@ -149,7 +149,7 @@ class Entries:
         return None
 
     def save(self, key: Any, data: bytes) -> None:
-        """Keep bytes under a key; where they cannot be written, they are not kept."""
+        """Save bytes under a key; does nothing if they cannot be written."""
         head = pickle.dumps((key, zlib.crc32(data)))
         with suppress(OSError):
             prepare(self.folder)
@@ -167,7 +167,7 @@ class Entries:
         return any(path.exists() for path in self._paths(key))
 
     def is_taken(self, key: Any) -> bool:
-        """Whether another process makes what it will save under a key."""
+        """Whether another process is making the entry of a key."""
         try:
             number = os.open(self._lock_path(key), os.O_RDWR | os.O_CLOEXEC)
         except OSError:
@@ -184,10 +184,10 @@ class Entries:
 
     @contextmanager
     def turn(self, key: Any) -> Iterator[None]:
-        """While this process makes what it will save under a key, others that want to do so too wait.
+        """Within a `with` block: other processes that want to make the entry of this key wait.
 
-        The lock is the system's, so it ends with its process, however that ends. It only saves work: where nothing can
-        be written, or after `PATIENCE_SECONDS`, nobody waits.
+        The lock is the system's, so it ends with its process. It only saves work: without write access, or after
+        `PATIENCE_SECONDS`, nobody waits.
         """
         path = self._lock_path(key)
         try:
@@ -201,13 +201,13 @@ class Entries:
             yield
         finally:
             with suppress(OSError):
-                os.unlink(path)  # whoever waits for it finds what was made
+                os.unlink(path)  # processes that wait for it find the entry
             with suppress(OSError):
-                fcntl.flock(number, fcntl.LOCK_UN)  # forked processes have it open, too
+                fcntl.flock(number, fcntl.LOCK_UN)  # forked processes have it open too
             os.close(number)
 
     def kept(self) -> Iterator[Any]:
-        """The keys under which something can be read."""
+        """The keys whose entries can be read."""
         for folder in _places(self.folder):
             names: list[str] = []
             with suppress(OSError):
@@ -229,7 +229,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Kept:
-    """What lies where machine code is kept: kernels of all versions."""
+    """The size of a cache: kernels of all versions."""
 
     folder: Path
     count: int
@@ -237,17 +237,17 @@ class Kept:
 
 
 def kept() -> Kept:
-    """What is kept where this process keeps it."""
+    """The size of the cache of this process."""
     files = [path for path in _root().rglob("*@*") if path.is_file()]
     return Kept(_root(), len(files), sum(path.stat().st_size for path in files))
 
 
 class Mark:
-    """Notes that all is there that some use needs, so that the next process need not look for each kernel.
+    """Notes that all kernels of a use are cached, so that the next process need not look for each.
 
     Args:
         use: its name.
-        digest: of what it needs and of its sources.
+        digest: digest of the kernels that it needs and of their sources.
     """
 
     def __init__(self, use: str, digest: str) -> None:
@@ -255,11 +255,11 @@ class Mark:
 
     @property
     def is_set(self) -> bool:
-        """Whether it was noted."""
+        """Whether the note is there."""
         return any((root / self._name).exists() for root in (_root(), *_read_only_roots()))
 
     def set(self) -> None:
-        """Note it, if anything can be written; of the notes of this use the last ones are kept."""
+        """Write the note, if possible, and remove all but the latest notes of this use."""
         root = _root()
         with suppress(OSError):
             (root / self._name).touch()

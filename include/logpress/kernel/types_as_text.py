@@ -1,6 +1,6 @@
-"""Types of arguments as words: `int64`; `uint8-1C` for an array, C-contiguous, `uint8-1Cr` for a read-only one.
+"""Types of arguments as words: `int64`; `uint8-1C` for an array, C-contiguous; `uint8-1Cr` for a read-only array.
 
-Those of a tuple stand in parentheses, with commas.
+A tuple's types are in parentheses, separated by commas.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCALARS = {
 
 
 def written(kind: Any) -> str | None:
-    """A type as a word, or None if it is none of those that `read` knows."""
+    """A type as a word; None for a type that `read` does not know."""
     if isinstance(kind, types.BaseAnonymousTuple):
         words = [written(part) for part in kind.types]
         return f"({','.join(map(str, words))})" if None not in words else None
@@ -31,10 +31,10 @@ def written(kind: Any) -> str | None:
 
 
 def read(word: str) -> Any:
-    """The type that a word says.
+    """The type of a word.
 
     Raises:
-        ValueError: it says none.
+        ValueError: the word is no type.
     """
     if word.startswith("(") and word.endswith(")"):
         return types.Tuple(tuple(map(read, _parts(word[1:-1]))))
@@ -47,7 +47,7 @@ def read(word: str) -> Any:
 
 
 def _parts(words: str) -> list[str]:
-    """Words with commas between them, but for commas within parentheses."""
+    """Words separated by commas; commas within parentheses do not separate."""
     parts, depth = [""], 0
     for letter in words:
         depth += (letter == "(") - (letter == ")")

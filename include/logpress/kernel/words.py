@@ -1,7 +1,7 @@
-"""Words of memory for kernels: loads, stores and comparisons without checks, prefetching, and products of 128 bits.
+"""Words of memory for kernels: unchecked loads, stores and comparisons, prefetching, and 128-bit products.
 
 The intrinsics below read and write memory without checks. Every caller says why its reads stay inside the array:
-buffers handed to kernels carry at least `PADDING` readable bytes behind their last used byte.
+buffers of kernels have at least `PADDING` readable bytes behind their last used byte.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ PADDING = 64
 
 
 def byte_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """For intrinsics: where the byte at an index of an array stands."""
+    """For intrinsics: the address of the byte at an index of an array."""
     data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
     return builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [index])
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any, place: int = 0) -> Any:
-    """Where the byte stands at argument `place + 1`, an index, of argument `place`, an array."""
+    """The address of the byte at the index that is argument `place + 1`, of the array that is argument `place`."""
     index = context.cast(builder, args[place + 1], signature.args[place + 1], types.int64)
     return byte_pointer(context, builder, signature.args[place], args[place], index)
 
@@ -80,7 +80,7 @@ def _wide_load(builder: Any, pointer: Any) -> Any:
 
 
 def _filled(builder: Any, byte: Any) -> Any:
-    """A byte, 32 times."""
+    """A byte repeated 32 times."""
     kind = ir.VectorType(ir.IntType(8), _WIDE)
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), byte, ir.Constant(ir.IntType(32), 0))
     lanes = ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE)
@@ -122,7 +122,7 @@ def equal32(typing_context: Any, array: Any, index: Any, byte: Any) -> Any:
 
 @intrinsic
 def like32(typing_context: Any, array: Any, index: Any, ignored: Any, byte: Any) -> Any:
-    """Which of the 32 bytes of array[index:] are `byte`, once the bits `ignored` are set in them."""
+    """Which of the 32 bytes of array[index:] are `byte` after the bits `ignored` are set in them."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value = _wide_load(builder, _address(context, builder, signature, args))
@@ -160,7 +160,7 @@ def copy32(typing_context: Any, source: Any, i: Any, target: Any, j: Any) -> Any
 
 @intrinsic
 def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
-    """Begin to load the cache line of the byte at this offset of an array; any offset will do, nothing is read."""
+    """Begin to load the cache line of the byte at an offset of an array. Nothing is read, so any offset is allowed."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = _address(context, builder, signature, args)

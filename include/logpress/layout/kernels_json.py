@@ -1,7 +1,7 @@
-"""Kernels that read JSON text (RFC 8259) strictly: strings, numbers and whole values, without building anything.
+"""Kernels that read JSON text (RFC 8259) strictly: strings, numbers and whole values. They build no objects.
 
-Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller
-guarantees to be there; what is read behind `end` never decides a result.
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; callers guarantee that these
+bytes exist. Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -47,7 +47,7 @@ from logpress.kernel.words import load32, load64
 from logpress.layout.kernels_scan import bare_end, blanks_end, quote_at
 
 MAX_DEPTH = 512
-"""[format] Containers that `value_end` follows into each other; deeper text is left to the plain-Python reader."""
+"""[format] Depth of nested containers that `value_end` follows; the plain-Python reader reads deeper text."""
 
 PLAIN = 0
 """A string's text has no escapes."""
@@ -56,13 +56,13 @@ ESCAPED = 1
 """A string's text has escapes."""
 
 BROKEN = 2
-"""A string's text is no JSON."""
+"""A string's text is not JSON."""
 
 SURROGATE = 3
-"""A string's text is JSON but no Unicode, because it escapes a lone surrogate."""
+"""A string's text is JSON but not Unicode, because it escapes a lone surrogate."""
 
 TOO_DEEP = -2
-"""`value_end` found more than MAX_DEPTH containers in each other."""
+"""Result of `value_end`: containers are nested deeper than MAX_DEPTH."""
 
 _ONES = np.uint64(0x0101010101010101)
 _HIGHS = np.uint64(0x8080808080808080)
@@ -73,7 +73,7 @@ _SPACES = np.uint64(SPACE * 0x0101010101010101)
 
 @kernel
 def hex4(buffer, i):
-    """The number that four hexadecimal digits at i write, or -1."""
+    """The number of the four hexadecimal digits at i, or -1."""
     value = 0
     for k in range(4):
         c = np.int64(buffer[i + k])
@@ -118,11 +118,12 @@ def _utf8_length(buffer, i, end):
 
 @kernel
 def string_kind(buffer, start, end):
-    """What the text between a string's quotes is: PLAIN, ESCAPED, BROKEN or SURROGATE.
+    """Classify the text between a string's quotes: PLAIN, ESCAPED, BROKEN or SURROGATE.
 
-    Eight bytes are passed over together if all are from 0x20 to 0x7F, and none is a quote or a backslash: just then
-    `odd` is 0 (S. Anderson, "Bit Twiddling Hacks", hasless and haszero). A byte that is 0 once a quote is taken from it
-    by xor, or is below 0x20, borrows, and so raises its own high bit; only then can it borrow from the byte above.
+    Eight bytes are skipped together if all are from 0x20 to 0x7F and none is a quote or a backslash; exactly then `odd`
+    is 0 (S. Anderson, "Bit Twiddling Hacks", hasless and haszero). A byte that equals a quote is 0 after the xor. Such
+    a byte, or one below 0x20, borrows in the subtraction and so sets its own high bit; only after it can a higher byte
+    be borrowed from. So a false high bit only occurs above a true one.
     """
     i = start
     kind = PLAIN

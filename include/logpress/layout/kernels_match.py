@@ -51,7 +51,7 @@ _ONE = np.uint64(1)
 
 @kernel
 def slot_end(buffer, start, end, kind, length, stack):
-    """End of the text of a slot that begins at `start`, or -1 if it is not of that kind.
+    """End of the text of a slot that begins at `start`, or -1 if the text is not of the slot's kind.
 
     Args:
         buffer: uint8[n].
@@ -88,12 +88,12 @@ def slot_end(buffer, start, end, kind, length, stack):
 
 @kernel
 def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
-    """The number of the layout that fits buffer[start:end], or -1; its slots' spans are left in `spans`.
+    """The number of the layout that fits buffer[start:end], or -1; writes the spans of its slots to `spans`.
 
     Args:
         buffer: uint8[n].
         start: first byte of the record.
-        end: behind its last byte.
+        end: index behind its last byte.
         nodes: int64[n, NODE_FIELDS], see `Trie`.
         literals: uint8[m], see `Trie`.
         spans: int64[>= 2 * depth], filled with start and end of each slot.
@@ -116,7 +116,7 @@ def match_record(buffer, start, end, nodes, literals, spans, trail, stack):
                 if after == end:
                     return nodes[node, NODE_LAYOUT]
             else:
-                # the common cases of `slot_end`, without the cost of a call
+                # the most frequent cases of `slot_end`, inline, which saves the call
                 stop = -1
                 found = equal32(buffer, after, QUOTE) if kind == KIND_STRING else _NONE
                 if found != 0 and ((found & _ONE) != 0 or buffer[after + trailing_zeros(found) - 1] != BACKSLASH):

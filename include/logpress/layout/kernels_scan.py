@@ -1,7 +1,7 @@
-"""Kernels that scan JSON text by its signs alone: blanks, quotes, backslashes and brackets; nothing is checked.
+"""Kernels that scan JSON text for blanks, quotes, backslashes and brackets. They do not check that the text is JSON.
 
-Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller guarantees
-to be there; what is read behind `end` never decides a result.
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; callers guarantee that these
+bytes exist. Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -39,7 +39,7 @@ def is_blank(c):
 
 @inner_kernel
 def blanks_end(buffer, i, end):
-    """End of the blanks that begin at i: the first byte that is none, or `end`."""
+    """End of the blanks that begin at i: index of the first other byte, or `end`."""
     while i < end and is_blank(buffer[i]):
         i += 1
     return i
@@ -47,21 +47,21 @@ def blanks_end(buffer, i, end):
 
 @inner_kernel
 def is_mark(buffer, i, end):
-    """Whether the bytes at i are a byte order mark (U+FEFF in UTF-8), all of them before `end`."""
+    """Whether a byte order mark (U+FEFF in UTF-8) begins at i and ends at or before `end`."""
     return i + 3 <= end and buffer[i] == 0xEF and buffer[i + 1] == 0xBB and buffer[i + 2] == 0xBF
 
 
 @inner_kernel
 def escaped_bytes(slashes, carried, last):
-    """Bits of the bytes that a backslash before them escapes.
+    """Bits of the bytes that are escaped by a backslash before them.
 
     Args:
         slashes: uint64, a bit for each byte that is a backslash.
-        carried: whether the byte before these is a backslash that escapes.
+        carried: whether the byte before the first one is a backslash that escapes it.
         last: uint64, number of the last byte's bit; no bit above it is set.
 
     Returns:
-        (the bits, whether the byte behind the last one is escaped)
+        (the bits, whether the byte behind the last one is escaped).
     """
     found = _ZERO
     if carried:
@@ -74,16 +74,16 @@ def escaped_bytes(slashes, carried, last):
             carried = True
             break
         found |= _ONE << (at + _ONE)
-        slashes &= ~(_THREE << at)  # a backslash that is escaped escapes nothing
+        slashes &= ~(_THREE << at)  # an escaped backslash escapes nothing
     return found, carried
 
 
 @inner_kernel
 def inside_quotes(quotes):
-    """Bits of the bytes from each opening quote up to its closing one: bit k is the parity of bits 0 to k of `quotes`.
+    """Bits of the bytes from each opening quote up to its closing quote: bit k is the parity of quotes' bits 0 to k.
 
-    A prefix sum modulo 2, as in Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.1. For
-    quotes at bits 1 and 4 (0b10010) it is 0b01110.
+    It is a prefix sum modulo 2, as in Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section
+    3.1.1. For quotes at bits 1 and 4 (0b10010) it is 0b01110.
     """
     quotes ^= quotes << _ONE
     quotes ^= quotes << np.uint64(2)
@@ -135,18 +135,18 @@ def _equal64(buffer, i, byte):
 
 @kernel
 def braces_end(buffer, start, end):
-    """End of the JSON object that begins at `start`, by its braces and quotes alone; -1 if it does not end.
+    """End of the JSON object that begins at `start`, found by braces and quotes alone; -1 if it does not end.
 
-    Other brackets are not looked at, and nothing is checked: see `records.kernels_objects.object_end` for bytes that
-    may be damaged.
+    Square brackets are ignored and nothing is checked; `records.kernels_objects.object_end` is for bytes that may be
+    damaged.
 
     Args:
         buffer: uint8[n].
-        start: where its brace stands.
-        end: where the text ends.
+        start: index of its opening brace.
+        end: end of the text.
     """
     depth = 0
-    inside = _ZERO  # all ones while a string goes on
+    inside = _ZERO  # all ones inside a string, else zero
     carried = False
     i = start
     while i < end:
@@ -178,7 +178,7 @@ def braces_end(buffer, start, end):
 
 @kernel
 def brackets_end(buffer, i, end):
-    """End of the object or array at i, by its brackets, braces and quotes alone; -1 if it does not end."""
+    """End of the object or array at i, found by brackets, braces and quotes alone; -1 if it does not end."""
     depth = 0
     while i < end:
         c = buffer[i]

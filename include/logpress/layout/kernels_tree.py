@@ -1,4 +1,4 @@
-"""The numbers by which layouts are told to kernels: kinds of slots, and the columns of the tree of layouts."""
+"""Numbers that describe layouts to kernels: kinds of slots, and columns of the trie of layouts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ KIND_CONTAINER = 4
 """[format] An object or array."""
 
 KIND_ANY = 5
-"""[format] Any value but null, quotes included."""
+"""[format] Any value except null, with its quotes."""
 
 KIND_END = 6
-"""No slot: the record ends here. No file holds it."""
+"""No slot: the record ends here. Files do not hold it."""
 
 SEPARATOR_AT = len("YYYY-MM-DD")
-"""Where the separator of date and time stands in an instant's text."""
+"""Index of the separator of date and time in an instant's text."""
 
 NODE_LITERAL_AT = 0
 """Column of a node: position of its literal in `Trie.literals`."""
@@ -39,10 +39,10 @@ NODE_LENGTH = 3
 """Column of a node: bytes of the slot's text, if the kind is KIND_FIXED."""
 
 NODE_CHILD = 4
-"""Column of a node: the node that follows where its literal and slot fit, or -1."""
+"""Column of a node: the node that follows if literal and slot fit, or -1."""
 
 NODE_SIBLING = 5
-"""Column of a node: the node to try where it does not fit, or -1."""
+"""Column of a node: the node to try if they do not fit, or -1."""
 
 NODE_LAYOUT = 6
 """Column of a node: the number of the layout that ends here, if the kind is KIND_END."""

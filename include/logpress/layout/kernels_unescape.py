@@ -1,6 +1,6 @@
 """The kernel that reads JSON strings with escapes.
 
-Bounds: reads `buffer[start:end]` and nothing behind it; writes at most as many bytes as it has read.
+Bounds: reads stay inside `buffer[start:end]`; it writes at most as many bytes as it reads.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -32,9 +32,9 @@ from logpress.layout.kernels_json import hex4
 
 @kernel
 def _put_utf8(out, at, code):
-    """Write a code point as UTF-8 (RFC 3629, section 3); returns where it ends.
+    """Write a code point as UTF-8 (RFC 3629, section 3); returns the end.
 
-    A lone surrogate gets the three bytes that UTF-8 would have for it.
+    A lone surrogate is written as the three bytes that the scheme of UTF-8 gives it.
     """
     if code < FIRST_WIDE:
         out[at] = code
@@ -57,13 +57,13 @@ def _put_utf8(out, at, code):
 
 @kernel
 def unescape_text(buffer, start, end, out):
-    """Write what the text between a string's quotes means, as UTF-8; returns its length, or -1 if it is no JSON.
+    """Write the value of the text between a string's quotes as UTF-8; returns its length, or -1 if it is not JSON.
 
     Args:
         buffer: uint8[n].
-        start: behind the opening quote.
-        end: where the closing one stands.
-        out: uint8[>= end - start]: an escape is never shorter than what it stands for.
+        start: index behind the opening quote.
+        end: index of the closing quote.
+        out: uint8[>= end - start], filled. This is enough, because no escape is shorter than its character in UTF-8.
     """
     at = 0
     i = start

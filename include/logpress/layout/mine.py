@@ -33,8 +33,8 @@ def _kind_of(column: Column, leaf_kind: str) -> Kind:
 class Mined:
     """A record's layout, and whether other records may be matched against it.
 
-    A layout whose text for an instant was not an instant is used for this record only, because it would match
-    instants of every format, and hide layouts that fit better.
+    A layout in which the text for an instant is not an instant is used for this record only. It would match instants of
+    every format, and hide layouts that fit better.
 
     Attributes:
         layout: the record's layout.
@@ -48,7 +48,7 @@ class Mined:
 
 
 def instant_format(record: bytes, start: int, end: int) -> InstantFormat | None:
-    """The format of the instant record[start:end]; None if it is not one, or has an offset of a day or more."""
+    """The format of the instant record[start:end]; None if it is no instant, or its offset is a day or more."""
     match = _INSTANT.fullmatch(record, start, end)
     if match is None:
         return None
@@ -56,7 +56,7 @@ def instant_format(record: bytes, start: int, end: int) -> InstantFormat | None:
 
 
 class Miner:
-    """Mines layouts for one contract. Pure: the same record always has the same layout."""
+    """Mines layouts for one contract. It is pure: the same record always has the same layout."""
 
     def __init__(self, contract: Contract) -> None:
         self._columns = {path: column for column in contract.columns for path in column.path}
@@ -68,11 +68,11 @@ class Miner:
         self._prefixes = {path[:at] for path in named for at, c in enumerate(path) if c in ".["}
 
     def descend(self, path: str) -> bool:
-        """Whether to read inside the container at this path: only if the contract names a path in it."""
+        """Whether to read inside the container at this path, which is so if the contract names a path in it."""
         return path in self._prefixes and path not in self._whole
 
     def check(self, record: bytes) -> None:
-        """Check that a record is exactly one JSON object; memory does not grow with its size.
+        """Check that a record is exactly one JSON object, in memory that does not grow with the record.
 
         Raises:
             NotAnObjectError: if it is not.
@@ -104,7 +104,7 @@ class Miner:
         return Mined(Layout(tuple(literals), tuple(slots)), matchable, self._by_column(leaves, chosen))
 
     def filling(self, record: bytes) -> dict[str, Leaf]:
-        """The value that fills each column, as `mine` chooses it, for a record of any size.
+        """The value that fills each column, as `mine` chooses it, for a record of any length.
 
         Raises:
             NotAnObjectError: if the record is not exactly one JSON object.
@@ -124,7 +124,10 @@ class Miner:
         return wanted and leaf.kind == "string"
 
     def _choose(self, leaves: list[Leaf]) -> dict[str, int]:
-        """The leaf that fills each named path: the last of equal keys, as in other readers; one path a column."""
+        """The leaf that fills each named path; one path a column.
+
+        Of equal keys in an object the last one counts, as in other readers.
+        """
         last = {leaf.path: index for index, leaf in enumerate(leaves)}
         chosen = {path: index for path, index in last.items() if path in self._copies}
         filled: set[str] = set()

@@ -18,7 +18,7 @@ from logpress.layout.kernels_tree import (
 
 
 class Kind(IntEnum):
-    """How the end of a slot's text is found. [format] Files hold these numbers; docs/format.md has the table."""
+    """How the end of a slot's text is found. [format] Files hold these numbers; docs/format.md lists them."""
 
     STRING = KIND_STRING
     NUMBER = KIND_NUMBER
@@ -31,9 +31,9 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstantFormat:
-    """How an instant is written: `YYYY-MM-DD`, separator, `HH:MM:SS`, digits of a fraction, label.
+    """Format of an instant: `YYYY-MM-DD`, a separator, `HH:MM:SS`, digits of a fraction, a label.
 
-    Only the part up to the fraction is the slot's text; the label (`Z`, `+09:00` or nothing) is literal.
+    The slot's text ends with the fraction. The label (`Z`, `+09:00` or nothing) is part of the literal behind it.
     """
 
     separator: str
@@ -60,7 +60,7 @@ class Slot:
 
     Attributes:
         kind: how the end of its text is found.
-        role: `column`, `copy` or `extra` (the contract does not name it, or its text does not fit the codec).
+        role: `column`, `copy` or `extra` (the contract does not name the value, or its text does not fit the codec).
         name: the column's name; empty for copies and extras.
         path: the value's path in the record.
         instant: the format, if the kind is FIXED.
@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Approximate bytes of its literals and paths."""
+        """Approximate size of its literals and paths, in bytes."""
         return sum(map(len, self.literals)) + sum(len(slot.path) for slot in self.slots)
 
     def without_codecs(self, failed: frozenset[int]) -> Layout:

@@ -1,9 +1,8 @@
-"""A strict JSON reader for mining layouts: it finds the position of each value, and builds no objects.
+"""A strict JSON reader for mining layouts: it finds the position of each value and builds no objects.
 
 It is plain Python, because it reads only the first record of each layout, records that are not JSON, and records that
-are kept whole; a kernel skips containers in which no path is wanted.
-It follows RFC 8259 exactly, with two additions: blanks around the object, and a byte order mark before it, are part of
-the record.
+are kept whole. A kernel skips containers in which no path is wanted. It follows RFC 8259 exactly, with two additions:
+blanks around the object, and a byte order mark before it, are part of the record.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _PLAIN_KEY = re.compile(r"[^.\[\]\"]+")
 
 
 class NotAnObjectError(ValueError):
-    """The bytes are not a JSON object. `reason` is a word for the kind of fault; the message names the position."""
+    """The bytes are not one JSON object. `reason` is a word for the kind of fault; the message names the position."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -101,11 +100,11 @@ class _Reader:
         return match.end() if match else at
 
     def check_utf8(self) -> None:
-        """Check for UTF-8, in pieces, because a decoded text takes up to 4 times its bytes."""
+        """Check that the record is UTF-8, in pieces, because a decoded text takes up to 4 times its bytes."""
         begin = 0
         while begin < len(self.record):
             end = min(begin + _DECODED_BYTES, len(self.record))
-            for _ in range(3):  # so that no character is cut
+            for _ in range(3):  # moves the cut to the end of a character
                 if end < len(self.record) and self.record[end] & 0xC0 == 0x80:
                     end -= 1
             try:
@@ -126,7 +125,7 @@ class _Reader:
         while self.open:
             at = self.after_value(at)
         if _ACTION.match(self.record) and (behind := _BEHIND_ACTION.match(self.record, at)):
-            at = self.value(behind.end(), "")  # a `_bulk` pair: the document after its action
+            at = self.value(behind.end(), "")  # a `_bulk` pair: the document follows its action
             while self.open:
                 at = self.after_value(at)
         at = self.blanks(at)
@@ -202,16 +201,16 @@ class _Reader:
         return self.fail(at, f"a comma or the end of the {'object' if is_object else 'array'}")
 
     def skip(self, at: int) -> int:
-        """The end of the container that begins here, of any depth; keeps nothing of its content."""
+        """The end of the container that begins here, of any depth. Its content is not kept."""
         if self.buffer is None:
             self.buffer = np.frombuffer(self.record + bytes(PADDING), dtype=np.uint8)
         end = int(value_end(self.buffer, at, len(self.record), np.empty(MAX_DEPTH, dtype=np.uint8)))
         return end if end > 0 else self.skip_deep(at)
 
     def skip_deep(self, at: int) -> int:
-        """The same for a container that is faulty, or deeper than the kernel's limit; raises at the fault."""
+        """The same for a container that has a fault or is deeper than the kernel's limit; raises at the fault."""
         record = self.record
-        inside = bytearray()  # for each container that is open, whether it is an object
+        inside = bytearray()  # for each open container, whether it is an object
         while True:
             if record[at : at + 1] in (b"{", b"["):
                 inside.append(record[at] == 0x7B)

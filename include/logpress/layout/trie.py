@@ -26,7 +26,7 @@ from logpress.layout.model import Kind, Layout
 
 @dataclass(frozen=True)
 class Trie:
-    """A trie of layouts, in which common prefixes are shared.
+    """A trie of layouts; layouts share their common prefixes.
 
     Attributes:
         nodes: int64[n, NODE_FIELDS]. A node is a literal, then a slot or the end of the record; its columns are the

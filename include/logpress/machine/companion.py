@@ -1,7 +1,7 @@
-"""Another process, which does beside the one that presses what needs slow imports: pandas, fastparquet, pyiceberg.
+"""A second process that does the work that needs slow imports: pandas, fastparquet, pyiceberg.
 
-It imports them while this process imports what pressing needs, and holds its own interpreter's lock. If fastparquet
-crashes over a file, it crashes alone.
+It imports them while this process imports the modules for pressing, and has its own interpreter lock. If fastparquet
+crashes over a file, only the companion ends.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _IMPORTS = (
     "pyiceberg.catalog.sql",
     "logpress.lake.publish",
 )
-"""In the order in which they are asked for."""
+"""Modules that it imports, in the order in which they are needed."""
 
 
 class Companion:
-    """A process that makes calls for this one; started at once, asked later, from any thread."""
+    """A process that makes calls for this one. It starts at once; any thread may call."""
 
     def __init__(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        # of a group of its own, so that Ctrl-C reaches this process alone; -P: no module comes from the current folder
+        # own process group, so that Ctrl-C reaches this process alone; -P: no imports from the current folder
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
@@ -50,11 +50,11 @@ class Companion:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """Process id."""
         return self._process.pid
 
     def close(self) -> None:
-        """Let it end; an answer that is awaited comes first."""
+        """Let the process end, after the call in progress."""
         with self._lock, contextlib.suppress(OSError):
             self._connection.close()
             if not self._was_asked:
@@ -62,7 +62,7 @@ class Companion:
         self._process.wait()
 
     def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function of a module's top level there; calls are made one after the other.
+        """Call a module-level function in the companion; calls are made one after the other.
 
         Raises:
             LogpressError: if the process ended; else whatever the function raises.
@@ -83,17 +83,17 @@ class Companion:
 
 
 def main() -> None:
-    """Answer the process that started this one, until it closes its end."""
+    """Answer the calls of the process that started this one, until that closes the pipe."""
     from logpress.machine.memory import keep_freed_memory
     from logpress.machine.workers import end_with, serve
 
-    gc.set_threshold(200_000, 20, 50)  # imports leave much behind, and none of it is garbage
+    gc.set_threshold(200_000, 20, 50)  # imports make many objects, none of which is garbage
     end_with(int(sys.argv[2]))
     keep_freed_memory()
     for name in _IMPORTS:
         importlib.import_module(name)
     serve(Connection(int(sys.argv[1])))
-    os._exit(0)  # to take apart what was imported takes as long as publishing
+    os._exit(0)  # tearing down the imported modules would take as long as publishing
 
 
 if __name__ == "__main__":

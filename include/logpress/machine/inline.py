@@ -1,4 +1,4 @@
-"""An executor without threads: what is submitted is done at once, by the caller."""
+"""An executor without threads: the caller runs what it submits, at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Inline(Executor):
-    """For a process that has one core to itself: nothing waits for another thread, and a block stays in the cache."""
+    """For a process that has one core to itself: it waits for no other thread, and a block stays in the cache."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call a function; the future is done when this returns."""
@@ -24,5 +24,5 @@ class Inline(Executor):
 
 
 def executor(threads: int, name: str) -> Executor:
-    """So many threads; with none, the caller does the work."""
+    """An executor of so many threads; an `Inline` for 0."""
     return ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name) if threads else Inline()

@@ -1,7 +1,7 @@
-"""Tells the C library to keep memory that is freed: fresh pages cost more than what is computed in them.
+"""Makes the C library keep freed memory, because new pages cost more time than the work on them.
 
-Pressing and restoring use the same few megabytes over and over. By default glibc gives arrays of that size back to the
-kernel when they are freed, and takes zeroed pages for the next; that was a quarter of the whole time.
+Pressing and restoring use the same few megabytes again and again. By default glibc returns arrays of that size to the
+kernel when they are freed, and takes zeroed pages for the next ones, which was 25 % of the whole time.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ from functools import cache
 import pyarrow as pa
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
-_LARGEST_KEPT_BYTES = 32 << 20  # the most that glibc takes for M_MMAP_THRESHOLD
+_LARGEST_KEPT_BYTES = 32 << 20  # largest M_MMAP_THRESHOLD that glibc accepts
 
 MUCH_BYTES = 48 << 20
-"""Texts of a row group beyond which what they leave behind is worth giving back: pieces of it fit nothing later."""
+"""[memory] Bytes of a row group's texts from which on freed memory is returned, because its pieces fit nothing later.
+"""
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Set glibc's thresholds for this process, once; does nothing with another C library (see mallopt(3))."""
+    """Set glibc's thresholds for this process, once; no effect with another C library (see mallopt(3))."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's arrays then come from the same memory
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow then uses malloc too
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, 512 << 20)
     mallopt(_M_TOP_PAD, 16 << 20)
-    mallopt(_M_ARENA_MAX, 1)  # a thread's own arena gives its memory back whatever the thresholds say
+    mallopt(_M_ARENA_MAX, 1)  # an arena of a thread returns its memory whatever the thresholds are
 
 
 def give_back_after(text_bytes: int) -> None:
-    """Give freed memory back to the machine, once a row group with so many bytes of texts is done, if they are many.
+    """Return freed memory to the system after a row group with at least `MUCH_BYTES` of texts.
 
-    Long texts come in arrays of all sizes; the holes that they leave in the heap would add up, group by group.
+    Long texts are arrays of all sizes, and the holes that they leave in the heap would add up, row group by row group.
     """
     if text_bytes > MUCH_BYTES:
         with contextlib.suppress(AttributeError, OSError):

@@ -1,7 +1,7 @@
-"""Processes that work beside each other on one machine, each on a core of its own.
+"""Processes that work side by side on one machine, one a core.
 
-They are forked from a process that has imported what they need, so nothing is imported twice, and no interpreter's lock
-is shared: measured, slices pressed by two processes take a third less time than by two threads.
+They are forked from a process that has done the imports, so nothing is imported twice, and they share no interpreter
+lock. Two processes press slices in a third less time than two threads.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from numpy.typing import NDArray
 from logpress.errors import LogpressError
 
 LOOK_SECONDS = 0.1
-"""How often progress is looked at."""
+"""Interval between two looks at the progress."""
 
 PATIENCE_SECONDS = 8.0
-"""How long a job that is not wanted any more may take to let go of what it holds elsewhere, as scrolls of a cluster."""
+"""Longest time that a cancelled job has to release what it holds elsewhere, such as scrolls of a cluster."""
 
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Job:
-    """A call that a worker makes.
+    """A call for a worker.
 
     Attributes:
-        function: of a module's top level; gets the arguments and, as `progress`, what is called with bytes and records.
-        arguments: what is sent to the worker; must be picklable.
+        function: at module level; gets the arguments, and `progress`, which it calls with bytes and records.
+        arguments: sent to the worker; must be picklable.
         done: bytes and records done so far.
-        result: what the function returned, once it has.
+        result: the function's result, once it has returned.
     """
 
     function: Callable[..., Any]
@@ -62,7 +62,7 @@ class _Worker:
 
 
 class Workers:
-    """Forked processes, one job at a time each; they end with this one, however it ends.
+    """Forked processes with one job each at a time. They end with this process, however it ends.
 
     Args:
         count: how many.
@@ -72,7 +72,7 @@ class Workers:
         forking = multiprocessing.get_context("fork")
         shared = np.frombuffer(mmap.mmap(-1, 64 * count), dtype=np.int64).reshape(count, 8)  # a cache line each
         self._workers: list[_Worker] = []
-        gc.freeze()  # or the first look for garbage would copy every page of what was imported
+        gc.freeze()  # otherwise the first garbage collection would copy every page of the imported modules
         for number in range(count):
             ours, theirs = forking.Pipe()
             others = [worker.connection for worker in self._workers]
@@ -98,21 +98,21 @@ class Workers:
         for worker in self._workers:
             if worker.job is not None:
                 worker.process.join(max(0.0, deadline - time.monotonic()))
-                worker.process.kill()  # what it has staged is removed by the parent
+                worker.process.kill()  # the parent removes its staged files
             worker.process.join()
 
     @property
     def free(self) -> int:
-        """How many wait for a job."""
+        """Number of workers without a job."""
         return sum(worker.job is None for worker in self._workers)
 
     @property
     def is_busy(self) -> bool:
-        """Whether any job is being done."""
+        """Whether any worker has a job."""
         return self.free < len(self._workers)
 
     def start(self, job: Job) -> None:
-        """Give a job to a worker that is free."""
+        """Give a job to a free worker."""
         worker = next(worker for worker in self._workers if worker.job is None)
         worker.done[:] = 0
         worker.job = job
@@ -120,10 +120,10 @@ class Workers:
             worker.connection.send((job.function, job.arguments, {}))
 
     def wait(self) -> list[Job]:
-        """Wait for a moment; returns the jobs that are done now, and keeps the figures of the others up to date.
+        """Wait for `LOOK_SECONDS` or the next result; returns the finished jobs, and updates `done` of the others.
 
         Raises:
-            LogpressError: what a job has raised, or that a worker was killed.
+            LogpressError: if a job has raised one, or a worker was killed.
         """
         busy = [worker for worker in self._workers if worker.job is not None]
         ready = wait([worker.connection for worker in busy], LOOK_SECONDS)
@@ -154,9 +154,9 @@ def _answer(worker: _Worker) -> Any:
 
 
 def _work(connection: Connection, done: NDArray[np.int64], others: list[Connection], parent: int) -> None:
-    """Do one job after the other, until the parent closes its end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent deals with it, and ends this process
-    signal.signal(signal.SIGTERM, _unwind)  # not what the parent made of it
+    """Do jobs one after the other, until the parent closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it, and ends this process
+    signal.signal(signal.SIGTERM, _unwind)  # in place of the parent's handler
     end_with(parent)
     for other in others:
         other.close()
@@ -168,16 +168,16 @@ def _work(connection: Connection, done: NDArray[np.int64], others: list[Connecti
 
 
 def _unwind(number: int, frame: object) -> None:
-    """End a job as an error does, so that it closes what it has opened."""
+    """End a job with an exception, so that it closes the files it has opened."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     sys.exit(128 + number)
 
 
 def serve(connection: Connection, **always: Any) -> None:
-    """Make the calls that come, as (function, arguments, named arguments), and send back (result, error).
+    """Answer calls (function, arguments, named arguments) with (result, error).
 
     Args:
-        connection: ends this when its other end is closed.
+        connection: calls come from it; this returns when its other end is closed.
         always: named arguments of every call.
     """
     while True:
@@ -199,7 +199,7 @@ def serve(connection: Connection, **always: Any) -> None:
 
 
 def end_with(parent: int) -> None:
-    """See to it that this process is killed when its parent is."""
+    """Have the system kill this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,4 +1,4 @@
-"""Column chunks: one column of a row group, as the pages that go into the file and what the footer says of them."""
+"""Column chunks: one column of a row group, as pages for the file and metadata for the footer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MOST_PLAIN_BYTES = 256 << 20
 texts, repeated a million times, would not.)"""
 
 _LONGEST_BOUND = 4096
-"""[bytes] Bytes of a text in statistics, at most; longer ones are left out, as parquet-cpp does."""
+"""[bytes] Longest text in statistics; longer ones are left out, as parquet-cpp does."""
 
 
 class Compressor:
@@ -46,16 +46,16 @@ class Compressor:
         self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True)
 
     def compress(self, page: bytes, matching: Matching | None = None, prefix: int = 0) -> bytes:
-        """A page's body as one zstd frame: by libzstd, or, with a matching, by `compress_numbers`."""
+        """Compress the body of a page as one zstd frame: with libzstd, or given a matching, with `compress_numbers`."""
         return self._zstd.compress(page) if matching is None else compress_numbers(page, matching, prefix)
 
 
 class ChunkWriter:
-    """Encodes columns; what it needs for that is used again.
+    """Encodes columns. Its buffers are used again for each column.
 
     Args:
-        page_bytes: size of a data page before compression, about.
-        dictionary_bytes: size of the largest dictionary.
+        page_bytes: approximate size of a data page before compression.
+        dictionary_bytes: largest size of a dictionary.
     """
 
     def __init__(self, page_bytes: int, dictionary_bytes: int) -> None:
@@ -65,15 +65,15 @@ class ChunkWriter:
         self._compressors: dict[int, Compressor] = {}
 
     def encode(self, column: FileColumn, array: pa.Array, position: int) -> tuple[list[bytes], Chunk]:
-        """A column chunk: its bytes in pieces, and what the footer says of it.
+        """Encode a column chunk: (its bytes in pieces, its metadata for the footer).
 
         Args:
-            column: which.
-            array: of the column's `arrow_type`.
-            position: where the chunk will be in the file.
+            column: the column.
+            array: values, of the column's `arrow_type`.
+            position: of the chunk in the file.
 
         Raises:
-            ValueError: if values are missing that must not be, or an index is none of the dictionary's.
+            ValueError: if a column that is not nullable has nulls, or an index is beyond the dictionary.
         """
         if column.zstd not in self._compressors:
             self._compressors[column.zstd] = Compressor(column.zstd)
@@ -119,7 +119,7 @@ class ChunkWriter:
     def _encoded(
         self, column: FileColumn, array: pa.Array, presence: Presence, compress: Compress
     ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
-        """Data pages, the entries and bytes of a dictionary page, and statistics if they are wanted."""
+        """(data pages, entries and bytes of a dictionary page, statistics if the column has them)."""
         physical = physical_type(column.type)
         if physical == BYTE_ARRAY:
             return self._texts(column, array, presence, compress)
@@ -140,7 +140,7 @@ class ChunkWriter:
         return self._numbers(column, values, compress), None, statistics
 
     def _numbers(self, column: FileColumn, values: NDArray[Any], compress: Compress) -> Pages:
-        if column.encoding == "delta" and len(values):  # of none, fastparquet reads and writes out of bounds
+        if column.encoding == "delta" and len(values):  # without values, fastparquet reads and writes out of bounds
             return deltas(values, self._page_bytes, compress, self._scratch)
         if column.encoding == "byte_stream_split":
             return SplitBytes(values, self._page_bytes, self._scratch)
@@ -175,7 +175,7 @@ def _of_booleans(values: NDArray[np.bool_], nulls: int) -> Statistics:
 
 
 def _of_numbers(values: NDArray[Any], nulls: int) -> Statistics:
-    """NaN is left out; a zero is the negative one where it is the smallest, else the positive one (parquet.thrift)."""
+    """Statistics without NaN. A smallest zero is the negative zero, a largest one the positive (parquet.thrift)."""
     if not len(values):
         return Statistics(None, None, nulls)
     if values.dtype == np.float64:

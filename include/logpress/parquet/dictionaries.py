@@ -1,4 +1,4 @@
-"""Numbers as a dictionary and indices."""
+"""Numbers to a dictionary and indices."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from logpress.parquet.kernels_numbers import bounds_of_integers, number_near, nu
 from logpress.parquet.values import Scratch, frozen
 
 _FEWEST_PLACES = 1 << 12
-"""[speed] Places of the first table of distinct values, a power of two; a larger one has four times as many."""
+"""[speed] Places of the first table of distinct values, a power of two. Each further table is 4 times as large."""
 
 _NEAR = 1 << 16
-"""[speed] Values that spread over fewer numbers than this and twice their count are numbered by a plain table."""
+"""[speed] Values whose range is below this, and below twice their count, are numbered by a plain table."""
 
 
 def number(values: NDArray[Any], most_bytes: int, scratch: Scratch) -> tuple[NDArray[np.int32], NDArray[Any]] | None:
-    """Number the distinct values in the order in which they first come.
+    """Number the distinct values in order of first occurrence.
 
-    Doubles are told apart by their bits.
+    Doubles are distinguished by their bits.
 
     Args:
         values: int32, int64 or double[n].
-        most_bytes: how large a dictionary may be.
-        scratch: what is given back lies in it.
+        most_bytes: largest size of a dictionary.
+        scratch: holds the result.
 
     Returns:
-        The number of each value, and the distinct values; None if these would take more than `most_bytes`, or with the
-        indices more than the values themselves.
+        (number of each value, distinct values); None if the distinct values take more than `most_bytes`, or together
+        with the indices more than the values.
     """
     if values.dtype == np.float64:
         found = number(frozen(values.view(np.int64)), most_bytes, scratch)
@@ -53,7 +53,7 @@ def number(values: NDArray[Any], most_bytes: int, scratch: Scratch) -> tuple[NDA
 
 
 def _number_far(values: NDArray[Any], most_bytes: int, distinct: NDArray[Any], codes: NDArray[np.int32]) -> int:
-    """How many distinct values there are, or so many that a dictionary does not pay."""
+    """Number of distinct values, or a number so large that a dictionary does not pay."""
     places, at, known = _FEWEST_PLACES, 0, 0
     table = np.full(places, -1, dtype=np.int32)
     while True:

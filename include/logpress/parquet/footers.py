@@ -1,4 +1,4 @@
-"""What a footer may not hold: pyarrow's getters end the process where these contradict the rest.
+"""Checks of a footer for contents on which pyarrow's getters end the process.
 
 Source: the Parquet format (apache/parquet-format, src/main/thrift/parquet.thrift): FileMetaData, RowGroup, ColumnChunk.
 """
@@ -16,19 +16,19 @@ _ENCRYPTED = {8: "encryption", 9: "encryption"}
 _TYPE, _BOUNDS, _OTHER = 1, 12, {16: "size statistics", 17: "geospatial statistics"}
 """Fields of ColumnMetaData."""
 _WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}
-"""Bytes of a value, by physical type, where all have as many."""
+"""Bytes of a value, by physical types of fixed width."""
 _BOUND_FIELDS = (1, 2, 5, 6)
-"""Fields of Statistics: the smallest and largest value, deprecated and not."""
+"""Fields of Statistics: smallest and largest value, in the deprecated and the current form."""
 
 
 def check_chunks(footer: bytes) -> None:
-    """See that column chunks say nothing that logpress never writes and that readers may fall over.
+    """Check that column chunks have no fields that logpress never writes and that readers may crash on.
 
     Args:
         footer: FileMetaData in Thrift's compact protocol.
 
     Raises:
-        ValueError: if one does, or if this is no such struct.
+        ValueError: if one has, or if the bytes are not such a struct.
     """
     try:
         for field, kind, at in _fields(footer, 0, 0):
@@ -64,7 +64,7 @@ def _check_bounds(data: bytes, at: int, width: int) -> None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """(a number, its end)."""
     byte = data[at]
     if byte < 0x80:
         return byte, at + 1
@@ -79,7 +79,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _fields(data: bytes, at: int, depth: int) -> Iterator[tuple[int, int, int]]:
-    """Number and kind of each field of a struct, and where its value begins."""
+    """(number, kind, begin of the value) of each field of a struct."""
     number = 0
     while head := data[at]:
         at += 1
@@ -93,7 +93,7 @@ def _fields(data: bytes, at: int, depth: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _structs(data: bytes, at: int, kind: int) -> Iterator[int]:
-    """Where each struct of a list begins."""
+    """The begin of each struct of a list."""
     if kind != _LIST or data[at] & 15 != _STRUCT:
         return
     count, at = _count(data, at)
@@ -103,15 +103,15 @@ def _structs(data: bytes, at: int, kind: int) -> Iterator[int]:
 
 
 def _count(data: bytes, at: int) -> tuple[int, int]:
-    """How many items a list has, and where the first one begins."""
+    """(number of items of a list, begin of the first one)."""
     return _varint(data, at + 1) if data[at] >> 4 == 15 else (data[at] >> 4, at + 1)
 
 
 def _behind(data: bytes, at: int, kind: int, depth: int) -> int:
-    """Where a value ends."""
+    """The end of a value."""
     if depth > _MOST_DEPTH:
         raise ValueError("its fields are nested too deep")
-    if kind <= 2:  # a boolean: the kind says it
+    if kind <= 2:  # a boolean: its value is in the kind
         return at
     if kind == _BINARY:
         size, at = _varint(data, at)

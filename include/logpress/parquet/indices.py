@@ -1,7 +1,7 @@
-"""Indices of a dictionary's entries: the forms they can have, and which of them is the smallest.
+"""Indices of a dictionary's entries: their forms, and the choice of the smallest one.
 
-Source: apache/parquet-format, Encodings.md: the hybrid of runs and packed values. Widths may be larger than they need
-be, but not than 24 bits: fastparquet misreads those.
+Source: apache/parquet-format, Encodings.md: the hybrid of runs and bit-packed values. Widths may be larger than
+necessary, but at most 24 bits, because fastparquet misreads wider ones.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from logpress.parquet.values import Scratch, room
 from logpress.parquet.zstd.frames import BYTES, Matching
 
 SAMPLE = 1 << 14
-"""[bytes] Indices of a chunk's middle that are compressed in each form: as many as tell, few beside those of a row
-group."""
+"""[bytes] Indices of a chunk's middle that are compressed in each form: enough to tell, few compared with a row group.
+"""
 
 MOST_OF_A_BYTE = 1 << 8
-"""[bytes] Entries of a dictionary, at most, of which a number fits into a byte."""
+"""[bytes] Most entries of a dictionary whose index fits into a byte."""
 
 _MOST_IN_A_BYTE = 1 << 4
-"""[bytes] Entries of a dictionary, at most, of which two numbers fit into a byte."""
+"""[bytes] Most entries of a dictionary of which two indices fit into a byte."""
 
 
 class Indices:
-    """Numbers of a dictionary's entries, in one of four forms.
+    """Indices of a dictionary's entries, in one of four forms.
 
-    - As narrow as can be, repeated ones as runs.
-    - Whole bytes one after the other, in one run: zstd sees bytes, and where bits of several values share one, it finds
-      little in them.
+    - Narrowest width, with runs of repeated indices.
+    - Whole bytes in one run: zstd compares bytes, and finds few matches if bits of several indices share one.
     - One byte each, compressed by our kernel.
-    - Two, four or eight in a byte, compressed by our kernel: a code of whole bits costs less if it stands for several.
+    - Two, four or eight in a byte, compressed by our kernel: a code takes whole bits, and so costs less if it stands
+      for several.
     """
 
     encoding = RLE_DICTIONARY
@@ -59,17 +59,17 @@ class Indices:
     def chosen(
         cls, codes: NDArray[np.int32], entries: int, page_bytes: int, scratch: Scratch, compress: Compress
     ) -> tuple[Indices, int]:
-        """The form that makes least of the chunk's middle.
+        """The form that makes the chunk's middle smallest.
 
         Args:
             codes: int32[n], each less than `entries`.
-            entries: of the dictionary.
-            page_bytes: of a page, about.
-            scratch: for the pages.
-            compress: what the pages will be compressed with.
+            entries: number of entries of the dictionary.
+            page_bytes: approximate size of a page.
+            scratch: buffers for the pages.
+            compress: compresses the pages.
 
         Returns:
-            The indices, and how many bytes those of the middle take.
+            (indices, bytes that those of the middle take).
         """
         first, last = middle(len(codes), SAMPLE)
         narrow = index_width(entries), False, None
@@ -85,12 +85,12 @@ class Indices:
             tried = cls(codes, *form, page_bytes, scratch)
             sizes[form] = len(compress(tried.values(first, last), tried.matching, 0))
             if form != narrow and tried.matching is None:
-                sizes[form] += (last - first) // WORTHWHILE  # readers are quicker over runs
+                sizes[form] += (last - first) // WORTHWHILE  # readers are faster over runs
         best = min(sizes, key=sizes.__getitem__)
         return cls(codes, *best, page_bytes, scratch), sizes[best]
 
     def values(self, first: int, last: int) -> bytes:
-        """The indices first..last - 1, after their width."""
+        """The indices first..last - 1, with their width before them."""
         groups = (last - first + 7) // 8
         out = self._scratch.take("values", room(16 + groups * (self._width + 1)))
         out[0] = self._width
@@ -108,5 +108,5 @@ class Indices:
 
 
 def index_width(entries: int) -> int:
-    """The bits of the largest index; one where there is one entry, as parquet-cpp has it."""
+    """Bits of the largest index; 1 for a single entry, as in parquet-cpp."""
     return 1 if entries == 1 else max(0, entries - 1).bit_length()

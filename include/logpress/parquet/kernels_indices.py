@@ -1,10 +1,10 @@
 """Kernels that write indices of dictionaries: Parquet's RLE/bit-packed hybrid.
 
-Source: "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)" in apache/parquet-format, Encodings.md. Runs are told as
-parquet-cpp does: eight equal values or more, from the begin of a group of eight on.
+Source: "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)" in apache/parquet-format, Encodings.md. As in parquet-cpp,
+a run has at least 8 equal values and begins at a group of 8.
 
-Bounds: values are read in their own range only; words are stored up to 7 bytes behind what is written, for which `out`
-has `PADDING` bytes.
+Bounds: values are read in their own range only. Words are stored up to 7 bytes behind the last written byte, for which
+`out` has `PADDING` bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -22,12 +22,12 @@ _THIRTY_TWO = np.uint64(32)
 
 @inner_kernel
 def _pack(values, first, last, width, out, at):
-    """Bit-pack values, the last group of eight filled up with zeros; returns where they end."""
+    """Bit-pack values, with zeros at the end of the last group of 8; returns the end."""
     end = at + (last - first + 7) // 8 * width
     if width == 8:
         source = values[first:last]
         target = out[at : at + last - first]
-        for i in range(source.shape[0]):  # both from 0 on, so that it is compiled to vectors
+        for i in range(source.shape[0]):  # both begin at 0, so that it is compiled to vectors
             target[i] = source[i]
         at += last - first
     elif width == 16:
@@ -69,7 +69,7 @@ def _pack(values, first, last, width, out, at):
 
 @kernel
 def pack_run(values, first, last, width, out, at):
-    """One bit-packed run of all values; returns where it ends.
+    """Write one bit-packed run of all values; returns the end.
 
     Args:
         values: int32[n], each of 0..2^width - 1.
@@ -94,7 +94,7 @@ def _put_repeated(value, count, width, out, at):
 
 @kernel
 def hybrid(values, first, last, width, out, at):
-    """Runs of repeated values and bit-packed runs of others; returns where they end.
+    """Write runs of repeated values and bit-packed runs of others; returns the end.
 
     Args:
         values: int32[n], each of 0..2^width - 1.
@@ -105,7 +105,7 @@ def hybrid(values, first, last, width, out, at):
         at: where to write.
     """
     i = first
-    packed = first  # from here to i nothing is written yet
+    packed = first  # values from here to i are not written yet
     while i + 8 <= last:
         value = values[i]
         differing = value ^ values[i + 1]
@@ -135,7 +135,7 @@ def hybrid(values, first, last, width, out, at):
 
 @kernel
 def mark_entries(codes, used):
-    """used[code] = True for each code, int32[n]; False if a code is no entry, bool[entries]."""
+    """Set used[code] to True for each code, int32[n]; False if a code is beyond the entries, bool[entries]."""
     entries = used.shape[0]
     for i in range(codes.shape[0]):
         code = codes[i]

@@ -1,8 +1,8 @@
-"""Kernels about what is null: definition levels of a page, and values without nulls.
+"""Kernels about nulls: definition levels of a page, and values without nulls.
 
-Bitmaps are Arrow's: bit k of byte j says whether value 8 j + k is there. `offset` is the bit of row 0.
+Bitmaps are Arrow's: bit k of byte j tells whether value 8 j + k is there. `offset` is the bit of row 0.
 
-Bounds: no kernel reads a byte that holds no bit of the rows it is given, and none writes behind what it says.
+Bounds: kernels read only bytes with bits of the given rows, and write nothing behind what their docstrings say.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -17,7 +17,7 @@ from logpress.parquet.kernels_varints import put_varint
 
 @inner_kernel
 def _eight(bitmap, bit):
-    """Eight bits from a bit on, all of which are within the bitmap."""
+    """Eight bits, from a bit on; all of them are within the bitmap."""
     place = bit >> 3
     shift = bit & 7
     bits = bitmap[place] >> shift
@@ -34,9 +34,9 @@ def _bit(bitmap, bit):
 
 @inner_kernel
 def ones_of(bits):
-    """How many of eight bits are set: sums of two, of four, then of eight bits side by side.
+    """Number of ones in eight bits, from the sums of two, of four and of eight neighbouring bits.
 
-    H. Warren, "Hacker's Delight", 5-1; exact for 0 to 255. Of 0b10110111 the sums are 1 2 1 2, then 3 3, then 6.
+    H. Warren, "Hacker's Delight", 5-1; exact for 0 to 255. For 0b10110111 the sums are 1 2 1 2, then 3 3, then 6.
     """
     bits = (bits & 0x55) + (bits >> 1 & 0x55)
     bits = (bits & 0x33) + (bits >> 2 & 0x33)
@@ -45,7 +45,7 @@ def ones_of(bits):
 
 @inner_kernel
 def _put_bits(bitmap, offset, first, last, out, at):
-    """One bit-packed run of these rows' bits, the last group filled up with zeros."""
+    """Write one bit-packed run of these rows' bits, with zeros at the end of the last group; returns the end."""
     at = put_varint(np.uint64((last - first + 7) // 8 << 1 | 1), out, at)
     row = first
     while row + 8 <= last:
@@ -63,9 +63,9 @@ def _put_bits(bitmap, offset, first, last, out, at):
 
 @kernel
 def definition_levels(bitmap, offset, first, last, out, at):
-    """The levels of rows first..last - 1 as the RLE/bit-packed hybrid of width 1; returns where it ends.
+    """Write the levels of rows first..last - 1 as the RLE/bit-packed hybrid of width 1; returns the end.
 
-    Eight equal levels or more, from a group's begin on, are a run, as parquet-cpp has it.
+    As in parquet-cpp, a run has at least 8 equal levels and begins at a group of 8.
 
     Args:
         bitmap: uint8[m], of validity.
@@ -76,7 +76,7 @@ def definition_levels(bitmap, offset, first, last, out, at):
         at: where to write.
     """
     row = first
-    packed = first  # from here to `row` nothing is written yet
+    packed = first  # levels from here to `row` are not written yet
     while row + 8 <= last:
         bits = _eight(bitmap, offset + row)
         if bits != 0 and bits != 255:
@@ -101,13 +101,13 @@ def definition_levels(bitmap, offset, first, last, out, at):
 
 @kernel
 def row_after(bitmap, offset, row, rows, count):
-    """The row behind the `count`-th value that is there, counted from `row` on; `rows` if there are fewer.
+    """The row behind the `count`-th present value, counted from `row` on; `rows` if there are fewer.
 
     Args:
         bitmap: uint8[m], of validity.
         offset: bit of row 0.
-        row: where to begin.
-        rows: how many there are.
+        row: first row to count.
+        rows: number of rows.
         count: at least 1.
     """
     while row + 8 <= rows and count > 8:
@@ -121,7 +121,7 @@ def row_after(bitmap, offset, row, rows, count):
 
 @kernel
 def drop_nulls(values, bitmap, offset, out):
-    """Copy the values that are there, one after the other; returns how many.
+    """Copy the values that are not null; returns their number.
 
     Args:
         values: [n], of any type.
@@ -135,10 +135,10 @@ def drop_nulls(values, bitmap, offset, out):
         end = i
         while end + 8 <= values.shape[0] and _eight(bitmap, offset + end) == 255:
             end += 8
-        if end > i:  # most are there
+        if end > i:  # most values are not null
             source = values[i:end]
             target = out[count : count + end - i]
-            for k in range(source.shape[0]):  # both from 0 on, so that it is compiled to vectors
+            for k in range(source.shape[0]):  # both begin at 0, so that it is compiled to vectors
                 target[k] = source[k]
             count += end - i
             i = end
@@ -157,7 +157,7 @@ def drop_nulls(values, bitmap, offset, out):
 
 @kernel
 def spans_of_texts(offsets, bitmap, offset, starts, lengths):
-    """Where the texts that are there stand, and how long they are; returns how many there are.
+    """Begin and length of the texts that are not null; returns their number.
 
     Args:
         offsets: int32[n + 1], ascending.

@@ -2,8 +2,8 @@
 
 Source: apache/parquet-format, Encodings.md.
 
-Bounds: values are read in their own range only; tables are indexed by a value less the smallest, or by a hash modulo
-their size; words are stored up to 8 bytes behind what is written, for which `out` has `PADDING` bytes.
+Bounds: values are read in their own range only. Tables are indexed by a value less the smallest, or by a hash modulo
+their size. Words are stored up to 8 bytes behind the last written byte, for which `out` has `PADDING` bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -18,23 +18,23 @@ from logpress.kernel.words import store64
 from logpress.parquet.kernels_varints import put_varint
 
 BLOCK = 128
-"""[bytes] Deltas of a block: what parquet-cpp writes, and every reader has met."""
+"""[bytes] Deltas of a block, as parquet-cpp writes them; all readers know this number."""
 
 MINIBLOCKS = 4
-"""[bytes] Miniblocks of a block: what parquet-cpp writes, and every reader has met."""
+"""[bytes] Miniblocks of a block, as parquet-cpp writes them; all readers know this number."""
 
 MINIBLOCK = BLOCK // MINIBLOCKS
 """Deltas of a miniblock."""
 
 MOST_BLOCK_BYTES = 10 + MINIBLOCKS + BLOCK * 8
-"""Bytes of a block, at most: its least delta, the widths, and deltas of 64 bits."""
+"""Largest size of a block: its smallest delta, the widths, and deltas of 64 bits."""
 
 _ONE = np.uint64(1)
 
 
 @kernel
 def bounds_of_integers(values):
-    """The smallest and the largest of integers; [n], n at least 1."""
+    """(smallest, largest) of integers; [n], n at least 1."""
     low = values[0]
     high = values[0]
     for i in range(values.shape[0]):
@@ -45,7 +45,7 @@ def bounds_of_integers(values):
 
 @kernel
 def bounds_of_doubles(values):
-    """The smallest and the largest of double[n] without NaN; (inf, -inf) if there is none."""
+    """(smallest, largest) of double[n] without NaN; (inf, -inf) if all are NaN."""
     low = np.inf
     high = -np.inf
     for i in range(values.shape[0]):
@@ -59,13 +59,13 @@ def bounds_of_doubles(values):
 
 @kernel
 def number_near(values, low, table, distinct, codes):
-    """Number values that lie near each other in the order in which they first come; returns how many there are.
+    """Number values of a small range in order of first occurrence; returns the number of distinct values.
 
     Args:
         values: int32 or int64[n].
         low: the smallest.
         table: int32[largest - smallest + 1], all -1.
-        distinct: of the values' type [>= as many as there can be], gets them.
+        distinct: of the values' type [>= number of distinct values], filled.
         codes: int32[n], gets each value's number.
     """
     known = 0
@@ -83,19 +83,18 @@ def number_near(values, low, table, distinct, codes):
 
 @kernel
 def number_some(values, first, table, distinct, known, codes):
-    """Number values in the order in which they first come, until half the table is filled.
+    """Number values in order of first occurrence, until half of the table is filled.
 
     Args:
         values: int32 or int64[n].
-        first: where to begin.
-        table: int32[2^m], m at least 1: open addressing of the numbers of distinct values, -1 where there
-            is none.
+        first: index of the first value to number.
+        table: int32[2^m], m at least 1: open addressing of the numbers of distinct values, -1 where free.
         distinct: of the values' type [n], the first `known` are in the table; gets more.
-        known: how many there are so far; fewer than half of the table.
+        known: number of distinct values so far; less than half of the table.
         codes: int32[n], gets each value's number.
 
     Returns:
-        How many values are numbered now, from 0 on, and how many distinct ones there are.
+        (number of values that are numbered, from 0 on; number of distinct values).
     """
     mask = table.shape[0] - 1
     most = table.shape[0] // 2
@@ -129,13 +128,13 @@ def place_again(distinct, known, table):
 
 @inner_kernel
 def zigzag(number):
-    """An int64 as the uint64 that a varint writes (Encodings.md): 0, -1, 1, -2 become 0, 1, 2, 3. Exact for all."""
+    """An int64 as the uint64 of a varint (Encodings.md): 0, -1, 1, -2 become 0, 1, 2, 3. Exact for all."""
     return np.uint64(number << 1) ^ np.uint64(number >> 63)
 
 
 @inner_kernel
 def _pack_words(words, first, width, out, at):
-    """Bit-pack a miniblock's words of `width` bits, 1..64; returns where they end. Eight bytes more may be written."""
+    """Bit-pack a miniblock's words of `width` bits, 1..64; returns the end. May write 8 bytes more."""
     end = at + MINIBLOCK // 8 * width
     word = np.uint64(0)
     used = 0
@@ -154,15 +153,15 @@ def _pack_words(words, first, width, out, at):
 
 @kernel
 def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
-    """Blocks of deltas of DELTA_BINARY_PACKED, without the header: values[first] is the header's.
+    """Write blocks of DELTA_BINARY_PACKED without the header, which holds values[first].
 
-    Differences wrap around in the width of the physical type, as in parquet-cpp. Of int32, deltas are cut to 32 bits;
-    one less the least of its block is then from 0 to 2^32 - 1, and so needs no mask.
+    As in parquet-cpp, differences wrap around in the width of the physical type. Deltas of int32 are cut to 32 bits. A
+    delta less the smallest of its block is then from 0 to 2^32 - 1, so it needs no mask.
 
     Args:
         values: int32 or int64[n].
         first: the first value of the page.
-        last: where the values end at the latest; more than `first`.
+        last: end of the values; more than `first`.
         is_narrow: whether the type has 32 bits.
         limit: bytes after which no further block begins.
         words: uint64[BLOCK], scratch.
@@ -209,7 +208,7 @@ def delta_blocks(values, first, last, is_narrow, limit, words, out, at):
 
 @inner_kernel
 def _bytes_of_deltas(values, i, count):
-    """Whole bytes, 4 to 8, that hold each of the deltas of values[i : i + count] with its sign; at least one, i > 0."""
+    """Whole bytes, 4 to 8, that hold each of the signed deltas of values[i : i + count]; count and i are at least 1."""
     least = values[i] - values[i - 1]
     most = least
     for k in range(1, count):
@@ -224,24 +223,24 @@ def _bytes_of_deltas(values, i, count):
 
 @kernel
 def count_block_sizes(values, counts):
-    """For int64[n], add up in int64[9] how many blocks of deltas need so many whole bytes a delta."""
+    """Count the blocks of deltas of int64[n] by the whole bytes that a delta needs, in int64[9]."""
     for i in range(1, values.shape[0], BLOCK):
         counts[_bytes_of_deltas(values, i, min(BLOCK, values.shape[0] - i))] += 1
 
 
 @kernel
 def whole_deltas(values, first, last, size, limit, out, at):
-    """The same as `delta_blocks` of int64, but each delta takes whole bytes, so that equal deltas are equal bytes.
+    """As `delta_blocks` of int64, but each delta takes whole bytes, so that equal deltas are equal bytes.
 
-    For that, all blocks have the same smallest delta: the smallest that `size` bytes can hold. Parquet does not demand
-    that it occurs; readers add it up. In a block with larger deltas it is that of more bytes, less what makes the
-    low bytes the same as elsewhere. All four miniblocks have the same width.
+    All blocks have the same smallest delta, the smallest that `size` bytes can hold. Parquet allows a smallest delta
+    that does not occur; readers add it. A block with larger deltas has the smallest delta of its own size, less a
+    number that makes the low bytes equal to those of other blocks. All four miniblocks have the same width.
 
     Args:
         values: int64[n].
         first: the first value of the page.
-        last: where the values end at the latest; more than `first`.
-        size: bytes of a delta, 4 to 8, where these are enough.
+        last: end of the values; more than `first`.
+        size: bytes of a delta, 4 to 8; blocks that need more have more.
         limit: bytes after which no further block begins.
         out: uint8[>= at + limit + MOST_BLOCK_BYTES + PADDING].
         at: where to write.
@@ -266,7 +265,7 @@ def whole_deltas(values, first, last, size, limit, out, at):
         for k in range(count):
             store64(out, at, np.uint64(values[i + k]) - np.uint64(values[i + k - 1]) + lift)
             at += wide
-        for _ in range(count, (count + MINIBLOCK - 1) // MINIBLOCK * MINIBLOCK):  # the last miniblock is filled up
+        for _ in range(count, (count + MINIBLOCK - 1) // MINIBLOCK * MINIBLOCK):  # fills the last miniblock
             store64(out, at, np.uint64(0))
             at += wide
         i += count
@@ -275,7 +274,7 @@ def whole_deltas(values, first, last, size, limit, out, at):
 
 @kernel
 def split_bytes(values, size, first, last, out, at):
-    """BYTE_STREAM_SPLIT: the first bytes of all values, then the second ones; returns where they end.
+    """BYTE_STREAM_SPLIT: write the first bytes of all values, then the second ones, and so on; returns the end.
 
     Args:
         values: uint8[n * size], little-endian.

@@ -1,9 +1,9 @@
-"""Kernels about texts: PLAIN, the bytes of DELTA_LENGTH_BYTE_ARRAY, and the smallest and largest.
+"""Kernels about texts: PLAIN, the bytes of DELTA_LENGTH_BYTE_ARRAY, and the smallest and largest text.
 
-Texts are given by where they start and how long they are.
+A text is given by its begin and its length.
 
-Bounds: all texts lie within the data, which the caller has checked; nothing behind a text is read, nothing behind what
-is written is touched.
+Bounds: all texts lie within the data, which the caller has checked. Bytes behind a text are not read, and bytes behind
+the output are not written.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -16,7 +16,7 @@ from logpress.kernel.words import load64, store32, store64
 
 @inner_kernel
 def _copy(data, start, length, out, at):
-    """Copy a text by words; the last one overlaps the one before, so that nothing behind the text is read."""
+    """Copy a text by words. The last word overlaps the one before, so that no byte behind the text is read."""
     if length < 8:
         for k in range(length):
             out[at + k] = data[start + k]
@@ -30,7 +30,7 @@ def _copy(data, start, length, out, at):
 
 @kernel
 def plain_texts(data, starts, lengths, first, last, out, at):
-    """Each text after its length, an uint32; returns where they end.
+    """Write each text behind its length, a uint32; returns the end.
 
     Args:
         data: uint8[m].
@@ -53,7 +53,7 @@ def plain_texts(data, starts, lengths, first, last, out, at):
 
 @kernel
 def join_texts(data, starts, lengths, first, last, out, at):
-    """The texts one after the other; arguments as for `plain_texts`, but without the room for lengths."""
+    """Write the texts one after the other; arguments as of `plain_texts`, but `out` needs no bytes for lengths."""
     for i in range(first, last):
         start = starts[i]
         length = lengths[i]
@@ -64,13 +64,13 @@ def join_texts(data, starts, lengths, first, last, out, at):
 
 @kernel
 def bounds_of_texts(data, starts, lengths, places):
-    """Which texts are the smallest and the largest by their unsigned bytes.
+    """Indices of the smallest and the largest text, compared as unsigned bytes.
 
     Args:
         data: uint8[m].
         starts: int64[n].
         lengths: int64[n].
-        places: int64[p], which texts count; p at least 1.
+        places: int64[p], indices of the texts to compare; p at least 1.
     """
     low = places[0]
     high = places[0]

@@ -1,6 +1,6 @@
-"""The kernel that writes numbers of as many bytes as they need.
+"""The kernel that writes varints.
 
-Bounds: at most 10 bytes of `out` are written.
+Bounds: writes at most 10 bytes of `out`.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -18,9 +18,9 @@ _SEVEN = np.uint64(7)
 
 @inner_kernel
 def put_varint(number, out, at):
-    """Write a number as unsigned LEB128 (apache/parquet-format, Encodings.md); returns where it ends.
+    """Write a number as unsigned LEB128 (apache/parquet-format, Encodings.md); returns the end.
 
-    Seven bits a byte, the lowest first; each byte but the last has its high bit set: 300 is 0xAC 0x02.
+    Seven bits a byte, the lowest first. Each byte but the last has its high bit set: 300 is 0xAC 0x02.
 
     Args:
         number: uint64.

@@ -22,12 +22,12 @@ _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What a column chunk's values lie between.
+    """Bounds of a column chunk's values.
 
     Attributes:
-        least: the smallest value, as PLAIN has it without a length; None if there is none or it is long.
+        least: the smallest value, as PLAIN without a length; None if all are null or it is long.
         greatest: the largest value, likewise.
-        nulls: how many values are missing.
+        nulls: number of nulls.
     """
 
     least: bytes | None
@@ -35,7 +35,7 @@ class Statistics:
     nulls: int
 
     def to_thrift(self) -> Struct:
-        """As a column's metadata holds it."""
+        """The struct in a column's metadata."""
         found = Struct().i64(3, self.nulls)
         if self.greatest is not None:
             found.binary(5, self.greatest)
@@ -50,19 +50,19 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A column's part of a row group, as it lies in the file.
+    """A column chunk in the file.
 
     Attributes:
         column: the column.
-        values: how many, nulls among them.
+        values: number of values, with nulls.
         encoding: of its data pages.
-        pages: how many data pages there are.
+        pages: number of data pages.
         has_dictionary: whether a dictionary page comes first.
-        dictionary_offset: where the first page is in the file.
-        data_offset: where the first data page is in the file.
-        plain_bytes: of all pages before compression, with their headers.
-        stored_bytes: of all pages, with their headers.
-        statistics: None if there are none.
+        dictionary_offset: of the first page in the file.
+        data_offset: of the first data page in the file.
+        plain_bytes: size of all pages before compression, with headers.
+        stored_bytes: size of all pages, with headers.
+        statistics: of the values; None if they are not written.
     """
 
     column: FileColumn
@@ -77,7 +77,7 @@ class Chunk:
     statistics: Statistics | None
 
     def to_thrift(self) -> Struct:
-        """As a row group's metadata holds it."""
+        """The struct in a row group's metadata."""
         column = self.column
         encodings = [PLAIN, RLE] if self.has_dictionary else [RLE]
         counts = [Struct().i32(1, _DICTIONARY_PAGE).i32(2, PLAIN).i32(3, 1)] if self.has_dictionary else []
@@ -96,12 +96,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows whose columns lie together.
+    """A row group in the file.
 
     Attributes:
-        rows: how many.
-        offset: where its first page is in the file.
-        chunks: its columns, in the order of the schema.
+        rows: number of rows.
+        offset: of its first page in the file.
+        chunks: its column chunks, in the order of the schema.
     """
 
     rows: int
@@ -109,7 +109,7 @@ class RowGroup:
     chunks: Sequence[Chunk]
 
     def to_thrift(self, sorted_by: Sequence[int]) -> Struct:
-        """As the footer holds it."""
+        """The struct in the footer."""
         group = Struct().structs(1, [chunk.to_thrift() for chunk in self.chunks])
         group.i64(2, sum(chunk.plain_bytes for chunk in self.chunks)).i64(3, self.rows)
         if sorted_by:
@@ -128,31 +128,31 @@ def data_page_header(values: int, encoding: int, plain_bytes: int, body: bytes) 
     """The header of a v1 data page.
 
     Args:
-        values: how many it has, nulls among them.
+        values: number of values, with nulls.
         encoding: of its values.
-        plain_bytes: its size before compression.
-        body: what follows in the file.
+        plain_bytes: size before compression.
+        body: the bytes that follow the header in the file.
     """
     header = Struct().i32(1, values).i32(2, encoding).i32(3, RLE).i32(4, RLE)
     return _page(_DATA_PAGE, plain_bytes, body).struct(5, header).done()
 
 
 def dictionary_page_header(entries: int, plain_bytes: int, body: bytes) -> bytes:
-    """The header of a dictionary page of so many entries."""
+    """The header of a dictionary page."""
     header = Struct().i32(1, entries).i32(2, PLAIN).boolean(3, False)
     return _page(_DICTIONARY_PAGE, plain_bytes, body).struct(7, header).done()
 
 
 CHECKSUM_KEY = "logpress.sha256"
-"""Under which a footer says the SHA-256 of itself, the value taken as NO_CHECKSUM."""
+"""Key of the SHA-256 of the footer, which is computed with the value NO_CHECKSUM."""
 
 NO_CHECKSUM = b"0" * 64
 
 
 def checksum_place(footer: bytes) -> int | None:
-    """Where in a footer's bytes the value of CHECKSUM_KEY stands; None if it says none.
+    """Position of the value of CHECKSUM_KEY in a footer's bytes; None if there is none.
 
-    It is the last of its kind: what the same bytes in records make of statistics and texts stands before it.
+    It is the last match, because equal bytes in records can only occur in statistics and texts, which stand before it.
     """
     before = CHECKSUM_KEY.encode() + Struct().binary(1, NO_CHECKSUM).done()[: -len(NO_CHECKSUM) - 1]
     place = footer.rfind(before)
@@ -169,15 +169,15 @@ def footer(
     created_by: str,
     is_checked: bool = False,
 ) -> bytes:
-    """What stands behind the last row group: the file's metadata, its length, and the magic number.
+    """The bytes behind the last row group: the file's metadata, its length, and the magic number.
 
     Args:
-        columns: all, in their order.
-        groups: all, in their order.
-        sorted_by: by which columns each row group is sorted, ascending, nulls first.
+        columns: all columns, in their order.
+        groups: all row groups, in their order.
+        sorted_by: numbers of the columns by which each row group is sorted, ascending, nulls first.
         texts: key-value metadata.
-        created_by: who wrote the file.
-        is_checked: whether it says its own SHA-256, in hexadecimal, under CHECKSUM_KEY.
+        created_by: name of the writer.
+        is_checked: whether it holds its own SHA-256, in hexadecimal, under CHECKSUM_KEY.
     """
     root = Struct().i32(3, 0).binary(4, b"schema").i32(5, len(columns))
     data = Struct().i32(1, _VERSION).structs(2, [root, *(schema_element(column) for column in columns)])

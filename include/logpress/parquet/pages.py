@@ -1,7 +1,7 @@
-"""The values of data pages in each encoding: where a page ends, and its bytes.
+"""The values of data pages in each encoding: the end of each page, and its bytes.
 
-Source: apache/parquet-format, Encodings.md. A page holds about so many bytes before compression; values are never cut,
-so one that is longer has a page of its own.
+Source: apache/parquet-format, Encodings.md. A page has an approximate size before compression. Values are never cut, so
+a value that is longer has a page of its own.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, NEARLY_IN_ORDER, WHOL
 from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES
 
 FRAME_BYTES = 4 * BLOCK_BYTES - (1 << 10)
-"""[bytes] Bytes of a page that our kernel compresses: with what stands before them, mostly four blocks of zstd. With
-one block a page, page headers would take 0.2 % of a file; with more blocks, readers' caches would have to hold more."""
+"""[bytes] Size of a page that our kernel compresses: with its prefix, mostly 4 zstd blocks. With one block a page, page
+headers would take 0.2 % of a file; with more blocks, a page would not fit into readers' caches."""
 
 WORTHWHILE = 128
-"""[bytes] Values for which a form that is slower to read must save a byte."""
+"""[bytes] A form that is slower to read must save a byte for each so many values."""
 
 _SAMPLE = 1 << 16
-"""[bytes] Bytes of plain numbers of a chunk's middle that are compressed in each way."""
+"""[bytes] Bytes of plain numbers of a chunk's middle that are compressed in each form."""
 
 _SAMPLED_DELTAS = 1 << 15
-"""[bytes] Deltas of a chunk's middle that are compressed in each way; fewer would hardly meet an equal one."""
+"""[bytes] Deltas of a chunk's middle that are compressed in each form; among fewer, equal ones would be rare."""
 
 _USUAL_BLOCKS = 0.9
-"""[bytes] Share of blocks whose deltas have the usual size; larger ones in the others do not make all longer."""
+"""[bytes] Share of blocks that determine the size of deltas; larger deltas in other blocks do not lengthen all."""
 
 DELTA_PAGE_BYTES = 32 * BLOCK_BYTES - (1 << 10)
-"""[bytes] Bytes of a page of whole deltas. The more there are, the more find an equal one: of one hour's 480,000 begin
-times a value took 2.67 bytes in pages of 1 MB, 2.61 in pages of 2 MB and 2.55 in pages of 4 MB, read in the same
-time."""
+"""[bytes] Size of a page of whole deltas. More deltas find more equal ones: for 480,000 begin times of one hour, a
+value took 2.67 bytes in pages of 1 MB, 2.61 in pages of 2 MB and 2.55 in pages of 4 MB, and reading took the same time.
+"""
 
 Compress = Callable[[bytes, Matching | None, int], bytes]
-"""Compresses a page: its bytes, the matching as in `Pages`, and how many bytes stand before its values."""
+"""Compresses a page: its bytes, the matching as in `Pages`, and the number of bytes before its values."""
 
 
 def middle(count: int, some: int) -> tuple[int, int]:
-    """The first and last of so many values of a chunk's middle."""
+    """First and last index of `some` values in the middle of a chunk of `count` values."""
     first = max(0, (count - some) // 2) & ~7
     return first, min(count, first + some)
 
 
 class Pages(Protocol):
-    """The values of a column chunk that are there, page by page.
+    """The values of a column chunk that are not null, page by page.
 
     Attributes:
-        encoding: of the pages, as Parquet numbers it.
-        count: how many values there are.
-        matching: of `compress_numbers`, if pages are to be compressed by that; None for libzstd.
+        encoding: Parquet's number of the encoding.
+        count: number of values.
+        matching: for `compress_numbers`; None for libzstd.
     """
 
     encoding: int
@@ -73,12 +73,12 @@ class Pages(Protocol):
     matching: Matching | None
 
     def page(self, first: int) -> tuple[int, bytes]:
-        """The page that begins with a value: the value behind its last one, and its bytes."""
+        """The page that begins with value `first`: (index behind its last value, its bytes)."""
         ...
 
 
 class PlainNumbers:
-    """Numbers as they are."""
+    """Numbers in PLAIN."""
 
     encoding = PLAIN
 
@@ -90,7 +90,7 @@ class PlainNumbers:
 
     @classmethod
     def chosen(cls, values: NDArray[Any], page_bytes: int, compress: Compress) -> PlainNumbers:
-        """With the compressor that makes least of the chunk's middle."""
+        """Numbers with the compressor that makes the chunk's middle smallest."""
         size = values.itemsize
         sizes = {
             matching: cls(values, page_bytes, matching).sampled(compress, _SAMPLE // size)
@@ -99,7 +99,7 @@ class PlainNumbers:
         return cls(values, page_bytes, min(sizes, key=sizes.__getitem__))
 
     def sampled(self, compress: Compress, count: int) -> int:
-        """How many bytes so many values of the chunk's middle take."""
+        """Compressed size of `count` values of the chunk's middle."""
         first, last = middle(self.count, count)
         return len(compress(self._values[first:last].tobytes(), self.matching, 0))
 
@@ -110,7 +110,7 @@ class PlainNumbers:
 
 
 class Booleans:
-    """A bit each, the lowest first."""
+    """One bit each, the lowest first."""
 
     encoding = PLAIN
     matching: Matching | None = None
@@ -127,7 +127,7 @@ class Booleans:
 
 
 class SplitBytes:
-    """First bytes, second bytes and so on side by side."""
+    """BYTE_STREAM_SPLIT: the first bytes of all values, then the second ones, and so on."""
 
     encoding = BYTE_STREAM_SPLIT
     matching: Matching | None = None
@@ -148,7 +148,7 @@ class SplitBytes:
 
 
 class Deltas:
-    """Differences of neighbours, in blocks."""
+    """DELTA_BINARY_PACKED: differences of neighbours, in blocks."""
 
     encoding = DELTA_BINARY_PACKED
     matching: Matching | None = None
@@ -160,7 +160,7 @@ class Deltas:
         self._scratch = scratch
 
     def page(self, first: int, last: int | None = None) -> tuple[int, bytes]:
-        """See Pages; with `last`, all values up to there."""
+        """See Pages; with `last`, the page has all values up to it."""
         limit = self._page_bytes
         stop = self.count
         if last is not None:
@@ -199,7 +199,7 @@ class WholeDeltas:
 
 
 def deltas(values: NDArray[Any], page_bytes: int, compress: Compress, scratch: Scratch) -> Deltas | WholeDeltas:
-    """Differences of neighbours, in the form that makes less of the chunk's middle; there is at least one value."""
+    """Differences of neighbours, in the form that makes the chunk's middle smaller; at least one value."""
     narrow = Deltas(values, page_bytes, scratch)
     if values.itemsize == 4:
         return narrow
@@ -213,7 +213,7 @@ def deltas(values: NDArray[Any], page_bytes: int, compress: Compress, scratch: S
 
 
 class PlainTexts:
-    """Each text after its length."""
+    """PLAIN: each text behind its length."""
 
     encoding = PLAIN
     matching: Matching | None = None
@@ -243,7 +243,7 @@ class PlainTexts:
 
 
 class DeltaTexts(PlainTexts):
-    """The lengths of all texts as deltas, then the texts."""
+    """DELTA_LENGTH_BYTE_ARRAY: the lengths of all texts as deltas, then the texts."""
 
     encoding = DELTA_LENGTH_BYTE_ARRAY
 

@@ -1,4 +1,4 @@
-"""Columns of a file: how Parquet sees their types.
+"""Columns of a file, and their types in Parquet.
 
 Source: apache/parquet-format, LogicalTypes.md and parquet.thrift (Type, ConvertedType, LogicalType, SchemaElement).
 """
@@ -30,10 +30,10 @@ class FileColumn:
     """One column of a file.
 
     Attributes:
-        name: as in the file.
-        type: Arrow type of its values; of dictionaries, that of their entries.
-        nullable: whether values may be missing.
-        encoding: of its pages; a dictionary that does not pay gives way to plain values.
+        name: name in the file.
+        type: Arrow type of its values; of a dictionary, of its entries.
+        nullable: whether it may have nulls.
+        encoding: of its pages. If a dictionary does not pay, values are plain.
         zstd: compression level.
         statistics: whether the smallest and largest value are written.
     """
@@ -52,7 +52,7 @@ class FileColumn:
 
     @property
     def arrow_type(self) -> pa.DataType:
-        """The type of the arrays that are written: texts with a dictionary come as such."""
+        """Type of the arrays to write: texts with encoding `dictionary` are dictionary arrays."""
         is_text = physical_type(self.type) == BYTE_ARRAY
         return pa.dictionary(pa.int32(), self.type) if is_text and self.encoding == "dictionary" else self.type
 
@@ -67,10 +67,10 @@ _ENCODINGS: dict[int, tuple[Encoding, ...]] = {
 
 
 def physical_type(type_: pa.DataType) -> int:
-    """How values are stored.
+    """Parquet's physical type of values.
 
     Raises:
-        ValueError: if this writer has no such columns.
+        ValueError: if this writer does not support the type.
     """
     if pa.types.is_boolean(type_):
         return BOOLEAN
@@ -86,7 +86,7 @@ def physical_type(type_: pa.DataType) -> int:
 
 
 def schema_element(column: FileColumn) -> Struct:
-    """A column's place in the footer's schema."""
+    """A column's SchemaElement in the footer."""
     element = Struct().i32(1, physical_type(column.type)).i32(3, _OPTIONAL if column.nullable else _REQUIRED)
     element.binary(4, column.name.encode())
     type_ = column.type

@@ -1,7 +1,8 @@
-"""Structs in Thrift's compact protocol: what page headers and footers of Parquet are made of.
+"""Structs in Thrift's compact protocol, for page headers and footers of Parquet.
 
-Source: the Thrift compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md). A field begins with a byte:
-four bits by how much its number exceeds the last one's, and four bits of type. Integers are zigzag varints (ULEB128).
+Source: the Thrift compact protocol (apache/thrift, doc/specs/thrift-compact-protocol.md). A field begins with a byte: 4
+bits for the difference of its number from that of the field before, and 4 bits for its type. Integers are zigzag
+varints (ULEB128).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _LONG_LIST = 15
 
 
 def varint(number: int) -> bytes:
-    """A number that is not negative, seven bits a byte, the lowest first."""
+    """A non-negative number, 7 bits a byte, the lowest first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -23,31 +24,31 @@ def varint(number: int) -> bytes:
 
 
 def zigzag(number: int) -> int:
-    """Signed to unsigned, so that numbers near zero are short: 0, -1, 1, -2 are 0, 1, 2, 3."""
+    """Signed to unsigned, so that numbers near zero are short: 0, -1, 1, -2 become 0, 1, 2, 3."""
     return number << 1 if number >= 0 else (-number << 1) - 1
 
 
 class Struct:
-    """A struct that is being written; its fields come in ascending order."""
+    """A struct that is being written; fields must be added in ascending order."""
 
     def __init__(self) -> None:
         self._out = bytearray()
         self._last = 0
 
     def i8(self, field: int, value: int) -> Struct:
-        """A number of 8 bits, which is one byte."""
+        """An 8-bit number."""
         return self._field(field, _I8, value.to_bytes(1, "little", signed=True))
 
     def i32(self, field: int, value: int) -> Struct:
-        """A number or enum of 32 bits."""
+        """A 32-bit number or enum."""
         return self._field(field, _I32, varint(zigzag(value)))
 
     def i64(self, field: int, value: int) -> Struct:
-        """A number of 64 bits."""
+        """A 64-bit number."""
         return self._field(field, _I64, varint(zigzag(value)))
 
     def boolean(self, field: int, value: bool) -> Struct:
-        """True or false, which is said by the field's type."""
+        """A boolean, whose value is in the type of the field."""
         return self._field(field, _TRUE if value else _FALSE, b"")
 
     def binary(self, field: int, value: bytes) -> Struct:
@@ -55,7 +56,7 @@ class Struct:
         return self._field(field, _BINARY, varint(len(value)) + value)
 
     def struct(self, field: int, value: Struct) -> Struct:
-        """A struct in a struct."""
+        """A nested struct."""
         return self._field(field, _STRUCT, value.done())
 
     def structs(self, field: int, values: Sequence[Struct]) -> Struct:
@@ -63,7 +64,7 @@ class Struct:
         return self._list(field, _STRUCT, [value.done() for value in values])
 
     def enums(self, field: int, values: Sequence[int]) -> Struct:
-        """A list of numbers of 32 bits."""
+        """A list of 32-bit numbers."""
         return self._list(field, _I32, [varint(zigzag(value)) for value in values])
 
     def binaries(self, field: int, values: Sequence[bytes]) -> Struct:
@@ -71,7 +72,7 @@ class Struct:
         return self._list(field, _BINARY, [varint(len(value)) + value for value in values])
 
     def done(self) -> bytes:
-        """The struct's bytes, with the byte that ends it."""
+        """The struct's bytes, with the stop byte."""
         return bytes(self._out) + b"\0"
 
     def _list(self, field: int, kind: int, items: Sequence[bytes]) -> Struct:

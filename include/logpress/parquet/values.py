@@ -1,6 +1,6 @@
-"""Arrow arrays as kernels take them: values without nulls, and where nulls are.
+"""Arrow arrays in the form of kernels: values without nulls, and the positions of nulls.
 
-All arrays that kernels read are read-only views, whatever memory they lie in, so that each kernel is compiled once.
+Kernels get read-only views of all arrays, whatever memory they are in, so that each kernel is compiled once.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NO_BITS.flags.writeable = False
 
 
 class Scratch:
-    """Arrays that are used again: each name's grows to what was asked of it."""
+    """Arrays that are used again. The array of each name grows to the largest size asked for."""
 
     def __init__(self) -> None:
         self._arrays: dict[tuple[str, Any], NDArray[Any]] = {}
 
     def take(self, name: str, size: int, dtype: Any = np.uint8) -> NDArray[Any]:
-        """An array [>= size] whose content is undefined; the last one of that name and type is used up."""
+        """An array [>= size] with undefined content; it invalidates the last one of that name and type."""
         key = name, np.dtype(dtype)
         found = self._arrays.get(key)
         if found is None or len(found) < size:
@@ -48,12 +48,12 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Which rows of a column have a value.
+    """The rows of a column that have a value.
 
     Attributes:
-        rows: how many there are.
-        nulls: how many have none.
-        bitmap: Arrow's validity; of no meaning without nulls.
+        rows: number of rows.
+        nulls: number of rows without a value.
+        bitmap: Arrow's validity; undefined if there are no nulls.
         offset: bit of row 0.
     """
 
@@ -64,14 +64,14 @@ class Presence:
 
     @classmethod
     def of(cls, array: pa.Array) -> Presence:
-        """That of an array."""
+        """The presence of an array."""
         buffer = array.buffers()[0]
         if buffer is None or not array.null_count:
             return cls(len(array), 0, _NO_BITS, 0)
         return cls(len(array), array.null_count, frozen(np.frombuffer(buffer, dtype=np.uint8)), array.offset)
 
     def row_after(self, row: int, values: int) -> int:
-        """The row behind so many further values, counted from a row on."""
+        """The row behind `values` further values, counted from a row on."""
         if not self.nulls:
             return row + values
         return int(row_after(self.bitmap, self.offset, row, self.rows, values))
@@ -87,7 +87,7 @@ class Presence:
 
 
 def numbers_of(array: pa.Array, presence: Presence, scratch: Scratch) -> NDArray[Any]:
-    """The numbers that are there, as int32, int64 or double; in the array's memory, or in `scratch`."""
+    """The numbers that are not null, as int32, int64 or double; in the array's memory, or in `scratch`."""
     type_ = array.type
     dtype = np.dtype(np.float64) if pa.types.is_floating(type_) else np.dtype(f"i{type_.bit_width // 8}")
     wide = dtype if dtype.itemsize >= 4 else np.dtype(np.int32)
@@ -103,7 +103,7 @@ def numbers_of(array: pa.Array, presence: Presence, scratch: Scratch) -> NDArray
 
 
 def booleans_of(array: pa.Array, presence: Presence) -> NDArray[np.bool_]:
-    """The booleans that are there: bool[n]."""
+    """The booleans that are not null: bool[n]."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.empty(0, dtype=np.bool_)
@@ -117,12 +117,12 @@ def _bits(bitmap: Bytes, offset: int, count: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts that are there.
+    """Texts that are not null.
 
     Attributes:
         data: uint8[m].
-        starts: int64[n], where in `data` each begins.
-        lengths: int64[n], in bytes.
+        starts: int64[n], begin of each text in `data`.
+        lengths: int64[n], bytes of each text.
     """
 
     data: Bytes
@@ -131,7 +131,7 @@ class Texts:
 
     @classmethod
     def of(cls, array: pa.Array, presence: Presence) -> Texts:
-        """Those of a string or binary array."""
+        """The texts of a string or binary array."""
         _, places, data = array.buffers()
         bytes_ = np.empty(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)
         if places is None or not len(array):
@@ -148,21 +148,21 @@ class Texts:
         return len(self.starts)
 
     def text(self, place: int) -> bytes:
-        """One of them."""
+        """One text."""
         start = int(self.starts[place])
         return self.data[start : start + int(self.lengths[place])].tobytes()
 
     @property
     def plain_bytes(self) -> int:
-        """Their size as PLAIN values."""
+        """Their size in PLAIN."""
         return int(self.lengths.sum()) + _LENGTH_BYTES * len(self)
 
 
 def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
-    """A column as one array of this type; dictionaries are decoded or made where they must be.
+    """A column as one array of the wanted type; dictionaries are decoded or made as needed.
 
     Raises:
-        ValueError: if it is of another type, or holds 2 GiB of texts.
+        ValueError: if it has another type, or 2 GiB of texts.
     """
     if column.num_chunks == 0:
         array = _nothing(column.type)
@@ -184,7 +184,7 @@ def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
 
 
 def _nothing(type_: pa.DataType) -> pa.Array:
-    """An array of no rows; pyarrow's own import pandas."""
+    """An array of no rows, made of buffers, because pyarrow's own functions import pandas."""
     if pa.types.is_dictionary(type_):
         return pa.DictionaryArray.from_arrays(_nothing(type_.index_type), _nothing(type_.value_type))
     is_text = pa.types.is_string(type_) or pa.types.is_binary(type_)
@@ -193,5 +193,5 @@ def _nothing(type_: pa.DataType) -> pa.Array:
 
 
 def room(size: int) -> int:
-    """Bytes of an array in which kernels may store words beyond what they write."""
+    """Size of an array in which kernels may store words beyond the written bytes."""
     return size + PADDING

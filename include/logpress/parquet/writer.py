@@ -1,4 +1,4 @@
-"""The writer: tables in, row groups out, a footer at the end."""
+"""The writer of Parquet files: tables in, row groups out, then a footer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from logpress.parquet.schema import FileColumn
 from logpress.parquet.values import one_array
 
 PAGE_BYTES = 96 << 10
-"""[bytes] Bytes of a page that libzstd compresses: small ones keep it in the cache, which takes a third less time than
-pages of 1 MB at the same size of file."""
+"""[bytes] Size of a page that libzstd compresses. Small pages stay in the cache: 96 KB takes a third less time than 1
+MB, at the same size of file."""
 
 DICTIONARY_BYTES = 64 << 20
-"""[bytes] Bytes of a dictionary, at most, because readers hold it whole; a larger one gives way to plain values."""
+"""[bytes] Largest dictionary, because readers hold it whole; if it would be larger, values are plain."""
 
 
 class Sink(Protocol):
-    """Where bytes go, one after the other."""
+    """Takes bytes, one after the other."""
 
     def write(self, data: bytes, /) -> Any:
         """Take bytes."""
@@ -30,21 +30,21 @@ class Sink(Protocol):
 
 
 class FileWriter:
-    """Writes a Parquet file: v1 pages with CRC-32, zstd, dictionaries first, statistics where they are wanted.
+    """Writes a Parquet file: v1 pages with CRC-32, zstd, dictionary pages first, statistics where columns have them.
 
     Args:
-        sink: where the file goes; it is not closed.
-        columns: what the file has.
+        sink: takes the file; it is not closed.
+        columns: of the file.
         sorted_by: names of columns by which each row group is sorted, ascending, nulls first.
-        created_by: what the footer says of the writer.
-        page_bytes: size of a data page before compression, about.
-        dictionary_bytes: a dictionary that would be larger gives way to plain values.
-        is_checked: whether the footer says its own SHA-256.
+        created_by: name of the writer in the footer.
+        page_bytes: approximate size of a data page before compression.
+        dictionary_bytes: largest dictionary; if it would be larger, values are plain.
+        is_checked: whether the footer holds its own SHA-256.
 
     Attributes:
-        columns: what the file has.
-        schema: what tables are to have; texts with a dictionary come as dictionaries, which are not hashed again.
-        chunk_checksums: of each row group so far, the CRC-32 of each column chunk's bytes.
+        columns: of the file.
+        schema: of the tables; texts with encoding `dictionary` are dictionary arrays, which are not hashed again.
+        chunk_checksums: for each row group so far, the CRC-32 of each column chunk's bytes.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class FileWriter:
         self._groups.append(RowGroup(table.num_rows, begin, chunks))
 
     def add_key_value_metadata(self, texts: Mapping[str, str]) -> None:
-        """Say more in the footer; a key that is there already gets the new value."""
+        """Add key-value metadata to the footer; a key that exists gets the new value."""
         self._texts.update(texts)
 
     def close(self) -> None:
-        """Write the footer; without effect if it is written already. The sink stays open."""
+        """Write the footer; no effect if it is written. The sink stays open."""
         if not self._closed:
             self._closed = True
             texts, by = self._texts, self._created_by

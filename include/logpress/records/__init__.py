@@ -1,1 +1,1 @@
-"""Raw bytes and pages of clusters to blocks of whole records: where a record begins and ends."""
+"""Raw bytes and pages of clusters to blocks of whole records: the begin and end of each record."""

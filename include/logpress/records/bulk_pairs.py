@@ -1,6 +1,6 @@
-"""Bodies of `_bulk` as input: an action line, the newline behind it and the line of its document are one record.
+"""Bodies of `_bulk` as input: an action line, its newline and the line of its document are one record.
 
-So a pair becomes one row, whose id comes from the action, and restoring gives the pair back as a body again.
+A pair becomes one row, whose id comes from the action, and is restored as a pair.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from logpress.records.raw_blocks import RawBlock
 
 
 def paired(blocks: Iterator[RawBlock]) -> Iterator[RawBlock]:
-    """Blocks of an object's lines, paired if the object begins with an action of `_bulk`; else as they are."""
+    """Blocks of an object's lines, with lines paired if the object begins with an action of `_bulk`."""
     first = next(blocks, None)
     if first is None:
         return
@@ -29,7 +29,7 @@ def paired(blocks: Iterator[RawBlock]) -> Iterator[RawBlock]:
         yield first
         yield from blocks
         return
-    waiting = b""  # an action whose document is in the next block
+    waiting = b""  # the last action, if its document is in the next block
     following: RawBlock | None = first
     while following is not None:
         block, following = following, next(blocks, None)
@@ -51,7 +51,7 @@ def paired(blocks: Iterator[RawBlock]) -> Iterator[RawBlock]:
 
 
 def _behind(waiting: bytes, block: RawBlock) -> RawBlock:
-    """The block with some bytes before it."""
+    """The block with the bytes `waiting` before it."""
     if not waiting:
         return block
     end = len(waiting) + block.end

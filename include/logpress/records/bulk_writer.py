@@ -1,4 +1,4 @@
-"""Restored records as a body that `_bulk` of OpenSearch and Elasticsearch takes: an action line, then the document."""
+"""Restored records as a body for `_bulk` of OpenSearch and Elasticsearch: an action line, then the document."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAMES = tuple(
 
 
 class BulkWriter:
-    """Takes what `restore` writes, and passes it on as pairs.
+    """Takes the chunks that `restore` writes, and passes them on as pairs.
 
-    A document's line breaks become spaces, as a line of `_bulk` must not have any. They can only stand between values:
-    inside a string JSON allows none.
+    Line breaks of a document become spaces, because a line of `_bulk` must not contain any. This changes no value,
+    because JSON strings cannot contain line breaks.
     """
 
     def __init__(self, write: Callable[[memoryview], object]) -> None:
@@ -37,7 +37,7 @@ class BulkWriter:
         size = len(chunk)
         buffer = np.zeros(size + PADDING, dtype=np.uint8)
         buffer[:size] = np.frombuffer(chunk, dtype=np.uint8)
-        most = size // 3 + 1  # no record is shorter than `{}` and a newline
+        most = size // 3 + 1  # the shortest record is `{}` and a newline
         starts, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
         rows = int(spans_of_objects(buffer, size, starts, ends))
         if rows < 0:

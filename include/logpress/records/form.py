@@ -1,4 +1,4 @@
-"""How records stand in a raw object, told from its first bytes; and where those are that are not lines."""
+"""Detects how records are separated in a raw object, by its first bytes; finds records that are not lines."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from logpress.limits import DEFAULT, Limits
 from logpress.records.kernels_objects import INSIDE, STATE_WORDS, UNFINISHED, USED, frame_objects, object_end
 
 MOST_LINES_TRIED = 1_000
-"""[bytes] Lines that are tried as the beginning of a sound record before the search is given up."""
+"""[bytes] Lines that are tried as the begin of a sound record before the search is given up."""
 
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
 class Reader(Protocol):
-    """What records are read from."""
+    """A source of decompressed bytes."""
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a buffer with the next decompressed bytes; 0 at the end."""
 
 
 class Form(Enum):
-    """How records stand in a raw object."""
+    """How records are separated in a raw object."""
 
     lines = "lines"
     documents = "documents"
@@ -36,7 +36,7 @@ class Form(Enum):
 
 
 class Head:
-    """A reader whose first bytes have been looked at: it gives them once more, and then the rest."""
+    """A reader that can look ahead: it gives the bytes it has looked at again, and then the rest."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -45,7 +45,7 @@ class Head:
         self.ended = False
 
     def look(self, size: int) -> None:
-        """Have so many bytes in `buffer`, fewer only where there are no more."""
+        """Read ahead until `buffer` has `size` bytes, or the object ends."""
         if size + PADDING > len(self.buffer):
             grown = np.zeros(size + PADDING, dtype=np.uint8)
             grown[: self.used] = self.buffer[: self.used]
@@ -66,11 +66,12 @@ class Head:
 
 
 def find_form(head: Head, limits: Limits = DEFAULT) -> Form:
-    """How records stand in a raw object.
+    """Detect how records are separated in a raw object.
 
-    An array, if it begins with a bracket and a brace, or holds nothing but an array without elements. Documents, if
-    the first sound JSON object that begins the object or one of its lines has a line break in it, or if another
-    object follows it on its line. Lines in any other case.
+    - Array: it begins with a bracket and a brace, or is an array without elements.
+    - Documents: the first sound JSON object at the begin of the object or of a line contains a line break, or another
+      object follows it on its line.
+    - Lines: all others.
     """
     head.look(limits.form_bytes)
     form = _form(head, limits.longest_form_bytes)
@@ -82,7 +83,7 @@ def find_form(head: Head, limits: Limits = DEFAULT) -> Form:
 
 
 def _form(head: Head, most: int) -> Form | None:
-    """What the bytes there are say; None if more of them are needed."""
+    """The form that the bytes in `buffer` prove; None if more bytes are needed."""
     text = head.buffer[: head.used].tobytes()
     unsure = None if head.used < most and not head.ended else Form.lines
     at = _skip(text, len(_BOM) if text.startswith(_BOM) else 0)
@@ -117,12 +118,12 @@ def _form_of_objects(head: Head, text: bytes, begin: int, unsure: Form | None) -
         if at == 0:
             break
     if not head.ended and object_end(head.buffer, begin, head.used)[0] == UNFINISHED:
-        return Form.documents  # whose first is larger than what was looked at
+        return Form.documents  # the first one is longer than the bytes that were read
     return Form.lines
 
 
 def _sound_end(buffer: NDArray[np.uint8], start: int, end: int) -> int:
-    """Where the JSON object that begins at `start` ends; below zero if there is none."""
+    """End of the JSON object that begins at `start`; negative if there is none."""
     stop = int(value_end(buffer, start, end, np.empty(MAX_DEPTH, dtype=np.uint8)))
     return int(object_end(buffer, start, end)[0]) if stop == TOO_DEEP else stop
 
@@ -134,7 +135,7 @@ def _skip(text: bytes, at: int) -> int:
 
 
 class Objects:
-    """Finds the objects of one raw object, a buffer after the other."""
+    """Finds the objects of one raw object, one buffer after the other."""
 
     def __init__(self, form: Form) -> None:
         self._is_array = form is Form.array
@@ -142,13 +143,13 @@ class Objects:
 
     @property
     def is_within_array(self) -> bool:
-        """Whether an array was opened, and not closed yet."""
+        """Whether an array is open."""
         return bool(self._state[INSIDE])
 
     def frame(
         self, buffer: NDArray[np.uint8], end: int, what_follows: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """Spans of the objects of buffer[:end], and how many bytes are done with."""
+        """Spans of the objects of buffer[:end], and the number of bytes that are done with."""
         room = end // 128 + 1
         while True:
             starts, ends = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)

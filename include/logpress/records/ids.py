@@ -1,8 +1,8 @@
-"""Hashes of the ids of a slice's records, sorted, in a file beside its staged parts: so that a day's can be compared.
+"""Hashes of the ids of a slice's records, sorted, in a file beside its staged parts, to count distinct ids of a day.
 
-The file: 257 offsets (int64), where the hashes of each first byte begin; the first words of all hashes, sorted; their
-second words (uint64, little-endian). 128 bits tell ids apart: of 10^9 ids, two are taken for one with a probability of
-10^-21.
+The file: 257 offsets (int64), at which the hashes of each first byte begin; the first words of all hashes, sorted;
+their second words (uint64, little-endian). Hashes have 128 bits: of 10^9 ids, two have the same hash with a probability
+of 10^-21.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 FILE_NAME = "_ids"
 _BINS = 256
 _AT_A_TIME = 16_000_000
-"""[memory] Hashes that are compared at a time: 256 MB, and as much again while they are sorted."""
+"""[memory] Hashes that are compared at a time: 256 MB, and as much again for sorting."""
 
 
 class Ids:
@@ -27,11 +27,11 @@ class Ids:
         self._hashes: list[NDArray[np.uint64]] = []
 
     def add(self, hashes: NDArray[np.uint64]) -> None:
-        """Take some more: uint64[2, n]."""
+        """Add hashes: uint64[2, n]."""
         self._hashes.append(hashes)
 
     def write(self, filesystem: Any, folder: str) -> int:
-        """Write the file; returns how many different ids there are."""
+        """Write the file; returns the number of distinct ids."""
         hashes = _sorted(np.concatenate([np.empty((2, 0), dtype=np.uint64), *self._hashes], axis=1))
         self._hashes = [hashes]
         bounds = np.arange(1, _BINS, dtype=np.uint64) << np.uint64(56)
@@ -46,20 +46,20 @@ class Ids:
 
 def _sorted(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     found = np.ascontiguousarray(hashes[:, np.argsort(hashes[0])])
-    if (found[0, 1:] == found[0, :-1]).any():  # equal first words: their second words have to be in order too
+    if (found[0, 1:] == found[0, :-1]).any():  # where first words are equal, second words must be sorted too
         found = np.ascontiguousarray(hashes[:, np.lexsort((hashes[1], hashes[0]))])
     return found
 
 
 def count_distinct(hashes: NDArray[np.uint64]) -> int:
-    """How many different ones sorted hashes hold."""
+    """Number of distinct hashes among sorted ones."""
     if hashes.shape[1] == 0:
         return 0
     return 1 + int(np.count_nonzero((hashes[:, 1:] != hashes[:, :-1]).any(axis=0)))
 
 
 def distinct_in(paths: Sequence[str]) -> int:
-    """How many different ids the files of several slices hold together; in bounded memory.
+    """Number of distinct ids in the files of several slices together, in bounded memory.
 
     Raises:
         OSError: if a file cannot be read.
@@ -77,7 +77,7 @@ def distinct_in(paths: Sequence[str]) -> int:
 
 
 class _IdFile:
-    """One slice's file."""
+    """The file of one slice."""
 
     def __init__(self, path: str) -> None:
         self._filesystem, self._path = fsspec.core.url_to_fs(path)
@@ -90,7 +90,7 @@ class _IdFile:
         return data
 
     def hashes(self, first: int, last: int) -> NDArray[np.uint64]:
-        """uint64[2, n]: the hashes whose first byte lies between these."""
+        """The hashes whose first byte is from `first` to `last`: uint64[2, n]."""
         count = int(self.offsets[-1])
         base = 8 * (_BINS + 1)
         begin, end = (8 * int(self.offsets[place]) for place in (first, last))

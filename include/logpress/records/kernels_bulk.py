@@ -1,7 +1,7 @@
-"""The kernels of `_bulk` bodies: records to pairs of an action and a document, each on one line.
+"""The kernels of `_bulk` bodies: records to pairs of an action and a document, one line each.
 
-Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller guarantees
-to be there; what is read behind `end` never decides a result.
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; callers guarantee that these
+bytes exist. Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -28,16 +28,16 @@ from logpress.layout.kernels_json import value_end
 from logpress.layout.kernels_scan import blanks_end, braces_end, is_mark, quote_at
 
 ACTION_BYTES = 64
-"""Bytes of an action without the values in it, at most."""
+"""Longest action, without its values."""
 
 NO_ACTION = 0
-"""A line is no action of `_bulk`."""
+"""The line is not an action of `_bulk`."""
 
 WITH_DOCUMENT = 1
-"""A line is an action that a document follows: `index`, `create` or `update`."""
+"""The line is an action followed by a document: `index`, `create` or `update`."""
 
 ALONE = 2
-"""A line is an action that no document follows: `delete`."""
+"""The line is an action without a document: `delete`."""
 
 _INDEX, _CREATE, _UPDATE, _DELETE = (word_of(name) for name in (b'index"', b'create"', b'update"', b'delete"'))
 _LONGEST_ACTION = 6
@@ -46,7 +46,7 @@ _NO_NAME = np.uint64(0)
 
 @kernel
 def is_action(buffer, start, end):
-    """What the line buffer[start:end] is to `_bulk`: NO_ACTION, WITH_DOCUMENT or ALONE.
+    """Classify the line buffer[start:end]: NO_ACTION, WITH_DOCUMENT or ALONE.
 
     An action is an object with one key, `index`, `create`, `update` or `delete`, whose value is an object.
     """
@@ -78,7 +78,7 @@ def is_action(buffer, start, end):
 
 @kernel
 def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
-    """Spans of records in a body of `_bulk`: an action with its document, or one line.
+    """Spans of records in a body of `_bulk`: an action with its document, or a single line.
 
     Args:
         buffer: uint8[n], padded.
@@ -89,7 +89,7 @@ def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
         pair_ends: int64[>= rows], filled.
 
     Returns:
-        (how many there are, the last line if it is an action without a document, else -1).
+        (number of records, number of the last line if it is an action whose document is missing, else -1).
     """
     found = 0
     row = 0
@@ -108,7 +108,7 @@ def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
 
 @kernel
 def spans_of_objects(buffer, end, starts, ends):
-    """Spans of the JSON objects of buffer[:end], each of which a newline follows.
+    """Spans of the JSON objects of buffer[:end], each followed by a newline.
 
     Args:
         buffer: uint8[n], padded.
@@ -117,7 +117,7 @@ def spans_of_objects(buffer, end, starts, ends):
         ends: int64[m], filled.
 
     Returns:
-        How many there are; below zero if something else stands there.
+        Number of objects; negative if the bytes are anything else.
     """
     rows = 0
     i = 0
@@ -141,7 +141,7 @@ def spans_of_objects(buffer, end, starts, ends):
 
 @inner_kernel
 def _put(buffer, start, end, out, at):
-    """Copy, with a space in the place of each line break."""
+    """Copy buffer[start:end] to out[at:], with spaces in place of line breaks."""
     for i in range(start, end):
         c = buffer[i]
         out[at] = SPACE if c == NEWLINE or c == CARRIAGE_RETURN else c
@@ -164,15 +164,17 @@ def _is_key(buffer, start, end, name):
 def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
     """Write records as `_bulk` takes them.
 
-    A record with an object `_source` is a hit: its `_index`, `_id` and `_routing` go into the action, its `_source` is
-    the document. An action, and the object behind it, stay what they are. Any other record is a document.
+    - A record with an object `_source` is a hit: its `_index`, `_id` and `_routing` go into the action, its `_source`
+      is the document.
+    - An action, and the object that follows it, are copied.
+    - Any other record is a document.
 
     Args:
         buffer: uint8[n], padded.
         starts: int64[>= rows], of JSON objects.
         ends: int64[>= rows].
         rows: how many.
-        names: the keys `_index`, `_id`, `_routing`, `_source` as uint8 arrays, and `{"index":{`.
+        names: uint8 arrays: the keys `_index`, `_id`, `_routing`, `_source`, and `{"index":{`.
         out: uint8[m], with room for all records and ACTION_BYTES for each.
         values: int64[4, 2], scratch.
         stack: uint8[>= MAX_DEPTH], scratch.
@@ -182,7 +184,7 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
     """
     index_name, id_name, routing_name, source_name, head = names
     at = 0
-    alone = False  # the object is the document of an action that is written already
+    alone = False  # the object is the document of the action written before
     for row in range(rows):
         end = ends[row]
         action = NO_ACTION if alone else is_action(buffer, starts[row], end)

@@ -1,7 +1,7 @@
-"""The kernels of pulling: find the hits of a search response, and hash their ids.
+"""The kernels for search responses: find their hits, and hash the ids of hits.
 
-Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller guarantees
-to be there; what is read behind `end` never decides a result.
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; callers guarantee that these
+bytes exist. Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -19,15 +19,15 @@ from logpress.layout.kernels_json import value_end
 from logpress.layout.kernels_scan import blanks_end, braces_end, quote_at
 
 BROKEN = -1
-"""In place of a number of hits: the array does not end, or holds something else than objects."""
+"""In place of a number of hits: the array does not end, or has an element that is not an object."""
 
 TOO_MANY = -2
-"""In place of a number of hits: there are more of them than places."""
+"""In place of a number of hits: there are more than spans."""
 
 _ID, _INDEX, _SOURCE = word_of(b'_id"'), word_of(b'_index"'), word_of(b'_source"')
 _ROUTING = word_of(b"_routing")
 _LONGEST_KEY = 8
-"""Bytes of `_routing`. Words hold the quote behind shorter keys, so that no key is the beginning of another."""
+"""Bytes of `_routing`. A shorter key is compared with its closing quote, so that it equals no longer key's begin."""
 
 _ZERO = np.uint64(0)
 
@@ -38,14 +38,14 @@ def frame_hits(buffer, begin, end, starts, ends):
 
     Args:
         buffer: uint8[n], padded.
-        begin: right behind the array's bracket.
+        begin: index behind the array's opening bracket.
         end: end of the text.
         starts: int64[m], filled.
         ends: int64[m], filled.
 
     Returns:
-        (how many there are, index right behind the array's end); (BROKEN, index where it is) if the array does not
-        end, or has something else than objects; (TOO_MANY, index) if there are more than m.
+        (number of objects, index behind the array); (BROKEN, index of the fault) if the array does not end, or has an
+        element that is not an object; (TOO_MANY, index) if there are more than m.
     """
     rows = 0
     i = blanks_end(buffer, begin, end)
@@ -75,7 +75,7 @@ def frame_hits(buffer, begin, end, starts, ends):
 
 @kernel
 def hash_ids(buffer, starts, ends, rows, hashes, stack):
-    """Hash what names a hit: `_index`, `_id` and, where it has one, `_routing`, which stand before its `_source`.
+    """Hash the identity of hits: `_index`, `_id` and, if present, `_routing`, which stand before `_source`.
 
     Args:
         buffer: uint8[n], padded.
@@ -86,7 +86,7 @@ def hash_ids(buffer, starts, ends, rows, hashes, stack):
         stack: uint8[>= MAX_DEPTH], scratch.
 
     Returns:
-        -1, or the row of the first hit that has none.
+        -1, or the row of the first hit without an `_id`.
     """
     for row in range(rows):
         end = ends[row]

@@ -1,8 +1,8 @@
 """The kernels that find lines.
 
-Bounds: `frame_lines` and `find_lines` read `buffer[:end]` and at most `PADDING` bytes behind `end`, which the caller
-guarantees to be there, and write at most as many spans as their docstrings say; the others read `buffer[:end]` only.
-What is read behind `end` never decides a result.
+Bounds: `frame_lines` and `find_lines` read `buffer[:end]` and at most `PADDING` bytes behind `end`; callers guarantee
+that these bytes exist. They write at most as many spans as their docstrings say. The others read `buffer[:end]` only.
+Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -16,7 +16,7 @@ from logpress.kernel.words import equal32, trailing_zeros
 
 @kernel
 def count_lines(buffer, end):
-    """How many newlines buffer[:end] holds."""
+    """Number of newlines in buffer[:end]."""
     count = 0
     for i in range(end):
         count += buffer[i] == NEWLINE
@@ -36,7 +36,7 @@ def last_newline(buffer, start, end):
 
 @kernel
 def all_crlf(buffer, end):
-    """Whether buffer[:end] has a newline, and each one follows a carriage return."""
+    """Whether buffer[:end] has a newline, and a carriage return stands before each one."""
     found = False
     for i in range(end):
         if buffer[i] == NEWLINE:
@@ -64,16 +64,16 @@ def find_lines(buffer, at, end, crlf, row_starts, row_ends, row, most):
 
     Args:
         buffer: uint8[n].
-        at: where a line begins.
+        at: begin of a line.
         end: bytes to frame; the last line may lack its newline.
         crlf: whether a carriage return before a newline belongs to the separator.
-        row_starts: int64[>= row + most], gets where each line begins, from `row` on.
-        row_ends: int64[>= row + most], gets where each line ends, without its separator.
-        row: where to put the first line's span.
-        most: lines to find at most.
+        row_starts: int64[>= row + most], gets the begin of each line, from `row` on.
+        row_ends: int64[>= row + most], gets the end of each line, without its separator.
+        row: index for the first line's span.
+        most: largest number of lines to find.
 
     Returns:
-        (how many there are, where the line behind them begins)
+        (number of lines, begin of the line behind them).
     """
     found = 0
     while at < end and found < most:
@@ -101,7 +101,7 @@ def frame_lines(buffer, end, crlf, row_starts, row_ends):
         row_ends: int64[n], filled.
 
     Returns:
-        How many there are, or -1 if something is left behind the n-th.
+        Number of lines, or -1 if there are more than n.
     """
     rows, at = find_lines(buffer, 0, end, crlf, row_starts, row_ends, 0, row_starts.shape[0])
     return rows if at >= end else -1

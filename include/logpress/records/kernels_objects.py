@@ -1,11 +1,11 @@
-"""The kernels that find records which are not lines: objects one after the other, whatever stands between them.
+"""The kernels that find records which are not lines: objects one after the other, with any separators between them.
 
-Only what tells where an object ends is looked at: quotes, backslashes, brackets, and what may follow or precede them.
-Whether the bytes are JSON is for the engine to say, later. Thirty-two bytes are looked at together, a bit each, as in
-Langdale and Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.1.
+Only quotes, backslashes, brackets and their neighbours are looked at, because they tell where an object ends. The
+engine checks later whether the bytes are JSON. 32 bytes are looked at together, one bit each, as in Langdale and
+Lemire, "Parsing gigabytes of JSON per second" (2019), section 3.1.1.
 
-Bounds: every function reads `buffer[:end]` and at most 39 bytes behind `end`, which the caller guarantees to be there
-(`PADDING`); what is read behind `end` never decides a result.
+Bounds: every function reads `buffer[:end]` and at most 39 bytes behind `end`; callers guarantee that these bytes exist
+(`PADDING`). Bytes behind `end` never change a result.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -31,52 +31,52 @@ from logpress.kernel.words import below32, equal32, like32, load64, trailing_zer
 from logpress.layout.kernels_scan import escaped_bytes, inside_quotes, is_blank, is_mark, quote_at
 
 UNFINISHED = -1
-"""In place of an object's end: it lies behind the bytes there are."""
+"""In place of an object's end: the object ends behind the bytes that were read."""
 
 DAMAGED = -2
-"""In place of an object's end: these bytes are not the beginning of an object."""
+"""In place of an object's end: no object begins with these bytes."""
 
 MORE = 0
-"""More bytes follow those there are."""
+"""More bytes follow."""
 
 LAST = 1
-"""No bytes follow those there are."""
+"""No bytes follow."""
 
 TOO_LONG = 2
-"""More bytes follow, but an object that does not end within those there are is given up."""
+"""More bytes follow, but an object that does not end within these is given up."""
 
 USED = 0
-"""Place in the state of `frame_objects`: bytes that are done with."""
+"""Index in the state of `frame_objects`: number of bytes that are done with."""
 
 INSIDE = 1
-"""Place in the state of `frame_objects`: 1 within an array, else 0."""
+"""Index in the state of `frame_objects`: 1 within an array, else 0."""
 
 TRIES = 2
-"""Place in the state of `frame_objects`: damaged objects since the last sound one."""
+"""Index in the state of `frame_objects`: damaged objects since the last sound one."""
 
 ALIKE = 3
-"""Place in the state of `frame_objects`: the first eight bytes of the last sound object, 0 before there is one."""
+"""Index in the state of `frame_objects`: the first 8 bytes of the last sound object, 0 before the first one."""
 
 STATE_WORDS = 4
-"""Places in the state of `frame_objects`."""
+"""Length of the state of `frame_objects`."""
 
 MOST_TRIES = 64
-"""[bytes] After so many damaged objects in a row, the next one is looked for behind the damage, because looking behind
-the first byte each time takes the square of their number."""
+"""[bytes] Damaged objects in a row after which the search continues behind the damage. Until then it continues behind
+the first byte, which takes time with the square of their number."""
 
 _BRACE_BIT = BRACE_OPEN ^ BRACKET_OPEN
-"""0x20: the one bit in which a brace differs from the bracket of the same side."""
+"""0x20: the one bit in which a brace differs from the square bracket of the same side."""
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFF)
 _LAST = np.uint64(31)
 _MARK = 0xEF
-"""The first byte of a byte order mark (U+FEFF in UTF-8)."""
+"""First byte of a byte order mark (U+FEFF in UTF-8)."""
 
 
 @inner_kernel
 def _is_sign(c):
-    """Whether a byte is one of JSON's signs around values."""
+    """Whether a byte is one of the signs of JSON around values."""
     return (
         c == QUOTE or c == COMMA or c == COLON
         or c == BRACKET_OPEN or c == BRACKET_CLOSE or c == BRACE_OPEN or c == BRACE_CLOSE
@@ -85,7 +85,7 @@ def _is_sign(c):
 
 @inner_kernel
 def _may_open(buffer, start, at, in_object):
-    """Whether a bracket at `at`, within a value that begins at `start`, follows what it may follow."""
+    """Whether a bracket at `at`, in a value that begins at `start`, follows a byte that may precede it."""
     i = at - 1
     while i > start and is_blank(buffer[i]):
         i -= 1
@@ -97,7 +97,7 @@ def _may_open(buffer, start, at, in_object):
 
 @kernel
 def object_end(buffer, start, end):
-    """Where the object or array that begins at `start` ends.
+    """Find the end of the object or array that begins at `start`.
 
     Args:
         buffer: uint8[n].
@@ -105,11 +105,11 @@ def object_end(buffer, start, end):
         end: bytes there are.
 
     Returns:
-        (the end, UNFINISHED, or DAMAGED if these bytes cannot be the beginning of one; where the damage is)
+        (the end, UNFINISHED, or DAMAGED if no object or array begins with these bytes; index of the damage).
     """
     depth = 0
-    kinds = _ZERO  # of the brackets that are open, the innermost in the lowest bit: 1 for a brace
-    is_deep = False  # deeper than there are bits: what is open is not known any more
+    kinds = _ZERO  # one bit for each open bracket, the innermost lowest: 1 for a brace
+    is_deep = False  # more than 64 are open, so the kinds of the outer ones are lost
     in_string = _ZERO
     is_escaped = False
     after_string = _ZERO
@@ -159,10 +159,10 @@ def object_end(buffer, start, end):
 
 @inner_kernel
 def _next_object(buffer, start, first, end, is_array, alike, what_follows):
-    """Where, behind damage, an object seems to begin: at a line's first byte, or behind another one's closing brace.
+    """Find the likely begin of an object behind damage: a brace at a line's begin, or behind a closing brace.
 
-    Within an array a comma lies between, as it does between objects that are values; so there the first eight bytes
-    must be those of the last sound element.
+    Within an array, commas separate elements as they separate members of an object. So an element behind a comma must
+    begin with the same 8 bytes as the last sound one.
     """
     i = first
     while i < end:
@@ -195,7 +195,7 @@ def _next_object(buffer, start, first, end, is_array, alike, what_follows):
 
 @inner_kernel
 def _other_end(buffer, start, end, in_array, alike, what_follows):
-    """Where bytes end that are no object: an array's element that is none, or all before what seems to be an object."""
+    """End of bytes that are not an object: an array's element of another kind, or all before the next likely object."""
     if in_array:
         i = start
         if buffer[i] == QUOTE:
@@ -215,7 +215,7 @@ def _other_end(buffer, start, end, in_array, alike, what_follows):
 
 @inner_kernel
 def _trimmed(buffer, start, end, is_array):
-    """The end of bytes without the separators behind them."""
+    """The end of some bytes, without the separators behind them."""
     while end > start + 1 and (is_blank(buffer[end - 1]) or (is_array and buffer[end - 1] == COMMA)):
         end -= 1
     return end
@@ -223,19 +223,19 @@ def _trimmed(buffer, start, end, is_array):
 
 @kernel
 def frame_objects(buffer, end, what_follows, is_array, state, row_starts, row_ends):
-    """Spans of the objects of buffer[:end], and of the bytes that are none, without what separates them.
+    """Spans of the objects of buffer[:end], and of the bytes between them that are no separators.
 
     Args:
-        buffer: uint8[n]; begins where the last call left off.
+        buffer: uint8[n]; begins with the first byte that the last call did not use.
         end: bytes there are.
         what_follows: MORE, LAST or TOO_LONG.
-        is_array: whether brackets and commas around objects are separators; else only blanks are.
-        state: int64[STATE_WORDS], all 0 before the first call; USED gets how many bytes are done with.
+        is_array: whether brackets and commas around objects are separators, as blanks are.
+        state: int64[STATE_WORDS], all 0 before the first call; USED is set to the number of bytes that are done with.
         row_starts: int64[n], filled.
         row_ends: int64[n], filled.
 
     Returns:
-        How many there are, or -1 if there are more than n; then `state` must be put back before the next try.
+        Number of spans, or -1 if there are more than n; then the caller must reset `state` before it tries again.
     """
     rows = 0
     at = 0
@@ -258,7 +258,7 @@ def frame_objects(buffer, end, what_follows, is_array, state, row_starts, row_en
         if at >= end:
             return rows
         start = at
-        if buffer[at] == _MARK:  # a byte order mark belongs to the object that follows it, and not to an array
+        if buffer[at] == _MARK:  # a byte order mark is part of the object behind it, but not of an array
             if end - at < 4 and what_follows == MORE:
                 return rows
             if end - at >= 4 and is_mark(buffer, at, end):
@@ -280,7 +280,7 @@ def frame_objects(buffer, end, what_follows, is_array, state, row_starts, row_en
             else:
                 first = at + 1 if state[TRIES] < MOST_TRIES else max(place, at + 1)
                 alike = np.uint64(state[ALIKE])
-                if alike == 0:  # the first element is damaged; its own beginning is the best there is
+                if alike == 0:  # no sound element yet: this one's first bytes are the best guess
                     if at + 8 <= end:
                         alike = load64(buffer, at)
                     elif what_follows == MORE:

@@ -1,4 +1,4 @@
-"""The inputs of a slice that lie in a cluster, as blocks of hits: framed by kernel, counted, their ids hashed."""
+"""The inputs of a slice in a cluster, as blocks of hits: found by a kernel, counted, their ids hashed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from logpress.sources.search.scroll import MOST_HITS, Pace, Page, Scroll, page_h
 
 
 class Pull:
-    """Reads the inputs of a slice, some of them side by side, a page of each in turn.
+    """Reads the inputs of a slice, some of them at the same time, one page of each in turn.
 
     Attributes:
         ids: hashes of the ids of all hits so far.
@@ -53,11 +53,11 @@ class Pull:
         self._cluster.close()
 
     def blocks(self) -> Iterator[tuple[int, RawBlock]]:
-        """Blocks of hits with the numbers of their inputs, always in the same order for the same pages.
+        """Blocks of hits with the numbers of their inputs; the same pages give the same order.
 
         Raises:
-            SourceError: if an input is not given whole.
-            ProofError: if an input does not have the documents that plan counted.
+            SourceError: if the cluster does not give all of an input.
+            ProofError: if an input has another number of documents than `plan` counted.
         """
         waiting = list(range(len(self._addresses)))
         turns: list[tuple[int, Iterator[Page]]] = []

@@ -1,4 +1,4 @@
-"""Raw objects to blocks: buffers of whole records, in input order. Lines are cut here, other forms in form.py."""
+"""Raw objects to raw blocks: buffers of whole records, in input order. Lines are cut here, other forms in form.py."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from logpress.records.kernels_objects import LAST, MORE, TOO_LONG
 
 
 class Buffers:
-    """Buffers that are free: those of the usual size, and a few larger ones for pages; shared by threads.
+    """Free buffers: those of the usual size, and a few larger ones for pages. Threads share them.
 
     Attributes:
-        limits: how large a block is, and a record.
+        limits: sizes of blocks and records.
     """
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
@@ -29,8 +29,8 @@ class Buffers:
         self._large: deque[NDArray[np.uint8]] = deque(maxlen=4)
 
     def take(self, size: int = 0) -> NDArray[np.uint8]:
-        """A buffer of at least this size, padding not counted."""
-        if size > self.limits.block_bytes:  # exactly so: its size says where a block ends, and only input may do that
+        """A buffer of at least this size, without padding."""
+        if size > self.limits.block_bytes:  # exact size, because it decides where blocks are cut
             return np.empty(size + PADDING, dtype=np.uint8)
         try:
             return self._free.pop()
@@ -38,7 +38,7 @@ class Buffers:
             return np.empty(self.limits.block_bytes + PADDING, dtype=np.uint8)
 
     def take_page(self, size: int) -> NDArray[np.uint8]:
-        """A buffer of at least this size, padding not counted; others of about the same size will follow."""
+        """A buffer of at least this size, without padding, for one of many pages of similar size."""
         if size <= self.limits.block_bytes:
             return self.take()
         try:
@@ -49,7 +49,7 @@ class Buffers:
         return np.empty(size + size // 8 + PADDING, dtype=np.uint8)
 
     def give_back(self, buffer: NDArray[np.uint8]) -> None:
-        """Say that a buffer is not used any more."""
+        """Return a buffer that is not used any more."""
         if not buffer.flags.owndata:
             return
         usual = self.limits.block_bytes + PADDING
@@ -61,7 +61,7 @@ class Buffers:
 
 @dataclass
 class RawBlock:
-    """Whole records of one origin.
+    """Whole records of one input.
 
     Attributes:
         buffer: uint8[n], padded.
@@ -79,7 +79,7 @@ class RawBlock:
     spans: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def first(self) -> tuple[int, int] | None:
-        """The span of the block's first record, if there is one."""
+        """The span of the block's first record, or None."""
         starts, ends = np.empty(1, dtype=np.int64), np.empty(1, dtype=np.int64)
         if self.spans is not None:
             starts, ends = self.spans
@@ -95,7 +95,7 @@ class RawBlock:
         lines = self.end // 128 + 1
         starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
         rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
-        if rows < 0:  # lines are shorter than was guessed
+        if rows < 0:  # the guessed number of lines was too small
             lines = int(count_lines(self.buffer, self.end)) + 1
             starts, ends = np.empty(lines, dtype=np.int64), np.empty(lines, dtype=np.int64)
             rows = int(frame_lines(self.buffer, self.end, self.crlf, starts, ends))
@@ -103,7 +103,7 @@ class RawBlock:
 
 
 def too_long_message(limits: Limits) -> str:
-    """What is said of a piece of a record that is longer than `longest_record_bytes`."""
+    """The message of a reject that is a piece of a record longer than `longest_record_bytes`."""
     longest = limits.longest_record_bytes
     size = f"{longest:,} bytes" if longest % (1 << 20) else f"{longest >> 20} MiB"
     return f"a piece of a record longer than {size}"
@@ -134,8 +134,9 @@ def read_blocks(
 def _read_lines(reader: Reader, buffers: Buffers) -> Iterator[RawBlock]:
     """Cut one raw object of lines into blocks.
 
-    Lines end with a newline. If every line of the first block ends with a carriage return before it, those belong to
-    the separators of this object; otherwise a carriage return is part of its record, as a JSON blank.
+    Lines end with a newline. If a carriage return stands before every newline of the first block, carriage returns
+    before newlines belong to the separators of this object. Otherwise a carriage return is part of its record, as a
+    JSON blank.
     """
     longest, block = buffers.limits.longest_record_bytes, buffers.limits.block_bytes
     buffer = buffers.take()
@@ -174,7 +175,7 @@ def _read_lines(reader: Reader, buffers: Buffers) -> Iterator[RawBlock]:
 
 
 def _read_objects(reader: Reader, buffers: Buffers, objects: Objects) -> Iterator[RawBlock]:
-    """Cut one raw object whose records are no lines into blocks; kernels_objects.py says what a record is."""
+    """Cut one raw object whose records are not lines into blocks; kernels_objects.py defines their records."""
     longest, block = buffers.limits.longest_record_bytes, buffers.limits.block_bytes
     buffer = buffers.take()
     used = 0
@@ -183,11 +184,11 @@ def _read_objects(reader: Reader, buffers: Buffers, objects: Objects) -> Iterato
         used, ended = _filled(reader, buffer, used, block)
         buffer[used : used + PADDING] = 0
         if in_piece:
-            # the rest of a record that was too long: up to where the next one seems to begin
+            # the rest of a record that was too long, up to the likely begin of the next one
             cut = _next_start(buffer, used)
             in_piece = cut == used and not ended
             if in_piece and used > 1:
-                cut -= 1  # two bytes tell where
+                cut -= 1  # a begin is recognised by two bytes
             yield RawBlock(_padded(buffer, 0, cut), cut, piece=True, continued=in_piece)
             buffer[: used - cut] = buffer[cut:used].copy()
             used -= cut
@@ -214,10 +215,10 @@ def _read_objects(reader: Reader, buffers: Buffers, objects: Objects) -> Iterato
 
 
 def _filled(reader: Reader, buffer: NDArray[np.uint8], used: int, block: int) -> tuple[int, bool]:
-    """Read until a buffer is full: the bytes in it then, and whether that is all there is.
+    """Read until a buffer is full: (bytes in it, whether the object has ended).
 
-    Where a long record has made the buffer larger, only a part of it is read: behind the record may follow millions of
-    short ones, and they are to come in blocks of the usual size.
+    If a long record has enlarged the buffer, only a part is filled. Millions of short records may follow, and their
+    blocks should have the usual size.
     """
     stop = min(len(buffer) - PADDING, max(block, used + max(block, used >> 2)))
     while used < stop:
@@ -229,7 +230,7 @@ def _filled(reader: Reader, buffer: NDArray[np.uint8], used: int, block: int) ->
 
 
 def _grown(buffer: NDArray[np.uint8], used: int, longest: int) -> NDArray[np.uint8]:
-    """A buffer with room for more, once one is full."""
+    """A larger copy of a full buffer."""
     room = len(buffer) - PADDING
     if used < room:
         return buffer
@@ -239,25 +240,25 @@ def _grown(buffer: NDArray[np.uint8], used: int, longest: int) -> NDArray[np.uin
 
 
 def _pieces(buffer: NDArray[np.uint8], used: int, block: int) -> Iterator[RawBlock]:
-    """What there is of a record that is too long and goes on."""
+    """The bytes read so far of a record that is too long and goes on, in pieces."""
     for begin in range(0, used, block):
         end = min(begin + block, used)
         yield RawBlock(_padded(buffer, begin, end), end - begin, piece=True, continued=True)
 
 
 def _next_start(buffer: NDArray[np.uint8], used: int) -> int:
-    """Where, behind a record that is too long, the next one seems to begin."""
+    """Where the record behind one that is too long seems to begin."""
     text = buffer[:used].tobytes()
     return min((place + 1 for mark in (b"\n{", b"}{") if (place := text.find(mark)) >= 0), default=used)
 
 
 def _room_behind(rest: int, block: int) -> int:
-    """The size of the buffer that begins with what is left of the one before."""
+    """Size of a buffer that begins with the rest of the one before."""
     return max(block, rest + (block >> 1)) if rest > block >> 1 else block
 
 
 def _padded(buffer: NDArray[np.uint8], begin: int, end: int) -> NDArray[np.uint8]:
-    """A buffer of its own for some bytes."""
+    """A copy of some bytes in a buffer of its own."""
     padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
     padded[: end - begin] = buffer[begin:end]
     return padded

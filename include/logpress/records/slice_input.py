@@ -1,4 +1,4 @@
-"""The raw blocks of a slice in their order, whether its inputs are files or parts of an index."""
+"""The raw blocks of a slice in their order, from files or from parts of an index."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Undated(Enum):
-    """What becomes of an input's records that name no day that can be read.
+    """How records of an input are treated if their day cannot be read.
 
-    An input is of one day, or it may be of any; so such a record is a row of one day, or of none.
+    If the input is of one day, they are rows of that day. If it may be of any day, they are rejects.
     """
 
     ours = "rows of this day, which the input is of"
@@ -35,10 +35,10 @@ class Undated(Enum):
 
 
 def undated_in(contract: Contract, day: date, spec: SliceSpec) -> list[Undated]:
-    """What becomes of records without a day, for each input of a slice.
+    """How records without a readable day are treated, for each input of a slice.
 
-    An input is of the day that its folders name, that its name was filled in with, or, of an index, that it was planned
-    for: an index whose name holds the day, or documents whose time the cluster has read.
+    The day of an input is the one in its folder names, or the one filled into its name. For an index it is the day it
+    was planned for, if its name holds the day or the cluster has selected documents by their time.
     """
     zone = ZoneInfo(contract.source.path_time_zone)
     found = []
@@ -57,17 +57,17 @@ def _day_of_index(uri: str, day: date) -> date | None:
 
 
 class BlockSource(Protocol):
-    """Gives raw blocks, and tells what they were read from."""
+    """A source of raw blocks, which knows the origins of their records."""
 
     @property
     def ids(self) -> Ids | None:
-        """Hashes of the ids of the hits read so far; None where there are none."""
+        """Hashes of the ids of the hits read so far; None if there are no ids."""
 
     def blocks(self) -> Generator[tuple[int, RawBlock]]:
         """Blocks of whole records with the numbers of their inputs."""
 
     def origins(self) -> list[OriginStats]:
-        """What each input held, once all is read."""
+        """What each input contained; complete after the last block."""
 
 
 class SliceInput:
@@ -86,7 +86,7 @@ class SliceInput:
         self._pull: Pull | None = None
         self._openings: Openings | None = None
         if any(map(is_cluster, spec.inputs)):
-            from logpress.records.pulled_hits import Pull  # its client takes a third of a second to import
+            from logpress.records.pulled_hits import Pull  # importing its client takes 0.3 s
 
             self._pull = Pull(spec, source, buffers)
         else:
@@ -105,15 +105,15 @@ class SliceInput:
 
     @property
     def ids(self) -> Ids | None:
-        """Hashes of the ids of the hits read so far; None where inputs are files."""
+        """Hashes of the ids of the hits read so far; None if the inputs are files."""
         return None if self._pull is None else self._pull.ids
 
     def blocks(self) -> Generator[tuple[int, RawBlock]]:
         """Blocks of whole records with the numbers of their inputs.
 
         Raises:
-            SourceError: if an input is not there, cannot be read, or is not given whole.
-            ProofError: if an index does not have the documents that were planned.
+            SourceError: if an input is missing, cannot be read, or is incomplete.
+            ProofError: if an index has another number of documents than was planned.
         """
         if self._pull is not None:
             yield from self._pull.blocks()
@@ -130,7 +130,7 @@ class SliceInput:
             self._origins.append(origin)
 
     def origins(self) -> list[OriginStats]:
-        """What each input held, once all is read; records of files are left to the caller to count."""
+        """What each input contained; complete after the last block. The caller counts the records of files."""
         return self._origins if self._pull is None else self._pull.origins()
 
 

@@ -1,7 +1,7 @@
-"""One block of raw records to registers: the kernels first, then plain Python for the few records they leave.
+"""One block of raw records to registers: kernels first, then plain Python for the few records that they leave.
 
-`convert` depends on the block alone and may run in any thread; `settle` finds new layouts and must be called for one
-block after the other, in input order, so that the same input always gives the same layouts.
+`convert` depends on the block alone, so any thread may run it. `Settler.settle` finds new layouts; it must be called
+for one block after the other, in input order, so that the same input always gives the same layouts.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from logpress.records.kernels_lines import count_lines
 T = TypeVar("T")
 
 _LOOK_BYTES = 1 << 15
-"""[speed] Bytes that tell about how many lines there are."""
+"""[speed] Bytes whose lines are counted to estimate the number of lines of a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that is no JSON object."""
+    """A record that is not a JSON object."""
 
     row: int
     reason: str
@@ -47,13 +47,13 @@ class Reject:
 
 @dataclass
 class Block:
-    """Some consecutive records of one origin, and what became of them.
+    """Consecutive records of one input, and what became of them.
 
     Attributes:
         buffer: uint8[n], padded.
         row_starts: int64[rows].
         row_ends: int64[rows].
-        space: registers, states and dictionaries; rows behind the block's own are undefined.
+        space: registers, states and dictionaries; rows behind those of the block are undefined.
     """
 
     buffer: NDArray[np.uint8]
@@ -64,7 +64,7 @@ class Block:
 
     @property
     def rows(self) -> int:
-        """Records in the block."""
+        """Number of records in the block."""
         return len(self.row_starts)
 
     @property
@@ -74,22 +74,22 @@ class Block:
 
     @property
     def states(self) -> NDArray[np.int64]:
-        """int64[rows]: a program's number, IRREGULAR, or below zero."""
+        """int64[rows]: number of a program, IRREGULAR, or a negative state."""
         return self.space.states[: self.rows]
 
     @property
     def finished(self) -> NDArray[np.bool_]:
-        """bool[rows]: which rows have registers, as `is_finished` says; the others were left by kernels, or dropped."""
+        """bool[rows]: whether a row has registers (see `is_finished`); the others were left by kernels, or dropped."""
         return self.states >= 0
 
     @property
     def masks(self) -> NDArray[np.uint64]:
-        """uint64[>= rows]: slots whose codecs do not fit, of rows in the state FAILED."""
+        """uint64[>= rows]: for rows in the state FAILED, the slots whose codecs do not fit."""
         return self.space.masks
 
     @property
     def hashes(self) -> NDArray[np.uint64]:
-        """uint64[2, >= rows], the records' hashes."""
+        """uint64[2, >= rows]: hashes of the records."""
         return self.space.hashes
 
     @property
@@ -123,7 +123,7 @@ def convert(
     known: Known,
     spaces: Spaces,
 ) -> Block:
-    """Match and convert the records at these spans with the layouts known; at most `spaces.most_rows` of them."""
+    """Match and convert the records at these spans with the known layouts; at most `spaces.most_rows` of them."""
     rows = len(row_starts)
     block = Block(buffer, row_starts, row_ends, spaces.take(rows))
     convert_rows(block, block.space.numbers[:rows], registers, known)
@@ -139,19 +139,19 @@ def convert_lines(
     known: Known,
     spaces: Spaces,
 ) -> tuple[Block, int]:
-    """Match and convert the lines of buffer[begin:end] as `convert` does, where nobody knows yet where they are.
+    """Find, match and convert the lines of buffer[begin:end], as `convert` does.
 
     Args:
         buffer: uint8[n], padded.
-        begin: where a line begins.
-        end: where the last one ends.
+        begin: begin of the first line.
+        end: end of the last line.
         crlf: whether a carriage return belongs to the separator.
         registers: of the contract.
-        known: the layouts known.
-        spaces: where the block's arrays come from.
+        known: the known layouts.
+        spaces: arrays for the block.
 
     Returns:
-        At most `spaces.most_rows` of them, and where the next one begins.
+        (at most `spaces.most_rows` lines as a block, begin of the next line).
     """
     look = min(end - begin, _LOOK_BYTES)
     expected = (end - begin) * (int(count_lines(buffer[begin:], look)) + 1) // look
@@ -170,18 +170,17 @@ def convert_rows(
     known: Known,
     lines: tuple[int, int, int] = (0, 0, 0),
 ) -> tuple[int, int]:
-    """Run the kernel over these rows; grows the room for extras until they fit.
+    """Run the kernel over these rows, with more room for extras until they fit.
 
     Args:
-        block: whose.
+        block: block of the rows.
         rows: int64[...].
         registers: of the contract.
         known: the layouts known.
-        lines: where to find lines from, up to where, and whether a carriage return belongs to their separators; if they
-            are to be found.
+        lines: if lines must be found: begin, end, and whether a carriage return belongs to their separators.
 
     Returns:
-        Where the line behind those found begins, and how many were found.
+        (begin of the line behind those found, number of lines found).
     """
     space, entries = block.space, block.entries
     scratch = _scratch(known.trie.depth)
@@ -209,11 +208,11 @@ def convert_rows(
 
 
 def some_now(blocks: Iterator[T], count: int) -> Iterator[T]:
-    """The same, of which so many are there already: so what a thread converts ahead is bounded."""
+    """The same iterator, whose next `count` blocks are taken at once; this bounds what a thread converts ahead."""
     return chain(list(islice(blocks, count)), blocks)
 
 
 def lines_in_cuts(rows: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cut a number of rows into ranges of at most so many."""
+    """Cut a number of rows into ranges of at most `most`."""
     for first in range(0, rows, most):
         yield first, min(first + most, rows)

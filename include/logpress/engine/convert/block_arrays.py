@@ -1,4 +1,4 @@
-"""The arrays that blocks are converted in, which are used again for others: fresh memory costs more than filling it."""
+"""The arrays for converting blocks. They are used again, because new memory costs more than filling it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from logpress.hashing.kernels_tables import empty_tables
 from logpress.limits import DEFAULT, Limits
 
 _MOST_KEPT_BYTES = 1 << 22
-"""[memory] A space whose extra texts have grown beyond this is not kept."""
+"""[memory] A space with more bytes of extra texts is not kept."""
 
 
 @dataclass
 class Entries:
-    """The dictionaries of one block: each text is a span of the block's buffer, or of its extra texts.
+    """The dictionaries of one block. A text is a span of the block's buffer, or of its extra texts.
 
     Attributes:
         tables: int32[dictionaries, places], open addressing, -1 where free.
@@ -26,7 +26,7 @@ class Entries:
         ends: int64[dictionaries, rows].
         hashes: uint64[dictionaries, rows].
         kinds: uint8[dictionaries, rows], see `string_kind`.
-        counts: int64[dictionaries], how many texts each has.
+        counts: int64[dictionaries], number of texts of each.
     """
 
     tables: NDArray[np.int32]
@@ -38,7 +38,7 @@ class Entries:
 
     @classmethod
     def empty(cls, dictionaries: int, rows: int) -> Entries:
-        """Room for `rows` new texts in each dictionary."""
+        """Entries with room for `rows` new texts in each dictionary."""
         return cls(
             np.full((dictionaries, 2 * rows), -1, dtype=np.int32),
             np.empty((dictionaries, rows), dtype=np.int64),
@@ -49,42 +49,42 @@ class Entries:
         )
 
     def kernel_view(self) -> tuple[Any, ...]:
-        """What `press_rows` takes as `lookup`."""
+        """The argument `lookup` of `press_rows`."""
         return (self.tables, self.starts, self.ends, self.hashes, self.kinds, self.counts)
 
 
 class Space:
-    """The arrays of one block, which are used again for others: fresh memory costs more than filling it.
+    """The arrays of one block, which are used again for other blocks.
 
     Attributes:
-        rows: how many rows it has room for, a power of two.
-        row_starts: int64[rows], spans of lines that are found as they are converted.
+        rows: number of rows that fit, a power of two.
+        row_starts: int64[rows], begins of lines that are found while they are converted.
         row_ends: int64[rows].
         numbers: int64[rows], 0, 1, 2 and so on.
     """
 
     def __init__(self, registers: Registers, rows: int) -> None:
         self.rows = rows
-        # registers a power of two apart would all fall into the same places of the cache
+        # registers a power of two apart would collide in the cache
         self.regs = np.empty((len(registers), rows + 8), dtype=np.int64)
         self.row_starts, self.row_ends = np.empty((2, rows), dtype=np.int64)
         self.numbers = np.arange(rows, dtype=np.int64)
         self.states = np.empty(rows, dtype=np.int64)
         self.masks = np.empty(rows, dtype=np.uint64)
         self.hashes = np.empty((2, rows), dtype=np.uint64)
-        # a record that is kept whole may bring two texts: what the kernel read, and what the lenient reader found
+        # a record that is kept whole may add two texts: one read by the kernel, one by the lenient reader
         self.entries = Entries.empty(len(registers.dictionaries), 2 * rows)
         self.extra_texts = np.empty(1 << 16, dtype=np.uint8)
         self.extra_used = np.zeros(1, dtype=np.int64)
 
     def clear(self) -> None:
-        """Make ready for a block; what it has of each row is filled by the kernel."""
+        """Prepare for a block; the kernel fills the arrays of rows."""
         empty_tables(self.entries.tables, self.entries.hashes, self.entries.counts)
         self.extra_used.fill(0)
 
 
 class Spaces:
-    """Spaces that are free; shared by threads.
+    """Free spaces, shared by threads.
 
     Attributes:
         most_rows: rows converted at a time.
@@ -96,7 +96,7 @@ class Spaces:
         self._free: dict[int, list[Space]] = {}
 
     def take(self, rows: int) -> Space:
-        """A space with room for these rows and one more, and one entry more than rows in each dictionary."""
+        """A space with room for these rows and one more, and for one entry more than rows in each dictionary."""
         size = 1 << max(8, (rows + 1).bit_length())
         try:
             space = self._free[size].pop()
@@ -106,6 +106,6 @@ class Spaces:
         return space
 
     def give_back(self, space: Space) -> None:
-        """Say that a space is not used any more."""
-        if len(space.extra_texts) <= _MOST_KEPT_BYTES:  # else one long record would take its room for good
+        """Return a space that is not used any more."""
+        if len(space.extra_texts) <= _MOST_KEPT_BYTES:  # else one long record would occupy its memory for good
             self._free.setdefault(space.rows, []).append(space)

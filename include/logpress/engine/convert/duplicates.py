@@ -1,7 +1,7 @@
-"""Exact duplicates: within a slice, found while it is pressed; across slices, counted from what each has seen.
+"""Exact duplicates: found within a slice while it is pressed, and counted across slices from their hashes.
 
-So that memory is bounded, a slice whose table is full begins anew: what it has seen by then goes into a file, as a run,
-and is counted like that of another slice.
+Memory is bounded: if the table of a slice is full, its hashes are written to a file, a run, and the slice begins again
+with an empty table. A run is counted like a slice.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sor
 from logpress.limits import DEFAULT, Limits
 
 FEWEST_PLACES = 1 << 14
-"""[memory] Places of the table at first."""
+"""[memory] Places of the first table."""
 
 FULL = 0.75
-"""[memory] Share of places in use beyond which the table grows."""
+"""[memory] Share of places in use above which the table grows."""
 
 MARGIN = 1.0625
-"""[memory] Times as many records as the slice seems to have at its beginning, for which there is room."""
+"""[memory] Room in the first table, as a multiple of the records that the slice is estimated to have."""
 
 _PLACE_BYTES = 12
 """Bytes of a place: three words of 32 bits."""
@@ -33,20 +33,20 @@ BUCKETS = 256
 """Parts of a run, by the first byte of a hash."""
 
 _HEAD_BYTES = 8 * (BUCKETS + 1)
-"""Bytes of a run's head: where each bucket begins, and where the last one ends."""
+"""Bytes of a run's head: the begin of each bucket, and the end of the last one."""
 
 
 def table_bytes(limits: Limits) -> int:
-    """Bytes that the table takes at most: while it grows for the last time."""
+    """Peak size of the table, in bytes: during its last enlargement."""
     return 2 * _PLACE_BYTES * limits.duplicate_places
 
 
 class Seen:
-    """The hashes of the rows that a slice has taken so far, or since its last run.
+    """The hashes of the rows that a slice has taken, or has taken since its last run.
 
-    Memory: 12 bytes a place, of which 0.7 are in use, once all rows are in. Where a slice's size says little of how
-    many rows it has, as that of compressed objects, the table doubles: 0.375 to 0.75 of its places are in use, and it
-    takes half as much again while it grows.
+    Memory: 12 bytes a place, of which 0.7 are in use after the last row. If the size of a slice does not tell its
+    number of rows, as of compressed objects, the table doubles: 0.375 to 0.75 of its places are in use, and it takes
+    1.5 times its size while it grows.
     """
 
     def __init__(self, filesystem: Any, path: str, raw_bytes: int = 0, limits: Limits = DEFAULT) -> None:
@@ -54,9 +54,9 @@ class Seen:
 
         Args:
             filesystem: fsspec's.
-            path: of the first run's file; see `run_paths`.
-            raw_bytes: of the slice, which may hold more.
-            limits: how large the table may be; a run has as many rows as it then holds.
+            path: file of the first run; see `run_paths`.
+            raw_bytes: estimated size of the slice.
+            limits: largest size of the table, which is also the size of a run.
         """
         self._most_places = limits.duplicate_places
         self._most_rows = int(FULL * limits.duplicate_places)
@@ -70,7 +70,7 @@ class Seen:
     def repeats(
         self, block: Block, days: NDArray[np.int64], units_per_day: int, day: int, take_unknown: bool
     ) -> NDArray[np.int64]:
-        """Take repeated rows out of a settled block; int64[...], which they were. For the arguments see the kernel."""
+        """Take repeated rows out of a settled block; returns them, int64[...]. Arguments as of `find_repeats`."""
         if int(self._known[0]) + block.rows > self._most_rows:
             self.write()
         self._make_room(block)
@@ -83,7 +83,7 @@ class Seen:
     def _make_room(self, block: Block) -> None:
         need = int(self._known[0]) + block.rows
         places = len(self._table)
-        if block.rows and self._raw_bytes:  # as many as there will be, by the length of the first ones
+        if block.rows and self._raw_bytes:  # estimated by the length of the first rows
             expected = int(MARGIN * self._raw_bytes * block.rows / max(1, int(block.row_ends[-1])))
             need = max(need, min(expected, self._most_rows))
             self._raw_bytes = places = 0
@@ -93,9 +93,9 @@ class Seen:
             self._table = table
 
     def write(self) -> None:
-        """Write the rows' hashes, one half of each, in order: what `count_across` reads; and begin anew."""
+        """Write the first halves of the rows' hashes, sorted, for `count_across`; then begin again."""
         if not self._runs:
-            for path in run_paths(self._path, self._filesystem):  # of an earlier try
+            for path in run_paths(self._path, self._filesystem):  # those of an earlier try
                 self._filesystem.rm(path)
         hashes = np.empty(int(self._known[0]), dtype=np.uint64)
         sorted_hashes(self._table, hashes)
@@ -110,7 +110,7 @@ class Seen:
 
 
 def seen_path(folder: str, slice_name: str) -> str:
-    """Where a slice's hashes lie in its staging folder: those of its first run."""
+    """Path of the hashes of a slice in its staging folder: the file of its first run."""
     return f"{folder}/_seen-{slice_name}"
 
 
@@ -119,7 +119,7 @@ def _run_path(path: str, run: int) -> str:
 
 
 def run_paths(path: str, filesystem: Any = None) -> list[str]:
-    """The files of all runs of a slice that is pressed; none if it keeps duplicates."""
+    """The files of all runs of a slice; none if duplicates are kept."""
     filesystem = filesystem or fsspec.core.url_to_fs(path)[0]
     found: list[str] = []
     while filesystem.exists(_run_path(path, len(found))):
@@ -128,11 +128,11 @@ def run_paths(path: str, filesystem: Any = None) -> list[str]:
 
 
 def count_across(paths: Sequence[str], limits: Limits = DEFAULT) -> int:
-    """How many rows are equal to a row of an earlier file, by 64 bits of their hashes; in bounded memory.
+    """Count rows that are equal to a row of an earlier file, by 64 bits of their hashes, in bounded memory.
 
     Args:
-        paths: what slices have written, each run.
-        limits: how many bytes of hashes are in memory at a time.
+        paths: files of all runs of all slices.
+        limits: largest number of bytes of hashes in memory.
     """
     files = []
     for path in paths:
@@ -157,6 +157,6 @@ def count_across(paths: Sequence[str], limits: Limits = DEFAULT) -> int:
             if cuts[last] > cuts[first]
         ]
         if pieces:
-            hashes = np.sort(np.concatenate(pieces), kind="stable")  # which merges what is in order already
+            hashes = np.sort(np.concatenate(pieces), kind="stable")  # merges sorted pieces
             found += int((hashes[1:] == hashes[:-1]).sum())
     return found

@@ -1,8 +1,8 @@
 """The kernels that convert records into registers: hash, match, and run the operations of the layout's program.
 
-Bounds: `buffer` holds at least `PADDING` bytes behind its last record; row arrays are as long as there are rows; tables
-hold at least twice as many places as there can be new entries in one call. Programs, operations, variants and extras
-are made by `registers.programs`, and name only each other's places, registers, dictionaries and slots that there are.
+Bounds: `buffer` has at least `PADDING` bytes behind its last record. Arrays of rows have an entry for each row. Tables
+have at least twice as many places as one call can add entries. `registers.programs` makes programs, operations,
+variants and extras; they refer only to existing places, registers, dictionaries and slots.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -33,23 +33,23 @@ from logpress.layout.kernels_match import match_record
 from logpress.records.kernels_lines import find_lines
 
 BATCH = 128
-"""[speed] Rows that are framed, hashed, matched and converted together, so that their bytes stay in the core's
-cache."""
+"""[speed] Rows that are framed, hashed, matched and converted together, so that their bytes stay in the core's cache.
+"""
 
 FRAME_AT = 0
-"""Place in `framing`: where to find lines from; gets where the line behind the last one begins."""
+"""Index in `framing`: begin of the first line to find; set to the begin of the line behind the last one found."""
 
 FRAME_END = 1
-"""Place in `framing`: up to where lines are found, or 0 if rows are known."""
+"""Index in `framing`: end of the lines to find, or 0 if rows are known."""
 
 FRAME_CRLF = 2
-"""Place in `framing`: whether a carriage return belongs to a line's separator."""
+"""Index in `framing`: whether a carriage return belongs to a line's separator."""
 
 FRAMED = 3
-"""Place in `framing`: gets how many lines were found."""
+"""Index in `framing`: set to the number of lines found."""
 
 FRAMING_WORDS = 4
-"""Places in `framing`."""
+"""Length of `framing`."""
 
 _ONE = np.uint64(1)
 
@@ -66,28 +66,28 @@ def press_rows(
         buffer: uint8[n], the block.
         row_starts: int64[rows], first byte of each record; filled if lines are to be found.
         row_ends: int64[rows].
-        framing: int64[FRAMING_WORDS]. Lines are found a batch at a time, so that a batch comes into the core's cache
-            once.
-        selected: int64[k], which rows to do, ascending; all, as many as lines are wanted, if lines are to be found.
+        framing: int64[FRAMING_WORDS]. Lines are found batch by batch, so that each batch is loaded into the core's
+            cache once.
+        selected: int64[k], the rows to convert, ascending; if lines are found, 0 to k - 1 for at most k lines.
         nodes: see `Trie`.
         literals: see `Trie`.
         ops: int64[m, OPERATION_FIELDS], operations of all programs; for these and the next three, see `kernels_codes`.
         programs: int64[n, PROGRAM_FIELDS].
         variants: int64[v, VARIANT_FIELDS].
         extras: int64[e, EXTRA_FIELDS].
-        extra_texts: uint8[...], what stands before extra values.
+        extra_texts: uint8[...], texts before extra values.
         lookup: (int32[d, 2^k] tables, int64[d, c] starts, int64[d, c] ends, uint64[d, c] hashes, uint8[d, c] kinds,
             int64[d] counts) of the block's dictionaries.
-        extra_number: the dictionary of extra texts, which stand in `extra_out`, not in `buffer`.
-        extra_register: the register of extra texts.
+        extra_number: dictionary of extra texts, which are in `extra_out`, not in `buffer`.
+        extra_register: register of extra texts.
         extra_out: uint8[...], gets the extra texts.
         extra_used: int64[1], bytes of it in use.
         regs: int64[registers, rows], filled in rows whose state is a program's number: every operation fills its
-            registers, be it with NULL. In rows that FAILED, register 0 gets the number of the program that did.
-        states: int64[rows], gets the program's number, MISSED, FAILED (then `masks` says which slots) or SUSPECT.
+            registers, with NULL if there is no value. In FAILED rows, register 0 gets the number of the program.
+        states: int64[rows], gets the program's number, MISSED, FAILED (with the slots in `masks`) or SUSPECT.
         masks: uint64[rows].
-        row_hashes: uint64[2, rows], filled. Hashing comes first, as it reads front to back: what follows finds a
-            batch in the core's cache.
+        row_hashes: uint64[2, rows], filled. Hashing comes first, because it reads in order and so loads the batch
+            into the core's cache.
         spans: int64[BATCH, 2 * depth], scratch.
         trail: int64[2 * depth + 2], scratch.
         stack: uint8[MAX_DEPTH], scratch.
@@ -97,7 +97,7 @@ def press_rows(
         scratch: int64[4], scratch.
 
     Returns:
-        True, or False if `extra_out` is too small; then everything is to be done again with a larger one.
+        True, or False if `extra_out` is too small; then the caller must repeat the call with a larger one.
     """
     tables, starts, ends, hashes, kinds, counts = lookup
     base = 0

@@ -1,10 +1,10 @@
-"""The kernels of duplicates: which of a block's records are equal to one that the slice has taken before.
+"""The kernels of duplicates: find the records of a block that are equal to an earlier record of the slice.
 
-Records are compared by 96 bits of their hashes, three words of 32 each. Of the records that a slice compares, 6.3
-million at most, two different ones meet with a probability of 2.5e-16; and were it to happen, the record would still be
-kept, and given back, as a reject.
+Records are compared by 96 bits of their hashes, three words of 32 bits. Among the 6.3 million records that a slice
+compares at most, two different ones have the same 96 bits with a probability of 2.5e-16. Such a record would still be
+kept, as a reject, and restored.
 
-Bounds: arrays are as long as their docstrings say; nothing else is read.
+Bounds: all arrays have the lengths in the docstrings, and indices stay below them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -18,25 +18,25 @@ from logpress.engine.registers.kernels_codes import DROPPED, is_finished
 from logpress.kernel.compile import inner_kernel, kernel
 
 AT_A_TIME = 32
-"""[speed] Records whose places are looked up together, so that the memory's delays overlap."""
+"""[speed] Records that are looked up together, so that memory latencies overlap."""
 
 _UPPER = np.uint64(32)
 
 
 @inner_kernel
 def _home(table, one):
-    """Where a hash belongs: by its upper bits, so that a table is nearly in the order of its hashes.
+    """The first place for a hash, by its upper bits, so that a table is nearly sorted by hash.
 
     (hash >> 32) * places >> 32 is the hash as a share of 2^64, of `places` (D. Lemire, "Fast Random Integer Generation
-    in an Interval", 2019): below `places`, and ascending with the hash, for tables of less than 2^32 places. Of 12
-    places, a hash of 2^63 belongs to place 6.
+    in an Interval", 2019). It is below `places` and ascends with the hash, for tables of less than 2^32 places. In a
+    table of 12 places, the home of 2^63 is place 6.
     """
     return np.int64((one >> _UPPER) * np.uint64(table.shape[0]) >> _UPPER)
 
 
 @inner_kernel
 def _is_free(table, at):
-    """Whether a place holds no hash: `find_repeats` puts none that is zero."""
+    """Whether a place is free: zeros, because `find_repeats` stores no hash that is zero."""
     return table[at, 0] == 0 and table[at, 1] == 0 and table[at, 2] == 0
 
 
@@ -48,7 +48,7 @@ def _first_word(table, at):
 
 @inner_kernel
 def _put(table, one, two):
-    """Put a hash into the table, unless it is there; returns whether it was."""
+    """Put a hash into the table, unless it is there; returns whether it was there."""
     places = table.shape[0]
     high = np.uint32(one >> _UPPER)
     low = np.uint32(one)
@@ -70,22 +70,21 @@ def _put(table, one, two):
 
 @kernel
 def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, known, repeats):
-    """Take those of a block's rows out that are equal to an earlier one; remember the others.
+    """Mark the rows of a block that are equal to an earlier row, and remember the others.
 
     Args:
-        states: int64[rows]; DROPPED is put into those of repeated rows. Rows that are not finished are left out
-            already.
+        states: int64[rows]; set to DROPPED for repeated rows. Rows that are not finished are skipped.
         hashes: uint64[2, >= rows].
-        days: int64[>= rows], the register of the instant whose UTC date is the record's day.
-        units_per_day: its units a day.
+        days: int64[>= rows], register of the instant whose UTC date is the record's day.
+        units_per_day: units of that register a day.
         day: days since 1970-01-01; rows of other days are left alone.
-        take_unknown: whether records that name no day are taken.
-        table: uint32[n, 3], open addressing, zeros where free; has room for all rows, and n is below 2^32.
-        known: int64[1], how many hashes the table holds; raised.
-        repeats: int64[>= rows], gets the rows taken out.
+        take_unknown: whether records without a readable day are taken.
+        table: uint32[n, 3], open addressing, zeros where free, with room for all rows; n is below 2^32.
+        known: int64[1], number of hashes in the table; updated.
+        repeats: int64[>= rows], gets the repeated rows.
 
     Returns:
-        (how many were taken out, a number without meaning: it keeps the early reads of the table from being left out)
+        (number of repeated rows, a meaningless number that keeps the compiler from removing the early reads).
     """
     count = 0
     touched = np.uint32(0)
@@ -116,7 +115,7 @@ def find_repeats(states, hashes, days, units_per_day, day, take_unknown, table, 
 
 @kernel
 def refill(old, table):
-    """Put all hashes of a table into a larger one, which is empty."""
+    """Put all hashes of a table into a larger, empty one."""
     for i in range(old.shape[0]):
         if not _is_free(old, i):
             _put(table, _first_word(old, i), old[i, 2])
@@ -126,15 +125,15 @@ def refill(old, table):
 def sorted_hashes(table, out):
     """The first halves of a table's hashes, ascending.
 
-    They stand nearly in that order, as each has its home by its upper bits: one that belongs further ahead is moved
-    past those of its own cluster. What was wrapped around from the end of the table comes last.
+    They are nearly sorted already, because the home of a hash follows from its upper bits. A hash whose home is further
+    ahead is moved past the hashes of its own cluster. Hashes that wrapped around at the end of the table come last.
 
     Args:
-        table: uint32[n, 3], open addressing, zeros where free; one place at least is.
+        table: uint32[n, 3], open addressing, zeros where free; at least one place is free.
         out: uint64[n], n at least the number of hashes; filled.
 
     Returns:
-        How many there are.
+        Number of hashes.
     """
     places = table.shape[0]
     begin = 0

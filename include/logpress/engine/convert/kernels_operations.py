@@ -1,8 +1,8 @@
 """The kernels that run a program's operations: the texts of slots to registers, and to the row's extra text.
 
-Bounds: spans lie within the record, which is followed by at least `PADDING` bytes; row arrays are as long as there are
-rows; tables hold at least twice as many places as there can be new entries in one call. Operations and extras name only
-registers, dictionaries and slots that there are.
+Bounds: spans lie within the record, which has at least `PADDING` bytes behind it. Arrays of rows have an entry for each
+row. Tables have at least twice as many places as one call can add entries. Operations and extras refer only to existing
+registers, dictionaries and slots.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -70,24 +70,24 @@ _ONE = np.uint64(1)
 def _intern(
     buffer, rows, spans, row_base, table, starts, ends, hashes, kinds, count, is_string, target, masks, bit, suspects
 ):  # fmt: skip
-    """Number one slot's texts in the block's dictionary.
+    """Number the texts of one slot in the block's dictionary.
 
     Args:
         buffer: uint8[n].
         rows: int64[k], places in the batch.
-        spans: int64[BATCH, 2], start and end of each one's text.
-        row_base: what is added to a place for its row.
+        spans: int64[BATCH, 2], start and end of each text.
+        row_base: row of place 0.
         table: int32[2^k] of the dictionary; its starts, ends, hashes, kinds and count: see `press_rows`.
         starts: int64[c].
         ends: int64[c].
         hashes: uint64[c].
         kinds: uint8[c].
         count: int64[1].
-        is_string: whether the texts stand between quotes.
-        target: int64[rows], gets the numbers, or NULL where the text is no Unicode.
-        masks: uint64[rows], gets `bit` there.
-        bit: of the slot.
-        suspects: uint8[BATCH], gets 1 where the text is no JSON.
+        is_string: whether the texts are between quotes.
+        target: int64[rows], gets the numbers, or NULL if the text is not Unicode.
+        masks: uint64[rows], gets `bit` in that case.
+        bit: bit of the slot.
+        suspects: uint8[BATCH], gets 1 if the text is not JSON.
     """
     mask = table.shape[0] - 1
     for r in rows:
@@ -120,16 +120,16 @@ def _intern(
 
 @kernel
 def run_operation(op, buffer, rows, spans, row_base, regs, masks, lookup, suspects, scratch):
-    """Run one operation over the rows of one layout; sets bits in `masks` where the codec does not fit.
+    """Run one operation over the rows of one layout; sets the slot's bit in `masks` if the codec does not fit.
 
-    The register then gets the value alone, as far as the text has one: the text will be in `_extra`.
+    In that case the register gets the value of the text, if it has one, and the text will be in `_extra`.
 
     Args:
         op: int64[OPERATION_FIELDS].
         buffer: uint8[n].
         rows: int64[k], places in the batch.
         spans: int64[BATCH, 2 * depth], by place.
-        row_base: what is added to a place for its row.
+        row_base: row of place 0.
         regs: int64[registers, rows].
         masks: uint64[rows].
         lookup: see `press_rows`.
@@ -268,7 +268,11 @@ def run_operation(op, buffer, rows, spans, row_base, regs, masks, lookup, suspec
 
 @kernel
 def write_extra(buffer, spans, extras, first, last, texts, out, used):
-    """Write the JSON text of a row's extra slots to out[used:]; (end, sound), end -1 where `out` is too small."""
+    """Write the JSON text of a row's extra slots to out[used:].
+
+    Returns:
+        (end, whether all values are JSON); end is -1 if `out` is too small.
+    """
     at = used
     for k in range(first, last):
         slot = extras[k, EXTRA_SLOT]

@@ -1,4 +1,4 @@
-"""Records that the kernels left: layouts are mined from them, or they are kept whole."""
+"""Records that the kernels left: layouts are mined from them, or they are kept whole or rejected."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from logpress.layout.mine import Mined
 from logpress.layout.tokens import Leaf, NotAnObjectError
 
 FEWEST_AHEAD = 64
-"""[speed] Rows that a new layout is tried on at once; twice as many each time that all are settled."""
+"""[speed] Rows on which a new layout is tried first; the number doubles whenever all of them are settled."""
 
 
 class Settler:
-    """Deals with the records that the known layouts left, one block after the other in input order."""
+    """Settles the records that the known layouts left, one block after the other in input order."""
 
     def __init__(self, registers: Registers, layouts: Layouts) -> None:
         self.registers = registers
@@ -32,15 +32,15 @@ class Settler:
         self.lenient = LenientReader(registers.contract)
 
     def settle(self, block: Block) -> None:
-        """Bring every row to a layout, to irregular, or to a reject."""
+        """Bring every row to a layout, the state IRREGULAR, or a reject."""
         left = np.flatnonzero(~block.finished)
         mined: dict[int, Mined] = {}
         tried: set[tuple[int, int, int]] = set()
-        at = tried_to = 0  # places in `left`; those before `tried_to` were tried with all layouts that are known
+        at = tried_to = 0  # indices in `left`; rows before `tried_to` were tried with all known layouts
         ahead = FEWEST_AHEAD
         while at < len(left):
             if at == tried_to:
-                # a block may have been converted before layouts were found that fit
+                # the block may have been converted before layouts that fit were found
                 self._again(block, left[at : at + ahead])
                 tried_to, ahead = at + ahead, 2 * ahead
             row = int(left[at])
@@ -61,12 +61,12 @@ class Settler:
             else:
                 self._keep_or_reject(block, row)
                 continue
-            ahead = FEWEST_AHEAD  # where each record brings a layout, it is not tried for all that follow
+            ahead = FEWEST_AHEAD  # if each record has its own layout, it is not tried on all records behind it
             tried_to = at + (1 if alone is not None and not alone.matchable else ahead)
             self._again(block, left[at:tried_to], alone)
 
     def keep_whole(self, block: Block, rows: NDArray[np.int64]) -> None:
-        """Keep these rows of a settled block whole, though layouts fit them."""
+        """Keep these rows of a settled block whole although layouts fit them."""
         for row in rows.tolist():
             self._keep_whole(block, row)
 
@@ -74,7 +74,7 @@ class Settler:
         return bool(block.row_ends[row] - block.row_starts[row] <= self.layouts.limits.mined_record_bytes)
 
     def _again(self, block: Block, rows: NDArray[np.int64], alone: Mined | None = None) -> None:
-        """Run the kernel once more over rows that are left, with the newest layouts."""
+        """Run the kernel again over rows that are left, with the newest layouts."""
         waiting = rows[(block.states[rows] == MISSED) | (block.states[rows] == FAILED)]
         if len(waiting) == 0:
             return
@@ -87,7 +87,7 @@ class Settler:
         convert_rows(block, waiting, self.registers, known)
 
     def _mine(self, block: Block, row: int) -> Mined | None:
-        """Find a row's layout; None if it is settled by that, being no object, or kept whole."""
+        """Mine the layout of a row; None if the row is settled now, as a reject or kept whole."""
         try:
             found = self.layouts.miner.mine(block.record(row))
         except NotAnObjectError as error:
@@ -116,7 +116,7 @@ class Settler:
         block.states[row] = DROPPED
 
     def _keep_whole(self, block: Block, row: int, filling: Mapping[str, Leaf] | None = None) -> None:
-        """Keep the record's bytes in `_raw`, and fill the columns as far as its values go."""
+        """Keep the record's bytes in `_raw`, and fill the columns whose values can be read."""
         block.regs[:, row] = NULL
         record = block.record(row)
         start = int(block.row_starts[row])
@@ -124,7 +124,7 @@ class Settler:
             if isinstance(value, tuple):
                 value = self._add_entry(block, name, start + value[0], start + value[1])
                 if block.entries.kinds[self.registers.dictionaries[name], value] == SURROGATE:
-                    continue  # no text that Arrow could hold
+                    continue  # not a text for Arrow
             block.regs[self.registers[name], row] = value
         block.regs[self.registers[RAW], row] = self._add_entry(block, RAW, start, start + len(record))
         block.states[row] = IRREGULAR
@@ -141,7 +141,7 @@ class Settler:
         )  # fmt: skip
         if entry == count[0]:
             entries.starts[number, entry], entries.ends[number, entry] = start, end
-            # as the kernel has it: only what stands between quotes has a kind, and a text is looked up by itself alone
+            # as in the kernel: only texts between quotes have a kind; equal bytes are equal texts
             kind = string_kind(block.buffer, start, end) if name in self.registers.strings else PLAIN
             entries.kinds[number, entry] = kind
             count[0] += 1

@@ -1,1 +1,1 @@
-"""Rows in order: keys and sorting."""
+"""Sort keys of rows, and sorting."""

@@ -1,6 +1,6 @@
-"""The kernels that rows and texts are put in order by.
+"""The kernels for sort keys of rows and texts.
 
-Bounds: every array is as long as its docstring says; nothing is read behind a text's last byte.
+Bounds: arrays have the lengths in the docstrings. No byte behind a text is read.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -20,18 +20,18 @@ _WORD = 8
 """Bytes of a word."""
 
 _LAST = (1 << 63) - 1
-"""The largest int64: where no value comes last."""
+"""The largest int64, which sorts nulls last."""
 
 _SIGN = np.uint64(1 << 63)
-"""Flipped, it makes unsigned words compare as signed ones: u < v if and only if (u ^ 2^63) < (v ^ 2^63), signed."""
+"""Flipping it makes unsigned words compare as signed ones: u < v if and only if (u ^ 2^63) < (v ^ 2^63), signed."""
 
 _DIGIT_BITS = 4
-"""Bits of the low digit of a shard's number, which begins a sequence number after the creation second."""
+"""Bits of the low digit of a shard's number, which follows the creation second in a sequence number."""
 
 
 @inner_kernel
 def _is_less(texts, offsets, words, one, other):
-    """Whether text `one` comes before text `other`."""
+    """Whether text `one` sorts before text `other`."""
     if words[one] != words[other]:
         return words[one] < words[other]
     size = offsets[one + 1] - offsets[one]
@@ -46,7 +46,7 @@ def _is_less(texts, offsets, words, one, other):
 
 @inner_kernel
 def _word_of(texts, start, end):
-    """Up to eight bytes of a text, the first one on top; zeros behind its end."""
+    """Up to 8 bytes of a text as a word, the first byte on top, with zeros behind the text."""
     word = np.uint64(0)
     for k in range(_WORD):
         word <<= np.uint64(8)
@@ -57,7 +57,7 @@ def _word_of(texts, start, end):
 
 @kernel
 def write_text_words(texts, offsets, words):
-    """The first bytes of texts as words that compare like them.
+    """Write the first bytes of texts as words that compare like the texts.
 
     Args:
         texts: uint8[m]; text i is texts[offsets[i]:offsets[i + 1]].
@@ -72,22 +72,22 @@ def write_text_words(texts, offsets, words):
 
 @kernel
 def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, text_word, keys):
-    """Words of the keys of some rows, each made of one register.
+    """Write words of the keys of some rows, each made of one register.
 
     Args:
         wide: int64[n, wide registers].
         narrow: int32[n, narrow registers].
         rows: int32[m], below n.
-        is_narrow: bool[words], whether the register stands in `narrow`.
-        places: int64[words], its column there, or in `wide`.
+        is_narrow: bool[words], whether the register is in `narrow`.
+        places: int64[words], its column in `narrow` or `wide`.
         operations: int64[words]: AS_IT_IS, LAST_IF_NULL, HEAD or TEXT.
         texts: int64[t, k], the words of texts.
-        bases: int64[words], where those of the register's texts begin: those of no text, then those of each one.
-        text_word: int64[words], which word of the text, below k.
+        bases: int64[words], begin of the register's rows in `texts`: first the row of null, then one for each text.
+        text_word: int64[words], number of the word of the text, below k.
         keys: int64[words, m], filled.
 
     Returns:
-        False if a row has a text that is none.
+        False if a row has the number of no text.
     """
     for first in range(0, rows.shape[0], ROWS_AT_A_TIME):
         last = min(first + ROWS_AT_A_TIME, rows.shape[0])
@@ -116,16 +116,16 @@ def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, 
 
 @kernel
 def find_ties(keys, order, places, runs):
-    """The places in an order whose keys are those of the place before or behind.
+    """Find the places of an order whose keys equal those of a neighbour.
 
     Args:
         keys: int64[words, n], by row.
-        order: int32[n], the rows by their keys.
+        order: int32[n], the rows sorted by their keys.
         places: int32[n], gets the places, ascending.
-        runs: int32[n], gets for each of them the number of its run of equal keys.
+        runs: int32[n], gets for each place the number of its run of equal keys.
 
     Returns:
-        How many there are.
+        Number of places.
     """
     count = 0
     run = 0
@@ -145,7 +145,7 @@ def find_ties(keys, order, places, runs):
 
 @kernel
 def order_texts(texts, offsets, words, order, spare):
-    """Sort texts by their bytes, by merging: order[0] is the number of the smallest.
+    """Merge sort texts by their bytes: order[0] is the number of the smallest.
 
     Args:
         texts: uint8[m]; text i is texts[offsets[i]:offsets[i + 1]].

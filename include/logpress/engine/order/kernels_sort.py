@@ -1,6 +1,6 @@
-"""The kernel that sorts rows by integers, by radix.
+"""The kernel that sorts rows by integers: radix sort.
 
-Bounds: keys are indexed by `order`, a permutation of their rows; `counts` by digits below 2^DIGIT_BITS.
+Bounds: `order` is a permutation of the rows of the keys. `counts` is indexed by digits below 2^DIGIT_BITS.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -13,17 +13,17 @@ from logpress.kernel.compile import kernel
 from logpress.kernel.words import prefetch
 
 DIGIT_BITS = 11
-"""[speed] Bits of a key that a pass sorts by: counts of 2^11 digits take 16 KB, half of a core's first cache."""
+"""[speed] Bits of a key that a pass sorts by: 2^11 counts take 16 KB, half of a core's first cache."""
 
 KEYS_AHEAD = 32
-"""[speed] Rows before a key is needed at which its loading is begun."""
+"""[speed] Loading a key begins this many rows before it is needed."""
 
 
 @kernel
 def radix_order(keys, order, spare, counts):
-    """Sort rows by keys (int64 or int32), stably: `order` holds rows in their order so far and gets their new order.
+    """Stable sort of rows by keys (int64 or int32): `order` is the order so far, and gets the new one.
 
-    A least-significant-digit radix sort of DIGIT_BITS a pass that leaves out digits in which all keys agree.
+    A least-significant-digit radix sort with DIGIT_BITS a pass, which skips digits in which all keys agree.
 
     Args:
         keys: int64[n], by row.

@@ -1,7 +1,7 @@
-"""What rows are put in order by: the key of a row, as words that compare like the values of `restore_order`.
+"""Sort keys of rows: words that compare like the values of `restore_order`.
 
-Instants and integers are words as they are; sequence numbers go by shard, counter and arrival (which is the order of
-their texts), texts by their first 48 bytes. What has no value comes last.
+Instants and integers are one word each. Sequence numbers compare by shard, counter and arrival, which is the order of
+their texts. Texts compare by their first 48 bytes. Nulls come last.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from logpress.engine.registers.registers import Registers
 from logpress.errors import PartError
 
 _TEXT_WORDS = 6
-"""[format] Words of a text that belong to a key: its first 48 bytes."""
+"""[format] Words of a text in a key: its first 48 bytes."""
 
 _LEADING = 2
-"""[speed] Words that nearly always distinguish rows; the others are looked at where these are equal."""
+"""[speed] Words that are sorted by first. They nearly always differ; rows in which they are equal are sorted by the
+rest."""
 
 SAMPLED_ROWS = 4096
-"""[bytes] Rows whose keys are looked at, at least, where there are as many."""
+"""[bytes] Fewest rows whose keys are looked at for a sample, in row groups that have as many."""
 
 _SAMPLE_KEYS = 64
-"""[bytes] Keys of a row group's sample, at least, where it has as many rows."""
+"""[bytes] Fewest keys of a row group's sample, in row groups that have as many rows."""
 
 
 @dataclass(frozen=True)
 class TextWords:
-    """The words of all texts that are part of a key.
+    """The words of all texts that are part of keys.
 
     Attributes:
-        words: int64[n, 6]; of each register the words of no text, then of each of its texts.
-        first: by register, where its own begin.
+        words: int64[n, 6]; for each register a row for null, then one for each of its texts.
+        first: by register, the row of its null.
     """
 
     words: Ints
@@ -46,17 +47,17 @@ class TextWords:
 
 
 class Keys:
-    """How the key of a row is made of its registers.
+    """Makes the keys of rows from their registers.
 
     Attributes:
         registers: of the rows.
         count: words of a key.
-        texts: the registers whose texts are part of it.
+        texts: the registers whose texts are part of keys.
     """
 
     def __init__(self, registers: Registers) -> None:
         self.registers = registers
-        words: list[tuple[str, int, int]] = []  # register, operation, which word of a text
+        words: list[tuple[str, int, int]] = []  # register, operation, number of a word of a text
         for name in registers.contract.restore_order:
             for register, operation in registers.codecs[name].sort_words():
                 words += [(register, operation, word) for word in range(_TEXT_WORDS if operation == TEXT else 1)]
@@ -70,7 +71,7 @@ class Keys:
         self.texts = sorted({register for register, operation, _ in words if operation == TEXT})
 
     def text_words(self, texts: Mapping[str, Texts]) -> TextWords:
-        """The words of these texts, by register, as far as they are part of a key."""
+        """The words of these texts, by register, if they are part of keys."""
         first: dict[str, int] = {}
         total = 0
         for name in self.texts:
@@ -86,17 +87,17 @@ class Keys:
     def of(
         self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, words: range
     ) -> Ints:
-        """Some words of the keys of some rows: int64[words, rows], the most significant first.
+        """Words of the keys of some rows: int64[words, rows], the most significant first.
 
         Args:
             wide: int64[n, wide registers].
             narrow: int32[n, narrow registers].
             rows: int32[rows].
-            texts: the words of their texts.
-            words: which words; adjacent ones.
+            texts: words of their texts.
+            words: consecutive numbers of words.
 
         Raises:
-            PartError: if a row has a text that is none.
+            PartError: if a row has the number of no text.
         """
         keys = np.empty((len(words), len(rows)), dtype=np.int64)
         self._write(wide, narrow, rows, texts, words, keys)
@@ -122,9 +123,9 @@ class Keys:
     def with_positions(
         self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], texts: TextWords, position: int
     ) -> Ints:
-        """The keys of some rows, and their position as last word: int64[words + 1, rows].
+        """The keys of some rows, with their position as last word: int64[words + 1, rows].
 
-        So even rows whose keys are equal can be told apart, and stay in their order. `position` is that of row 0.
+        Positions keep rows with equal keys distinct and in their order. `position` is that of row 0.
         """
         keys = np.empty((self.count + 1, len(rows)), dtype=np.int64)
         self._write(wide, narrow, rows, texts, range(self.count), keys[:-1])
@@ -133,7 +134,7 @@ class Keys:
         return keys
 
     def order(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts]) -> NDArray[np.int32]:
-        """The order of rows by their keys; equal ones as they stand."""
+        """The rows sorted by their keys; rows with equal keys keep their order."""
         text_words = self.text_words(texts)
         leading = min(_LEADING, self.count)
         rows = np.arange(len(wide), dtype=np.int32)
@@ -150,7 +151,7 @@ class Keys:
         return order
 
     def sample(self, wide: Ints, narrow: NDArray[np.int32], texts: Mapping[str, Texts], group: int = 0) -> Ints:
-        """Keys and positions that cut rows into shares of about the same size: int64[words + 1, keys], ascending."""
+        """Keys and positions that cut rows into shares of similar size: int64[words + 1, keys], ascending."""
         step = max(1, len(wide) // SAMPLED_ROWS)
         rows = np.arange(step // 2, len(wide), step, dtype=np.int32)
         keys = self.with_positions(wide, narrow, rows, self.text_words(texts), group << 32)
@@ -159,11 +160,11 @@ class Keys:
 
 
 def splitters(samples: Sequence[tuple[int, Ints]], buckets: int) -> Ints:
-    """Keys and positions that cut the whole into buckets of about the same size: int64[words + 1, buckets - 1].
+    """Keys and positions that cut all rows into buckets of similar size: int64[words + 1, buckets - 1].
 
     Args:
-        samples: of each row group, how large it is, and the sample of its keys.
-        buckets: how many.
+        samples: for each row group its size, and the sample of its keys.
+        buckets: number of buckets.
     """
     keys = np.concatenate([sample for _, sample in samples], axis=1)
     sizes = np.concatenate([np.full(sample.shape[1], size / max(1, sample.shape[1])) for size, sample in samples])
@@ -173,5 +174,5 @@ def splitters(samples: Sequence[tuple[int, Ints]], buckets: int) -> Ints:
     reached = np.cumsum(sizes[order])
     middles = reached - sizes[order] / 2
     places = np.searchsorted(middles, np.arange(1, buckets) / buckets * sizes.sum())
-    # never the first one: then each bucket but the last has less than all
+    # never the first key, so that each bucket except the last has less than all rows
     return np.ascontiguousarray(keys[:, order[np.clip(places, min(1, len(order) - 1), len(order) - 1)]])

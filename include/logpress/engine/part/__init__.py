@@ -1,1 +1,1 @@
-"""The part file: registers to columns and back, and what its footer says."""
+"""The part file: registers to columns and back, and its metadata."""

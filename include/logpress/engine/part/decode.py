@@ -24,17 +24,17 @@ from logpress.errors import PartError
 
 
 class GroupDecoder:
-    """Turns columns of one row group back into registers; what all its rows share is prepared once.
+    """Turns columns of one row group back into registers; the work that is common to all rows is done once.
 
-    To codecs it is `StoredRows`.
+    It implements `StoredRows` for codecs.
 
     Attributes:
         table: each column in one chunk.
         count: rows of the table.
-        names: the columns that are there.
-        registers: the names of the registers that it fills.
-        texts: by register name, the texts that the register numbers.
-        lookups: by lookup column, what each text of its key mostly means.
+        names: the columns of the table.
+        registers: names of the registers that it fills.
+        texts: by register name, the texts of the register's numbers.
+        lookups: by lookup column, the usual text for each text of its key.
         sequences: by Kinesis column, shards and counters.
     """
 
@@ -52,8 +52,8 @@ class GroupDecoder:
             contract: the contract the file was written with.
             table: columns of the row group, or of some of its rows; strings plain or as dictionaries.
             metadata: the row group's metadata.
-            layouts_with: for a column, which layouts (bool[layouts]) have a slot for it.
-            texts: further columns of the row group: strings of all rows, where the table has just some rows.
+            layouts_with: bool[layouts] for a column: whether a layout has a slot for it.
+            texts: string columns of all rows, if the table has only some rows.
 
         Raises:
             PartError: if columns and metadata contradict each other.
@@ -79,37 +79,37 @@ class GroupDecoder:
             raise PartError(f"is damaged: a text is no UTF-8: {error}") from error
 
     def layouts_with(self, name: str) -> NDArray[np.bool_]:
-        """Which layouts (bool[layouts]) have a slot for a column."""
+        """bool[layouts]: whether a layout has a slot for the column."""
         return self._layouts_with(name)
 
     def add(self, step: Step, *registers: str) -> None:
-        """Add a step, which fills these registers from those before it. It must not keep the row group alive."""
+        """Add a step that fills these registers from those before it. It must not hold a reference to the row group."""
         self._steps.append(step)
         self.registers += registers
 
     def rows(self, first: int, last: int) -> dict[str, Ints]:
-        """The registers of the rows from `first` to `last`: int64[last - first] by register name."""
+        """Registers of the rows `first` to `last`: int64[last - first] by register name."""
         regs = {name: np.empty(last - first, dtype=np.int64) for name in self.registers}
         self.fill(regs, self.table.slice(first, last - first), first)
         return regs
 
     def fill(self, regs: Mapping[str, Ints], table: pa.Table, first: int) -> None:
-        """Fill registers, int64[rows] by register name, from a table of the rows from `first` on.
+        """Fill registers, int64[rows] by register name, from a table whose first row is row `first`.
 
-        Its dictionaries are those of the table that this was made for.
+        The table's dictionaries must be those of the table that this decoder was made for.
         """
         for step in self._steps:
             step(table, regs, first)
 
     def all_rows(self) -> Rows:
-        """All rows."""
+        """Registers of all rows."""
         return Rows(self.count, self.rows(0, self.count), self.texts)
 
     def text_step(self, register: str, stored: str, *, is_string: bool = True) -> Step:
-        """The step that numbers the texts of a column; puts these into `texts`, strings escaped as they were.
+        """The step that numbers the texts of a column; adds them to `texts`, strings escaped as in the records.
 
         Raises:
-            PartError: if there are texts where there should be none.
+            PartError: if rows have text that must not have any.
         """
         how = self._spellings.get(register)
         whole = self._whole.get(stored)
@@ -133,7 +133,7 @@ class GroupDecoder:
         present = np.flatnonzero(~missing)
         if np.diff(texts.offsets)[missing].any():
             raise PartError(f"column {stored} has text where it has no value")
-        # most rows have none of what is written row by row: `_extra`, `_raw`
+        # most rows have no text of columns that are written row by row: `_extra`, `_raw`
         self.texts[register] = Texts(texts.data, np.append(texts.offsets[present], texts.offsets[-1]))
 
         def step(table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
@@ -145,7 +145,7 @@ class GroupDecoder:
 
 
 def _one_chunk(table: pa.Table) -> pa.Table:
-    """The table with each column in exactly one chunk."""
+    """The table with exactly one chunk a column."""
     table = table.combine_chunks()
     columns = [c if c.num_chunks == 1 else pa.chunked_array([_empty(c.type)]) for c in table.columns]
     return pa.Table.from_arrays(columns, names=table.column_names)
@@ -158,7 +158,7 @@ def _empty(type_: pa.DataType) -> pa.Array:
 
 
 def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:
-    """The texts of a dictionary's values, escaped as they were."""
+    """The texts of a dictionary's values, escaped as in the records."""
     if pa.types.is_large_string(entries.type) or pa.types.is_large_binary(entries.type):
         entries = entries.cast(pa.binary())
     _, offsets_buffer, data_buffer = entries.buffers()
@@ -169,7 +169,7 @@ def _texts(entries: pa.Array, spelling: Spelling | None, escape: bool) -> Texts:
     if not escape:
         return Texts(data, wide)
     if spelling.style == "plain" and not spelling.odd:
-        # only these values are not their own texts
+        # only these values differ from their texts
         used = data[wide[0] : wide[-1]]
         special = np.flatnonzero((used < 0x20) | (used == 0x22) | (used == 0x5C)) + wide[0]
         changed = np.unique(np.searchsorted(wide, special, side="right") - 1)

@@ -1,6 +1,6 @@
 """Registers of a filled row group to the columns of its Parquet table.
 
-Each column's own is made by its codec. What the reverse needs besides the columns goes into the row group's metadata.
+Codecs make the columns. Data that decoding needs besides the columns goes into the row group's metadata.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from logpress.engine.row_group.row_group import RowGroup
 
 
 def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.Table:
-    """The table of a row group in its final order; its first row holds what its restoration needs besides the columns.
+    """The sorted table of a row group; its first row holds the row group's metadata.
 
     Args:
-        group: the filled row group, in which rows of no spelling are kept whole; its registers are used up.
-        day: days since 1970-01-01 that the `day` column says.
-        spelled: how its strings are spelt; its values are used up.
+        group: the filled row group, after `keep_whole`; its registers are overwritten.
+        day: value of the `day` column, in days since 1970-01-01.
+        spelled: spellings of its strings; its values are consumed.
         room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
     """
     registers = group.registers
@@ -46,7 +46,7 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
     store = _Columns(regs, group, values, allowance)
     for codec in registers.codecs.values():
         codec.prepare(store)
-    # from here on registers are used up: texts are numbered anew, residuals take the place of instants
+    # overwrites registers: texts get new numbers, instants become residuals
     for codec in reversed(in_order_of_dependency(registers.codecs)):
         codec.encode(store)
     rows = group.used
@@ -60,7 +60,7 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
     stored_order = stored_columns(registers.contract)
     arrays = []
     for stored in stored_order:
-        array = columns.pop(stored.name)  # so that the dictionary goes once its texts are there
+        array = columns.pop(stored.name)  # so that the dictionary is freed when its texts are copied
         is_plain = pa.types.is_dictionary(array.type) and stored.encoding != "dictionary"
         arrays.append(plain_texts(array) if is_plain else array)
         del array
@@ -69,13 +69,13 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
 
 
 class _Columns:
-    """The columns of a row group as they come to be: `RowsToStore`, for codecs.
+    """The columns of a row group while they are made; implements `RowsToStore` for codecs.
 
     Args:
         regs: the registers in their final order.
-        group: what they are of.
-        values: by register, those texts that are not their own values, by number.
-        allowance: what may be said besides the columns.
+        group: the row group.
+        values: by register, the values that differ from their texts, by number of the text.
+        allowance: bytes left for metadata.
     """
 
     def __init__(
@@ -91,25 +91,25 @@ class _Columns:
         self._numbers: dict[str, tuple[NDArray[Any], pa.DataType]] = {}
 
     def store(self, name: str, array: pa.Array) -> None:
-        """Give a column."""
+        """Add a column."""
         self._columns[name] = array
 
     def store_numbers(self, name: str, values: NDArray[Any], type_: pa.DataType) -> None:
-        """Give a column of numbers or booleans: it takes memory when the dictionaries have gone."""
+        """Add a column of numbers or booleans; it is made after the dictionaries are freed."""
         self._numbers[name] = values, type_
 
     def store_texts(self, name: str, register: str, type_: pa.DataType | None = None) -> None:
-        """Give a column of the texts that a register numbers; register and texts are used up."""
+        """Add a column of the texts that a register numbers; register and texts are consumed."""
         dictionary = self.dictionaries.pop(register)
         self._columns[name] = string_column(self.regs[register], dictionary, self._values.get(register), type_)
 
     def columns(self) -> dict[str, pa.Array]:
-        """All of them, by name."""
+        """All columns, by name."""
         return self._columns | {name: numbers_array(*given) for name, given in self._numbers.items()}
 
 
 def _in_first_row(data: bytes, rows: int) -> pa.Array:
-    """A binary column that has a value in its first row only."""
+    """A binary column with a value in its first row only."""
     offsets = np.full(rows + 1, len(data), dtype=np.int32)
     offsets[0] = 0
     missing = np.ones(rows, dtype=np.bool_)
@@ -118,7 +118,7 @@ def _in_first_row(data: bytes, rows: int) -> pa.Array:
 
 
 def _sample(group: RowGroup, order: NDArray[np.int32]) -> Ints:
-    """A sample of the rows' keys, so that restoring knows where to cut before it has read them."""
+    """A sample of the rows' keys, with which restoring chooses buckets before it reads rows."""
     step = max(1, len(order) // SAMPLED_ROWS)
     registers = group.registers
     keys = Keys(registers)

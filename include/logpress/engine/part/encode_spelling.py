@@ -1,4 +1,4 @@
-"""How the strings of a row group are spelt, and which rows must be kept whole for it."""
+"""Spellings of the strings of a row group, and the rows that must be kept whole because of them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from logpress.layout.kernels_json import ESCAPED, SURROGATE
 
 
 class Allowance:
-    """What is left of the bytes that a row group may say besides its columns."""
+    """The bytes left for a row group's metadata."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def is_below(self, size: int) -> bool:
-        """Whether something of at least this size has no room, so that it need not be made."""
+        """Whether data of at least this size do not fit, so that they need not be made."""
         return self._left < size
 
     def takes(self, data: Any) -> bool:
-        """Whether there is room for this, as JSON; it is then taken."""
+        """Whether data fit as JSON; if so, their size is taken off."""
         return self.takes_bytes(len(json.dumps(data, ensure_ascii=False).encode()))
 
     def takes_bytes(self, size: int) -> bool:
-        """Whether there is room for so many bytes; it is then taken."""
+        """Whether so many bytes fit; if so, they are taken off."""
         if size > self._left:
             return False
         self._left -= size
@@ -45,14 +45,14 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Spelled:
-    """How the strings of a row group are spelt.
+    """Spellings of the strings of a row group.
 
     Attributes:
         spellings: of the columns with escapes.
-        values: of these columns, the values that differ from their texts, by number of the text.
-        untold_rows: int64[n], ascending: rows to be kept whole before the row group is encoded, because the spelling of
-            one of their texts cannot be told from its value, or is odd and the metadata has no room for it.
-        allowance: what is left of it.
+        values: for these columns, the values that differ from their texts, by number of the text.
+        untold_rows: int64[n], ascending: rows to keep whole before the row group is encoded, because the spelling of
+            one of their texts does not follow from its value, or is odd and does not fit into the metadata.
+        allowance: the rest of the allowance.
     """
 
     spellings: dict[str, Spelling]
@@ -62,11 +62,11 @@ class Spelled:
 
 
 def choose_spellings(group: RowGroup, allowance: Allowance) -> Spelled:
-    """Choose how the strings of a filled row group are spelt.
+    """Choose the spellings of the strings of a filled row group.
 
     Args:
         group: the row group; not changed.
-        allowance: odd spellings are taken from it.
+        allowance: pays for odd spellings.
     """
     spellings: dict[str, Spelling] = {}
     values: dict[str, dict[int, str]] = {}
@@ -76,10 +76,10 @@ def choose_spellings(group: RowGroup, allowance: Allowance) -> Spelled:
         if name not in group.registers.strings or not (dictionary.kinds[: dictionary.known] == ESCAPED).any():
             continue
         register = group.register(name)
-        # only what rows use: a dictionary also holds texts of records that turned out to be no JSON
+        # only texts in use, because a dictionary also holds texts of records that are not JSON
         is_used = np.zeros(dictionary.known, dtype=np.bool_)
         mark_used(register, is_used)
-        is_used &= dictionary.kinds[: dictionary.known] != SURROGATE  # which only rows have that are kept whole
+        is_used &= dictionary.kinds[: dictionary.known] != SURROGATE  # only rows that are kept whole have such texts
         used, style = _told_by(dictionary, np.flatnonzero(is_used))
         values[name], odd, ambiguous = spell(used.tolist(), dictionary.text, style)
         spelling = _listed(dictionary, odd, style, allowance)
@@ -95,9 +95,10 @@ def choose_spellings(group: RowGroup, allowance: Allowance) -> Spelled:
 
 
 def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
-    """The texts in use that tell how a column is spelt, of these, and its style.
+    """Choose a column's style; returns (numbers of the texts that must be compared with it, style).
 
-    If that is `plain`, as it nearly always is, no texts without escapes count but those that are the value of one.
+    For style `plain`, which nearly all columns have, these are the texts with a backslash and those equal to the value
+    of one of them. Every other text is its own spelling.
     """
     is_escaped = dictionary.kinds[used] == ESCAPED
     escaped, others = used[is_escaped], used[~is_escaped]
@@ -117,7 +118,7 @@ def _told_by(dictionary: Dictionary, used: Ints) -> tuple[Ints, Style]:
 
 
 def _listed(dictionary: Dictionary, odd: list[int], style: Style, allowance: Allowance) -> Spelling | None:
-    """A spelling that lists the texts which its style would spell otherwise; None if there is no room for it."""
+    """A spelling that lists the texts which its style would spell differently; None if the list does not fit."""
     if allowance.is_below(sum(len(dictionary.text(number)) for number in odd)):
         return None
     texts = [dictionary.text(number) for number in odd]

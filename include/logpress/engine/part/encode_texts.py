@@ -18,7 +18,7 @@ from logpress.engine.row_group.dictionary import Dictionary
 def string_column(
     codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str] | None, type_: pa.DataType | None = None
 ) -> pa.Array:
-    """A dictionary array with just the entries in use, in the order of their first use; both arguments are used up."""
+    """A dictionary array of the entries in use, in order of first use; both arguments are consumed."""
     type_ = type_ or pa.string()
     if values:
         _share(codes, dictionary, values)
@@ -34,9 +34,9 @@ def string_column(
 
 
 def _share(codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str]) -> None:
-    """Let the spellings of one value share a number: Arrow writes a dictionary with equal entries wrongly.
+    """Give texts with the same value the same number, because Arrow requires distinct dictionary entries.
 
-    A text of a row that is kept whole may be the value of another one, which has escapes.
+    A text of a row that is kept whole may be the value of another text, which has escapes.
     """
     shared: dict[int, int] = {}
     first: dict[str, int] = {}
@@ -52,7 +52,7 @@ def _share(codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, s
 
 
 def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Array:
-    """Some texts of a dictionary, as Arrow has them."""
+    """Some texts of a dictionary as an Arrow array."""
     data = np.empty(size_of_texts(places, dictionary.offsets), dtype=np.uint8)
     offsets = np.empty(len(places) + 1, dtype=np.int32)
     collect_texts(dictionary.texts, dictionary.offsets, places, data, offsets)
@@ -60,7 +60,7 @@ def _entries(dictionary: Dictionary, places: Ints, type_: pa.DataType) -> pa.Arr
 
 
 def _with_texts(entries: pa.Array, places: Ints, texts: list[bytes]) -> pa.Array:
-    """Texts as Arrow has them, with others at some places."""
+    """An Arrow array of texts with other texts at some indices."""
     _, offsets, data = entries.buffers()
     found = Texts(np.frombuffer(data, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int32).astype(np.int64))
     found = found.with_texts(places, texts)
@@ -69,7 +69,7 @@ def _with_texts(entries: pa.Array, places: Ints, texts: list[bytes]) -> pa.Array
 
 
 def plain_texts(array: pa.DictionaryArray) -> pa.Array:
-    """The texts of a dictionary array, each at its row, as `dictionary_decode` gives them."""
+    """The texts of a dictionary array, one a row, as `dictionary_decode` gives them."""
     missing = missing_of(array.indices)
     codes = values_of(array.indices)
     if missing is not None:

@@ -1,4 +1,4 @@
-"""Whether a part's footer is that of its contract: the columns and types that decoding takes for granted, and sizes."""
+"""Checks that a part's footer matches its contract: the columns, types and sizes that decoding relies on."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: 
     Args:
         contract: of the part.
         footer: of the part.
-        has_row_group: whether the column ROW_GROUP must be there, as from format 5 on.
-        may_have_more: whether columns that the contract does not store may be there, of any kind, as in files of a
-            later minor version.
+        has_row_group: whether the column ROW_GROUP is required, as from format 5 on.
+        may_have_more: whether columns that the contract does not store are allowed, as in files of a later minor
+            version.
 
     Raises:
-        PartError: if a column is missing, is there twice, has another type or is none of the contract's.
-        ValueError: if a row group's sizes cannot be.
+        PartError: if a column is missing, occurs twice, has another type, or is not one of the contract.
+        ValueError: if a row group's sizes are impossible.
     """
     fields = {field.name: field.type for field in footer.schema.to_arrow_schema()}
     paths = [footer.schema.column(number).path for number in range(footer.num_columns)]
@@ -47,14 +47,14 @@ def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: 
     types = [footer.schema.column(number).physical_type for number in range(footer.num_columns)]
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
-        # Arrow's own filters by statistics end the process where these differ
+        # if these differ, Arrow's filters by statistics end the process
         if [group.column(place).physical_type for place in range(footer.num_columns)] != types:
             raise ValueError(f"row group {number} has columns of other types than the file")
         _check_row_group(group, number, places)
 
 
 def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Whether a type is read as another is; instants may have any unit, which is compared with the column's later."""
+    """Whether a type is read like another; instants may have any unit, which is compared with the column's later."""
     if pa.types.is_timestamp(wanted):
         return bool(pa.types.is_timestamp(found) and found.tz == wanted.tz)
     large = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(wanted)
@@ -62,7 +62,7 @@ def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def _check_row_group(group: pq.RowGroupMetaData, number: int, places: list[int]) -> None:
-    """See that a row group has a size that can be, and its columns one value a row and a place."""
+    """Check a row group's size, and that each of its columns has one value a row and a position."""
     rows = group.num_rows
     if not 0 <= rows <= MOST_ROW_GROUP_ROWS:
         raise ValueError(f"row group {number} has {rows} rows")

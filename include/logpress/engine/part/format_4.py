@@ -1,7 +1,7 @@
 """Reads the metadata of part files of format 4, which logpress wrote until November 2026.
 
-All of it stood in the footer's key-value metadata, long parts as zstd and base85. The contract was stored less its
-defaults: those of then are fixed here, whatever a contract's defaults are now.
+All metadata are in the footer's key-value metadata, long ones as zstd and base85. The contract is stored without its
+defaults. This module has the defaults of that time, whatever a contract's defaults are now.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _FILES: dict[str, Any] = {
 
 
 def read(data: dict[str, Any]) -> tuple[Contract, tuple[Layout, ...], tuple[GroupMetadata, ...]]:
-    """The contract, the layouts and what is said of the row groups.
+    """(contract, layouts, metadata of the row groups).
 
     Args:
-        data: the JSON object under the key `logpress`.
+        data: the JSON object of the key `logpress`.
 
     Raises:
         ValueError, LookupError, TypeError, AttributeError: if it is damaged.
@@ -51,7 +51,7 @@ def read(data: dict[str, Any]) -> tuple[Contract, tuple[Layout, ...], tuple[Grou
 
 
 def resolved(contract: dict[str, Any]) -> dict[str, Any]:
-    """A contract of format 4 with the defaults of then; of its source and checks nothing is needed."""
+    """A contract of format 4 with the defaults of that time; its source and checks are left out."""
     found = {**_CONTRACT, **contract}
     found.pop("source", None)
     found.pop("checks", None)
@@ -82,7 +82,7 @@ def _group(data: dict[str, Any]) -> GroupMetadata:
         {name: Spelling.from_json(spelling) for name, spelling in data["spellings"].items()},
         {name: texts(pairs) for name, pairs in data["lookups"].items()},
         sequences,
-        sample.reshape(1, -1),  # how many words its keys have is told by the contract
+        sample.reshape(1, -1),  # the contract tells the number of words of its keys
     )
 
 
@@ -95,6 +95,6 @@ def _bytes(text: str) -> bytes:
 
 
 def _numbers(text: str) -> Ints:
-    """Numbers, int64[n], of which their differences are stored in eight planes of bytes."""
+    """Numbers, int64[n], whose differences are stored as eight planes of bytes."""
     planes = np.frombuffer(_bytes(text), dtype=np.uint8).reshape(8, -1)
     return np.cumsum(np.ascontiguousarray(planes.T).view(np.int64).ravel())

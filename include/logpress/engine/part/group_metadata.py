@@ -1,4 +1,4 @@
-"""What the reverse of a row group needs besides its columns: how it is kept in the row group's own hidden column.
+"""The metadata of a row group: the data besides columns that decoding needs, in the row group's own hidden column.
 
 docs/format.md, "Row group metadata", describes the bytes.
 """
@@ -22,19 +22,19 @@ from logpress.codecs.texts import Ints
 _LENGTH = struct.Struct("<I")
 
 _MOST_PACKED_BYTES = 256 << 20
-"""[format] Bytes of a row group's metadata, at most: more is taken as damage."""
+"""[format] Largest metadata of a row group, in bytes; more is treated as damage."""
 
 
 @dataclass(frozen=True)
 class GroupMetadata:
-    """What a row group's restoration needs besides its columns.
+    """The data besides columns that decoding a row group needs.
 
     Attributes:
-        rows: how many the row group has.
-        spellings: how the strings of columns were escaped, where any has an escape.
-        lookups: by lookup column, what each text of its key mostly means.
+        rows: number of rows of the row group.
+        spellings: escapes of strings, for columns with escapes.
+        lookups: by lookup column, the usual text for each text of its key.
         sequences: by Kinesis column.
-        sample: int64[words + 1, keys]: keys of some rows and their places, see `Keys.sample`. Restoring may do without.
+        sample: int64[words + 1, keys]: keys of some rows and their positions, see `Keys.sample`; not required.
     """
 
     rows: int
@@ -44,16 +44,16 @@ class GroupMetadata:
     sample: Ints = field(default_factory=lambda: np.zeros((1, 0), dtype=np.int64))
 
     def check_rows(self, rows: int) -> None:
-        """Compare with how many rows the file has of the row group.
+        """Compare with the number of rows that the file has of the row group.
 
         Raises:
-            ValueError: if it is another one's.
+            ValueError: if the numbers differ.
         """
         if self.rows != rows:
             raise ValueError(f"it is of {self.rows} rows, the row group has {rows}")
 
     def to_bytes(self) -> bytes:
-        """The form in the file: the length of a JSON object, that object, and the arrays that it lists."""
+        """The form in the file: the length of a JSON object, the object, and the arrays that it lists."""
         arrays: list[tuple[str, str, NDArray[Any]]] = [("sample", "int64", self.sample.ravel())]
         kinesis = {}
         for name, found in self.sequences.items():
@@ -83,10 +83,10 @@ class GroupMetadata:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> GroupMetadata:
-        """The reverse of `to_bytes`. Members that it does not know are left out: a later minor version may add some.
+        """The reverse of `to_bytes`. Unknown members are ignored, because a later minor version may add some.
 
         Raises:
-            ValueError: if the bytes are none of that form.
+            ValueError: if the bytes do not have that form.
         """
         if len(data) < _LENGTH.size:
             raise ValueError("the row group's metadata is cut")
@@ -123,7 +123,7 @@ class GroupMetadata:
 
 
 def _planes(numbers: Ints) -> bytes:
-    """Numbers, int64[n]: their differences modulo 2^64, the lowest bytes of all, then the second ones, and so on."""
+    """Numbers, int64[n], as planes: the lowest bytes of all differences modulo 2^64, the second ones, and so on."""
     differences = np.diff(numbers.view(np.uint64), prepend=np.uint64(0))
     return np.ascontiguousarray(differences.astype("<u8").view(np.uint8).reshape(-1, 8).T).tobytes()
 
@@ -152,10 +152,10 @@ def _of_kind(arrays: Mapping[str, NDArray[Any]], name: str, kind: type) -> NDArr
 
 
 def whole(number: object, least: int, most: int) -> int:
-    """A number of a JSON document.
+    """An integer of a JSON document.
 
     Raises:
-        ValueError: if it is none, or lies outside these bounds.
+        ValueError: if it is not an integer, or outside these bounds.
     """
     if type(number) is not int or not least <= number <= most:
         raise ValueError(f"{number!r} is no number from {least} to {most}")
@@ -169,15 +169,15 @@ def _object(data: object, what: str) -> dict[str, Any]:
 
 
 def texts(pairs: object) -> dict[str, str]:
-    """What each text of a lookup's key mostly means.
+    """The usual text for each text of a lookup's key.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not an object of texts.
     """
     found = _object(pairs, "a lookup")
     if not all(isinstance(text, str) for text in found.values()):
         raise ValueError("a lookup holds what is no text")
-    "".join(found.values()).encode()  # surrogates without their other half are no text either
+    "".join(found.values()).encode()  # lone surrogates are not text
     return found
 
 
@@ -185,7 +185,7 @@ def unpacked(frame: bytes) -> bytes:
     """The content of a zstd frame.
 
     Raises:
-        ValueError: if it is none, or its content would be too large.
+        ValueError: if it is damaged, or its content is too large.
     """
     try:
         if zstandard.frame_content_size(frame) > _MOST_PACKED_BYTES:

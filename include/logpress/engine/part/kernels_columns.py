@@ -1,7 +1,7 @@
 """The kernels between registers that number texts and stored columns.
 
-Bounds: every array is indexed by row, or by a number that another array of the same call holds; each docstring says
-which numbers those may be, or that the kernel checks them.
+Bounds: arrays are indexed by row, or by a number in another array of the same call. Each docstring gives the allowed
+numbers, or says that the kernel checks them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -14,7 +14,7 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def map_codes(codes, numbers, out):
-    """Do out[i] = numbers[codes[i]], or -1 where there is no code.
+    """Compute out[i] = numbers[codes[i]], or -1 for no code.
 
     Args:
         codes: int32[n], below the length of `numbers`, or negative for none.
@@ -28,7 +28,7 @@ def map_codes(codes, numbers, out):
 
 @kernel
 def count_codes(codes, counts):
-    """Do counts[code + 1] += 1 for each code, and counts[0] += 1 where there is none.
+    """Add 1 to counts[code + 1] for each code, and to counts[0] for each row without one.
 
     Args:
         codes: int32[n], below `entries`, or negative for none.
@@ -40,12 +40,12 @@ def count_codes(codes, counts):
 
 @kernel
 def find_rows(codes, marked, rows):
-    """Find the rows whose code is marked; returns how many.
+    """Find the rows whose code is marked; returns their number.
 
     Args:
         codes: int32[n], below `entries`, or negative for none.
         marked: bool[entries].
-        rows: int64[n], gets them.
+        rows: int64[n], gets the rows.
     """
     count = 0
     for i in range(codes.shape[0]):
@@ -57,12 +57,12 @@ def find_rows(codes, marked, rows):
 
 @kernel
 def count_unusual(texts, offsets, used):
-    """How many texts have a slash, how many are not ASCII, and how many are one of both.
+    """(texts with a slash, texts that are not ASCII, texts with at least one of both).
 
     Args:
         texts: uint8[m].
         offsets: int64[entries + 1].
-        used: int64[count], entries, of which there are as many as `offsets` says.
+        used: int64[count], entries to look at, below the number of entries of `offsets`.
     """
     slashes = wide = both = 0
     for k in range(used.shape[0]):

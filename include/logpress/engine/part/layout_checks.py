@@ -1,4 +1,4 @@
-"""Whether layouts that came from a file are ones that rendering can follow; kernels take their numbers as they are."""
+"""Checks that layouts from a file can be rendered, because kernels use their numbers unchecked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_layouts(contract: Contract, layouts: Sequence[Layout]) -> None:
     """Compare layouts with their contract.
 
     Raises:
-        ValueError: if one has a slot that the contract has no value for, or an instant that cannot be written.
+        ValueError: if a slot has no column or copy in the contract, or an instant's format cannot be written.
     """
     copies = {copy.path: copy.form for copy in contract.copies}
     columns = contract.by_name
@@ -28,7 +28,7 @@ def check_layouts(contract: Contract, layouts: Sequence[Layout]) -> None:
         for slot in layout.slots:
             if not (isinstance(slot.name, str) and isinstance(slot.path, str)):
                 raise ValueError(f"layout {number} has a slot without a name or a path: {slot!r}")
-            slot.path.encode()  # a surrogate without its other half is no text
+            slot.path.encode()  # raises for a lone surrogate
             if slot.role == "extra":
                 fits = slot.kind in _EXTRA_KINDS and slot.instant is None
             elif slot.role == "copy":

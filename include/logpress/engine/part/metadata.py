@@ -1,6 +1,6 @@
-"""A part file: a Parquet file that holds, in its key-value metadata, all that its restoration needs.
+"""The metadata of a part file, in the key-value metadata of its footer: all that restoring the file needs.
 
-docs/format.md is its specification.
+docs/format.md is the specification.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ from logpress.parquet.writer import FileWriter, Sink
 from logpress.version import __version__, commit
 
 CREATED_BY = "logpress version "
-"""How a part's footer begins to say who wrote it."""
+"""Begin of `created_by` in the footer of a part."""
 
 MAJOR, MINOR = 5, 0
-"""[format] The format's version. A reader skips what it does not know of a later minor version; it refuses a later
-major one."""
+"""[format] Version of the format. A reader ignores unknown parts of a later minor version, and refuses a later major
+one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
 
 _ZSTD = 19  # some KB
 
 _WRONG_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What parsing raises where JSON is none, or is not what was expected."""
+"""Exceptions of parsing data that are not the expected JSON."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Which part a file is, so that one that was copied over another is told.
+    """Identity of a part, which detects a file that was copied over another one.
 
     Attributes:
         table: its table.
         day: its UTC day, as 2021-12-26.
         slice: its slice.
-        records: how many records it holds.
-        digest: the 128-bit digest of their multiset, hexadecimal.
+        records: number of its records.
+        digest: 128-bit digest of the multiset of its records, hexadecimal.
     """
 
     table: str = ""
@@ -71,15 +71,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class PartMetadata:
-    """What a part file says of itself.
+    """The metadata of a part file.
 
     Attributes:
-        contract: the contract it was written with; of its source and checks it says nothing.
+        contract: the contract it was written with, without source and checks.
         layouts: the skeletons of its records, by number.
         version: of the format.
-        identity: which part it is; None before format 5.
-        checksums: per row group the CRC-32 of each column chunk; None before format 5.
-        older_groups: what formats before 5 say here of row groups.
+        identity: identity of the part; None before format 5.
+        checksums: for each row group, the CRC-32 of each column chunk; None before format 5.
+        older_groups: metadata of row groups, which formats before 5 have here.
     """
 
     contract: Contract
@@ -91,10 +91,10 @@ class PartMetadata:
 
     @classmethod
     def of(cls, footer: pq.FileMetaData) -> PartMetadata:
-        """The metadata of a part's footer.
+        """Read the metadata of a part's footer.
 
         Raises:
-            PartError: if the file was not written by logpress, or by one of a later major version, or is damaged.
+            PartError: if logpress did not write the file, or a later major version did, or it is damaged.
         """
         texts = footer.metadata or {}
         text = texts.get(METADATA_KEY)
@@ -128,7 +128,7 @@ class PartMetadata:
             if any(len(checksums) != footer.num_columns for checksums in found.checksums or ()):
                 raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of others")
             return found
-        except (*_WRONG_CONTENT, pa.ArrowException) as error:  # of which pydantic's ValidationError is one
+        except (*_WRONG_CONTENT, pa.ArrowException) as error:  # pydantic's ValidationError is a ValueError
             later = _later_minor(text)
             if later is not None:
                 raise PartError(_newer(later, footer)) from error
@@ -137,7 +137,7 @@ class PartMetadata:
             raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
 
     def to_text(self) -> str:
-        """The form in the file: JSON, in which what is long is JSON, zstd and base64."""
+        """The form in the file: JSON, whose long members are JSON as zstd and base64."""
         assert self.identity is not None
         assert self.checksums is not None
         packed = {
@@ -167,22 +167,22 @@ class PartMetadata:
         return Registers(self.contract)
 
     def layouts_with(self, column: str) -> NDArray[np.bool_]:
-        """Which layouts have a slot for a column: bool[layouts]."""
+        """bool[layouts]: whether a layout has a slot for the column."""
         return np.array(
             [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in self.layouts],
             dtype=bool,
         )
 
     def checksums_of(self, group: int) -> tuple[int, ...] | None:
-        """The CRC-32 of each column chunk of a row group; None where the file says none."""
+        """CRC-32 of each column chunk of a row group; None if the file has none."""
         return None if self.checksums is None else self.checksums[group]
 
     def group(self, file: pq.ParquetFile, number: int) -> GroupMetadata:
-        """What the file says of a row group.
+        """The metadata of a row group.
 
         Args:
-            file: open to read the column ROW_GROUP of this row group.
-            number: of the row group.
+            file: opened for the column ROW_GROUP of this row group.
+            number: number of the row group.
 
         Raises:
             PartError: if it is damaged.
@@ -200,12 +200,12 @@ class PartMetadata:
 
 
 def stored_contract(contract: Contract) -> dict[str, Any]:
-    """A contract as part files hold it: with all that it leaves to defaults, so that these may change later."""
+    """A contract as part files hold it: with all defaults written out, so that defaults may change later."""
     return contract.model_dump(mode="json", exclude={"source", "checks"})
 
 
 def restores_alike(one: Contract, other: Contract) -> bool:
-    """Whether rows of parts of these contracts can be rendered together: descriptions and the like do not count."""
+    """Whether rows of parts of these contracts can be rendered together; descriptions, for example, may differ."""
     first, second = (
         contract.model_dump(
             include={"columns": {"__all__": {"name", "path", "codec", "type", *_DECODING}}, "copies": True}
@@ -220,16 +220,16 @@ _DECODING = ("label_checked_by", "residual_of", "key", "arrival")
 
 def _major(version: object) -> int:
     if type(version) is int:
-        return version  # before 5 there was but one number
+        return version  # formats before 5 have a single number
     if isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
         return int(version.split(".")[0])
     raise ValueError(f"{version!r} is no version of the format")
 
 
 def is_older(version: str) -> bool:
-    """Whether a version of the format, as `PartMetadata.version` has it, has a smaller major number than today's.
+    """Whether a version of the format, as in `PartMetadata.version`, has an older major number than today's.
 
-    Parts of an older or later minor version stay as they are, because today's reader reads them.
+    Parts of another minor version stay as they are, because today's reader reads them.
     """
     return int(version.partition(".")[0]) < MAJOR
 
@@ -242,7 +242,7 @@ def _newer(version: str, footer: pq.FileMetaData) -> str:
 
 
 def _later_minor(text: bytes) -> str | None:
-    """The version that metadata says it has, if this is a later minor one: what cannot be read need not be damaged."""
+    """The version in the metadata if it is a later minor one, because then unreadable metadata need not be damaged."""
     try:
         version: str = json.loads(text)["format"]
         return version if _major(version) == MAJOR and _minor(version) > MINOR else None
@@ -251,7 +251,7 @@ def _later_minor(text: bytes) -> str | None:
 
 
 def _minor(version: str) -> int:
-    """The minor number; 0 of formats before 5."""
+    """The minor number; 0 for formats before 5."""
     return int(version.partition(".")[2] or 0)
 
 
@@ -277,9 +277,9 @@ def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] 
     """A Parquet writer with the contract's encodings: v1 pages of 96 KB, checksums, statistics, zstd.
 
     Args:
-        sink: where the file goes.
+        sink: takes the file.
         contract: the table.
-        columns: what the file has; all that the contract stores if None.
+        columns: columns of the file; all that the contract stores if None.
     """
     columns = stored_columns(contract) if columns is None else columns
     names = [column.name for column in columns]
@@ -303,5 +303,5 @@ def open_writer(sink: Sink, contract: Contract, columns: Sequence[StoredColumn] 
 
 
 def _has_statistics(column: StoredColumn) -> bool:
-    """Statistics serve readers' filters; of what only restoration reads they would be dead weight."""
+    """Whether readers may filter by the column. Statistics of columns for restoring only would be of no use."""
     return not column.name.startswith("_")

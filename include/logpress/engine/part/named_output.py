@@ -1,4 +1,4 @@
-"""Parquet files on their way into a folder: hashed as they are written, named by their content when complete."""
+"""Parquet files on their way into a folder: hashed while they are written, named by their content at the end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _HashingSink:
 
 
 class Output:
-    """A Parquet file that gets its name, which holds a digest of its content, when it is complete."""
+    """A Parquet file that gets its name, with a digest of its content, when it is complete."""
 
     def __init__(self, filesystem: Any, folder: str, prefix: str, slice_name: str) -> None:
         self.filesystem = filesystem
@@ -54,7 +54,7 @@ class Output:
         self.writer: FileWriter | pq.ParquetWriter | None = None
 
     def close(self) -> PartStats:
-        """Finish the file and give it its name; files of an earlier try of the slice are replaced."""
+        """Finish the file and name it; replaces files of an earlier try of the slice."""
         assert self.writer is not None
         self.writer.close()
         self.sink.close()
@@ -76,7 +76,7 @@ class Output:
         )
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove the unfinished file."""
         if self.writer is not None:
             with contextlib.suppress(OSError, pa.ArrowException):
                 self.writer.close()

@@ -1,4 +1,4 @@
-"""The one door to a part: what it says of itself, checked, and its row groups, opened to be read."""
+"""Opens parts: their checked metadata, and their row groups for reading."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from logpress.errors import PartError
 
 @dataclass(frozen=True)
 class OpenedPart:
-    """A part whose footer was read and checked.
+    """A part whose footer is read and checked.
 
     Attributes:
         path: a path or fsspec URI.
         stored_bytes: size of the file.
         footer: Parquet's own metadata.
         metadata: logpress's.
-        is_ours: whether logpress wrote the file: of others, dictionaries may grow from page to page.
+        is_ours: whether logpress wrote the file. In files of others, dictionaries may grow from page to page.
     """
 
     path: str
@@ -39,10 +39,10 @@ class OpenedPart:
 
     @classmethod
     def open(cls, path: str) -> Self:
-        """Read what a part says of itself.
+        """Read the metadata of a part.
 
         Raises:
-            PartError: if it is not there or damaged, or was not written by logpress; the path is said.
+            PartError: if it is missing, damaged, or not written by logpress; with the path.
         """
         with named(path):
             with opened(path) as handle:
@@ -56,7 +56,7 @@ class OpenedPart:
 
     @cached_property
     def _dictionaries(self) -> list[str]:
-        """Columns that are stored as dictionaries, and so are read as such."""
+        """Columns that are stored, and so read, as dictionaries."""
         return [
             column.name
             for column in stored_columns(self.metadata.contract)
@@ -64,20 +64,20 @@ class OpenedPart:
         ]
 
     def rows_of(self, group: int) -> int:
-        """How many rows a row group has."""
+        """Number of rows of a row group."""
         return int(self.footer.row_group(group).num_rows)
 
     @contextmanager
     def group(self, number: int, columns: Sequence[str], *, is_described: bool) -> Iterator[OpenedGroup]:
-        """Open a row group to read these columns of the file, whose bytes are compared with their checksums first.
+        """Open a row group to read these columns, after comparing their bytes with their checksums.
 
         Args:
-            number: of the row group.
-            columns: names of the file's columns.
-            is_described: whether what the part says of the row group will be read too.
+            number: number of the row group.
+            columns: names of columns of the file.
+            is_described: whether the row group's metadata will be read too.
 
         Raises:
-            PartError: if the file is gone, or bytes of a column are damaged; the path is said.
+            PartError: if the file is gone, or bytes of a column are damaged; with the path.
         """
         needed = [*columns, ROW_GROUP] if is_described else columns
         checksums = self.metadata.checksums_of(number)
@@ -85,7 +85,7 @@ class OpenedPart:
             yield OpenedGroup(self, number, file)
 
     def decoder(self, described: GroupMetadata, table: pa.Table, texts: pa.Table | None = None) -> GroupDecoder:
-        """What turns columns of a row group into registers; see `GroupDecoder`."""
+        """A decoder of columns of a row group into registers; see `GroupDecoder`."""
         metadata = self.metadata
         return GroupDecoder(metadata.contract, table, described, metadata.layouts_with, texts)
 
@@ -99,7 +99,7 @@ class OpenedGroup:
     file: pq.ParquetFile
 
     def described(self) -> GroupMetadata:
-        """What the part says of the row group; to be read before batches, because it reads a batch of one row.
+        """The row group's metadata; must be read before batches, because it reads a batch of one row.
 
         Raises:
             PartError: if it is damaged.
@@ -110,7 +110,7 @@ class OpenedGroup:
         """All rows of some columns.
 
         Raises:
-            PartError: if a column has fewer values than the row group has rows, or more.
+            PartError: if the number of a column's values differs from that of the rows.
         """
         table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
         if columns and table.num_rows != self.part.rows_of(self.number):
@@ -118,5 +118,5 @@ class OpenedGroup:
         return table
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-        """All rows of some columns, some at a time."""
+        """All rows of some columns, `rows` at a time."""
         yield from self.file.iter_batches(rows, row_groups=[self.number], columns=list(columns), use_threads=False)

@@ -1,4 +1,4 @@
-"""Opens part files: a footer is checked before it is believed, and a column chunk before it is decoded."""
+"""Opens part files: checks a footer before it is used, and a column chunk before it is decoded."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from logpress.parquet.footers import check_chunks
 from logpress.parquet.metadata import CHECKSUM_KEY, MAGIC, NO_CHECKSUM, checksum_place
 
 METADATA_KEY = b"logpress"
-"""Under which a part's footer says all that its restoration needs."""
+"""Key of a part's metadata in its footer."""
 
 _TAIL_BYTES = 64 << 10
-"""Bytes that are read at first from a file's end: most footers lie within."""
+"""Bytes that are read first from a file's end; most footers are shorter."""
 
 
 @contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """A file, local (mapped) or by fsspec URI."""
+    """Open a file, local (memory-mapped) or by fsspec URI."""
     handle = pa.memory_map(path) if "://" not in path else fsspec.open(path, "rb").open()
     with handle:
         yield handle
 
 
 def read_footer(handle: Any) -> pq.FileMetaData:
-    """A Parquet file's footer, if what it says of itself under CHECKSUM_KEY is right, or it says nothing.
+    """A Parquet file's footer, checked against the value of CHECKSUM_KEY if it has one.
 
     Raises:
-        PartError: if the file is no Parquet file, is cut, or its footer is damaged.
+        PartError: if the file is not a Parquet file, is cut, or its footer is damaged.
     """
     size = handle.seek(0, 2)
     tail_size = min(size, _TAIL_BYTES)
@@ -59,11 +59,11 @@ def read_footer(handle: Any) -> pq.FileMetaData:
     alone = MAGIC + footer + tail[-8:]
     try:
         found = pq.read_metadata(pa.BufferReader(alone))
-        if METADATA_KEY in (found.metadata or {}):  # pyarrow writes rejects, and others foreign files
+        if METADATA_KEY in (found.metadata or {}):  # rejects files, written by pyarrow, and foreign files have no key
             check_chunks(footer)
-    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: names of columns that are no UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: names of columns that are not UTF-8
         raise PartError(f"is damaged: its footer cannot be read: {error}") from error
-    # records of any file may hold the key; only a footer that has it among its texts says its checksum
+    # the key may also occur in records; it counts only in the key-value metadata
     if not is_right and CHECKSUM_KEY.encode() in (found.metadata or {}):
         raise PartError("is damaged: its footer is not what was written, as its checksum tells")
     return found
@@ -71,7 +71,7 @@ def read_footer(handle: Any) -> pq.FileMetaData:
 
 @contextmanager
 def open_file(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, local or by fsspec URI; these columns are read as dictionaries, where they are strings.
+    """Open a Parquet file, local or by fsspec URI; string columns in `dictionaries` are read as dictionaries.
 
     Raises:
         PartError: if its footer is damaged.
@@ -85,7 +85,7 @@ def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.Parque
     """Open a part file; see `open_file`.
 
     Raises:
-        PartError: if it is not there, or is damaged; the path is said.
+        PartError: if it is missing or damaged; with the path.
     """
     with named(path), open_file(path, dictionaries) as file:
         yield file
@@ -100,20 +100,20 @@ def open_group(
     checksums: Sequence[int] | None,
     dictionaries: Sequence[str] = (),
 ) -> Iterator[pq.ParquetFile]:
-    """Open a part to read columns of one row group, whose bytes are compared with their checksums first.
+    """Open a part to read columns of one row group, after comparing their bytes with their checksums.
 
-    Of a remote file just these columns are fetched, all at once.
+    Of a remote file only these columns are fetched, all at once.
 
     Args:
         path: a path or fsspec URI.
-        footer: of the file.
-        group: the row group.
-        columns: names of the columns that will be read; all if None.
+        footer: footer of the file.
+        group: number of the row group.
+        columns: names of the columns to read; all if None.
         checksums: CRC-32 of each column chunk of the row group; None if the file has none.
         dictionaries: columns that are read as dictionaries.
 
     Raises:
-        PartError: if the file is gone, or bytes of a column are damaged; the path is said.
+        PartError: if the file is gone, or bytes of a column are damaged; with the path.
     """
     with named(path):
         wanted = [number for number in range(footer.num_columns) if _is_wanted(footer, group, number, columns)]
@@ -149,7 +149,7 @@ def _is_wanted(footer: pq.FileMetaData, group: int, number: int, columns: Sequen
 
 
 def _span(column: pq.ColumnChunkMetaData) -> tuple[int, int]:
-    """Where a column chunk begins, and how many bytes it has."""
+    """(begin, size) of a column chunk, in bytes."""
     start = column.data_page_offset
     if column.has_dictionary_page:
         start = min(start, column.dictionary_page_offset)
@@ -164,7 +164,7 @@ def _mapped(handle: pa.MemoryMappedFile, start: int, size: int) -> pa.Buffer:
 
 
 class _Ranges(io.RawIOBase):
-    """Some ranges of a file, as if it were the file: Arrow reads over small gaps between them, which are zeros here."""
+    """Some ranges of a file as if it were the whole file. Arrow reads over the small gaps, which are zeros here."""
 
     def __init__(self, starts: Sequence[int], data: Sequence[bytes], size: int) -> None:
         super().__init__()
@@ -199,10 +199,10 @@ class _Ranges(io.RawIOBase):
 
 @contextmanager
 def named(path: str) -> Iterator[None]:
-    """Say which file it is.
+    """Within a `with` block: add the path to errors.
 
     Raises:
-        PartError: in place of Arrow's errors, and those of the storage.
+        PartError: in place of errors of Arrow and of the storage.
     """
     try:
         yield
@@ -215,5 +215,5 @@ def named(path: str) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, in one line: it may quote the file."""
+    """The message of an error in one line, because it may quote the file."""
     return " ".join(str(error).split())

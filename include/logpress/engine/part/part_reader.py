@@ -1,4 +1,4 @@
-"""Reads part files: a row group's rows as registers, some at a time, and what renders them."""
+"""Reads part files: the rows of a row group as registers, some at a time, and the sheets that render them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PartReader:
 
     Args:
         path: a path or fsspec URI.
-        limits: how many rows are decoded at a time, and how large buffers of records are.
+        limits: number of rows decoded at a time, and size of buffers of records.
     """
 
     def __init__(self, path: str, limits: Limits = DEFAULT) -> None:
@@ -45,7 +45,7 @@ class PartReader:
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
 
     def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
-        """One row group's rows, all in memory; all registers, or those that these file columns give."""
+        """One row group in memory: all registers, or those of these columns of the file."""
         names = [name for name in self._stored if columns is None or name in columns]
         with self._part.group(group, names, is_described=True) as opened:
             table = opened.table(names)
@@ -64,7 +64,7 @@ class PartReader:
         return sample.reshape(words + 1, -1)
 
     def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:
-        """One row group's rows from `first` to `last`, some at a time: no more of them are in memory.
+        """The rows `first` to `last` of a row group, some at a time; only these are in memory.
 
         Raises:
             PartError: if the file is damaged.
@@ -76,14 +76,14 @@ class PartReader:
         with part.group(group, self._stored, is_described=True) as opened:
             chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
             chunks = [chunk for chunk in chunks if chunk.path_in_schema in self._stored]
-            # what is read in pieces needs a dictionary that does not grow from page to page
+            # reading in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
                 if c.physical_type == "BYTE_ARRAY" and not (part.is_ours and c.has_dictionary_page)
             ]  # fmt: skip
             others = [c.path_in_schema for c in chunks if c.path_in_schema not in whole]
             texts = opened.table(whole)
-            # first: it reads a batch of one row, and a file's batches are all as small as the last ones asked for
+            # first, because it reads a batch of one row, and pyarrow keeps the size of batches of the last call
             described = opened.described()
             found: GroupDecoder | None = None
             at = 0
@@ -101,7 +101,7 @@ class PartReader:
 
     def _slice(self, decoder: GroupDecoder, table: pa.Table, first: int) -> Slice:
         numbers, rows = self.metadata.registers.numbers, table.num_rows
-        # rows of a power of two would all fall into the same places of the cache
+        # registers a power of two apart would collide in the cache
         matrix = np.empty((len(numbers), rows + 8), dtype=np.int64)
         decoder.fill({name: matrix[numbers[name], :rows] for name in decoder.registers}, table, first)
         for name in numbers.keys() - decoder.registers:
@@ -109,7 +109,7 @@ class PartReader:
         return Slice(first, rows, matrix, decoder.texts)
 
     def sheets(self, group: int, first: int = 0, last: int | None = None) -> Iterator[tuple[Sheet, Slice]]:
-        """The same as `slices`, each with what renders it."""
+        """As `slices`, each with the sheet that renders it."""
         sheet = None
         for rows in self.slices(group, first, last):
             sheet = sheet or Sheet(self.renderer, rows.texts, f"{self.path}: row group {group}", self._limits)
@@ -117,7 +117,7 @@ class PartReader:
 
 
 def _text_bytes(group: pq.RowGroupMetaData) -> int:
-    """Bytes of a row group's texts, about: dictionaries are counted once, and taken to be pressed to a third."""
+    """Estimated bytes of a row group's texts: dictionaries count once, and are assumed to be compressed to a third."""
     size = 0
     for number in range(group.num_columns):
         column = group.column(number)

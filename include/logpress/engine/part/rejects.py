@@ -1,4 +1,4 @@
-"""Rejects: records that are no row of the day though nothing says another; with their origin and the reason.
+"""Rejects: records that are no row of the day and belong to no other day either, with their origin and the reason.
 
 They are kept in a Parquet file of their own.
 """
@@ -21,10 +21,10 @@ from logpress.errors import PartError
 from logpress.hashing import digest as digests
 
 DUPLICATE = "duplicate"
-"""The reason of a record that is equal to an earlier one of its slice; it may be a sound one."""
+"""Reason: the record is equal to an earlier one of its slice; it may be sound."""
 
 NO_DAY = "no_day"
-"""The reason of a record whose day cannot be read, from an input that may be of any day; it is a sound JSON object."""
+"""Reason: the record has no readable day, and its input may be of any day; it is a sound JSON object."""
 
 NO_DAY_MESSAGE = "its day cannot be read, and its input may be of any day"
 
@@ -41,7 +41,7 @@ REJECTS_SCHEMA = pa.schema(
 
 
 _OBJECT_BYTES = 512
-"""What a reject takes besides its record: six objects, and its digest."""
+"""Memory of a reject besides its record: six objects, and its digest."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Rejects:
     """Rejected records on their way to the rejects file.
 
     Attributes:
-        pending_bytes: what those take that `take` has not given yet.
+        pending_bytes: memory of the rejects since the last `take`.
     """
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTS_SCHEMA.names})
@@ -69,7 +69,7 @@ class Rejects:
         continued: bool = False,
         digest: str | None = None,
     ) -> None:
-        """Keep one record; `continued` says that it is a piece and another follows, `digest` is its own, if known."""
+        """Add a record. `continued`: it is a piece, and another follows. `digest`: its digest, if known."""
         for name, value in zip(REJECTS_SCHEMA.names, (origin, number, reason, message, continued, record), strict=True):
             self.columns[name].append(value)
         self.records += 1
@@ -79,7 +79,7 @@ class Rejects:
         self.digests.append(digest or digests.digest_records([record]))
 
     def take(self) -> pa.Table:
-        """What was kept since the last call, to be written."""
+        """The rejects since the last call, as a table to write."""
         arrays = [_array(self.columns.pop(field.name), field.type) for field in REJECTS_SCHEMA]
         table = pa.Table.from_arrays(arrays, schema=REJECTS_SCHEMA)
         self.columns = {name: [] for name in REJECTS_SCHEMA.names}
@@ -106,10 +106,10 @@ class RejectedRecord:
 
 @contextmanager
 def open_rejects(path: str) -> Iterator[pq.ParquetFile]:
-    """Open a rejects file; it has the columns of REJECTS_SCHEMA, none of which has nulls.
+    """Open a rejects file. It has the columns of REJECTS_SCHEMA, without nulls.
 
     Raises:
-        PartError: if it is not there, or is damaged; the path is said.
+        PartError: if it is missing or damaged; with the path.
     """
     with open_part(path) as file:
         if not file.schema_arrow.equals(REJECTS_SCHEMA):
@@ -118,7 +118,7 @@ def open_rejects(path: str) -> Iterator[pq.ParquetFile]:
 
 
 def read_rejects(path: str) -> Iterator[list[RejectedRecord]]:
-    """The records of a rejects file, row group by row group, in their order.
+    """The records of a rejects file, by row group, in their order.
 
     Raises:
         PartError: if it is damaged.

@@ -1,4 +1,4 @@
-"""The registers of a row group in the order in which they are stored."""
+"""The registers of a row group, sorted for the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logpress.engine.row_group.row_group import RowGroup
 
 
 class SortedRegisters(dict[str, Any]):
-    """The registers of a row group in their final order, each a contiguous array."""
+    """The sorted registers of a row group, one contiguous array each."""
 
     def __init__(self, group: RowGroup, order: NDArray[np.int32], room: Ints) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
-"""One slice of raw records to one proven-to-be part file, in bounded memory, on all cores.
+"""One slice of raw records to one part file, in bounded memory, on all cores.
 
-`conversion` has raw blocks converted by threads and gives them back in input order; `reading` settles them and sorts
-out rejects; `row_groups` gathers the rows, and has each full row group encoded and written by a further thread while
-the next one fills; `files` are what comes of it.
+- `conversion`: threads convert raw blocks; results come in input order.
+- `reading`: settles blocks, and collects rejects.
+- `row_groups`: gathers rows; a further thread encodes and writes a full row group while the next one fills.
+- `files`: the resulting files.
 """
 
 from logpress.engine.press.slice_press import press_slice

@@ -17,7 +17,7 @@ from logpress.records.raw_blocks import Buffers, RawBlock
 
 @dataclass(frozen=True)
 class Converted:
-    """A raw block, and the blocks that it became; some are converted only when their turn comes."""
+    """A raw block and its blocks; some blocks are converted only when their turn comes."""
 
     origin: int
     raw: RawBlock
@@ -25,11 +25,11 @@ class Converted:
 
 
 class Conversion:
-    """Has raw blocks converted by threads, and gives them back in input order; ended by `stop`.
+    """Converts raw blocks in threads, and returns them in input order; ended by `stop`.
 
     Attributes:
-        buffers: where raw blocks come from.
-        ahead: raw blocks that are converted before their turn.
+        buffers: buffers of raw blocks.
+        ahead: number of raw blocks that are converted ahead.
     """
 
     def __init__(self, layouts: Layouts, threads: int, limits: Limits) -> None:
@@ -41,7 +41,7 @@ class Conversion:
         self._threads = executor(threads, "press")
 
     def in_order(self, raws: Iterable[tuple[int, RawBlock]]) -> Iterator[Converted]:
-        """The blocks of each raw one. They, and their buffers, may be used until the next one is asked for."""
+        """The blocks of each raw block. They, and their buffers, are valid until the next one is requested."""
         waiting: deque[tuple[int, RawBlock, Future[Iterator[Block]]]] = deque()
         for origin, raw in raws:
             waiting.append((origin, raw, self._threads.submit(self._convert, raw)))
@@ -51,7 +51,7 @@ class Conversion:
             yield from self._next(*waiting.popleft())
 
     def stop(self) -> None:
-        """End the threads, once what they are at is done."""
+        """End the threads after their current work."""
         self._threads.shutdown(cancel_futures=True)
 
     def _next(self, origin: int, raw: RawBlock, job: Future[Iterator[Block]]) -> Iterator[Converted]:

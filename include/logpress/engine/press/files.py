@@ -1,4 +1,4 @@
-"""The files of one slice: its part and its rejects."""
+"""The files of one slice: its part and its rejects file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from logpress.parquet.writer import FileWriter
 
 
 class SliceFiles:
-    """Files that are begun when something is written to them, and get their names when they are complete.
+    """Files that are opened by the first write, and named when they are complete.
 
-    Ended by `close` or `discard`. The part and the rejects may be written by different threads.
+    Ended by `close` or `discard`. Different threads may write the part and the rejects.
 
     Attributes:
-        filesystem: fsspec's.
-        folder: where the files are, on it.
+        filesystem: of fsspec.
+        folder: of the files, on that file system.
     """
 
     def __init__(self, contract: Contract, folder: str, slice_name: str) -> None:
@@ -36,7 +36,7 @@ class SliceFiles:
         self._rejects: Output | None = None
 
     def make_folder(self) -> None:
-        """Make the folder, if it is missing."""
+        """Make the folder if it is missing."""
         self.filesystem.makedirs(self.folder, exist_ok=True)
 
     def write_rows(self, table: pa.Table) -> None:
@@ -48,25 +48,25 @@ class SliceFiles:
         self._part.writer.write_table(table)
 
     def write_rejects(self, rejects: Rejects, most_pending: int = 0) -> None:
-        """Write a row group of rejects, if more than so many bytes of them wait."""
+        """Write a row group of rejects if more than `most_pending` bytes of them are in memory."""
         if rejects.pending_bytes <= most_pending:
             return
         if self._rejects is None:
             self._rejects = Output(self.filesystem, self.folder, "_rejects", self._slice)
             self._rejects.writer = pq.ParquetWriter(
                 self._rejects.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
-                use_dictionary=["origin", "reason", "message"],  # a dictionary of long records would be another copy
+                use_dictionary=["origin", "reason", "message"],  # one of records would be a copy
                 data_page_version="1.0", write_page_checksum=True, store_schema=False,
             )  # fmt: skip
         assert self._rejects.writer is not None
         self._rejects.writer.write_table(rejects.take())
 
     def close(self, identity: Identity, layouts: tuple[Layout, ...]) -> tuple[PartStats | None, PartStats | None]:
-        """Complete the part and the rejects; None for what has no rows.
+        """Complete the part and the rejects file; None for a file without rows.
 
         Args:
-            identity: of the part.
-            layouts: of its records, by number.
+            identity: identity of the part.
+            layouts: layouts of its records, by number.
         """
         part = None
         if self._part is not None:
@@ -78,7 +78,7 @@ class SliceFiles:
         return part, None if self._rejects is None else self._rejects.close()
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove the unfinished files."""
         for output in (self._part, self._rejects):
             if output is not None:
                 output.discard()

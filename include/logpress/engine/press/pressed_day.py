@@ -1,4 +1,4 @@
-"""The day whose records are taken, in the numbers that kernels compare."""
+"""The day whose records are taken, as numbers for kernels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class PressedDay:
     Attributes:
         day: the day.
         number: days since 1970-01-01.
-        register: of the instant whose UTC date is a record's day.
-        units_per_second: of this register.
+        register: register of the instant whose UTC date is a record's day.
+        units_per_second: units of this register a second.
     """
 
     day: date
@@ -29,6 +29,6 @@ class PressedDay:
 
     @classmethod
     def of(cls, contract: Contract, day: date) -> Self:
-        """A day of a contract's table."""
+        """The day for a contract's table."""
         column = instant_of(contract.by_name, contract.day)
         return cls(day, (day - date(1970, 1, 1)).days, column.name, UNITS_PER_SECOND[column.unit])

@@ -1,4 +1,4 @@
-"""The records of a slice, read once: settled in input order, and handed on as rows or rejects."""
+"""Reads the records of a slice: settles them in input order, and passes them on as rows or rejects."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from logpress.records.raw_blocks import Buffers, too_long_message
 from logpress.records.slice_input import BlockSource, SliceInput, Undated, undated_in
 
 KEPT_PLACES = 10
-"""Records that a manifest names of those that were kept whole because they did not come back."""
+"""Records named in a manifest, of those that were kept whole because they were not restored."""
 
 Source = AbstractContextManager[BlockSource]
 
 
 class TakesRows(Protocol):
-    """Where settled rows go."""
+    """A receiver of settled rows."""
 
     def append(self, block: Block, takes_unknown: bool) -> None:
-        """Take a settled block's rows that are of the day; records that name no day are, if `takes_unknown`."""
+        """Take a settled block's rows of the day, and those without a readable day if `takes_unknown`."""
 
 
 class SliceReading:
-    """Reads a slice, by `read`.
+    """Reads a slice with `read`.
 
     Attributes:
-        layouts: found so far; all of the slice's in the end.
-        rejects: what is no row of the day though nothing says another.
+        layouts: layouts found so far.
+        rejects: records that are no row of the day and belong to no other day.
         numbers: records of each input so far.
-        origins: what each input held, once all is read.
-        ids: hashes of the ids of hits, once all is read; None where there are none.
-        raw_bytes: read so far.
-        others: bad records that are left to the day that their input is of.
-        kept_whole: rows that were kept whole because they were to be.
-        kept_places: where the first of these are.
+        origins: contents of each input, after reading.
+        ids: hashes of the ids of hits, after reading; None if there are none.
+        raw_bytes: bytes read so far.
+        others: bad records of inputs of other days, which are left to those days.
+        kept_whole: rows that were kept whole because of `keep_whole`.
+        kept_places: places of the first of these.
     """
 
     def __init__(
@@ -75,16 +75,16 @@ class SliceReading:
 
         Args:
             spec: the slice.
-            layouts: none yet; found while reading.
-            day: whose records are taken.
+            layouts: empty; filled while reading.
+            day: the day whose records are taken.
             rows: gets settled blocks in input order.
-            files: get rejects, when there are many.
+            files: get rejects when there are many.
             threads: threads that convert; 0: all is done in the calling thread.
             limits: of blocks, records, and rejects in memory.
             progress: called with raw bytes and records done so far.
             keep_whole: see `press_slice`.
-            source: opens what gives the blocks; the slice's inputs if None.
-            undated: what becomes of records without a day, for each input; by the inputs' names if None.
+            source: opens the source of blocks; the slice's inputs if None.
+            undated: treatment of records without a readable day, for each input; by the inputs' names if None.
         """
         contract = layouts.registers.contract
         self.layouts = layouts
@@ -115,7 +115,7 @@ class SliceReading:
         """Read and settle all records.
 
         Raises:
-            SourceError: if an input is not there or cannot be read.
+            SourceError: if an input is missing or cannot be read.
         """
         self._files.make_folder()
         try:
@@ -128,12 +128,12 @@ class SliceReading:
             self._conversion.stop()
 
     def write_seen(self) -> None:
-        """Write what tells duplicates across slices, if the contract asks for it."""
+        """Write the hashes that find duplicates across slices, if the contract wants that."""
         if self._seen is not None:
             self._seen.write()
 
     def _take(self, converted: Converted) -> None:
-        """Settle the blocks of a raw one, and hand their rows on."""
+        """Settle the blocks of a raw block, and pass their rows on."""
         origin, raw = converted.origin, converted.raw
         if raw.piece:
             self.numbers[origin] += 1
@@ -152,7 +152,7 @@ class SliceReading:
             self._progress(self.raw_bytes, sum(self.numbers))
 
     def _settle(self, block: Block, origin: int) -> None:
-        """Bring every row of a block to what is stored of it: a layout, the whole record, or a reject."""
+        """Bring every row of a block to a layout, the whole record, or a reject."""
         self._settler.settle(block)
         undated = self._undated[origin]
         if undated is Undated.others:
@@ -172,7 +172,7 @@ class SliceReading:
         self.rejects.add(self._spec.inputs[origin], number, reason, message, block.record(row), digest=digest)
 
     def _reject_undated(self, block: Block, origin: int) -> None:
-        """Make rejects of the rows whose day nothing tells: each day pressed from this input meets them."""
+        """Reject rows without a day, if the input may be of any day. Each day pressed from this input rejects them."""
         days = block.regs[self.layouts.registers[self._day.register], : block.rows]
         for row in np.flatnonzero((days == NULL) & block.finished).tolist():
             digest = digests.to_text(block.hashes[:, row])
@@ -180,7 +180,7 @@ class SliceReading:
             block.states[row] = DROPPED
 
     def _reject_repeats(self, block: Block, origin: int, takes_unknown: bool) -> None:
-        """Make rejects of the rows that are equal to an earlier one of the slice, where the contract says so."""
+        """Reject rows that are equal to an earlier one of the slice, if the contract says so."""
         if self._seen is None:
             return
         days = block.regs[self.layouts.registers[self._day.register]]
@@ -190,7 +190,7 @@ class SliceReading:
             self._reject(block, row, origin, DUPLICATE, "equal to an earlier record of its slice", digest)
 
     def _keep_whole(self, block: Block, origin: int) -> None:
-        """Keep the rows whole that were to be, and are not."""
+        """Keep the rows of `keep_whole` whole that have a layout."""
         if self._to_keep_whole is None:
             return
         words = block.hashes[0, : block.rows]

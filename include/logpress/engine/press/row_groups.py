@@ -1,4 +1,4 @@
-"""Rows into row groups: one fills while others are sorted, encoded and written."""
+"""Rows to row groups: one fills while others are sorted, encoded and written."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from logpress.machine.memory import give_back_after
 
 
 class RowGroups:
-    """Gathers settled rows into row groups of the part: `append` them, then `end`, then `wait`; `stop` at last.
+    """Gathers settled rows into row groups of the part: call `append`, then `end`, then `wait`, and `stop` at last.
 
-    A full row group is encoded by one of two further threads, and written when the one before it is written. At most
-    one waits while another is written and a third fills.
+    One of two further threads encodes a full row group, and writes it after the one before. At most one waits while
+    another is written and a third fills.
 
     Attributes:
-        totals: int64[3], of the row groups that are handed over: rows taken, rows of other days, bytes taken.
-        digests: of the rows of each.
-        layout_rows: rows of each layout, of the row groups that are written; -1 for those that are kept whole.
+        totals: int64[3], of the full row groups: rows taken, rows of other days, bytes taken.
+        digests: digest of the rows of each full row group.
+        layout_rows: by layout, rows of the written row groups; -1 for rows that are kept whole.
     """
 
     def __init__(self, layouts: Layouts, day: PressedDay, files: SliceFiles, threads: int, limits: Limits) -> None:
@@ -55,11 +55,11 @@ class RowGroups:
         self._renderer = Renderer(layouts.registers, ())
 
     def append(self, block: Block, takes_unknown: bool) -> None:
-        """Append a settled block's rows that are of the day, and count the others.
+        """Append a settled block's rows of the day, and count the others.
 
         Args:
             block: the block.
-            takes_unknown: whether records that name no day are taken.
+            takes_unknown: whether records without a readable day are taken.
         """
         row = 0
         while row < block.rows:
@@ -71,20 +71,20 @@ class RowGroups:
                 self._hand_over(others=0)
 
     def end(self) -> None:
-        """Hand over the last row group; it is still being written when this returns."""
+        """Hand over the last row group, which may still be being written when this returns."""
         self._hand_over(others=1)
 
     def wait(self) -> None:
-        """Wait until all row groups are written, and give their memory back."""
+        """Wait until all row groups are written, and release their memory."""
         self._wait()
         self._stores.clear()
 
     def stop(self) -> None:
-        """End the threads, once what they are at is done."""
+        """End the threads after their current work."""
         self._threads.shutdown(cancel_futures=True)
 
     def _hand_over(self, others: int) -> None:
-        """Have the row group written, once no more than some others are being."""
+        """Hand the row group over to be written, when at most `others` others are being written."""
         group, self._filling = self._filling, None
         if group is None:
             return
@@ -101,7 +101,7 @@ class RowGroups:
             self._writing.popleft().result()
 
     def _write(self, group: RowGroup, layouts: tuple[Layout, ...], before: Future[None] | None) -> None:
-        """Encode a row group, and write it when the one before it is written."""
+        """Encode a row group, and write it after the one before."""
         room = self._stores.take_room()
         text_bytes = group.text_bytes
         spelled = choose_spellings(group, Allowance(self._limits.row_group_metadata_bytes))
@@ -114,13 +114,13 @@ class RowGroups:
             before.result()
         self.layout_rows.update({number - 1: count for number, count in enumerate(counts.tolist()) if count})
         self._files.write_rows(table)
-        del table  # which lies in this room, and in the store
+        del table  # its columns lie in this room, and in the store
         self._stores.give_room_back(room)
         self._stores.give_back(group.store)
         give_back_after(text_bytes)
 
     def _renderer_of(self, layouts: tuple[Layout, ...]) -> Renderer:
-        """A renderer of the layouts known so far, which are always the first ones of those known later."""
+        """A renderer of the known layouts, which are always the first of the layouts known later."""
         renderer = self._renderer
         if len(renderer.layouts) != len(layouts):
             renderer = self._renderer = Renderer(self._registers, layouts)

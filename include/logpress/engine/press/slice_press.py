@@ -1,4 +1,4 @@
-"""Presses one slice: what reads it, what gathers its rows, and its files, put together."""
+"""Presses one slice: connects reading, row groups and files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from logpress.records.slice_input import Undated
 from logpress.sources.restart import begun_again
 
 MOST_UNKNOWN_PATHS = 200
-"""Unknown paths that a manifest names; the most common ones, as it travels through XCom."""
+"""Most unknown paths in a manifest, the most frequent ones, because manifests travel through XCom."""
 
 
 def press_slice(
@@ -44,27 +44,27 @@ def press_slice(
     keep_whole: NDArray[np.uint64] | None = None,
     limits: Limits = DEFAULT,
 ) -> SliceManifest:
-    """Press one slice into a part file, and a rejects file where there are rejects.
+    """Press one slice into a part file, and a rejects file if there are rejects.
 
-    The same inputs and limits give the same files, byte for byte, whatever the number of threads. Files of an earlier
-    try of the same slice are replaced. Where a cluster breaks off, the slice begins again.
+    The same inputs and limits give the same files, byte for byte, with any number of threads. Files of an earlier try
+    of the slice are replaced. If a cluster breaks off, the slice begins again.
 
     Args:
         contract: the table.
         day: the UTC day whose records are taken; others are counted.
         spec: the slice.
-        folder: where the files go, a path or fsspec URI; made if missing.
-        threads: threads that convert; 0: all is done in the calling thread, which is best for one core.
+        folder: folder for the files, a path or fsspec URI; made if missing.
+        threads: threads that convert; 0: the calling thread does all work, which is best for one core.
         progress: called with raw bytes and records done so far.
-        keep_whole: the first words of hashes, uint64[n], ascending, of records that are to be kept whole though a
-            layout fits them, because it does not give them back.
+        keep_whole: uint64[n], ascending: first words of the hashes of records to keep whole although a layout fits,
+            because the layout does not restore them.
         limits: of memory; some change the files.
 
     Returns:
-        What was read and written.
+        The manifest of the slice.
 
     Raises:
-        SourceError: if an input is not there or cannot be read.
+        SourceError: if an input is missing or cannot be read.
     """
 
     def begun(some: SliceSpec) -> SlicePress:
@@ -76,7 +76,7 @@ def press_slice(
 
 
 class SlicePress:
-    """Presses one slice: `read`, then `finish`; what fails removes what it wrote."""
+    """Presses one slice: call `read`, then `finish`. If one fails, it removes what it has written."""
 
     def __init__(
         self,
@@ -108,10 +108,10 @@ class SlicePress:
         )  # fmt: skip
 
     def read(self) -> None:
-        """Read and convert all input; the last row group is still being written when this returns.
+        """Read and convert all input; the last row group may still be being written when this returns.
 
         Raises:
-            SourceError: if an input is not there or cannot be read.
+            SourceError: if an input is missing or cannot be read.
         """
         try:
             self._reading.read()
@@ -121,7 +121,7 @@ class SlicePress:
             raise
 
     def finish(self) -> SliceManifest:
-        """Complete the files, give them their names, and tell what is in them."""
+        """Complete and name the files; returns the manifest."""
         try:
             self._groups.wait()
             return self._close()
@@ -177,7 +177,7 @@ class SlicePress:
         )
 
     def _irregular(self) -> tuple[int, Counter[str]]:
-        """Rows that are kept whole or whose codecs do not fit; and paths that no contract names, with their rows."""
+        """(rows that are kept whole or have refused slots, rows by path that no contract names)."""
         irregular = 0
         unknown: Counter[str] = Counter()
         named = self._layouts.miner.named
@@ -199,7 +199,7 @@ R = TypeVar("R", bound=_Reads)
 
 
 def read_slice(make: Callable[[SliceSpec], R], spec: SliceSpec, contract: Contract) -> R:
-    """Read a slice with what `make` makes for it; again, with another one, where a cluster breaks off.
+    """Read a slice with an object that `make` makes; with a new one each time a cluster breaks off.
 
     Raises:
         SourceError: if an input is not there or cannot be read.

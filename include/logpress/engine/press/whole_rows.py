@@ -1,4 +1,4 @@
-"""Rows of a filled row group that are kept whole, because their spelling cannot be told from their values."""
+"""Rows of a filled row group that are kept whole, because their spelling does not follow from their values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ROWS_AT_A_TIME = 1 << 15
 
 
 def keep_whole(group: RowGroup, rows: NDArray[np.int64], renderer: Renderer) -> None:
-    """Keep the bytes of these rows in `_raw`, unless they are kept already.
+    """Keep the bytes of these rows in `_raw`, unless they are there already.
 
     Args:
         group: the filled row group; changed.
         rows: int64[n], ascending.
-        renderer: knows the layouts of the rows.
+        renderer: a renderer of the rows' layouts.
     """
     rows = rows[group.register(LAYOUT)[rows] >= 0]
     for first in range(0, len(rows), _ROWS_AT_A_TIME):
@@ -38,10 +38,10 @@ def _put_whole(group: RowGroup, rows: NDArray[np.int64], records: list[bytes]) -
 
 
 def _texts_of(group: RowGroup) -> dict[str, Texts]:
-    """A row group's dictionaries, as the renderer takes them for rows that have a layout."""
+    """A row group's dictionaries, for rendering rows that have a layout."""
     texts = {}
     for name, number in group.registers.dictionaries.items():
-        if name == RAW:  # which grows meanwhile, and such rows have none of it
+        if name == RAW:  # grows meanwhile; rows with a layout have no text of it
             continue
         dictionary = group.dictionaries[number]
         texts[name] = Texts(dictionary.texts, dictionary.offsets[: dictionary.known + 1])

@@ -1,1 +1,1 @@
-"""Registers: the integers a row is known by, what fills them, and how rows of them lie in memory."""
+"""Registers: the integers that represent a row, the operations that fill them, and the order of rows in memory."""

@@ -1,8 +1,8 @@
-"""The numbers by which Python code and kernels tell each other what a layout's program is, and what became of a row.
+"""Numbers that Python code and kernels share: fields of programs and plans, and states of rows.
 
-No file holds them: they may change from one version to the next. `programs` makes programs, variants and extras,
-`render.renderer` steps and plans; `kernels_operations`, `kernels_convert` and `kernels_render` read them. The numbers
-of operations are those of codecs: see `codecs.kernels_codes`.
+Files do not hold them, so they may change with any version. `programs` makes programs, variants and extras;
+`render.renderer` makes steps and plans. `kernels_operations`, `kernels_convert` and `kernels_render` read them.
+`codecs.kernels_codes` has the codes and fields of operations.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from logpress.kernel.compile import inner_kernel
 # -- steps and plans of rendering
 
 STEP_LITERAL_AT = 0
-"""Field of a step: position of the literal that stands before the slot."""
+"""Field of a step: position of the literal before the slot."""
 
 STEP_LITERAL_LENGTH = 1
 """Field of a step: bytes of that literal."""
 
 STEP_AT = 2
-"""Where a step's operation begins: its field F is the step's field STEP_AT + F."""
+"""First field of a step's operation: its field F is the step's field STEP_AT + F."""
 
 STEP_FIELDS = STEP_AT + OPERATION_FIELDS
 """Fields of a step."""
@@ -33,7 +33,7 @@ END_OF_STEPS = 1
 """Column of a plan: the step behind its last one."""
 
 LENGTH_BOUND = 2
-"""Column of a plan: bytes that a record of the layout has at most."""
+"""Column of a plan: upper bound of the bytes of a record of the layout."""
 
 PLAN_FIELDS = 3
 """Columns of a plan."""
@@ -74,16 +74,16 @@ EXTRA_SLOT = 0
 """Column of an extra slot: its number in the layout."""
 
 EXTRA_PREFIX_AT = 1
-"""Column of an extra slot: position of what stands before its value."""
+"""Column of an extra slot: position of the text before its value."""
 
 EXTRA_PREFIX_LENGTH = 2
-"""Column of an extra slot: bytes of what stands before its value."""
+"""Column of an extra slot: bytes of the text before its value."""
 
 EXTRA_KIND = 3
 """Column of an extra slot: its kind."""
 
 EXTRA_LABEL_LENGTH = 4
-"""Column of an extra slot: bytes by which its value ends further than the matcher cut it."""
+"""Column of an extra slot: bytes of its value behind the slot, the label of an instant."""
 
 EXTRA_FIELDS = 5
 """Columns of an extra slot."""
@@ -94,13 +94,13 @@ MISSED = -1
 """Row state: no layout fits."""
 
 FAILED = -2
-"""Row state: a layout fits, but a codec does not; a mask says which slots'."""
+"""Row state: a layout fits, but some codecs do not; a mask has their slots."""
 
 SUSPECT = -3
-"""Row state: a layout fits, but a text in the record is no JSON."""
+"""Row state: a layout fits, but a text in the record is not JSON."""
 
 DROPPED = -4
-"""Row state: the record is taken out, as a reject or as a repetition."""
+"""Row state: the record is taken out, as a reject or a duplicate."""
 
 IRREGULAR = 1 << 40
 """Row state: the record is kept whole."""
@@ -108,5 +108,5 @@ IRREGULAR = 1 << 40
 
 @inner_kernel
 def is_finished(state: Any) -> Any:
-    """Whether a row's registers are filled: its state is IRREGULAR, or a program's number, which is 0 or more."""
+    """Whether a row's registers are filled: its state is IRREGULAR, or the number of a program, which is at least 0."""
     return state >= 0

@@ -1,8 +1,8 @@
 """The kernels that move rows between columns of registers and rows side by side.
 
-Bounds: every array is indexed by row, by register, or by a number that another array of the same call holds; each
-docstring says which numbers those may be. Callers check them: rows and orders are made by `row_group`, `order` and
-`restore`; numbers of texts come from a dictionary that the same call is given, and `place_of` from `Registers`.
+Bounds: arrays are indexed by row, by register, or by a number in another array of the same call; each docstring gives
+the allowed numbers. Callers check them: `row_group`, `order` and `restore` make rows and orders; numbers of texts come
+from a dictionary of the same call, and `place_of` from `Registers`.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -18,16 +18,15 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import prefetch
 
 ROWS_AT_A_TIME = 64
-"""[speed] Rows whose registers are copied at a time, so that both sides stay in cache."""
+"""[speed] Rows whose registers are copied together, so that source and target stay in cache."""
 
 _ROWS_AHEAD = 16
-"""[speed] Rows before a row is needed at which its loading is begun: in another order, each lies in a place of its
-own."""
+"""[speed] Loading a row begins this many rows before it is needed, because rows in another order are scattered."""
 
 
 @inner_kernel
 def _prefetch_row(rows, order, i):
-    """Begin to load the row that is needed _ROWS_AHEAD places behind place i of `order`, or the last one."""
+    """Begin to load the row that is _ROWS_AHEAD places behind place i of `order`, or the last one."""
     size = rows.shape[1] * rows.itemsize
     following = np.int64(order[min(i + _ROWS_AHEAD, order.shape[0] - 1)]) * size
     prefetch(rows, following)
@@ -38,21 +37,21 @@ def _prefetch_row(rows, order, i):
 def append_rows(
     regs, states, layout_of, places, count, numbers, dictionary_of, is_narrow, place_of, wide, narrow, at
 ):  # fmt: skip
-    """Copy a block's rows to the end of a row group.
+    """Append rows of a block to a row group.
 
     Args:
-        regs: int64[registers, >= rows], the block's; numbers of texts are below the entries of their dictionary.
+        regs: int64[registers, >= rows], of the block; numbers of texts are below the entries of their dictionary.
         states: int64[rows]: a program's number, or IRREGULAR for a row that is kept whole.
-        layout_of: int64[programs], the layout of each.
-        places: int64[>= count], which rows.
-        count: how many.
-        numbers: int64[dictionaries, entries]: what the row group calls each of the block's texts.
+        layout_of: int64[programs], layout of each program.
+        places: int64[>= count], the rows.
+        count: number of rows.
+        numbers: int64[dictionaries, entries], number in the row group of each of the block's texts.
         dictionary_of: int64[registers], or -1.
-        is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its column there, or in `wide`.
+        is_narrow: bool[registers], whether the register is in `narrow`.
+        place_of: int64[registers], its column in `narrow` or `wide`.
         wide: int64[capacity, wide registers].
         narrow: int32[capacity, narrow registers].
-        at: rows in use; at + count is within the capacity.
+        at: number of rows in use; at + count is within the capacity.
     """
     for first in range(0, count, ROWS_AT_A_TIME):
         last = min(first + ROWS_AT_A_TIME, count)
@@ -77,7 +76,7 @@ def append_rows(
 
 @kernel
 def gather(rows, order, columns):
-    """Rows in another order, as columns: columns[k, i] = rows[order[i], k].
+    """Transpose rows in another order: columns[k, i] = rows[order[i], k].
 
     Args:
         rows: int64 or int32[capacity, k].
@@ -93,7 +92,7 @@ def gather(rows, order, columns):
 
 @kernel
 def take_rows(rows, order, taken):
-    """Some rows in another order: taken[i] = rows[order[i]].
+    """Copy rows in another order: taken[i] = rows[order[i]].
 
     Args:
         rows: int64 or int32[capacity, k].
@@ -109,7 +108,7 @@ def take_rows(rows, order, taken):
 
 @kernel
 def shift_codes(rows, first, last, places, bases):
-    """Add bases[k] to the numbers of texts that stand in column places[k] of rows first to last - 1.
+    """Add bases[k] to the numbers of texts in column places[k] of the rows first to last - 1.
 
     Args:
         rows: int32[capacity, k].
@@ -127,16 +126,16 @@ def shift_codes(rows, first, last, places, bases):
 
 @kernel
 def pack_rows(columns, count, is_narrow, place_of, wide, narrow, at):
-    """Columns as rows, the reverse of `unpack_rows`: the registers columns[:, i] become row at + i.
+    """Transpose columns to rows, the reverse of `unpack_rows`: columns[:, i] becomes row at + i.
 
     Args:
         columns: int64[registers, >= count].
-        count: how many rows; at + count is within the capacity.
-        is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its column there, or in `wide`.
+        count: number of rows; at + count is within the capacity.
+        is_narrow: bool[registers], whether the register is in `narrow`.
+        place_of: int64[registers], its column in `narrow` or `wide`.
         wide: int64[capacity, wide registers].
         narrow: int32[capacity, narrow registers].
-        at: where to begin.
+        at: first row to write.
     """
     for first in range(0, count, ROWS_AT_A_TIME):
         last = min(first + ROWS_AT_A_TIME, count)
@@ -153,14 +152,14 @@ def pack_rows(columns, count, is_narrow, place_of, wide, narrow, at):
 
 @kernel
 def unpack_rows(wide, narrow, order, is_narrow, place_of, columns):
-    """Rows in another order, as columns: the registers of row order[i] become columns[:, i].
+    """Transpose rows in another order to columns: row order[i] becomes columns[:, i].
 
     Args:
         wide: int64[capacity, wide registers].
         narrow: int32[capacity, narrow registers].
         order: int32[n], rows in use.
-        is_narrow: bool[registers], whether the register stands in `narrow`.
-        place_of: int64[registers], its column there, or in `wide`.
+        is_narrow: bool[registers], whether the register is in `narrow`.
+        place_of: int64[registers], its column in `narrow` or `wide`.
         columns: int64[registers, >= n].
     """
     for i in range(order.shape[0]):

@@ -1,7 +1,7 @@
 """The kernels of texts that registers number.
 
-Bounds: every array is indexed by row, or by a number of a text that another array of the same call holds; callers give
-numbers below the entries that the call's dictionary has. Texts are copied byte by byte: nothing is read behind them.
+Bounds: arrays are indexed by row, or by the number of a text in another array of the same call; callers give numbers
+below the entries of the dictionary. Texts are copied byte by byte, and nothing is read behind them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -13,11 +13,11 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def size_of_texts(codes, offsets):
-    """Bytes of the texts of some rows, where each row has a text of its own.
+    """Sum of the bytes of the rows' texts; a text that several rows have counts for each.
 
     Args:
         codes: integers[rows], the number of each row's text, negative for none.
-        offsets: integers[texts + 1]; text i stands at offsets[i]:offsets[i + 1].
+        offsets: integers[texts + 1]; text i is at offsets[i]:offsets[i + 1].
     """
     size = 0
     for i in range(codes.shape[0]):
@@ -28,7 +28,7 @@ def size_of_texts(codes, offsets):
 
 @kernel
 def mark_used(codes, used):
-    """Do used[code] = True for each code that is not null.
+    """Set used[code] to True for each code that is not null.
 
     Args:
         codes: int32[n], below `entries`, or negative for none.
@@ -41,17 +41,17 @@ def mark_used(codes, used):
 
 @kernel
 def renumber(codes, numbers, used, count, null):
-    """Number dictionary entries anew, in the order in which rows use them.
+    """Number dictionary entries in the order in which rows use them.
 
     Args:
         codes: int32[n], entry of each row, below `entries`, or null (negative); replaced by the new number, or `null`.
         numbers: int64[entries], filled with -1 by the caller; gets each entry's new number.
         used: int64[entries], gets the entries in their new order.
-        count: how many were numbered before, with other rows.
-        null: what replaces no entry.
+        count: number of entries that were numbered before, for other rows.
+        null: replaces the null of `codes`.
 
     Returns:
-        How many entries are used.
+        Number of used entries.
     """
     for i in range(codes.shape[0]):
         code = codes[i]
@@ -70,14 +70,14 @@ def renumber(codes, numbers, used, count, null):
 
 @kernel
 def collect_texts(texts, offsets, used, out, out_offsets):
-    """Copy texts one after the other; returns the bytes written.
+    """Copy texts one after the other; returns the number of bytes written.
 
     Args:
         texts: uint8[m].
         offsets: integers[entries + 1]; entry i is texts[offsets[i]:offsets[i + 1]].
         used: integers[count], entries; negative for no text, which takes no bytes.
         out: uint8[>= bytes of these texts, see `size_of_texts`].
-        out_offsets: integers[count + 1], gets where each begins, and where the last one ends.
+        out_offsets: integers[count + 1], gets the begin of each text, and the end of the last one.
     """
     at = 0
     out_offsets[0] = 0

@@ -1,4 +1,4 @@
-"""What kernels do with the slots of a layout: operations, as rows of integers."""
+"""Operations: rows of integers that tell kernels what to do with the slots of a layout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logpress.layout.model import Kind, Layout, Slot
 
 
 def operation(slot: Slot, registers: Registers) -> Operation:
-    """The operation of one slot that is no extra."""
+    """The operation of one slot that is not extra."""
     if slot.role != "copy":
         return registers.codecs[slot.name].operation(slot, registers)
     copy = next(copy for copy in registers.contract.copies if copy.path == slot.path)
@@ -22,14 +22,14 @@ def operation(slot: Slot, registers: Registers) -> Operation:
 
 
 def operations(layout: Layout, registers: Registers, *, fills_all: bool) -> list[list[int]]:
-    """The operations that convert a record, in the order they run.
+    """The operations that convert a record, in the order in which they run.
 
-    Columns that others read come before those, copies after all columns, and what is absent before all.
+    Registers without a slot come first, then columns, each after those that it reads, then copies.
 
     Args:
-        layout: the record's.
+        layout: layout of the record.
         registers: of the contract.
-        fills_all: whether every register is filled, be it with NULL.
+        fills_all: whether registers without a slot are filled with NULL.
     """
     found: list[tuple[int, list[int]]] = []
     filled = {0}
@@ -50,7 +50,7 @@ def operations(layout: Layout, registers: Registers, *, fills_all: bool) -> list
 
 
 def extra_prefixes(layout: Layout) -> list[tuple[int, bytes]]:
-    """For each extra slot: its index, and what stands before its value in the row's `_extra`."""
+    """(number, text before its value in the row's `_extra`) of each extra slot."""
     prefixes: list[tuple[int, bytes]] = []
     for index, slot in enumerate(layout.slots):
         if slot.role == "extra":

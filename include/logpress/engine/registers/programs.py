@@ -1,10 +1,10 @@
-"""From contract and layouts to what the kernels run: registers, operations and literals in flat arrays.
+"""From contract and layouts to what kernels run: registers, operations and literals in flat arrays.
 
-A register is one int64 a row. Between text and Parquet every value is in registers; which a column has is said by the
-`registers` of its codec.
+A register is one int64 a row. Between text and Parquet, every value is in registers; the `registers` of a codec say in
+which ones.
 
-`_layout` (register 0), `_extra` and `_raw` are the record's own. NULL is the smallest int64; where registers of a row
-group are kept as int32, the smallest int32.
+`_layout` (register 0), `_extra` and `_raw` belong to the record itself. NULL is the smallest int64, or the smallest
+int32 in registers that a row group keeps as int32.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from logpress.limits import DEFAULT, Limits
 
 @dataclass(frozen=True)
 class Known:
-    """The layouts known so far, as the kernels want them; a new one is made when a layout is found.
+    """The known layouts in the form of kernels; a new one is made when a layout is found.
 
     Attributes:
         trie: the matchable layouts.
-        ops: int64[m, OPERATION_FIELDS]; for the columns of these and the others, see `kernels_codes`.
+        ops: int64[m, OPERATION_FIELDS]; `kernels_codes` names the columns of this and the next arrays.
         programs: int64[n, PROGRAM_FIELDS].
-        layout_of: int64[n], the layout of each program.
+        layout_of: int64[n], layout of each program.
         variants: int64[v, VARIANT_FIELDS].
         extras: int64[e, EXTRA_FIELDS].
         extra_texts: uint8[...].
@@ -69,11 +69,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Program:
-    """How rows of one layout are converted.
+    """The conversion of rows of one layout.
 
     Attributes:
-        layout: the layout's number: what is stored with the row.
-        matched: the layout whose slots the matcher cuts; another one only where codecs did not fit.
+        layout: number of the layout that is stored with the row.
+        matched: layout whose slots the matcher cuts; it differs from `layout` in variants only.
     """
 
     layout: int
@@ -85,9 +85,9 @@ class Layouts:
 
     Attributes:
         all: the layouts.
-        programs: what converts their rows; several may end in one layout.
-        known: all of it, as the kernels want it.
-        limits: how many layouts there may be, and how large.
+        programs: convert rows; several may have the same layout.
+        known: both in the form of kernels.
+        limits: largest number and size of layouts.
     """
 
     def __init__(self, contract: Contract, registers: Registers, limits: Limits = DEFAULT) -> None:
@@ -100,14 +100,14 @@ class Layouts:
         self._numbers: dict[Layout, int] = {}
         self._places: dict[Program, int] = {}
         self._variants_known: set[tuple[int, int]] = set()  # (program, mask)
-        # what `Known` has, as it grows
+        # the contents of `Known`, while they grow
         self._trie = TrieBuilder()
         self._ops, self._rows, self._variants, self._extras = (array("q") for _ in range(4))
         self._texts = bytearray()
         self.known = self._compile()
 
     def add(self, layout: Layout, matchable: bool) -> int | None:
-        """The number of the layout's own program, new if need be; None if there are too many layouts."""
+        """The number of the layout's program, which is made if necessary; None if there are too many layouts."""
         number = self._number(layout)
         if number is None:
             return None
@@ -120,7 +120,7 @@ class Layouts:
         return self._places[program]
 
     def add_variant(self, base: int, mask: int) -> bool:
-        """Make a program for rows of a program in which the codecs of these slots do not fit; False if too many."""
+        """Make a variant of the program `base` in which these slots are extra; False if there are too many programs."""
         if (base, mask) in self._variants_known:
             return True
         matched = self.programs[base].matched
@@ -144,7 +144,7 @@ class Layouts:
         return True
 
     def alone(self, program: int) -> Known:
-        """Only this program can be matched: for a record whose layout must not be matched by others."""
+        """`Known` with this program alone, for a record whose layout must not match others."""
         return replace(self.known, trie=build_trie([(program, self.all[self.programs[program].matched])]))
 
     def _number(self, layout: Layout) -> int | None:
@@ -163,11 +163,11 @@ class Layouts:
         row = [-1] * PROGRAM_FIELDS
         row[FIRST_OPERATION] = len(self._ops) // OPERATION_FIELDS
         row[FIRST_EXTRA] = len(self._extras) // EXTRA_FIELDS
-        # where another layout was matched, the program of that one has filled all registers
+        # of a variant, the program of the matched layout has filled all registers
         for op in operations(layout, self.registers, fills_all=program.layout == program.matched):
             self._ops.extend(op)
         for index, prefix in extra_prefixes(layout):
-            # the matcher cuts an instant before its label; as an extra, the label is part of the value
+            # the matcher cuts an instant before its label, which is part of an extra value
             cut, is_instant = matched.slots[index].instant, layout.slots[index].instant
             label = len(cut.label) if cut is not None and is_instant is None else 0
             extra = [0] * EXTRA_FIELDS
@@ -186,7 +186,7 @@ class Layouts:
         self.programs.append(program)
 
     def _compile(self) -> Known:
-        """What is known now: copies, as a block may be converted with it while more becomes known."""
+        """The current `Known`: copies, because a block may be converted with it while layouts are added."""
         return Known(
             self._trie.trie(),
             np.array(self._ops, dtype=np.int64).reshape(-1, OPERATION_FIELDS),

@@ -1,4 +1,4 @@
-"""The registers of a contract: integers by which a row is known."""
+"""The registers of a contract: integers that represent a row."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from logpress.engine.registers.stored_columns import RAW as RAW
 
 
 class Registers:
-    """Which register holds what, for one contract.
+    """The registers of one contract, and their contents.
 
     Attributes:
         contract: the contract.
         columns: its columns, by name.
-        codecs: by column.
-        numbers: by register name.
-        dictionaries: the number of its dictionary, by name of a register that numbers texts.
-        strings: those of them whose texts stood between quotes.
+        codecs: codecs by column.
+        numbers: register numbers by register name.
+        dictionaries: dictionary numbers by name of registers that number texts.
+        strings: names of those whose texts are contents of strings.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -50,7 +50,7 @@ class Registers:
 
     @cached_property
     def dictionary_of(self) -> NDArray[np.int64]:
-        """int64[registers]: the dictionary a register's numbers belong to, or -1."""
+        """int64[registers]: the dictionary of a register's numbers, or -1."""
         of = np.full(len(self), -1, dtype=np.int64)
         for name, number in self.dictionaries.items():
             of[self.numbers[name]] = number
@@ -58,11 +58,11 @@ class Registers:
 
     @cached_property
     def is_narrow(self) -> NDArray[np.bool_]:
-        """bool[registers]: which registers a row group keeps as int32: numbers of texts and layouts, and small ones."""
+        """bool[registers]: whether row groups keep it as int32, as numbers of texts and layouts, and small numbers."""
         return np.array([register.is_narrow for register in self._all])
 
     @cached_property
     def place_of(self) -> NDArray[np.int64]:
-        """int64[registers]: each register's row in the matrix of the narrow, or of the wide ones."""
+        """int64[registers]: each register's row in the matrix of narrow or wide registers."""
         narrow = self.is_narrow
         return np.where(narrow, np.cumsum(narrow), np.cumsum(~narrow)) - 1

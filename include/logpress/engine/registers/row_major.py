@@ -1,4 +1,4 @@
-"""Rows side by side, as a row group keeps them while it fills and as restoring puts them in order, and their texts."""
+"""Rows side by side and their texts: the form of a row group while it fills, and of rows sorted for restoring."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Pair = tuple[Ints, NDArray[np.int32]]
 
 
 def empty_rows(registers: Registers, rows: int) -> Pair:
-    """Room for so many rows."""
+    """Uninitialised arrays for so many rows."""
     narrow = int(registers.is_narrow.sum())
     return np.empty((rows, len(registers) - narrow), dtype=np.int64), np.empty((rows, narrow), dtype=np.int32)
 
 
 class Space:
-    """Memory for rows side by side that is used again: arrays of this size come from the system each time, cleared.
+    """Arrays for rows side by side that are used again, because the system clears new arrays of this size.
 
     Args:
         registers: of the rows.
-        most: how many pairs of arrays are kept while nobody uses them.
+        most: largest number of unused pairs of arrays that are kept.
     """
 
     def __init__(self, registers: Registers, most: int) -> None:
@@ -46,17 +46,17 @@ class Space:
                 return wide[:rows], narrow[:rows]
         except IndexError:
             pass
-        wide, narrow = empty_rows(self._registers, rows + rows // 8)  # the next one may have a few more
+        wide, narrow = empty_rows(self._registers, rows + rows // 8)  # the next request may be slightly larger
         return wide[:rows], narrow[:rows]
 
     def give_back(self, wide: Ints, narrow: NDArray[np.int32]) -> None:
-        """Let others have what `take` gave."""
+        """Return arrays of `take` that are not used any more."""
         if len(self._free) < self._most:
             self._free.append((_owner(wide), _owner(narrow)))
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """The whole of what `take` gave a part of."""
+    """The whole array of which `take` returned a part."""
     return array if array.base is None else array.base
 
 
@@ -76,12 +76,12 @@ class Packed:
 
 
 def used_texts(codes: Sequence[NDArray[np.int32]], texts: Texts, numbers: Ints) -> Texts:
-    """Just the texts that some rows use.
+    """The texts that some rows use.
 
     Args:
-        codes: int32[...] each, the number of each row's text; gets the new number.
-        texts: what is numbered.
-        numbers: int64[texts], scratch, filled with -1, and so again behind the call.
+        codes: int32[...] each, number of each row's text; set to its new number.
+        texts: the numbered texts.
+        numbers: int64[texts], scratch, filled with -1 before and after the call.
     """
     used = np.empty(min(len(texts), sum(map(len, codes))), dtype=np.int64)
     count = 0
@@ -97,11 +97,11 @@ def used_texts(codes: Sequence[NDArray[np.int32]], texts: Texts, numbers: Ints) 
 
 
 class Merged:
-    """The rows of several runs as one.
+    """The rows of several runs, joined.
 
     Args:
         registers: of the rows.
-        wide: int64[rows, wide registers], gets them.
+        wide: int64[rows, wide registers], filled.
         narrow: int32[rows, narrow registers].
     """
 
@@ -110,17 +110,17 @@ class Merged:
         self._narrow = narrow
         self._names = list(registers.dictionaries)
         self._places = np.array([registers.place_of[registers[name]] for name in self._names], dtype=np.int64)
-        self._bases = np.zeros(len(self._names), dtype=np.int64)  # by dictionary: how many texts there are so far
+        self._bases = np.zeros(len(self._names), dtype=np.int64)  # by dictionary: number of texts so far
         self._texts: list[Mapping[str, Texts]] = []
         self._first = self._last = 0
 
     def room(self, rows: int) -> Pair:
-        """Where the registers of the next run go."""
+        """The arrays for the registers of the next run."""
         self._first, self._last = self._last, self._last + rows
         return self._wide[self._first : self._last], self._narrow[self._first : self._last]
 
     def add_texts(self, texts: Mapping[str, Texts]) -> None:
-        """Add the texts of the run whose registers are there now."""
+        """Add the texts of the run whose registers were written last."""
         shift_codes(self._narrow, self._first, self._last, self._places, self._bases)
         self._bases += [len(texts[name]) for name in self._names]
         self._texts.append(texts)

@@ -12,10 +12,10 @@ class Slice:
     """Some rows of a row group.
 
     Attributes:
-        first: the first row.
-        count: how many rows.
-        regs: int64[registers, >= count]; NULL where the file does not have a register.
-        texts: by register name, the texts that the register numbers; the same ones for all of the row group.
+        first: number of the first row.
+        count: number of rows.
+        regs: int64[registers, >= count]; NULL in registers that the file does not have.
+        texts: by register name, the texts of the register's numbers; the same for the whole row group.
     """
 
     first: int
@@ -26,10 +26,10 @@ class Slice:
 
 @dataclass
 class Rows:
-    """Rows in registers, with the texts that dictionary registers number.
+    """Rows in registers, with the texts of registers that number them.
 
     Attributes:
-        regs: by register name, int64[rows]; only those that were asked for.
+        regs: by register name, int64[rows]; only the requested registers.
         texts: by register name.
     """
 

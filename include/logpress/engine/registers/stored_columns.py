@@ -1,4 +1,4 @@
-"""The columns of a part file: what is stored for each column of a contract, and how it is encoded."""
+"""The columns of a part file: those stored for each column of a contract, and their encodings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logpress.contract.columns import Storage, is_virtual
 from logpress.contract.model import Contract
 
 DAY, EXTRA, RAW, ROW_GROUP = "day", "_extra", "_raw", "_row_group"
-_ROW_GROUP_ZSTD = 15  # a hundred KB take some milliseconds
+_ROW_GROUP_ZSTD = 15  # 100 KB take some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class StoredColumn:
     """One column of the file.
 
     Attributes:
-        name: as in the file.
-        type: its Arrow type.
-        of: the contract's column it belongs to; empty for the record's own (`day`, `_layout`, `_extra`, `_raw`), and
-            for `_row_group`.
+        name: name in the file.
+        type: Arrow type.
+        of: the contract's column it belongs to; empty for columns of the record itself (`day`, `_layout`, `_extra`,
+            `_raw`), and for `_row_group`.
         encoding: Parquet encoding.
         zstd: compression level.
-        meaning: what it says, where the contract does not describe it.
+        meaning: its meaning, if the contract does not describe it.
     """
 
     name: str
@@ -55,7 +55,7 @@ _OWN = (
 
 
 def stored_columns(contract: Contract) -> list[StoredColumn]:
-    """All columns of a part file, in their order: those that people read first, then those of restoration."""
+    """All columns of a part file, in their order: first those for readers, then those for restoring."""
     found: list[StoredColumn] = []
 
     def add(stored: StoredAs, of: str, storage: Storage) -> None:
@@ -76,7 +76,7 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
 
 
 def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
-    """The file's columns that are needed to give these columns, stored or virtual, in the file's order.
+    """The file's columns that are needed for these columns, stored or virtual, in the file's order.
 
     Raises:
         KeyError: if the table has no such column.

@@ -1,9 +1,8 @@
 """The kernel that writes records from registers, and the digest of what it writes.
 
 Bounds: a record is written only if its layout's bound (literals, longest texts, 72 bytes for any other slot) leaves
-`PADDING` bytes of `out` free. Dictionary numbers are checked against the dictionary's size before use, decimals
-against what their scale leaves room for. Instants and integers may be any; `are_sequences` has checked sequence
-numbers.
+`PADDING` bytes of `out` free. Numbers of texts are checked against the dictionary's size, and decimals against the
+largest number for their scale. Instants and integers need no check. `are_sequences` has checked sequence numbers.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -58,27 +57,27 @@ from logpress.layout.kernels_match import slot_end
 from logpress.layout.kernels_tree import KIND_STRING
 
 _TEXT_AHEAD = 8
-"""[speed] Rows before a text is needed at which its loading is begun; where it stands is looked up as many rows
-before."""
+"""[speed] Loading a text begins this many rows before it is needed, and looking its position up as many rows earlier.
+"""
 
 _DECIMAL_BOUNDS = np.array([10.0 ** (18 - scale) for scale in range(MOST_SCALE + 1)])
-"""By scale, where the decimals end that `write_decimal` can write: its integers have 63 bits."""
+"""By scale, upper bound of the decimals that `write_decimal` can write: its integers have 63 bits."""
 
 DATES_MET = 16
-"""[speed] Instants whose minute is kept; a step's number modulo this chooses its place, a power of two."""
+"""[speed] Instants whose minute is cached; a step's number modulo this, a power of two, is its place."""
 
 DATE_WORDS = 3
-"""Words of a minute that is kept: itself, and its sixteen bytes."""
+"""Words of a cached minute: the minute, and its 16 bytes."""
 
 DAMAGED = -1
-"""Added to the negative place of a row that cannot be written."""
+"""Base of the result for a row that cannot be written: DAMAGED - place."""
 
 _TRUE, _FALSE = word_of(b"true"), word_of(b"false")
 
 
 @inner_kernel
 def copy_bytes(source, start, out, at, length):
-    """Copy bytes, 32 at a time; reads and writes up to 31 bytes more."""
+    """Copy bytes, 32 at a time; reads and writes up to 31 bytes behind them."""
     k = 0
     while k < length:
         copy32(source, start + k, out, at + k)
@@ -97,7 +96,7 @@ def _text_slot(regs, row, register, dictionary, texts, offsets, bases, sizes):
 
 @inner_kernel
 def _prefetch_texts(regs, order, here, far, texts, offsets, bases, sizes):
-    """Begin to load the texts of the rows that come soon: in another order, each lies in a place of its own."""
+    """Begin to load the texts of the next rows, because texts of rows in another order are scattered."""
     for ahead in (_TEXT_AHEAD, 2 * _TEXT_AHEAD):
         if here + ahead < order.shape[0]:
             row = order[here + ahead]
@@ -120,34 +119,33 @@ def render_rows(
     """Write records, each followed by a newline, until `out` is full or `order` is done.
 
     Args:
-        order: int32[k], rows in the order they are written.
-        first: where in `order` to begin.
+        order: int32[k], rows in the order in which they are written.
+        first: first place in `order`.
         out: uint8[n].
         literals: uint8[...], padded.
         steps: int64[m, STEP_FIELDS], see `kernels_codes`: a literal, then an operation, or END_OF_RECORD as its code.
         plans: int64[layouts, PLAN_FIELDS], see `kernels_codes`.
         regs: int64[registers, rows].
         texts: uint8[...], padded: the texts of all dictionaries.
-        offsets: int64[...]: where they begin and end.
-        bases: int64[dictionaries], where each dictionary's offsets begin.
-        sizes: int64[dictionaries], how many texts each has.
+        offsets: int64[...], begins and ends of the texts.
+        bases: int64[dictionaries], begin of each dictionary's offsets.
+        sizes: int64[dictionaries], number of texts of each.
         far: int64[k, 2], registers and their dictionaries that are too large for the cache.
         extra_register: register of the row's extra text.
         extra_dictionary: its dictionary.
-        raw_register: register of the record that is kept whole.
+        raw_register: register of records that are kept whole.
         raw_dictionary: its dictionary.
         hashing: whether to add each record's hash to `digest`.
         digest: uint64[2].
         lengths: int64[k], gets each record's length with its newline, by place in `order`; or int64[0].
-        counts: int64[2], gets records and their bytes (newlines not counted), added to.
+        counts: int64[2]; the numbers of records, and of their bytes without newlines, are added.
         stack: uint8[MAX_DEPTH], scratch.
-        dates: int64[DATES_MET, DATE_WORDS], scratch, filled with NULL; see `write_instant`. Steps share an entry, as
-            its key says all that it depends on: what was written before decides how fast a row is written, never its
-            bytes.
+        dates: int64[DATES_MET, DATE_WORDS], scratch, filled with NULL; see `write_instant`. Steps may share an entry,
+            because its key is all that it depends on. Rows written before change the speed, never the bytes.
         shards: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL; see `write_kinesis`.
 
     Returns:
-        (next place in `order`, bytes written); the place is DAMAGED - place if the row there is damaged.
+        (next place in `order`, number of bytes written); DAMAGED - place if the row at that place is damaged.
     """
     at = 0
     room = out.shape[0] - PADDING
@@ -255,12 +253,12 @@ def render_rows(
 
 @kernel
 def hash_lines(buffer, lengths, count, hashes):
-    """Hash records that stand one behind the other, each with a newline: the first word of each one's hash.
+    """Hash records, each followed by a newline; keeps the first word of each hash.
 
     Args:
         buffer: uint8[n], padded: the records.
-        lengths: int64[>= count], of each with its newline.
-        count: how many.
+        lengths: int64[>= count], of each record with its newline.
+        count: number of records.
         hashes: uint64[>= count], filled.
     """
     at = 0

@@ -40,16 +40,16 @@ from logpress.layout.model import Layout
 from logpress.limits import DEFAULT, Limits
 
 _SLOT_BYTES = 72
-"""Bytes of a slot that is no text, at most: an instant has 30, a sequence number 57 and its sub-sequence number's."""
+"""Longest text of a slot that is not a text, in bytes: an instant has 30, a sequence number 57 and its sub-number's."""
 
 FAR_TEXTS = 2048
-"""[speed] Texts of a dictionary from which on their loading is begun before they are needed."""
+"""[speed] Fewest texts of a dictionary for which loading begins before a text is needed."""
 
 _NO_LENGTHS = np.empty(0, dtype=np.int64)
 
 
 class Renderer:
-    """Renders rows of one part: its layouts, as the kernel wants them."""
+    """Renders rows of one part: its layouts, in the form of the kernel."""
 
     def __init__(self, registers: Registers, layouts: Sequence[Layout]) -> None:
         self.registers = registers
@@ -84,7 +84,7 @@ class Renderer:
         return [chunk[:-1].tobytes() for chunk in Sheet(self, texts).chunks(regs, order, counts, one_by_one=True)]
 
     def _arena(self, texts: Mapping[str, Texts]) -> tuple[NDArray[np.uint8], Ints, Ints, Ints, Ints]:
-        """All dictionaries one after the other: texts, offsets, where each begins, how many it has, its longest."""
+        """All dictionaries joined: (texts, offsets, begin of each, number of texts of each, longest text of each)."""
         count = len(self.registers.dictionaries)
         bases, sizes, longest = (np.zeros(count, dtype=np.int64) for _ in range(3))
         data: list[NDArray[np.uint8]] = []
@@ -121,13 +121,13 @@ class Renderer:
 
 
 class Sheet:
-    """Renders rows that share dictionaries: the plan and the texts of one row group, ready for the kernel.
+    """Renders rows with common dictionaries: the plan and the texts of one row group, in the form of the kernel.
 
     Args:
-        renderer: knows the layouts.
+        renderer: of the layouts.
         texts: by register name.
         origin: of the rows, for errors.
-        limits: how large its buffer is.
+        limits: size of its buffer.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Sheet:
         self._out = np.empty(max(limits.render_buffer_bytes, self._bound), dtype=np.uint8)
 
     def twin(self, out: NDArray[np.uint8] | None = None) -> Sheet:
-        """The same plan and texts with a buffer of its own: `out`, if it is large enough, or a new one."""
+        """The same plan and texts with another buffer: `out` if it is large enough, else a new one."""
         twin = copy(self)
         twin._out = out if out is not None and len(out) >= self._bound else np.empty_like(self._out)
         return twin
@@ -162,7 +162,7 @@ class Sheet:
         digest: NDArray[np.uint64] | None = None,
         lengths: Ints | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
-        """Render rows of a file as they stand, each with a newline behind it; see `chunks`."""
+        """Render rows in the order of the file, each followed by a newline; see `chunks`."""
         order = np.arange(rows.count, dtype=np.int32)
         counts = np.zeros(2, dtype=np.int64) if counts is None else counts
         return self.chunks(rows.regs, order, counts, digest=digest, lengths=lengths)
@@ -177,13 +177,13 @@ class Sheet:
         lengths: Ints | None = None,
         one_by_one: bool = False,
     ) -> Iterator[NDArray[np.uint8]]:
-        """Render rows; the chunks share one buffer.
+        """Render rows in chunks; all chunks share one buffer.
 
         Args:
             regs: int64[registers, rows].
-            order: int32[k], which rows, in which order.
-            counts: int64[2], records and their bytes without newlines are added to it.
-            digest: uint64[2], the records' hashes are added to it.
+            order: int32[k], the rows in their order.
+            counts: int64[2]; the numbers of records, and of their bytes without newlines, are added.
+            digest: uint64[2]; the records' hashes are added.
             lengths: int64[k], gets the length of each record with its newline.
             one_by_one: whether each chunk is one record.
         """
@@ -208,7 +208,7 @@ class Sheet:
             yield self._out[:used]
 
     def hashes(self, rows: Slice) -> Iterator[NDArray[np.uint64]]:
-        """The first words of the hashes of a file's rows, some at a time; a row that cannot be rendered has none."""
+        """The first words of the hashes of a file's rows, some at a time; rows that cannot be rendered are left out."""
         order = np.arange(rows.count, dtype=np.int32)
         while len(order):
             counts, lengths = np.zeros(2, dtype=np.int64), np.zeros(len(order), dtype=np.int64)
@@ -217,7 +217,7 @@ class Sheet:
             while is_sound and hashed < len(order):
                 try:
                     next(chunks)
-                except PartError:  # what stands before the row is in the buffer
+                except PartError:  # the rows before it are in the buffer
                     is_sound = False
                 words = np.empty(int(counts[0]) - hashed, dtype=np.uint64)
                 hash_lines(self._out, lengths[hashed:], len(words), words)

@@ -1,6 +1,7 @@
-"""Rows of many row groups in one order, in bounded memory: deal them out to buckets of the key space, sort each bucket.
+"""Sorting rows of many row groups in bounded memory: they are dealt out to buckets of keys, and each bucket is sorted.
 
-What is dealt out are registers, not records: they are a seventh of the size, and are rendered when their turn comes.
+Registers are dealt out, not records, because they take a seventh of the bytes; a bucket is rendered when its turn
+comes.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from logpress.engine.registers.row_major import Merged, Packed, Pair, Space, emp
 from logpress.engine.restore.kernels_buckets import choose_buckets
 
 _FEW_TEXT_BYTES = 8
-"""Bytes of texts, for each row, that are kept as they are: it costs more to find out which of them are used."""
+"""Bytes of texts a row up to which all are kept, because finding the used ones costs more."""
 
 _PIECES = 8
-"""In how many pieces the rows grow that a row group brings to a bucket, where all buckets get the same."""
+"""Number of arrays that a row group's share of a bucket grows by, if its rows spread evenly."""
 
 _SMALLEST_PIECE = 4
 
 _ROWS_AT_A_TIME = 1 << 14
-"""Rows that are dealt out again at a time: their keys stay in cache."""
+"""Rows that are dealt out again together, so that their keys stay in cache."""
 
 
 @dataclass
 class Run:
-    """What one row group brings to a bucket.
+    """The rows of one row group in a bucket.
 
     Attributes:
-        group: the row group's number.
-        rows: how many rows.
-        pieces: these, one piece behind the other; None where they are on disk.
+        group: number of the row group.
+        rows: number of rows.
+        pieces: the rows, in consecutive pieces; None if they are on disk.
         texts: by register.
-        nbytes: of both in memory.
-        offset: where it begins in the bucket's file.
+        nbytes: bytes of both in memory.
+        offset: begin in the bucket's file.
     """
 
     group: int
@@ -56,12 +57,12 @@ class Run:
 
 
 class Dealing:
-    """Deals the rows of one row group out to buckets; `finish` is to be called when all are.
+    """Deals the rows of one row group out to buckets; call `finish` after the last one.
 
     Args:
-        buckets: where they go.
-        group: the row group's number.
-        rows: how many there will be, about.
+        buckets: receive the rows.
+        group: number of the row group.
+        rows: expected number of rows.
     """
 
     def __init__(self, buckets: Buckets, group: int, rows: int) -> None:
@@ -69,7 +70,7 @@ class Dealing:
         self._group = group
         self._pieces: list[list[Pair]] = [[] for _ in range(len(buckets))]
         self._rows = [0] * len(buckets)
-        self._free = [0] * len(buckets)  # of them in each last piece
+        self._free = [0] * len(buckets)  # free rows in the last piece of each bucket
         self._piece_rows = rows // (_PIECES * len(buckets)) + _SMALLEST_PIECE
 
     def add(self, wide: Ints, narrow: NDArray[np.int32], rows: NDArray[np.int32], first: int, words: TextWords) -> None:
@@ -78,9 +79,9 @@ class Dealing:
         Args:
             wide: int64[n, wide registers].
             narrow: int32[n, narrow registers].
-            rows: int32[rows], which of these.
-            first: where the first of the n stands in its row group.
-            words: of their texts.
+            rows: int32[rows], the rows to deal out, below n.
+            first: position of row 0 in its row group.
+            words: of the rows' texts.
         """
         places: NDArray[np.int32] = np.zeros(len(rows), dtype=np.int32)
         if len(self._pieces) > 1:
@@ -110,7 +111,7 @@ class Dealing:
         """Hand the rows over.
 
         Args:
-            texts: of all of them, by register.
+            texts: of all rows, by register.
         """
         numbers: dict[str, Ints] = {}  # scratch, by register
         for bucket in range(len(self._pieces)):
@@ -119,7 +120,7 @@ class Dealing:
                 continue
             wide, narrow = pieces[-1]
             used = len(wide) - self._free[bucket]
-            pieces[-1] = wide[:used].copy(), narrow[:used].copy()  # what is not used shall go
+            pieces[-1] = wide[:used].copy(), narrow[:used].copy()  # so that the unused rest is freed
             rows = self._rows[bucket]
             chosen = {name: self._chosen(name, some, pieces, rows, numbers) for name, some in texts.items()}
             nbytes = sum(wide.nbytes + narrow.nbytes for wide, narrow in pieces)
@@ -127,7 +128,7 @@ class Dealing:
             self._buckets.add(bucket, Run(self._group, rows, pieces, chosen, nbytes))
 
     def _chosen(self, name: str, texts: Texts, pieces: list[Pair], rows: int, numbers: dict[str, Ints]) -> Texts:
-        """What a bucket gets of a register's texts: just those that it uses, or all where these are few."""
+        """The texts of a register for a bucket: those that it uses, or all if they are few."""
         if texts.nbytes <= _FEW_TEXT_BYTES * rows:
             return texts
         if name not in numbers:
@@ -138,14 +139,14 @@ class Dealing:
 
 
 class Buckets:
-    """Rows dealt out to buckets of the key space: in memory while they fit, then in a file each.
+    """Rows dealt out to buckets of keys: in memory while they fit, then in a file each.
 
     Args:
-        keys: how rows are put in order.
-        splitters: int64[words + 1, buckets - 1], the first keys and positions of all buckets but the first, ascending.
-        most_bytes: what all of them together may hold in memory.
-        folder: where the files go; a temporary folder in it is made when it is needed, and removed.
-        space: where rows come that are read again.
+        keys: sort keys of the rows.
+        splitters: int64[words + 1, buckets - 1], first keys and positions of all buckets but the first, ascending.
+        most_bytes: largest size of all buckets in memory.
+        folder: for a temporary folder of the files, which is made when needed, and removed.
+        space: arrays for rows that are read again.
     """
 
     def __init__(self, keys: Keys, splitters: Ints, most_bytes: int, folder: str | None, space: Space) -> None:
@@ -171,14 +172,14 @@ class Buckets:
             self._holder.cleanup()
 
     def add(self, bucket: int, run: Run) -> None:
-        """Add what a row group brings to a bucket; may be called from several threads."""
+        """Add the rows of a row group to a bucket; several threads may call this."""
         with self._lock:
             self._runs[bucket].append(run)
             if self._holder is None and self._kept + run.nbytes <= self._most_bytes:
                 self._kept += run.nbytes
                 return
             pieces = run.pieces or []
-            # what is in memory stays there until its bucket's turn comes
+            # rows in memory stay there until the turn of their bucket
             if self._holder is None:
                 self._holder = tempfile.TemporaryDirectory(prefix="logpress-restore-", dir=self._parent)
             with self._path(bucket).open("ab") as file:
@@ -195,9 +196,9 @@ class Buckets:
         return Path(self._holder.name) / f"{bucket}"
 
     def rows(self, bucket: int) -> Packed | None:
-        """All rows of a bucket, which is then empty; None where there are none.
+        """All rows of a bucket, which is then empty; None if there are none.
 
-        Those of each row group come behind those of the one before, in their order.
+        They are in the order of row groups, and of rows in each.
         """
         runs = self._taken(bucket)
         if not runs:
@@ -210,9 +211,9 @@ class Buckets:
         return merged.packed()
 
     def dealt_again(self, bucket: int, bucket_bytes: int) -> Buckets | None:
-        """A bucket's rows in smaller buckets, where they take half more than these bytes; the bucket is then empty.
+        """A bucket's rows in smaller buckets, if they take more than 1.5 times these bytes; the bucket is then empty.
 
-        Buckets come from a few keys of each row group, and these need not be like the keys that are wanted.
+        Buckets are chosen by a few keys of each row group, from which the keys of the wanted rows may differ.
         """
         size = sum(run.nbytes for run in self._runs[bucket])
         if 2 * size <= 3 * bucket_bytes or sum(run.rows for run in self._runs[bucket]) < 2:
@@ -241,20 +242,20 @@ class Buckets:
         return again
 
     def _taken(self, bucket: int) -> list[Run]:
-        """A bucket's runs, in the order of the row groups that they came from; the bucket is then empty."""
+        """A bucket's runs, in the order of their row groups; the bucket is then empty."""
         runs, self._runs[bucket] = self._runs[bucket], []
         self._kept -= sum(run.nbytes for run in runs if run.pieces is not None)
         return sorted(runs, key=lambda run: run.group)
 
     @contextmanager
     def _loaded(self, bucket: int, run: Run) -> Iterator[Packed]:
-        """A run's rows in memory, for as long as they are looked at."""
+        """Within a `with` block: a run's rows in memory."""
         wide, narrow = self._space.take(run.rows)
         yield Packed(wide, narrow, self._load(bucket, run, wide, narrow))
         self._space.give_back(wide, narrow)
 
     def _load(self, bucket: int, run: Run, wide: Ints, narrow: NDArray[np.int32]) -> dict[str, Texts]:
-        """Put a run's registers where they are wanted; gives its texts."""
+        """Copy a run's registers to these arrays; returns its texts."""
         if run.pieces is not None:
             np.concatenate([some for some, _ in run.pieces], out=wide)
             np.concatenate([some for _, some in run.pieces], out=narrow)

@@ -27,12 +27,12 @@ from logpress.limits import Limits
 
 
 class Packer:
-    """Packs row groups of parts that may know other layouts, or be of another version of the contract.
+    """Packs row groups of parts that may have other layouts, or another version of the contract.
 
     Attributes:
         registers: of the rows.
-        keys: how they are put in order.
-        renderer: renders them.
+        keys: sort keys of the rows.
+        renderer: renders the rows.
     """
 
     def __init__(self, readers: Sequence[PartReader], limits: Limits) -> None:
@@ -40,7 +40,7 @@ class Packer:
         self.registers = readers[0].metadata.registers
         self.keys = Keys(self.registers)
         numbers: dict[Layout, int] = {}
-        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path, of what renders alike: common numbers of layouts
+        self._layouts: dict[str, NDArray[np.int64]] = {}  # by path, if parts render alike: common layout numbers
         for reader in readers:
             if reader.path not in self._layouts and restores_alike(reader.metadata.contract, self.registers.contract):
                 found = [numbers.setdefault(layout, len(numbers)) for layout in reader.metadata.layouts]
@@ -48,7 +48,7 @@ class Packer:
         self.renderer = Renderer(self.registers, tuple(numbers))
 
     def samples(self, groups: Sequence[WantedGroup]) -> list[tuple[int, NDArray[np.int64]]]:
-        """Of each row group, how large it is and a sample of its keys, as far as it has those that count here."""
+        """(size, sample of keys) of each row group, for row groups whose samples have the keys used here."""
         found = []
         for number, group in enumerate(groups):
             if group.reader.path in self._layouts:
@@ -59,7 +59,7 @@ class Packer:
         return found
 
     def deal(self, group: WantedGroup, number: int, buckets: Buckets) -> None:
-        """Deal out the rows of one row group, the n-th."""
+        """Deal out the rows of a row group, which has this number."""
         registers = self.registers
         dealing = Dealing(buckets, number, group.rows)
         limits = self._limits
@@ -95,7 +95,7 @@ class Packer:
             yield some
 
     def _whole_slices(self, reader: PartReader, group: int) -> Iterator[Slice]:
-        """Rows of another version of the contract: their key, and each record whole; all texts come last."""
+        """Rows of another version of the contract: their keys, and each record whole; all texts come last."""
         records: list[bytes] = []
         theirs = reader.metadata.registers
         wanted = {name for column in self.registers.contract.restore_order for name in self.registers.of_column(column)}
@@ -103,7 +103,7 @@ class Packer:
         for sheet, some in reader.sheets(group):
             lengths = np.zeros(some.count, dtype=np.int64)
             text = b"".join(chunk.tobytes() for chunk in sheet.rendered(some, lengths=lengths))
-            # not by newlines: a record of a file that somebody made on purpose may hold one
+            # not split at newlines, because a record of a hostile file may contain one
             records += [text[begin : end - 1] for begin, end in pairwise([0, *np.cumsum(lengths).tolist()])]
             regs = np.full((len(self.registers), some.count), NULL, dtype=np.int64)
             for name in wanted:

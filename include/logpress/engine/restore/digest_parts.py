@@ -1,4 +1,4 @@
-"""The digest of what part files and rejects files give back."""
+"""The digest of the records in part files and rejects files."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def digest_files(
     share: tuple[int, int] = (0, 1),
     limits: Limits = DEFAULT,
 ) -> tuple[int, int, str]:
-    """What restoration would give from these files: (records, their bytes, multiset digest).
+    """(records, their bytes, multiset digest) of all records that these files restore.
 
     Every record is rendered and hashed; nothing is taken from statistics.
 
     Args:
         parts: part files, paths or fsspec URIs.
         rejects: rejects files.
-        threads: row groups done at a time; 0: all is done in the calling thread.
+        threads: number of row groups at a time; 0: the calling thread does all work.
         progress: called with bytes and records done so far.
-        groups: which row groups of the parts; all if None.
-        share: (k, n): only the rows of each row group that are the k-th of n shares of it.
-        limits: how many rows are decoded at a time.
+        groups: numbers of the row groups; all if None.
+        share: (k, n): only the k-th of n shares of the rows of each row group.
+        limits: number of rows decoded at a time.
 
     Raises:
         PartError: if a file is damaged.
@@ -70,7 +70,7 @@ def digest_files(
         waiting: deque[Future[None]] = deque()
         for sheet, rows in _sheets(parts, groups, share, limits):
             waiting.append(pool.submit(hash_rows, sheet, rows))
-            del sheet, rows  # the next row group would come before its texts go
+            del sheet, rows  # frees its texts before the next row group is read
             while len(waiting) > 2 * threads:
                 waiting.popleft().result()
         for path in rejects:
@@ -85,7 +85,7 @@ def digest_files(
 def _sheets(
     parts: Sequence[str], groups: range | None, share: tuple[int, int], limits: Limits
 ) -> Iterator[tuple[Sheet, Slice]]:
-    """The rows that `digest_files` looks at."""
+    """The rows for `digest_files`, with their sheets."""
     for reader in (PartReader(path, limits) for path in parts):
         for group in range(reader.row_groups) if groups is None else groups:
             first, last = (reader.rows_by_group[group] * (share[0] + k) // share[1] for k in (0, 1))

@@ -1,4 +1,4 @@
-"""From part files and rejects files back to records, in order."""
+"""Part files and rejects files to records, in order."""
 
 from __future__ import annotations
 
@@ -42,24 +42,23 @@ def restore(
 ) -> int:
     """Write every record of these files, each followed by one newline.
 
-    Rows come in the contract's `restore_order` over all parts, then the rejects in the order they were read. Memory
-    is bounded: what does not fit goes through files in a temporary folder, a sixth as large as the raw records.
+    Rows come in the contract's `restore_order` over all parts, then the rejects in the order in which they were read.
+    Memory is bounded: the rest goes through files in a temporary folder, of a sixth of the size of the raw records.
 
     Args:
         parts: part files, paths or fsspec URIs.
         rejects: rejects files.
-        write: gets chunks of some megabytes; they are reused after the call.
-        threads: row groups decoded at a time; 0: all is done in the calling thread.
+        write: gets chunks of some megabytes, which are only valid during the call.
+        threads: number of row groups decoded at a time; 0: the calling thread does all work.
         progress: called with bytes and records written so far.
-        spill_folder: where the temporary folder goes; the system's default if None.
-        places: says which row groups of a part, and which of their rows, are wanted; all if None.
-        memory: bytes that this process may take, about; as many as are of use if None.
-        digest: uint64[2], the hash of each record is added to it, taken from the very bytes that go to `write`; nothing
-            is hashed if None.
-        limits: of memory, within `memory`; what is written is the same.
+        spill_folder: for the temporary folder; the system's default if None.
+        places: gives the wanted row groups of a part, and their wanted rows; all if None.
+        memory: approximate bytes that this process may take; as many as are useful if None.
+        digest: uint64[2]; the hash of each record is added, taken from the bytes passed to `write`; None for no hashes.
+        limits: of memory, within `memory`; they do not change what is written.
 
     Returns:
-        How many records were written.
+        Number of records written.
 
     Raises:
         PartError: if a file is damaged.
@@ -89,7 +88,7 @@ def restore(
 
 
 def _of_its_file(error: PartError, groups: Sequence[WantedGroup]) -> PartError:
-    """An error that names its file: rows of all files are put in order together, and only then rendered."""
+    """An error with the path of its file, because rows of all files are sorted together before they are rendered."""
     if not any(str(error).startswith(group.reader.path) for group in groups):
         for group in groups:
             try:
@@ -109,7 +108,7 @@ def _restore_sorted(
     spill_folder: str | None,
     limits: Limits,
 ) -> None:
-    """Restore row groups in one order: deal their rows out to buckets, then render one bucket after the other."""
+    """Restore row groups in one order: deal their rows out to buckets, then render bucket by bucket."""
     packer = Packer([group.reader for group in groups], limits)
     found = splitters(packer.samples(groups), plan.buckets)
     space = Space(packer.registers, most=2)

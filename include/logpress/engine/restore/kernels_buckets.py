@@ -1,6 +1,6 @@
-"""The kernel that deals rows out to buckets of the key space.
+"""The kernel that deals rows out to buckets of keys.
 
-Bounds: keys are indexed by word and row, splitters by word and a place found by bisection, below their number.
+Bounds: keys are indexed by word and row; splitters by word and by a place from bisection, below their number.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -12,7 +12,7 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def choose_buckets(keys, splitters, buckets):
-    """How many splitters each row's key has reached: its bucket.
+    """Choose the bucket of each row: the number of splitters that are at most its key.
 
     Args:
         keys: int64[words, n], the most significant word first.

@@ -1,7 +1,7 @@
-"""Which rows of a slice its part does not give back: told by hashes, from reading the slice once more.
+"""Finds rows of a slice that its part does not restore, by hashes, while the slice is read once more.
 
-Half of each hash is kept, on disk, so that memory is bounded. That two different records have the same half would keep
-one more of them whole than need be, or leave one that the proof then finds again.
+Half of each hash is kept, on disk, so that memory is bounded. If two different records have the same half, either one
+record too many is kept whole, or one is missed, which the next proof finds.
 """
 
 from __future__ import annotations
@@ -48,23 +48,23 @@ def lost_rows(
     progress: Progress | None = None,
     limits: Limits = DEFAULT,
 ) -> Words:
-    """Find the rows that a part does not give back: those of its slice less those that it gives, as multisets.
+    """Find the rows that a part does not restore: the multiset of the slice's rows less that of the part's rows.
 
     Args:
         contract: the table.
         day: the UTC day.
         spec: the slice, which is read once more.
-        manifest: what was pressed of it.
+        manifest: manifest of the slice.
         part: its part file, a path or fsspec URI.
-        threads: threads that convert; 0: all is done in the calling thread.
+        threads: threads that convert; 0: the calling thread does all work.
         progress: called with raw bytes and records done so far.
         limits: those that the slice was pressed with.
 
     Returns:
-        Ascending, each once; memory: 8 bytes each.
+        First words of their hashes, ascending, each once; 8 bytes of memory each.
 
     Raises:
-        ProofError: if the slice cannot be read again, or is not what it was.
+        ProofError: if the slice cannot be read again, or has changed.
     """
     with TemporaryDirectory(prefix="logpress-") as folder:
         taken, given = (_File(f"{folder}/{name}", limits.lost_words) for name in ("taken", "given"))
@@ -111,7 +111,7 @@ class _File:
             file.write(np.ascontiguousarray(words).data)
 
     def between(self, first: int, last: int) -> Words:
-        """Those from `first` to `last`, both included, ascending."""
+        """The words from `first` to `last`, both included, ascending."""
         found = [np.empty(0, dtype=np.uint64)]
         with self._path.open("rb") as file:
             while data := file.read(8 * self._at_a_time):
@@ -121,7 +121,7 @@ class _File:
 
 
 class _TakenHashes:
-    """Takes the rows that pressing takes, but keeps only their hashes.
+    """Receives the rows that pressing takes, and keeps their hashes only.
 
     Attributes:
         totals: int64[3]: rows taken, rows of other days, bytes taken.
@@ -134,7 +134,7 @@ class _TakenHashes:
         self._register = registers[day.register]
         self._day = day
         self._taken = taken
-        taken.clear()  # of what was read before the source broke off
+        taken.clear()  # hashes read before the source broke off
 
     def append(self, block: Block, takes_unknown: bool) -> None:
         places = np.empty(block.rows, dtype=np.int64)
@@ -174,7 +174,7 @@ def _see_that_it_is_the_same(manifest: SliceManifest, reading: _Reading) -> None
 
 
 def _read_part(path: str, given: _File, limits: Limits) -> None:
-    """Note the rows that a part gives back; where it is damaged, it gives fewer."""
+    """Record the hashes of the rows that a part restores; a damaged part restores fewer."""
     try:
         reader = PartReader(path, limits)
     except PartError:
@@ -191,7 +191,7 @@ def _read_part(path: str, given: _File, limits: Limits) -> None:
 
 
 def _difference(taken: _File, given: _File, at_a_time: int) -> Words:
-    """Words of which there are more in the first, each once."""
+    """Words that occur more often in the first file than in the second, each once."""
     pieces = 1 + max(len(taken), len(given)) // at_a_time
     bounds = [(k << 64) // pieces for k in range(pieces + 1)]
     lost = []

@@ -1,4 +1,4 @@
-"""How restoring uses the memory that it is given."""
+"""Division of the memory that restoring is given."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from logpress.limits import Limits
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How restoring uses its memory; what it writes is the same in any case.
+    """Use of memory while restoring; it does not change what is written.
 
     Attributes:
-        threads: row groups that are dealt out at a time, and pieces rendered at a time.
-        kept_bytes: what buckets keep in memory; more goes to disk.
-        bucket_bytes: what a bucket should hold.
-        buckets: how many buckets there are.
+        threads: number of row groups dealt out at a time, and of pieces rendered at a time.
+        kept_bytes: bytes that buckets keep in memory; more goes to disk.
+        bucket_bytes: planned size of a bucket.
+        buckets: number of buckets.
     """
 
     threads: int
@@ -27,7 +27,7 @@ class MemoryPlan:
 
     @classmethod
     def of(cls, memory: int | None, threads: int, groups: Sequence[WantedGroup], limits: Limits) -> MemoryPlan:
-        """Plan to use as much as is of use, within `memory` bytes where they are given and suffice."""
+        """The fastest plan within `memory` bytes, if they are given and suffice."""
         kept, bucket = limits.kept_bytes, limits.bucket_bytes
         if memory is not None:
             left = memory - limits.imported_bytes - limits.restoring_bytes
@@ -40,6 +40,6 @@ class MemoryPlan:
 
 
 def _dealt_bytes(group: WantedGroup, limits: Limits) -> int:
-    """Bytes that a row group takes while it is read and dealt out, about."""
+    """Estimated bytes for reading a row group and dealing it out."""
     reader, number = group.reader, group.number
     return limits.dealt_row_bytes * reader.rows_by_group[number] + limits.dealt_text_copies * reader.text_bytes[number]

@@ -1,4 +1,4 @@
-"""Counts what is restored on its way out."""
+"""Counts restored records on their way out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from logpress.progress import Progress
 
 
 class Meter:
-    """Counts what passes on to `write`.
+    """Counts chunks of records and passes them to `write`.
 
     Attributes:
-        digest: uint64[2], gets the records' hashes; None where they are not wanted.
-        records: how many have passed; counted by the caller, because chunks do not say.
+        digest: uint64[2], gets the sum of the records' hashes; None if it is not wanted.
+        records: number of records; the caller counts them, because chunks do not tell.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Meter:
         self._bytes = 0
 
     def __call__(self, chunk: NDArray[np.uint8]) -> None:
-        """Pass a chunk of records on, which may be used again after the call."""
+        """Pass a chunk of records on; the chunk may be used again after the call."""
         self._write(chunk.data)
         self._bytes += len(chunk)
         if self._progress is not None:

@@ -1,4 +1,4 @@
-"""A part pressed again: its records as raw blocks, so that one of an older format becomes one of today's."""
+"""Presses a part again: its records as raw blocks, so that a part of an older format becomes one of today's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PartInput:
 
     Args:
         path: a path or fsspec URI.
-        buffers: where buffers come from.
+        buffers: buffers for the blocks.
     """
 
     ids = None
@@ -42,7 +42,7 @@ class PartInput:
         pass
 
     def blocks(self) -> Generator[tuple[int, RawBlock]]:
-        """Blocks of whole records, whose places are known: no separator says where one ends.
+        """Blocks of whole records with known spans, because no separator marks the end of a record.
 
         Raises:
             PartError: if the part is damaged.
@@ -58,10 +58,10 @@ class PartInput:
                     buffer = self._buffers.take(len(chunk))
                     buffer[: len(chunk)] = chunk
                     self._bytes += len(chunk)
-                    yield 0, RawBlock(buffer, len(chunk), spans=(starts, ends - 1))  # behind each is a newline
+                    yield 0, RawBlock(buffer, len(chunk), spans=(starts, ends - 1))  # a newline is behind each
 
     def origins(self) -> list[OriginStats]:
-        """What the part held, once all is read."""
+        """Contents of the part; complete after the last block."""
         path, size = self._reader.path, self._reader.footer.serialized_size
         return [OriginStats(uri=path, stored_bytes=size, raw_bytes=self._bytes, compression="none", records=0)]
 
@@ -69,15 +69,15 @@ class PartInput:
 def press_part(
     contract: Contract, day: date, slice_name: str, path: str, folder: str, *, threads: int, progress: Progress | None
 ) -> SliceManifest:
-    """Press the records of a part into a part of today's format; they are of the day, whatever they say.
+    """Press the records of a part into a part of today's format. They are rows of the day, whatever their time is.
 
     Args:
-        contract: the table, as it is now.
+        contract: today's contract of the table.
         day: the UTC day.
-        slice_name: of both parts.
+        slice_name: slice of both parts.
         path: the part, a path or fsspec URI.
-        folder: where the new one goes.
-        threads: threads that convert; 0: all is done in the calling thread.
+        folder: folder for the new part.
+        threads: threads that convert; 0: the calling thread does all work.
         progress: called with raw bytes and records done so far.
 
     Raises:

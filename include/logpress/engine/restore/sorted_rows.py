@@ -18,19 +18,19 @@ from logpress.hashing import digest as digests
 from logpress.limits import Limits
 
 Rendered = tuple[list[NDArray[np.uint8]], NDArray[np.uint64]]
-"""Chunks of records, and the sum of their hashes, uint64[2]: zeros where these are not wanted."""
+"""Chunks of records, and the sum of their hashes, uint64[2], which is zero if it is not wanted."""
 
 
 class SortedRows:
-    """The rows of one bucket in order, ready to be rendered.
+    """The sorted rows of one bucket, ready to be rendered.
 
     Args:
-        packer: packed them.
-        rows: as they came.
-        limits: how many rows, and bytes of their texts, are rendered at a time.
+        packer: packed the rows.
+        rows: the rows, unsorted.
+        limits: number of rows, and bytes of their texts, rendered at a time.
 
     Attributes:
-        packed: the rows as they came.
+        packed: the rows, unsorted.
     """
 
     def __init__(self, packer: Packer, rows: Packed, limits: Limits) -> None:
@@ -44,12 +44,12 @@ class SortedRows:
 
     @property
     def _longest(self) -> int:
-        """Bytes of a row's texts, at most."""
+        """Upper bound of the bytes of a row's texts."""
         return sum(int(lengths.max(initial=0)) for lengths in self._lengths.values())
 
     @property
     def text_bytes(self) -> int:
-        """Bytes of their texts."""
+        """Bytes of the rows' texts."""
         return sum(int(lengths.sum()) for lengths in self._lengths.values())
 
     def write(self, meter: Meter, pool: Executor, threads: int) -> None:
@@ -66,7 +66,7 @@ class SortedRows:
             self._pass_on(*waiting.popleft(), meter, free)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """Rows that are rendered at a time: fewer where their texts are long."""
+        """Ranges of rows that are rendered together; shorter if texts are long."""
         most, most_bytes = self._limits.rendered_rows, self._limits.rendered_text_bytes
         if self._longest * most <= most_bytes:
             yield from ((first, first + most) for first in range(0, len(self._order), most))
@@ -96,7 +96,7 @@ class SortedRows:
             free.append(chunks[-1].base)  # a chunk is a view of its buffer
 
     def _render(self, order: NDArray[np.int32], free: list[NDArray[np.uint8]], hashing: bool) -> Rendered:
-        """Render some rows; the last chunk lies in a buffer that may be used again."""
+        """Render some rows; the last chunk lies in a buffer that is used again."""
         try:
             sheet = self._sheet.twin(free.pop())
         except IndexError:
@@ -110,5 +110,5 @@ class SortedRows:
         rows = np.arange(len(order), dtype=np.int32)
         for chunk in sheet.chunks(matrix, rows, counts, digest=digest if hashing else None):
             is_last = counts[0] == len(order)
-            chunks.append(chunk if is_last else chunk.copy())  # the next one is written to the same buffer
+            chunks.append(chunk if is_last else chunk.copy())  # the next chunk is written to the same buffer
         return chunks, digest

@@ -1,4 +1,4 @@
-"""Which rows of which row groups are to be restored."""
+"""The rows of row groups to restore."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from logpress.engine.part.part_reader import PartReader
 
 Places = Callable[[str], Iterable[tuple[int, NDArray[np.int64] | None]]]
-"""Which row groups of a part, and which of their rows (int64[n], ascending; None for all), are wanted."""
+"""Gives the wanted row groups of a part, and their wanted rows (int64[n], ascending; None for all)."""
 
 
 @dataclass(frozen=True)
 class WantedGroup:
-    """A row group of which rows are to be restored.
+    """A row group with rows to restore.
 
     Attributes:
-        reader: of its part.
-        number: of the row group in its part.
-        chosen: int64[n], ascending: which of its rows; None for all.
+        reader: reader of its part.
+        number: number of the row group in its part.
+        chosen: int64[n], ascending: the rows to restore; None for all.
     """
 
     reader: PartReader
@@ -30,11 +30,11 @@ class WantedGroup:
 
     @property
     def rows(self) -> int:
-        """How many rows are restored."""
+        """Number of rows to restore."""
         return self.reader.rows_by_group[self.number] if self.chosen is None else len(self.chosen)
 
     def rows_within(self, first: int, last: int) -> NDArray[np.int32]:
-        """Which of the rows from `first` to `last` are restored, counted from `first`."""
+        """The rows to restore among the rows `first` to `last`, counted from `first`."""
         if self.chosen is None:
             return np.arange(last - first, dtype=np.int32)
         begin, end = np.searchsorted(self.chosen, [first, last])
@@ -42,6 +42,6 @@ class WantedGroup:
 
     @property
     def text_bytes(self) -> int:
-        """Bytes of the texts of the rows that are restored, about."""
+        """Estimated bytes of the texts of the rows to restore."""
         share = self.rows / max(1, self.reader.rows_by_group[self.number])
         return int(self.reader.text_bytes[self.number] * share)

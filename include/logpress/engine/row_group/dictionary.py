@@ -22,7 +22,7 @@ class Dictionary:
         offsets: int64[...].
         hashes: uint64[...].
         kinds: uint8[...], see `string_kind`.
-        known: how many there are.
+        known: number of texts.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Dictionary:
         return int(self.offsets[self.known])
 
     def make_room(self, texts: int, size: int) -> None:
-        """Make room for so many more texts of so many more bytes."""
+        """Make room for `texts` more texts of `size` more bytes in all."""
         need = self.known + texts
         if need > len(self.hashes):
             room = 1 << need.bit_length()
@@ -78,7 +78,7 @@ class Dictionary:
         return int(find_number(buffer, len(text), self.table, self.texts, self.offsets, self.hashes))
 
     def ranks(self) -> NDArray[np.int32]:
-        """The place of each text in the order of their bytes: int32[known]."""
+        """int32[known]: rank of each text in the order of their bytes."""
         words = np.empty(self.known, dtype=np.uint64)
         order, spare = np.empty(self.known, dtype=np.int32), np.empty(self.known, dtype=np.int32)
         order_texts(self.texts, self.offsets, words, order, spare)
@@ -86,7 +86,7 @@ class Dictionary:
         return spare
 
     def forget(self) -> None:
-        """Let go of all texts, once a copy of them is written."""
+        """Release all texts, after they are copied."""
         self.__init__()  # type: ignore[misc]
 
 

@@ -1,7 +1,7 @@
 """The kernels of a dictionary: texts to numbers.
 
 Bounds: entries of a block are indexed below its counts, texts of a row group below `known`, tables by hashes modulo
-their size; texts carry `PADDING` bytes behind their last used byte. Callers have made room for all new texts.
+their size. Texts have `PADDING` bytes behind their last used byte. Callers make room for all new texts.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -19,7 +19,7 @@ def sizes_of_entries(starts, ends, counts, sizes):
     Args:
         starts: int64[d, c].
         ends: int64[d, c].
-        counts: int64[d], how many texts each has.
+        counts: int64[d], number of texts of each.
         sizes: int64[d], filled.
     """
     for number in range(counts.shape[0]):
@@ -33,25 +33,25 @@ def sizes_of_entries(starts, ends, counts, sizes):
 def merge_entries(
     buffer, starts, ends, hashes, kinds, count, table, texts, offsets, all_hashes, all_kinds, known, numbers
 ):
-    """Give a block's dictionary entries their numbers in the row group's dictionary, adding those that are new.
+    """Number a block's dictionary entries in the row group's dictionary; new texts are added.
 
     Args:
-        buffer: uint8[n], where the block's entries stand.
+        buffer: uint8[n], holds the block's entries.
         starts: int64[>= count].
         ends: int64[>= count].
         hashes: uint64[>= count].
         kinds: uint8[>= count], see `string_kind`.
-        count: how many entries the block has.
-        table: int32[2^k], open addressing; the caller has made it large enough to stay at most half full.
+        count: number of the block's entries.
+        table: int32[2^k], open addressing; large enough to stay at most half full.
         texts: uint8[m], the row group's texts, with room for the new ones.
         offsets: int64[c + 1]; text i is texts[offsets[i]:offsets[i + 1]].
         all_hashes: uint64[c].
         all_kinds: uint8[c].
-        known: how many texts the row group knows.
+        known: number of texts of the row group.
         numbers: int64[>= count], filled.
 
     Returns:
-        How many texts the row group knows now.
+        New number of texts of the row group.
     """
     for entry in range(count):
         start = starts[entry]

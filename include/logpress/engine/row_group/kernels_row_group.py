@@ -1,7 +1,7 @@
-"""The kernel that chooses which rows of a block a row group takes.
+"""The kernel that chooses the rows of a block that a row group takes.
 
-Bounds: arrays of rows are indexed by row, from `first` to below the length of `states`, as which the others are at
-least as long; `places` gets no more rows than that.
+Bounds: arrays of rows are indexed from `first` to below the length of `states`; the others are at least as long.
+`places` gets at most that many rows.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -14,41 +14,41 @@ from logpress.hashing.kernels_multiset import add_hash
 from logpress.kernel.compile import kernel
 
 TAKEN = 0
-"""Place in a row group's totals: rows taken."""
+"""Index in a row group's totals: rows taken."""
 
 OTHER_DAY = 1
-"""Place in a row group's totals: rows that are left to another day."""
+"""Index in a row group's totals: rows of other days."""
 
 TAKEN_BYTES = 2
-"""Place in a row group's totals: bytes of the records taken."""
+"""Index in a row group's totals: bytes of the records taken."""
 
 TOTALS = 3
-"""Places in a row group's totals."""
+"""Length of a row group's totals."""
 
 
 @kernel
 def choose_rows(
     first, room, row_starts, row_ends, states, hashes, days, units_per_day, day, take_unknown, totals, digest, places
 ):  # fmt: skip
-    """Choose which of a block's finished rows are taken, until there is no room; rows of other days are only counted.
+    """Choose finished rows of a block until `room` is used up; rows of other days are only counted.
 
     Args:
         first: first row of the block to look at.
-        room: how many rows can be taken.
+        room: largest number of rows to take.
         row_starts: int64[rows].
         row_ends: int64[rows].
-        states: int64[rows]: a program's number, IRREGULAR; rows of any other are left out.
+        states: int64[rows]: number of a program, or IRREGULAR; rows in other states are skipped.
         hashes: uint64[2, >= rows].
-        days: int64[>= rows], the register of the instant whose UTC date is the record's day.
-        units_per_day: its units a day.
+        days: int64[>= rows], register of the instant whose UTC date is the record's day.
+        units_per_day: units of that register a day.
         day: days since 1970-01-01.
-        take_unknown: whether records that name no day are taken.
+        take_unknown: whether records without a readable day are taken.
         totals: int64[TOTALS], added to.
-        digest: uint64[2], the multiset digest of what is taken; added to.
-        places: int64[>= rows], gets the rows that are taken.
+        digest: uint64[2]; the hashes of taken rows are added.
+        places: int64[>= rows], gets the taken rows.
 
     Returns:
-        (next row of the block, how many rows are taken)
+        (next row of the block, number of taken rows).
     """
     row = first
     count = 0

@@ -1,4 +1,4 @@
-"""A row group while it fills: registers, dictionaries, counts and the digest of what was taken."""
+"""A row group while it fills: registers, dictionaries, counts, and the digest of its rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_A_DAY = 86_400
 
 
 def _plain_texts(registers: Registers) -> list[str]:
-    """The registers whose texts are written row by row, as a text or what no contract names."""
+    """The registers whose texts are written row by row: columns of codec `text`, and values that no contract names."""
     return [
         name
         for column in stored_columns(registers.contract)
@@ -34,8 +34,8 @@ class RowGroup:
     """Rows of one row group, in input order, in registers.
 
     Attributes:
-        store: the registers' room.
-        used: rows in use.
+        store: arrays of the registers.
+        used: number of rows in use.
         dictionaries: by dictionary number.
         totals: int64[TOTALS], see `kernels_row_group`.
         digest: uint64[2] (low, high): multiset digest of the rows taken.
@@ -55,7 +55,7 @@ class RowGroup:
 
     @property
     def is_full(self) -> bool:
-        """Whether no row fits any more."""
+        """Whether no further row fits."""
         return self.used == self.capacity
 
     def register(self, name: str) -> NDArray[Any]:
@@ -70,7 +70,7 @@ class RowGroup:
 
     @property
     def text_bytes(self) -> int:
-        """Bytes of all texts: of all dictionaries, or those of all rows, where they will be written row by row."""
+        """Bytes of all texts. Texts that are written row by row count for each row, others once."""
         return sum(
             max(dictionary.stored_bytes, self._plain_bytes.get(number, 0))
             for number, dictionary in enumerate(self.dictionaries)
@@ -107,7 +107,7 @@ class RowGroup:
         )  # fmt: skip
         for name in self._plain:
             number = registers.dictionaries[name]
-            if entries.counts[number]:  # most often nothing is left over, and no record is kept whole
+            if entries.counts[number]:  # mostly 0: no extra values, and no record that is kept whole
                 codes = self.store.narrow[self.used : self.used + count, registers.place_of[registers[name]]]
                 self._plain_bytes[number] += size_of_texts(codes, self.dictionaries[number].offsets)
         self.used += count

@@ -9,7 +9,7 @@ from logpress.engine.registers.registers import Registers
 
 
 class Store:
-    """Room for the registers of one row group.
+    """Arrays for the registers of one row group.
 
     Attributes:
         wide: int64[capacity, wide registers].
@@ -19,12 +19,12 @@ class Store:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
         wide, narrow, capacity = shape
-        # a row's registers side by side: rows are put in order one by one
+        # registers of a row side by side, because rows are sorted one by one
         self.wide = np.empty((capacity, wide), dtype=np.int64)
         self.narrow = np.empty((capacity, narrow), dtype=np.int32)
 
     def room_for_narrow(self, rows: int) -> NDArray[np.int32]:
-        """Room for the narrow registers one after the other, int32[narrow, rows]; where it can, among the wide ones."""
+        """An array for the sorted narrow registers, int32[narrow, rows]; in the memory of the wide ones if it fits."""
         narrow = self.shape[1]
         room = self.wide.ravel().view(np.int32)
         if len(room) < narrow * rows:
@@ -33,7 +33,7 @@ class Store:
 
 
 class Stores:
-    """Stores that are free; shared by threads. Fresh memory costs more than filling it, so it is used again."""
+    """Free stores, shared by threads. They are used again, because new memory costs more than filling it."""
 
     def __init__(self, registers: Registers, capacity: int) -> None:
         narrow = int(registers.is_narrow.sum())
@@ -46,19 +46,19 @@ class Stores:
         return self._free.pop() if self._free else Store(self._shape)
 
     def give_back(self, store: Store) -> None:
-        """Say that a store is not used any more."""
+        """Return a store that is not used any more."""
         self._free.append(store)
 
     def clear(self) -> None:
-        """Give the memory back to the system."""
+        """Release all memory."""
         self._free.clear()
         self._free_rooms.clear()
 
     def take_room(self) -> NDArray[np.int64]:
-        """Room for a row group's wide registers once more: int64[wide * capacity]."""
+        """An array for a row group's sorted wide registers: int64[wide * capacity]."""
         wide, _, capacity = self._shape
         return self._free_rooms.pop() if self._free_rooms else np.empty(wide * capacity, dtype=np.int64)
 
     def give_room_back(self, room: NDArray[np.int64]) -> None:
-        """Say that a room is not used any more."""
+        """Return an array of `take_room` that is not used any more."""
         self._free_rooms.append(room)

@@ -1,4 +1,4 @@
-"""zstd frames of numbers, smaller than libzstd makes them, and made faster."""
+"""zstd frames of numbers, smaller than those of libzstd, and made faster."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEM
 from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST
 
 Matching = tuple[int, int]
-"""Bytes of a number, and how many bytes before it stands the one whose high bytes it may share, or the nearest one."""
+"""(bytes of a number, distance in bytes to the number whose high bytes it may match; the smallest such distance)."""
 
 BYTES: Matching = (1, 1)
 """Numbers of one byte."""
 
 NEARLY_IN_ORDER: dict[int, Matching] = {4: (4, 4), 8: (8, 8)}
-"""Nearly sorted numbers, by their bytes."""
+"""Matchings of nearly sorted numbers, by their bytes."""
 
 MOSTLY_BELOW_256: dict[int, Matching] = {4: (4, 32), 8: (8, 64)}
-"""[bytes] Numbers that are mostly below 256, by their bytes; see `kernels_matches` for the distances."""
+"""[bytes] Matchings of numbers that are mostly below 256, by their bytes; `kernels_matches` explains the distances."""
 
 WHOLE_DELTAS: Matching = (0, 1)
-"""Deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them: the page says how many bytes they have."""
+"""Matching of deltas in whole bytes, as `kernels_numbers.whole_deltas` makes them; the page tells their size."""
 
 MATCHINGS = (BYTES, *NEARLY_IN_ORDER.values(), *MOSTLY_BELOW_256.values(), WHOLE_DELTAS)
 _BLOCK_ROOM = 3 * BLOCK_BYTES
-"""A block that is given up: at most its content, and 76 bits for every four bytes of it."""
+"""Bytes for a block that is given up: at most its content, and 76 bits for every 4 bytes of it."""
 
 
 def room_bytes(size: int) -> int:
-    """How many bytes to keep free for the frame of a page of `size` bytes."""
+    """Size of the buffer for the frame of a page of `size` bytes."""
     return size + 3 * (size // (BLOCK_BYTES - 8) + 2) + _BLOCK_ROOM
 
 
 class _Scratch(threading.local):
-    """What a thread's calls work in; `out` stays as large as the largest page made it."""
+    """The buffers of a thread's calls; `out` keeps the size of the largest page."""
 
     def __init__(self) -> None:
         self.arrays = scratch_arrays()
@@ -46,7 +46,7 @@ class _Scratch(threading.local):
 
 
 def scratch_arrays() -> tuple[NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.int64], ...]:
-    """What `write_frame` works in, in the order of its arguments."""
+    """The scratch arrays of `write_frame`, in the order of its arguments."""
     return (
         np.zeros(6, np.int64),
         np.zeros(CURSOR_WORDS, np.int64),
@@ -68,16 +68,17 @@ _scratch = _Scratch()
 def compress_numbers(page: bytes | NDArray[np.uint8], matching: Matching, prefix: int = 0) -> bytes:
     """A zstd frame (RFC 8878) whose content is `page`.
 
-    It is small where numbers stand nearly in order, are mostly below 256, or, being of one byte, are some more common
-    than others. Any content comes back, and no frame is longer than the page, 14 bytes and 3 bytes for each 128 KB.
+    It is small if numbers are nearly sorted, or mostly below 256, or if they have one byte and some are more frequent
+    than others. It is exact for any content, and no frame is longer than the page, 14 bytes, and 3 bytes for each 128
+    KB.
 
     Args:
-        page: bytes of another kind, then little-endian numbers up to its end.
-        matching: how these are taken apart.
-        prefix: bytes of another kind, such as a Parquet page's definition levels; about so many.
+        page: a prefix, then little-endian numbers up to its end.
+        matching: how the numbers are split into sequences.
+        prefix: approximate length of the prefix, such as the definition levels of a Parquet page.
 
     Raises:
-        ValueError: There is no such matching, or the prefix is longer than the page.
+        ValueError: if the matching is unknown, or the prefix is longer than the page.
     """
     content = np.frombuffer(page, np.uint8)
     if matching not in MATCHINGS or not 0 <= prefix <= len(content):

@@ -1,10 +1,10 @@
 """The kernel that writes zstd frames (RFC 8878) of numbers of one, four or eight bytes.
 
-`kernels_matches` finds the sequences of a block, `kernels_sequences` and `kernels_huffman` write them and their
+`kernels_matches` finds the sequences of a block; `kernels_sequences` and `kernels_huffman` write them and their
 literals.
 
-Bounds: `out` has `room_bytes(n)` bytes: a block that turns out no smaller than its content is written before it is
-given up. Of the page, only its own bytes are read.
+Bounds: `out` has `room_bytes(n)` bytes, because a block that is not smaller than its content is written before it is
+given up. Reads stay inside the page.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -33,24 +33,24 @@ _WINDOW = 10 << 3
 """Window_Descriptor: exponent 10, mantissa 0, which is 2^(10 + 10) bytes (3.1.1.1.2)."""
 
 _LONG_PREFIX = 512
-"""[bytes] Bytes of a prefix that are worth a block with a code of their own."""
+"""[bytes] Smallest prefix that gets a block, and so a Huffman code, of its own."""
 
 _SINGLE_SEGMENT = 1 << 5
 """Single_Segment_Flag of the Frame_Header_Descriptor (3.1.1.1.1)."""
 
 _CONTENT_OF_2, _CONTENT_OF_4, _CONTENT_OF_8 = 1 << 6, 2 << 6, 3 << 6
-"""Frame_Content_Size_Flag: bytes of the content's size; without it, 1 where there is a single segment (3.1.1.1.1)."""
+"""Frame_Content_Size_Flag, by bytes of the content size; without a flag, 1 byte in a single segment (3.1.1.1.1)."""
 
 _RAW, _COMPRESSED = 0, 2
 """Block_Type (3.1.1.2.2)."""
 
 _FIRST_OFFSETS = 1, 4, 8
-"""The repeated offsets with which a frame begins (3.1.1.5)."""
+"""The repeated offsets at the begin of a frame (3.1.1.5)."""
 
 
 @inner_kernel
 def _write_header(size, out):
-    """Write the header of a frame (3.1.1.1) of `size` bytes; returns where it ends."""
+    """Write the header of a frame (3.1.1.1) of `size` bytes; returns the end."""
     for k in range(4):
         out[k] = _MAGIC[k]
     if size > SINGLE_SEGMENT_BYTES:
@@ -74,7 +74,7 @@ def _write_header(size, out):
 
 @inner_kernel
 def _put24(out, to, number):
-    """Write a number of three bytes."""
+    """Write a number as three bytes."""
     out[to] = number & 255
     out[to + 1] = number >> 8 & 255
     out[to + 2] = number >> 16
@@ -82,7 +82,7 @@ def _put24(out, to, number):
 
 @inner_kernel
 def _write_raw(page, start, end, out, to):
-    """Write a raw block of page[start:end] at out[to:], behind its header (3.1.1.2); returns where it ends."""
+    """Write page[start:end] as a raw block at out[to:], with its header (3.1.1.2); returns the end."""
     _put24(out, to, (end - start) << 3 | _RAW << 1 | (1 if end == page.shape[0] else 0))
     for k in range(end - start):
         out[to + 3 + k] = page[start + k]
@@ -97,12 +97,12 @@ def write_frame(
     """Write a page as a zstd frame.
 
     Args:
-        page: uint8[n]; its numbers end where it ends.
+        page: uint8[n]; its numbers reach to its end.
         stride: bytes of a number: 1, 4 or 8; 0 for deltas in whole bytes.
-        distance: of matches: the stride, or a small multiple of it that is the nearest.
-        prefix: how many bytes of another kind stand before the numbers; at most n.
+        distance: smallest distance of matches: the stride or a small multiple of it.
+        prefix: number of bytes before the numbers; at most n.
         out: uint8[room_bytes(n)], gets the frame.
-        recent: int64[6], scratch: the distances used last, and those used before a block.
+        recent: int64[6], scratch: the repeated offsets, and those before the current block.
         cursor: int64[CURSOR_WORDS], scratch.
         places: int32[DELTA_PLACES], scratch.
         literals: uint8[BLOCK_BYTES + 8], scratch.
@@ -115,14 +115,14 @@ def write_frame(
         is_leaf: uint8[LONGEST, MOST_ITEMS], scratch.
 
     Returns:
-        How many bytes the frame has.
+        Size of the frame.
     """
     size = page.shape[0]
     begin = _write_header(size, out)
     to = begin
     start = 0
     varies = distance > stride
-    known = stride == 1 or varies  # whether the repeated distance is this one
+    known = stride == 1 or varies  # whether `distance` is the repeated offset
     if stride == 0:
         places[:] = -1
         open_deltas(page, prefix, cursor)
@@ -155,7 +155,7 @@ def write_frame(
             known = known or says
         else:
             to = _write_raw(page, start, end, out, to)
-            for k in range(3):  # what a block uses that is given up is not used
+            for k in range(3):  # offsets of a block that is given up do not count
                 recent[k] = recent[3 + k]
         start = end
     blocks = max((size + BLOCK_BYTES - 1) // BLOCK_BYTES, 1)

@@ -1,9 +1,9 @@
-"""Kernels for tables of codes: Finite State Entropy, which sequences and the lengths of Huffman codes are written in.
+"""Kernels for tables of Finite State Entropy, which encodes sequences and the lengths of Huffman codes.
 
-Source: RFC 8878, 4.1. A table has 2^accuracy cells; a code that is common has many, and costs few bits.
+Source: RFC 8878, 4.1. A table has 2^accuracy cells. A frequent code has many cells, and takes few bits.
 
-Bounds: arrays of codes are indexed by codes below SYMBOLS, arrays of cells by cells below 2^log; words are stored up to
-4 bytes behind what is written.
+Bounds: arrays of codes are indexed by codes below SYMBOLS, arrays of cells by cells below 2^log. Words are stored up to
+4 bytes behind the last written byte.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -16,20 +16,20 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import highest_bit, store32
 
 SYMBOLS = 64
-"""Room for the codes of one kind; there are 36 of literal lengths, 53 of match lengths, 12 of weights."""
+"""Length of arrays of codes of one kind: 36 codes of literal lengths, 53 of match lengths, 12 of weights."""
 
 MOST_LOG = 9
 """The largest accuracy of a table of lengths (3.1.1.3.2.1)."""
 
 LEAST_LOG = 5
-"""The least accuracy that a description can say (4.1.1)."""
+"""The smallest accuracy that a description can hold (4.1.1)."""
 
 
 @kernel
 def share_cells(counts, total, log, shares):
-    """Share 2^log cells of a table among the codes that occur: int32[SYMBOLS], at least one each.
+    """Distribute 2^log cells of a table among the codes that occur: int32[SYMBOLS], at least one cell each.
 
-    There are at most 53 codes, and fewer than cells.
+    There are at most 53 codes, and fewer codes than cells.
     """
     left = 1 << log
     for code in range(SYMBOLS):
@@ -37,7 +37,7 @@ def share_cells(counts, total, log, shares):
         if counts[code] > 0:
             shares[code] = max(((np.int64(counts[code]) << log) + (total >> 1)) // total, 1)
             left -= shares[code]
-    while left != 0:  # whoever gains the most by one more, or loses the least by one less
+    while left != 0:  # to the code that gains most by one more, or from the one that loses least by one less
         best = 0
         value = -1.0
         for code in range(SYMBOLS):
@@ -54,7 +54,7 @@ def share_cells(counts, total, log, shares):
 
 @kernel
 def describe_cells(shares, log, out, to):
-    """Write a table's shares (4.1.1) at out[to:], less than 100 bytes; returns where they end."""
+    """Write the shares of a table (4.1.1) at out[to:], in less than 100 bytes; returns the end."""
     word = np.int64(log - LEAST_LOG)
     bits = 4
     left = (1 << log) + 1
@@ -74,9 +74,9 @@ def describe_cells(shares, log, out, to):
         while left < threshold:
             width -= 1
             threshold >>= 1
-        if share == 1:  # no cells: how many more codes have none
+        if share == 1:  # no cells: the number of further codes without cells follows
             zeros = 0
-            while shares[code] == 0:  # a code with cells follows, for some are left
+            while shares[code] == 0:  # ends, because a code with cells follows while cells are left
                 zeros += 1
                 code += 1
             while zeros >= 3:
@@ -98,19 +98,19 @@ def describe_cells(shares, log, out, to):
 
 @kernel
 def build_table(shares, log, code_of_cell, weights, places, cells):
-    """Make the table that encodes (4.1.1, turned around).
+    """Build the table for encoding (4.1.1, inverted).
 
     Args:
-        shares: int32[SYMBOLS], of 2^log together.
+        shares: int32[SYMBOLS], cells of each code; their sum is 2^log.
         log: accuracy.
         code_of_cell: int32[2^log], scratch.
-        weights: int32[SYMBOLS], gets what, added to a state, has the bits to write above bit 16.
+        weights: int32[SYMBOLS], filled: (state + weight) >> 16 is the number of bits to write.
         places: int32[SYMBOLS], gets what to add to the state's other bits for its place in `cells`; during the work,
             where the next cell of a code goes.
         cells: int32[2^log], gets the states.
     """
     size = 1 << log
-    step = (size >> 1) + (size >> 3) + 3  # of the spread of cells (4.1.1); odd, so that it comes to each cell once
+    step = (size >> 1) + (size >> 3) + 3  # step of the spread of cells (4.1.1); odd, so that it visits each cell once
     at = 0
     total = 0
     for code in range(SYMBOLS):
@@ -133,10 +133,10 @@ def build_table(shares, log, code_of_cell, weights, places, cells):
 
 @inner_kernel
 def accuracy(counts, found, most):
-    """How many cells, as a power of two, a table for `found` codes should have: LEAST_LOG to `most`.
+    """Accuracy of a table for `found` codes: LEAST_LOG to `most`.
 
-    [bytes] A quarter of the codes written, and enough for each code that occurs, as libzstd's FSE_optimalTableLog has
-    it.
+    [bytes] About a quarter as many cells as codes are written, and enough for each code that occurs, as in libzstd's
+    FSE_optimalTableLog.
     """
     highest = 0
     for code in range(SYMBOLS):
@@ -147,6 +147,6 @@ def accuracy(counts, found, most):
 
 @inner_kernel
 def state_before(code, weights, places, cells):
-    """The state that stands for the last code, the one that is written first and costs no bits."""
+    """The state of the last code, which is written first and takes no bits."""
     bits = (np.int64(weights[code]) + (1 << 15)) >> 16
     return np.int64(cells[(((bits << 16) - weights[code]) >> bits) + places[code]])

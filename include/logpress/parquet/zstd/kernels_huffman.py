@@ -1,11 +1,11 @@
-"""Kernels that write the literals of a block: raw, one byte repeated, or in Huffman's code (RFC 8878, 3.1.1.3.1).
+"""Kernels that write the literals of a block: raw, one byte repeated, or in a Huffman code (RFC 8878, 3.1.1.3.1).
 
-Codes are the best of at most 11 bits, found by package-merge (Larmore and Hirschberg, "A fast algorithm for optimal
-length-limited Huffman codes", 1990); which code a byte has follows from the lengths (4.2.1).
+Codes are optimal among those of at most 11 bits, found by package-merge (Larmore and Hirschberg, "A fast algorithm for
+optimal length-limited Huffman codes", 1990). The code of each byte follows from the lengths (4.2.1).
 
-Bounds: literals are read by words within their number. Huffman's code is written only where its size, which counts and
-lengths tell, is below that of the literals; what describes it takes 129 bytes at most, before that is known. Words are
-stored up to 7 bytes behind what is written.
+Bounds: words of literals are read within their number. A Huffman code is written only if its size, which follows from
+counts and lengths, is below that of the literals; its description, at most 129 bytes, is written before this is known.
+Words are stored up to 7 bytes behind the last written byte.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -19,50 +19,49 @@ from logpress.kernel.words import load64, store64
 from logpress.parquet.zstd.kernels_fse import accuracy, build_table, describe_cells, share_cells, state_before
 
 LONGEST = 11
-"""[bytes] Bits of a code, at most: Max_Number_of_Bits (4.2.1)."""
+"""[bytes] Longest code, in bits: Max_Number_of_Bits (4.2.1)."""
 
 BYTES_ROWS = 11
-"""Rows of `bytes_`: eight times counts, the first of which become all counts; the order; lengths; codes."""
+"""Rows of `bytes_`: 8 rows of counts, whose sum goes into the first; the order; lengths; codes."""
 
 MOST_ITEMS = 2 * 256
-"""Room for the items of a level of package-merge."""
+"""Most items of a level of package-merge."""
 
 _COUNT_ROWS = 8
-"""Rows of `bytes_` that hold counts: neighbours are counted in different ones, so that none waits for the one
+"""Rows of `bytes_` that hold counts. Neighbours are counted in different rows, so that no count waits for the one
 before."""
 
 _ORDER, _LENGTHS, _CODES = 8, 9, 10
 """Rows of `bytes_` behind the counts."""
 
 _FEWEST = 64
-"""[bytes] Literals that are worth a look."""
+"""[bytes] Fewest literals for which a Huffman code is tried."""
 
 _ONE_STREAM = 256
-"""[bytes] Literals below which four streams would cost more than they are faster to read."""
+"""[bytes] Below this number of literals there is one stream, because four cost more than they save time."""
 
 _MANY = 1 << 14
-"""[bytes] Literals of which each _EIGHTH word tells whether they are noise."""
+"""[bytes] Number of literals from which on every _EIGHTH word is counted first, to detect noise."""
 
 _EIGHTH = 8
-"""[bytes] Of so many words of eight literals, one is counted to tell."""
+"""[bytes] One word of 8 literals in so many is counted to detect noise."""
 
 _LEAST_SAVING_BITS = 4800
-"""[bytes] Bits that codes must seem to save for literals to be looked at whole, where an eighth is counted.
+"""[bytes] Estimated saving, in bits, below which literals are taken as noise, if one word in _EIGHTH is counted.
 
-Of noise they seem to save about 2,943 bits by chance, however many literals there are: n bytes counted have a sum of
-squared shares of about (1 + 255 / n) / 256, which `_count` takes for a saving of log2(1 + 255 / n) = 255 / (n ln 2)
-bits a literal, of 8 n literals. By the standard deviation of chi-square with 255 degrees of freedom, 9 % of it, 4,800
-lies seven deviations above.
-"""
+The estimate for noise is about 2,943 bits, whatever the number of literals: n counted bytes have a sum of squared
+shares of about (1 + 255 / n) / 256, which `_count` takes for a saving of log2(1 + 255 / n) = 255 / (n ln 2) bits a
+literal, of 8 n literals. By the standard deviation of chi-square with 255 degrees of freedom, 9 % of it, 4,800 lies 7
+deviations above."""
 
 _MOST_DIRECT = 128
-"""Weights that can be written with four bits each (4.2.1.1)."""
+"""Most weights that can be written with 4 bits each (4.2.1.1)."""
 
 _DIRECT = 127
-"""Added to the number of weights of four bits each, it is the header byte (4.2.1.1)."""
+"""Header byte of weights of 4 bits each, less their number (4.2.1.1)."""
 
 _MOST_DESCRIBED = 127
-"""Bytes of weights in FSE, at most: their number is the header byte (4.2.1.1)."""
+"""Most bytes of weights in FSE: their number is the header byte (4.2.1.1)."""
 
 _MOST_LOG = 6
 """The largest accuracy of the table of weights (4.2.1.2)."""
@@ -74,7 +73,7 @@ _RAW, _RLE, _HUFFMAN = 0, 1, 2
 """Literals_Block_Type (3.1.1.3.1.1)."""
 
 _NEVER = 1 << 30
-"""A count that is larger than any."""
+"""Larger than any count."""
 
 _ONE, _THREE, _SEVEN, _EIGHT = (np.uint64(n) for n in (1, 3, 7, 8))
 _BYTE = np.uint64(255)
@@ -82,14 +81,14 @@ _BYTE = np.uint64(255)
 
 @inner_kernel
 def _count(literals, size, step, bytes_):
-    """Count how often each byte occurs; returns how many bits Huffman's codes save, at most.
+    """Count the literals by byte; returns the most bits that a Huffman code can save.
 
-    It is the second of Renyi's entropies that tells, -log2 of the sum of squared shares: it is at most Shannon's.
+    The bound uses Renyi's entropy of order 2, -log2 of the sum of squared shares, which is at most Shannon's entropy.
 
     Args:
         literals: uint8[>= size].
-        size: how many.
-        step: of so many words of eight, one is counted.
+        size: number of literals.
+        step: one word of 8 literals in so many is counted.
         bytes_: see `write_literals`; gets the counts.
     """
     bytes_[:_COUNT_ROWS] = 0
@@ -113,7 +112,7 @@ def _count(literals, size, step, bytes_):
 
 @inner_kernel
 def _sort(counts, order):
-    """Put the bytes that occur in order, the rarest first; returns how many. Quick where small bytes are common."""
+    """Sort the bytes that occur by count, the rarest first; returns their number. Fast if small bytes are frequent."""
     found = 0
     for byte in range(255, -1, -1):
         if counts[byte] > 0:
@@ -128,18 +127,18 @@ def _sort(counts, order):
 
 @inner_kernel
 def find_lengths(counts, order, found, items, is_leaf, lengths):
-    """Find the bits of each byte's code.
+    """Find the length of each byte's code, in bits.
 
-    The items of a level are bytes, and pairs of items of the level before, by count. A byte's code has as many bits as
-    there are levels of which it is needed.
+    The items of a level are the bytes, and pairs of items of the level before, sorted by count. A byte's code has one
+    bit for each level at which the byte is selected.
 
     Args:
-        counts: int32[256], of up to 2^20 together.
-        order: int32[256], begins with the bytes that occur, the rarest first.
-        found: how many these are; at least 2.
+        counts: int32[256]; their sum is at most 2^20.
+        order: int32[256]; its first `found` entries are the bytes that occur, the rarest first.
+        found: number of bytes that occur; at least 2.
         items: int32[2, MOST_ITEMS], scratch: the counts of two levels' items.
         is_leaf: uint8[LONGEST, MOST_ITEMS], scratch: which items are bytes.
-        lengths: int32[256], gets bits; 0 for bytes that do not occur.
+        lengths: int32[256], filled; 0 for bytes that do not occur.
     """
     most = 2 * found - 2
     pairs = 0
@@ -176,7 +175,7 @@ def find_lengths(counts, order, found, items, is_leaf, lengths):
 
 @inner_kernel
 def _set_codes(lengths, longest, codes):
-    """Set each byte's code and, from bit 16 on, its length: the longest first, equally long ones ascending (4.2.1)."""
+    """Set each byte's code, and its length from bit 16 on: longest first, equal lengths ascending (4.2.1)."""
     code = 0
     for length in range(longest, 0, -1):
         for byte in range(256):
@@ -206,7 +205,7 @@ def _describe(lengths, longest, last, symbols, cells, out, to):
         bits = np.uint64(0)
         other = np.uint64(0)
         state = np.uint64(0)
-        for byte in range(last - 1, -1, -1):  # two states in turn
+        for byte in range(last - 1, -1, -1):  # two states take turns
             weight = longest + 1 - lengths[byte] if lengths[byte] > 0 else 0
             if byte >= last - 2:
                 state = np.uint64(state_before(weight, weights, places, cells[0]))
@@ -241,7 +240,7 @@ def _describe(lengths, longest, last, symbols, cells, out, to):
 
 @inner_kernel
 def _write_stream(literals, first, last, codes, out, to):
-    """Write the codes of literals[first:last], the last one first (4.2.2), at out[to:]; returns where they end."""
+    """Write the codes of literals[first:last], from the last to the first (4.2.2), at out[to:]; returns the end."""
     word = _ONE & np.uint64(0)
     bits = np.uint64(0)
     at = last
@@ -267,7 +266,7 @@ def _write_stream(literals, first, last, codes, out, to):
 
 @inner_kernel
 def _write_huffman(literals, size, bytes_, items, is_leaf, symbols, cells, out, to):
-    """Write literals in Huffman's code; returns where they end, or 0 if they are not smaller so."""
+    """Write literals in a Huffman code; returns the end, or 0 if that is not smaller."""
     order, lengths, codes = bytes_[_ORDER], bytes_[_LENGTHS], bytes_[_CODES]
     counts = bytes_[0]
     found = _sort(counts, order)
@@ -311,7 +310,7 @@ def write_literals(literals, size, bytes_, items, is_leaf, symbols, cells, out, 
 
     Args:
         literals: uint8[m].
-        size: how many there are, at most 2^17.
+        size: number of literals, at most 2^17.
         bytes_: int32[BYTES_ROWS, 256], scratch.
         items: int32[2, MOST_ITEMS], scratch.
         is_leaf: uint8[LONGEST, MOST_ITEMS], scratch.
@@ -321,7 +320,7 @@ def write_literals(literals, size, bytes_, items, is_leaf, symbols, cells, out, 
         to: where to write.
 
     Returns:
-        Where it ends.
+        The end of the section.
     """
     kind = _RAW
     if size >= _FEWEST and (size < _MANY or _count(literals, size, _EIGHTH, bytes_) >= _LEAST_SAVING_BITS):

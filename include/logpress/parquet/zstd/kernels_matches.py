@@ -1,29 +1,25 @@
-"""Kernels that take numbers apart into the sequences of a zstd block (RFC 8878, 3.1.1.3.2): literals, then a match.
+"""Kernels that split numbers into the sequences of a zstd block (RFC 8878, 3.1.1.3.2): literals, then a match.
 
-A number of 4 or 8 bytes becomes one sequence: some literals, then a match.
-
-- Nearly sorted numbers: the low bytes, up to the highest that differs from the number just before, are literals; the
-  bytes above match that number. The first block has one sequence, which makes this offset the repeated one (3.1.1.5),
-  so that later blocks need not say it again.
-- Numbers mostly below 256: the lowest byte is a literal; the bytes above match those of a number before, at one of
-  the three repeated offsets if there is one, else of the last such number. If there is none, two bytes are literals,
-  or all.
-- Numbers of one byte: runs of 12 bytes and more are matches. Their offset, 1, is the repeated one from the start.
-- Deltas in whole bytes: at least the low three bytes match those of the last delta that has the same, anywhere in the
-  page; the bytes that differ are literals.
+- Nearly sorted numbers: the low bytes, up to the highest byte that differs from the number before, are literals; the
+  bytes above match that number. The first block has a single sequence, which makes this offset the repeated one
+  (3.1.1.5), so that later blocks need not state it.
+- Numbers mostly below 256: the lowest byte is a literal; the bytes above match those of an earlier number, at one of
+  the three repeated offsets if possible, else the latest such number. If there is none, two bytes or all are literals.
+- Numbers of one byte: runs of at least 12 bytes are matches. Their offset, 1, is a repeated one from the start.
+- Deltas in whole bytes: at least the low three bytes match those of the latest delta with the same three, anywhere in
+  the page; the bytes that differ are literals.
 
 Offsets of the second kind are at least 32 bytes (int32) or 64 bytes (int64), because decoders stall when they copy
 bytes that they have just written: 9.5 ns a value at one number back, 5.7 ns at 64 bytes (ADR 12).
 
 Deltas (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched as wholes because of instants in
-microseconds whose text has milliseconds: only each thousandth value occurs, which no code of single bytes can say, but
-an offset can. The page itself says where its blocks begin and how many bytes a delta has.
+microseconds whose text has milliseconds. Only every thousandth value occurs, which an offset can exploit, but a code of
+single bytes cannot. The page itself tells where its blocks begin and how many bytes a delta has.
 
-Bounds: a page is read by words within it only, and the number before goes back by a distance from at least that. Other
-distances are looked at only where they do not go back beyond the page's beginning. `literals` has eight bytes more than
-a block: they are written by words, up to 7 bytes too far. A block has at most MOST sequences: each has a match of at
-least three bytes, and a literal or a fourth byte of its delta or header. Where blocks of deltas begin is checked
-against the page's end before it is used.
+Bounds: words are read within the page only. The number before is read at a distance of at least that offset from the
+begin; other offsets are used only if they stay within the page. `literals` has 8 bytes more than a block, because words
+are stored up to 7 bytes too far. A block has at most MOST sequences: each has a match of at least three bytes, and a
+literal or a fourth byte of its delta or header. The begin of each block of deltas is checked against the page's end.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -38,53 +34,53 @@ from logpress.kernel.words import highest_bit, load32, load64, store64
 from logpress.parquet.zstd.kernels_sequences import SHORTEST
 
 BLOCK_BYTES = 1 << 17
-"""The longest content of a block: 128 KB (3.1.1.2.4)."""
+"""Largest content of a block: 128 KB (3.1.1.2.4)."""
 
 MOST = BLOCK_BYTES // 4
 """The most sequences of a block."""
 
 SINGLE_SEGMENT_BYTES = 8 << 20
-"""[bytes] A longer frame has a window of its own, because decoders may refuse a window of more than 8 MB
-(3.1.1.1.2)."""
+"""[bytes] A larger frame has a window of its own, because decoders may refuse a window of more than 8 MB (3.1.1.1.2).
+"""
 
 PLACE_BITS = 8
-"""[bytes] Bits of a hash of a number's high bytes: the upper ones of a product with GOLDEN."""
+"""[bytes] Bits of the hash of a number's high bytes: the upper ones of a product with GOLDEN."""
 
 PLACES = 1 << PLACE_BITS
-"""Numbers by their high bytes that are remembered."""
+"""Places of the table of numbers by their high bytes."""
 
 DELTA_BITS = 17
-"""[bytes] Bits of a hash of a delta's low bytes: the upper ones of a product with GOLDEN."""
+"""[bytes] Bits of the hash of a delta's low bytes: the upper ones of a product with GOLDEN."""
 
 DELTA_PLACES = 1 << DELTA_BITS
-"""Deltas by their low bytes that are remembered: some more than a page of a megabyte has different ones."""
+"""Places of the table of deltas by their low bytes: slightly more than the distinct deltas of a page of 1 MB."""
 
 _MOST_BACK = 1 << 20
-"""The largest offset in any frame: the window of a large one. A single segment may go back to its beginning."""
+"""Largest offset in a frame with a window. In a single segment, offsets may reach its begin."""
 
 _LONG_RUN = 12
-"""[bytes] Bytes of a run from which on it is a sequence: shorter ones cost less as literals."""
+"""[bytes] Shortest run that becomes a match; shorter ones cost less as literals."""
 
 _BLOCK_DELTAS = 128
 """Deltas of a block of DELTA_BINARY_PACKED: `kernels_numbers.BLOCK`, in four miniblocks."""
 
 CURSOR_WORDS = 4
-"""Words of a cursor, which says where the blocks of deltas are."""
+"""Words of a cursor, the position among the blocks of deltas."""
 
 _SIZE = 0
-"""Word of a cursor: bytes of a delta of this block, or UNKNOWN."""
+"""Word of a cursor: bytes of a delta in this block, or UNKNOWN."""
 
 _DONE = 1
-"""Word of a cursor: deltas of this block that are done."""
+"""Word of a cursor: deltas of this block that are split."""
 
 HEADER_AT = 2
-"""Word of a cursor: where this block's header begins."""
+"""Word of a cursor: begin of this block's header."""
 
 _HEADER_SIZE = 3
 """Word of a cursor: bytes of this block's header."""
 
 UNKNOWN = -1
-"""In place of bytes a delta: the deltas do not stand in whole bytes."""
+"""In place of the bytes of a delta: the deltas are not in whole bytes."""
 
 _LOW_THREE = np.uint64(0xFFFFFF)
 _EIGHT, _SIXTEEN = np.uint64(8), np.uint64(16)
@@ -93,10 +89,10 @@ _PLACE_SHIFT, _DELTA_SHIFT = np.uint64(64 - PLACE_BITS), np.uint64(64 - DELTA_BI
 
 @inner_kernel
 def _split_runs(page, at, end, out, to, lengths, pending):
-    """Sequences of bytes: runs that are long; see `find_sequences`, and `pending` are the literals so far."""
+    """Split bytes: long runs become matches; see `find_sequences`. `pending` is the number of literals so far."""
     found = 0
     copied = at
-    least = at + (1 if pending == 0 else 0)  # a repeated distance means another one in a sequence without literals
+    least = at + (1 if pending == 0 else 0)  # without literals, a repeated offset has another meaning (3.1.1.5)
     while at + 8 <= end:
         if load64(page, at) != load64(page, at - 1):
             at += 8
@@ -130,7 +126,7 @@ def _number(page, at, stride):
 
 @inner_kernel
 def _split_words(page, at, end, stride, only_one, out, to, lengths, pending):
-    """Sequences of numbers of 4 or 8 bytes, one by one; see `find_sequences`, and `pending` are the literals so far."""
+    """Split numbers of 4 or 8 bytes one by one; see `find_sequences`. `pending` is the number of literals so far."""
     found = 0
     while at + stride <= end:
         word = _number(page, at, stride)
@@ -140,7 +136,7 @@ def _split_words(page, at, end, stride, only_one, out, to, lengths, pending):
             if found > 0:
                 lengths[1, found - 1] += stride
                 continue
-            size = 1  # a repeated distance means another one in a sequence without literals
+            size = 1  # without literals, a repeated offset has another meaning (3.1.1.5)
         store64(out, to, word)
         if stride - size >= SHORTEST:
             lengths[0, found] = pending + size
@@ -158,10 +154,10 @@ def _split_words(page, at, end, stride, only_one, out, to, lengths, pending):
 
 @inner_kernel
 def _offset_of(page, at, stride, nearest, recent, places):
-    """Find a number before that has the same high bytes, not at the last distance; keep in mind where this one is.
+    """Find an earlier number with the same high bytes, not at the last offset; remember the position of this one.
 
     Returns:
-        Its distance as the format has it (3.1.1.5); 0 if none is known.
+        Its offset value (3.1.1.5); 0 if there is none.
     """
     high = _number(page, at, stride) >> _EIGHT
     for k in range(1, 3):
@@ -186,7 +182,7 @@ def _offset_of(page, at, stride, nearest, recent, places):
 
 @inner_kernel
 def _split_small(page, at, end, stride, nearest, recent, places, out, to, lengths, pending):
-    """Sequences of numbers that are mostly below 256; see `find_sequences`, and `pending` are the literals so far."""
+    """Split numbers that are mostly below 256; see `find_sequences`. `pending` is the number of literals so far."""
     found = 0
     while at + stride <= end:
         word = _number(page, at, stride)
@@ -216,7 +212,7 @@ def _split_small(page, at, end, stride, nearest, recent, places, out, to, length
 
 @inner_kernel
 def _after_varint(page, at):
-    """Behind the varint at `at`, or the page's end."""
+    """Index behind the varint at `at`, or the page's end."""
     while at < page.shape[0] and page[at] > 127:
         at += 1
     return min(at + 1, page.shape[0])
@@ -224,9 +220,9 @@ def _after_varint(page, at):
 
 @inner_kernel
 def _delta_block(page, at):
-    """Where the deltas of the block begin whose header stands at `at`, and the bytes of each.
+    """(begin of the deltas of the block whose header is at `at`, bytes of each delta).
 
-    The bytes are UNKNOWN where the four widths are not the same whole bytes, 4 to 8, or the page ends before.
+    The bytes are UNKNOWN unless the four widths are the same whole bytes, 4 to 8, within the page.
     """
     widths = _after_varint(page, at)
     if widths + 4 > page.shape[0]:
@@ -240,25 +236,25 @@ def _delta_block(page, at):
 
 @inner_kernel
 def open_deltas(page, prefix, cursor):
-    """Go to the first block of a page of deltas: behind its prefix and the four numbers of its header."""
+    """Move the cursor to the first block of a page of deltas: behind its prefix and the four numbers of its header."""
     at = prefix
     for _ in range(4):
         at = _after_varint(page, at)
-    cursor[_SIZE] = 8  # of a block before the first
+    cursor[_SIZE] = 8  # as of a block before the first one
     cursor[_DONE] = _BLOCK_DELTAS
-    cursor[HEADER_AT] = at  # where splitting begins; no header stands before it
+    cursor[HEADER_AT] = at  # where splitting begins, with an empty header before it
     cursor[_HEADER_SIZE] = 0
 
 
 @inner_kernel
 def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
-    """Sequences of deltas in whole bytes; see `find_sequences`, and `pending` are the literals so far.
+    """Split deltas in whole bytes; see `find_sequences`. `pending` is the number of literals so far.
 
-    `cursor` is int64[CURSOR_WORDS]: how far the page's blocks of deltas are done with.
+    `cursor` is int64[CURSOR_WORDS], the position among the page's blocks of deltas.
     """
     most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
     found = 0
-    matched_to = -1  # where the last match ends, and its distance
+    matched_to = -1  # end of the last match; its offset is `distance`
     distance = 0
     while at < end and cursor[_SIZE] != UNKNOWN:
         size = cursor[_SIZE]
@@ -269,7 +265,7 @@ def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
                 break
             if begin > end:
                 break
-            # mostly the same as the last one
+            # a header is mostly equal to the last one
             header, before = begin - at, cursor[HEADER_AT]
             same = header == cursor[_HEADER_SIZE]
             for k in range(header):
@@ -333,20 +329,20 @@ def find_sequences(page, start, at, end, stride, distance, only_one, recent, cur
 
     Args:
         page: uint8[n].
-        start: where the content begins.
-        at: where its first number begins that has others before it, at least `start` and the distance; at most `end`.
-        end: where the content ends.
+        start: begin of the content.
+        at: begin of its first number with numbers before it: at least `start` and the distance, at most `end`.
+        end: end of the content.
         stride: bytes of a number.
-        distance: of matches; that of the nearest, where it is more than the stride.
-        only_one: whether to end the content behind the first sequence, if there is one.
-        recent: int64[3], the distances used last.
-        cursor: int64[CURSOR_WORDS], where the blocks of deltas are; see `_split_deltas`.
-        places: int32[DELTA_PLACES], where numbers of some high bytes, or deltas of some low bytes, came last, if any.
+        distance: of matches; if it is more than the stride, the smallest one.
+        only_one: whether the content ends behind the first sequence, if there is one.
+        recent: int64[3], the repeated offsets.
+        cursor: int64[CURSOR_WORDS], see `_split_deltas`.
+        places: int32[DELTA_PLACES], latest positions of numbers by high bytes, or of deltas by low bytes.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
-        lengths: int32[3, MOST], gets each sequence's literal length, match length and, of several, distance.
+        lengths: int32[3, MOST], gets the literal length, match length and, if offsets vary, offset value of each.
 
     Returns:
-        How many sequences there are, where the content ends, and how many literals there are.
+        (number of sequences, end of the content, number of literals).
     """
     to = at - start
     for k in range(to):
@@ -356,7 +352,7 @@ def find_sequences(page, start, at, end, stride, distance, only_one, recent, cur
     elif stride == 0:
         found, at, to = _split_deltas(page, at, end, cursor, places, out, to, lengths, to)
         if cursor[_SIZE] != UNKNOWN and at < end < page.shape[0]:
-            return found, at, to  # the next block of zstd begins with a whole delta
+            return found, at, to  # so that the next zstd block begins with a whole delta
     elif distance > stride:
         found, at, to = _split_small(page, at, end, stride, distance, recent, places, out, to, lengths, to)
     else:

@@ -1,9 +1,9 @@
-"""Kernels that write the sequences of a block (RFC 8878, 3.1.1.3.2): literals, then a match, again and again.
+"""Kernels that write the sequences of a block (RFC 8878, 3.1.1.3.2): pairs of literals and a match.
 
-Lengths and distances are numbered by codes, with a table of the block's own for each kind, or none where all are the
-same. Distances are given as the format has them (3.1.1.5): 1 to 3 stand for those used last, others are 3 more.
+Lengths and offsets are written as codes. Each kind has a table in the block, or none if all its codes are the same.
+Offset values are those of the format (3.1.1.5): 1 to 3 are the repeated offsets, others are the offset plus 3.
 
-Bounds: `out` has 10 bytes a sequence and 400 more; words are stored up to 7 bytes behind what is written.
+Bounds: `out` has 10 bytes a sequence and 400 more. Words are stored up to 7 bytes behind the last written byte.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -27,7 +27,7 @@ from logpress.parquet.zstd.kernels_fse import (
 )
 
 SHORTEST = 3
-"""Bytes of a match, at least (3.1.1.3.2.1.1)."""
+"""Shortest match, in bytes (3.1.1.3.2.1.1)."""
 
 REFUSED = 1 << 20
 """Added to the end of sequences that must not be used."""
@@ -39,30 +39,29 @@ _LITERALS, _MATCHES, _OFFSETS = 0, 1, 2
 """Kinds of codes: rows of `lengths`, `codes` and `symbols`."""
 
 _COUNTS, _SHARES, _WEIGHTS, _PLACES = range(4)
-"""Rows of a kind's `symbols`: how often each code comes (two rows while they are counted), then see `build_table`."""
+"""Rows of a kind's `symbols`: counts of codes (two rows while counting), then see `build_table`."""
 
 _RLE, _FSE = 1, 2
 """Symbol_Compression_Modes: RLE_Mode, FSE_Compressed_Mode (3.1.1.3.2.1)."""
 
 _SHORT_COUNT, _LONG_COUNT = 128, 0x7F00
-"""Numbers of sequences from which on they take two bytes, and three (3.1.1.3.2.1)."""
+"""Numbers of sequences from which on their number takes two bytes, and three (3.1.1.3.2.1)."""
 
 _FIRST_LITERAL_BITS, _FIRST_MATCH_BITS = 16, 32
-"""The first codes of literal and match lengths that have extra bits (3.1.1.3.2.1.1)."""
+"""First codes of literal and match lengths that have extra bits (3.1.1.3.2.1.1)."""
 
 _LITERAL_LOG = 19
-"""Added to the number of the highest bit of a literal length, from 64 on, it is the code: 64 has bit 6 and code 25
-(3.1.1.3.2.1.1)."""
+"""Code of a literal length from 64 on, less the number of its highest bit: 64 has bit 6 and code 25 (3.1.1.3.2.1.1)."""
 
 _MATCH_LOG = 36
-"""Added to the number of the highest bit of a match length less SHORTEST, from 128 on, it is the code: 128 has bit 7
-and code 43 (3.1.1.3.2.1.1)."""
+"""Code of a match length less SHORTEST, from 128 on, less the number of its highest bit: 128 has bit 7 and code 43
+(3.1.1.3.2.1.1)."""
 
 _ONE, _THREE, _SEVEN, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (1, 3, 7, 16, 32))
 
 
 def _codes(bits: list[int], first: int, lengths: int) -> tuple[Any, Any, Any]:
-    """The extra bits and the smallest length of each code (3.1.1.3.2.1.1), and the codes of lengths below `lengths`."""
+    """Extra bits and smallest length of each code (3.1.1.3.2.1.1), and the codes of lengths below `lengths`."""
     starts = [first + sum(1 << b for b in bits[:code]) for code in range(len(bits))]
     code_of = [max((c for c, start in enumerate(starts) if start <= length), default=0) for length in range(lengths)]
     return np.array(bits, np.int64), np.array(starts, np.int64), np.array(code_of, np.uint8)
@@ -76,7 +75,7 @@ _MATCH_BITS, _MATCH_START, _MATCH_CODE = _codes(
 
 @inner_kernel
 def _count(found, lengths, codes, symbols):
-    """Find the codes of lengths, and how often each comes: neighbours in different rows, so that none need wait."""
+    """Find the codes of lengths and count them; neighbours are counted in different rows, so that no count waits."""
     for kind in range(2):
         symbols[kind, 0] = 0
         symbols[kind, 1] = 0
@@ -102,7 +101,7 @@ def _count(found, lengths, codes, symbols):
 
 @inner_kernel
 def _count_offsets(found, offset, offsets, codes, symbols):
-    """The same of distances; `offset` is that of all sequences, or 0."""
+    """The same for offsets; `offset` is that of all sequences, or 0."""
     symbols[0] = 0
     if offset > 0:
         codes[found - 1] = highest_bit(offset)
@@ -116,13 +115,13 @@ def _count_offsets(found, offset, offsets, codes, symbols):
 
 @inner_kernel
 def _table(found, last, most, symbols, cells, code_of_cell, out, to):
-    """Choose a table for codes of one kind, describe it at out[to:], and make it ready; `last` is the last one.
+    """Choose a table for the codes of one kind, describe it at out[to:], and build it; `last` is the last code.
 
     Returns:
-        Its mode, its accuracy, the state before the last sequence, and where its description ends.
+        (mode, accuracy, state before the last sequence, end of the description).
     """
     counts, shares, weights, places = symbols[_COUNTS], symbols[_SHARES], symbols[_WEIGHTS], symbols[_PLACES]
-    if counts[last] == found:  # one code only: its state has no bits
+    if counts[last] == found:  # a single code: its state has no bits
         weights[last] = 0
         places[last] = 0
         cells[0] = 0
@@ -140,17 +139,17 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
     """Write a block's sequences at out[to:].
 
     Args:
-        found: how many there are.
-        offset: the distance of all of their matches, as the format has it; 0 if `lengths` tells it of each.
-        lengths: int32[3, >= found], the literal length, the match length and the distance of each.
+        found: number of sequences.
+        offset: offset value of all matches; 0 if `lengths` has one for each.
+        lengths: int32[3, >= found], literal length, match length and offset value of each.
         codes: uint8[3, >= found], scratch: their codes.
-        symbols: int32[3, 4, SYMBOLS], scratch: per code its count, cells, and what the encoder adds to its state.
-        cells: int32[4, 2^MOST_LOG], scratch: the three tables, and the code of each cell.
+        symbols: int32[3, 4, SYMBOLS], scratch: count, cells, weight and place of each code; see `build_table`.
+        cells: int32[4, 2^MOST_LOG], scratch: three tables, and the code of each cell.
         out: uint8.
-        to: where they go.
+        to: where to write.
 
     Returns:
-        Where they end; with REFUSED added if they must not be used.
+        The end; REFUSED is added if the sequences must not be used.
     """
     if found < _SHORT_COUNT:
         out[to] = found
@@ -187,8 +186,8 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
     next_l = np.uint64(state_l)
     next_m = np.uint64(state_m)
     next_o = np.uint64(state_o)
-    code_o = np.int64(codes_o[last])  # that of all, if they have a single one
-    word = np.uint64(0)  # what is to be read last is written first
+    code_o = np.int64(codes_o[last])  # the code of all, if there is a single one
+    word = np.uint64(0)  # written first, read last
     bits = np.uint64(0)
     for i in range(last, -1, -1):
         code_l = codes_l[i]
@@ -227,7 +226,7 @@ def write_sequences(found, offset, lengths, codes, symbols, cells, out, to):
             told = offset if offset > 0 else np.int64(lengths[_OFFSETS, i])
             word |= np.uint64(told - (1 << code_o)) << bits
             bits += np.uint64(code_o)
-            store64(out, to, word)  # there may be 59 bits, and the next states have 26
+            store64(out, to, word)  # up to 59 bits, and the next states have 26
             to += np.int64(bits >> _THREE)
             word >>= bits & ~_SEVEN
             bits &= _SEVEN
