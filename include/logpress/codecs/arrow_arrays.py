@@ -1,7 +1,7 @@
-"""Between NumPy and Arrow, by way of buffers.
+"""NumPy arrays to Arrow arrays and back, through buffers.
 
-pyarrow's own `pa.array`, `to_numpy` and `fill_null` look whether they deal with pandas, and import it for that: most of
-a second, in each process that presses. `cast`, `take` and `dictionary_decode` import `pyarrow.compute`.
+pyarrow's `pa.array`, `to_numpy` and `fill_null` check for pandas, and so import it, which takes nearly 1 s in each
+process that presses. `cast`, `take` and `dictionary_decode` import `pyarrow.compute`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def array_of(values: NDArray[Any], type_: pa.DataType, missing: NDArray[np.bool_
     Args:
         values: [n], of the width of the type; bool for booleans, which are copied.
         type_: of fixed width.
-        missing: bool[n], which of them are null; None for none.
+        missing: bool[n], which values are null; None for none.
     """
     count = len(values)
     if pa.types.is_boolean(type_):
@@ -29,7 +29,7 @@ def array_of(values: NDArray[Any], type_: pa.DataType, missing: NDArray[np.bool_
 
 
 def validity(missing: NDArray[np.bool_] | None) -> pa.Buffer | None:
-    """The bitmap of what is not null; None where all is there."""
+    """The bitmap of values that are not null; None if no value is null."""
     if missing is None or not missing.any():
         return None
     return pa.py_buffer(np.packbits(~missing, bitorder="little"))
@@ -43,7 +43,7 @@ def texts_array(texts: Sequence[bytes], type_: pa.DataType) -> pa.Array:
 
 
 def values_of(array: pa.Array) -> NDArray[Any]:
-    """The numbers of an array, in its own memory; those of nulls are undefined. Booleans are copied."""
+    """The numbers of an array, in its memory; undefined for nulls. Booleans are copied."""
     buffer = array.buffers()[1]
     if pa.types.is_boolean(array.type):
         return _bits(buffer, array)
@@ -54,7 +54,7 @@ def values_of(array: pa.Array) -> NDArray[Any]:
 
 
 def missing_of(array: pa.Array) -> NDArray[np.bool_] | None:
-    """Which values of an array are null; None where all are there."""
+    """bool[n]: which values of an array are null; None if no value is null."""
     buffer = array.buffers()[0]
     if buffer is None or not array.null_count:
         return None

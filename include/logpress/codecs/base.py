@@ -1,4 +1,4 @@
-"""What a codec does for one column of a contract: the protocol that every module of a codec fills."""
+"""The protocol of a codec: its work for one column of a contract. Each codec's module implements it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from logpress.layout.model import Slot
 from logpress.layout.tokens import Leaf
 
 LAYOUT = "_layout"
-"""The register, and the column, of a row's layout."""
+"""Name of the register, and of the column, of a row's layout."""
 
 Value = int | tuple[int, int]
-"""What fills a register: a number, or the span of a text in its record."""
+"""A value of a register: a number, or the span of a text in its record."""
 
 Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
-"""Fills registers from the columns of some rows, the first of which is this row of the row group."""
+"""Fills registers from the columns of some rows; the last argument is the number of the first row in its row group."""
 
 Derive = Callable[[Mapping[str, Ints]], pa.Array]
 """Makes a virtual column of some rows from their registers."""
@@ -42,7 +42,7 @@ class Register(NamedTuple):
     Attributes:
         name: the column's, or `column#part`.
         is_narrow: whether row groups keep it as int32.
-        texts: what the texts are that it numbers: contents of strings, whole JSON values; empty if it numbers none.
+        texts: kind of the texts that it numbers: contents of strings, or whole JSON values; empty for none.
     """
 
     name: str
@@ -56,8 +56,8 @@ class StoredAs(NamedTuple):
     Attributes:
         name: the column's own, or one of its `helpers`.
         type: its Arrow type.
-        encoding: the Parquet encoding where the contract says none.
-        meaning: what a helper says, for people.
+        encoding: the Parquet encoding if the contract gives none.
+        meaning: meaning of a helper, for people.
     """
 
     name: str
@@ -67,13 +67,13 @@ class StoredAs(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What kernels do with a slot.
+    """The work of kernels on a slot.
 
     Attributes:
         code: see `kernels_codes`.
         register: the first register that it fills or reads.
-        second: another one, or -1.
-        operands: the fields behind SECOND that `kernels_codes` names for the code, in their order.
+        second: a second register, or -1.
+        operands: fields behind SECOND, in the order in which `kernels_codes` names them for the code.
     """
 
     code: int
@@ -82,7 +82,7 @@ class Operation(NamedTuple):
     operands: tuple[int, ...] = ()
 
     def row(self, index: int) -> list[int]:
-        """The OPERATION_FIELDS integers that kernels get, whose places `kernels_codes` names."""
+        """The OPERATION_FIELDS integers for kernels, whose places `kernels_codes` names."""
         row = [0] * OPERATION_FIELDS
         row[SLOT], row[CODE], row[TARGET], row[SECOND] = index, self.code, self.register, self.second
         row[_FIRST_OPERAND : _FIRST_OPERAND + len(self.operands)] = self.operands
@@ -101,40 +101,40 @@ class RegisterNumbers(Protocol):
 
 
 class TextsOfRowGroup(Protocol):
-    """The texts that a register of a row group numbers."""
+    """The texts of a register of a row group."""
 
     @property
     def known(self) -> int:
-        """How many there are."""
+        """Number of texts."""
 
     def text(self, number: int) -> bytes:
-        """One of them."""
+        """One text."""
 
 
 class Allowance(Protocol):
-    """What a row group may say besides its columns."""
+    """The bytes left for a row group's metadata."""
 
     def takes(self, data: Any) -> bool:
-        """Whether there is room for this, as JSON; it is then taken."""
+        """Whether data fit as JSON; if so, their size is taken off."""
 
     def takes_bytes(self, size: int) -> bool:
-        """Whether there is room for so many bytes; it is then taken."""
+        """Whether so many bytes fit; if so, they are taken off."""
 
 
 class RowsToStore(Protocol):
-    """A row group in its final order while its columns are made of its registers.
+    """A sorted row group while its columns are made from its registers.
 
     Attributes:
-        regs: by register name, int64[rows], or int32[rows] of narrow ones. They are used up.
-        dictionaries: by register name.
-        allowance: to be asked before anything is put into the row group's metadata.
-        lookups: the row group's metadata: by column, what each text of its key mostly means.
-        sequences: the row group's metadata: by column, shards and counters.
+        regs: by register name, int64[rows], or int32[rows] of narrow registers. They are overwritten.
+        dictionaries: texts by register name.
+        allowance: to be asked before anything is added to the row group's metadata.
+        lookups: metadata of the row group: by column, the usual text for each text of its key.
+        sequences: metadata of the row group: by column, shards and counters.
     """
 
     @property
     def regs(self) -> Mapping[str, NDArray[Any]]:
-        """Registers in the final order."""
+        """The sorted registers."""
 
     @property
     def dictionaries(self) -> Mapping[str, TextsOfRowGroup]:
@@ -142,7 +142,7 @@ class RowsToStore(Protocol):
 
     @property
     def allowance(self) -> Allowance:
-        """What may be said."""
+        """The bytes left for metadata."""
 
     @property
     def lookups(self) -> MutableMapping[str, Mapping[str, str]]:
@@ -153,37 +153,37 @@ class RowsToStore(Protocol):
         """Of sequence numbers."""
 
     def store(self, name: str, array: pa.Array) -> None:
-        """Give a column."""
+        """Add a column."""
 
     def store_numbers(self, name: str, values: NDArray[Any], type_: pa.DataType) -> None:
-        """Give a column of numbers or booleans, with a register's null; it is made when all columns were encoded."""
+        """Add a column of numbers or booleans, with a register's null; it is made after all columns are encoded."""
 
     def store_texts(self, name: str, register: str) -> None:
-        """Give a column of the texts that a register numbers; register and texts are used up."""
+        """Add a column of the texts that a register numbers; register and texts are consumed."""
 
 
 class StoredRows(Protocol):
-    """Columns of a row group while the steps are found that fill its registers from them.
+    """Columns of a row group while steps are added that fill its registers from them.
 
     Attributes:
-        names: the columns that are there.
-        registers: the registers that the steps so far fill.
-        texts: by register name, the texts that it numbers.
-        lookups: the row group's metadata: by column, what each text of its key mostly means.
-        sequences: the row group's metadata: by column, shards and counters.
+        names: names of the columns.
+        registers: names of the registers that the steps so far fill.
+        texts: by register name, the texts of its numbers.
+        lookups: metadata of the row group: by column, the usual text for each text of its key.
+        sequences: metadata of the row group: by column, shards and counters.
     """
 
     @property
     def names(self) -> Collection[str]:
-        """Columns."""
+        """Names of columns."""
 
     @property
     def registers(self) -> Collection[str]:
-        """Filled so far."""
+        """Names of registers that are filled so far."""
 
     @property
     def texts(self) -> MutableMapping[str, Texts]:
-        """Of registers so far."""
+        """Texts of the registers so far."""
 
     @property
     def lookups(self) -> Mapping[str, Mapping[str, str]]:
@@ -194,25 +194,25 @@ class StoredRows(Protocol):
         """Of sequence numbers."""
 
     def layouts_with(self, name: str) -> NDArray[np.bool_]:
-        """Which layouts (bool[layouts]) have a slot for a column."""
+        """bool[layouts]: whether a layout has a slot for the column."""
 
     def text_step(self, register: str, stored: str, *, is_string: bool = True) -> Step:
-        """The step that numbers the texts of a column; puts these into `texts`, strings escaped as they were."""
+        """The step that numbers the texts of a column; adds them to `texts`, strings escaped as in the records."""
 
     def add(self, step: Step, *registers: str) -> None:
-        """Add a step, which fills these registers from those before it. It must not refer to these rows."""
+        """Add a step that fills these registers from those before it. It must not hold a reference to these rows."""
 
 
 class ColumnCodec(ABC, Generic[C]):
-    """A codec, for one column of a contract.
+    """A codec for one column of a contract.
 
     Attributes:
         column: the column.
         name: its name.
-        columns: all of the contract's, by name.
-        repeats: whether values are strings of which there are few distinct ones.
-        is_comparable: whether checks may compare values, not just ask whether there is one.
-        needs: columns of the record's own (as `_layout`) without which a virtual column cannot be told.
+        columns: all columns of the contract, by name.
+        repeats: whether values are strings with few distinct ones.
+        is_comparable: whether checks may compare values, or only test for null.
+        needs: columns of the record itself (as `_layout`) that a virtual column is derived from.
     """
 
     repeats: ClassVar[bool] = False
@@ -227,11 +227,11 @@ class ColumnCodec(ABC, Generic[C]):
     @property
     @abstractmethod
     def type(self) -> pa.DataType:
-        """The type that readers see."""
+        """The type for readers."""
 
     @property
     def registers(self) -> tuple[Register, ...]:
-        """The registers of a row's value; the first is NULL where there is none."""
+        """The registers of a value; the first one is NULL if there is no value."""
         return (Register(self.name),)
 
     @property
@@ -241,72 +241,72 @@ class ColumnCodec(ABC, Generic[C]):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The columns whose registers must be filled before a text of this one is read; they read none themselves."""
+        """Columns whose registers must be filled before a text of this column is read; they read none themselves."""
         return ()
 
     @abstractmethod
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """What kernels do with a slot that a layout has for the column, both ways."""
+        """The operation of a slot of the column, for reading and writing."""
 
     def typed(self, numbers: RegisterNumbers) -> Operation | None:
-        """What kernels do with a string that does not fit the column, but may have a value for it; None for nothing.
+        """The operation of a string that does not fit the column but may have a value for it; None if there is none.
 
-        Its text is kept as `_extra`; only the registers are filled.
+        Its text is kept in `_extra`; the operation fills the registers only.
         """
         return None
 
     @abstractmethod
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """By register, the value that fills it in a record that is kept whole; nothing where there is none.
+        """By register, the value of the column in a record that is kept whole; empty if there is no value.
 
-        It is the plain-Python twin of the kernels: a value is the same as in a record that has a layout.
+        It is the plain-Python twin of the kernels: it gives the same values as a record with a layout has.
 
         Args:
             leaf: the value.
-            record: what it is in.
-            found: by register, those of the columns that this one `reads`.
+            record: the record.
+            found: by register, the values of the columns that this one `reads`.
         """
 
     @abstractmethod
     def stored(self) -> list[StoredAs]:
-        """The columns of a part file; those with other names than the column's are its `helpers`."""
+        """The columns of a part file; those with a name other than the column's are its `helpers`."""
 
     def prepare(self, rows: RowsToStore) -> None:
-        """Change registers before any column is made of them."""
+        """Change registers before any column is made from them."""
         return
 
     @abstractmethod
     def encode(self, rows: RowsToStore) -> None:
-        """Make the stored columns, after those of all columns that are predicted by this one."""
+        """Make the stored columns; called after all columns that this one predicts."""
 
     @abstractmethod
     def decode(self, rows: StoredRows) -> None:
-        """Add the steps that fill the registers, if all is there that they need: the reverse of `encode`.
+        """Add the steps that fill the registers, if all their columns are there: the reverse of `encode`.
 
-        Files are hostile: a step sees that kernels get no number that they cannot take.
+        Files are hostile: a step checks that kernels get no number that they cannot take.
 
         Raises:
             PartError: if columns and metadata contradict each other.
         """
 
     def derive(self, texts: Mapping[str, Texts]) -> Derive:
-        """What makes a virtual column from the registers that `decode` filled, and their texts.
+        """Make a function that derives a virtual column from the registers that `decode` fills, and their texts.
 
         Raises:
-            ValueError: if a text is none.
+            ValueError: if a text is not valid.
         """
         raise NotImplementedError(f"a column of codec {type(self).__name__} is stored")
 
     def sort_words(self) -> list[tuple[str, int]]:
-        """The words that rows are sorted by, the most significant first: register, and how it is one."""
+        """The words of a row's sort key, the most significant first: (register, how it becomes a word)."""
         return [(self.name, LAST_IF_NULL)]
 
 
 def content_span(leaf: Leaf) -> tuple[int, int]:
-    """Where a value's text stands in its record; of a string, what is between the quotes."""
+    """Span of a value's text in its record; for a string, without the quotes."""
     return (leaf.start + 1, leaf.end - 1) if leaf.kind == "string" else (leaf.start, leaf.end)
 
 
 def padded(text: bytes) -> NDArray[np.uint8]:
-    """A text as kernels read one: uint8[length + PADDING]."""
+    """A text in the form of kernels: uint8[length + PADDING]."""
     return np.frombuffer(text + bytes(PADDING), dtype=np.uint8)

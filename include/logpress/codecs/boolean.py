@@ -1,6 +1,6 @@
 """The codec `boolean`: true or false.
 
-Kernels: `boolean_value` (kernels_typed); the rest stands in `run_operation` of engine/convert/kernels_operations.py
+Kernels: `boolean_value` (kernels_typed); the rest is in `run_operation` of engine/convert/kernels_operations.py
 (BOOLEAN, TYPED) and `render_rows` of engine/render/kernels_render.py.
 """
 
@@ -45,15 +45,15 @@ class BooleanCodec(ColumnCodec[Boolean]):
         return (Register(self.name, True),)
 
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read true or false; write it."""
+        """Read and write true or false."""
         return Operation(BOOLEAN, numbers[self.name])
 
     def typed(self, numbers: RegisterNumbers) -> Operation:
-        """True or false within quotes."""
+        """Read true or false between quotes."""
         return Operation(TYPED, numbers[self.name], operands=(BOOLEAN,))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """True or false, be it within quotes."""
+        """True or false, with or without quotes."""
         if leaf.kind not in ("string", "boolean"):
             return {}
         start, end = content_span(leaf)
@@ -65,10 +65,10 @@ class BooleanCodec(ColumnCodec[Boolean]):
         return [StoredAs(self.name, pa.bool_(), "plain")]
 
     def encode(self, rows: RowsToStore) -> None:
-        """0 and 1 as bits."""
+        """0 and 1 to bits."""
         rows.store_numbers(self.name, rows.regs[self.name], pa.bool_())
 
     def decode(self, rows: StoredRows) -> None:
-        """Bits as 0 and 1."""
+        """Bits to 0 and 1."""
         if self.name in rows.names:
             rows.add(number_step(self.name, self.name), self.name)

@@ -10,6 +10,6 @@ from logpress.contract.columns import Category
 
 
 class CategoryCodec(StringCodec[Category]):
-    """Strings of which there are few distinct ones."""
+    """Strings with few distinct ones."""
 
     repeats = True

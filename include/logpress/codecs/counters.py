@@ -1,4 +1,4 @@
-"""Counters of Kinesis sequence numbers: which shards there are, and where each shard's counter stood when."""
+"""Counters of Kinesis sequence numbers: the shards, and the smallest counter of each shard by time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from logpress.codecs.texts import Ints
 from logpress.errors import PartError
 
 _EMPTY = np.iinfo(np.int64).max
-"""In place of a smallest counter: its window has none."""
+"""In place of a smallest counter: the window has none."""
 
 _ROWS_A_WINDOW = 3
-"""[bytes] Rows of a shard and a window, about, that share a smallest counter."""
+"""[bytes] Approximate rows of a shard and a window that share a smallest counter."""
 
 
 def number_shards(keys: Ints) -> tuple[Ints, NDArray[np.int32]]:
-    """The distinct shards, ascending, and each row's place among them, or -1."""
+    """(distinct shards in ascending order, each row's index among them or -1)."""
     distinct, count = np.empty(1 << 12, dtype=np.int64), np.zeros(1, dtype=np.int64)
     numbers = np.empty(len(keys), dtype=np.int32)
     if not number_few(keys, np.full(1 << 14, -1, dtype=np.int64), distinct, count, numbers):
@@ -42,10 +42,10 @@ class Counters:
     """The smallest counter of each shard and window of time.
 
     Attributes:
-        first: second in which the first window begins.
+        first: second at which the first window begins.
         shift: a window has 2^shift seconds.
-        windows: how many there are.
-        smallest: int64[shards * windows], at shard * windows + window; _EMPTY where there is none.
+        windows: number of windows.
+        smallest: int64[shards * windows], at shard * windows + window; _EMPTY if there is none.
     """
 
     first: int
@@ -55,14 +55,14 @@ class Counters:
 
     @classmethod
     def none(cls) -> Counters:
-        """No counters: nothing is taken off."""
+        """No counters: nothing is subtracted."""
         return cls(0, 0, 0, np.empty(0, dtype=np.int64))
 
     @classmethod
     def of(cls, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, shard_count: int) -> Counters:
-        """The counters of these rows; none where the seconds lie too far apart for a table.
+        """The counters of these rows; none if the seconds span too many windows for a table.
 
-        Windows are so long that some rows share each: what a counter takes is saved by what it makes smaller.
+        Windows are long enough for several rows to share each, because a counter costs more than it saves for one row.
         """
         present = shards >= 0
         if not present.any():
@@ -80,7 +80,7 @@ class Counters:
         return cls(first, shift, windows, smallest)
 
     def subtract(self, shards: NDArray[np.int32], arrivals: Ints, counters: Ints, sign: int) -> None:
-        """Take off (sign 1) or put back (sign -1) the smallest counter of each row's shard and window."""
+        """Subtract (sign 1) or add (sign -1) the smallest counter of each row's shard and window, in place."""
         if self.windows and not subtract_counters(
             shards, arrivals, counters, self.first, self.shift, self.windows, self.smallest, sign
         ):
@@ -88,7 +88,7 @@ class Counters:
 
     @property
     def is_filled(self) -> NDArray[np.bool_]:
-        """bool[shards * windows]: which shards and windows have a counter."""
+        """bool[shards * windows]: whether a shard and window has a counter."""
         found: NDArray[np.bool_] = self.smallest != _EMPTY
         return found
 
@@ -96,10 +96,10 @@ class Counters:
     def filled(
         cls, shards: int, first: int, shift: int, windows: int, is_filled: NDArray[np.bool_], smallest: Ints
     ) -> Counters:
-        """Counters of so many shards, of which only those are given that there are, in their order.
+        """Counters of so many shards and windows, from the existing counters in their order.
 
         Raises:
-            ValueError: if there are not as many as are filled, or as shards and windows have.
+            ValueError: if the number of counters differs from `is_filled`, or that from shards and windows.
         """
         if np.count_nonzero(is_filled) != len(smallest):
             raise ValueError(f"{np.count_nonzero(is_filled)} shards and windows have {len(smallest)} counters")
@@ -112,10 +112,10 @@ class Counters:
 
 @dataclass(frozen=True)
 class Sequences:
-    """What the sequence numbers of a column are relative to.
+    """The numbers that a column's sequence numbers are relative to.
 
     Attributes:
-        shards: int64[k], ascending: the shards, which rows number.
+        shards: int64[k], ascending; rows have indices of these.
         counters: the smallest counter of each shard and window of time.
     """
 

@@ -35,7 +35,7 @@ from logpress.layout.tokens import Leaf
 
 
 class DecimalCodec(ColumnCodec[Decimal]):
-    """Numbers with a fraction: a register has the double's bits, another one how many digits were after the point."""
+    """Numbers with a fraction: one register has the double's bits, another one the number of digits after the point."""
 
     def __init__(self, column: Decimal, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)
@@ -53,15 +53,15 @@ class DecimalCodec(ColumnCodec[Decimal]):
         return Register(self.name), Register(self._scale, True)
 
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read both; write both."""
+        """Read and write both."""
         return Operation(DECIMAL, numbers[self.name], numbers[self._scale])
 
     def typed(self, numbers: RegisterNumbers) -> Operation:
-        """A number within quotes: the nearest double, and no digits."""
+        """Read a number between quotes: the nearest double, and no digits."""
         return Operation(TYPED, numbers[self.name], numbers[self._scale], (DECIMAL,))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """The nearest double of a number, be it within quotes."""
+        """The double nearest to a number, with or without quotes."""
         if leaf.kind not in ("string", "number"):
             return {}
         start, end = content_span(leaf)
@@ -77,12 +77,12 @@ class DecimalCodec(ColumnCodec[Decimal]):
         ]
 
     def encode(self, rows: RowsToStore) -> None:
-        """Both as they are."""
+        """Both registers, unchanged."""
         rows.store(self.name, numbers_array(rows.regs[self.name], pa.int64()).view(pa.float64()))
         rows.store_numbers(self._stored_scale, rows.regs[self._scale], pa.int8())
 
     def decode(self, rows: StoredRows) -> None:
-        """Both as they are."""
+        """Both columns, unchanged."""
         if self.name in rows.names:
             rows.add(number_step(self.name, self.name), self.name)
             if self._stored_scale in rows.names:

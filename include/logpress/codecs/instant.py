@@ -1,4 +1,4 @@
-"""The codec `instant`: an ISO 8601 date and time, stored as UTC or as its distance from what other columns predict.
+"""The codec `instant`: an ISO 8601 date and time, stored as UTC or as a residual of its prediction by others.
 
 Kernels: `read_instant` and `write_instant` (kernels_instants), `instant_value` (kernels_typed), called by
 `run_operation` of engine/convert/kernels_operations.py (INSTANT, COPY_INSTANT, COPY_EPOCH) and `render_rows` of
@@ -44,13 +44,16 @@ from logpress.layout.model import Slot
 from logpress.layout.tokens import Leaf
 
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-"""Units a second, by what Arrow calls the unit."""
+"""Units a second, by Arrow's name of the unit."""
 
 _TYPE = pa.timestamp("us", "UTC")
 
 
 class InstantCodec(ColumnCodec[Instant]):
-    """Instants: a register has UTC in the column's unit; another, where labels are checked, the minutes they lied."""
+    """Instants: a register has UTC in the column's unit.
+
+    If labels are checked, another register has the error of the label in minutes.
+    """
 
     def __init__(self, column: Instant, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)
@@ -61,22 +64,22 @@ class InstantCodec(ColumnCodec[Instant]):
 
     @property
     def type(self) -> pa.DataType:
-        """Microseconds whatever the column's unit, as Iceberg's specification demands."""
+        """Microseconds for any unit of the column, as Iceberg's specification demands."""
         return _TYPE
 
     @property
     def registers(self) -> tuple[Register, ...]:
-        """UTC; where the label is checked, minutes by which it lied."""
+        """UTC; if the label is checked, also the error of the label in minutes."""
         shift = (Register(self._shift, True),) if self.column.label_checked_by else ()
         return Register(self.name), *shift
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The instant that checks the label."""
+        """The instant by which the label is checked."""
         return (self.column.label_checked_by,) if self.column.label_checked_by else ()
 
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read date and time as the slot writes them; write them."""
+        """Read and write date and time in the slot's format."""
         assert slot.instant is not None
         second, reference, reference_units = -1, -1, 1
         if self.column.label_checked_by:
@@ -87,7 +90,7 @@ class InstantCodec(ColumnCodec[Instant]):
         return Operation(INSTANT, numbers[self.name], second, operands)
 
     def copy_operation(self, copy: Copy, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Compare a copy of the column with it; write it."""
+        """Compare a copy of the column with it; write the copy."""
         number = numbers[self.name]
         if slot.instant is None:
             return Operation(COPY_EPOCH, number, operands=(self._units, 1000 if copy.form == "epoch_ms" else 1))
@@ -96,7 +99,7 @@ class InstantCodec(ColumnCodec[Instant]):
         return Operation(COPY_INSTANT, number, numbers[self._shift] if is_shifted else -1, written)
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """UTC of a date and time in any form that a layout may have; the shift is known even if there is no UTC."""
+        """UTC of a date and time in any format of a layout. The label's error is known even if there is no UTC."""
         start, end = content_span(leaf)
         written = instant_format(record, start, end) if leaf.kind == "string" else None
         if written is None:
@@ -118,7 +121,7 @@ class InstantCodec(ColumnCodec[Instant]):
         return values
 
     def stored(self) -> list[StoredAs]:
-        """UTC or a residual; where the label is checked, the minutes it lied."""
+        """UTC or a residual; if the label is checked, also the error of the label in minutes."""
         if self.column.residual_of:
             meaning = f"{self.name} less the value that other columns predict, in its unit"
             stored = [StoredAs(self._stored_residual, pa.int64(), "dictionary", meaning)]
@@ -130,7 +133,7 @@ class InstantCodec(ColumnCodec[Instant]):
         return stored
 
     def encode(self, rows: RowsToStore) -> None:
-        """Take off what other columns predict; or scale to microseconds."""
+        """Subtract the prediction, or scale to microseconds."""
         values = rows.regs[self.name]
         if self.column.residual_of:
             self._less_predicted(rows.regs, 1, values)
@@ -141,7 +144,7 @@ class InstantCodec(ColumnCodec[Instant]):
             rows.store_numbers(self._stored_shift, rows.regs[self._shift], pa.int16())
 
     def decode(self, rows: StoredRows) -> None:
-        """The reverse."""
+        """The reverse of `encode`."""
         if self.column.residual_of:
             if self._stored_residual in rows.names and set(rows.registers).issuperset(self.column.residual_of):
                 rows.add(self._fill_predicted, self.name)
@@ -151,7 +154,7 @@ class InstantCodec(ColumnCodec[Instant]):
             rows.add(number_step(self._shift, self._stored_shift), self._shift)
 
     def derive(self, texts: Mapping[str, Texts]) -> Derive:
-        """Microseconds."""
+        """Registers to microseconds."""
         return lambda regs: array_of(self._micros(regs[self.name]), pa.int64(), regs[self.name] == NULL).view(_TYPE)
 
     def _reference_units(self) -> int:
@@ -178,13 +181,13 @@ class InstantCodec(ColumnCodec[Instant]):
         self._less_predicted(regs, -1, regs[self.name])
 
     def _less_predicted(self, regs: Mapping[str, Any], sign: int, values: Ints) -> None:
-        """Take off (sign 1) or put back (sign -1) what the columns it follows say, in its own unit; in place."""
+        """Subtract (sign 1) or add (sign -1) the sum of the columns that predict it, in its own unit, in place."""
         factors = {}  # to microseconds
         for name in self.column.residual_of:
             other = self.columns[name]
             factors[name] = 1_000_000 // UNITS_PER_SECOND[other.unit] if isinstance(other, Instant) else 1_000
         divisor = 1_000_000 // self._units
-        common = gcd(divisor, *factors.values())  # most often all are milliseconds, and nothing needs to be divided
+        common = gcd(divisor, *factors.values())  # mostly all are milliseconds, and no division is needed
         predicted = np.zeros(len(values), dtype=np.int64)
         for name, factor in factors.items():
             add_scaled(predicted, widened(regs[name]), factor // common)
@@ -192,7 +195,7 @@ class InstantCodec(ColumnCodec[Instant]):
 
 
 def corrected_shift_min(wall_s: int, offset_min: int, reference_s: int | None) -> int:
-    """As `shift_of_label`; 0 if there is no reference."""
+    """As `shift_of_label`; 0 without a reference."""
     if reference_s is None:
         return 0
     return int(shift_of_label(wall_s, offset_min, reference_s))

@@ -51,15 +51,15 @@ class IntegerCodec(ColumnCodec[Integer]):
         return (Register(self.name, self.column.type != "int64"),)
 
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read it, if it lies within the type's limits; write it."""
+        """Read a number within the type's limits; write it."""
         return Operation(INTEGER, numbers[self.name], operands=INTEGER_LIMITS[self.column.type])
 
     def typed(self, numbers: RegisterNumbers) -> Operation:
-        """A number within quotes."""
+        """Read a number between quotes."""
         return Operation(TYPED, numbers[self.name], operands=(INTEGER, *INTEGER_LIMITS[self.column.type]))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """The number, be it within quotes."""
+        """The number, with or without quotes."""
         if leaf.kind not in ("string", "number"):
             return {}
         start, end = content_span(leaf)
@@ -72,10 +72,10 @@ class IntegerCodec(ColumnCodec[Integer]):
         return [StoredAs(self.name, self.type, "dictionary")]
 
     def encode(self, rows: RowsToStore) -> None:
-        """As it is."""
+        """The register, unchanged."""
         rows.store_numbers(self.name, rows.regs[self.name], self.type)
 
     def decode(self, rows: StoredRows) -> None:
-        """As it is."""
+        """The column, unchanged."""
         if self.name in rows.names:
             rows.add(number_step(self.name, self.name), self.name)

@@ -1,4 +1,4 @@
-"""The codec `json`: any JSON value but null, kept as its exact text.
+"""The codec `json`: any JSON value except null, stored as its exact text.
 
 Kernels: see `strings`.
 """
@@ -16,7 +16,7 @@ from logpress.layout.tokens import Leaf
 
 
 class JsonCodec(StringCodec[Json]):
-    """JSON values, quotes included: what a file holds is the text itself."""
+    """JSON values, with their quotes: files hold the texts themselves."""
 
     encoding = "plain"
 
@@ -30,10 +30,10 @@ class JsonCodec(StringCodec[Json]):
         return Operation(VALUE, numbers[self.name], operands=(numbers.dictionaries[self.name],))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """The whole value's span."""
+        """The span of the whole value."""
         return {self.name: (leaf.start, leaf.end)}
 
     def decode(self, rows: StoredRows) -> None:
-        """Texts as they are."""
+        """Texts, unchanged."""
         if self.name in rows.names:
             rows.add(rows.text_step(self.name, self.name, is_string=False), self.name)

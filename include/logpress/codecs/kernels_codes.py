@@ -1,7 +1,7 @@
-"""The numbers by which codecs tell kernels what to do with a slot, and with a register that rows are sorted by.
+"""Numbers that codecs and kernels share: codes and fields of operations, and kinds of sort words.
 
-No file holds them: they may change from one version to the next. Codecs make operations (see `codecs.base.Operation`);
-`kernels_operations`, `kernels_render` and `kernels_keys` of the engine read these numbers.
+Files do not hold them, so they may change with any version. Codecs make operations (see `codecs.base.Operation`);
+`kernels_operations`, `kernels_render` and `kernels_keys` of the engine read them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 # -- codes of operations
 
 INSTANT = 0
-"""Code: an instant and, where its label is checked, the minutes by which that lied."""
+"""Code: an instant and, if its label is checked, the error of the label in minutes."""
 
 INTEGER = 1
 """Code: an integer."""
@@ -21,19 +21,19 @@ BOOLEAN = 3
 """Code: 1 for `true`, 0 for `false`."""
 
 STRING = 4
-"""Code: the number of a text that stands between quotes."""
+"""Code: the number of a text between quotes."""
 
 KINESIS = 5
 """Code: shard, arrival second, counter and sub-sequence number."""
 
 COPY_INSTANT = 6
-"""Code: an instant that a column's register tells, written in another way; fills no register."""
+"""Code: a copy of a column's instant in another format; fills no register."""
 
 COPY_EPOCH = 7
-"""Code: a number of seconds or milliseconds that an instant's register tells; fills no register."""
+"""Code: a copy of a column's instant in seconds or milliseconds since 1970; fills no register."""
 
 VALUE = 8
-"""Code: the number of a text that is any value, with its quotes if it is a string."""
+"""Code: the number of a text that is any JSON value, with its quotes if it is a string."""
 
 ABSENT = 9
 """Code, of pressing only: a register that no slot of the layout fills."""
@@ -42,7 +42,7 @@ CUT_EXTRA = 10
 """Code, of rendering only: the text of an extra slot."""
 
 TYPED = 11
-"""Code, of pressing only: the value of an extra slot whose text its column's codec does not give back."""
+"""Code, of pressing only: the value of an extra slot whose text its column's codec cannot reproduce."""
 
 END_OF_RECORD = -1
 """In place of an operation code: the record ends behind this step's literal."""
@@ -74,7 +74,7 @@ REFERENCE = 7
 """Field of INSTANT and COPY_INSTANT: the register of the instant by which the label is checked, or -1."""
 
 OFFSET_MIN = 8
-"""Field of INSTANT and COPY_INSTANT: minutes that the label says the wall clock is ahead of UTC."""
+"""Field of INSTANT and COPY_INSTANT: offset of the label from UTC, in minutes."""
 
 REFERENCE_UNITS = 9
 """Field of INSTANT: units a second of the reference."""
@@ -113,7 +113,7 @@ OWN_LARGEST = 6
 """Field of TYPED whose own code is INTEGER: largest value."""
 
 CUT_PREFIX_LENGTH = 4
-"""Field of CUT_EXTRA: bytes that stand before the value in the extra text, behind the end of the value before."""
+"""Field of CUT_EXTRA: bytes in the extra text between the value before and this one."""
 
 CUT_KIND = 5
 """Field of CUT_EXTRA: kind of the slot."""
@@ -127,10 +127,10 @@ AS_IT_IS = 0
 """A word of a key is the register."""
 
 LAST_IF_NULL = 1
-"""A word of a key is the register, but no value comes last."""
+"""A word of a key is the register, with null last."""
 
 HEAD = 2
-"""A word of a key is the creation second and the low digit of a shard; no value comes last."""
+"""A word of a key is the creation second and the low digit of a shard, with null last."""
 
 TEXT = 3
 """A word of a key is a word of the text that the register numbers."""

@@ -1,6 +1,6 @@
-"""The kernels between the register of an instant and its column: units, and residuals of what others predict.
+"""The kernels between the register of an instant and its column: units, and residuals.
 
-Bounds: every array is indexed by row, below the length of `values`, as which the others are at least as long.
+Bounds: arrays are indexed by row, below the length of `values`; the others are at least as long.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -15,12 +15,12 @@ from logpress.kernel.compile import kernel
 _MOST = np.iinfo(np.int64).max
 
 _LONGEST_US = 3 * 10**17
-"""[format] Microseconds of some 9,500 years: larger values predict nothing."""
+"""[format] Microseconds of about 9,500 years: larger values predict nothing."""
 
 
 @kernel
 def add_scaled(total, values, factor):
-    """Do total += values * factor, int64[n] both; NULL counts as 0, and so does what is too large to be a time.
+    """Add values * factor to total, int64[n] both; NULL, and values too large for a time, count as 0.
 
     So the sum cannot wrap around, and a difference from it is never NULL.
     """
@@ -32,7 +32,10 @@ def add_scaled(total, values, factor):
 
 @kernel
 def less_predicted(values, predicted, divisor, sign, out):
-    """Do out = values - sign * floor(predicted / divisor), int64[n] all; NULL stays NULL. `out` may be `values`."""
+    """Compute out = values - sign * floor(predicted / divisor), int64[n] all.
+
+    NULL stays NULL. `out` may be `values`.
+    """
     if divisor == 1:
         for i in range(values.shape[0]):
             out[i] = NULL if values[i] == NULL else values[i] - sign * predicted[i]
@@ -43,12 +46,12 @@ def less_predicted(values, predicted, divisor, sign, out):
 
 @kernel
 def divide_exactly(values, divisor):
-    """Divide int64[n] in place, NULL left out; whether no rest is left. If one is, the values are undefined.
+    """Divide int64[n] in place, except NULL; False if there is a remainder, which leaves the values undefined.
 
     With d = 2^s * odd, x / d of a multiple x is (x >> s) * odd^-1 modulo 2^64 (H. Warren, "Hacker's Delight", 10-16:
-    exact division), which takes 5 % of a division's time. Newton's iteration doubles the right bits of the inverse;
-    `odd` itself has three, because any odd number's square is 1 modulo 8, so 5 iterations give 96 >= 64 bits. 84 / 12:
-    s = 2, odd = 3, odd^-1 = 0xAAAAAAAAAAAAAAAB, and 21 * odd^-1 = 7 modulo 2^64.
+    exact division), which takes 5 % of a division's time. Newton's iteration doubles the right bits of the inverse.
+    `odd` itself has three, because the square of any odd number is 1 modulo 8, so 5 iterations give 96 >= 64 bits. For
+    84 / 12: s = 2, odd = 3, odd^-1 = 0xAAAAAAAAAAAAAAAB, and 21 * odd^-1 = 7 modulo 2^64.
 
     Args:
         values: int64[n].
@@ -67,7 +70,7 @@ def divide_exactly(values, divisor):
         value = values[i]
         if value != NULL:
             quotient = (value >> shift) * inverse
-            # the product may wrap around where a rest is left: the quotient of a multiple is no larger than that
+            # if a remainder is left, the product may be any number; the quotient of a multiple is at most this
             is_exact &= quotient * divisor == value and abs(quotient) <= _MOST // divisor
             values[i] = quotient
     return is_exact

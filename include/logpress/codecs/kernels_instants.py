@@ -1,11 +1,11 @@
 """Kernels of the codec for instants: `YYYY-MM-DD`, a separator, `HH:MM:SS` and a fraction to numbers and back.
 
-Each `read_*` gives a value only if the matching `write_*` gives back the same text. Days are those of the proleptic
-Gregorian calendar (H. Hinnant, "chrono-compatible Low-Level Date Algorithms", 2013), whose numbers stand in the
+Each `read_*` gives a value only if the matching `write_*` reproduces the text. Days are those of the proleptic
+Gregorian calendar (H. Hinnant, "chrono-compatible Low-Level Date Algorithms", 2013), which explains the numbers in the
 formulas: an era is 400 years, or 146,097 days; years begin in March, so that the leap day is the last; 719,468 days lie
 between 0000-03-01 and 1970-01-01.
 
-Bounds: reads stay inside the text, which has 19 bytes, or 20 + digits, plus `PADDING`; writes go to `out[at:]`, where
+Bounds: reads stay inside the text, which has 19 bytes, or 20 + digits, plus `PADDING`. Writes go to `out[at:]`, where
 the caller keeps 64 bytes free.
 """
 
@@ -21,7 +21,7 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import load16, load32, load64, store16, store32, store64
 
 LATEST_S = 900
-"""[bytes] Seconds by which an instant may lie after its reference, because clocks differ; see `shift_of_label`."""
+"""[bytes] Seconds by which an instant may be later than its reference, because clocks differ; see `shift_of_label`."""
 
 _DATE, _DATE_TO_HIGH = word_of(b"0000-00-"), to_high(b"0000-00-")
 _DAY, _DAY_TO_HIGH = word_of(b"00"), to_high(b"00")
@@ -44,7 +44,7 @@ def days_from_civil(year, month, day):
 
 @kernel
 def civil_from_days(days):
-    """Year, month and day of a number of days since 1970-01-01."""
+    """(year, month, day) of a number of days since 1970-01-01."""
     days += 719468
     era = days // 146097
     day_of_era = days - era * 146097
@@ -87,15 +87,15 @@ def read_date(buffer, at):
 
 @inner_kernel
 def shift_of_label(wall_s, offset_min, reference_s):
-    """Minutes by which an instant's label lies: its whole offset, or 0 if the label may be true.
+    """Error of an instant's label in minutes: its whole offset, or 0 if the label may be right.
 
-    Of the two readings, the wall clock as labelled or as UTC, the later one that lies at most LATEST_S after the
-    reference is taken as true: records come late, but they do not come before they are made.
+    Of the two readings of the wall clock, as labelled and as UTC, the later one that is at most LATEST_S after the
+    reference counts as right, because records arrive late, but never before they are made.
 
     Args:
         wall_s: the wall clock, in seconds since 1970.
-        offset_min: minutes that the label says it is ahead of UTC.
-        reference_s: when the record came, in seconds since 1970.
+        offset_min: offset of the label from UTC, in minutes.
+        reference_s: arrival of the record, in seconds since 1970.
     """
     limit = reference_s + LATEST_S
     if wall_s > limit:
@@ -111,17 +111,16 @@ def read_instant(buffer, at, separator, digits, units, dates):
 
     Args:
         buffer: uint8[n].
-        at: where the text begins; it has 19 bytes, or 20 + digits.
+        at: begin of the text, which has 19 bytes, or 20 + digits.
         separator: the byte between date and time.
         digits: digits of the fraction, 0 to 9.
         units: units a second: 1, 1,000 or 1,000,000. Finer digits must be zeros.
-        dates: int64[3], what the last date's bytes were (8, then 2) and its day; spares reading it again. Its ten bytes
-            are the whole key: separator, clock and fraction are read each time. The first is negative before there is
-            one.
+        dates: int64[3], cache of the last date: its first 8 bytes, its last 2, and its day. The 10 bytes are the whole
+            key; separator, clock and fraction are read each time. The first word is negative while the cache is empty.
     """
     head = np.int64(load64(buffer, at))
     tail = np.int64(load16(buffer, at + 8))
-    # what stands in `dates` before the first date is negative, and so may text be that is no date
+    # an empty cache is negative, as a text that is not a date may be
     if head >= 0 and head == dates[0] and tail == dates[1]:
         days = dates[2]
     else:
@@ -170,7 +169,7 @@ def read_instant(buffer, at, separator, digits, units, dates):
 
 @inner_kernel
 def write_instant(out, at, wall, separator, digits, units, dates):
-    """Write a wall clock as `read_instant` reads it; returns the end.
+    """Write a wall clock in the format of `read_instant`; returns the end.
 
     Args:
         out: uint8[n].
@@ -179,10 +178,9 @@ def write_instant(out, at, wall, separator, digits, units, dates):
         separator: the byte between date and time.
         digits: digits of the fraction.
         units: units a second.
-        dates: int64[3], scratch, filled with NULL: the minute since 1970 that was written last, and its sixteen bytes;
-            spares writing them anew, as most instants that follow each other lie in the same minute. The minute is the
-            whole key: these bytes depend on nothing else, whatever the unit, so that columns and layouts may share an
-            entry. The separator, which stands among them, is written each time.
+        dates: int64[3], scratch, filled with NULL: cache of the last minute since 1970, and its 16 bytes, because most
+            consecutive instants lie in the same minute. The minute is the whole key: the bytes depend on nothing else,
+            whatever the unit, so columns and layouts may share an entry. The separator is written each time.
     """
     if units == 1000:
         minute = wall // 60_000

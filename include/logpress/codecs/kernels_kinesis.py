@@ -1,9 +1,9 @@
 """Kernels of the codec for Amazon Kinesis sequence numbers: 56 digits, a point, and a sub-sequence number.
 
-`read_kinesis` refuses a number whose parts are not as expected; what it takes, `write_kinesis` gives back.
+`read_kinesis` refuses a number whose parts are not as expected. `write_kinesis` reproduces each number that it accepts.
 
-Bounds: reads stay inside the text plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps 64 bytes free
-more than the 76 that a text has at most.
+Bounds: reads stay inside the text plus `PADDING` bytes. Writes go to `out[at:]`, where the caller keeps 64 bytes more
+free than the 76 of the longest text.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -18,10 +18,11 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import mul128
 
 SHARDS_MET = 64
-"""[speed] Shards whose part of a number is kept; the lowest bits of a shard choose its place, a power of two."""
+"""[speed] Shards whose part of a number is cached; the lowest bits of a shard, a power of two of them, choose its
+place."""
 
 SHARD_WORDS = 8
-"""Words of a shard that is kept: itself, and seven groups of eight digits."""
+"""Words of a cached shard: the shard, and seven groups of eight digits."""
 
 ARRIVAL_SHIFT = 36
 """[format] Bits of a number below its arrival second."""
@@ -30,7 +31,7 @@ COUNTER_SHIFT = 80
 """[format] Bits of a number below its counter."""
 
 SHARD_NUMBER_BITS = 20
-"""[format] Bits of a shard's number; its creation second stands above."""
+"""[format] Bits of a shard's number; its creation second is above them."""
 
 _TEN8 = np.uint64(10**8)
 _TEN16 = np.uint64(10**16)
@@ -52,15 +53,15 @@ def add128(low, high, addend):
 
 @inner_kernel
 def read_kinesis(buffer, start, end, parts):
-    """Take a Kinesis sequence number and sub-sequence number apart; whether it could be.
+    """Split a Kinesis sequence number and sub-sequence number into parts; returns whether it is one.
 
     The number has 186 bits, in hex digits: version `2`; creation second of the shard (9); low digit of the shard;
     counter (16); `00`; arrival second (9); shard (8); version `2`.
 
     Args:
         buffer: uint8[n].
-        start: where the text begins: 56 digits, a point, the sub-sequence number.
-        end: where it ends.
+        start: begin of the text: 56 digits, a point, the sub-sequence number.
+        end: end of the text.
         parts: int64[4], gets the shard (creation second * 2^20 + number, numbers below 2^20), arrival second,
             counter (below 2^63) and sub-sequence number.
     """
@@ -114,11 +115,11 @@ def read_kinesis(buffer, start, end, parts):
 
 @kernel
 def _shard_limbs(shard_key, limbs):
-    """The eight-digit groups, lowest first, of a sequence number with this shard and no arrival and counter.
+    """The eight-digit groups, lowest first, of a sequence number with this shard, arrival 0 and counter 0.
 
     Args:
         shard_key: creation second * 2^20 + shard number.
-        limbs: int64[8]: the shard, and its seven groups.
+        limbs: int64[8], gets the shard, and its seven groups.
     """
     shard = np.uint64(shard_key) & np.uint64((1 << SHARD_NUMBER_BITS) - 1)
     creation = np.uint64(shard_key) >> np.uint64(SHARD_NUMBER_BITS)
@@ -155,12 +156,12 @@ def _shard_limbs(shard_key, limbs):
 
 @inner_kernel
 def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
-    """Put a Kinesis sequence number together and write it; returns the end.
+    """Write a Kinesis sequence number from its parts; returns the end.
 
-    The number is a sum: what its shard says, arrival * 2^36, counter * 2^80. Each is added in groups of eight digits. A
-    group is a sum of at most four products of numbers below 10^8, and of one more such number, which is less than 2^63;
-    what is above eight digits is carried. The highest group stays below 10^8, because the number is below 3 * 2^184,
-    and that below 10^56.
+    The number is a sum of the shard's part, arrival * 2^36 and counter * 2^80, added in groups of eight digits. A group
+    is a sum of at most four products of numbers below 10^8 and one more such number, which is below 2^63; digits above
+    the eighth are carried. The highest group stays below 10^8, because the number is below 3 * 2^184, and that is below
+    10^56.
 
     Args:
         out: uint8[n].
@@ -169,8 +170,8 @@ def write_kinesis(out, at, shard_key, arrival, counter, sub, shards):
         arrival: second.
         counter: below 2^63.
         sub: sub-sequence number.
-        shards: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL: groups of the shards met, each behind its
-            shard. `shard_key` is the whole key, as they are the sum's part that depends on it alone.
+        shards: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL: cache of shards and their groups.
+            `shard_key` is the whole key, because the groups depend on nothing else.
     """
     limbs = shards[shard_key & (SHARDS_MET - 1)]
     if limbs[0] != shard_key:

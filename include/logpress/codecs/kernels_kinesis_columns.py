@@ -1,7 +1,7 @@
 """The kernels between the registers of sequence numbers and their columns: shards, counters and their windows.
 
-Bounds: every array is indexed by row, or by a number that another array of the same call holds; each docstring says
-which numbers those may be, or that the kernel checks them.
+Bounds: arrays are indexed by row, or by a number in another array of the same call. Each docstring gives the allowed
+numbers, or says that the kernel checks them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -17,25 +17,25 @@ from logpress.kernel.compile import kernel
 from logpress.kernel.places import first_place
 
 _SHARDS = 1 << (36 + SHARD_NUMBER_BITS)
-"""[format] A shard is a creation second of 36 bits and a number of 20; see `read_kinesis`."""
+"""[format] Upper bound of shards: a creation second of 36 bits and a number of 20; see `read_kinesis`."""
 
 _SECONDS = 1 << 36
-"""[format] An arrival second has 36 bits."""
+"""[format] Upper bound of arrival seconds, which have 36 bits."""
 
 
 @kernel
 def number_few(values, table, distinct, count, numbers):
-    """Number the few distinct values of a register in the order they come.
+    """Number the distinct values of a register in order of first occurrence, if they are few.
 
     Args:
         values: int64[n], or NULL.
         table: int64[2^k], filled with -1, k at least 1; more than twice as long as `distinct`.
         distinct: int64[m], gets the distinct values.
-        count: int64[1], gets how many there are.
+        count: int64[1], gets their number.
         numbers: int32[n], gets each row's number, or -1.
 
     Returns:
-        False if there are more than m.
+        False if there are more than m distinct values.
     """
     mask = table.shape[0] - 1
     count[0] = 0
@@ -59,10 +59,10 @@ def number_few(values, table, distinct, count, numbers):
 
 @kernel
 def take_lowest_byte(values, low):
-    """Part numbers into the lowest byte and what is above it; NULL stays in both.
+    """Split numbers into the lowest byte and the rest; NULL becomes null in both.
 
     Args:
-        values: int64[n], or NULL; become what is above.
+        values: int64[n], or NULL; set to the rest.
         low: int32[n], gets the bytes, or NARROW_NULL.
     """
     for i in range(values.shape[0]):
@@ -78,8 +78,8 @@ def put_above_lowest_byte(values, high):
     """The reverse of `take_lowest_byte`.
 
     Args:
-        values: int64[n], the lowest bytes, or NULL; become the numbers.
-        high: int64[n], what is above; of no meaning where there is no lowest byte.
+        values: int64[n], the lowest bytes, or NULL; set to the numbers.
+        high: int64[n], the rest; ignored where the lowest byte is NULL.
     """
     for i in range(values.shape[0]):
         if values[i] != NULL:
@@ -88,15 +88,15 @@ def put_above_lowest_byte(values, high):
 
 @kernel
 def name_shards(shards, keys, places):
-    """Put shards for their places among a file's shards.
+    """Replace indices of shards by the shards.
 
     Args:
-        shards: int64[n], a place or NULL; gets the shard, or NULL.
+        shards: int64[n], an index or NULL; set to the shard, or NULL.
         keys: int64[k], the shards.
-        places: int32[n], gets the place, or -1.
+        places: int32[n], gets the index, or -1.
 
     Returns:
-        False if there is a place that is none.
+        False if an index is out of range.
     """
     for i in range(shards.shape[0]):
         place = shards[i]
@@ -112,9 +112,9 @@ def name_shards(shards, keys, places):
 
 @kernel
 def are_sequences(shards, arrivals, counters, subs):
-    """Whether `write_kinesis` can write each row's sequence number; int64[n] all. A row without a shard has none.
+    """Whether `write_kinesis` can write each row's sequence number; int64[n] all. Rows without a shard have none.
 
-    What is NULL is negative, and so is no part of a number.
+    NULL is negative, and so is refused as a part of a number.
     """
     are_sound = True
     for i in range(shards.shape[0]):
@@ -125,16 +125,16 @@ def are_sequences(shards, arrivals, counters, subs):
 
 @kernel
 def smallest_counters(shards, arrivals, counters, first, shift, windows, smallest):
-    """For each shard and window of 2^shift seconds, the smallest counter: smallest[shard * windows + window].
+    """Find the smallest counter of each shard and window of 2^shift seconds.
 
     Args:
-        shards: int32[n], place in the list of shards, or -1; below the rows of `smallest`.
+        shards: int32[n], index of the shard, or -1; below the number of shards.
         arrivals: int64[n], seconds.
         counters: int64[n].
-        first: first second, no arrival is before it.
-        shift: of a second behind `first`, to its window.
-        windows: how many windows; no arrival is behind them.
-        smallest: int64[shards * windows], filled with the largest int64 by the caller.
+        first: begin of the first window; no arrival is before it.
+        shift: a window has 2^shift seconds.
+        windows: number of windows; no arrival is behind them.
+        smallest: int64[shards * windows], at shard * windows + window; the caller fills it with the largest int64.
     """
     for i in range(shards.shape[0]):
         if shards[i] >= 0:
@@ -144,9 +144,9 @@ def smallest_counters(shards, arrivals, counters, first, shift, windows, smalles
 
 @kernel
 def subtract_counters(shards, arrivals, counters, first, shift, windows, smallest, sign):
-    """counters[i] -= sign * the smallest counter of its shard and window; False if that is none.
+    """Subtract sign * the smallest counter of its shard and window from each counter; False if one is out of range.
 
-    The arguments are those of `smallest_counters`; shards, arrivals and counters may be any.
+    The arguments are those of `smallest_counters`, but shards, arrivals and counters may be any numbers.
     """
     for i in range(shards.shape[0]):
         if shards[i] >= 0:

@@ -1,7 +1,7 @@
-"""The kernel that writes sequence numbers for readers: as texts one after the other, as Arrow has them.
+"""The kernel that writes sequence numbers for readers: texts one after the other, as in an Arrow array.
 
-Bounds: arrays are indexed by row, below the length of `shards`; `are_sequences` has checked the numbers. A text takes
-at most SEQUENCE_BYTES of `out`, and no word is written further.
+Bounds: arrays are indexed by row, below the length of `shards`. `are_sequences` has checked the numbers. A text takes
+at most SEQUENCE_BYTES of `out`, and no word is written behind it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def write_sequence_texts(
         counters: int64[n], below 2^63.
         subs: int64[n].
         out: uint8[n * SEQUENCE_BYTES].
-        offsets: int32[n + 1], gets where each text begins, and the end.
+        offsets: int32[n + 1], gets the begin of each text, and the end of the last one.
         shards_met: int64[SHARDS_MET, SHARD_WORDS], scratch, filled with NULL.
 
     Returns:
-        The bytes written.
+        Number of bytes written.
     """
     at = 0
     offsets[0] = 0

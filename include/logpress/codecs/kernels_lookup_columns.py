@@ -1,7 +1,7 @@
-"""The kernels between a lookup's register and its column: what a key's text mostly means.
+"""The kernels between a lookup's register and its column.
 
-Bounds: every array is indexed by row, or by a number that another array of the same call holds; each docstring says
-which numbers those may be, or that the kernel checks them.
+Bounds: arrays are indexed by row, or by a number in another array of the same call. Each docstring gives the allowed
+numbers, or says that the kernel checks them.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -16,12 +16,12 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def count_pairs(keys, values, value_count, counts):
-    """Do counts[key * value_count + value] += 1 for each row that has both.
+    """Add 1 to counts[key * value_count + value] for each row that has both.
 
     Args:
-        keys: int32[n], below the length of `counts` by `value_count`, or negative for none.
+        keys: int32[n], below the length of `counts` / `value_count`, or negative for none.
         values: int32[n], below `value_count`, or negative for none.
-        value_count: how many values there are.
+        value_count: number of values.
         counts: int64[keys * value_count].
     """
     for i in range(keys.shape[0]):
@@ -31,17 +31,17 @@ def count_pairs(keys, values, value_count, counts):
 
 @kernel
 def follow_lookup(codes, keys, layouts, has_slot, predicted):
-    """Give the rows without a text of their own that of their key, where their layout has a place for it.
+    """Give rows without a text of their own the usual text of their key, if their layout has a slot for it.
 
     Args:
         codes: int64[n], the number of each row's text, or NULL; changed.
         keys: int64[n], the number of each row's key, or NULL.
         layouts: int64[n], each row's layout, or NULL.
-        has_slot: bool[m], which layouts have the place.
-        predicted: int64[k], the number of each key's text, or NULL.
+        has_slot: bool[m], whether a layout has a slot for the column.
+        predicted: int64[k], the number of each key's usual text, or NULL.
 
     Returns:
-        False if there is a key or a layout that is none.
+        False if a key or a layout is out of range.
     """
     for i in range(codes.shape[0]):
         if codes[i] != NULL or layouts[i] == NULL or keys[i] == NULL:

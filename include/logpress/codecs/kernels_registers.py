@@ -1,4 +1,4 @@
-"""The kernels over one register of any codec: check ranges, look for nulls.
+"""The kernels over one register of any codec: range checks and tests for nulls.
 
 Bounds: every array is indexed by row, below its own length.
 """
@@ -13,7 +13,7 @@ from logpress.kernel.compile import kernel
 
 @kernel
 def all_within(values, first, last):
-    """Whether all values (int64[n]) but NULL lie from `first` to `last`."""
+    """Whether all values (int64[n]) except NULL are from `first` to `last`."""
     is_within = True
     for i in range(values.shape[0]):
         value = values[i]
@@ -23,7 +23,7 @@ def all_within(values, first, last):
 
 @kernel
 def any_null(values, null):
-    """Whether a register, integers[n], has a value that is `null`."""
+    """Whether a register, integers[n], contains `null`."""
     found = False
     for i in range(values.shape[0]):
         found |= values[i] == null

@@ -1,9 +1,9 @@
-"""Kernels of the codecs for numbers, and what those for instants and sequence numbers are made of: digits.
+"""Kernels of the codecs for numbers, and the kernels for digits that codecs for instants and sequence numbers share.
 
-Each `read_*` gives a value only if the matching `write_*` gives back the same text.
+Each `read_*` gives a value only if the matching `write_*` reproduces the text.
 
-Bounds: reads stay inside the span they are given plus `PADDING` bytes; writes go to `out[at:]`, where the caller keeps
-64 bytes free. Tables of digits are indexed by numbers below their length, as a remainder or a count of digits is.
+Bounds: reads stay inside the given span plus `PADDING` bytes. Writes go to `out[at:]`, where the caller keeps 64 bytes
+free. Tables of digits are indexed by numbers below their length, which are remainders or counts of digits.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -17,25 +17,26 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import bits_double, double_bits, load64, store16, store32, store64
 
 NULL = np.int64(-(2**63))
-"""[format] Stands for no value in a register."""
+"""[format] Stands for null in a register."""
 
 BAD = NULL
-"""Result of a `read_*` for text that it could not give back; as NULL, it is no value."""
+"""Result of a `read_*` for a text that it cannot reproduce; equal to NULL, so it is no value."""
 
 MOST_SCALE = 18
-"""[format] Digits after the point that `write_decimal` can write, at most."""
+"""[format] Most digits behind the point that `write_decimal` can write."""
 
 MOST_MANTISSA_DIGITS = 15
-"""[bytes] Digits of a decimal, at most: so many determine a double and are determined by it."""
+"""[bytes] Most digits of a decimal: so many digits determine a double and are determined by it."""
 
 POW10 = np.array([10**k for k in range(19)], dtype=np.int64)
-"""int64[19]: powers of ten, as far as they fit."""
+"""int64[19]: the powers of ten that fit."""
 
 _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
 """float64[23]: powers of ten that are exact as doubles (10^22 = 2^22 * 5^22, and 5^22 < 2^53)."""
 
 _TENTH = (2**63 - 1) // 10
-"""The largest number to which a digit can be appended in 63 bits; to itself, one up to 7, as 2^63 - 1 ends in 7."""
+"""Largest number to which any digit can be appended in 63 bits; to this number itself, digits up to 7, because 2^63 - 1
+ends in 7."""
 
 PAIRS = np.array([word_of(f"{n:02d}".encode()) for n in range(100)], dtype=np.uint64)
 """The two digits of each number below 100, as a word of two bytes."""
@@ -54,12 +55,12 @@ TENTH, TENTH_SHIFT, TENTH_END = np.uint64(103), np.uint64(10), 179
 
 
 def to_high(pattern: bytes) -> np.uint64:
-    """What, added to a word from which a pattern is taken by xor, raises high bits unless the word is like the pattern.
+    """The addend that sets high bits in (word ^ pattern) unless the word is like the pattern.
 
-    A pattern's `0` stands for any digit, another byte for itself. A digit less `0` is 0 to 9, and 0x76 more is below
-    0x80 only then; another byte less itself is 0, and 0x7F more is below 0x80 only then. So ((word ^ pattern) + to_high
-    | (word ^ pattern)) & HIGH_BITS is 0 just if all bytes are alike: the lowest one that is not raises its own high
-    bit, or had it, and only then may one above be carried into.
+    A `0` in the pattern stands for any digit, another byte for itself. A digit ^ `0` is 0 to 9, and is below 0x80 after
+    0x76 is added; another byte ^ itself is 0, and is below 0x80 after 0x7F is added. Any other byte has its high bit
+    set then, or had it before. So ((word ^ pattern) + to_high | (word ^ pattern)) & HIGH_BITS is 0 exactly if all bytes
+    are alike. Carries do not matter, because only a byte that is not alike can carry into the one above.
     """
     return word_of(bytes(0x76 if byte == DIGIT_0 else 0x7F for byte in pattern))
 
@@ -71,12 +72,11 @@ _TEN, _EIGHT, _SIXTEEN, _THIRTY_TWO = (np.uint64(n) for n in (10, 8, 16, 32))
 
 @inner_kernel
 def digits_of(word):
-    """The number that a word of eight digits writes, or -1 (D. Lemire, "Quickly parsing eight digits", 2018).
+    """The number of a word of eight digits, or -1 (D. Lemire, "Quickly parsing eight digits", 2018).
 
-    Whether all are digits: see `to_high`. Then neighbours are joined, to pairs below 100 in every second byte; a
-    product with 100 + (10^6 << 32) and one with 1 + (10^4 << 32) add up in their upper halves. Of `12345678` the pairs
-    are 12, 34, 56 and 78: 12 * 10^6 + 56 * 100 from the first, 34 * 10^4 + 78 from the second product. Exact for all
-    words.
+    `to_high` checks that all are digits. Then neighbours are joined to pairs below 100 in every second byte. A product
+    with 100 + (10^6 << 32) and one with 1 + (10^4 << 32) are added in their upper halves. For `12345678` the pairs are
+    12, 34, 56 and 78: 12 * 10^6 + 56 * 100 from the first product, 34 * 10^4 + 78 from the second. Exact for all words.
     """
     word ^= _ZEROS
     if ((word + _ZEROS_TO_HIGH) | word) & HIGH_BITS != 0:
@@ -89,13 +89,13 @@ def digits_of(word):
 
 @inner_kernel
 def eight_digits(buffer, at):
-    """The number that eight digits at a place write, or -1."""
+    """The number of the eight digits at a place, or -1."""
     return digits_of(load64(buffer, at))
 
 
 @inner_kernel
 def sixteen_digits(buffer, at):
-    """The number that sixteen digits write, or a negative number."""
+    """The number of the sixteen digits at a place, or a negative number."""
     high = eight_digits(buffer, at)
     low = eight_digits(buffer, at + 8)
     if high < 0 or low < 0:
@@ -105,12 +105,12 @@ def sixteen_digits(buffer, at):
 
 @inner_kernel
 def write_eight(out, at, value):
-    """Write a number below 10^8 with eight digits: two halves, four pairs, eight digits in one word each time.
+    """Write a number below 10^8 with eight digits: in one word, two halves become four pairs, then eight digits.
 
     x // 100 == x * 10,486 >> 20 for 0 <= x < 43,699, and x // 10 == x * 103 >> 10 for 0 <= x < 179 (T. Granlund, P.
     Montgomery, "Division by Invariant Integers using Multiplication", 1994; tests try every x). Halves are below 10,000
     and pairs below 100. No product reaches the next number in the word: 9,999 * 10,486 < 2^32 and 99 * 103 < 2^16;
-    masks take away what the shift brings down from it. 1,234 * 10,486 >> 20 = 12, and 34 * 103 >> 10 = 3.
+    masks remove the bits that the shift brings down from it. 1,234 * 10,486 >> 20 = 12, and 34 * 103 >> 10 = 3.
     """
     upper = value // np.uint64(10_000)
     word = upper | ((value - upper * np.uint64(10_000)) << _THIRTY_TWO)
@@ -136,7 +136,7 @@ def write_digits(out, at, value, count):
 
 @inner_kernel
 def read_integer(buffer, start, end):
-    """The number that digits write without leading zeros, from -2^63 + 1 to 2^63 - 1, or BAD."""
+    """The number of digits without leading zeros, from -2^63 + 1 to 2^63 - 1, or BAD."""
     at = start
     negative = buffer[at] == MINUS
     if negative:
@@ -147,7 +147,7 @@ def read_integer(buffer, start, end):
     if buffer[at] == DIGIT_0 and (length > 1 or negative):
         return BAD
     if length <= 8:
-        # the digits at the upper end of a word, zeros before them
+        # the digits in the upper bytes of a word, zeros before them
         shift = np.uint64(64 - 8 * length)
         word = load64(buffer, at) << shift | (_ZEROS ^ (_ZEROS << shift))
         value = digits_of(word)
@@ -170,11 +170,11 @@ def read_integer(buffer, start, end):
 
 @inner_kernel
 def write_integer(out, at, value):
-    """Write a number, at most 20 bytes; returns the end. The smallest, which no codec gives, becomes -0."""
+    """Write a number, at most 20 bytes; returns the end. The smallest int64, which no codec gives, becomes -0."""
     if value < 0:
         out[at] = MINUS
         at += 1
-        value = max(-value, 0)  # the smallest stays negative, and is no place in a table
+        value = max(-value, 0)  # the smallest int64 stays negative, and must not index a table
     count = 1
     if value < 1000:
         # the upper bytes of a point and three digits
@@ -191,8 +191,8 @@ def write_integer(out, at, value):
 def read_decimal(buffer, start, end):
     """(bits of the double, digits after the point) of a number without exponent, or (BAD, 0).
 
-    At most 15 digits, so that digits and double determine each other (IEEE 754: 10^k is exact up to k = 22). Negative
-    zero is left out: its bits are those of NULL.
+    It accepts at most 15 digits, so that digits and double determine each other (IEEE 754: 10^k is exact up to k = 22).
+    Negative zero is refused, because its bits are those of NULL.
     """
     at = start
     negative = buffer[at] == MINUS

@@ -1,7 +1,9 @@
-"""Kernels that read the value of a text that its codec could not give back; the text is kept beside it.
+"""Kernels that read the value of a text that its codec cannot reproduce; the text is kept besides.
 
-The same functions fill the columns of records that have a layout and of those that are kept whole, so a value does not
-depend on how its record is kept. Bounds: reads stay inside `buffer[start:end]`, instants inside 20 + digits bytes.
+The same functions fill the columns of records with a layout and of those that are kept whole, so a value does not
+depend on how its record is stored.
+
+Bounds: reads stay inside `buffer[start:end]`, those of instants inside 20 + digits bytes.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -17,34 +19,34 @@ from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import highest_bit, load32, mul128
 
 _MOST_DIGITS = 19
-"""Digits that fit into a word of 64 bits, whatever they are."""
+"""Most digits that always fit into a word of 64 bits."""
 
 FIRST_SECOND = -62_135_596_800
-"""[format] The second since 1970 at which the year 1 begins, in UTC."""
+"""[format] First second of the year 1 in UTC, since 1970."""
 
 END_SECOND = 253_402_300_800
-"""[format] The second since 1970 at which the year 9999 has ended, in UTC."""
+"""[format] First second behind the year 9999 in UTC, since 1970."""
 
 _FARTHEST = 100_000_000
-"""Exponents further from zero are no different from this one."""
+"""Exponents further from zero are treated as this one."""
 
 SMALLEST_POWER = -342
-"""Powers of ten below it times any 19 digits are nearest to 0."""
+"""Below this power of ten, any 19 digits are nearest to 0."""
 
 LARGEST_POWER = 308
-"""Powers of ten above it are larger than any double."""
+"""Above this power of ten, numbers are larger than any double."""
 
 _LARGEST = np.uint64(2**63 - 1)
 _POWERS_OF_TEN = np.array([10**k for k in range(20)], dtype=np.uint64)
 _ZERO, _ONE, _THREE = np.uint64(0), np.uint64(1), np.uint64(3)
 _BELOW_55_BITS = np.uint64((1 << 9) - 1)
-"""The bits of a product's upper word that are below the 55 that a double needs to be rounded."""
+"""The bits of a product's upper word below the 55 that rounding to a double needs."""
 
 _FRACTION = np.uint64((1 << 52) - 1)
 """The bits of a double's fraction (IEEE 754, binary64)."""
 
 _BIAS = 1023
-"""The exponent field of doubles from 1 to below 2."""
+"""The exponent field of doubles from 1 to less than 2."""
 
 _NO_NUMBER = 0x7FF
 """The exponent field of infinities and NaN."""
@@ -55,7 +57,7 @@ Second", 2021); log2(10) * 2^16 = 217,705.88, and of p = 3 it is 653,118 >> 16 =
 
 
 def _power_of_five(power: int) -> int:
-    """The first 128 bits of 5^power: of a negative one the next larger number, else cut."""
+    """The first 128 bits of 5^power: rounded up for a negative power, else cut off."""
     if power >= 0:
         number = int(5**power)
         bits = number.bit_length()
@@ -75,11 +77,11 @@ _FIVES = np.array(
 
 @inner_kernel
 def _parts(buffer, start, end):
-    """Take a number's text apart: an optional minus, digits, a fraction, an exponent; zeros may lead.
+    """Split a number's text: an optional minus, digits, a fraction, an exponent; leading zeros are allowed.
 
     Returns:
-        (whether it is one, its first 19 significant digits as uint64, the power of ten they are of, whether a digit
-        that is no zero follows them)
+        (whether it is a number, its first 19 significant digits as uint64, their power of ten, whether another digit
+        than zero follows them).
     """
     at = start
     if at < end and buffer[at] == MINUS:
@@ -135,9 +137,9 @@ def _parts(buffer, start, end):
 
 @kernel
 def integer_value(buffer, start, end):
-    """The whole number that a text says, however it is spelt (`-0`, `7.0`, `1e3`, `007`), or NULL.
+    """The whole number of a text in any notation (`-0`, `7.0`, `1e3`, `007`), or NULL.
 
-    NULL too where it is not from -2^63 + 1 to 2^63 - 1.
+    Numbers outside -2^63 + 1 to 2^63 - 1 give NULL too.
     """
     is_number, digits, power, follows = _parts(buffer, start, end)
     if not is_number or follows:
@@ -162,10 +164,10 @@ def integer_value(buffer, start, end):
 
 @kernel
 def _nearest_double(digits, power):
-    """Bits of the double nearest to digits * 10^power, or BAD if it is larger than any.
+    """Bits of the double nearest to digits * 10^power, or BAD if it is larger than any double.
 
-    The algorithm of Eisel and Lemire (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021), which needs no other
-    beside it (N. Mushtak, D. Lemire, "Fast Number Parsing Without Fallback", 2022).
+    The algorithm of Eisel and Lemire (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021), which needs no
+    fallback (N. Mushtak, D. Lemire, "Fast Number Parsing Without Fallback", 2022).
     """
     if digits == _ZERO or power < SMALLEST_POWER:
         return np.int64(0)
@@ -184,14 +186,14 @@ def _nearest_double(digits, power):
     shift = np.uint64(upper + 9)
     fraction = high >> shift
     exponent = ((LOG2_10 * power) >> 16) + 63 + upper - zeros + _BIAS
-    if exponent <= 0:  # a subnormal number, or none
+    if exponent <= 0:  # subnormal, or zero
         if -exponent + 1 >= 64:
             return np.int64(0)
         fraction >>= np.uint64(-exponent + 1)
         fraction += fraction & _ONE
         return np.int64(fraction >> _ONE)  # the carry into bit 52 is the exponent
     if low <= _ONE and -4 <= power <= 23 and fraction & _THREE == _ONE and fraction << shift == high:
-        fraction &= ~_ONE  # just between two doubles: the even one
+        fraction &= ~_ONE  # halfway between two doubles: the even one
     fraction += fraction & _ONE
     fraction >>= _ONE
     if fraction >> np.uint64(53) != _ZERO:
@@ -204,10 +206,10 @@ def _nearest_double(digits, power):
 
 @kernel
 def decimal_value(buffer, start, end):
-    """Bits of the double nearest to the number that a text says, however it is spelt, or NULL.
+    """Bits of the double nearest to the number of a text in any notation, or NULL.
 
-    Negative zero is zero, as its bits are those of NULL. NULL too where the number is larger than any double, or where
-    more than 19 digits would be needed to tell which of two doubles is nearer.
+    Negative zero becomes zero, because its bits are those of NULL. Numbers larger than any double give NULL, and those
+    for which more than 19 digits decide between two doubles.
     """
     is_number, digits, power, follows = _parts(buffer, start, end)
     if not is_number:
@@ -220,7 +222,7 @@ def decimal_value(buffer, start, end):
 
 @kernel
 def boolean_value(buffer, start, end):
-    """1 if a text is `true`, 0 if it is `false`, else NULL."""
+    """1 for the text `true`, 0 for `false`, else NULL."""
     length = end - start
     if length == 4 and load32(buffer, start) == WORD_TRUE:
         return np.int64(1)
@@ -231,13 +233,13 @@ def boolean_value(buffer, start, end):
 
 @inner_kernel
 def is_in_calendar(value, units):
-    """Whether an instant, in units since 1970, lies in the years 1 to 9999 of UTC; others no catalog takes."""
+    """Whether an instant, in units since 1970, is in the years 1 to 9999 of UTC, which catalogs accept."""
     return FIRST_SECOND * units <= value < END_SECOND * units
 
 
 @kernel
 def instant_value(buffer, at, separator, digits, units, dates):
-    """As `read_instant`, but digits finer than the unit are left out; BAD where they are no digits."""
+    """As `read_instant`, but digits finer than the unit are cut off; BAD if they are not digits."""
     kept = 0
     if units == 1_000:
         kept = 3

@@ -54,12 +54,12 @@ _TYPES = (pa.int32(), pa.int64(), pa.int16(), pa.int64(), pa.int32())
 class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
     """Sequence numbers: registers have shard, arrival second, counter and sub-sequence number.
 
-    Columns are the shard's place in the row group's list; the arrival less what an instant predicts; the counter's
-    lowest byte less the smallest of its shard and second, and what is above that byte (apart, the two have codes of
-    their own: one is noise, the other small); and the sub-sequence number.
+    Columns are: the index of the shard in the row group's list; the arrival less its prediction by an instant; the
+    counter less the smallest of its shard and window, as lowest byte and the rest; the sub-sequence number. The lowest
+    byte is a column of its own, because it is noise, and the rest is small.
     """
 
-    is_comparable = False  # their texts would be 56 digits a row
+    is_comparable = False  # because a text has 56 digits
 
     def __init__(self, column: KinesisSequence, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)
@@ -77,12 +77,12 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
         return Register(shard), Register(arrival), Register(counter), Register(sub, True)
 
     def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read the four; write them."""
+        """Read and write the four parts."""
         shard, *others = (numbers[name] for name in self._names)
         return Operation(KINESIS, shard, operands=tuple(others))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """All four, of a string."""
+        """The four parts of a string."""
         start, end = content_span(leaf)
         parts = np.zeros(4, dtype=np.int64)
         if leaf.kind == "string" and read_kinesis(padded(record[start:end]), 0, end - start, parts):
@@ -102,7 +102,7 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
         return [StoredAs(name, type_, "dictionary", meaning) for name, type_, meaning in described]
 
     def encode(self, rows: RowsToStore) -> None:
-        """Take off what the arrival and the shard's counters predict."""
+        """Subtract the prediction of the arrival, and the smallest counters."""
         shard_keys, arrivals, counters, subs = (rows.regs[name] for name in self._names)
         shards, shard_places = number_shards(shard_keys)
         described = Counters.of(shard_places, arrivals, counters, len(shards))
@@ -119,7 +119,7 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
             rows.store_numbers(name, values, type_)
 
     def decode(self, rows: StoredRows) -> None:
-        """The reverse."""
+        """The reverse of `encode`."""
         if self.column.helpers[0] not in rows.names or self.column.arrival not in rows.registers:
             return
         if self.name not in rows.sequences:
@@ -136,7 +136,7 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
         return [(shard, HEAD), *((register, AS_IT_IS) for register in (counter, arrival, shard, sub))]
 
     def _less_predicted(self, arrivals: Ints, predicting: Ints, sign: int) -> None:
-        """Take off (sign 1) or put back (sign -1) the second of the instant that predicts the arrival; in place."""
+        """Subtract (sign 1) or add (sign -1) the second of the instant that predicts the arrival, in place."""
         expected = np.zeros(len(arrivals), dtype=np.int64)
         add_scaled(expected, predicting, 1)
         units = UNITS_PER_SECOND[instant_of(self.columns, self.column.arrival).unit]
@@ -167,7 +167,7 @@ def _texts(shards: Ints, arrivals: Ints, counters: Ints, subs: Ints) -> pa.Array
     used = write_sequence_texts(
         shards, arrivals, counters, subs, out, offsets, np.full((SHARDS_MET, SHARD_WORDS), NULL, dtype=np.int64)
     )
-    data = out[:used].copy()  # the texts are seldom as long as they may be
+    data = out[:used].copy()  # frees the unused rest
     return pa.Array.from_buffers(
         pa.string(), rows, [validity(shards == NULL), pa.py_buffer(offsets), pa.py_buffer(data)]
     )

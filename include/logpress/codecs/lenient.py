@@ -1,4 +1,4 @@
-"""Read the column values of a record that is kept whole; they equal those of a record with a layout."""
+"""Reads the column values of a record that is kept whole; they equal those of a record with a layout."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from logpress.layout.tokens import Leaf, NotAnObjectError
 
 
 class LenientReader:
-    """Reads as many of a record's columns as it can; never raises."""
+    """Reads all columns of a record that can be read; never raises."""
 
     def __init__(self, contract: Contract) -> None:
         self._codecs = sorted(codecs_of(contract).values(), key=lambda codec: bool(codec.reads))
         self._miner = Miner(contract)
 
     def registers(self, record: bytes, filling: Mapping[str, Leaf] | None = None) -> list[tuple[str, Value]]:
-        """(register, value) pairs; for a text, the value is the span of its JSON text in the record.
+        """(register, value) pairs; the value of a text is the span of its JSON text in the record.
 
         Args:
-            record: its bytes.
+            record: bytes of the record.
             filling: the value that fills each column, if already known.
         """
         if filling is None:

@@ -1,4 +1,4 @@
-"""The codec `lookup`: a string that mostly follows from another column; only the exceptions are stored.
+"""The codec `lookup`: a string that mostly follows from another column; only exceptions are stored.
 
 Kernels: see `strings`; between register and column, kernels_lookup_columns.
 """
@@ -26,7 +26,7 @@ _MOST_LOOKUPS = 1 << 16
 
 
 class LookupCodec(StringCodec[Lookup]):
-    """Strings that a key mostly tells: the row group's metadata says what each text of the key mostly means."""
+    """Strings that mostly follow from a key: the row group's metadata has the usual text for each text of the key."""
 
     repeats = True
     needs = (LAYOUT,)
@@ -41,7 +41,7 @@ class LookupCodec(StringCodec[Lookup]):
         return [StoredAs(self._stored, pa.string(), "dictionary", meaning)]
 
     def prepare(self, rows: RowsToStore) -> None:
-        """Find what each key's value mostly is; rows that agree and have a layout lose theirs."""
+        """Find the usual text of each key; rows that have it, and a layout, lose their own."""
         key, name = self.column.key, self.name
         keys, codes, key_texts, texts = rows.regs[key], rows.regs[name], rows.dictionaries[key], rows.dictionaries[name]
         pairs, counts = _count_pairs(keys, codes, key_texts.known, texts.known)
@@ -49,7 +49,7 @@ class LookupCodec(StringCodec[Lookup]):
         for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
             number, code = pair >> 32, pair & 0xFFFFFFFF
             most, other = best.get(number, (0, code))
-            # of values equally common, the smaller: numbers depend on how threads were scheduled, texts do not
+            # of equally frequent texts the smaller, because numbers depend on the scheduling of threads, texts do not
             if count > most or (count == most and texts.text(code) < texts.text(other)):
                 best[number] = (count, code)
         predicted = np.full(key_texts.known + 1, NARROW_NULL, dtype=np.int32)
@@ -63,11 +63,11 @@ class LookupCodec(StringCodec[Lookup]):
             rows.lookups[name] = dict(sorted(pairs_of_texts.items()))
 
     def encode(self, rows: RowsToStore) -> None:
-        """The exceptions' values."""
+        """The values of the exceptions."""
         rows.store_texts(self._stored, self.name)
 
     def decode(self, rows: StoredRows) -> None:
-        """The exceptions, and what the keys say elsewhere."""
+        """The exceptions, and the usual texts of keys for the other rows."""
         if self._stored not in rows.names or not {self.column.key, LAYOUT} <= set(rows.registers):
             return
         name, key = self.name, self.column.key
@@ -99,8 +99,8 @@ class LookupCodec(StringCodec[Lookup]):
 def _count_pairs(
     keys: NDArray[np.int32], codes: NDArray[np.int32], key_count: int, code_count: int
 ) -> tuple[Ints, Ints]:
-    """The pairs (key * 2^32 + code) that occur, ascending, and how often each does."""
-    if key_count > _MOST_LOOKUPS:  # so many keys would cost more in the metadata than they save
+    """(pairs, key * 2^32 + code, that occur, in ascending order; number of each)."""
+    if key_count > _MOST_LOOKUPS:  # for so many keys, metadata cost more than they save
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     if key_count * code_count <= 1 << 20:
         dense = np.zeros(key_count * code_count, dtype=np.int64)
@@ -112,10 +112,10 @@ def _count_pairs(
 
 
 def _values(texts: Texts) -> tuple[pa.Array, Ints]:
-    """The distinct values of texts, and the index of each text's value; a last index, -1, is for null.
+    """The distinct values of texts, and the index of each text's value; a last index, -1, stands for null.
 
-    Texts are escaped as between JSON quotes. Two of them may have one value: as an exception of one key and the rule of
-    another, or with other escapes. Arrow requires that dictionary entries are distinct.
+    Texts are escaped as between JSON quotes. Two texts may have the same value: with different escapes, or as an
+    exception of one key and the usual text of another. Arrow requires distinct dictionary entries.
     """
     places: dict[str, int] = {}
     found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from logpress.codecs.kernels_text import NULL
 
 NARROW_NULL = np.int32(-(2**31))
-"""Stands for no value in an int32 register."""
+"""Stands for null in an int32 register."""
 
 
 def null_of(values: NDArray[Any]) -> int:
-    """What stands for no value in a register."""
+    """The number that stands for null in a register."""
     return int(NARROW_NULL if values.dtype == np.int32 else NULL)
 
 

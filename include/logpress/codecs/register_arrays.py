@@ -17,7 +17,7 @@ from logpress.codecs.texts import Ints
 
 
 def numbers_array(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
-    """A register as a column of numbers or booleans; where the widths are alike, both share their memory."""
+    """A register as a column of numbers or booleans; both share their memory if the widths are equal."""
     null = null_of(values)
     missing = values == null if any_null(values, null) else None
     if pa.types.is_boolean(type_):
@@ -36,7 +36,7 @@ def fill_register(out: Ints, array: pa.Array) -> None:
 
 
 def number_step(register: str, stored: str) -> Step:
-    """The step that fills a register with the numbers of a column as they are."""
+    """The step that fills a register with the numbers of a column."""
 
     def step(table: pa.Table, regs: Any, first: int) -> None:
         fill_register(regs[register], table.column(stored).chunk(0))

@@ -1,4 +1,4 @@
-"""Which module is whose: the codecs by the name that a contract calls them."""
+"""The codecs, by the names that contracts use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def codec_of(column: Column, columns: Mapping[str, Column]) -> ColumnCodec[Any]:
 
     Args:
         column: the column.
-        columns: all of its contract's, by name.
+        columns: all columns of its contract, by name.
     """
     return CODECS[column.codec](column, columns)
 
@@ -48,7 +48,7 @@ def codecs_of(contract: Contract) -> dict[str, ColumnCodec[Any]]:
 
 
 def in_order_of_dependency(codecs: Mapping[str, ColumnCodec[Any]]) -> list[ColumnCodec[Any]]:
-    """All codecs of a contract, each after those of the columns that predict its own."""
+    """All codecs of a contract, each after those of the columns that predict it."""
     done: dict[str, ColumnCodec[Any]] = {}
     while len(done) < len(codecs):
         for name, codec in codecs.items():

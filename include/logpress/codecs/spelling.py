@@ -1,7 +1,7 @@
-"""How a column's strings were escaped in the raw JSON, so that readers get plain text and restore gets the escapes.
+"""Escapes of a column's strings in the raw JSON, so that readers get plain text and restoring gets the escapes.
 
-A dictionary's texts are kept as they stood between the quotes. A file holds their values. One style a column and row
-group says how values are escaped; the few texts that are spelt otherwise are listed in the file's metadata.
+A dictionary's texts are kept as they are between the quotes. A file holds their values. One style for each column and
+row group says how values are escaped; the few texts that are spelt otherwise are listed in the file's metadata.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STYLES: dict[Style, Callable[[str], bytes]] = {
     "plain_slashes": lambda value: _plain(value).replace(b"/", b"\\/"),
     "ascii_slashes": lambda value: _ascii(value).replace(b"/", b"\\/"),
 }
-"""What each style escapes: quotes, backslashes and control characters; what is not ASCII; slashes."""
+"""Escaping functions by style: of quotes, backslashes and control characters; also of non-ASCII; also of slashes."""
 
 
 _ESCAPED_BY_ALL = re.compile(r'["\\\x00-\x1f]')
@@ -47,27 +47,27 @@ def unescape(text: bytes) -> str:
 
 @dataclass(frozen=True)
 class Spelling:
-    """How the texts of one dictionary were spelt.
+    """Escapes of the texts of one dictionary.
 
     Attributes:
         style: one of STYLES.
-        odd: texts by value, for those that the style would spell otherwise.
+        odd: texts by value, for texts that differ from the style.
     """
 
     style: Style = "plain"
     odd: dict[str, bytes] = field(default_factory=dict)
 
     def text(self, value: str) -> bytes:
-        """The text between the quotes of a value."""
+        """The text between the quotes for a value."""
         found = self.odd.get(value)
         if found is not None:
             return found
         if self.style == "plain" and _ESCAPED_BY_ALL.search(value) is None:
-            return value.encode()  # as nearly all are
+            return value.encode()  # nearly all values
         return STYLES[self.style](value)
 
     def to_json(self) -> dict[str, object]:
-        """A form for the file's metadata."""
+        """The form in the file's metadata."""
         return {"style": self.style, "odd": {value: text.decode() for value, text in sorted(self.odd.items())}}
 
     @classmethod
@@ -75,7 +75,7 @@ class Spelling:
         """The reverse of `to_json`.
 
         Raises:
-            ValueError, LookupError, AttributeError, TypeError: if it is none.
+            ValueError, LookupError, AttributeError, TypeError: if the data are not a spelling.
         """
         odd, style = data["odd"], data["style"]
         if not isinstance(odd, dict) or style not in STYLES:
@@ -86,18 +86,18 @@ class Spelling:
 def spell(
     numbers: Iterable[int], text: Callable[[int], bytes], style: Style
 ) -> tuple[dict[int, str], list[int], list[int]]:
-    """Find how texts are spelt.
+    """Compare texts with a style.
 
     Args:
-        numbers: of distinct texts. Where the style is `plain`, those without a backslash may be left out that are no
-            other one's value.
-        text: gives a text, as it stands between quotes.
-        style: the one that `best_style` chose.
+        numbers: of distinct texts. For style `plain`, omit texts without a backslash, unless they equal another text's
+            value.
+        text: gives the text of a number, as it is between quotes.
+        style: the style that `best_style` chose.
 
     Returns:
-        The values of the texts with a backslash, by their numbers (the others are their own values); the numbers of
-        texts that the style would spell otherwise; and of those whose value another text has too: they cannot be told
-        from it by their value.
+        (values of the texts with a backslash, by number, because others are their own values; numbers of texts that
+        differ from the style; numbers of texts whose value another text has too, so that the value does not determine
+        the text).
     """
     values: dict[int, str] = {}
     first: dict[str, int] = {}
@@ -115,8 +115,8 @@ def spell(
     for value, number in first.items():
         spelt = STYLES[style](value)
         if value in rivals:
-            # of several spellings of a value the style's own is chosen, else the smallest: never the one that came
-            # first, which would depend on how threads were scheduled
+            # of several spellings of a value the style's own is chosen, else the smallest, never the first one,
+            # because that depends on the scheduling of threads
             number = min((text(rival) != spelt, text(rival), rival) for rival in rivals[value])[2]
             ambiguous += [rival for rival in rivals[value] if rival != number]
         if text(number) != spelt:
@@ -129,9 +129,9 @@ def best_style(escaped: Iterable[tuple[bytes, str]], slashes: int, wide: int, bo
 
     Args:
         escaped: the texts with a backslash, and their values.
-        slashes: how many others have a slash.
-        wide: how many others are not ASCII.
-        both: how many others have a slash or are not ASCII.
+        slashes: number of other texts with a slash.
+        wide: number of other texts that are not ASCII.
+        both: number of other texts that have a slash or are not ASCII.
     """
     wrong = {"plain": 0, "ascii": wide, "plain_slashes": slashes, "ascii_slashes": both}
     for text, value in escaped:

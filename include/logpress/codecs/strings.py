@@ -1,4 +1,4 @@
-"""What the codecs of strings share: a register that numbers the texts of a dictionary.
+"""The common part of the codecs of strings: a register that numbers the texts of a dictionary.
 
 Kernels: `run_operation` and `_intern` of engine/convert/kernels_operations.py (STRING, VALUE); the last branch of
 `render_rows` in engine/render/kernels_render.py.
@@ -32,7 +32,7 @@ C = TypeVar("C", bound=ColumnBase)
 
 
 class StringCodec(ColumnCodec[C]):
-    """Strings: a register numbers their texts, as they stand between the quotes; a file holds their values."""
+    """Strings: a register numbers their texts, as they are between the quotes; files hold their values."""
 
     encoding: ClassVar[Encoding] = "dictionary"
 
@@ -51,7 +51,7 @@ class StringCodec(ColumnCodec[C]):
         return Operation(STRING, numbers[self.name], operands=(numbers.dictionaries[self.name],))
 
     def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """The span between the quotes; nothing but strings."""
+        """The span between the quotes, for strings only."""
         return {self.name: content_span(leaf)} if leaf.kind == "string" else {}
 
     def stored(self) -> list[StoredAs]:
@@ -68,5 +68,5 @@ class StringCodec(ColumnCodec[C]):
             rows.add(rows.text_step(self.name, self.name), self.name)
 
     def sort_words(self) -> list[tuple[str, int]]:
-        """By the text's first bytes."""
+        """By the first bytes of the text."""
         return [(self.name, TEXT)]

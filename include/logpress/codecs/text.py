@@ -10,6 +10,6 @@ from logpress.contract.columns import Text
 
 
 class TextCodec(StringCodec[Text]):
-    """Strings of which there are many distinct ones."""
+    """Strings with many distinct ones."""
 
     encoding = "plain"

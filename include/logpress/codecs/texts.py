@@ -1,4 +1,4 @@
-"""Texts that a register numbers, one after the other."""
+"""Numbered texts, stored one after the other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Texts:
         return self.data.nbytes + self.offsets.nbytes
 
     def with_texts(self, places: Ints, texts: Sequence[bytes]) -> Texts:
-        """The same with other texts at some places, which are in ascending order."""
+        """A copy with other texts at some indices, which are ascending."""
         if len(places) == 0:
             return self
         lengths = np.diff(self.offsets)
@@ -53,7 +53,7 @@ NO_TEXTS = Texts(np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
 
 
 def texts_of(items: list[bytes]) -> Texts:
-    """Texts from a list."""
+    """A list of texts as `Texts`."""
     offsets = np.zeros(len(items) + 1, dtype=np.int64)
     np.cumsum([len(item) for item in items], out=offsets[1:])
     return Texts(np.frombuffer(b"".join(items), dtype=np.uint8), offsets)
