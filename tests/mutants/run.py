@@ -74,6 +74,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "parquet/kernels_varints": ("tests/unit/test_bit_tricks.py",),
     "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
+    "parquet/zstd/kernels_deltas": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
     "parquet/zstd/kernels_frames": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
     "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py", "tests/property/test_frames.py"),
     "parquet/zstd/kernels_huffman": ("tests/property/test_frames.py",),

@@ -15,7 +15,7 @@ from logpress.engine.convert import kernels_duplicates
 from logpress.kernel.places import GOLDEN, first_place
 from logpress.parquet import kernels_levels, kernels_numbers
 from logpress.parquet.kernels_varints import put_varint
-from logpress.parquet.zstd import kernels_huffman, kernels_matches, kernels_sequences
+from logpress.parquet.zstd import kernels_deltas, kernels_huffman, kernels_matches, kernels_sequences
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_the_multiplier_is_odd_and_next_to_the_golden_section() -> None:
     assert int(GOLDEN) % 2 == 1
     assert abs(int(GOLDEN) - 2**64 * (5**0.5 - 1) / 2) < 2**12  # as exact as a double
     assert 1 << kernels_matches.PLACE_BITS == kernels_matches.PLACES
-    assert 1 << kernels_matches.DELTA_BITS == kernels_matches.DELTA_PLACES
+    assert 1 << kernels_deltas.DELTA_BITS == kernels_deltas.DELTA_PLACES
 
 
 @pytest.mark.parametrize("places", [1, 3, 1 << 14, 12_345_678, (1 << 23) + 1, (1 << 32) - 1])

@@ -311,6 +311,16 @@ def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
     assert "hours" in one_error(logpress("sample", *options[:4], "--hours", "9-99", "--output", tmp_path / "x"), 2)
 
 
+def test_a_reader_that_has_closed_standard_output_ends_restoring_without_a_message(published):
+    read, write = os.pipe()
+    os.close(read)  # as `| head -1` does
+    command = [sys.executable, "-m", "logpress.cli", "restore", "sdk_log", "--day", DAY, "--lake", published]
+    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=120, check=False)
+    os.close(write)
+    assert ran.returncode == 141
+    assert not re.search(rb"error|Traceback", ran.stderr, re.I)
+
+
 def test_ctrl_c_ends_with_130(logpress, monkeypatch, raw, lake):
     from logpress.day import one_machine as whole_day
     from logpress.machine.workers import Workers

@@ -766,7 +766,7 @@ def test_a_lake_among_raw_input_is_left_out_and_told_of_once(with_lake, pattern,
         assert found == {"/a.gz", "/in/b.gz", "/t/dt=2021-12-26/c.gz", "/t/metadata/x/d.gz"}
     told = [record.getMessage() for record in caplog.records if "is a lake" in record.getMessage()]
     assert [line.partition("/raw")[2] for line in told] == [
-        "/in/lake is a lake, which holds what was pressed and no raw input: it is left out"
+        "/in/lake is a lake, which has pressed data and no raw input: it is left out"
     ]
 
 
@@ -778,13 +778,13 @@ def test_a_lake_is_no_input_and_neither_is_what_lies_in_it(tmp_path):
     (folder / "part-x.parquet").write_text("x")
     (tmp_path / "link").symlink_to(folder)
     for path in (lake, f"{lake}/", f"file://{lake}"):
-        with pytest.raises(UsageError, match=r"lake/?: is a lake, which holds what was pressed"):
+        with pytest.raises(UsageError, match=r"lake/?: is a lake, which has pressed data"):
             list_inputs([str(path)], DAY)
     for path in (
         folder, folder / "part-x.parquet", lake / "t" / "*", f"{folder}/*.parquet", tmp_path / "link", f"{lake}/*",
         f"{lake}/{{day}}",
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=f"lies in the lake {lake}"):
+        with pytest.raises(UsageError, match=f"is inside the lake {lake}"):
             list_inputs([str(path)], DAY)
 
 
@@ -804,13 +804,14 @@ def test_a_link_into_a_lake_is_left_out_too(tmp_path):
         except AbsentError:
             found = []
         assert found == ([str(tmp_path / "raw" / "a")] if pattern in ("", "/*", "/**") else []), pattern
-    with pytest.raises(UsageError, match=f"lies in the lake {tmp_path / 'lake'}"):
+    with pytest.raises(UsageError, match=f"is inside the lake {tmp_path / 'lake'}"):
         list_inputs([f"{tmp_path}/raw/day/*"], DAY)
 
 
 def test_input_that_lies_in_the_lake_of_an_object_store_is_refused():
     for uri in ("memory://b/lake", "memory://b/lake/", "memory://b/lake/t/*", "memory://b/lake/raw"):
-        with pytest.raises(UsageError, match="is inside the lake memory://b/lake"):
+        what = "is a lake" if uri.rstrip("/").endswith("lake") else "is inside the lake memory://b/lake"
+        with pytest.raises(UsageError, match=f"{what}, which has pressed data and no raw input"):
             see_apart(["/raw", uri], "memory://b/lake/")
     see_apart(["memory://b/lakes", "memory://b", "/raw"], "memory://b/lake/")
     fsspec.filesystem("memory").pipe_file("memory://other/lake/_logpress.json", b"{}")

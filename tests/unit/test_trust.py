@@ -219,11 +219,9 @@ def test_a_lake_among_raw_objects_is_no_input(home: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         found = [Path(one.uri).name for one in list_inputs([str(home)])]
     assert found == [f"{DAY}.ndjson", f"{NEXT}.ndjson"]
-    assert "is a lake, which holds what was pressed and no raw input: it is left out" in caplog.text
+    assert "is a lake, which has pressed data and no raw input: it is left out" in caplog.text
     for inside in ("lake", "lake/sdk_log", f"lake/sdk_log/dt={DAY}/{part_of(home).name}"):
-        with pytest.raises(
-            UsageError, match=r"(is a|lies in the) lake\b.*, which holds what was pressed and no raw input"
-        ):
+        with pytest.raises(UsageError, match=r"(is a|is inside the) lake\b.*, which has pressed data and no raw input"):
             list_inputs([str(home / inside)])
 
 
@@ -235,7 +233,7 @@ def test_a_lake_among_raw_objects_in_another_storage_is_no_input() -> None:
         {"/raw/a.ndjson": b"{}", "/raw/lake/_logpress.json": b"{}", "/raw/lake/t/dt=2021-12-26/x.parquet": b"x"}
     )
     assert [one.uri for one in list_inputs(["memory://raw"])] == ["memory:///raw/a.ndjson"]
-    with pytest.raises(UsageError, match="is a lake, which holds what was pressed"):
+    with pytest.raises(UsageError, match="is a lake, which has pressed data"):
         list_inputs(["memory://raw/lake"])
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from logpress import __version__
 from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
@@ -19,8 +20,26 @@ from logpress.errors import LogpressError
 if TYPE_CHECKING:
     from logpress.machine.companion import Companion
 
+BROKEN_PIPE = 141
+"""Exit code if the reader of standard output has ended: 128 and the number of SIGPIPE, as shells have it."""
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run a verb; a reader that has closed standard output, as `| head -1` does, ends it without a message.
+
+        Typer itself would end it with exit code 1.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+            raise typer.Exit(BROKEN_PIPE) from None
+
+
 app = typer.Typer(
     name="logpress",
+    cls=_Group,
     help="Presses a day of raw JSON logs into Parquet a hundredth of its size, and gives it back byte for byte.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -85,9 +104,6 @@ def main() -> None:
     except typer.Abort:
         print("logpress: stopped", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except typer.TyperException as error:  # wrong use
         # The class that can show the usage too has no public name. To import it here keeps what is right use
         # independent of it.

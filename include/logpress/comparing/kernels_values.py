@@ -1,11 +1,13 @@
-"""The kernels of comparing: hash what a document means, however it is spelt.
+"""The kernels of comparing: hash the value of a document, independent of its spelling.
 
 The hash of a value does not depend on the order of an object's keys (its members' hashes are added), on blanks, on how
-a string is escaped (it is taken as UTF-8), or on how a number is written (1, 1.0 and 10e-1 are one number; no digit is
+a string is escaped (it is hashed as UTF-8), or on how a number is written (1, 1.0 and 10e-1 are one number; no digit is
 rounded away). Like the hash of bytes it guards against accidents, not against an adversary.
 
-Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`, which the caller guarantees
-to be there; what is read behind `end` never decides a result. Text that is no JSON is given up, never followed.
+It is one module of more than 350 lines, because all parts of a value's hash share their seeds and the stack.
+
+Bounds: every function reads `buffer[start:end]` and at most `PADDING` bytes behind `end`; callers guarantee that these
+bytes exist. Bytes behind `end` never change a result. Text that is not JSON ends the work on a document.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs

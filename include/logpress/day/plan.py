@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
-from logpress.errors import AbsentError, UsageError
+from logpress.errors import AbsentError
 from logpress.lake.storage import normal_uri
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
+from logpress.sources.lakes import lake_error
 from logpress.sources.search.address import Address, is_cluster
 from logpress.sources.stored import is_local
 
@@ -84,7 +85,7 @@ def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[S
 
 
 def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
-    """See that no input lies in the lake that a day is pressed into; on a local disk, listing tells any lake.
+    """Check that no input lies in the lake that a day is pressed into; on a local disk, listing finds any lake.
 
     Raises:
         UsageError: if one does.
@@ -92,9 +93,7 @@ def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
     lake = normal_uri(lake_uri)
     for uri in inputs:
         if not is_local(uri) and f"{uri.rstrip('/')}/".startswith(f"{lake}/"):
-            raise UsageError(
-                f"{uri}: is inside the lake {lake}, which has pressed data and no raw input; give another path"
-            )
+            raise lake_error(uri, lake)
 
 
 def shards_of(specs: Sequence[SliceSpec]) -> int:

@@ -1,4 +1,4 @@
-"""Lakes that stand where raw input is listed: what was pressed is never pressed again."""
+"""Lakes among raw input: pressed data are never pressed again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def refuse_lake(uri: str) -> None:
-    """See that an input does not lie in a lake; of other storages than the local one that is not known here.
+    """Check that an input does not lie in a lake; of remote storages that is not known here.
 
     Raises:
         UsageError: if it does.
@@ -29,23 +29,23 @@ def refuse_lake(uri: str) -> None:
 
 
 def lake_around(path: str) -> Path | None:
-    """The lake that a path lies in, or is, by its name or where links lead; None if it lies in none."""
+    """The lake that a path, or the target of its links, lies in or is; None if there is none."""
     return lake_above(Path(os.path.abspath(path))) or lake_above(Path(os.path.realpath(path)))
 
 
 def lake_error(uri: str, lake: str) -> UsageError:
-    """What is said of an input that is a lake, or lies in one."""
-    what = "is a lake" if uri.rstrip("/") == lake.rstrip("/") else f"lies in the lake {lake}"
-    return UsageError(f"{uri}: {what}, which holds what was pressed and no raw input; name the folder of the raw input")
+    """The error for an input that is a lake, or lies in one."""
+    what = "is a lake" if uri.rstrip("/") == lake.rstrip("/") else f"is inside the lake {lake}"
+    return UsageError(f"{uri}: {what}, which has pressed data and no raw input; give the folder of the raw input")
 
 
 @cache
 def tell_of_lake(folder: str) -> None:
-    """Say, once, that a lake among raw input is left out."""
-    log.warning("%s is a lake, which holds what was pressed and no raw input: it is left out", folder)
+    """Warn, once, that a lake among raw input is left out."""
+    log.warning("%s is a lake, which has pressed data and no raw input: it is left out", folder)
 
 
 def below_glob(path: str, pattern: str) -> str:
-    """The part of a path that a glob has found."""
+    """The part of a path that matched the wildcards of a pattern."""
     fixed = next(i for i, name in enumerate(pattern.split("/")) if glob.has_magic(name))
     return "/".join(path.split("/")[fixed:])

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from logpress.contract.model import Contract
+from logpress.day.plan import list_objects
 from logpress.errors import SourceError, UsageError
 from logpress.records.bulk_pairs import paired
 from logpress.records.raw_blocks import Buffers, RawBlock, read_blocks
-from logpress.sources import RawObject, open_raw
+from logpress.sources import Place, RawObject, list_inputs, open_raw
+from logpress.sources.search.address import is_cluster
 
 _LOOKED_AT = 200
 """Upper limit of records of an object, and of objects, that are searched for the day of the sample."""
@@ -59,6 +62,39 @@ class Sample:
     def files(self) -> tuple[str, ...]:
         """Paths of the files, in order."""
         return tuple(file for run in self.runs for file in run.files)
+
+
+def objects_of(contract: Contract, day: date | None, inputs: Sequence[str]) -> list[RawObject]:
+    """The raw objects of which a sample is taken.
+
+    Args:
+        contract: the table.
+        day: the UTC day; objects of any day if None.
+        inputs: files, folders, globs or URIs; those of the contract if empty.
+
+    Raises:
+        UsageError: if there are none, or an input is an index.
+    """
+    named = list(inputs or contract.source.inputs)
+    if not named:
+        raise UsageError(
+            f"no raw input of {contract.table} is named; give --input, or set `source.inputs` in its contract"
+        )
+    for uri in named:
+        if is_cluster(uri):
+            raise UsageError(
+                f"{uri}: tune reads files and objects, not indices; press a day of it, and tune the file that "
+                "`logpress restore` writes"
+            )
+    if day is not None:
+        objects = list_objects(contract, day, named)
+    else:
+        source = contract.source
+        place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
+        objects = list_inputs(named, place=place)
+    if not objects:
+        raise UsageError(f"no raw input{f' for {day}' if day else ''} was found at {', '.join(named)}")
+    return objects
 
 
 def take_sample(

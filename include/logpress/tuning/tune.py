@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from logpress.contract.base import Encoding, Reader
 from logpress.contract.edit import Changes, Steps, Value, changed_contract
 from logpress.contract.model import Contract
-from logpress.day.plan import list_objects
 from logpress.engine.part.part_file import open_part
-from logpress.engine.press import press_slice
 from logpress.engine.registers.stored_columns import stored_columns
-from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import UsageError
-from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import CountedProgress, Silent
-from logpress.quality.proof import compare
-from logpress.quality.readable import prove_readable
 from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of
-from logpress.sources import Place, RawObject, list_inputs
-from logpress.sources.search.address import is_cluster
 from logpress.tuning.choose import NS_A_BYTE, choose
-from logpress.tuning.measure import COARSE_LEVELS, Candidate, ColumnSample, columns_of, measure_column
-from logpress.tuning.report import CandidateReport, ColumnReport, LevelReport, PressedReport, TuneReport, VariantReport
-from logpress.tuning.sample import Sample, take_sample
+from logpress.tuning.figures import candidate_report, level_reports, pressed_report, variant_report
+from logpress.tuning.measure import Candidate, columns_of, measure_column
+from logpress.tuning.pressed import Pressed, press_sample, prove
+from logpress.tuning.report import ColumnReport, TuneReport, VariantReport
+from logpress.tuning.sample import Sample, objects_of, take_sample
 from logpress.tuning.variants import Variant, instants, orders, row_groups
 
 RECORDS = (100_000, 1_000_000)
@@ -114,32 +105,6 @@ def tune(
             ) from error
 
 
-@dataclass(frozen=True)
-class _Pressed:
-    """The sample, pressed with a contract."""
-
-    contract: Contract
-    manifest: SliceManifest
-    folder: Path
-    seconds: float
-
-    @property
-    def path(self) -> str:
-        assert self.manifest.part is not None
-        return str(self.folder / self.manifest.part.path)
-
-    @property
-    def stored_bytes(self) -> int:
-        return self.manifest.part.stored_bytes if self.manifest.part else 0
-
-    @property
-    def bytes_a_record(self) -> float:
-        return self.stored_bytes / max(1, self.manifest.rows)
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder)
-
-
 @dataclass
 class _Tuning:
     contract: Contract
@@ -178,14 +143,14 @@ class _Tuning:
         after = None
         if changes:
             after = self._press(changed_contract(contract, changes), sample.files, day)
-            self._prove(after)
+            prove(after, self.options.threads)
         report = self._report(sample, day, before, current, after, columns, costs, variants, changes)
         return Tuned(report, changes)
 
     # -- the sample
 
     def _take(self, inputs: Sequence[str]) -> Sample:
-        objects = self._objects(inputs)
+        objects = objects_of(self.contract, self.options.day, inputs)
         rows = self.contract.files.row_group_rows
         records = self.options.records or max(rows, min(max(2 * rows, RECORDS[0]), RECORDS[1]))
         folder = self.folder / "raw"
@@ -194,29 +159,6 @@ class _Tuning:
         sample = take_sample(self.contract, objects, records, folder, tell)
         self.stages.end("sample")
         return sample
-
-    def _objects(self, inputs: Sequence[str]) -> list[RawObject]:
-        contract, day = self.contract, self.options.day
-        named = list(inputs or contract.source.inputs)
-        if not named:
-            raise UsageError(
-                f"no raw input of {contract.table} is named; give --input, or set `source.inputs` in its contract"
-            )
-        for uri in named:
-            if is_cluster(uri):
-                raise UsageError(
-                    f"{uri}: tune reads files and objects, not indices; press a day of it, and tune the file that "
-                    "`logpress restore` writes"
-                )
-        if day is not None:
-            objects = list_objects(contract, day, named)
-        else:
-            source = contract.source
-            place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
-            objects = list_inputs(named, place=place)
-        if not objects:
-            raise UsageError(f"no raw input{f' for {day}' if day else ''} was found at {', '.join(named)}")
-        return objects
 
     def _day(self, sample: Sample) -> date:
         if self.options.day is not None:
@@ -227,7 +169,7 @@ class _Tuning:
         # The later one of equally frequent days.
         return max(sample.days, key=lambda day: (sample.days[day], day))
 
-    def _see_rows(self, before: _Pressed, sample: Sample, day: date) -> None:
+    def _see_rows(self, before: Pressed, sample: Sample, day: date) -> None:
         manifest = before.manifest
         if manifest.rows == 0:
             days = ", ".join(f"{day} ({count:,})" for day, count in sample.days.most_common(3))
@@ -244,25 +186,14 @@ class _Tuning:
             if count > manifest.records // 100:
                 self.notes.append(f"{count:,} of {manifest.records:,} records {text}")
 
-    # -- pressing
+    # -- variants
 
-    def _press(self, contract: Contract, files: Sequence[str], day: date) -> _Pressed:
+    def _press(self, contract: Contract, files: Sequence[str], day: date) -> Pressed:
         self.pressed += 1
-        folder = self.folder / f"pressed-{self.pressed}"
-        spec = SliceSpec(name="sample", inputs=tuple(files), named_after=dict.fromkeys(files, day))
-        began = time.monotonic()
-        manifest = press_slice(contract, day, spec, str(folder), threads=self.options.threads)
-        return _Pressed(contract, manifest, folder, time.monotonic() - began)
-
-    def _prove(self, pressed: _Pressed) -> None:
-        """Prove that every record is restored with the chosen storage, and that fastparquet reads the same values."""
-        rejects = pressed.manifest.rejects_part
-        paths = [str(pressed.folder / rejects.path)] if rejects else []
-        compare([pressed.manifest], [digest_files([pressed.path], paths, threads=self.options.threads)])
-        prove_readable(pressed.path)
+        return press_sample(contract, files, day, self.folder / f"pressed-{self.pressed}", self.options.threads)
 
     def _try_variants(
-        self, before: _Pressed, sample: Sample, day: date, may_choose: bool
+        self, before: Pressed, sample: Sample, day: date, may_choose: bool
     ) -> tuple[dict[Steps, Value], list[VariantReport]]:
         contract = before.contract
         variants = [
@@ -278,7 +209,7 @@ class _Tuning:
         tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
-        today_of: dict[tuple[str, ...], _Pressed] = {}
+        today_of: dict[tuple[str, ...], Pressed] = {}
         for kind in ("order_by", "row_group_rows", "residual_of"):
             # One row group is enough to compare orders and instants, but not to compare sizes of row groups.
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
@@ -286,7 +217,7 @@ class _Tuning:
             if files not in today_of:
                 today_of[files] = self._press(contract, files, day)
             today = today_of[files]
-            found = [_variant_report(kind, titles[kind], today, is_today=True)]
+            found = [variant_report(kind, titles[kind], today, is_today=True)]
             best: tuple[float, Variant | None] = (today.bytes_a_record * (1 - LEAST_OF_FILE_BY_VARIANT), None)
             for variant in variants:
                 if variant.kind != kind:
@@ -295,7 +226,7 @@ class _Tuning:
                     found.append(VariantReport(kind=kind, title=variant.title, bytes_a_record=None, note=variant.note))
                 else:
                     other = self._press(variant.contract, files, day)
-                    found.append(_variant_report(kind, variant.title, other))
+                    found.append(variant_report(kind, variant.title, other))
                     if variant.changes is not None and other.bytes_a_record < best[0]:
                         best = (other.bytes_a_record, variant)
                     other.remove()
@@ -311,7 +242,7 @@ class _Tuning:
     # -- columns
 
     def _measure(
-        self, pressed: _Pressed, may_choose: bool
+        self, pressed: Pressed, may_choose: bool
     ) -> tuple[list[ColumnReport], dict[str, dict[Candidate, tuple[int, int]]]]:
         contract = pressed.contract
         readers = readers_of(contract)
@@ -329,7 +260,7 @@ class _Tuning:
                 measured = {candidate: sample.costs[candidate] for candidate in compared}
                 chosen = choose(measured, today, allowed, sample.rows, pressed.stored_bytes, self.options.ns_a_byte)
             titles = {encoding: [TITLES[gap.reader] for gap in found] for encoding, found in gaps.items()}
-            shown = {c: _candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
+            shown = {c: candidate_report(sample, c, titles.get(c.encoding, [])) for c in sorted(sample.costs)}
             reports.append(
                 ColumnReport(
                     name=sample.column.name, of=sample.column.of, type=str(type_), today=shown[today],
@@ -346,9 +277,9 @@ class _Tuning:
         self,
         sample: Sample,
         day: date,
-        before: _Pressed,
-        current: _Pressed,
-        after: _Pressed | None,
+        before: Pressed,
+        current: Pressed,
+        after: Pressed | None,
         columns: list[ColumnReport],
         costs: dict[str, dict[Candidate, tuple[int, int]]],
         variants: list[VariantReport],
@@ -356,14 +287,7 @@ class _Tuning:
     ) -> TuneReport:
         manifest = before.manifest
         rows = manifest.rows
-        levels = []
-        for level in COARSE_LEVELS:
-            pairs = [costs[c.name].get(Candidate(c.today.encoding, level)) for c in columns]
-            if all(pairs):
-                size, ns = (sum(pair[place] for pair in pairs if pair) for place in (0, 1))
-                levels.append(
-                    LevelReport(zstd=level, bytes_a_record=round(size / rows, 4), write_ns_a_record=round(ns / rows, 2))
-                )
+        levels = level_reports(columns, costs, rows)
         saved = sum(c.today.bytes_a_record - c.proposed.bytes_a_record for c in columns)
         predicted = current.bytes_a_record - saved
         if after is not None and abs(after.bytes_a_record / predicted - 1) > WELL_PREDICTED:
@@ -388,8 +312,8 @@ class _Tuning:
             levels=tuple(levels),
             variants=tuple(variants),
             changes={".".join(map(str, steps)): value for steps, value in changes.items()},
-            before=_pressed_report(before, sum(c.today.write_ns_a_record for c in columns)),
-            after=None if after is None else _pressed_report(after, sum(c.proposed.write_ns_a_record for c in columns)),
+            before=pressed_report(before, sum(c.today.write_ns_a_record for c in columns)),
+            after=None if after is None else pressed_report(after, sum(c.proposed.write_ns_a_record for c in columns)),
             predicted_bytes_a_record=round(predicted, 4),
         )
 
@@ -421,33 +345,3 @@ def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dic
         if column.proposed.zstd != column.today.zstd:
             changes[(*steps, "zstd")] = column.proposed.zstd
     return changes
-
-
-def _candidate_report(sample: ColumnSample, candidate: Candidate, not_read_by: Sequence[str]) -> CandidateReport:
-    cost, rows = sample.costs[candidate], max(1, sample.rows)
-    return CandidateReport(
-        encoding=candidate.encoding,
-        zstd=candidate.zstd,
-        bytes_a_record=round(cost.stored_bytes / rows, 5),
-        write_ns_a_record=round(cost.write_ns / rows, 2),
-        read_ns_a_record=round(cost.read_ns / rows, 2),
-        not_read_by=tuple(not_read_by),
-    )
-
-
-def _variant_report(kind: str, title: str, pressed: _Pressed, *, is_today: bool = False) -> VariantReport:
-    return VariantReport(
-        kind=kind,
-        title=title,
-        bytes_a_record=round(pressed.bytes_a_record, 4),
-        press_seconds=round(pressed.seconds, 3),
-        is_today=is_today,
-    )
-
-
-def _pressed_report(pressed: _Pressed, write_ns: float) -> PressedReport:
-    return PressedReport(
-        stored_bytes=pressed.stored_bytes,
-        bytes_a_record=round(pressed.bytes_a_record, 4),
-        write_ns_a_record=round(write_ns, 2),
-    )

@@ -7,10 +7,11 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from logpress.parquet.zstd.kernels_deltas import CURSOR_WORDS, DELTA_PLACES
 from logpress.parquet.zstd.kernels_frames import write_frame
 from logpress.parquet.zstd.kernels_fse import MOST_LOG, SYMBOLS
 from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS
-from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, CURSOR_WORDS, DELTA_PLACES, MOST
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, MOST
 
 Matching = tuple[int, int]
 """(bytes of a number, distance in bytes to the number whose high bytes it may match; the smallest such distance)."""

@@ -15,16 +15,10 @@ import numpy as np
 
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import store32, store64
+from logpress.parquet.zstd.kernels_deltas import HEADER_AT, open_deltas
 from logpress.parquet.zstd.kernels_huffman import write_literals
-from logpress.parquet.zstd.kernels_matches import (
-    BLOCK_BYTES,
-    HEADER_AT,
-    PLACES,
-    SINGLE_SEGMENT_BYTES,
-    find_sequences,
-    open_deltas,
-)
-from logpress.parquet.zstd.kernels_sequences import write_sequences
+from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES, PLACES, find_sequences
+from logpress.parquet.zstd.kernels_sequences import SINGLE_SEGMENT_BYTES, write_sequences
 
 _MAGIC = np.array([0x28, 0xB5, 0x2F, 0xFD], dtype=np.uint8)
 """Magic_Number 0xFD2FB528, the lowest byte first (3.1.1)."""

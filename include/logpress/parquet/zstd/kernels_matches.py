@@ -6,20 +6,15 @@
 - Numbers mostly below 256: the lowest byte is a literal; the bytes above match those of an earlier number, at one of
   the three repeated offsets if possible, else the latest such number. If there is none, two bytes or all are literals.
 - Numbers of one byte: runs of at least 12 bytes are matches. Their offset, 1, is a repeated one from the start.
-- Deltas in whole bytes: at least the low three bytes match those of the latest delta with the same three, anywhere in
-  the page; the bytes that differ are literals.
+- Deltas in whole bytes: see `kernels_deltas`.
 
 Offsets of the second kind are at least 32 bytes (int32) or 64 bytes (int64), because decoders stall when they copy
 bytes that they have just written: 9.5 ns a value at one number back, 5.7 ns at 64 bytes (ADR 12).
 
-Deltas (DELTA_BINARY_PACKED, see `kernels_numbers.whole_deltas`) are matched as wholes because of instants in
-microseconds whose text has milliseconds. Only every thousandth value occurs, which an offset can exploit, but a code of
-single bytes cannot. The page itself tells where its blocks begin and how many bytes a delta has.
-
 Bounds: words are read within the page only. The number before is read at a distance of at least that offset from the
 begin; other offsets are used only if they stay within the page. `literals` has 8 bytes more than a block, because words
 are stored up to 7 bytes too far. A block has at most MOST sequences: each has a match of at least three bytes, and a
-literal or a fourth byte of its delta or header. The begin of each block of deltas is checked against the page's end.
+literal or a fourth byte of its delta or header.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -31,7 +26,8 @@ import numpy as np
 from logpress.kernel.compile import inner_kernel
 from logpress.kernel.places import GOLDEN
 from logpress.kernel.words import highest_bit, load32, load64, store64
-from logpress.parquet.zstd.kernels_sequences import SHORTEST
+from logpress.parquet.zstd.kernels_deltas import SIZE, UNKNOWN, split_deltas
+from logpress.parquet.zstd.kernels_sequences import MOST_BACK, SHORTEST
 
 BLOCK_BYTES = 1 << 17
 """Largest content of a block: 128 KB (3.1.1.2.4)."""
@@ -39,52 +35,17 @@ BLOCK_BYTES = 1 << 17
 MOST = BLOCK_BYTES // 4
 """The most sequences of a block."""
 
-SINGLE_SEGMENT_BYTES = 8 << 20
-"""[bytes] A larger frame has a window of its own, because decoders may refuse a window of more than 8 MB (3.1.1.1.2).
-"""
-
 PLACE_BITS = 8
 """[bytes] Bits of the hash of a number's high bytes: the upper ones of a product with GOLDEN."""
 
 PLACES = 1 << PLACE_BITS
 """Places of the table of numbers by their high bytes."""
 
-DELTA_BITS = 17
-"""[bytes] Bits of the hash of a delta's low bytes: the upper ones of a product with GOLDEN."""
-
-DELTA_PLACES = 1 << DELTA_BITS
-"""Places of the table of deltas by their low bytes: slightly more than the distinct deltas of a page of 1 MB."""
-
-_MOST_BACK = 1 << 20
-"""Largest offset in a frame with a window. In a single segment, offsets may reach its begin."""
-
 _LONG_RUN = 12
 """[bytes] Shortest run that becomes a match; shorter ones cost less as literals."""
 
-_BLOCK_DELTAS = 128
-"""Deltas of a block of DELTA_BINARY_PACKED: `kernels_numbers.BLOCK`, in four miniblocks."""
-
-CURSOR_WORDS = 4
-"""Words of a cursor, the position among the blocks of deltas."""
-
-_SIZE = 0
-"""Word of a cursor: bytes of a delta in this block, or UNKNOWN."""
-
-_DONE = 1
-"""Word of a cursor: deltas of this block that are split."""
-
-HEADER_AT = 2
-"""Word of a cursor: begin of this block's header."""
-
-_HEADER_SIZE = 3
-"""Word of a cursor: bytes of this block's header."""
-
-UNKNOWN = -1
-"""In place of the bytes of a delta: the deltas are not in whole bytes."""
-
-_LOW_THREE = np.uint64(0xFFFFFF)
 _EIGHT, _SIXTEEN = np.uint64(8), np.uint64(16)
-_PLACE_SHIFT, _DELTA_SHIFT = np.uint64(64 - PLACE_BITS), np.uint64(64 - DELTA_BITS)
+_PLACE_SHIFT = np.uint64(64 - PLACE_BITS)
 
 
 @inner_kernel
@@ -172,7 +133,7 @@ def _offset_of(page, at, stride, nearest, recent, places):
     places[place] = at
     if _number(page, at - nearest, stride) >> _EIGHT == high:
         back = nearest
-    elif not (nearest <= back <= min(at, _MOST_BACK) and _number(page, at - back, stride) >> _EIGHT == high):
+    elif not (nearest <= back <= min(at, MOST_BACK) and _number(page, at - back, stride) >> _EIGHT == high):
         return 0
     recent[2] = recent[1]
     recent[1] = recent[0]
@@ -211,119 +172,6 @@ def _split_small(page, at, end, stride, nearest, recent, places, out, to, length
 
 
 @inner_kernel
-def _after_varint(page, at):
-    """Index behind the varint at `at`, or the page's end."""
-    while at < page.shape[0] and page[at] > 127:
-        at += 1
-    return min(at + 1, page.shape[0])
-
-
-@inner_kernel
-def _delta_block(page, at):
-    """(begin of the deltas of the block whose header is at `at`, bytes of each delta).
-
-    The bytes are UNKNOWN unless the four widths are the same whole bytes, 4 to 8, within the page.
-    """
-    widths = _after_varint(page, at)
-    if widths + 4 > page.shape[0]:
-        return page.shape[0], UNKNOWN
-    width = np.int64(page[widths])
-    same = page[widths + 1] == width and page[widths + 2] == width and page[widths + 3] == width
-    if same and width % 8 == 0 and 32 <= width <= 64:
-        return widths + 4, width >> 3
-    return widths + 4, UNKNOWN
-
-
-@inner_kernel
-def open_deltas(page, prefix, cursor):
-    """Move the cursor to the first block of a page of deltas: behind its prefix and the four numbers of its header."""
-    at = prefix
-    for _ in range(4):
-        at = _after_varint(page, at)
-    cursor[_SIZE] = 8  # as of a block before the first one
-    cursor[_DONE] = _BLOCK_DELTAS
-    cursor[HEADER_AT] = at  # where splitting begins, with an empty header before it
-    cursor[_HEADER_SIZE] = 0
-
-
-@inner_kernel
-def _split_deltas(page, at, end, cursor, places, out, to, lengths, pending):
-    """Split deltas in whole bytes; see `find_sequences`. `pending` is the number of literals so far.
-
-    `cursor` is int64[CURSOR_WORDS], the position among the page's blocks of deltas.
-    """
-    most_back = page.shape[0] if page.shape[0] <= SINGLE_SEGMENT_BYTES else _MOST_BACK
-    found = 0
-    matched_to = -1  # end of the last match; its offset is `distance`
-    distance = 0
-    while at < end and cursor[_SIZE] != UNKNOWN:
-        size = cursor[_SIZE]
-        if cursor[_DONE] == _BLOCK_DELTAS:
-            begin, size = _delta_block(page, at)
-            if size == UNKNOWN:
-                cursor[_SIZE] = UNKNOWN
-                break
-            if begin > end:
-                break
-            # a header is mostly equal to the last one
-            header, before = begin - at, cursor[HEADER_AT]
-            same = header == cursor[_HEADER_SIZE]
-            for k in range(header):
-                same = same and page[at + k] == page[before + k]
-            if same:
-                lengths[0, found] = pending
-                lengths[1, found] = header
-                lengths[2, found] = at - before + 3
-                found += 1
-                pending = 0
-                matched_to = -1
-            else:
-                for k in range(header):
-                    out[to + k] = page[at + k]
-                to += header
-                pending += header
-            cursor[_SIZE] = size
-            cursor[_DONE] = 0
-            cursor[HEADER_AT] = at
-            cursor[_HEADER_SIZE] = header
-            at = begin
-            continue
-        if at + size > end:
-            break
-        word = np.uint64(load32(page, at))
-        low = word & _LOW_THREE
-        place = np.int64((low * GOLDEN) >> _DELTA_SHIFT)
-        last = np.int64(places[place])
-        places[place] = at
-        cursor[_DONE] += 1
-        if last >= 0 and at - last <= most_back and np.uint64(load32(page, last)) & _LOW_THREE == low:
-            equal = 3
-            while equal < size and page[at + equal] == page[last + equal]:
-                equal += 1
-            if matched_to == at and distance == at - last:
-                lengths[1, found - 1] += equal
-            else:
-                distance = at - last
-                lengths[0, found] = pending
-                lengths[1, found] = equal
-                lengths[2, found] = distance + 3
-                found += 1
-                pending = 0
-            matched_to = at + equal
-            for k in range(equal, size):
-                out[to] = page[at + k]
-                to += 1
-                pending += 1
-        else:
-            for k in range(size):
-                out[to + k] = page[at + k]
-            to += size
-            pending += size
-        at += size
-    return found, at, to
-
-
-@inner_kernel
 def find_sequences(page, start, at, end, stride, distance, only_one, recent, cursor, places, out, lengths):
     """Find the sequences of a block's content, and copy its literals.
 
@@ -336,7 +184,7 @@ def find_sequences(page, start, at, end, stride, distance, only_one, recent, cur
         distance: of matches; if it is more than the stride, the smallest one.
         only_one: whether the content ends behind the first sequence, if there is one.
         recent: int64[3], the repeated offsets.
-        cursor: int64[CURSOR_WORDS], see `_split_deltas`.
+        cursor: int64[CURSOR_WORDS], see `split_deltas`.
         places: int32[DELTA_PLACES], latest positions of numbers by high bytes, or of deltas by low bytes.
         out: uint8[BLOCK_BYTES + 8], gets the literals.
         lengths: int32[3, MOST], gets the literal length, match length and, if offsets vary, offset value of each.
@@ -350,8 +198,8 @@ def find_sequences(page, start, at, end, stride, distance, only_one, recent, cur
     if stride == 1:
         found, at, to = _split_runs(page, at, end, out, to, lengths, to)
     elif stride == 0:
-        found, at, to = _split_deltas(page, at, end, cursor, places, out, to, lengths, to)
-        if cursor[_SIZE] != UNKNOWN and at < end < page.shape[0]:
+        found, at, to = split_deltas(page, at, end, cursor, places, out, to, lengths, to)
+        if cursor[SIZE] != UNKNOWN and at < end < page.shape[0]:
             return found, at, to  # so that the next zstd block begins with a whole delta
     elif distance > stride:
         found, at, to = _split_small(page, at, end, stride, distance, recent, places, out, to, lengths, to)

@@ -29,6 +29,13 @@ from logpress.parquet.zstd.kernels_fse import (
 SHORTEST = 3
 """Shortest match, in bytes (3.1.1.3.2.1.1)."""
 
+SINGLE_SEGMENT_BYTES = 8 << 20
+"""[bytes] A larger frame has a window of its own, because decoders may refuse a window of more than 8 MB (3.1.1.1.2).
+"""
+
+MOST_BACK = 1 << 20
+"""Largest offset in a frame with a window. In a single segment, offsets may reach its begin."""
+
 REFUSED = 1 << 20
 """Added to the end of sequences that must not be used."""
 
