@@ -3,9 +3,10 @@
     python -m logpress.reference part.parquet > records
     python -m logpress.reference --rejects _rejects.parquet > records
 
-A copy of this file needs pyarrow, and nothing of logpress. Records are written in the order of rows, each followed by
-a newline. Files are untrusted: a value that does not fit raises a `FormatError` that names its place. The digest of
-records is not checked, because the standard library has no XXH3; `xxhsum` and the `xxhash` packages have it.
+It is one module, because a copy of this file needs pyarrow and nothing of logpress. Records are written in the order of
+rows, each followed by a newline. Files are untrusted: a value that does not fit raises a `FormatError` that names its
+place. The digest of records is not checked, because the standard library has no XXH3; `xxhsum` and the `xxhash`
+packages have it.
 """
 
 from __future__ import annotations

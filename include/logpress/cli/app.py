@@ -25,7 +25,7 @@ BROKEN_PIPE = 141
 
 
 class _Group(TyperGroup):
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run a verb; a reader that has closed standard output, as `| head -1` does, ends it without a message.
 
         Typer itself would end it with exit code 1.
