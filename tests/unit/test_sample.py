@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import SEED
 
 from logpress.errors import LogpressError, UsageError
 from logpress.sample import generate_lines, parse_hours, rates, write_sample
@@ -32,36 +33,8 @@ from logpress.sample.vocabulary import ANSWERS, FUNCTIONS
 DAY = date(2021, 12, 26)
 MANY = Plan(DAY, 300_000, 7, 10, 11)
 
-SEED_DOCUMENT = {
-    "client_app_id": "e085f380-dd96-11eb-a904-599414fa8c5e2319",
-    "func_name": "Backend.GameData.TransactionWrite",
-    "nickName": "호랑이들어와요",
-    "request_begin_timestamp": "2021-12-26T15:10:59.884+09:00",
-    "request_end_timestamp": "2021-12-26T15:10:59.966+09:00",
-    "request_url": "https://api.thebackend.io/data/gameinfo/v3.1/union/transactionWrite",
-    "response_elapsed_time": 81,
-    "response_reason": "Success",
-    "response_status_code": 204,
-    "sdk_version": "5.4.5",
-    "timestamp": "2021-12-26T15:11:04Z",
-    "user_inDate": "2021-08-22T07:51:26.636Z",
-}
-SEED_NUMBER = 49623735927354776182646864847313121695850829503304564770
-SEED_HIT = {
-    "_index": "sdk-log-2021-12-26",
-    "_type": "_doc",
-    "_id": f"{SEED_NUMBER}.0",
-    "_version": 1,
-    "_score": None,
-    "_source": SEED_DOCUMENT,
-    "fields": {
-        "request_begin_timestamp": ["2021-12-26T06:10:59.884Z"],
-        "user_inDate": ["2021-08-22T07:51:26.636Z"],
-        "request_end_timestamp": ["2021-12-26T06:10:59.966Z"],
-        "timestamp": ["2021-12-26T15:11:04.000Z"],
-    },
-    "sort": [1640531464000],
-}
+SEED_DOCUMENT = SEED["_source"]
+SEED_NUMBER = int(SEED["_id"].removesuffix(".0"))
 
 
 def decoded(number: int) -> dict[str, int]:
@@ -118,7 +91,7 @@ def test_sequence_number_of_the_seed_record() -> None:
 
 
 def test_hit_of_the_seed_document() -> None:
-    assert compact(hit(SEED_DOCUMENT, SEED_NUMBER)) == compact(SEED_HIT)
+    assert compact(hit(SEED_DOCUMENT, SEED_NUMBER)) == compact(SEED)
 
 
 def test_regular_records_have_the_seed_records_layout(hits: list[bytes]) -> None:
@@ -126,7 +99,7 @@ def test_regular_records_have_the_seed_records_layout(hits: list[bytes]) -> None
         return re.sub(rb'"(?:[^"\\]|\\.)*"(?=[,}\]])|\d+(?=[,}\]])', b"?", line)
 
     layouts = Counter(map(layout, hits))
-    assert layouts.most_common(1)[0][0] == layout(compact(SEED_HIT))
+    assert layouts.most_common(1)[0][0] == layout(compact(SEED))
     assert layouts.most_common(1)[0][1] > 0.99 * len(hits)
 
 
@@ -357,7 +330,7 @@ def test_unusual_records_are_as_many_as_documented(records: int) -> None:
 @pytest.mark.parametrize("luck", [0, 1, 4711, 65535])
 def test_rare_records_are_json_but_not_regular(kind: Kind, shape: Shape, luck: int) -> None:
     line = unusual_line(kind, SEED_DOCUMENT, SEED_NUMBER, shape, luck)
-    usual = compact(SEED_HIT if shape == "hit" else SEED_DOCUMENT)
+    usual = compact(SEED if shape == "hit" else SEED_DOCUMENT)
     record = json.loads(line)
     source = record["_source"] if shape == "hit" else record
     assert line != usual

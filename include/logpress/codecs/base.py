@@ -122,35 +122,27 @@ class Allowance(Protocol):
 
 
 class RowsToStore(Protocol):
-    """A sorted row group while its columns are made from its registers.
-
-    Attributes:
-        regs: by register name, int64[rows], or int32[rows] of narrow registers. They are overwritten.
-        dictionaries: texts by register name.
-        allowance: to be asked before anything is added to the row group's metadata.
-        lookups: metadata of the row group: by column, the usual text for each text of its key.
-        sequences: metadata of the row group: by column, shards and counters.
-    """
+    """A sorted row group while its columns are made from its registers."""
 
     @property
     def regs(self) -> Mapping[str, NDArray[Any]]:
-        """The sorted registers."""
+        """By register name, int64[rows], or int32[rows] of narrow registers. They are overwritten."""
 
     @property
     def dictionaries(self) -> Mapping[str, TextsOfRowGroup]:
-        """Texts of registers."""
+        """Texts by register name."""
 
     @property
     def allowance(self) -> Allowance:
-        """The bytes left for metadata."""
+        """To be asked before anything is added to the row group's metadata."""
 
     @property
     def lookups(self) -> MutableMapping[str, Mapping[str, str]]:
-        """Of lookups."""
+        """Metadata of the row group: by column, the usual text for each text of its key."""
 
     @property
     def sequences(self) -> MutableMapping[str, Sequences]:
-        """Of sequence numbers."""
+        """Metadata of the row group: by column, shards and counters."""
 
     def store(self, name: str, array: pa.Array) -> None:
         """Add a column."""
@@ -163,35 +155,27 @@ class RowsToStore(Protocol):
 
 
 class StoredRows(Protocol):
-    """Columns of a row group while steps are added that fill its registers from them.
-
-    Attributes:
-        names: names of the columns.
-        registers: names of the registers that the steps so far fill.
-        texts: by register name, the texts of its numbers.
-        lookups: metadata of the row group: by column, the usual text for each text of its key.
-        sequences: metadata of the row group: by column, shards and counters.
-    """
+    """Columns of a row group while steps are added that fill its registers from them."""
 
     @property
     def names(self) -> Collection[str]:
-        """Names of columns."""
+        """Names of the columns."""
 
     @property
     def registers(self) -> Collection[str]:
-        """Names of registers that are filled so far."""
+        """Names of the registers that the steps so far fill."""
 
     @property
     def texts(self) -> MutableMapping[str, Texts]:
-        """Texts of the registers so far."""
+        """By register name, the texts of its numbers."""
 
     @property
     def lookups(self) -> Mapping[str, Mapping[str, str]]:
-        """Of lookups."""
+        """Metadata of the row group: by column, the usual text for each text of its key."""
 
     @property
     def sequences(self) -> Mapping[str, Sequences]:
-        """Of sequence numbers."""
+        """Metadata of the row group: by column, shards and counters."""
 
     def layouts_with(self, name: str) -> NDArray[np.bool_]:
         """bool[layouts]: whether a layout has a slot for the column."""

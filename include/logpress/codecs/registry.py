@@ -15,7 +15,6 @@ from logpress.codecs.json_value import JsonCodec
 from logpress.codecs.kinesis_sequence import KinesisSequenceCodec
 from logpress.codecs.lookup import LookupCodec
 from logpress.codecs.text import TextCodec
-from logpress.contract.columns import Column
 from logpress.contract.model import Contract
 
 CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
@@ -31,20 +30,10 @@ CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
 }
 
 
-def codec_of(column: Column, columns: Mapping[str, Column]) -> ColumnCodec[Any]:
-    """The codec of a column.
-
-    Args:
-        column: the column.
-        columns: all columns of its contract, by name.
-    """
-    return CODECS[column.codec](column, columns)
-
-
 def codecs_of(contract: Contract) -> dict[str, ColumnCodec[Any]]:
     """The codecs of a contract's columns, by name, in the contract's order."""
     columns = contract.by_name
-    return {name: codec_of(column, columns) for name, column in columns.items()}
+    return {name: CODECS[column.codec](column, columns) for name, column in columns.items()}
 
 
 def in_order_of_dependency(codecs: Mapping[str, ColumnCodec[Any]]) -> list[ColumnCodec[Any]]:
