@@ -1,4 +1,4 @@
-"""What the library's tests share: two contracts, records of both, and a press-and-restore round trip."""
+"""Shared by the library's tests: two contracts, records of both, and a press-and-restore round trip."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @dataclass(frozen=True)
 class Pressed:
-    """What pressing gave, and what restoring gave back."""
+    """The files that pressing wrote, and the records that restoring returned."""
 
     manifest: SliceManifest
     folder: Path
@@ -147,9 +147,9 @@ def press(
     day: date = DAY,
     limits: Limits = DEFAULT,
 ) -> Pressed:
-    """Press raw bytes (or records, each written as a line) and restore what came of them.
+    """Press raw bytes (or records, each written as a line) and restore them.
 
-    Checks what holds for every input: counts add up, and the three digests agree.
+    Checks what holds for every input: counts add up, and the three digests are equal.
     """
     from logpress.engine.press import press_slice
     from logpress.engine.restore.digest_parts import digest_files
@@ -191,7 +191,7 @@ def records_in_order(path: Path | str) -> list[bytes]:
 
 
 def assert_round_trip(contract: Contract, records: Sequence[bytes], folder: Path, **options: Any) -> Pressed:
-    """Press these records, and check that the same multiset comes back, with the digest of the records themselves."""
+    """Press these records, and check that the same multiset is restored, with the digest of the records."""
     from logpress.hashing.digest import digest_records
 
     pressed = press(contract, records, folder, **options)
@@ -208,7 +208,7 @@ def keeping_duplicates(contract: Contract) -> Contract:
 
 @pytest.fixture(scope="session")
 def sdk_log() -> Contract:
-    """As it is, but equal records are events, and the smallest hour is a slice: there are several in most tests."""
+    """The contract, except that equal records are events, and each hour is a slice, so that there are several."""
     contract = keeping_duplicates(load_contract("sdk_log"))
     return contract.model_copy(update={"files": contract.files.model_copy(update={"merge_bytes": 0})})
 

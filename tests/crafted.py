@@ -1,7 +1,7 @@
-"""Part files with the right checksums and wrong content, as somebody might make them on purpose.
+"""Part files with the right checksums and wrong content, as an attacker would make them.
 
-A sound part is taken apart (columns, what its footer and its row group say), something is changed, and all of it is put
-together again with checksums that fit.
+A sound part is taken apart (columns, metadata of footer and row group), changed, and put together again with checksums
+that fit.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Sound:
 
     Attributes:
         table: all columns.
-        data: what its footer says under `logpress`.
-        packed: what is packed in that.
-        head: what is said of the row group; None before format 5.
-        arrays: what stands behind that.
+        data: metadata of its footer, under `logpress`.
+        packed: the packed member of that.
+        head: metadata of the row group; None before format 5.
+        arrays: the arrays behind the head.
     """
 
     table: pa.Table
@@ -75,7 +75,7 @@ class Sound:
         data: Change | None = None,
         footer: Change | None = None,
     ) -> None:
-        """Put it together with something changed: table, what is said of the row group, or footer."""
+        """Write the part with changes of its table, its row group's metadata, or its footer."""
         table = self.table if table is None else table
         if self.head is not None and (head is not None or said is not None):
             if head is not None:
@@ -118,7 +118,7 @@ def checksums(whole: bytes, footer: pq.FileMetaData) -> list[int]:
 
 
 def change_footer(path: Path, change: Change, *, is_sealed: bool) -> None:
-    """Change a footer's Thrift struct; who wrote the file is always logpress, as files of others are read otherwise."""
+    """Change a footer's Thrift struct; the writer stays logpress, because files of others are read otherwise."""
     whole = path.read_bytes()
     length = int.from_bytes(whole[-8:-4], "little")
     fields, _ = read_struct(whole, len(whole) - 8 - length)
@@ -166,7 +166,7 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_struct(data: bytes, at: int) -> tuple[list[FIELD], int]:
-    """A struct of Thrift's compact protocol: (number, kind, value) of each field, and where it ends."""
+    """A struct of Thrift's compact protocol: ((number, kind, value) of each field, its end)."""
     fields: list[FIELD] = []
     number = 0
     while data[at]:

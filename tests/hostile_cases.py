@@ -1,4 +1,4 @@
-"""Cases of hostile part files: what may stand in a column, in metadata and in a footer, and should not."""
+"""Cases of hostile part files: wrong columns, metadata and footers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Write = Callable[[Path], None]
 DEEP = 3_000
 
 SOUND = "sound"
-"""What the case is called that nothing is wrong with: put together again as it was."""
+"""Name of the case without a fault: the sound part, put together again."""
 
 
 def cases(sound: Sound) -> Iterator[tuple[str, Write]]:
@@ -31,7 +31,7 @@ def cases(sound: Sound) -> Iterator[tuple[str, Write]]:
 
 
 def few(sound: Sound) -> Iterator[tuple[str, Write]]:
-    """Of an older format, which has no checksums: values, and what only it has."""
+    """Cases for an older format, which has no checksums: values, and members that only it has."""
     for name in sound.table.column_names:
         yield from _values(sound, name)
     groups: dict[str, Any] = {

@@ -74,7 +74,7 @@ def scanned(path: str) -> int:
 
 
 def places(path: str) -> int:
-    """As `restore --where` asks for them."""
+    """The rows that `restore --where` asks for."""
     stored = scan_of(path, lambda contract: [(contract.day, ">=", "2000-01-01")])
     virtual = scan_of(path, lambda contract: [("model", "!=", "nothing"), ("noted_at", ">=", "2000-01-01")])
     found = restore([path], [], len, threads=0, places=stored.places)
@@ -85,7 +85,7 @@ WAYS = (rendered, digested, restored, restored_with_another, restored_as_bulk, s
 
 
 def outcome(way: Callable[[str], int], path: str) -> str:
-    """What becomes of a file: "records" or "error" where all is well; else what is wrong."""
+    """The result for a file: "records" or "error" if all is well; else the fault."""
     try:
         way(path)
     except PartError as error:

@@ -192,7 +192,7 @@ def hybrid_twin(values: Sequence[int], width: int, *, pad_levels: bool = False) 
 
 
 def hybrid_values(data: bytes, width: int, count: int) -> list[int]:
-    """What a hybrid holds, read by the specification alone."""
+    """The values of a hybrid, read by the specification alone."""
     values: list[int] = []
     at = 0
     while len(values) < count:

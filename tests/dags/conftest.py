@@ -25,7 +25,7 @@ RECORDS = 2_000
 
 
 def _airflow_environment() -> dict[str, str]:
-    """What scripts/with-airflow sets, with the tests' own folders before it."""
+    """The environment of scripts/with-airflow, with the tests' own folders before it."""
     own = {
         "AIRFLOW_HOME": str(HOME),
         "LOGPRESS_LAKE": str(HOME / "lake"),

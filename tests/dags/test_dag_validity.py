@@ -1,4 +1,4 @@
-"""What every DAG of this repository has to have, and that Airflow can load, store and parse it fast."""
+"""Properties of every DAG of this repository; Airflow can load, store and parse it fast."""
 
 import subprocess
 import sys

@@ -78,7 +78,7 @@ def records_of(folder: Path) -> Counter[bytes]:
 
 
 def pressed_from(server: S3Server, lake: str, tmp_path: Path, raw: Any) -> None:
-    """See that the lake gives back what the bucket holds, and names it."""
+    """Check that the lake restores the records of the bucket, and names it."""
     from logpress.contract import load_contract
     from logpress.day import published, stages
 

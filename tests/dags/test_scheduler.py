@@ -137,7 +137,7 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
 
 
 def wait_for(what: str, check: Any, seen: Any = lambda: "") -> Any:
-    """What `check` gives once it gives something; `seen` tells a failure how far it came."""
+    """Wait until `check` returns something; `seen` tells a failure how far it came."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         if found := check():

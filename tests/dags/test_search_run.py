@@ -35,7 +35,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def opensearch(node: Node) -> Node:
-    """What is the same with all servers is tried with one."""
+    """One server, for what is the same with all."""
     if node.kind.name != "opensearch-2":
         pytest.skip("tried with OpenSearch 2")
     return node

@@ -1,4 +1,4 @@
-"""Where a run reads and writes, and how it gets at S3."""
+"""Inputs and lake of a run, and its access to S3."""
 
 import os
 from datetime import date

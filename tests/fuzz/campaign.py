@@ -38,7 +38,7 @@ KINDS = {
 }
 
 EXAMPLES = 40
-"""Of each Hypothesis test in a round, and damaged files."""
+"""Examples of each Hypothesis test in a round, and of damaged files."""
 
 PATIENCE_SECONDS = 600
 """How long a round may take before it counts as hanging; the first ones compile kernels."""
@@ -46,7 +46,7 @@ PATIENCE_SECONDS = 600
 
 @dataclass(frozen=True)
 class Round:
-    """What one run of a kind's tests gave.
+    """The result of one run of a kind of tests.
 
     Attributes:
         cases: examples that were tried, or None if the time was over before it was done.

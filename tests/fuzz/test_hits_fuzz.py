@@ -58,7 +58,7 @@ def read_all(buffer: NDArray[np.uint8], end: int) -> list[Any]:
 
 
 def read_documents(buffer: NDArray[np.uint8], end: int) -> list[Any]:
-    """What is found in buffer[:end] as if it were one record, and as if it were a document or a string."""
+    """The results for buffer[:end] as one record, and as a document or a string."""
     whole = np.array([0], dtype=np.int64), np.array([end], dtype=np.int64)
     starts, ends = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     prints, flags = np.zeros((4, 1), dtype=np.uint64), np.zeros(1, dtype=np.uint8)

@@ -133,7 +133,7 @@ def test_kernels_stay_inside_the_padding_whatever_they_read(guard: Guarded, text
 
 
 def outcome(contract: Contract, buffer: NDArray[np.uint8], spans: list[tuple[int, int]]) -> list[Any]:
-    """What becomes of the records at these spans: states, registers and rejects."""
+    """The results for the records at these spans: states, registers and rejects."""
     registers = Registers(contract)
     layouts = Layouts(contract, registers, Limits(layouts=50))
     starts, ends = (np.array(column, dtype=np.int64) for column in zip(*spans, strict=True))

@@ -35,7 +35,7 @@ TRINO_ICEBERG = ("io.trino", "trino-iceberg", TRINO, "zip")
 SQLITE_DRIVER = ("org.xerial", "sqlite-jdbc", SQLITE, "jar")
 
 CATALOG = "logpress"
-"""What LOGPRESS_CATALOG_NAME is by default; a JDBC catalog has tables by the name of their catalog."""
+"""Default of LOGPRESS_CATALOG_NAME; a JDBC catalog stores tables under the name of their catalog."""
 
 _START_SECONDS = 120
 _ANSWER_SECONDS = 120
@@ -47,7 +47,7 @@ _DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><ve
 
 
 def skip_loudly(engine: str, error: CannotStartError) -> NoReturn:
-    """Where this machine cannot start an engine: a loud skip; in CI a failure."""
+    """Skip a test with a warning if this machine cannot start an engine; fail in CI."""
     if os.environ.get("CI") or os.environ.get("LOGPRESS_REQUIRE_SERVERS") == "1":
         pytest.fail(f"{engine} is required here: {error}")
     NOT_TESTED.append(f"NOT TESTED against {engine}: {error}")
@@ -155,7 +155,7 @@ class TrinoError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query gave.
+    """The result of a query.
 
     Attributes:
         rows: its rows.

@@ -86,7 +86,7 @@ def find_java(least: int, exact: bool = False) -> str:
 
 
 def class_path(kind: Kind) -> str:
-    """What the server consists of; Maven fetches it once.
+    """The class path of a server; Maven fetches it once.
 
     Raises:
         CannotStartError: if there is no Maven, or it finds nothing.

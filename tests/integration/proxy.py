@@ -98,11 +98,7 @@ class Request:
 
 
 def kind_of(method: str, path: str, body: bytes) -> str:
-    """What a request is for.
-
-    `search` (a scroll's first page), `scroll` (a following page), `close` (of a scroll), `count` (a search for counts
-    only), `refresh`, `stats`, `shards`, `health`, or `other`.
-    """
+    """The purpose of a request."""
     if "/_search/scroll" in path:
         return "close" if method == "DELETE" else "scroll"
     if "/_search?" in path:

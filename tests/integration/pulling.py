@@ -1,4 +1,4 @@
-"""What tests of pulling share: a contract with small pages, a whole day pulled and given back."""
+"""Shared by tests of pulling: a contract with small pages, a whole day pulled and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which servers tests may do without, and where."""
+"""Servers that tests may do without, and the machines where they may."""
 
 from __future__ import annotations
 

@@ -335,7 +335,7 @@ MOST_GROWTH_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a press took of the machine: most resident bytes, bytes given to write(2), most bytes seen in TMPDIR."""
+    """Resources that a press took: peak resident bytes, bytes given to write(2), peak bytes in TMPDIR."""
 
     peak_bytes: int
     written_bytes: int
@@ -463,7 +463,7 @@ def test_a_clock_that_is_wrong(s3: Any, server: S3Server, sdk_log: Contract, mon
 
 
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """What a command line that fails prints: its exit code, and the one line."""
+    """Run a command line that fails: (exit code, the one line that it prints)."""
     from logpress.cli.app import main
 
     monkeypatch.setattr(sys, "argv", ["logpress", *arguments])

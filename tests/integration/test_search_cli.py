@@ -1,4 +1,4 @@
-"""What the command line makes of a cluster: one line where it refuses, and a whole day over TLS with a password."""
+"""The command line with clusters: one line for a refusal, and a whole day over TLS with a password."""
 
 from __future__ import annotations
 

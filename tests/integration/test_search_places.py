@@ -1,4 +1,4 @@
-"""What a run waits for, and which of several inputs it takes, as the contract says."""
+"""Waiting for an index, and choosing among several inputs, as the contract says."""
 
 from __future__ import annotations
 

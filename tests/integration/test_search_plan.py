@@ -1,4 +1,4 @@
-"""What a plan takes for a day on real servers: all of it, or it is refused, or waited for, as the contract says."""
+"""Plans of a day on real servers: all of it, or it is refused, or waited for, as the contract says."""
 
 from __future__ import annotations
 

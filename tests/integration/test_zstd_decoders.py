@@ -138,7 +138,7 @@ def pages_of_alphabets() -> Iterator[Frame]:
 
 
 def large_pages() -> Iterator[Frame]:
-    """As large as a part file's largest, as a window of 8 MB, and larger; and one that says distances of all sizes."""
+    """Pages as large as the largest of part files, as a window of 8 MB, and larger; one with offsets of all sizes."""
     for matching in MATCHINGS:
         random_ = np.random.default_rng(9)
         for kind, size in (("instants", 4 << 20), ("ranks", 8 << 20), ("mixed sizes", 9_000_001)):

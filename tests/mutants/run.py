@@ -86,7 +86,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "records/kernels_objects": ("tests/unit/test_framing.py",),
     "sample/kernels_lines": ("tests/unit/test_sample.py",),
 }
-"""Which tests belong to a module: the fastest first."""
+"""The tests of each module, the fastest first."""
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -109,7 +109,7 @@ class Mutant:
     before: str
     """The line's source."""
     after: str
-    """What the changed part reads now."""
+    """The changed part, after the change."""
     source: str
     """The whole broken module."""
 

@@ -149,7 +149,7 @@ def test_numbers_of_every_kind(kind: str, seed: int, size: int, matching: Matchi
 @example([("rarely large", 1200 * KB), ("random", 1200 * KB), ("rarely large", 9000 * KB)], 1, (8, 64))
 @settings(max_examples=150, deadline=None)
 def test_numbers_of_several_kinds(parts: list[tuple[str, int]], seed: int, matching: Matching) -> None:
-    """What one block says of distances is of use to the next one, unless it is given up."""
+    """Repeated offsets of one block are used by the next one, unless the block is given up."""
     random_ = np.random.default_rng(seed)
     assert_comes_back(b"".join(page_of(kind, random_, size, matching[0], 0) for kind, size in parts), matching, 0)
 
@@ -218,7 +218,7 @@ COUNTS = {
 
 
 ALPHABETS = [1, 2, 3, 4, 5, 16, 127, 128, 129, 130, 255, 256]
-"""Of so many symbols."""
+"""Numbers of distinct symbols."""
 
 
 def numbers_of_alphabets(kind: str, symbols: int) -> Iterator[np.ndarray]:

@@ -58,7 +58,7 @@ TABLES = ("sdk_log", "other_log", "instants", "every_codec", "one_instant")
 SETS = int(os.environ.get("LOGPRESS_SETS") or (100_000 if os.environ.get("LOGPRESS_FUZZ") == "1" else 2_000))
 FIRST_SEED = int(os.environ.get("LOGPRESS_SEED", "0"))
 WITH_FILES = int(os.environ.get("LOGPRESS_WITH_FILES", "5"))
-"""Of so many sets one goes through part files, too, and is restored."""
+"""One set in so many also goes through part files, and is restored."""
 
 SECONDS = 12
 """For each contract, where nobody says how many sets."""
@@ -367,7 +367,7 @@ def _write(out, walls, separators, digits, units, dates, ends):  # pragma: no co
 
 
 def plain_instant(wall: int, separator: str, digits: int, units: int) -> str:
-    """What `write_instant` writes, as Python writes it."""
+    """The text of `write_instant`, from plain Python."""
     moment = EPOCH + timedelta(microseconds=wall * (1_000_000 // units))
     fraction = f"{moment.microsecond:06}000"[:digits]
     return f"{moment.year:04}-{moment:%m-%d}{separator}{moment:%H:%M:%S}{'.' * bool(digits)}{fraction}"

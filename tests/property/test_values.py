@@ -1,4 +1,4 @@
-"""What columns hold, against a model in plain Python: however a record is spelt, and however it is kept."""
+"""Values of columns, compared with a model in plain Python, for every spelling and every way to store a record."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SOUND = {
 """JSON texts by key, of a record that fits every codec."""
 
 MANY = "".join(f',"x{number}":0' for number in range(513))
-"""More values than a record may have that is not kept whole."""
+"""More values than a record with a layout may have."""
 
 
 # ------------------------------------------------------------------------------------------------------------ the model
@@ -109,7 +109,7 @@ def instant_in(text: str, units: int) -> tuple[int, int] | None:
 
 
 def expected(texts: dict[str, str]) -> dict[str, Any]:
-    """What the columns of a record hold: instants in their units since 1970."""
+    """The expected columns of a record: instants in their units since 1970."""
     found: dict[str, Any] = {}
     instants: dict[str, int | None] = {}
     by_name = CONTRACT.by_name
@@ -266,7 +266,7 @@ EDGES = [
     "2262-04-12T00:00:00Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-09:00",
 ]  # fmt: skip
 OUTSIDE = {"1", "6"}
-"""Which of them lie in no year that a catalog knows."""
+"""Those that are in no year that catalogs accept."""
 
 
 @pytest.mark.parametrize("more", ["", MANY])

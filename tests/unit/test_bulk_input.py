@@ -1,4 +1,4 @@
-"""What people have of a cluster's days as files: `_bulk` bodies and elasticdump's lines."""
+"""Files of a cluster's days: `_bulk` bodies and elasticdump's lines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_is_an_action(line, kind):
 
 
 def restored(data: bytes, folder, contract) -> tuple[Counter[bytes], int, list[bytes]]:
-    """What comes back of a raw object, as chunks and as the body for `_bulk`."""
+    """A raw object, restored as chunks and as the body for `_bulk`."""
     source, out = folder / "raw", folder / "out"
     source.write_bytes(data)
     manifest = press_slice(contract, DAY, SliceSpec(name="s", inputs=(str(source),)), str(out))

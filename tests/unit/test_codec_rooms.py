@@ -1,4 +1,4 @@
-"""What holds for every codec; a new one is an entry in ROOMS."""
+"""Properties of every codec; a new one is an entry in ROOMS."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ CASES = [(codec, text) for codec, room in ROOMS.items() for text in (*room.fit, 
 
 
 def values_of(pressed: Pressed, contract: Contract) -> dict[str, int | bytes]:
-    """What fills the registers of the only row; texts as they are."""
+    """The registers of the only row, with texts in place of their numbers."""
     assert pressed.part is not None
     room = codecs_of(contract)["v"]
     needed = {*physical_columns(contract, ["v"]), *(stored.name for stored in room.stored())}

@@ -76,7 +76,7 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
 
 
 def test_it_does_not_import_the_engine() -> None:
-    """What presses takes a second to import, and is not needed there."""
+    """The engine takes a second to import, and is not needed there."""
     with closing(Companion()) as companion:
         companion.call(see_catalog, Lake("/nowhere"), "sdk_log")
         loaded = {Path(found.path).name.partition(".")[0] for found in psutil.Process(companion.pid).memory_maps()}

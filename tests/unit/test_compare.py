@@ -415,7 +415,7 @@ class RepeatedKeyError(ValueError):
 
 
 def value_of(text: str) -> Any:
-    """What a document means, as something that can be compared."""
+    """The value of a document, as an object that can be compared."""
 
     def pairs(found: list[tuple[str, Any]]) -> Any:
         if len({key for key, _ in found}) < len(found):

@@ -30,7 +30,7 @@ FROZEN = Path(__file__).parents[1] / "frozen"
 DAMAGES = int(os.environ.get("LOGPRESS_DAMAGES") or 300)
 SEED = int(os.environ.get("LOGPRESS_SEED", "0"))
 KEPT = os.environ.get("LOGPRESS_CORPUS", "")
-"""Where damaged files go that are not told, in a campaign."""
+"""Folder for damaged files that no check detects, in a campaign."""
 RUN = "run"
 
 Damage = Callable[[random.Random, bytes], bytes]
@@ -97,7 +97,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 
 def spans(path: Path) -> dict[str, list[tuple[int, int]]]:
-    """Where a Parquet file's headers of pages, bodies of pages, and footer stand."""
+    """Spans of a Parquet file's page headers, page bodies, and footer."""
     data = path.read_bytes()
     footer_at = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     found: dict[str, list[tuple[int, int]]] = {"headers": [], "bodies": [], "footer": [(footer_at, len(data))]}
@@ -146,7 +146,7 @@ def damaged(published: Published, kind: str, count: int) -> Iterator[tuple[Path,
 
 
 def faults(published: Published, path: Path, data: bytes) -> list[str]:
-    """What is not as it should be when a file holds other bytes."""
+    """The faults in how a file with other bytes is treated."""
     sound = path.read_bytes()
     ways: list[tuple[str, Callable[[], Any], Any]] = [
         ("restore", lambda: restore(published.contract, published.uri), published.restored),

@@ -30,7 +30,7 @@ from logpress.limits import Limits
 
 @pytest.fixture(scope="module")
 def strict() -> Contract:
-    """As the contract is: duplicates are rejects; but each hour is a slice."""
+    """The contract as it is, so duplicates are rejects; but each hour is a slice."""
     found = load_contract("sdk_log")
     return found.model_copy(update={"files": found.files.model_copy(update={"merge_bytes": 0})})
 
@@ -156,7 +156,7 @@ def test_the_kernel_finds_what_a_set_finds(words, states, days, take_unknown) ->
 
 
 def test_records_are_compared_by_three_words_of_their_hashes() -> None:
-    """What the kernel says of itself: the fourth word is not kept, each of the others tells records apart."""
+    """As the kernel's docstring says: the fourth word is not kept, each of the others distinguishes records."""
     words = [(1 << 40, 5), (1 << 40, 5 | 1 << 40), (1 << 40 | 1, 5), (1 << 41, 5), (1 << 40, 6)]
     table, known = np.zeros((256, 3), dtype=np.uint32), np.zeros(1, dtype=np.int64)
     hashes = np.array(words, dtype=np.uint64).T.copy()

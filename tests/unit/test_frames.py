@@ -29,7 +29,7 @@ def test_no_larger_than_libzstd_at_level_7() -> None:
 
 @pytest.mark.parametrize("stride", [4, 8])
 def test_rare_large_numbers_cost_little_more_than_their_entropy(stride: int) -> None:
-    """As elapsed times have them: one in seventy is above 255."""
+    """As of elapsed times: one in seventy is above 255."""
     random_ = np.random.default_rng(2)
     numbers = np.minimum(np.exp(random_.normal(np.log(80), 0.55, 1 << 15)).astype(np.int64), 900)
     assert 0.01 < (numbers > 255).mean() < 0.025

@@ -34,11 +34,11 @@ BATCHES = 2
 LEAST = 400
 EVERY = 1 if os.environ.get("LOGPRESS_FUZZ") == "1" else 2
 EVERY_OLDER = 1 if os.environ.get("LOGPRESS_FUZZ") == "1" else 8
-"""Of all cases, one in so many is looked at, and always the sound one."""
+"""One case in so many is tried, and always the sound one."""
 
 
 def read(folder: Path) -> tuple[dict[str, dict[str, str]], str]:
-    """What becomes of each file of a folder, read with kernels that check every index; and how the process ended."""
+    """The result for each file of a folder, read with kernels that check every index; and the end of the process."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.hostile_reader", str(folder)],
         cwd=ROOT, env=os.environ | {"NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, check=False, timeout=500,
@@ -117,7 +117,7 @@ def test_all_within_is_its_twin(values: list[int], first: int, last: int) -> Non
 
 
 def is_sequence(shard: int, arrival: int, counter: int, sub: int) -> bool:
-    """As docs/format.md has it: 36 bits of creation second and 20 of shard, 36 of arrival second, 63 of counter."""
+    """By docs/format.md: 36 bits of creation second and 20 of shard, 36 of arrival second, 63 of counter."""
     return shard == NULL or (0 <= shard < 2**56 and 0 <= arrival < 2**36 and counter >= 0 and sub >= 0)
 
 

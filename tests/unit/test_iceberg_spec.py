@@ -1,8 +1,4 @@
-"""What a lake registers, held against the Iceberg specification: files, manifests and the table's metadata.
-
-Source: apache/iceberg, format/spec.md: "Appendix A: Parquet", "Appendix D: Single-value serialization", "Data File
-Fields" and "Column Projection". Nothing here asks pyiceberg what it takes for right.
-"""
+"""A lake's files, manifests and table metadata, checked against the Iceberg specification."""
 
 from __future__ import annotations
 
@@ -200,7 +196,7 @@ def footer_of(file: DataFile) -> pq.FileMetaData:
 
 
 def begins(footer: pq.FileMetaData) -> list[int]:
-    """Where row groups begin: where their first pages do."""
+    """Begins of row groups: those of their first pages."""
     found = []
     for number in range(footer.num_row_groups):
         columns = [footer.row_group(number).column(place) for place in range(footer.num_columns)]

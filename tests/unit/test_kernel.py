@@ -93,7 +93,7 @@ def tree(tmp_path):
 
 
 def ran(tree, code, variable):
-    """What code prints about a package, with the cache's folder in one of the variables."""
+    """The output of code about a package, with the cache's folder in one of the variables."""
     environment = {name: value for name, value in os.environ.items() if name not in FOLDERS}
     environment |= {
         variable: str(tree.parent / "cache"),

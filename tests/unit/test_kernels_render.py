@@ -36,7 +36,7 @@ from logpress.layout.kernels_json import MAX_DEPTH
 NULL = int(kernels_text.NULL)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BOUND = 400
-"""More than any record of these layouts takes."""
+"""Larger than any record of these layouts."""
 
 DICTIONARIES = (
     [b"name", b"", "\uac12".encode() * 20, b"x" * 70],
@@ -52,7 +52,7 @@ CUTS = {
     (6, 2): b'{"cut":"left","v":[1, {"a": 2}]}',
     (6, 7): b'{"cut":"%b","v":{"k": ["%b"]}}' % (b"l" * 40, b"r" * 40),
 }
-"""What layouts 5 and 6 make of the texts of the second dictionary; all others do not fit."""
+"""The extra texts of layouts 5 and 6 for the texts of the second dictionary; all others do not fit."""
 
 LAYOUT, NAME, NUMBER, SCALE, SHIFT, TIME, EXTRA, RAW, SHARD, ARRIVAL, COUNTER, SUB = range(12)
 

@@ -34,7 +34,7 @@ Spans = list[tuple[int, int]]
 
 
 def match(trie: Trie, record: bytes, before: bytes = b"", behind: bytes = b"") -> tuple[int, Spans]:
-    """What the kernel finds: a layout's number, and the spans it cut."""
+    """The kernel's result: a layout's number, and the spans it cut."""
     spans = np.full(2 * trie.depth + 2, -1, dtype=np.int64)
     trail = np.empty(2 * trie.depth + 2, dtype=np.int64)
     start = len(before)
@@ -48,7 +48,7 @@ def match(trie: Trie, record: bytes, before: bytes = b"", behind: bytes = b"") -
 
 
 def spans_of(layout: Layout, record: bytes, texts: list[bytes]) -> Spans:
-    """Where these texts lie, if the record is literals and texts in turn."""
+    """Spans of these texts in a record of alternating literals and texts."""
     spans, at = [], 0
     for literal, text in zip(layout.literals, [*texts, None], strict=True):
         assert record[at : at + len(literal)] == literal

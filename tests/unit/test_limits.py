@@ -1,4 +1,4 @@
-"""What bounds memory: each limit in small, and that records come back whatever it does to them."""
+"""Limits of memory: each one small, and records are restored whatever it does to them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _tiny(limits: dict[str, int]) -> Limits:
 
 
 def test_limits_of_memory_and_speed_change_no_byte(sdk_log: Contract, tmp_path: Path) -> None:
-    """As their tags say: every one of them is another at once."""
+    """All limits with these tags are changed at once."""
     others = {name: n for name, n in asdict(DEFAULT).items() if tags()[name] in ("memory", "speed")}
     records = [record(number, nickName=f"n{number % 50}", **{f"k{number % 7}": number}) for number in range(600)]
     records[::20] = [b"no record"] * 30

@@ -1,8 +1,4 @@
-"""What one process takes, for inputs that are made to take much: each is pressed and proved in a process of its own.
-
-Limits are a sixteenth of the real ones, so that small inputs are large beside them; the bound is told by the same
-function.
-"""
+"""Peak memory of a process, for inputs made to need much: each is pressed and proved in a process of its own."""
 
 from __future__ import annotations
 

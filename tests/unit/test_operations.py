@@ -1,4 +1,4 @@
-"""What kernels are told about a slot: each number of an operation, by the name of its place."""
+"""The operations of slots: each number of an operation, by the name of its field."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_a_text_longer_than_a_page_has_its_own(tmp_path, encoding):
 
 @pytest.mark.parametrize("type_", [pa.int8(), pa.int16(), pa.int64()])
 def test_deltas_of_no_values_are_plain(tmp_path, type_):
-    """Of a page of deltas without a value, fastparquet reads what lies behind it, and writes four gigabytes ahead."""
+    """For a page of deltas without values, fastparquet reads the bytes behind it, and writes 4 GB ahead."""
     path = tmp_path / "a.parquet"
     written = write(path, column(type_, "delta"), pa.nulls(5_000, type_))
     assert [page.details[2] for page in written[0]] == [PLAIN]

@@ -1,4 +1,4 @@
-"""What a part file says of itself: there and back, of other versions, and when it is damaged."""
+"""Metadata of a part file: written and read, of other versions, and damaged."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_metadata_comes_back_and_is_small(part: Path, sdk_log: Contract) -> None
 
 
 def test_rows_are_read_many_at_a_time(part: Path) -> None:
-    """What is said of the row group is a batch of one row: those behind it must not be."""
+    """The row group's metadata are a batch of one row; the batches behind it must be larger."""
     assert [rows.count for rows in PartReader(str(part)).slices(0)] == [50]
 
 

@@ -1,4 +1,4 @@
-"""What the table of readers says of the readers that are installed: every pair is written by the engine, and read."""
+"""The table of readers, compared with the installed readers: the engine writes every pair, and they read it."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def read_bare_fastparquet(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize(("bits", "is_right"), [(28, True), (29, False), (40, False), (56, False)])
 def test_fastparquet_misreads_deltas_of_more_than_28_bits(tmp_path, bits, is_right):
-    """As the table of readers says; beyond 56 bits it crashes."""
+    """As the table of readers says; beyond 56 bits fastparquet crashes."""
     values = np.cumsum(_random.integers(0, 2**bits, ROWS))
     sample = tmp_path / "a.parquet"
     with sample.open("wb") as file:

@@ -440,7 +440,7 @@ def conditions(draw: st.DrawFn) -> Condition:
 
 
 def holds(row: Row, condition: Condition) -> bool:
-    """What a condition means, in plain Python."""
+    """The meaning of a condition, in plain Python."""
     name, operator, value = condition
     found = row.get(name)
     if operator in ("in", "not in"):

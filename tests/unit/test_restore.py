@@ -129,7 +129,7 @@ def test_memory_does_not_grow_with_the_number_of_buckets(
 def test_buckets_that_come_out_too_large_are_dealt_again(
     parts: list[str], threads: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the keys that are wanted are unlike those of their row groups."""
+    """As if the wanted keys differ from those of their row groups."""
     expected = restored(parts)
     sizes: list[int] = []
     rows = ordering.Buckets.rows

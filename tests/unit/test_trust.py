@@ -1,4 +1,4 @@
-"""What was proven is what is published, and stays so; names from files lead nowhere else; outputs destroy nothing."""
+"""Published bytes are the proven ones, and stay so; names from files lead nowhere else; outputs destroy nothing."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ def records_of(press_slice, contract: Contract, source: Path, folder: Path) -> l
 
 
 def costs(**bytes_and_ns: tuple[int, int]) -> dict[Candidate, Cost]:
-    """As `plain_3=(bytes, ns)`, of 1,000 rows."""
+    """Costs such as `plain_3=(bytes, ns)`, of 1,000 rows."""
     return {
         Candidate(cast(Encoding, name.rsplit("_", 1)[0]), int(name.rsplit("_", 1)[1])): Cost(size, ns, 0)
         for name, (size, ns) in bytes_and_ns.items()
