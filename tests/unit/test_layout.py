@@ -173,7 +173,7 @@ def test_different_keys_have_different_paths(keys: list[str]) -> None:
         (b'{"a":nul}', "not_json", "byte 5 is b'n' where a value should be"),
         (b"{a:1}", "not_json", "byte 1 is b'a' where a key in quotes should be"),
         (b"{} {}", "not_json", "more text follows the object, from byte 3"),
-        (b'{"a":"\xc3"}', "invalid_utf8", "byte 6 is no UTF-8: invalid continuation byte"),
+        (b'{"a":"\xc3"}', "invalid_utf8", "byte 6 is not UTF-8: invalid continuation byte"),
     ],
 )
 def test_what_is_said_of_text_that_is_no_object(record: bytes, reason: str, message: str) -> None:

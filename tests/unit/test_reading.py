@@ -572,7 +572,7 @@ def test_a_scan_reads_what_was_published_when_it_was_made(sdk_log: Contract, tmp
     with pytest.raises(PartError, match=r"part-.* has no logpress metadata"):
         after.to_arrow()
     part.write_bytes(b"PAR1 no more")
-    with pytest.raises(PartError, match=r"part-.* is no Parquet file, or it is cut"):
+    with pytest.raises(PartError, match=r"part-.* is not a Parquet file, or it is cut"):
         table.scan(day)
 
 

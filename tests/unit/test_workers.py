@@ -76,7 +76,7 @@ def test_an_error_is_raised_here_and_the_worker_goes_on(error: Exception) -> Non
 def test_a_worker_that_is_killed_is_an_error() -> None:
     with Workers(2) as workers:
         workers.start(Job(die, ()))
-        with pytest.raises(LogpressError, match="ended from outside"):
+        with pytest.raises(LogpressError, match="a worker process was killed"):
             all_of(workers)
 
 

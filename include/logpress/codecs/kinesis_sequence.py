@@ -123,7 +123,7 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
         if self.column.helpers[0] not in rows.names or self.column.arrival not in rows.registers:
             return
         if self.name not in rows.sequences:
-            raise PartError(f"the row group does not say what the sequence numbers of {self.name} are relative to")
+            raise PartError(f"the row group has no metadata of the sequence numbers of {self.name}")
         rows.add(self._step(rows.sequences[self.name]), *self._names)
 
     def derive(self, texts: Mapping[str, Texts]) -> Derive:
@@ -155,7 +155,7 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
                 raise PartError("a row names a shard that the file's metadata does not hold")
             relative_to.counters.subtract(places, arrivals, counters, -1)
             if not are_sequences(shards, arrivals, counters, subs):
-                raise PartError(f"a row has a sequence number of {self.name} that nobody could write")
+                raise PartError(f"a row has a sequence number of {self.name} that cannot be written")
 
         return step
 

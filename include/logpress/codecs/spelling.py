@@ -79,7 +79,7 @@ class Spelling:
         """
         odd, style = data["odd"], data["style"]
         if not isinstance(odd, dict) or style not in STYLES:
-            raise ValueError(f"{style!r} is no style of spelling, or its exceptions are none")
+            raise ValueError(f"{style!r} is not a style of spelling, or its exceptions are not an object")
         return cls(str(style), {value: text.encode() for value, text in odd.items()})
 
 

@@ -42,7 +42,7 @@ def read(word: str) -> Any:
         return _SCALARS[word]
     found = _ARRAY.fullmatch(word)
     if found is None or found[1] not in _SCALARS:
-        raise ValueError(f"{word!r} is not a type that is written so")
+        raise ValueError(f"{word!r} is not the word of a type")
     return types.Array(_SCALARS[found[1]], int(found[2]), found[3], readonly=bool(found[4]))
 
 

@@ -111,7 +111,7 @@ class _Reader:
                 self.record[begin:end].decode()
             except UnicodeDecodeError as error:
                 at = begin + error.start
-                raise NotAnObjectError("invalid_utf8", f"byte {at} is no UTF-8: {error.reason}") from error
+                raise NotAnObjectError("invalid_utf8", f"byte {at} is not UTF-8: {error.reason}") from error
             begin = end
 
     def read(self) -> list[Leaf]:

@@ -74,8 +74,8 @@ class Companion:
                 result, error = self._connection.recv()
             except (EOFError, OSError) as broken:
                 raise LogpressError(
-                    f"the process that was to {function.__name__.replace('_', ' ')} ended "
-                    f"({self._process.poll()}) before it did; press the day again"
+                    f"the companion process ended ({self._process.poll()}) during "
+                    f"{function.__name__.replace('_', ' ')}; press the day again"
                 ) from broken
         if error is not None:
             raise error

@@ -145,8 +145,8 @@ def _answer(worker: _Worker) -> Any:
     except (EOFError, OSError):
         worker.process.join()
         raise LogpressError(
-            f"a process that pressed was ended from outside (exit code {worker.process.exitcode}); "
-            "where the machine ran out of memory, use fewer --threads"
+            f"a worker process was killed (exit code {worker.process.exitcode}); "
+            "if the machine ran out of memory, use fewer --threads"
         ) from None
     if error is not None:
         raise error

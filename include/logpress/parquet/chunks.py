@@ -154,7 +154,7 @@ class ChunkWriter:
             used = np.zeros(len(entries), dtype=np.bool_)
             codes = numbers_of(array.indices, presence, self._scratch)
             if not mark_entries(codes, used):
-                raise ValueError(f"column {column.name!r} has indices that are none of its {len(entries)} entries")
+                raise ValueError(f"column {column.name!r} has indices beyond its {len(entries)} entries")
             if entries.plain_bytes <= self._dictionary_bytes or int(entries.lengths[codes].sum()) > _MOST_PLAIN_BYTES:
                 statistics = _of_texts(entries, np.flatnonzero(used), presence.nulls) if column.statistics else None
                 indices, _ = Indices.chosen(codes, len(entries), self._page_bytes, self._scratch, compress)

@@ -60,7 +60,7 @@ def _check_chunk(data: bytes, at: int) -> None:
 def _check_bounds(data: bytes, at: int, width: int) -> None:
     for field, kind, value in _fields(data, at, 8):
         if field in _BOUND_FIELDS and kind == _BINARY and _varint(data, value)[0] != width:
-            raise ValueError(f"statistics of a column chunk are not of {width} bytes, as its values are")
+            raise ValueError(f"statistics of a column chunk do not have {width} bytes, as its values do")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

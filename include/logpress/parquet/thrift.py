@@ -83,7 +83,7 @@ class Struct:
     def _field(self, field: int, kind: int, value: bytes) -> Struct:
         step = field - self._last
         if not 0 < step <= 15:
-            raise ValueError(f"field {field} comes after field {self._last}; fields ascend, by 15 at most")
+            raise ValueError(f"field {field} comes after field {self._last}; fields ascend by at most 15")
         self._last = field
         self._out.append(step << 4 | kind)
         self._out += value

@@ -179,7 +179,7 @@ def one_array(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
     if not is_dictionary and pa.types.is_dictionary(wanted) and array.type == wanted.value_type:
         array = array.dictionary_encode()
     if array.type != wanted:
-        raise ValueError(f"a column is of type {array.type}, where {wanted} is to be written")
+        raise ValueError(f"a column has type {array.type}, not {wanted}")
     return array
 
 

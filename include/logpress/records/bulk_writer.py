@@ -41,7 +41,7 @@ class BulkWriter:
         starts, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
         rows = int(spans_of_objects(buffer, size, starts, ends))
         if rows < 0:
-            raise PartError("what a part file gives back is no JSON object")
+            raise PartError("a restored record is not a JSON object")
         out = np.empty(size + (ACTION_BYTES + 8) * rows, dtype=np.uint8)
         used = write_pairs(buffer, starts, ends, rows, _NAMES, out, self._values, self._stack)
         self._write(out[:used].data)

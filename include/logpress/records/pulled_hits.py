@@ -122,7 +122,7 @@ class Pull:
         try:
             envelope = Envelope.parse(bytes(buffer.data[: page.begin]) + b"]" + bytes(buffer.data[end:size]))
         except ValueError as error:
-            raise BrokenOffError(f"{address}: a page is no search response: {error}") from error
+            raise BrokenOffError(f"{address}: a page is not a search response: {error}") from error
         if envelope != page.envelope:
             raise BrokenOffError(f"{address}: a page contradicts itself: {envelope.problem() or envelope}")
         hashes = np.empty((2, rows), dtype=np.uint64)

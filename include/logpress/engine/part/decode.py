@@ -76,7 +76,7 @@ class GroupDecoder:
                 if name in self.names:
                     self.add(self.text_step(name, name, is_string=False), name)
         except UnicodeError as error:
-            raise PartError(f"is damaged: a text is no UTF-8: {error}") from error
+            raise PartError(f"is damaged: a text is not UTF-8: {error}") from error
 
     def layouts_with(self, name: str) -> NDArray[np.bool_]:
         """bool[layouts]: whether a layout has a slot for the column."""
@@ -132,7 +132,7 @@ class GroupDecoder:
             missing = np.zeros(len(array), dtype=np.bool_)
         present = np.flatnonzero(~missing)
         if np.diff(texts.offsets)[missing].any():
-            raise PartError(f"column {stored} has text where it has no value")
+            raise PartError(f"column {stored} has text in a row without a value")
         # most rows have no text of columns that are written row by row: `_extra`, `_raw`
         self.texts[register] = Texts(texts.data, np.append(texts.offsets[present], texts.offsets[-1]))
 

@@ -109,7 +109,7 @@ class GroupMetadata:
             filled = _of_kind(arrays, f"kinesis.{name}.filled", np.bool_)
             seconds = whole(of["window_seconds"], 1, 2**40)
             if seconds & (seconds - 1):
-                raise ValueError(f"a window of {seconds} seconds is no power of two")
+                raise ValueError(f"a window of {seconds} seconds is not a power of two")
             first, windows = whole(of["first_second"], -(2**62), 2**62), whole(of["windows"], 0, 2**40)
             counters = Counters.filled(len(shards), first, seconds.bit_length() - 1, windows, filled, smallest)
             sequences[name] = Sequences(shards, counters)
@@ -158,13 +158,13 @@ def whole(number: object, least: int, most: int) -> int:
         ValueError: if it is not an integer, or outside these bounds.
     """
     if type(number) is not int or not least <= number <= most:
-        raise ValueError(f"{number!r} is no number from {least} to {most}")
+        raise ValueError(f"{number!r} is not a number from {least} to {most}")
     return number
 
 
 def _object(data: object, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise ValueError(f"{what} is no JSON object")
+        raise ValueError(f"{what} is not a JSON object")
     return data
 
 
@@ -176,7 +176,7 @@ def texts(pairs: object) -> dict[str, str]:
     """
     found = _object(pairs, "a lookup")
     if not all(isinstance(text, str) for text in found.values()):
-        raise ValueError("a lookup holds what is no text")
+        raise ValueError("a lookup holds a value that is not text")
     "".join(found.values()).encode()  # lone surrogates are not text
     return found
 

@@ -126,14 +126,14 @@ class PartMetadata:
                         f"is damaged: it has {footer.num_row_groups} row groups, but {what} of {len(count)}"
                     )
             if any(len(checksums) != footer.num_columns for checksums in found.checksums or ()):
-                raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of others")
+                raise PartError(f"is damaged: it has {footer.num_columns} columns, but checksums of another number")
             return found
         except (*_WRONG_CONTENT, pa.ArrowException) as error:  # pydantic's ValidationError is a ValueError
             later = _later_minor(text)
             if later is not None:
                 raise PartError(_newer(later, footer)) from error
             if isinstance(error, ValidationError):
-                raise PartError(f"is damaged: its contract is none: {error.errors()[0]['msg']}") from error
+                raise PartError(f"is damaged: its contract is not valid: {error.errors()[0]['msg']}") from error
             raise PartError(f"is damaged: its logpress metadata cannot be read: {error!r}") from error
 
     def to_text(self) -> str:
@@ -223,7 +223,7 @@ def _major(version: object) -> int:
         return version  # formats before 5 have a single number
     if isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", version):
         return int(version.split(".")[0])
-    raise ValueError(f"{version!r} is no version of the format")
+    raise ValueError(f"{version!r} is not a version of the format")
 
 
 def is_older(version: str) -> bool:
@@ -259,7 +259,7 @@ def _read(data: dict[str, Any]) -> PartMetadata:
     packed = json.loads(unpacked(base64.b64decode(data["packed"], validate=True)))
     identity = Identity(*(data[name] for name in ("table", "day", "slice", "records", "digest")))
     if not all(type(getattr(identity, name)) is type(usual) for name, usual in vars(Identity()).items()):
-        raise ValueError(f"{identity} tells no part")
+        raise ValueError(f"{identity} does not identify a part")
     return PartMetadata(
         Contract.model_validate(packed["contract"], extra="ignore"),
         tuple(Layout.from_json(layout) for layout in packed["layouts"]),

@@ -114,7 +114,7 @@ class OpenedGroup:
         """
         table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
         if columns and table.num_rows != self.part.rows_of(self.number):
-            raise PartError(f"is damaged: row group {self.number} has not as many values as rows")
+            raise PartError(f"is damaged: row group {self.number} has a column with another number of values than rows")
         return table
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:

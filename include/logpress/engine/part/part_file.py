@@ -43,7 +43,7 @@ def read_footer(handle: Any) -> pq.FileMetaData:
     handle.seek(size - tail_size)
     tail = handle.read(tail_size)
     if len(tail) < 12 or tail[-4:] != MAGIC:
-        raise PartError("is no Parquet file, or it is cut: it does not end with PAR1")
+        raise PartError("is not a Parquet file, or it is cut: it does not end with PAR1")
     length = int.from_bytes(tail[-8:-4], "little")
     if length + 12 > size:
         raise PartError(f"is damaged: its footer of {length} bytes would begin before the file does")
@@ -65,7 +65,7 @@ def read_footer(handle: Any) -> pq.FileMetaData:
         raise PartError(f"is damaged: its footer cannot be read: {error}") from error
     # the key may also occur in records; it counts only in the key-value metadata
     if not is_right and CHECKSUM_KEY.encode() in (found.metadata or {}):
-        raise PartError("is damaged: its footer is not what was written, as its checksum tells")
+        raise PartError("is damaged: its footer does not match its checksum")
     return found
 
 

@@ -60,7 +60,7 @@ class PartReader:
         with self._part.group(group, [], is_described=True) as opened:
             sample = opened.described().sample
         if sample.size % (words + 1):
-            raise PartError(f"{self.path}: the sample of keys of row group {group} is none of {words} words")
+            raise PartError(f"{self.path}: the sample of keys of row group {group} does not have {words} words")
         return sample.reshape(words + 1, -1)
 
     def slices(self, group: int, first: int = 0, last: int | None = None) -> Iterator[Slice]:

@@ -113,7 +113,7 @@ def open_rejects(path: str) -> Iterator[pq.ParquetFile]:
     """
     with open_part(path) as file:
         if not file.schema_arrow.equals(REJECTS_SCHEMA):
-            raise PartError(f"is no rejects file: its columns are {', '.join(file.schema_arrow.names)}")
+            raise PartError(f"is not a rejects file: its columns are {', '.join(file.schema_arrow.names)}")
         yield file
 
 

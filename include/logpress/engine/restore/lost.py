@@ -84,8 +84,8 @@ def lost_rows(
             reading = read_slice(begun, spec, contract)
         except SourceError as error:
             raise ProofError(
-                f"slice {spec.name}: some of its records do not come back, and they cannot be told, as its source "
-                f"cannot be read again: {error}"
+                f"slice {spec.name}: some of its records are not restored, and cannot be identified, because its "
+                f"source cannot be read again: {error}"
             ) from error
         _see_that_it_is_the_same(manifest, reading)
         _read_part(part, given, limits)
@@ -166,9 +166,9 @@ def _see_that_it_is_the_same(manifest: SliceManifest, reading: _Reading) -> None
     digest = digests.combine([digests.to_text(rows.digest), *rejects.digests])
     if digest != manifest.digest:
         raise ProofError(
-            f"slice {manifest.slice}: some of its records do not come back, and they cannot be told, as its source has "
-            f"changed since it was pressed: it had {manifest.rows + manifest.rejects} records of the day with digest "
-            f"{manifest.digest}, and has {int(rows.totals[0]) + rejects.records} with digest {digest} now; "
+            f"slice {manifest.slice}: some of its records are not restored, and cannot be identified, because its "
+            f"source has changed since it was pressed: it had {manifest.rows + manifest.rejects} records of the day "
+            f"with digest {manifest.digest}, and has {int(rows.totals[0]) + rejects.records} with digest {digest} now; "
             "press the day again"
         )
 

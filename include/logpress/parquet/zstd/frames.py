@@ -83,7 +83,7 @@ def compress_numbers(page: bytes | NDArray[np.uint8], matching: Matching, prefix
     """
     content = np.frombuffer(page, np.uint8)
     if matching not in MATCHINGS or not 0 <= prefix <= len(content):
-        raise ValueError(f"no page of {len(content)} bytes has numbers matched as {matching} behind {prefix}")
+        raise ValueError(f"a page of {len(content)} bytes cannot have matching {matching} and prefix {prefix}")
     stride, distance = matching
     scratch = _scratch
     room = room_bytes(len(content))
