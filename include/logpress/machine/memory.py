@@ -35,7 +35,7 @@ def keep_freed_memory() -> None:
 
 
 def give_back_after(text_bytes: int) -> None:
-    """Return freed memory to the system after a row group with at least `MUCH_BYTES` of texts.
+    """Return freed memory to the system after a row group with more than `MUCH_BYTES` of texts.
 
     Long texts are arrays of all sizes, and the holes that they leave in the heap would add up, row group by row group.
     """

@@ -55,7 +55,7 @@ class Seen:
         Args:
             filesystem: fsspec's.
             path: file of the first run; see `run_paths`.
-            raw_bytes: estimated size of the slice.
+            raw_bytes: stored size of the slice; decompressed it may be larger.
             limits: largest size of the table, which is also the size of a run.
         """
         self._most_places = limits.duplicate_places
