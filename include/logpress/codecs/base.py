@@ -14,7 +14,7 @@ from logpress.codecs.counters import Sequences
 from logpress.codecs.kernels_codes import CODE, LAST_IF_NULL, OPERATION_FIELDS, SECOND, SLOT, TARGET
 from logpress.codecs.texts import Ints, Texts
 from logpress.contract.base import Encoding
-from logpress.contract.columns import Column, ColumnBase
+from logpress.contract.columns import Column, ColumnBase, is_virtual
 from logpress.kernel.words import PADDING
 from logpress.layout.model import Slot
 from logpress.layout.tokens import Leaf
@@ -29,7 +29,7 @@ Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
 """Fills registers from the columns of some rows, the first of which is this row of the row group."""
 
 Derive = Callable[[Mapping[str, Ints]], pa.Array]
-"""Makes a virtual column of some rows from their registers."""
+"""Makes a column, as readers see it, of some rows from their registers."""
 
 _FIRST_OPERAND = SECOND + 1
 
@@ -213,11 +213,13 @@ class ColumnCodec(ABC, Generic[C]):
         repeats: whether values are strings of which there are few distinct ones.
         is_comparable: whether checks may compare values, not just ask whether there is one.
         needs: columns of the record's own (as `_layout`) without which a virtual column cannot be told.
+        since: minor version of format 5 that brought the codec; a file with it says this version, or a later one.
     """
 
     repeats: ClassVar[bool] = False
     is_comparable: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
+    since: ClassVar[int] = 0
 
     def __init__(self, column: C, columns: Mapping[str, Column]) -> None:
         self.column = column
@@ -233,6 +235,11 @@ class ColumnCodec(ABC, Generic[C]):
     def registers(self) -> tuple[Register, ...]:
         """The registers of a row's value; the first is NULL where there is none."""
         return (Register(self.name),)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether readers see what `derive` makes, not the stored column: of virtual columns, and of other types."""
+        return is_virtual(self.column)
 
     @property
     def is_text(self) -> bool:
@@ -290,12 +297,22 @@ class ColumnCodec(ABC, Generic[C]):
         """
 
     def derive(self, texts: Mapping[str, Texts]) -> Derive:
-        """What makes a virtual column from the registers that `decode` filled, and their texts.
+        """What makes a column that `is_derived` from the registers that `decode` filled, and their texts.
 
         Raises:
             ValueError: if a text is none.
         """
         raise NotImplementedError(f"a column of codec {type(self).__name__} is stored")
+
+    def order_keys(self, regs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """What the contract's `order_by` sorts by, ascending, the most significant first: as Parquet orders values.
+
+        What has no value comes first. Of registers that number texts, `regs` has the ranks of the texts.
+
+        Args:
+            regs: by register name, the column's registers: integers[rows].
+        """
+        return [regs[self.name]]
 
     def sort_words(self) -> list[tuple[str, int]]:
         """The words that rows are sorted by, the most significant first: register, and how it is one."""

@@ -17,7 +17,7 @@ from logpress.contract.base import Encoding, Reader
 from logpress.contract.model import Contract
 from logpress.errors import UsageError
 
-Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes"]
+Kind = Literal["boolean", "small_integer", "int32", "int64", "double", "text", "bytes", "uuid"]
 """Types that encodings distinguish: Parquet's physical types, with texts and integers of 8 and 16 bits on their own."""
 
 READERS: tuple[Reader, ...] = get_args(Reader)
@@ -97,6 +97,8 @@ def kind_of(type_: pa.DataType) -> Kind:
         return "text"
     if pa.types.is_binary(type_):
         return "bytes"
+    if type_ == pa.uuid():
+        return "uuid"
     if pa.types.is_float64(type_):
         return "double"
     if pa.types.is_integer(type_) or pa.types.is_temporal(type_):

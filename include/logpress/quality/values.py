@@ -32,8 +32,8 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     Raises:
         PartError: if the file is damaged.
     """
-    if is_virtual(contract.by_name[name]):
-        yield from _virtual(contract, name, path)
+    if codecs_of(contract)[name].is_derived:
+        yield from _derived(contract, name, path)
         return
     with open_part(path, [name] if codecs_of(contract)[name].is_text else []) as file:
         for group in range(file.num_row_groups):
@@ -53,7 +53,7 @@ def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Stati
         return [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
 
 
-def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
+def _derived(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
     codec = codecs_of(contract)[name]
     needed = physical_columns(contract, [name])
     reader = PartReader(path)

@@ -2,7 +2,7 @@
 
 Bounds: a record is written only if its layout's bound (literals, longest texts, 72 bytes for any other slot) leaves
 `PADDING` bytes of `out` free. Dictionary numbers are checked against the dictionary's size before use, decimals
-against what their scale leaves room for. Instants and integers may be any; `are_sequences` has checked sequence
+against what their scale leaves room for. Instants, integers and UUIDs may be any; `are_sequences` has checked sequence
 numbers.
 """
 
@@ -30,6 +30,7 @@ from logpress.codecs.kernels_codes import (
     END_OF_RECORD,
     INSTANT,
     INTEGER,
+    IS_UPPER,
     KINESIS,
     OFFSET_MIN,
     SECOND,
@@ -37,10 +38,12 @@ from logpress.codecs.kernels_codes import (
     SUB,
     TARGET,
     UNITS,
+    UUID,
 )
 from logpress.codecs.kernels_instants import write_instant
 from logpress.codecs.kernels_kinesis import write_kinesis
 from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
+from logpress.codecs.kernels_uuid import write_uuid
 from logpress.engine.registers.kernels_codes import (
     END_OF_STEPS,
     FIRST_STEP,
@@ -224,6 +227,9 @@ def render_rows(
                     arrival = regs[step[STEP_AT + ARRIVAL], row]
                     counter = regs[step[STEP_AT + COUNTER], row]
                     at = write_kinesis(out, at, value, arrival, counter, regs[step[STEP_AT + SUB], row], shards)
+                elif code == UUID:
+                    low = regs[step[STEP_AT + SECOND], row]
+                    at = write_uuid(out, at, value, low, step[STEP_AT + IS_UPPER])
                 elif code == BOOLEAN:
                     store64(out, at, _TRUE if value == 1 else _FALSE)
                     at += 4 if value == 1 else 5
