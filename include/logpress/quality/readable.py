@@ -121,7 +121,8 @@ def _open(name: str, mode: str = "rb") -> Any:
 
 def _array(table: pa.Table, name: str) -> pa.Array:
     column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return array.storage if isinstance(array, pa.ExtensionArray) else array  # of UUIDs, fastparquet reads the bytes
 
 
 def _is_dictionary(file: pq.ParquetFile, group: int, name: str) -> bool:
