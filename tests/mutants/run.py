@@ -40,6 +40,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "codecs/kernels_lookup_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_registers": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_text": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_uuid": ("tests/unit/test_codecs.py", "tests/unit/test_bit_tricks.py"),
     "codecs/kernels_typed": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "comparing/kernels_documents": ("tests/unit/test_compare.py",),
     "comparing/kernels_multisets": ("tests/unit/test_compare.py",),

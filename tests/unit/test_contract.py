@@ -56,7 +56,7 @@ def test_a_good_contract(tmp_path: Path) -> None:
     assert [name for name, column in contract.by_name.items() if is_virtual(column)] == ["shipped_at"]
 
 
-CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text"
+CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text, uuid"
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
 ORDER = "order_by: [order_id]"

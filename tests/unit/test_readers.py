@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, get_args
+from uuid import UUID
 
 import duckdb
 import numpy as np
@@ -52,6 +53,8 @@ VALUES: dict[tuple[Kind, str], pa.Array] = {
     ("double", "near"): pa.array(_random.random(ROWS)),
     ("text", "near"): pa.array([f"값 {number % 700}" for number in range(ROWS)]),
     ("bytes", "near"): pa.array([b"%d" % (number % 700) for number in range(ROWS)]),
+    ("uuid", "near"): pa.array([UUID(int=(number % 700) << 118 | number % 7) for number in range(ROWS)], pa.uuid()),
+    ("uuid", "wide"): pa.array([UUID(bytes=_random.bytes(16)) for _ in range(ROWS)], pa.uuid()),
 }
 CASES = [
     (kind, spread, encoding, nulls)
@@ -81,7 +84,8 @@ def read_pyarrow(path: Path) -> list[Any]:
 
 
 def read_polars(path: Path) -> list[Any]:
-    return pl.read_parquet(path)["x"].to_list()
+    is_uuid = pq.read_schema(path).field("x").type == pa.uuid()  # of which Polars reads the bytes
+    return [value and UUID(bytes=value) if is_uuid else value for value in pl.read_parquet(path)["x"].to_list()]
 
 
 def read_duckdb(path: Path) -> list[Any]:
@@ -91,10 +95,10 @@ def read_duckdb(path: Path) -> list[Any]:
 
 def dictionary_pays(kind: Kind, array: pa.Array) -> bool:
     """Whether numbers take less as a dictionary and indices; if not, they are written plainly."""
-    size = {"small_integer": 4, "int32": 4, "int64": 8, "double": 8}.get(kind)
+    size = {"small_integer": 4, "int32": 4, "int64": 8, "double": 8, "uuid": 16}.get(kind)
     if size is None:
         return True
-    values = array.drop_null()
+    values = (array.storage if kind == "uuid" else array).drop_null()
     entries = len(values.unique())
     return entries * size + len(values) * (entries - 1).bit_length() / 8 <= len(values) * size
 

@@ -247,7 +247,7 @@ class Copy(Model):
     )
 
 
-def is_virtual(column: Column) -> bool:
+def is_virtual(column: ColumnBase) -> bool:
     """Whether the column is derived from others when read, and is not in the file under its own name."""
     return bool(column.dependencies)
 

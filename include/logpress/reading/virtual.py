@@ -45,7 +45,8 @@ class VirtualColumns:
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
         """The derived columns of the rows from `first` to before `last`, by name.
 
-        Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings, sequence numbers and UUIDs strings.
+        Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings; sequence numbers and UUIDs are
+        strings.
 
         Raises:
             PartError: if columns and metadata contradict each other.

@@ -40,8 +40,8 @@ CREATED_BY = "logpress version "
 """How a part's footer begins to say who wrote it."""
 
 MAJOR, MINOR = 5, 1
-"""[format] The latest version of the format. A reader skips what it does not know of a later minor version; it refuses a
-later major one."""
+"""[format] The latest version. A reader skips what it does not know of a later minor version; it refuses a later major
+one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
 """The latest version; a file says `version_of` its contract."""
@@ -220,7 +220,7 @@ _TELL_READERS = {"description", "nullable", "storage"}
 
 
 def version_of(contract: Contract) -> str:
-    """The lowest version that has all that a file of this contract holds: older readers read it, or say what they need."""
+    """The lowest version that has all that a file of this contract holds, so that readers of that version take it."""
     return f"{MAJOR}.{max(codec.since for codec in codecs_of(contract).values())}"
 
 
