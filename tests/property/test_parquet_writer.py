@@ -51,7 +51,7 @@ TYPES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.timestamp("us"): _INSTANTS,
     pa.string(): _TEXT,
     pa.binary(): st.binary(max_size=12),
-    pa.uuid(): st.uuids() | st.integers(0, 3).map(lambda number: UUID(int=number << 64 | number << 127)),
+    pa.uuid(): st.uuids() | st.integers(0, 3).map(lambda number: UUID(int=number << 64 | number << 126)),
 }
 WRITTEN = {
     "plain": "PLAIN",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +32,7 @@ from logpress.quality.readers import (
     kind_of,
     parse_readers,
     readers_of,
+    type_gaps_of,
 )
 
 ROWS = 4_000
@@ -151,6 +153,22 @@ def read_bare_fastparquet(path: Path) -> list[Any]:
 
     found: list[Any] = fastparquet.ParquetFile(str(path)).to_pandas()["x"].tolist()
     return found
+
+
+def test_fastparquet_drops_zeros_at_the_end_of_uuids(tmp_path):
+    """As the table of readers says; the proof knows it, and tells other bytes nevertheless."""
+    from logpress.errors import ProofError
+    from logpress.quality import readable
+
+    assert [gap.reader for gap in type_gaps_of(pa.uuid(), READERS)] == ["fastparquet", "spark", "athena"]
+    path, array = write(tmp_path, "uuid", "near", "plain", True)
+    stored = array.storage.to_pylist()
+    cut = [value and value.rstrip(b"\0") for value in stored]
+    assert read_bare_fastparquet(path) == cut != stored
+    assert readable.prove_readable(str(path)) == ROWS
+    other = pd.Series([b"\1", None])
+    with pytest.raises(ProofError, match="row 0: pyarrow reads"):
+        readable._compare("", "x", pa.array([b"\2" + bytes(15), None], pa.binary(16)), other)
 
 
 @pytest.mark.parametrize(("bits", "is_right"), [(28, True), (29, False), (40, False), (56, False)])

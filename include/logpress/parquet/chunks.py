@@ -204,11 +204,11 @@ def _of_uuids(values: NDArray[np.int64], nulls: int) -> Statistics:
     """By their unsigned bytes."""
     if not len(values):
         return Statistics(None, None, nulls)
-    words = values.view(">u8")
+    first, last = values.view(">u8").T
     bounds = []
     for choose in (np.min, np.max):
-        first = choose(words[:, 0])
-        bounds.append(first.tobytes() + choose(words[words[:, 0] == first, 1]).tobytes())
+        found = choose(first)
+        bounds.append(b"".join(int(word).to_bytes(8, "big") for word in (found, choose(last[first == found]))))
     return Statistics(bounds[0], bounds[1], nulls)
 
 
