@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -79,6 +80,9 @@ def key_of(column: reference.Codec, row: reference.Row, part: reference.Part) ->
     if column.codec in ("category", "text", "lookup", "json"):
         text = value.encode() if isinstance(value, str) else value
         return (1, b"") if text is None else (0, text[:48].ljust(48, b"\0"))
+    if column.codec == "uuid":
+        words = [] if value is None else struct.unpack(">QQ", UUID(value).bytes)
+        return tuple(word - 2**63 for word in words) or (_LAST, 0)
     if isinstance(value, float):
         value = struct.unpack("<q", struct.pack("<d", value))[0]
     return (_LAST if value is None else int(value),)
@@ -124,7 +128,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     keys = []
     for number in range(draw(st.integers(1, 9))):
         kind = draw(st.sampled_from(["category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup",
-                                     "kinesis_sequence", "instant", "lookup"]))  # fmt: skip
+                                     "kinesis_sequence", "instant", "lookup", "uuid"]))  # fmt: skip
         name = draw(st.sampled_from([f"c{number}", f"_c{number}", f"c{number}_x"]))
         column: dict[str, Any] = {"name": name, "codec": kind}
         if kind == "integer":
@@ -139,6 +143,8 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.booleans()):
                 column["label_checked_by"] = "at"
             instants.append(column)
+        elif kind == "uuid":
+            column["letters"] = draw(st.sampled_from(["lower", "lower", "upper"]))
         elif kind == "lookup":
             if not keys:
                 continue
@@ -172,6 +178,9 @@ def written(moment: datetime, digits: int, label: str, separator: str) -> str:
     wall = moment + timedelta(minutes=minutes)
     fraction = "." + f"{wall.microsecond:06}000"[:digits] if digits else ""
     return f'"{wall:%Y-%m-%d}{separator}{wall:%H:%M:%S}{fraction}{label}"'
+
+
+_UUIDS = [UUID(int=number << shift) for number in (1, 2**63 + 1, 2**64 - 1) for shift in (0, 1, 64)]
 
 
 class Maker:
@@ -242,6 +251,9 @@ class Maker:
             return chance.choice(_DECIMALS) if chance.random() < 0.4 else f"{chance.gauss(0, 100):.2f}"
         if kind == "boolean":
             return chance.choice(["true", "false"])
+        if kind == "uuid":
+            text = str(chance.choice([*_UUIDS, UUID(int=chance.getrandbits(128))]))
+            return f'"{text.upper() if (column["letters"] == "upper") != (chance.random() < 0.05) else text}"'
         if kind == "instant":
             if column["name"] != "at":
                 follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
