@@ -41,8 +41,9 @@ def instant(rng: random.Random, micros: int) -> str:
 
 
 _MISSING = [
-    ("flag", "tiny", "ratio", "s"), ("small", "note", "ms"), ("medium", "large", "us"), ("kind",), ("payload", "label", "device", "request"),
-    ("_id", "kind"), ("s", "ms", "us", "note"), ("tiny", "small", "medium", "large", "ratio", "flag"),
+    ("flag", "tiny", "ratio", "s"), ("small", "note", "ms"), ("medium", "large", "us"), ("kind",),
+    ("payload", "label", "device", "request"), ("_id", "kind"), ("s", "ms", "us", "note"),
+    ("tiny", "small", "medium", "large", "ratio", "flag"),
 ]  # fmt: skip
 """Values that are missing together: each such set is a layout."""
 

@@ -79,6 +79,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "parquet/zstd/kernels_huffman": ("tests/property/test_frames.py",),
     "parquet/zstd/kernels_matches": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
     "parquet/zstd/kernels_sequences": ("tests/property/test_frames.py",),
+    "quality/kernels_repeats": ("tests/unit/test_checks.py",),
     "records/kernels_bulk": ("tests/unit/test_bulk_input.py", "tests/unit/test_framing.py"),
     "records/kernels_hits": ("tests/unit/test_search.py",),
     "records/kernels_lines": ("tests/unit/test_framing.py",),

@@ -249,11 +249,8 @@ class Maker:
             return str(self.number(_INTEGER_TYPES[column["type"]]))
         if kind == "decimal":
             return chance.choice(_DECIMALS) if chance.random() < 0.4 else f"{chance.gauss(0, 100):.2f}"
-        if kind == "boolean":
-            return chance.choice(["true", "false"])
-        if kind == "uuid":
-            text = str(chance.choice([*_UUIDS, UUID(int=chance.getrandbits(128))]))
-            return f'"{text.upper() if (column["letters"] == "upper") != (chance.random() < 0.05) else text}"'
+        if kind in ("boolean", "uuid"):
+            return chance.choice(["true", "false"]) if kind == "boolean" else self.uuid(column["letters"] == "upper")
         if kind == "instant":
             if column["name"] != "at":
                 follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
@@ -274,6 +271,11 @@ class Maker:
             arrival = 0
         digits = f"2{1636376426:09x}{shard & 15:x}{counter:016x}00{arrival:09x}{shard:08x}2"
         return f'"{int(digits, 16)}.{chance.choice([0, 0, 7, 999_999_999])}"'
+
+    def uuid(self, is_upper: bool) -> str:
+        """A UUID in quotes, here and there in the other letters."""
+        text = str(self.chance.choice([*_UUIDS, UUID(int=self.chance.getrandbits(128))]))
+        return f'"{text.upper() if is_upper != (self.chance.random() < 0.05) else text}"'
 
     def document(self, members: dict[str, str], blank: str) -> str:
         """JSON of members by path."""

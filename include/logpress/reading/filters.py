@@ -36,8 +36,8 @@ class Filter:
     Attributes:
         expression: true for the selected rows.
         columns: the columns that `expression` needs, in the table's order.
-        stored: a weaker expression on columns that are stored as readers see them: true for the selected rows, and maybe
-            for others; None if there is none.
+        stored: a weaker expression on columns that are stored as readers see them: true for the selected rows, and
+            maybe for others; None if there is none.
         stored_columns: the columns that `stored` needs.
         is_stored: whether `stored` selects the same rows as `expression`.
     """
