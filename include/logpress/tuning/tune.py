@@ -28,14 +28,14 @@ from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import CountedProgress, Silent
 from logpress.quality.proof import compare
 from logpress.quality.readable import prove_readable
-from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of
+from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of, type_gaps_of
 from logpress.sources import Place, RawObject, list_inputs
 from logpress.sources.search.address import is_cluster
 from logpress.tuning.choose import NS_A_BYTE, choose
 from logpress.tuning.measure import COARSE_LEVELS, Candidate, ColumnSample, columns_of, measure_column
 from logpress.tuning.report import CandidateReport, ColumnReport, LevelReport, PressedReport, TuneReport, VariantReport
 from logpress.tuning.sample import Sample, take_sample
-from logpress.tuning.variants import Variant, instants, orders, row_groups
+from logpress.tuning.variants import Variant, instants, letters_of, orders, row_groups, uuids
 
 RECORDS = (100_000, 1_000_000)
 """Sample size without --records: two row groups, clamped to this range; one row group if that alone is larger."""
@@ -265,21 +265,24 @@ class _Tuning:
         self, before: _Pressed, sample: Sample, day: date, may_choose: bool
     ) -> tuple[dict[Steps, Value], list[VariantReport]]:
         contract = before.contract
+        gaps = type_gaps_of(pa.uuid(), readers_of(contract))
         variants = [
             *orders(contract, _distinct(contract, before.path)),
             *row_groups(contract, before.manifest.rows),
             *instants(contract),
+            *uuids(contract, _letters(contract, before.path), [TITLES[gap.reader] for gap in gaps]),
         ]
         titles = {
             "order_by": ", ".join(contract.order_by) or "input order",
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
+            "codec": "as it is",
         }
         tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], _Pressed] = {}
-        for kind in ("order_by", "row_group_rows", "residual_of"):
+        for kind in ("order_by", "row_group_rows", "residual_of", "codec"):
             # One row group is enough to compare orders and instants, but not to compare sizes of row groups.
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
             files = tuple(sample.runs[0].files) if is_one_enough else sample.files
@@ -404,6 +407,23 @@ def _distinct(contract: Contract, path: str) -> dict[str, int]:
             if pa.types.is_dictionary(array.type):
                 found[name] = len(array.indices.drop_null().unique())
     return found
+
+
+def _letters(contract: Contract, path: str) -> dict[str, str]:
+    """The letters of columns of texts that are all UUIDs in the first row group."""
+    names = [column.name for column in contract.columns if column.codec in ("category", "text")]
+    found = {}
+    with open_part(path, names) as file:
+        for name in names:
+            array = file.read_row_group(0, columns=[name], use_threads=False).column(0).chunk(0)
+            texts = array.dictionary if pa.types.is_dictionary(array.type) else array
+            if len(texts) > array.null_count and letters_of(texts[:_LOOKED_AT].drop_null().to_pylist()):
+                found[name] = letters_of(texts.drop_null().to_pylist())
+    return {name: letters for name, letters in found.items() if letters}
+
+
+_LOOKED_AT = 1_000
+"""[speed] Texts that are looked at before all of a column."""
 
 
 def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dict[Steps, Value]:
