@@ -25,8 +25,7 @@ from tests.conftest import DAY, SEED, compact, padded
 
 from logpress.comparing import Comparison, Named, compare_day
 from logpress.comparing import compare as compare_module
-from logpress.comparing import document_hashes as prints_module
-from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import hash_records
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
 from logpress.comparing.kernels_multisets import match_prints
@@ -35,6 +34,8 @@ from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
 from logpress.layout.kernels_unescape import unescape_text
 from logpress.limits import Limits
+from logpress.records import hashes_on_disk
+from logpress.records.hashes_on_disk import BINS
 
 SOURCE = SEED["_source"]
 
@@ -402,7 +403,7 @@ def test_prints_are_forgotten_back_to_a_mark() -> None:
 
 def test_no_room_for_hashes_is_said(monkeypatch: Any, tmp_path: Path) -> None:
     full = Path("/dev/full").open("wb+", buffering=0)  # noqa: SIM115 - Prints closes it
-    monkeypatch.setattr(prints_module.tempfile, "TemporaryFile", lambda **_: full)
+    monkeypatch.setattr(hashes_on_disk.tempfile, "TemporaryFile", lambda **_: full)
     prints = Prints(most_rows=4)
     with pytest.raises(UsageError, match="TMPDIR"):
         prints.add(np.ones((4, 100), dtype=np.uint64))

@@ -417,7 +417,7 @@ def _letters(contract: Contract, path: str) -> dict[str, str]:
         for name in names:
             array = file.read_row_group(0, columns=[name], use_threads=False).column(0).chunk(0)
             texts = array.dictionary if pa.types.is_dictionary(array.type) else array
-            if len(texts) > array.null_count and letters_of(texts[:_LOOKED_AT].drop_null().to_pylist()):
+            if letters_of(texts[:_LOOKED_AT].drop_null().to_pylist()):
                 found[name] = letters_of(texts.drop_null().to_pylist())
     return {name: letters for name, letters in found.items() if letters}
 
