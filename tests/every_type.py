@@ -7,12 +7,17 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from logpress.contract import Contract, load_contract
 
 _CONTRACT = Path(__file__).parent / "contracts" / "every_type.yaml"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS = ["login", "chat", "gacha", "상점", "a rather long kind of event, longer than bounds are"]
+
+
+DEVICES = [str(UUID(int=number << 96 | number)) for number in (0, 1, 5 << 28, 2**32 - 1)]
+"""UUIDs that repeat; as signed numbers they would be in another order."""
 
 
 def every_type() -> Contract:
@@ -36,8 +41,9 @@ def instant(rng: random.Random, micros: int) -> str:
 
 
 _MISSING = [
-    ("flag", "tiny", "ratio", "s"), ("small", "note", "ms"), ("medium", "large", "us"), ("kind",), ("payload", "label"),
-    ("_id", "kind"), ("s", "ms", "us", "note"), ("tiny", "small", "medium", "large", "ratio", "flag"),
+    ("flag", "tiny", "ratio", "s"), ("small", "note", "ms"), ("medium", "large", "us"), ("kind",),
+    ("payload", "label", "device", "request"), ("_id", "kind"), ("s", "ms", "us", "note"),
+    ("tiny", "small", "medium", "large", "ratio", "flag"),
 ]  # fmt: skip
 """Values that are missing together: each such set is a layout."""
 
@@ -70,6 +76,8 @@ def record(rng: random.Random, day: date, number: int) -> bytes:
         "ratio": rng.choice([-3.5, 0.25, 1013.25, rng.randrange(-(10**9), 10**9) / 64]),
         "kind": kind,
         "note": f"{rng.choice(['note', '쪽지', '🐦'])} {rng.randrange(10**9)}",
+        "device": DEVICES[number % len(DEVICES)],
+        "request": str(UUID(int=rng.getrandbits(128))),
         "payload": rng.choice([{"a": [1, None]}, [], "text", 7]),
         "label": f"label of {kind}" if rng.random() < 0.95 else "another label",
         "received": received.isoformat(timespec="microseconds").replace("+00:00", "Z"),

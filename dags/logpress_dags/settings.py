@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -192,7 +192,7 @@ def _aws_environment() -> dict[str, str]:
         return {}
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    hook: AwsBaseHook[Any] = AwsBaseHook(aws_conn_id=AWS_CONNECTION, client_type="s3")
+    hook = AwsBaseHook(aws_conn_id=AWS_CONNECTION, client_type="s3")
     credentials = hook.get_credentials()
     found = {
         "AWS_ACCESS_KEY_ID": credentials.access_key,

@@ -113,6 +113,13 @@ class Limits:
     counted_hash_bytes: int = 8 << 20
     """[memory] Bytes of hashes in memory at a time when duplicates across slices are counted."""
 
+    unique_hashes: int = 1 << 21
+    """[memory] Hashes of 16 bytes in memory when a check of kind `unique` counts repeats: 34 MB, and 3 times as much
+    while they are sorted; more go to disk."""
+
+    merged_hashes: int = 1 << 20
+    """[memory] Hashes of 16 bytes that are read back from disk at a time, while such hashes are merged."""
+
     # -- comparing
 
     counted_documents: int = 1 << 21

@@ -23,6 +23,7 @@ from hashlib import sha256
 from itertools import accumulate
 from math import gcd, isfinite
 from typing import Any, NamedTuple
+from uuid import UUID
 from zlib import crc32
 
 import pyarrow as pa
@@ -34,6 +35,7 @@ _LONGEST_US, _EPOCH = 3 * 10**17, date(1970, 1, 1).toordinal()
 _UNITS = {"timestamp[s]": 1, "timestamp[ms]": 1_000, "timestamp[us]": 1_000_000}
 _STORED_UNITS = {"ms": 1_000, "us": 1_000_000}
 _BITS = {"bits": 1, "int64": 64}
+_UUIDS = ("extension<arrow.uuid>", "fixed_size_binary[16]")
 _LABEL = re.compile(r"|Z|[+-][0-9]{2}:?[0-9]{2}")
 Group = tuple[Any, Any, Any]  # metadata of a row group: the last fields of a Row
 
@@ -59,8 +61,7 @@ def strings(values: Any, what: str) -> Any:
 
 def unpacked(text: str, decode: Callable[[str], bytes] = base64.b64decode) -> bytes:
     """Decode base64, or base85, and zstd."""
-    with pa.CompressedInputStream(pa.BufferReader(decode(text)), "zstd") as stream:
-        found: bytes = stream.read(MOST_UNPACKED_BYTES + 1)
+    found: bytes = pa.CompressedInputStream(pa.BufferReader(decode(text)), "zstd").read(MOST_UNPACKED_BYTES + 1)
     if len(found) > MOST_UNPACKED_BYTES:
         raise FormatError(f"a text of the metadata becomes more than {MOST_UNPACKED_BYTES} bytes")
     return found
@@ -164,6 +165,7 @@ class Row(NamedTuple):
 STORED: dict[str, dict[str, str]] = {
     "category": {"": "string"}, "text": {"": "string"}, "json": {"": "string"}, "lookup": {"other": "string"},
     "integer": {"": "integer"}, "boolean": {"": "boolean"}, "decimal": {"": "double", "scale": "integer"},
+    "uuid": {"": "uuid"},
     "kinesis_sequence": dict.fromkeys(("shard", "arrival", "counter", "counter_high", "sub"), "integer"),
 }  # fmt: skip
 """Types of the file's columns for each codec, by the end of their names; "": the column's own name."""
@@ -173,12 +175,13 @@ FOLLOWS = {"lookup": ("key", ("category", "text")), "kinesis_sequence": ("arriva
 
 
 class Codec:
-    """Writes the texts of one column; this class is for integers, booleans and JSON."""
+    """Writes the texts of one column; this class is for integers, booleans, UUIDs and JSON."""
 
     def __init__(self, data: dict[str, Any], columns: Mapping[str, Codec]) -> None:
         self.columns = columns
         self.codec: str = data["codec"]
         self.name: str = data["name"]
+        self.is_upper = self.codec == "uuid" and member(data, "letters", str) == "upper"
         self.stored = {self.named(end): how for end, how in STORED.get(self.codec, {}).items()}
         key, self.followed = FOLLOWS.get(self.codec, ("", ()))
         self.follows: list[str] = [member(data, key, str)] if key else []
@@ -198,9 +201,10 @@ class Codec:
         return value
 
     def text(self, row: Row, slot: Slot) -> bytes:
-        """The text of a slot; JSON is stored as its text."""
+        """The text of a slot; JSON is stored as its text, and UUIDs are read as texts in small letters."""
         value = self.need(row)
-        return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+        text = value if isinstance(value, str) else json.dumps(value)
+        return (text.upper() if self.is_upper else text).encode()
 
 
 class Decimal(Codec):
@@ -224,8 +228,7 @@ class String(Codec):
 
     def value(self, row: Row) -> bytes | None:
         """The text of a row, as between quotes."""
-        (name,) = self.stored
-        value = row.stored[name]
+        value = row.stored[next(iter(self.stored))]
         style, odd = row.spellings.get(self.name, ("plain", {}))
         return None if value is None else odd[value].encode() if value in odd else escaped(value, style)
 
@@ -265,11 +268,8 @@ class Instant(Codec):
 
     def value(self, row: Row) -> int | None:
         """UTC, in units since 1970."""
-        if self.follows:
-            residual = row.stored[self.named("residual")]
-            return None if residual is None else residual + self.predicted(row)
-        stored: int | None = row.stored[self.name]
-        return stored
+        stored: int | None = row.stored[next(iter(self.stored))]  # which is the residual, if there is one
+        return stored if stored is None or not self.follows else stored + self.predicted(row)
 
     def predicted(self, row: Row) -> int:
         """The sum of the columns that predict it, in its units, rounded down."""
@@ -324,7 +324,7 @@ class KinesisSequence(Codec):
 
 CODECS: dict[str, type[Codec]] = {
     "category": String, "text": String, "lookup": Lookup, "json": Codec, "integer": Codec, "decimal": Decimal,
-    "boolean": Codec, "instant": Instant, "kinesis_sequence": KinesisSequence,
+    "boolean": Codec, "uuid": Codec, "instant": Instant, "kinesis_sequence": KinesisSequence,
 }  # fmt: skip
 
 
@@ -468,9 +468,7 @@ def read_group_5(whole: pa.Buffer, file: pq.ParquetFile, number: int, checksums:
             raise FormatError("the metadata is truncated")
         arrays[array[0]] = data[begin:end]
     for name, entry in member(head, "kinesis", dict).items():
-        shards, filled, smallest = (
-            arrays.get(f"kinesis.{name}.{end}", b"") for end in ("shards", "filled", "smallest")
-        )
+        shards, filled, smallest = (arrays.get(f"kinesis.{name}.{k}", b"") for k in ("shards", "filled", "smallest"))
         window, windows = member(entry, "window_seconds", int), member(entry, "windows", int)
         kinesis[name] = Numbers.of(entry, window, windows, numbers(shards), filled, numbers(smallest), group.num_rows)
     return read_group(group.num_rows, head, kinesis)
@@ -494,7 +492,9 @@ def read_part(path: str, file: pq.ParquetFile) -> Part:
 
 
 def stored_values(array: pa.Array, how: str) -> list[Any]:
-    """The values of a column; instants as integers, in the unit of their type."""
+    """The values of a column; instants as integers, in the unit of their type, UUIDs as texts."""
+    if how == "uuid":  # older pyarrow reads bytes
+        return [value and str(value if isinstance(value, UUID) else UUID(bytes=value)) for value in array.to_pylist()]
     if how not in _UNITS:
         return list(array.to_pylist())
     values, factor = array.cast(pa.int64()).to_pylist(), _STORED_UNITS[array.type.unit] // _UNITS[how]
@@ -511,7 +511,7 @@ def check_types(stored: Mapping[str, str], schema: pa.Schema) -> None:
         fits = {
             "integer": pa.types.is_signed_integer(kind), "double": pa.types.is_float64(kind),
             "boolean": pa.types.is_boolean(kind), "string": kind in (pa.string(), pa.large_string()),
-            "binary": kind in (pa.binary(), pa.large_binary()),
+            "binary": kind in (pa.binary(), pa.large_binary()), "uuid": str(kind) in _UUIDS,
         }  # fmt: skip
         if not (fits[how] if how in fits else units >= _UNITS[how]):
             raise FormatError(f"has no column {name!r}, or several, or one of type {kind} that should be {how}")

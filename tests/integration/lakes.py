@@ -169,13 +169,15 @@ def moment(micros: int) -> str:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Instants as microseconds, days as numbers: values that say the same in every engine."""
+    """Instants as microseconds, days as numbers, UUIDs as texts: values that say the same in every engine."""
     columns = []
     for column in table.columns:
         if pa.types.is_timestamp(column.type):
             column = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
         elif pa.types.is_date(column.type):
             column = column.cast(pa.int32())
+        elif column.type == pa.uuid():
+            column = pa.chunked_array([[value and str(value) for value in column.to_pylist()]], pa.string())
         columns.append(column)
     return pa.table(columns, names=table.column_names)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +102,22 @@ def test_row_groups_that_cannot_match_are_not_read(spark: Any, ask: Ask, table: 
 
 @pytest.mark.parametrize("is_vectorised", [True, False])
 def test_encodings_that_spark_and_iceberg_read(spark: Any, lake: Lake, is_vectorised: bool) -> None:
-    """Spark's own reader and Iceberg's; not vectorised, both read everything."""
+    """Spark's own reader and Iceberg's; not vectorised, both read everything but UUIDs, which Iceberg reads."""
     vectorised = str(is_vectorised).lower()
     spark.conf.set("spark.sql.parquet.enableVectorizedReader", vectorised)
     for file in lake.encoded:
-        own = spark.read.parquet(str(file.path))
-        file.check("spark" if is_vectorised else "pyarrow", own.toArrow)
+        is_uuid = file.kind == "uuid"
+        file.check("spark" if is_vectorised or is_uuid else "pyarrow", partial(_read, spark, file.path))
+        if is_uuid:
+            found = spark.read.schema("near binary, row int").parquet(str(file.path)).toArrow()
+            assert found["near"].to_pylist() == [value.bytes for value in file.rows["near"].to_pylist()]
         name = f"{engines.CATALOG}.{NAMESPACE}.{file.name}"
         iceberg = spark.read.option("vectorization-enabled", vectorised).table(name)
         file.check("pyarrow", iceberg.toArrow)  # this version of it; the table of readers has older ones in mind
+
+
+def _read(spark: Any, path: Path) -> pa.Table:
+    return spark.read.parquet(str(path)).toArrow()
 
 
 def test_a_local_lake_is_read_by_its_own_catalog(spark: Any, sdk_log: Contract, tmp_path: Path) -> None:

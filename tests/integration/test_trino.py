@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -126,4 +127,4 @@ def _typed(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
         return pa.array([None if value is None else round(value) for value in values], pa.int64()).view(type_)
     if pa.types.is_binary(type_):
         return pa.array([None if value is None else base64.b64decode(value) for value in values], type_)
-    return pa.array(values, type_)
+    return pa.array([value and UUID(value) for value in values] if type_ == pa.uuid() else values, type_)

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,6 +81,9 @@ def key_of(column: reference.Codec, row: reference.Row, part: reference.Part) ->
     if column.codec in ("category", "text", "lookup", "json"):
         text = value.encode() if isinstance(value, str) else value
         return (1, b"") if text is None else (0, text[:48].ljust(48, b"\0"))
+    if column.codec == "uuid":
+        words = [] if value is None else struct.unpack(">QQ", UUID(value).bytes)
+        return tuple(word - 2**63 for word in words) or (_LAST, 0)
     if isinstance(value, float):
         value = struct.unpack("<q", struct.pack("<d", value))[0]
     return (_LAST if value is None else int(value),)
@@ -125,7 +129,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     keys: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 9))):
         kind = draw(st.sampled_from(["category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup",
-                                     "kinesis_sequence", "instant", "lookup"]))  # fmt: skip
+                                     "kinesis_sequence", "instant", "lookup", "uuid"]))  # fmt: skip
         name = draw(st.sampled_from([f"c{number}", f"_c{number}", f"c{number}_x"]))
         column: dict[str, Any] = {"name": name, "codec": kind}
         if kind == "integer":
@@ -140,6 +144,8 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.booleans()):
                 column["label_checked_by"] = "at"
             instants.append(column)
+        elif kind == "uuid":
+            column["letters"] = draw(st.sampled_from(["lower", "lower", "upper"]))
         elif kind == "lookup":
             if not keys:
                 continue
@@ -173,6 +179,9 @@ def written(moment: datetime, digits: int, label: str, separator: str) -> str:
     wall = moment + timedelta(minutes=minutes)
     fraction = "." + f"{wall.microsecond:06}000"[:digits] if digits else ""
     return f'"{wall:%Y-%m-%d}{separator}{wall:%H:%M:%S}{fraction}{label}"'
+
+
+_UUIDS = [UUID(int=number << shift) for number in (1, 2**63 + 1, 2**64 - 1) for shift in (0, 1, 64)]
 
 
 class Maker:
@@ -243,8 +252,8 @@ class Maker:
             return str(self.number(_INTEGER_TYPES[column["type"]]))
         if kind == "decimal":
             return chance.choice(_DECIMALS) if chance.random() < 0.4 else f"{chance.gauss(0, 100):.2f}"
-        if kind == "boolean":
-            return chance.choice(["true", "false"])
+        if kind in ("boolean", "uuid"):
+            return chance.choice(["true", "false"]) if kind == "boolean" else self.uuid(column["letters"] == "upper")
         if kind == "instant":
             if column["name"] != "at":
                 follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
@@ -265,6 +274,11 @@ class Maker:
             arrival = 0
         digits = f"2{1636376426:09x}{shard & 15:x}{counter:016x}00{arrival:09x}{shard:08x}2"
         return f'"{int(digits, 16)}.{chance.choice([0, 0, 7, 999_999_999])}"'
+
+    def uuid(self, is_upper: bool) -> str:
+        """A UUID in quotes, here and there in the other letters."""
+        text = str(self.chance.choice([*_UUIDS, UUID(int=self.chance.getrandbits(128))]))
+        return f'"{text.upper() if is_upper != (self.chance.random() < 0.05) else text}"'
 
     def document(self, members: dict[str, str], blank: str) -> str:
         """JSON of members by path."""

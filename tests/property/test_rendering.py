@@ -20,6 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -117,6 +118,14 @@ def instants_document(chance: random.Random, moment: Callable[[], datetime], num
     return document
 
 
+DEVICES = [
+    "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-8000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff", "9f1c8a52-7d2c-4f5e-a0b1-c2d3e4f50617", None,
+    "9F1C8A52-7D2C-4F5E-A0B1-C2D3E4F50617", "80000000-0000-0000-0000-000000000000", "9f1c8a527d2c4f5ea0b1c2d3e4f50617",
+]  # fmt: skip
+"""UUIDs whose bytes are in another order than signed numbers, and texts that the codec cannot give back."""
+
+
 def every_codec_document(chance: random.Random, moment: Callable[[], datetime], number: int) -> dict[str, Any]:
     at, seen = moment(), moment()
     kind, name = f"k{number % 4}", chance.choice(["a/b", "tab\there", "값", 'q"q', f"n{number}", ""])
@@ -126,10 +135,12 @@ def every_codec_document(chance: random.Random, moment: Callable[[], datetime], 
         "tiny": chance.randrange(-128, 128), "small": chance.randrange(-(2**15), 2**15),
         "middle": chance.choice([0, 7, -8, 2**31 - 1]), "large": chance.choice([0, -1, 10**17, 3**number]),
         "price": round(chance.gauss(0, 900), chance.randrange(5)), "open": chance.random() < 0.5,
+        "device": chance.choice(DEVICES),
         "free": chance.choice([None, 1, "x", [1, {"a": "값\n"}], {}, {"n": number}]), "seen": instant(seen, chance),
         "seen_again": instant(seen, chance), "number": sequence(at, 7 * number, chance.choice([0, 1, 64])),
         "more": {
             "share": chance.choice([0.5, 12.25, -3.0]), "also": {"k": [number % 2]},
+            "session": chance.choice([str(UUID(int=chance.getrandbits(128))).upper(), *DEVICES[:3]]),
             "number": sequence(seen, number, chance.choice([0, 64, 128])),
         },
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import DAY
 
 from logpress.contract import Contract
+from logpress.contract.model import Check
 from logpress.day import budget, published
 from logpress.day import one_machine as whole_day
 from logpress.day.budget import Budget, available_memory, parse_size, press_bytes
@@ -74,6 +75,19 @@ def test_as_many_processes_as_fit(sdk_log: Contract) -> None:
     assert Budget(64 * GB).threads(sdk_log, 4) == 4
     assert Budget(shared + press_bytes(sdk_log, threads=3)).threads(sdk_log, 8) == 3
     assert Budget(1).threads(sdk_log, 8) == 1
+
+
+def test_a_check_of_repeats_takes_its_share(sdk_log: Contract) -> None:
+    shared, each = DEFAULT.imported_bytes + DEFAULT.companion_bytes, press_bytes(sdk_log)
+    strict = sdk_log.model_copy(update={"checks": (*sdk_log.checks, Check(kind="unique", column="_id"))})
+    more = budget.check_bytes(strict)
+    assert budget.check_bytes(sdk_log) == 0
+    assert DEFAULT.unique_hashes * 64 < more < each
+    assert [Budget(shared + more + n * each - 1).processes(strict) for n in (1, 2, 3)] == [1, 1, 2]
+    for_three = shared + more + press_bytes(sdk_log, threads=3)
+    assert [Budget(for_three + n).threads(strict, 8) for n in (-1, 0)] == [2, 3]
+    assert Budget(shared + each).warning(sdk_log) is None
+    assert Budget(shared + each).warning(strict) is not None
 
 
 def test_what_does_not_fit_is_said_in_one_line(sdk_log: Contract) -> None:

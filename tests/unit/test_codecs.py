@@ -10,6 +10,7 @@ import struct
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
 
-from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed
+from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed, kernels_uuid
 from logpress.codecs.instant import corrected_shift_min
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.lenient import LenientReader
@@ -251,6 +252,90 @@ def test_decimals_are_read_as_python_reads_doubles(text: bytes, behind: bytes) -
     assert bits not in (NULL, BAD)
     out = _room()
     assert out[: kernels_text.write_decimal(out, 0, bits, scale)].tobytes() == text
+
+
+# ----------------------------------------------------------------------------------------------------------- UUIDs
+
+_HEX = rb"[0-9a-fA-F]"
+_UUID = re.compile(rb"%b{8}-%b{4}-%b{4}-%b{4}-%b{12}" % ((_HEX,) * 5))
+
+
+def twin_read_uuid(text: bytes, is_upper: bool) -> tuple[int, UUID | None]:
+    if _UUID.fullmatch(text) is None or UUID(text.decode()).int >> 64 == 1 << 63:
+        return kernels_uuid.NO_UUID, None
+    fits = text == (text.upper() if is_upper else text.lower())
+    return kernels_uuid.FITS if fits else kernels_uuid.OTHER_LETTERS, UUID(text.decode())
+
+
+def words_of(uuid: UUID) -> tuple[int, int]:
+    high, low = struct.unpack(">qq", uuid.bytes)
+    return high, low
+
+
+def kernel_read_uuid(text: bytes, is_upper: bool, behind: bytes = b"") -> tuple[int, UUID | None]:
+    how, high, low = kernels_uuid.read_uuid(padded(b"7" + text, behind), 1, 1 + len(text), int(is_upper))
+    if how == kernels_uuid.NO_UUID:
+        assert (high, low) == (NULL, NULL)
+        return int(how), None
+    return int(how), UUID(bytes=struct.pack(">qq", high, low))
+
+
+@st.composite
+def uuid_texts(draw: st.DrawFn) -> bytes:
+    text = bytearray(str(UUID(int=draw(st.integers(0, 2**128 - 1)))).encode())
+    how = draw(st.sampled_from(["lower", "upper", "mixed", "one byte", "cut"]))
+    if how == "upper":
+        text = text.upper()
+    elif how == "mixed":
+        place = draw(st.integers(0, 36))
+        text[place:] = text[place:].upper()
+    elif how == "one byte":
+        text[draw(st.integers(0, 35))] = draw(st.integers(0, 255))
+    elif how == "cut":
+        del text[draw(st.integers(0, 35))]
+    return bytes(text)
+
+
+@given(uuid_texts() | st.binary(min_size=34, max_size=38), st.booleans(), st.sampled_from([*POISON, b"a", b"0-"]))
+@example(b"00000000-0000-0000-0000-000000000000", False, b"")
+@example(b"ffffffff-ffff-ffff-ffff-ffffffffffff", True, b"")
+@example(b"80000000-0000-0000-0000-000000000000", False, b"")
+@example(b"80000000-0000-0000-ffff-ffffffffffff", False, b"")
+@example(b"00000000-0000-0000-8000-000000000000", False, b"")
+@example(b"00000000-0000-0000-0000-00000000000", False, b"0")
+@example(b"", False, b"00000000-0000-0000-0000-000000000000")
+def test_uuids_are_read_as_python_reads_them_and_written_back(text: bytes, is_upper: bool, behind: bytes) -> None:
+    how, found = kernel_read_uuid(text, is_upper, behind)
+    assert (how, found) == twin_read_uuid(text, is_upper)
+    if found is not None:
+        out = _room()
+        end = int(kernels_uuid.write_uuid(out, 3, *words_of(found), int(is_upper)))
+        written = out[3:end].tobytes()
+        assert written == (str(found).upper() if is_upper else str(found)).encode()
+        assert (how == kernels_uuid.FITS) == (written == text)
+        assert (out[:3] == 0xAA).all()
+        assert (out[end:] == 0xAA).all()
+
+
+@pytest.mark.parametrize("place", range(36))
+def test_every_byte_at_every_place_of_a_uuid(place: int) -> None:
+    for is_upper in (False, True):
+        text = bytearray(b"0123f567-89ab-4def-A0B1-c2d3E4F50617")
+        for byte in range(256):
+            text[place] = byte
+            assert kernel_read_uuid(bytes(text), is_upper) == twin_read_uuid(bytes(text), is_upper)
+
+
+@given(st.lists(st.none() | st.uuids(), max_size=9))
+@example([UUID(int=0), None, UUID(int=2**128 - 1)])
+def test_texts_of_uuids_for_readers(uuids: list[UUID | None]) -> None:
+    words = np.array([(NULL, 7) if uuid is None else words_of(uuid) for uuid in uuids], dtype=np.int64).reshape(-1, 2)
+    out, offsets = np.full(36 * len(uuids) + 1, 0xAA, dtype=np.uint8), np.empty(len(uuids) + 1, dtype=np.int32)
+    used = int(kernels_uuid.write_uuid_texts(words[:, 0].copy(), words[:, 1].copy(), out, offsets))
+    assert used == offsets[-1]
+    texts = [out[start:end].tobytes().decode() for start, end in itertools.pairwise(offsets)]
+    assert texts == ["" if uuid is None else str(uuid) for uuid in uuids]
+    assert (out[used:] == 0xAA).all()
 
 
 # ------------------------------------------------------------------------------------- values without their spelling

@@ -25,7 +25,7 @@ from tests.conftest import DAY, SEED, compact, padded
 
 from logpress.comparing import Comparison, Named, compare_day
 from logpress.comparing import compare as compare_module
-from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import hash_records
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
 from logpress.comparing.kernels_multisets import match_prints
@@ -35,6 +35,7 @@ from logpress.day import one_machine as whole_day
 from logpress.errors import SourceError, UsageError
 from logpress.layout.kernels_unescape import unescape_text
 from logpress.limits import Limits
+from logpress.records.hashes_on_disk import BINS
 
 SOURCE = SEED["_source"]
 

@@ -56,7 +56,7 @@ def test_a_good_contract(tmp_path: Path) -> None:
     assert [name for name, column in contract.by_name.items() if is_virtual(column)] == ["shipped_at"]
 
 
-CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text"
+CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text, uuid"
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
 ORDER = "order_by: [order_id]"
@@ -193,6 +193,18 @@ def test_a_contract_survives_json(contract: Contract) -> None:
         ("{kind: max_reject_share}", "a check of kind max_reject_share needs `max`"),
         ("{kind: range, column: amount}", "a check of kind range needs `min` or `max`"),
         ("{kind: values, column: order_id}", "a check of kind values needs `values`"),
+        ("{kind: unique}", "a check of kind unique needs either `column` or `columns`"),
+        (
+            "{kind: unique, column: amount, columns: [order_id]}",
+            "a check of kind unique needs either `column` or `columns`",
+        ),
+        ("{kind: unique, columns: [a, b, c, d]}", "a check of kind unique takes at most 3 columns, not 4"),
+        ("{kind: unique, columns: [amount, amount]}", "a check of kind unique names 'amount' twice"),
+        ("{kind: not_null, columns: [amount]}", "a check of kind not_null needs `column`"),
+        (
+            "{kind: not_null, column: amount, columns: [amount]}",
+            "a check of kind not_null takes no `columns`; name one `column`",
+        ),
     ],
 )
 def test_incomplete_checks(tmp_path: Path, check: str, sentence: str) -> None:
@@ -200,6 +212,13 @@ def test_incomplete_checks(tmp_path: Path, check: str, sentence: str) -> None:
     with pytest.raises(ContractError) as caught:
         load_contract(path)
     assert str(caught.value) == f"{path}:22: checks[0]: {sentence}"
+
+
+@pytest.mark.parametrize("columns", ["column: amont", "columns: [order_id, amont]"])
+def test_a_check_of_a_column_that_is_none(tmp_path: Path, columns: str) -> None:
+    path = write(tmp_path, f"{GOOD}checks:\n  - {{kind: unique, {columns}}}\n")
+    with pytest.raises(ContractError, match="a check of kind unique names 'amont', which is not a column"):
+        load_contract(path)
 
 
 @pytest.mark.parametrize("text", ["2021-12-26", "0001-01-01", "2024-02-29"])

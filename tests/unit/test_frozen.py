@@ -19,6 +19,7 @@ from logpress.contract import load_contract
 from logpress.day.published import restore_to_file, verify_published
 from logpress.engine.part import metadata as part_module
 from logpress.engine.part.metadata import MAJOR, MINOR
+from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import read_rejects
 from logpress.engine.press import press_slice
 from logpress.engine.restore.digest_parts import digest_files
@@ -32,7 +33,8 @@ from logpress.quality.proof import prove_accounts, prove_bytes, prove_files
 
 FROZEN = Path(__file__).parent.parent / "frozen"
 GOLDEN = FROZEN / "golden.json"
-FORMAT = f"{MAJOR}.{MINOR}"
+GOLDEN_TABLES = {"5.0": "every", "5.1": "uuids"}
+"""By version of the format, the frozen table whose files need it. Files that need no later version keep theirs."""
 
 SHA256 = {
     "4/every.ndjson": "3273e8422d15c6668460134c73f6dd63296b0052ffe1a1dd984c359e4367157e",
@@ -97,6 +99,8 @@ SHA256 = {
     "5/sdk_log.rejects.parquet": "f3cd6c39308add947c120ee45ea3f9bb93db89790d46b4a99ad08e51459bb87d",
     "5/separators.ndjson": "afdd6a32cefc74e2c6c65b07c6de0332af676e770aba9a769318420d476f775c",
     "5/separators.parquet": "748110ed8d597e2a7450b360af9ba7176773c527e624747e2a4a99068754d05d",
+    "5/uuids.ndjson": "6a20b19affc4a5795967a99fa421a78f18711969d1dc5dd29525a800d1a81609",
+    "5/uuids.parquet": "4800b954acd649c4b579c6c2bdd592ffadee0cba8de9e5276fd02962fe54b278",
     "5/whole.ndjson": "a071f8ca88982b857e26e5e9faf942e0fdd2bcf71c14179ecd3461c9a8d45a87",
     "5/whole.parquet": "23d9edb6052d95d30b384135cec82077c7384beba841bafc71da92baf77b9330",
 }
@@ -235,35 +239,41 @@ def test_published_days_are_verified(path: Path, tmp_path: Path) -> None:
         assert verified.damage == {}
 
 
-def golden_file(folder: Path, threads: int) -> str:
-    """The SHA-256 of a part pressed from the frozen records of the table `every`."""
+def golden_file(table: str, folder: Path, threads: int) -> Path:
+    """A part pressed from the frozen records of a table."""
     source = folder / "raw.ndjson"
-    source.write_bytes((FROZEN / str(MAJOR) / "every.ndjson").read_bytes() * 25)  # 2 row groups
+    source.write_bytes((FROZEN / str(MAJOR) / f"{table}.ndjson").read_bytes() * 25)  # 2 row groups
     spec = SliceSpec(name="golden", inputs=(str(source),))
-    manifest = press_slice(load_contract(FROZEN / "every.yaml"), DAY, spec, str(folder / "out"), threads=threads)
+    manifest = press_slice(load_contract(FROZEN / f"{table}.yaml"), DAY, spec, str(folder / "out"), threads=threads)
     assert manifest.part is not None
-    return manifest.part.sha256
+    assert manifest.part.row_groups == 2
+    return folder / "out" / manifest.part.path
 
 
 @pytest.mark.parametrize("threads", [0, 3])
+@pytest.mark.parametrize("version", GOLDEN_TABLES)
 def test_the_same_input_gives_the_same_file_as_last_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, threads: int
 ) -> None:
     monkeypatch.setattr(part_module, "__version__", "golden")  # the footer names both; a new version is no new format
     monkeypatch.setattr(part_module, "commit", lambda: "f" * 12)
     golden = json.loads(GOLDEN.read_text())
-    found = {"part": golden_file(tmp_path, threads), "libzstd": ".".join(map(str, zstandard.ZSTD_VERSION))}
-    assert golden.get(FORMAT) == found, (
-        f"a file of format {FORMAT} has other bytes than last time: {json.dumps(found)}. Where all that reads this"
+    part = golden_file(GOLDEN_TABLES[version], tmp_path, threads)
+    assert PartReader(str(part)).metadata.version == version
+    sha256 = hashlib.sha256(part.read_bytes()).hexdigest()
+    found = {"part": sha256, "libzstd": ".".join(map(str, zstandard.ZSTD_VERSION))}
+    assert golden.get(version) == found, (
+        f"a file of format {version} has other bytes than last time: {json.dumps(found)}. Where all that reads this"
         " format gives the same records of it, as with another libzstd or a better compression, write that into"
-        f' tests/frozen/golden.json under "{FORMAT}". Where older readers may skip what is new, the format needs a new'
-        " minor number (MINOR in engine/part/metadata.py) and an entry of its own. Where they may not, it needs a new"
-        f" major number, an entry, frozen files (tests/frozen/{MAJOR}/README.md), and a reader that keeps reading"
-        " this one."
+        f' tests/frozen/golden.json under "{version}". Where older readers may skip what is new, or refuse it, the'
+        " format needs a new minor number (MINOR in engine/part/metadata.py) and an entry of its own. Where they may"
+        f" not, it needs a new major number, an entry, frozen files (tests/frozen/{MAJOR}/README.md), and a reader that"
+        " keeps reading this one."
     )
 
 
 def test_every_format_that_is_read_has_frozen_files() -> None:
     versions = {path.name for path in FROZEN.iterdir() if path.name.isdigit()}
+    assert f"{MAJOR}.{MINOR}" == max(GOLDEN_TABLES), "add a table whose files are of the latest version"
     assert str(MAJOR) in versions, f"freeze files of this format: see tests/frozen/{MAJOR - 1}/README.md"
     assert {path.split("/")[0] for path in SHA256} == versions == set(map(str, reference.VERSIONS))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.twins import joined
 
 from logpress.codecs import kernels_text, nulls
-from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, LAST_IF_NULL, TEXT, UNSIGNED, UNSIGNED_LAST_IF_NULL
 from logpress.engine.order import kernels_keys as kernels
 
 NULL, NARROW_NULL = int(kernels_text.NULL), int(nulls.NARROW_NULL)
@@ -57,6 +57,7 @@ def test_write_keys(registers: list[tuple[int, int, int]], count: int, base: int
     said = [  # whether it is narrow, its column, operation, word of the text
         (False, 1, AS_IT_IS, 0), (False, 1, LAST_IF_NULL, 0), (False, 1, HEAD, 0), (True, 1, AS_IT_IS, 0),
         (True, 1, LAST_IF_NULL, 0), (True, 1, HEAD, 0), (True, 0, TEXT, 0), (True, 0, TEXT, 1),
+        (False, 1, UNSIGNED, 0), (False, 1, UNSIGNED_LAST_IF_NULL, 0),
     ]  # fmt: skip
     is_narrow, places, operations, text_word = (np.array(column) for column in zip(*said, strict=True))
     keys = np.full((len(said), count), 5, dtype=np.int64)
@@ -76,6 +77,8 @@ def test_write_keys(registers: list[tuple[int, int, int]], count: int, base: int
                 last if small == NULL else small,
                 last if small == NULL else head_of(small),
                 *words[base + max(code, -1) + 1].tolist(),
+                large % 2**64 - 2**63,
+                last if large == NULL else large % 2**64 - 2**63,
             ]
 
 

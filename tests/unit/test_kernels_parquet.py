@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,16 +199,27 @@ def test_number_near(dtype: type, near: list[int], base: int, is_low: bool) -> N
     assert codes.tolist() == [met.index(value) for value in values]
 
 
-@given(st.lists(INT64S, max_size=60), st.sampled_from([2, 8, 32, 128]), st.integers(0, 3))
+PAIRS = st.tuples(st.sampled_from([0, 1, -1, 2**63 - 1]), INT64S) | st.tuples(INT64S, st.sampled_from([0, 1, -(2**63)]))
+
+
+@given(
+    st.lists(INT64S, max_size=60) | st.lists(PAIRS, max_size=60), st.sampled_from([2, 8, 32, 128]), st.integers(0, 3)
+)
 @example([5, 6, 5, 7, 6], 2, 0)
 @example(list(range(40)) * 2, 8, 2)
-def test_number_some_and_place_again(values: list[int], size: int, first: int) -> None:
-    """A table that is half full is made anew, twice as large, until all values are numbered."""
+@example([(1, 2), (2, 1), (1, 1), (1, 2), (2, 1)], 2, 1)
+@example([(0, number) for number in range(40)] * 2, 8, 0)
+def test_number_some_and_place_again(values: list[Any], size: int, first: int) -> None:
+    """A table that is half full is made anew, twice as large, until all values, or pairs of them, are numbered."""
+    number_some, place_again = kernels_numbers.number_some, kernels_numbers.place_again
+    if values and isinstance(values[0], tuple):
+        number_some, place_again = kernels_numbers.number_some_pairs, kernels_numbers.place_pairs_again
     first = min(first, len(values))
     array = np.array(values, dtype=np.int64)
-    codes, distinct = np.full(len(values), -5, dtype=np.int32), np.zeros(len(values) + 1, dtype=np.int64)
+    distinct = np.zeros((len(values) + 1, *array.shape[1:]), dtype=np.int64)
+    codes = np.full(len(values), -5, dtype=np.int32)
     table = np.full(size, -1, dtype=np.int32)
-    met: list[int] = []
+    met: list[Any] = []
     at, known = first, 0
     while True:
         after = at
@@ -215,15 +227,15 @@ def test_number_some_and_place_again(values: list[int], size: int, first: int) -
             if values[after] not in met:
                 met.append(values[after])
             after += 1
-        at, known = kernels_numbers.number_some(array, at, table, distinct, known, codes)
+        at, known = number_some(array, at, table, distinct, known, codes)
         assert (at, known) == (after, len(met))
-        assert distinct[:known].tolist() == met
+        assert distinct[:known].tolist() == np.array(met, dtype=np.int64).tolist()
         assert sorted(table[table >= 0].tolist()) == list(range(known))
         if at == len(values):
             break
         size *= 2
         table = np.full(size, -1, dtype=np.int32)
-        kernels_numbers.place_again(distinct, known, table)
+        place_again(distinct, known, table)
     assert codes.tolist() == [-5] * first + [met.index(value) for value in values[first:]]
 
 

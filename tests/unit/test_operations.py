@@ -11,7 +11,7 @@ from tests.conftest import SEED, compact
 from logpress.codecs import kernels_codes as codes
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence
+from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence, Uuid
 from logpress.engine.registers.operations import operation
 from logpress.engine.registers.operations import operations as operations_of
 from logpress.engine.registers.registers import Registers
@@ -85,6 +85,9 @@ def test_operations_say_what_their_names_say(case: int) -> None:
             assert (op[codes.CODE], op[codes.SECOND]) == (codes.DECIMAL, registers[f"{column.name}#scale"])
         elif isinstance(column, Boolean):
             assert op[codes.CODE] == codes.BOOLEAN
+        elif isinstance(column, Uuid):
+            assert (op[codes.CODE], op[codes.SECOND]) == (codes.UUID, registers[f"{column.name}#low"])
+            assert op[codes.IS_UPPER] == (column.letters == "upper")
         else:
             assert op[codes.CODE] == (codes.VALUE if isinstance(column, Json) else codes.STRING)
             assert op[codes.DICTIONARY] == registers.dictionaries[column.name]

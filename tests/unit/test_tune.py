@@ -12,6 +12,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import cast
+from uuid import UUID
 
 import pytest
 import yaml
@@ -33,7 +34,7 @@ from logpress.tuning import Options, tune
 from logpress.tuning.choose import LEAST_OF_FILE_BY_COLUMN, NS_A_BYTE, choose
 from logpress.tuning.measure import Candidate, Cost
 from logpress.tuning.sample import take_sample
-from logpress.tuning.variants import instants, orders, row_groups
+from logpress.tuning.variants import instants, letters_of, orders, row_groups
 
 OTHER_LOG = Path(__file__).parents[1] / "contracts" / "other_log.yaml"
 ROWS = 20_000
@@ -406,6 +407,61 @@ def test_instants_are_stored_plainly_or_the_other_way_round():
     _, swapped = instants(parse_contract(text, OTHER_LOG))
     assert swapped.contract.by_name["received_at"].residual_of == ("measured_at",)
     assert swapped.contract.order_by == ("station", "measured_at")
+
+
+# -- UUIDs
+
+UUIDS = """
+table: t
+day: at
+columns:
+  - {name: at, path: at, codec: instant}
+  - {name: request, path: request, codec: text, storage: {zstd: 3}}
+  - {name: device, path: device, codec: category}
+  - {name: almost, path: almost, codec: category}
+"""
+
+
+def test_columns_of_uuids_are_shown_with_their_codec(tmp_path):
+    chance = random.Random(7)
+    path, raw = tmp_path / "t.yaml", tmp_path / "raw.ndjson"
+    path.write_text(UUIDS)
+    devices = [str(UUID(int=chance.getrandbits(128))).upper() for _ in range(9)]
+    lines = [
+        compact({"at": "2021-12-26T00:00:00Z", "request": str(UUID(int=chance.getrandbits(128))),
+                 "device": chance.choice([*devices, None]), "almost": devices[0] if number else "none"})
+        for number in range(3_000)
+    ]  # fmt: skip
+    raw.write_bytes(b"\n".join(lines))
+    contract = load_contract(path)
+    found = tune(contract, [str(raw)], Options(readers=("polars", "duckdb"), whole_file="choose"))
+    today, *shown = [variant for variant in found.report.variants if variant.kind == "codec"]
+    assert [v.title for v in shown] == ["request with codec uuid", "device with codec uuid, letters upper"]
+    assert shown[0].bytes_a_record is not None
+    assert today.bytes_a_record is not None
+    assert shown[0].bytes_a_record < today.bytes_a_record - 4
+    assert not any(v.is_chosen or v.note for v in shown)
+    assert not any("codec" in steps for steps in found.changes)
+    every = tune(contract, [str(raw)], Options(whole_file="show"))
+    notes = {v.note for v in every.report.variants if v.kind == "codec" and v.bytes_a_record is None}
+    assert notes == {
+        "not tried: fastparquet, Spark, Athena do not read UUIDs; name the readers of the files in files.readers"
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "letters"),
+    [
+        (["9f1c8a52-7d2c-4f5e-a0b1-c2d3e4f50617"] * 2, "lower"),
+        (["9F1C8A52-7D2C-4F5E-A0B1-C2D3E4F50617", "00000000-0000-0000-0000-000000000000"], "upper"),
+        (["00000000-0000-0000-0000-000000000000"], "lower"),
+        (["9F1C8A52-7D2C-4F5E-A0B1-C2D3E4F50617", "9f1c8a52-7d2c-4f5e-a0b1-c2d3e4f50617"], ""),
+        (["9f1c8a52-7d2c-4f5e-a0b1-c2d3e4f50617 "], ""),
+        ([], ""),
+    ],
+)
+def test_letters_of_uuids(texts, letters):
+    assert letters_of(texts) == letters
 
 
 # -- writing contracts

@@ -12,7 +12,7 @@ from logpress.cli.app import main
 from logpress.contract import load_contract
 from logpress.day import upgrade as upgrading
 from logpress.day.published import restore_day, verify_published
-from logpress.engine.part.metadata import VERSION, is_older
+from logpress.engine.part.metadata import VERSION, is_older, version_of
 from logpress.engine.part.part_reader import PartReader
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake
@@ -49,7 +49,7 @@ def test_a_day_is_rewritten_with_the_same_records(lake: str, tmp_path: Path) -> 
     rows = open_lake(lake).table("sdk_log").scan(DAY).to_arrow().sort_by("request_begin_at")
     done = upgrading.upgrade_day(contract, DAY, lake)
     assert (done.parts, done.versions) == (2, ("4",))
-    assert versions(lake) == {VERSION}
+    assert versions(lake) == {version_of(contract)} == {"5.0"}
     assert records(lake, tmp_path) == before
     again = open_lake(lake).table("sdk_log").scan(DAY).to_arrow().sort_by("request_begin_at")
     assert again.cast(rows.schema).to_pylist() == rows.to_pylist()
@@ -104,7 +104,7 @@ def test_a_damaged_part_is_not_upgraded(lake: str) -> None:
 def test_the_command_says_what_it_did(
     lake: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for expected in (f"2 parts of format 4 rewritten as {VERSION}; ", f"has format {VERSION} already"):
+    for expected in ("2 parts of format 4 rewritten as 5.0; ", "has format 5.0 already"):
         monkeypatch.setattr("sys.argv", ["logpress", "upgrade", "sdk_log", "--lake", lake, "--quiet"])
         main()
         assert expected in capsys.readouterr().out

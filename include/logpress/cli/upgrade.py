@@ -33,14 +33,15 @@ def upgrade(
     limit = memory_of(memory)
     from logpress.cli.bars import Bars
     from logpress.day.upgrade import days_between, upgrade_day
-    from logpress.engine.part.metadata import VERSION
+    from logpress.engine.part.metadata import version_of
 
+    today = version_of(contract)
     for day in days_between(lake, contract.table, begin, end):
         with Bars(quiet=quiet) as bars:
             done = upgrade_day(contract, day, lake, threads=threads, progress=bars, memory=limit)
         if done.parts:
             was = " and ".join(done.versions)
             sizes = f"{done.before:,} bytes are {done.after:,} now"
-            print(f"{contract.table} {day}: {done.parts} parts of format {was} rewritten as {VERSION}; {sizes}")
+            print(f"{contract.table} {day}: {done.parts} parts of format {was} rewritten as {today}; {sizes}")
         else:
-            print(f"{contract.table} {day}: has format {VERSION} already")
+            print(f"{contract.table} {day}: has format {today} already")

@@ -40,11 +40,15 @@ columns:
   - {name: labelled, path: labelled, codec: instant, type: "timestamp[us]", label_checked_by: at}
   - {name: ended, path: ended, codec: instant, type: "timestamp[ms]", residual_of: [at, elapsed_ms]}
   - {name: id, path: id, codec: kinesis_sequence, arrival: at}
+  - {name: device, path: device, codec: uuid}
+  - {name: request, path: request, codec: uuid}
 copies:
   - {path: again, of: second, form: instant}
 order_by: [kind, medium]
 restore_order: [number]
 files: {row_group_rows: 1000, zstd: 3, merge_bytes: 0}
+checks:
+  - {kind: unique, columns: [request, note], level: warn}
 """
 
 _DAYS_RECORDS = 16_000
@@ -138,6 +142,8 @@ def _records() -> Iterator[bytes]:
             "second": f"2021-12-26T11:00:{second:02}Z", "again": f"2021-12-26T11:00:{second:02}Z", "elapsed": second,
             "labelled": f"2021-12-26T19:{number % 60:02}:{second:02}.{number:06}+09:00",
             "ended": f"2021-12-26T10:{number % 60:02}:{second:02}.{number % 1000:03}Z",
+            "device": f"00000000-0000-4000-8000-{number % 8:012x}",
+            "request": f"{number:08x}-0000-4000-8000-{number * 7919:012x}",
             "id": f"{sequence_number(CREATED, number, 1_640_513_400 + second, number % 3)}.0",
         }  # fmt: skip
         if number % 5 == 0:

@@ -14,7 +14,7 @@ from logpress.codecs.counters import Sequences
 from logpress.codecs.kernels_codes import CODE, LAST_IF_NULL, OPERATION_FIELDS, SECOND, SLOT, TARGET
 from logpress.codecs.texts import Ints, Texts
 from logpress.contract.base import Encoding
-from logpress.contract.columns import Column, ColumnBase
+from logpress.contract.columns import Column, ColumnBase, is_virtual
 from logpress.kernel.words import PADDING
 from logpress.layout.model import Slot
 from logpress.layout.tokens import Leaf
@@ -29,7 +29,7 @@ Step = Callable[[pa.Table, Mapping[str, Ints], int], None]
 """Fills registers from the columns of some rows; the last argument is the number of the first row in its row group."""
 
 Derive = Callable[[Mapping[str, Ints]], pa.Array]
-"""Makes a virtual column of some rows from their registers."""
+"""Makes a column, as readers see it, of some rows from their registers."""
 
 _FIRST_OPERAND = SECOND + 1
 
@@ -197,11 +197,13 @@ class ColumnCodec(ABC, Generic[C]):
         repeats: whether values are strings with few distinct ones.
         is_comparable: whether checks may compare values, or only test for null.
         needs: columns of the record itself (as `_layout`) that a virtual column is derived from.
+        since: minor version of format 5 that added the codec; a file with it has this version, or a later one.
     """
 
     repeats: ClassVar[bool] = False
     is_comparable: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
+    since: ClassVar[int] = 0
 
     def __init__(self, column: C, columns: Mapping[str, Column]) -> None:
         self.column = column
@@ -217,6 +219,11 @@ class ColumnCodec(ABC, Generic[C]):
     def registers(self) -> tuple[Register, ...]:
         """The registers of a value; the first one is NULL if there is no value."""
         return (Register(self.name),)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether readers see what `derive` makes, not the stored column: of virtual columns, and of other types."""
+        return is_virtual(self.column)
 
     @property
     def is_text(self) -> bool:
@@ -274,12 +281,22 @@ class ColumnCodec(ABC, Generic[C]):
         """
 
     def derive(self, texts: Mapping[str, Texts]) -> Derive:
-        """Make a function that derives a virtual column from the registers that `decode` fills, and their texts.
+        """Make a function that derives a column (see `is_derived`) from the registers of `decode`, and their texts.
 
         Raises:
             ValueError: if a text is not valid.
         """
         raise NotImplementedError(f"a column of codec {type(self).__name__} is stored")
+
+    def order_keys(self, regs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """What the contract's `order_by` sorts by, ascending, the most significant first: as Parquet orders values.
+
+        What has no value comes first. Of registers that number texts, `regs` has the ranks of the texts.
+
+        Args:
+            regs: by register name, the column's registers: integers[rows].
+        """
+        return [regs[self.name]]
 
     def sort_words(self) -> list[tuple[str, int]]:
         """The words of a row's sort key, the most significant first: (register, how it becomes a word)."""

@@ -44,6 +44,9 @@ CUT_EXTRA = 10
 TYPED = 11
 """Code, of pressing only: the value of an extra slot whose text its column's codec cannot reproduce."""
 
+UUID = 12
+"""Code: the first and the last 8 bytes of a UUID."""
+
 END_OF_RECORD = -1
 """In place of an operation code: the record ends behind this step's literal."""
 
@@ -59,7 +62,8 @@ TARGET = 2
 """Field of every operation but CUT_EXTRA: the register."""
 
 SECOND = 3
-"""Field of every operation: the column's second register (an instant's shift, a decimal's scale), or -1."""
+"""Field of every operation: the column's second register (an instant's shift, a decimal's scale, the last 8 bytes of a
+UUID), or -1."""
 
 SEPARATOR = 4
 """Field of INSTANT and COPY_INSTANT: the byte between date and time."""
@@ -96,6 +100,9 @@ COUNTER = 5
 
 SUB = 6
 """Field of KINESIS: register of the sub-sequence number."""
+
+IS_UPPER = 4
+"""Field of UUID: 1 if its letters are capitals, else 0."""
 
 COLUMN_UNITS = 4
 """Field of COPY_EPOCH: units a second of the column's register."""
@@ -134,3 +141,9 @@ HEAD = 2
 
 TEXT = 3
 """A word of a key is a word of the text that the register numbers."""
+
+UNSIGNED = 4
+"""A word of a key is the register as an unsigned number."""
+
+UNSIGNED_LAST_IF_NULL = 5
+"""A word of a key is the register as an unsigned number, but no value comes last."""

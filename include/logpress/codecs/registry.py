@@ -15,6 +15,7 @@ from logpress.codecs.json_value import JsonCodec
 from logpress.codecs.kinesis_sequence import KinesisSequenceCodec
 from logpress.codecs.lookup import LookupCodec
 from logpress.codecs.text import TextCodec
+from logpress.codecs.uuid import UuidCodec
 from logpress.contract.model import Contract
 
 CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
@@ -25,6 +26,7 @@ CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
     "decimal": DecimalCodec,
     "boolean": BooleanCodec,
     "instant": InstantCodec,
+    "uuid": UuidCodec,
     "lookup": LookupCodec,
     "kinesis_sequence": KinesisSequenceCodec,
 }

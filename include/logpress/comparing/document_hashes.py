@@ -7,20 +7,14 @@ hash, so that documents of one value, however they are spelt, meet in one bin.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpress.comparing.kernels_multisets import BYTES_1, BYTES_2, COPIES, HASH_WORDS, PRINT_WORDS, VALUE_1, VALUE_2
-from logpress.errors import UsageError
 from logpress.limits import DEFAULT
-
-BINS = 256
-"""Bins of prints, by their first byte."""
+from logpress.records.hashes_on_disk import BINS, NamelessFile, cuts_of
 
 Rows = NDArray[np.uint64]
 
@@ -50,7 +44,7 @@ class Prints:
         self._runs: list[_Run] = []
         self._new: list[Rows] = []
         self._count = 0
-        self._file: BinaryIO | None = None
+        self._file = NamelessFile("hashes of records")
 
     def add(self, prints: Rows) -> None:
         """Take documents: uint64[PRINT_WORDS, n].
@@ -89,47 +83,25 @@ class Prints:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
     def _of(self, run: _Run, first: int, last: int) -> Rows:
         begin, end = int(run.cuts[first]), int(run.cuts[last])
         if run.rows is not None:
             return run.rows[begin:end]
-        assert self._file is not None
-        found = np.empty((end - begin, HASH_WORDS), dtype=np.uint64)
-        view = found.reshape(-1).view(np.uint8).data
-        done = 0
-        while done < len(view):
-            count = os.preadv(self._file.fileno(), [view[done:]], run.begin + 8 * HASH_WORDS * begin + done)
-            if count == 0:
-                raise OSError("the file of hashes became shorter")
-            done += count
-        return found
+        return self._file.read(run.begin + 8 * HASH_WORDS * begin, end - begin, HASH_WORDS)
 
     def _end_run(self, to_file: bool = True) -> None:
         if not self._new:
             return
         rows = in_order(np.concatenate(self._new))
         self._new, self._count = [], 0
-        bounds = np.arange(1, BINS, dtype=np.uint64) << np.uint64(56)
-        cuts = np.array([0, *np.searchsorted(rows[:, VALUE_1], bounds), len(rows)], dtype=np.int64)
+        cuts = cuts_of(rows[:, VALUE_1])
         is_small = 4 * sum(len(run.rows) for run in self._runs if run.rows is not None) + 4 * len(rows) < self._most
         if not to_file or is_small:
             self._runs.append(_Run(cuts, rows))
             return
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="logpress-")  # noqa: SIM115 - it is closed by `close`
-            begin = self._file.seek(0, os.SEEK_END)
-            self._file.write(rows.reshape(-1).view(np.uint8).data)
-            self._file.flush()
-        except OSError as error:
-            raise UsageError(
-                f"{tempfile.gettempdir()}: hashes of records cannot be written there: {error.strerror}; "
-                "name a folder with room in TMPDIR"
-            ) from error
-        self._runs.append(_Run(cuts, None, begin))
+        self._runs.append(_Run(cuts, None, self._file.append(rows)))
 
 
 def in_order(rows: Rows) -> Rows:

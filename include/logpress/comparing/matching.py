@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.comparing.document_hashes import BINS, Prints
+from logpress.comparing.document_hashes import Prints
 from logpress.comparing.kernels_multisets import (
     BYTES_1,
     BYTES_2,
@@ -19,6 +19,7 @@ from logpress.comparing.kernels_multisets import (
     match_prints,
 )
 from logpress.comparing.result import Kind
+from logpress.records.hashes_on_disk import BINS
 
 KIND_COLUMNS: tuple[tuple[int, Kind], ...] = ((EQUAL_VALUE, "spelling"), (ONLY_HERE, "only"))
 """Columns of what is told of a print, and the kind of difference that each counts; see `match_prints`."""

@@ -174,6 +174,17 @@ class Instant(ColumnBase):
             )
 
 
+class Uuid(ColumnBase):
+    """A UUID in its canonical form (RFC 9562, section 4): 32 hexadecimal digits and 4 hyphens; stored as 16 bytes.
+
+    Texts with letters of the other case, or of both, have the value, but their text is stored too.
+    """
+
+    codec: Literal["uuid"]
+    type: Literal["uuid"] = "uuid"
+    letters: Literal["lower", "upper"] = Field(default="lower", description="case of the digits a to f")
+
+
 class Lookup(ColumnBase):
     """A string that another column, `key`, mostly determines; only the exceptions are stored. Virtual."""
 
@@ -221,7 +232,7 @@ class KinesisSequence(ColumnBase):
 
 
 Column = Annotated[
-    Category | Text | Json | Integer | Decimal | Boolean | Instant | Lookup | KinesisSequence,
+    Category | Text | Json | Integer | Decimal | Boolean | Instant | Uuid | Lookup | KinesisSequence,
     Field(discriminator="codec"),
 ]
 
@@ -236,7 +247,7 @@ class Copy(Model):
     )
 
 
-def is_virtual(column: Column) -> bool:
+def is_virtual(column: ColumnBase) -> bool:
     """Whether the column is derived from others when read, and is not in the file under its own name."""
     return bool(column.dependencies)
 

@@ -24,17 +24,26 @@ from logpress.contract.source import Source
 
 MOST_ROW_GROUP_ROWS = 4_000_000
 
+MOST_UNIQUE_COLUMNS = 3
+"""[memory] Columns of a check of kind `unique`, as a row group of each is in memory at a time."""
+
 
 class Check(Model):
     """A check on a day before it is published: `fail` prevents publication, `warn` is reported."""
 
-    kind: Literal["min_rows", "max_irregular_share", "max_reject_share", "not_null", "range", "values"]
+    kind: Literal["min_rows", "max_irregular_share", "max_reject_share", "not_null", "range", "values", "unique"]
     level: Level = "fail"
     column: Name | None = None
+    columns: tuple[Name, ...] = Field(default=(), description="of `unique`: columns that only together have no repeats")
     min: float | None = None
     max: float | None = None
     values: tuple[str, ...] = ()
     max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows that may break it")
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that it is about; none where it is about the day."""
+        return self.columns or (() if self.column is None else (self.column,))
 
     @model_validator(mode="after")
     def _complete(self) -> Check:
@@ -48,7 +57,21 @@ class Check(Model):
             raise ValueError("a check of kind range needs `min` or `max`")
         if self.kind == "values" and not self.values:
             raise ValueError("a check of kind values needs `values`")
+        self._check_columns()
         return self
+
+    def _check_columns(self) -> None:
+        if self.columns and self.kind != "unique":
+            raise ValueError(f"a check of kind {self.kind} takes no `columns`; name one `column`")
+        if self.kind == "unique" and bool(self.columns) == (self.column is not None):
+            raise ValueError("a check of kind unique needs either `column` or `columns`")
+        if len(self.columns) > MOST_UNIQUE_COLUMNS:
+            raise ValueError(
+                f"a check of kind unique takes at most {MOST_UNIQUE_COLUMNS} columns, not {len(self.columns)}"
+            )
+        for name in self.columns:
+            if self.columns.count(name) > 1:
+                raise ValueError(f"a check of kind unique names {name!r} twice")
 
 
 class Files(Model):
@@ -125,8 +148,8 @@ def _check_names(contract: Contract) -> None:
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
     for check in contract.checks:
-        if check.column is not None:
-            need(check.column, f"a check of kind {check.kind}")
+        for name in check.named:
+            need(name, f"a check of kind {check.kind}")
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")

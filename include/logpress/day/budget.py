@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from logpress.contract.model import Contract
@@ -15,6 +16,7 @@ from logpress.engine.registers.registers import Registers
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import UsageError
 from logpress.limits import DEFAULT, Limits
+from logpress.quality.repeats import HASH_BYTES
 
 SHARE = 0.5
 """Default share of the available memory that a command takes."""
@@ -96,12 +98,33 @@ def press_bytes(contract: Contract, *, threads: int = 0, limits: Limits = DEFAUL
     narrow = int(registers.is_narrow.sum())
     wide = len(registers) - narrow
     # a row: its registers while the row group fills, a sorted copy of the wide ones, and its columns
-    row = 8 * wide * 2 + 4 * narrow + 10 * len(stored_columns(contract))
+    columns = sum(16 if column.type == pa.uuid() else 10 for column in stored_columns(contract))
+    row = 8 * wide * 2 + 4 * narrow + columns
     group = row * contract.files.row_group_rows + limits.pressed_text_copies * limits.row_group_text_bytes
     seen = table_bytes(limits) if contract.source.duplicates == "reject" else 0
     groups = max(threads, limits.row_groups_of_threads) if threads else 1
     record = limits.record_copies * limits.longest_record_bytes
     return max(1, threads) * limits.converting_bytes + groups * group + seen + record
+
+
+def check_bytes(contract: Contract, limits: Limits = DEFAULT) -> int:
+    """Bytes that checks of kind `unique` may take while processes prove, whatever the records are; 0 if there are none.
+
+    Other checks read one column of a row group, and are not counted.
+
+    Args:
+        contract: its checks, registers and rows a row group count.
+        limits: how many hashes are in memory.
+    """
+    if all(check.kind != "unique" for check in contract.checks):
+        return 0
+    # registers of a row group, as they are decoded and as arrays; its texts, as they came and as a dictionary
+    group = 2 * 8 * len(Registers(contract)) * contract.files.row_group_rows + 2 * limits.row_group_text_bytes
+    return group + _SORTED_COPIES * HASH_BYTES * limits.unique_hashes
+
+
+_SORTED_COPIES = 4
+"""How often a run of hashes is in memory while it is sorted: as it came, joined, in order, and what orders it."""
 
 
 @dataclass(frozen=True)
@@ -121,24 +144,23 @@ class Budget:
         """A budget of this many bytes; of the default if None."""
         return cls(default_memory() if memory is None else memory)
 
-    @property
-    def _shared_bytes(self) -> int:
+    def _shared_bytes(self, contract: Contract) -> int:
         """What a command takes whatever the number of its processes."""
-        return self.limits.imported_bytes + self.limits.companion_bytes
+        return self.limits.imported_bytes + self.limits.companion_bytes + check_bytes(contract, self.limits)
 
     def processes(self, contract: Contract) -> int:
         """How many processes that press may work at a time: one at least."""
-        return max(1, (self.memory - self._shared_bytes) // press_bytes(contract, limits=self.limits))
+        return max(1, (self.memory - self._shared_bytes(contract)) // press_bytes(contract, limits=self.limits))
 
     def threads(self, contract: Contract, most: int) -> int:
         """How many threads may press one slice: `most`, or as many as their row groups fit, one at least."""
-        left = self.memory - self._shared_bytes
+        left = self.memory - self._shared_bytes(contract)
         fits = (n for n in range(most, 1, -1) if press_bytes(contract, threads=n, limits=self.limits) <= left)
         return next(fits, 1)
 
     def warning(self, contract: Contract) -> str | None:
         """What to say where not even one process is sure to fit."""
-        need = self._shared_bytes + press_bytes(contract, limits=self.limits)
+        need = self._shared_bytes(contract) + press_bytes(contract, limits=self.limits)
         if need <= self.memory:
             return None
         rows = f"files.row_group_rows ({contract.files.row_group_rows:,})"

@@ -18,6 +18,7 @@ from pyiceberg.types import (
     NestedField,
     StringType,
     TimestamptzType,
+    UUIDType,
 )
 
 from logpress.errors import LakeError
@@ -56,6 +57,8 @@ def _iceberg_type(field: pa.Field) -> IcebergType:
                 "the catalog would miss rows; press the day again"
             )
         return TimestamptzType()
+    if kind == pa.uuid():
+        return UUIDType()
     for holds, type_ in (
         (pa.types.is_string, StringType()),
         (pa.types.is_int64, LongType()),

@@ -27,8 +27,8 @@ from logpress.parquet.pages import (
     SplitBytes,
     deltas,
 )
-from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FileColumn, physical_type
-from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of
+from logpress.parquet.schema import BOOLEAN, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY, UUID_BYTES, FileColumn, physical_type
+from logpress.parquet.values import Presence, Scratch, Texts, booleans_of, frozen, numbers_of, uuids_of
 from logpress.parquet.zstd.frames import MOSTLY_BELOW_256, Matching, compress_numbers
 
 _MOST_PLAIN_BYTES = 256 << 20
@@ -126,6 +126,8 @@ class ChunkWriter:
         if physical == BOOLEAN:
             booleans = booleans_of(array, presence)
             return Booleans(booleans, self._page_bytes), None, _of_booleans(booleans, presence.nulls)
+        if physical == FIXED_LEN_BYTE_ARRAY:
+            return self._uuids(column, uuids_of(array, presence), presence.nulls, compress)
         values = numbers_of(array, presence, self._scratch)
         statistics = _of_numbers(values, presence.nulls) if column.statistics else None
         if column.encoding == "dictionary":
@@ -138,6 +140,17 @@ class ChunkWriter:
                     return indices, (len(distinct), distinct.tobytes()), statistics
                 return small, None, statistics
         return self._numbers(column, values, compress), None, statistics
+
+    def _uuids(
+        self, column: FileColumn, values: NDArray[np.int64], nulls: int, compress: Compress
+    ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
+        statistics = _of_uuids(values, nulls) if column.statistics else None
+        found = number(values, self._dictionary_bytes, self._scratch) if column.encoding == "dictionary" else None
+        if found is None:
+            return PlainNumbers(values.view(f"V{UUID_BYTES}").ravel(), self._page_bytes), None, statistics
+        codes, distinct = found
+        indices, _ = Indices.chosen(codes, len(distinct), self._page_bytes, self._scratch, compress)
+        return indices, (len(distinct), distinct.tobytes()), statistics
 
     def _numbers(self, column: FileColumn, values: NDArray[Any], compress: Compress) -> Pages:
         if column.encoding == "delta" and len(values):  # without values, fastparquet reads and writes out of bounds
@@ -185,6 +198,18 @@ def _of_numbers(values: NDArray[Any], nulls: int) -> Statistics:
         return Statistics(struct.pack("<d", low or -0.0), struct.pack("<d", high or 0.0), nulls)
     low, high = (int(bound).to_bytes(values.itemsize, "little", signed=True) for bound in bounds_of_integers(values))
     return Statistics(low, high, nulls)
+
+
+def _of_uuids(values: NDArray[np.int64], nulls: int) -> Statistics:
+    """By their unsigned bytes."""
+    if not len(values):
+        return Statistics(None, None, nulls)
+    first, last = values.view(">u8").T
+    bounds = []
+    for choose in (np.min, np.max):
+        found = choose(first)
+        bounds.append(b"".join(int(word).to_bytes(8, "big") for word in (found, choose(last[first == found]))))
+    return Statistics(bounds[0], bounds[1], nulls)
 
 
 def _of_texts(texts: Texts, places: NDArray[np.int64], nulls: int) -> Statistics:

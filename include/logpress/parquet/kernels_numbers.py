@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from logpress.kernel.compile import inner_kernel, kernel
-from logpress.kernel.places import first_place
+from logpress.kernel.places import GOLDEN, first_place
 from logpress.kernel.words import store64
 from logpress.parquet.kernels_varints import put_varint
 
@@ -29,7 +29,7 @@ MINIBLOCK = BLOCK // MINIBLOCKS
 MOST_BLOCK_BYTES = 10 + MINIBLOCKS + BLOCK * 8
 """Largest size of a block: its smallest delta, the widths, and deltas of 64 bits."""
 
-_ONE = np.uint64(1)
+_ONE, _HALF = np.uint64(1), np.uint64(32)
 
 
 @kernel
@@ -121,6 +121,48 @@ def place_again(distinct, known, table):
     mask = table.shape[0] - 1
     for code in range(known):
         at = first_place(distinct[code], table)
+        while table[at] >= 0:
+            at = (at + 1) & mask
+        table[at] = code
+
+
+@inner_kernel
+def _first_place_of_pair(one, other, table):
+    """Where to look first for two numbers: the upper half of a product depends on all of the first one."""
+    mixed = np.uint64(one) * GOLDEN
+    return first_place((mixed ^ (mixed >> _HALF)) + np.uint64(other), table)
+
+
+@kernel
+def number_some_pairs(values, first, table, distinct, known, codes):
+    """The same as `number_some` for pairs of numbers: `values` and `distinct` are int64[n, 2]."""
+    mask = table.shape[0] - 1
+    most = table.shape[0] // 2
+    for i in range(first, values.shape[0]):
+        one = values[i, 0]
+        other = values[i, 1]
+        at = _first_place_of_pair(one, other, table)
+        while table[at] >= 0 and (distinct[table[at], 0] != one or distinct[table[at], 1] != other):
+            at = (at + 1) & mask
+        code = table[at]
+        if code < 0:
+            if known == most:
+                return i, known
+            code = known
+            table[at] = code
+            distinct[code, 0] = one
+            distinct[code, 1] = other
+            known += 1
+        codes[i] = code
+    return values.shape[0], known
+
+
+@kernel
+def place_pairs_again(distinct, known, table):
+    """The same as `place_again` for pairs of numbers: `distinct` is int64[n, 2]."""
+    mask = table.shape[0] - 1
+    for code in range(known):
+        at = _first_place_of_pair(distinct[code, 0], distinct[code, 1], table)
         while table[at] >= 0:
             at = (at + 1) & mask
         table[at] = code

@@ -14,7 +14,10 @@ from logpress.parquet.thrift import Struct
 
 Encoding = Literal["plain", "dictionary", "delta", "byte_stream_split"]
 
-BOOLEAN, INT32, INT64, DOUBLE, BYTE_ARRAY = 0, 1, 2, 5, 6
+BOOLEAN, INT32, INT64, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY = 0, 1, 2, 5, 6, 7
+
+UUID_BYTES = 16
+"""Bytes of a UUID: the only columns of fixed length."""
 
 PLAIN, RLE, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, RLE_DICTIONARY, BYTE_STREAM_SPLIT = 0, 3, 5, 6, 8, 9
 
@@ -63,6 +66,7 @@ _ENCODINGS: dict[int, tuple[Encoding, ...]] = {
     INT64: ("plain", "dictionary", "delta", "byte_stream_split"),
     DOUBLE: ("plain", "dictionary", "byte_stream_split"),
     BYTE_ARRAY: ("plain", "dictionary", "delta"),
+    FIXED_LEN_BYTE_ARRAY: ("plain", "dictionary"),
 }
 
 
@@ -82,14 +86,18 @@ def physical_type(type_: pa.DataType) -> int:
         return INT32
     if pa.types.is_int64(type_) or (pa.types.is_timestamp(type_) and type_.unit in _TIME_UNIT):
         return INT64
+    if type_ == pa.uuid():
+        return FIXED_LEN_BYTE_ARRAY
     raise ValueError(f"columns of type {type_} cannot be written")
 
 
 def schema_element(column: FileColumn) -> Struct:
-    """A column's SchemaElement in the footer."""
-    element = Struct().i32(1, physical_type(column.type)).i32(3, _OPTIONAL if column.nullable else _REQUIRED)
-    element.binary(4, column.name.encode())
+    """A column's place in the footer's schema."""
     type_ = column.type
+    element = Struct().i32(1, physical_type(type_))
+    if type_ == pa.uuid():
+        element.i32(2, UUID_BYTES)
+    element.i32(3, _OPTIONAL if column.nullable else _REQUIRED).binary(4, column.name.encode())
     if pa.types.is_string(type_):
         return element.i32(6, _CONVERTED_UTF8).struct(10, Struct().struct(1, Struct()))
     if pa.types.is_date32(type_):
@@ -101,4 +109,6 @@ def schema_element(column: FileColumn) -> Struct:
     if pa.types.is_integer(type_) and type_.bit_width in _CONVERTED_INTEGER:
         logical = Struct().i8(1, type_.bit_width).boolean(2, True)
         return element.i32(6, _CONVERTED_INTEGER[type_.bit_width]).struct(10, Struct().struct(10, logical))
+    if type_ == pa.uuid():
+        return element.struct(10, Struct().struct(14, Struct()))
     return element

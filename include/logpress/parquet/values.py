@@ -102,6 +102,15 @@ def numbers_of(array: pa.Array, presence: Presence, scratch: Scratch) -> NDArray
     return frozen(out[:count])
 
 
+def uuids_of(array: pa.Array, presence: Presence) -> Ints:
+    """The UUIDs that are there, their bytes as two words: int64[n, 2]."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return frozen(np.empty((0, 2), dtype=np.int64))
+    words = np.frombuffer(buffer, dtype=np.int64).reshape(-1, 2)[array.offset : array.offset + len(array)]
+    return frozen(words[_bits(presence.bitmap, presence.offset, len(array))] if presence.nulls else words)
+
+
 def booleans_of(array: pa.Array, presence: Presence) -> NDArray[np.bool_]:
     """The booleans that are not null: bool[n]."""
     buffer = array.buffers()[1]

@@ -15,6 +15,7 @@ from logpress.contract.base import Level
 from logpress.contract.model import Check, Contract
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
+from logpress.quality.unique import repeated_rows
 from logpress.quality.values import column_statistics, column_values, seconds_of
 
 SHOWN_PLACES = 5
@@ -43,6 +44,9 @@ def run_checks(contract: Contract, manifests: Sequence[SliceManifest], parts: Se
     rows = sum(manifest.rows for manifest in manifests)
     results = []
     for check in contract.checks:
+        if check.kind == "unique":
+            results.append(_judge_unique(check, rows, *repeated_rows(contract, check.named, parts)))
+            continue
         broken = _broken_rows(contract, check, parts) if check.column is not None else 0
         results.append(_judge(check, rows, broken, manifests))
     return results
@@ -102,8 +106,17 @@ def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManife
     return _result(check, share <= check.max_share, message)
 
 
+def _judge_unique(check: Check, rows: int, broken: int, examples: Sequence[str]) -> CheckResult:
+    share = broken / rows if rows else 0.0
+    named = ", ".join(check.named)
+    message = f"{broken} of {rows} rows repeat {named} of another row ({share:.3%}); at most {check.max_share:.3%} may"
+    if examples:
+        message += f"; for example {', '.join(examples)}"
+    return _result(check, share <= check.max_share, message)
+
+
 def _result(check: Check, ok: bool, message: str) -> CheckResult:
-    name = check.kind if check.column is None else f"{check.kind} {check.column}"
+    name = " ".join([check.kind, ", ".join(check.named)]).strip()
     return CheckResult(check=name, level=check.level, ok=ok, message=message)
 
 

@@ -14,6 +14,7 @@ from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader
+from logpress.engine.registers.rows import Rows
 from logpress.engine.registers.stored_columns import physical_columns
 
 
@@ -32,8 +33,8 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     Raises:
         PartError: if the file is damaged.
     """
-    if is_virtual(contract.by_name[name]):
-        yield from _virtual(contract, name, path)
+    if codecs_of(contract)[name].is_derived:
+        yield from _derived(contract, name, path)
         return
     with open_part(path, [name] if codecs_of(contract)[name].is_text else []) as file:
         for group in range(file.num_row_groups):
@@ -53,12 +54,26 @@ def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Stati
         return [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
 
 
-def _virtual(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
-    codec = codecs_of(contract)[name]
+def register_values(contract: Contract, name: str, path: str) -> Iterator[Rows]:
+    """Read the registers of a column, a row group at a time.
+
+    Args:
+        contract: the table.
+        name: a column of it.
+        path: path or fsspec URI of a part file.
+
+    Raises:
+        PartError: if the file is damaged.
+    """
     needed = physical_columns(contract, [name])
     reader = PartReader(path)
     for group in range(reader.row_groups):
-        rows = reader.decoder(group, needed).all_rows()
+        yield reader.decoder(group, needed).all_rows()
+
+
+def _derived(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
+    codec = codecs_of(contract)[name]
+    for rows in register_values(contract, name, path):
         if codec.is_comparable:
             yield codec.derive(rows.texts)(rows.regs)
         else:

@@ -23,6 +23,7 @@ class ColumnInfo:
         type: its Arrow type; instants are UTC.
         description: its meaning and unit.
         virtual: whether it is derived when read, and is not in the files.
+        derived: whether it is derived when read: virtual, or of another type in the files.
         default: whether a scan returns it if no columns are named.
         repeats: whether it is a string of few distinct values, which `categories=True` returns as a category.
     """
@@ -33,6 +34,7 @@ class ColumnInfo:
     virtual: bool
     default: bool
     repeats: bool = False
+    derived: bool = False
 
 
 def columns_of(contracts: Sequence[Contract]) -> list[ColumnInfo]:
@@ -50,7 +52,11 @@ def columns_of(contracts: Sequence[Contract]) -> list[ColumnInfo]:
     for contract in contracts:
         for column in _columns(contract):
             known = found.get(column.name)
-            found[column.name] = column if known is None else replace(known, type=_common(known, column))
+            found[column.name] = (
+                column
+                if known is None
+                else replace(known, type=_common(known, column), derived=known.derived or column.derived)
+            )
     return sorted(found.values(), key=lambda column: (not column.default, column.name != DAY))
 
 
@@ -77,6 +83,7 @@ def _columns(contract: Contract) -> Iterable[ColumnInfo]:
             is_virtual(codec.column),
             not name.startswith("_"),
             codec.repeats,
+            codec.is_derived,
         )
     for stored in stored_columns(contract):
         if stored.name not in codecs:

@@ -36,8 +36,8 @@ class Filter:
     Attributes:
         expression: true for the selected rows.
         columns: the columns that `expression` needs, in the table's order.
-        stored: a weaker expression on stored columns only: true for the selected rows, and maybe for others; None if
-            there is none.
+        stored: a weaker expression on columns that are stored as readers see them: true for the selected rows, and
+            maybe for others; None if there is none.
         stored_columns: the columns that `stored` needs.
         is_stored: whether `stored` selects the same rows as `expression`.
     """
@@ -49,13 +49,13 @@ class Filter:
     is_stored: bool
 
 
-def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> Filter | None:
+def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> Filter | None:
     """Compile a filter; None if all rows are selected.
 
     Args:
         where: an expression, a list of conditions that must all hold, or a list of such lists of which one must hold.
         schema: all columns of the table, with the types readers see.
-        virtual: the names of virtual columns.
+        derived: the names of columns that are derived when read.
 
     Raises:
         UsageError: if a condition names an unknown column, or does not fit its type.
@@ -63,22 +63,22 @@ def compile_filter(where: Where, schema: pa.Schema, virtual: frozenset[str]) -> 
     stored: pc.Expression | None
     if isinstance(where, pc.Expression):
         expression, columns = where, _columns_of(where, schema)
-        stored = None if virtual.intersection(columns) else where
+        stored = None if derived.intersection(columns) else where
     else:
         ways = _ways(where)
         if not ways:
             return None
         expression = _any_of([[_condition(item, schema) for item in way] for way in ways])
         columns = _columns_of(expression, schema)
-        # An alternative without conditions on stored columns cannot exclude a row before virtual columns are derived.
-        on_stored = [[item for item in way if item[0] not in virtual] for way in ways]
+        # An alternative without conditions on stored columns cannot exclude a row before others are derived.
+        on_stored = [[item for item in way if item[0] not in derived] for way in ways]
         stored = _any_of([[_condition(item, schema) for item in way] for way in on_stored]) if all(on_stored) else None
     return Filter(
         expression,
         columns,
         stored,
         () if stored is None else _columns_of(stored, schema),
-        not virtual.intersection(columns),
+        not derived.intersection(columns),
     )
 
 

@@ -159,8 +159,8 @@ class TableReader:
         known = columns_of(self._contracts(manifests) or self._newest_contract())
         types = pa.schema([pa.field(column.name, column.type) for column in known])
         names = _chosen(columns, known)
-        virtual = frozenset(column.name for column in known if column.virtual)
-        wanted = None if where is None else compile_filter(where, types, virtual)
+        derived = frozenset(column.name for column in known if column.derived)
+        wanted = None if where is None else compile_filter(where, types, derived)
         return Scan(
             days=tuple(date.fromisoformat(manifest.day) for manifest in manifests),
             files=tuple(path for manifest in manifests for path in self._lake.files(manifest)[0]),

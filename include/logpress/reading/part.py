@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import acero
 
-from logpress.contract.columns import is_virtual
+from logpress.codecs.registry import codecs_of
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
@@ -107,8 +107,8 @@ class Part:
             return self._rows(group, request)
 
     def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
-        """Stored columns of a row group, and the row group's metadata if virtual columns are derived from it."""
-        columns, is_derived = self._stored(names), bool(self._virtual(names))
+        """Stored columns of a row group, and the row group's metadata if columns are derived from it."""
+        columns, is_derived = self._stored(names), bool(self._derived(names))
         with self.opened.group(group, columns, is_described=is_derived) as opened:
             table = opened.table(columns, use_threads=True)
             for column in table.columns:
@@ -119,7 +119,7 @@ class Part:
     def _rows(self, group: int, request: Request) -> Rows | None:
         count = self.opened.rows_of(group)
         left, chosen = request.filter, None
-        if left is not None and left.stored is not None and not self._virtual(left.stored_columns):
+        if left is not None and left.stored is not None and not self._derived(left.stored_columns):
             table, _ = self._read(group, left.stored_columns)
             arrays = {name: _column(table, name, count, request.types) for name in left.stored_columns}
             chosen = matching(arrays, count, left.stored)
@@ -131,13 +131,13 @@ class Part:
         table, described = self._read(group, names)
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
-        virtual = VirtualColumns(self.opened, described, table, self._virtual(names))
+        virtual = VirtualColumns(self.opened, described, table, self._derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
-    def _virtual(self, names: Sequence[str]) -> list[str]:
-        """Those of these columns that are virtual in this part."""
-        by_name = self.contract.by_name
-        return [name for name in names if name in by_name and is_virtual(by_name[name])]
+    def _derived(self, names: Sequence[str]) -> list[str]:
+        """Those of these columns that are derived in this part: virtual ones, and those of other types than stored."""
+        codecs = codecs_of(self.contract)
+        return [name for name in names if name in codecs and codecs[name].is_derived]
 
     def _stored(self, names: Sequence[str]) -> list[str]:
         """The file's columns that are needed for these; columns that this part does not know are left out."""
@@ -263,8 +263,9 @@ def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: 
     others = [field for field in types if field.name not in physical.names]
     schema = pa.schema([*physical, *others])
     try:
-        return tuple(group.id for group in fragment.subset(wanted.expression, schema=schema).row_groups)
-    except pa.ArrowException:  # the column had another type when this part was written
+        expression = wanted.expression if wanted.stored is None else wanted.stored
+        return tuple(group.id for group in fragment.subset(expression, schema=schema).row_groups)
+    except pa.ArrowException:  # the column has another type in this part
         return tuple(group.id for group in fragment.row_groups)
 
 

@@ -1,4 +1,4 @@
-"""Virtual columns: columns that part files do not have, derived from those they have."""
+"""Derived columns: those that part files do not have (virtual), or have in a type that readers do not see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logpress.errors import PartError
 
 
 class VirtualColumns:
-    """Derives virtual columns for rows of one row group; data common to all rows are prepared once."""
+    """Derives columns for rows of one row group; data common to all rows are prepared once."""
 
     def __init__(self, part: OpenedPart, group: GroupMetadata | None, table: pa.Table, names: Sequence[str]) -> None:
         """Prepare.
@@ -23,7 +23,7 @@ class VirtualColumns:
             part: whose rows.
             group: what the part says of the row group; None will do where there are no names.
             table: all of its rows or any of them, in any order: the columns that `physical_columns` names, or more.
-            names: virtual columns of the contract.
+            names: derived columns of the contract.
 
         Raises:
             PartError: if the file lacks a column that is needed.
@@ -43,9 +43,10 @@ class VirtualColumns:
             raise PartError(f"is damaged: a text is not valid inside a JSON string: {error}") from error
 
     def arrays(self, first: int, last: int) -> dict[str, pa.Array]:
-        """The virtual columns of the rows from `first` to before `last`, by name.
+        """The derived columns of the rows from `first` to before `last`, by name.
 
-        Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings, sequence numbers strings.
+        Instants are timestamps (UTC, in us), lookups dictionaries of distinct strings; sequence numbers and UUIDs are
+        strings.
 
         Raises:
             PartError: if columns and metadata contradict each other.

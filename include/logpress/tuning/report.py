@@ -65,7 +65,7 @@ class LevelReport(Model):
 
 
 class VariantReport(Model):
-    """The whole file pressed with another order, size of row groups, or choice of stored instant.
+    """The whole file pressed with another order, size of row groups, choice of stored instant, or codec.
 
     Attributes:
         bytes_a_record: size of the whole part file; None if it was not pressed.
@@ -127,6 +127,7 @@ _HEADINGS = {
     "order_by": "rows ordered by",
     "row_group_rows": "row groups of",
     "residual_of": "instants",
+    "codec": "codecs",
 }
 
 

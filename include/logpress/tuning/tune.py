@@ -19,14 +19,14 @@ from logpress.engine.part.part_file import open_part
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import UsageError
 from logpress.progress import CountedProgress, Silent
-from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of
+from logpress.quality.readers import TITLES, encodings_of, gaps_of, readers_of, type_gaps_of
 from logpress.tuning.choose import NS_A_BYTE, choose
 from logpress.tuning.figures import candidate_report, level_reports, pressed_report, variant_report
 from logpress.tuning.measure import Candidate, columns_of, measure_column
 from logpress.tuning.pressed import Pressed, press_sample, prove
 from logpress.tuning.report import ColumnReport, TuneReport, VariantReport
 from logpress.tuning.sample import Sample, objects_of, take_sample
-from logpress.tuning.variants import Variant, instants, orders, row_groups
+from logpress.tuning.variants import Variant, instants, letters_of, orders, row_groups, uuids
 
 RECORDS = (100_000, 1_000_000)
 """Sample size without --records: two row groups, clamped to this range; one row group if that alone is larger."""
@@ -196,21 +196,24 @@ class _Tuning:
         self, before: Pressed, sample: Sample, day: date, may_choose: bool
     ) -> tuple[dict[Steps, Value], list[VariantReport]]:
         contract = before.contract
+        gaps = type_gaps_of(pa.uuid(), readers_of(contract))
         variants = [
             *orders(contract, _distinct(contract, before.path)),
             *row_groups(contract, before.manifest.rows),
             *instants(contract),
+            *uuids(contract, _letters(contract, before.path), [TITLES[gap.reader] for gap in gaps]),
         ]
         titles = {
             "order_by": ", ".join(contract.order_by) or "input order",
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
+            "codec": "as it is",
         }
         tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], Pressed] = {}
-        for kind in ("order_by", "row_group_rows", "residual_of"):
+        for kind in ("order_by", "row_group_rows", "residual_of", "codec"):
             # One row group is enough to compare orders and instants, but not to compare sizes of row groups.
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
             files = tuple(sample.runs[0].files) if is_one_enough else sample.files
@@ -328,6 +331,23 @@ def _distinct(contract: Contract, path: str) -> dict[str, int]:
             if pa.types.is_dictionary(array.type):
                 found[name] = len(array.indices.drop_null().unique())
     return found
+
+
+def _letters(contract: Contract, path: str) -> dict[str, str]:
+    """The letters of columns of texts that are all UUIDs in the first row group."""
+    names = [column.name for column in contract.columns if column.codec in ("category", "text")]
+    found = {}
+    with open_part(path, names) as file:
+        for name in names:
+            array = file.read_row_group(0, columns=[name], use_threads=False).column(0).chunk(0)
+            texts = array.dictionary if pa.types.is_dictionary(array.type) else array
+            if letters_of(texts[:_LOOKED_AT].drop_null().to_pylist()):
+                found[name] = letters_of(texts.drop_null().to_pylist())
+    return {name: letters for name, letters in found.items() if letters}
+
+
+_LOOKED_AT = 1_000
+"""[speed] Texts that are looked at before all of a column."""
 
 
 def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dict[Steps, Value]:

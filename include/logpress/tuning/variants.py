@@ -1,4 +1,4 @@
-"""Variants of a contract that affect the whole file: order of rows, size of row groups, stored instants.
+"""Variants of a contract that affect the whole file: order of rows, size of row groups, stored instants, codecs.
 
 The cost of each is found by pressing the sample with it.
 """
@@ -6,7 +6,8 @@ The cost of each is found by pressing the sample with it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +29,7 @@ MOST_DISTINCT = 1_000
 MOST_ORDERS = 16
 """Largest number of orders that are tried."""
 
-Kind = Literal["order_by", "row_group_rows", "residual_of"]
+Kind = Literal["order_by", "row_group_rows", "residual_of", "codec"]
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,55 @@ def instants(contract: Contract) -> list[Variant]:
     return variants
 
 
+def uuids(contract: Contract, letters: Mapping[str, str], gaps: Collection[str]) -> list[Variant]:
+    """With the codec `uuid`, each column of texts that are all UUIDs. It is shown, and not chosen.
+
+    A catalog does not let a column that it knows become one of another type.
+
+    Args:
+        contract: the table.
+        letters: by column, the letters that its UUIDs are in: lower or upper.
+        gaps: readers of the contract's files that do not read UUIDs.
+    """
+    variants = []
+    for name, case in letters.items():
+        title = f"{name} with codec uuid" + (", letters upper" if case == "upper" else "")
+        if gaps:
+            note = f"not tried: {', '.join(gaps)} do not read UUIDs; name the readers of the files in files.readers"
+            variants.append(Variant("codec", title, None, note=note))
+            continue
+
+        def as_uuid(data: dict[str, Any], name: str = name, case: str = case) -> None:
+            column = _column(data, name)
+            column.update(codec="uuid", type="uuid", letters=case)
+            column.pop("storage", None)
+
+        variants.append(_rebuilt(contract, title, as_uuid, "codec"))
+    return variants
+
+
+def letters_of(texts: Iterable[str]) -> str:
+    """The letters of UUIDs in their canonical form, `lower` or `upper`; nothing if a text is none, or there is none."""
+    every = set(texts)
+    fitting = [case for case, pattern in _UUIDS.items() if all(map(pattern.fullmatch, every))]
+    return fitting[0] if every and fitting else ""
+
+
+_UUIDS = {case: re.compile("-".join(f"[0-9{a_to_f}]{{{n}}}" for n in (8, 4, 4, 4, 12))) for case, a_to_f in
+          (("lower", "a-f"), ("upper", "A-F"))}  # fmt: skip
+
+
 def _column(data: dict[str, Any], name: str) -> Any:
     return next(column for column in data["columns"] if column["name"] == name)
 
 
-def _rebuilt(contract: Contract, title: str, change: Callable[[dict[str, Any]], None]) -> Variant:
+def _rebuilt(
+    contract: Contract, title: str, change: Callable[[dict[str, Any]], None], kind: Kind = "residual_of"
+) -> Variant:
     data = contract.model_dump(mode="json", exclude_unset=True)
     change(data)
     try:
-        return Variant("residual_of", title, Contract.model_validate(data))
+        return Variant(kind, title, Contract.model_validate(data))
     except (ValidationError, ContractError) as error:
         message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        return Variant("residual_of", title, None, note=f"not tried: {message.removeprefix('Value error, ')}")
+        return Variant(kind, title, None, note=f"not tried: {message.removeprefix('Value error, ')}")

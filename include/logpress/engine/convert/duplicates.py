@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from logpress.engine.convert.block import Block
 from logpress.engine.convert.kernels_duplicates import find_repeats, refill, sorted_hashes
 from logpress.limits import DEFAULT, Limits
+from logpress.records.hashes_on_disk import sorted_pieces, write_sorted
 
 FEWEST_PLACES = 1 << 14
 """[memory] Places of the first table."""
@@ -28,12 +29,6 @@ MARGIN = 1.0625
 
 _PLACE_BYTES = 12
 """Bytes of a place: three words of 32 bits."""
-
-BUCKETS = 256
-"""Parts of a run, by the first byte of a hash."""
-
-_HEAD_BYTES = 8 * (BUCKETS + 1)
-"""Bytes of a run's head: the begin of each bucket, and the end of the last one."""
 
 
 def table_bytes(limits: Limits) -> int:
@@ -99,11 +94,7 @@ class Seen:
                 self._filesystem.rm(path)
         hashes = np.empty(int(self._known[0]), dtype=np.uint64)
         sorted_hashes(self._table, hashes)
-        bounds = np.arange(BUCKETS, dtype=np.uint64) << np.uint64(56)
-        cuts = np.append(np.searchsorted(hashes, bounds), len(hashes)).astype("<i8")
-        with self._filesystem.open(_run_path(self._path, self._runs), "wb") as file:
-            file.write(cuts.tobytes())
-            file.write(hashes.astype("<u8", copy=False).data)
+        write_sorted(self._filesystem, _run_path(self._path, self._runs), hashes[np.newaxis])
         self._runs += 1
         self._table.fill(0)
         self._known.fill(0)
@@ -134,29 +125,10 @@ def count_across(paths: Sequence[str], limits: Limits = DEFAULT) -> int:
         paths: files of all runs of all slices.
         limits: largest number of bytes of hashes in memory.
     """
-    files = []
-    for path in paths:
-        filesystem, inner = fsspec.core.url_to_fs(path)
-        cuts = np.frombuffer(filesystem.cat_file(inner, start=0, end=_HEAD_BYTES), dtype="<i8")
-        files.append((filesystem, inner, cuts))
-    if len(files) < 2:
+    if len(paths) < 2:
         return 0
-    total = sum(int(cuts[-1]) for *_, cuts in files)
-    step = max(1, BUCKETS * limits.counted_hash_bytes // max(1, 8 * total))
     found = 0
-    for first in range(0, BUCKETS, step):
-        last = min(first + step, BUCKETS)
-        pieces = [
-            np.frombuffer(
-                filesystem.cat_file(
-                    inner, start=_HEAD_BYTES + 8 * int(cuts[first]), end=_HEAD_BYTES + 8 * int(cuts[last])
-                ),
-                dtype="<u8",
-            )
-            for filesystem, inner, cuts in files
-            if cuts[last] > cuts[first]
-        ]
-        if pieces:
-            hashes = np.sort(np.concatenate(pieces), kind="stable")  # merges sorted pieces
-            found += int((hashes[1:] == hashes[:-1]).sum())
+    for (words,) in sorted_pieces(paths, 1, limits.counted_hash_bytes // 8):
+        hashes = np.sort(words, kind="stable")  # which merges what is in order already
+        found += int((hashes[1:] == hashes[:-1]).sum())
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, TEXT
+from logpress.codecs.kernels_codes import AS_IT_IS, HEAD, TEXT, UNSIGNED, UNSIGNED_LAST_IF_NULL
 from logpress.codecs.kernels_kinesis import SHARD_NUMBER_BITS
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.nulls import NARROW_NULL
@@ -80,7 +80,7 @@ def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, 
         rows: int32[m], below n.
         is_narrow: bool[words], whether the register is in `narrow`.
         places: int64[words], its column in `narrow` or `wide`.
-        operations: int64[words]: AS_IT_IS, LAST_IF_NULL, HEAD or TEXT.
+        operations: int64[words]: how a register becomes a word, see `kernels_codes`.
         texts: int64[t, k], the words of texts.
         bases: int64[words], begin of the register's rows in `texts`: first the row of null, then one for each text.
         text_word: int64[words], number of the word of the text, below k.
@@ -105,9 +105,13 @@ def write_keys(wide, narrow, rows, is_narrow, places, operations, texts, bases, 
                     if at >= texts.shape[0]:
                         return False
                     value = texts[at, text_word[word]]
+                elif operations[word] == UNSIGNED:
+                    value = np.int64(np.uint64(value) ^ _SIGN)
                 elif operations[word] != AS_IT_IS:
                     if value == NULL:
                         value = _LAST
+                    elif operations[word] == UNSIGNED_LAST_IF_NULL:
+                        value = np.int64(np.uint64(value) ^ _SIGN)
                     elif operations[word] == HEAD:
                         value = ((value >> SHARD_NUMBER_BITS) << _DIGIT_BITS) | (value & ((1 << _DIGIT_BITS) - 1))
                 keys[word, i] = value

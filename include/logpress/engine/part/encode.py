@@ -136,12 +136,12 @@ def _sample(group: RowGroup, order: NDArray[np.int32]) -> Ints:
 
 def _order(group: RowGroup) -> NDArray[np.int32]:
     registers = group.registers
-    keys = []
+    keys: list[NDArray[Any]] = []
     for name in registers.contract.order_by:
-        key = group.register(name)
-        if name in registers.dictionaries:
+        regs = {register: group.register(register) for register in registers.of_column(name)}
+        for register in registers.dictionaries.keys() & regs:
             ranks = np.empty(group.used, dtype=np.int32)
-            map_codes(key, group.dictionaries[registers.dictionaries[name]].ranks(), ranks)
-            key = ranks
-        keys.append(np.ascontiguousarray(key))
+            map_codes(regs[register], group.dictionaries[registers.dictionaries[register]].ranks(), ranks)
+            regs[register] = ranks
+        keys += map(np.ascontiguousarray, registers.codecs[name].order_keys(regs))
     return sort_by(keys, group.used)

@@ -53,12 +53,15 @@ def check_footer(contract: Contract, footer: pq.FileMetaData, *, has_row_group: 
         _check_row_group(group, number, places)
 
 
+_ALSO = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary(), pa.uuid(): pa.binary(16)}
+"""Other types that pyarrow may have for a stored type: of UUIDs, a footer's schema has just the bytes."""
+
+
 def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
     """Whether a type is read like another; instants may have any unit, which is compared with the column's later."""
     if pa.types.is_timestamp(wanted):
         return bool(pa.types.is_timestamp(found) and found.tz == wanted.tz)
-    large = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(wanted)
-    return bool(found in (wanted, large))
+    return bool(found in (wanted, _ALSO.get(wanted)))
 
 
 def _check_row_group(group: pq.RowGroupMetaData, number: int, places: list[int]) -> None:

@@ -20,6 +20,7 @@ import zstandard
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from logpress.codecs.registry import codecs_of
 from logpress.contract.model import Contract
 from logpress.engine.part import format_4
 from logpress.engine.part.footer_checks import check_footer
@@ -38,11 +39,11 @@ from logpress.version import __version__, commit
 CREATED_BY = "logpress version "
 """Begin of `created_by` in the footer of a part."""
 
-MAJOR, MINOR = 5, 0
-"""[format] Version of the format. A reader ignores unknown parts of a later minor version, and refuses a later major
-one."""
+MAJOR, MINOR = 5, 1
+"""[format] The latest version. A reader ignores unknown parts of a later minor one, and refuses a later major one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
+"""The latest version; a file says `version_of` its contract."""
 
 _ZSTD = 19  # some KB
 
@@ -148,7 +149,7 @@ class PartMetadata:
         identity = self.identity
         return _json(
             {
-                "format": VERSION,
+                "format": version_of(self.contract),
                 "table": identity.table,
                 "day": identity.day,
                 "slice": identity.slice,
@@ -207,15 +208,19 @@ def stored_contract(contract: Contract) -> dict[str, Any]:
 def restores_alike(one: Contract, other: Contract) -> bool:
     """Whether rows of parts of these contracts can be rendered together; descriptions, for example, may differ."""
     first, second = (
-        contract.model_dump(
-            include={"columns": {"__all__": {"name", "path", "codec", "type", *_DECODING}}, "copies": True}
-        )
+        contract.model_dump(include={"columns", "copies"}, exclude={"columns": {"__all__": _TELL_READERS}})
         for contract in (one, other)
     )
     return bool(first == second)
 
 
-_DECODING = ("label_checked_by", "residual_of", "key", "arrival")
+_TELL_READERS = {"description", "nullable", "storage"}
+"""Keys of a column that do not matter to how its texts are restored."""
+
+
+def version_of(contract: Contract) -> str:
+    """The lowest version that has all that a file of this contract holds, so that readers of that version take it."""
+    return f"{MAJOR}.{max(codec.since for codec in codecs_of(contract).values())}"
 
 
 def _major(version: object) -> int:

@@ -2,7 +2,7 @@
 
 Bounds: a record is written only if its layout's bound (literals, longest texts, 72 bytes for any other slot) leaves
 `PADDING` bytes of `out` free. Numbers of texts are checked against the dictionary's size, and decimals against the
-largest number for their scale. Instants and integers need no check. `are_sequences` has checked sequence numbers.
+largest number for their scale. Instants, integers and UUIDs need no check; `are_sequences` has checked sequences.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -29,6 +29,7 @@ from logpress.codecs.kernels_codes import (
     END_OF_RECORD,
     INSTANT,
     INTEGER,
+    IS_UPPER,
     KINESIS,
     OFFSET_MIN,
     SECOND,
@@ -36,10 +37,12 @@ from logpress.codecs.kernels_codes import (
     SUB,
     TARGET,
     UNITS,
+    UUID,
 )
 from logpress.codecs.kernels_instants import write_instant
 from logpress.codecs.kernels_kinesis import write_kinesis
 from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
+from logpress.codecs.kernels_uuid import write_uuid
 from logpress.engine.registers.kernels_codes import (
     END_OF_STEPS,
     FIRST_STEP,
@@ -222,6 +225,9 @@ def render_rows(
                     arrival = regs[step[STEP_AT + ARRIVAL], row]
                     counter = regs[step[STEP_AT + COUNTER], row]
                     at = write_kinesis(out, at, value, arrival, counter, regs[step[STEP_AT + SUB], row], shards)
+                elif code == UUID:
+                    low = regs[step[STEP_AT + SECOND], row]
+                    at = write_uuid(out, at, value, low, step[STEP_AT + IS_UPPER])
                 elif code == BOOLEAN:
                     store64(out, at, _TRUE if value == 1 else _FALSE)
                     at += 4 if value == 1 else 5

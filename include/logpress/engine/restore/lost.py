@@ -6,10 +6,10 @@ record too many is kept whole, or one is missed, which the next proof finds.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -32,6 +32,7 @@ from logpress.limits import DEFAULT, Limits
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress
+from logpress.records.hashes_on_disk import NamelessFile
 
 Words = NDArray[np.uint64]
 """uint64[n]: the first words of records' hashes."""
@@ -65,9 +66,13 @@ def lost_rows(
 
     Raises:
         ProofError: if the slice cannot be read again, or has changed.
+        UsageError: if TMPDIR has no room for hashes.
     """
-    with TemporaryDirectory(prefix="logpress-") as folder:
-        taken, given = (_File(f"{folder}/{name}", limits.lost_words) for name in ("taken", "given"))
+    with (
+        TemporaryDirectory(prefix="logpress-") as folder,
+        closing(_File(limits.lost_words)) as taken,
+        closing(_File(limits.lost_words)) as given,
+    ):
         pressed = PressedDay.of(contract, day)
 
         def begun(some: SliceSpec) -> _Reading:
@@ -92,31 +97,30 @@ def lost_rows(
         return _difference(taken, given, limits.lost_words)
 
 
-class _File:
-    """Words on disk."""
+class _File(NamelessFile):
+    """Words on disk.
 
-    def __init__(self, path: str, words_at_a_time: int) -> None:
-        self._path = Path(path)
+    Args:
+        words_at_a_time: words that are read at a time.
+    """
+
+    def __init__(self, words_at_a_time: int) -> None:
+        super().__init__("hashes of rows")
         self._at_a_time = words_at_a_time
-        self.clear()
+        self._begin = 0
 
     def __len__(self) -> int:
-        return self._path.stat().st_size // 8
+        return (self.size - self._begin) // 8
 
     def clear(self) -> None:
-        self._path.write_bytes(b"")
-
-    def add(self, words: Words) -> None:
-        with self._path.open("ab") as file:
-            file.write(np.ascontiguousarray(words).data)
+        self._begin = self.size
 
     def between(self, first: int, last: int) -> Words:
         """The words from `first` to `last`, both included, ascending."""
         found = [np.empty(0, dtype=np.uint64)]
-        with self._path.open("rb") as file:
-            while data := file.read(8 * self._at_a_time):
-                words = np.frombuffer(data, dtype=np.uint64)
-                found.append(words[(words >= np.uint64(first)) & (words <= np.uint64(last))])
+        for at in range(0, len(self), self._at_a_time):
+            words = self.read(self._begin + 8 * at, min(self._at_a_time, len(self) - at), 1)[:, 0]
+            found.append(words[(words >= np.uint64(first)) & (words <= np.uint64(last))])
         return np.sort(np.concatenate(found))
 
 
@@ -143,7 +147,7 @@ class _TakenHashes:
             self._day.units_per_second * SECONDS_A_DAY, self._day.number, takes_unknown, self.totals, self.digest,
             places,
         )  # fmt: skip
-        self._taken.add(block.hashes[0, places[:count]])
+        self._taken.append(block.hashes[0, places[:count]])
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ def _read_part(path: str, given: _File, limits: Limits) -> None:
         try:
             for sheet, rows in reader.sheets(group):
                 for words in sheet.hashes(rows):
-                    given.add(words)
+                    given.append(words)
         except PartError:
             continue
         finally:

@@ -1,0 +1,132 @@
+"""The codec `uuid`: a UUID in its canonical form, stored as 16 bytes.
+
+Kernels: `read_uuid` and `write_uuid` (kernels_uuid), called by `run_operation` of engine/convert/kernels_operations.py
+(UUID) and `render_rows` of engine/render/kernels_render.py; for readers, `write_uuid_texts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logpress.codecs.arrow_arrays import missing_of, validity
+from logpress.codecs.base import (
+    ColumnCodec,
+    Derive,
+    Operation,
+    Register,
+    RegisterNumbers,
+    RowsToStore,
+    StoredAs,
+    StoredRows,
+    Value,
+    content_span,
+    padded,
+)
+from logpress.codecs.kernels_codes import UNSIGNED, UNSIGNED_LAST_IF_NULL, UUID
+from logpress.codecs.kernels_text import NULL
+from logpress.codecs.kernels_uuid import NO_UUID, UUID_BYTES, read_uuid, write_uuid_texts
+from logpress.codecs.texts import Ints, Texts
+from logpress.contract.columns import Column, Uuid
+from logpress.errors import PartError
+from logpress.layout.model import Slot
+from logpress.layout.tokens import Leaf
+
+_BYTES, _WORDS = 16, np.dtype(">i8")
+
+
+class UuidCodec(ColumnCodec[Uuid]):
+    """UUIDs: a register has the first 8 bytes, another one the last 8.
+
+    Readers see strings in small letters, as they do before a column's codec becomes `uuid`: Arrow's type of UUIDs can
+    be neither compared nor sorted, pandas has objects for it, and Polars bytes.
+    """
+
+    since = 1
+
+    def __init__(self, column: Uuid, columns: Mapping[str, Column]) -> None:
+        super().__init__(column, columns)
+        self._low = f"{column.name}#low"
+
+    @property
+    def type(self) -> pa.DataType:
+        """Strings."""
+        return pa.string()
+
+    @property
+    def is_derived(self) -> bool:
+        """Readers see strings."""
+        return True
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """The first and the last 8 bytes."""
+        return Register(self.name), Register(self._low)
+
+    def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
+        """Read both; write both."""
+        return Operation(UUID, numbers[self.name], numbers[self._low], (self.column.letters == "upper",))
+
+    def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
+        """Both, of a string, whatever its letters."""
+        start, end = content_span(leaf)
+        if leaf.kind != "string" or end - start != UUID_BYTES:
+            return {}
+        how, high, low = read_uuid(padded(record[start:end]), 0, UUID_BYTES, 0)
+        return {} if how == NO_UUID else {self.name: int(high), self._low: int(low)}
+
+    def stored(self) -> list[StoredAs]:
+        """The 16 bytes."""
+        return [StoredAs(self.name, pa.uuid(), "dictionary")]
+
+    def encode(self, rows: RowsToStore) -> None:
+        """The bytes of both, the first ones first."""
+        high, low = rows.regs[self.name], rows.regs[self._low]
+        words = np.empty((len(high), 2), dtype=_WORDS)
+        words[:, 0], words[:, 1] = high, low
+        buffers = [validity(high == NULL), pa.py_buffer(words)]
+        storage = pa.Array.from_buffers(pa.binary(_BYTES), len(high), buffers)
+        rows.store(self.name, pa.ExtensionArray.from_storage(pa.uuid(), storage))
+
+    def decode(self, rows: StoredRows) -> None:
+        """The reverse."""
+        if self.name in rows.names:
+            rows.add(self._fill, self.name, self._low)
+
+    def derive(self, texts: Mapping[str, Texts]) -> Derive:
+        """Strings in small letters."""
+        return lambda regs: _texts(regs[self.name], regs[self._low])
+
+    def order_keys(self, regs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Whether there is one, and its bytes."""
+        high, low = regs[self.name], regs[self._low]
+        return [(high != NULL).astype(np.int32), high ^ NULL, low ^ NULL]  # NULL is the highest bit
+
+    def sort_words(self) -> list[tuple[str, int]]:
+        """Its bytes."""
+        return [(self.name, UNSIGNED_LAST_IF_NULL), (self._low, UNSIGNED)]
+
+    def _fill(self, table: pa.Table, regs: Mapping[str, Ints], first: int) -> None:
+        array = table.column(self.name).chunk(0)
+        data, missing = array.buffers()[1], missing_of(array)
+        if data is None:
+            regs[self.name][:] = regs[self._low][:] = NULL
+            return
+        words = np.frombuffer(data, dtype=_WORDS).reshape(-1, 2)[array.offset : array.offset + len(array)]
+        regs[self.name][:], regs[self._low][:] = words[:, 0], words[:, 1]
+        if missing is not None:
+            regs[self.name][missing] = regs[self._low][missing] = NULL
+        if np.count_nonzero(regs[self.name] == NULL) != array.null_count:
+            raise PartError(f"column {self.name} has a UUID that nobody could write")
+
+
+def _texts(high: Ints, low: Ints) -> pa.Array:
+    out = np.empty(len(high) * UUID_BYTES, dtype=np.uint8)
+    offsets = np.empty(len(high) + 1, dtype=np.int32)
+    used = write_uuid_texts(high, low, out, offsets)
+    buffers = [validity(high == NULL), pa.py_buffer(offsets), pa.py_buffer(out[:used])]
+    return pa.Array.from_buffers(pa.string(), len(high), buffers)
