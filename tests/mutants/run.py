@@ -2,6 +2,7 @@
 
 Each mutant is one change of one kernel in a copy of the library; the tests that belong to its module run against the
 copy until one fails. A result is kept by the digest of the broken source, so that a run goes on where one has stopped.
+What was killed stays killed when tests change, because tests are only added; `--again` runs it once more.
 """
 
 from __future__ import annotations
@@ -14,40 +15,42 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "include" / "logpress"
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
-KILLED, SURVIVED, SAME = "killed", "survived", "equivalent"
+KILLED, SURVIVED, SAME, WAITING = "killed", "survived", "equivalent", "not run"
 
 TESTS: dict[str, tuple[str, ...]] = {
     "codecs/kernels_instants": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "codecs/kernels_instant_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_kinesis": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "codecs/kernels_kinesis_columns": ("tests/unit/test_kernels_store.py",),
-    "codecs/kernels_kinesis_texts": ("tests/unit/test_reading.py",),
+    "codecs/kernels_kinesis_texts": ("tests/unit/test_kernels_kinesis_texts.py",),
     "codecs/kernels_lookup_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_registers": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_text": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "codecs/kernels_typed": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
-    "comparing/kernels_documents": ("tests/unit/test_compare.py",),
-    "comparing/kernels_multisets": ("tests/unit/test_compare.py",),
-    "comparing/kernels_values": ("tests/unit/test_compare.py",),
-    "engine/convert/kernels_convert": ("tests/unit/test_framing.py", "tests/property/test_round_trip.py"),
-    "engine/convert/kernels_operations": ("tests/property/test_round_trip.py", "tests/property/test_values.py"),
-    "engine/convert/kernels_duplicates": ("tests/unit/test_duplicates.py",),
-    "engine/order/kernels_keys": ("tests/unit/test_kernels_order.py", "tests/unit/test_keys.py"),
+    "comparing/kernels_documents": ("tests/unit/test_kernels_comparing.py",),
+    "comparing/kernels_multisets": ("tests/unit/test_kernels_comparing.py",),
+    "comparing/kernels_values": ("tests/unit/test_kernels_comparing.py",),
+    "engine/convert/kernels_convert": ("tests/unit/test_kernels_convert.py",),
+    "engine/convert/kernels_operations": ("tests/unit/test_kernels_convert.py",),
+    "engine/convert/kernels_duplicates": ("tests/unit/test_kernels_duplicates.py",),
+    "engine/order/kernels_keys": ("tests/unit/test_kernels_order.py",),
     "engine/order/kernels_sort": ("tests/unit/test_kernels_group.py",),
     "engine/part/kernels_columns": ("tests/unit/test_kernels_store.py",),
     "engine/registers/kernels_rows": ("tests/unit/test_kernels_store.py", "tests/unit/test_kernels_group.py"),
@@ -61,30 +64,37 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hashing/kernels_tables": ("tests/unit/test_kernels_group.py",),
     "hashing/kernels_xxh3": ("tests/unit/test_codecs.py",),
     "layout/kernels_json": ("tests/unit/test_json_kernels.py",),
-    "layout/kernels_match": ("tests/unit/test_layout.py", "tests/unit/test_json_kernels.py"),
-    "layout/kernels_scan": ("tests/unit/test_json_kernels.py", "tests/unit/test_search.py"),
-    "layout/kernels_unescape": ("tests/unit/test_compare.py",),
-    "parquet/kernels_indices": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
-    "parquet/kernels_levels": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
+    "layout/kernels_match": ("tests/unit/test_kernels_match.py",),
+    "layout/kernels_scan": (
+        "tests/unit/test_json_kernels.py",
+        "tests/unit/test_kernels_hits.py",
+    ),
+    "layout/kernels_unescape": ("tests/unit/test_kernels_comparing.py",),
+    "parquet/kernels_indices": ("tests/unit/test_kernels_parquet.py",),
+    "parquet/kernels_levels": ("tests/unit/test_kernels_parquet.py",),
     "parquet/kernels_numbers": (
         "tests/unit/test_bit_tricks.py",
         "tests/unit/test_kernels_parquet.py",
         "tests/unit/test_deltas.py",
     ),
     "parquet/kernels_varints": ("tests/unit/test_bit_tricks.py",),
-    "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
-    "parquet/zstd/kernels_frames": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
-    "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py", "tests/property/test_frames.py"),
+    "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py",),
+    "parquet/zstd/kernels_frames": (
+        "tests/unit/test_kernels_zstd.py",
+        "tests/unit/test_frames.py",
+        "tests/property/test_frames.py",
+    ),
+    "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py",),
     "parquet/zstd/kernels_huffman": ("tests/property/test_frames.py",),
-    "parquet/zstd/kernels_matches": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
+    "parquet/zstd/kernels_matches": ("tests/unit/test_kernels_zstd.py",),
     "parquet/zstd/kernels_sequences": ("tests/property/test_frames.py",),
-    "records/kernels_bulk": ("tests/unit/test_bulk_input.py", "tests/unit/test_framing.py"),
-    "records/kernels_hits": ("tests/unit/test_search.py",),
-    "records/kernels_lines": ("tests/unit/test_framing.py",),
+    "records/kernels_bulk": ("tests/unit/test_kernels_bulk.py",),
+    "records/kernels_hits": ("tests/unit/test_kernels_hits.py",),
+    "records/kernels_lines": ("tests/unit/test_kernels_lines.py",),
     "records/kernels_objects": ("tests/unit/test_framing.py",),
     "sample/kernels_lines": ("tests/unit/test_sample.py",),
 }
-"""Which tests belong to a module: the fastest first."""
+"""Which tests belong to a module: twins of its kernels, which take seconds, rather than whole records and files."""
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -245,9 +255,10 @@ PRELOADED = ["hypothesis.extra.numpy", "numba", "pandas", "pyarrow.parquet", "py
 """Packages that each run of tests needs: they are imported once, and each run is a fork of that process."""
 
 
-def run_tests(include: str, cache: str, bounds: bool, arguments: tuple[str, ...]) -> None:
+def run_tests(include: str, cache: str, bounds: bool, seconds: int, arguments: tuple[str, ...]) -> None:
     """Run tests against a copy of the library, in a process of its own; its exit code is that of pytest."""
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # a loop without end is no matter of how busy a core is
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -284,17 +295,17 @@ class Bench:
         """Machine code that is in the cache now is that of the sound library: it stays there."""
         self.sound = self._versions()
 
-    def _run(self, *arguments: str, seconds: float, bounds: bool = False) -> int:
-        process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, arguments))
+    def _run(self, *arguments: str, seconds: int, bounds: bool = False) -> int:
+        process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, seconds, arguments))
         process.start()
-        process.join(seconds)
+        process.join(10 * seconds)
         if process.exitcode is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.join()
             return 124
         return process.exitcode
 
-    def passes(self, module: str, function: str | None, seconds: float, bounds: bool = False) -> bool:
+    def passes(self, module: str, function: str | None, seconds: int, bounds: bool = False) -> bool:
         """Whether the tests of a module pass, with bounds of arrays checked or not; a kernel's own tests run first."""
         tests = TESTS[module]
         if bounds:
@@ -305,15 +316,14 @@ class Bench:
                 return False
         return self._run(*tests, seconds=seconds) == 0
 
-    def try_mutant(self, mutant: Mutant, seconds: float, bounds: bool) -> str:
-        """Killed or survived; what changes no result may still read or write outside an array."""
+    def try_mutant(self, mutant: Mutant, seconds: int, bounds: bool) -> str:
+        """Killed or survived; with `bounds`, what changes no result is killed if it leaves an array."""
         path = self.include / "logpress" / f"{mutant.module}.py"
         whole = path.read_text()
         path.write_text(mutant.source)
         try:
-            if not self.passes(mutant.module, mutant.function, seconds):
-                return KILLED
-            return KILLED if bounds and not self.passes(mutant.module, None, 2 * seconds, bounds=True) else SURVIVED
+            function = None if bounds else mutant.function
+            return SURVIVED if self.passes(mutant.module, function, seconds, bounds) else KILLED
         finally:
             path.write_text(whole)
             for version in self._versions() - self.sound:
@@ -321,14 +331,28 @@ class Bench:
 
 
 def chosen(modules: list[str], function: str | None, count: int | None, seed: int) -> list[Mutant]:
-    """Mutants to try: all, or `count` of each module."""
+    """Mutants to try: all, or `count` of each module, its kernels in turn, and the kinds of change of each in turn.
+
+    A larger count only adds mutants to those of a smaller one.
+    """
     found = []
     for module in modules:
         mutants = list({mutant.key: mutant for mutant in mutants_of(module)}.values())
         mutants = [mutant for mutant in mutants if function in (None, mutant.function)]
         random.Random(f"{seed} {module}").shuffle(mutants)
-        found += mutants if count is None else mutants[:count]
+        mutants = _in_turn(mutants, lambda mutant: (mutant.function, mutant.what))
+        found += _in_turn(mutants, lambda mutant: mutant.function)[:count]
     return found
+
+
+def _in_turn(mutants: list[Mutant], group: Callable[[Mutant], Hashable]) -> list[Mutant]:
+    """The first mutant of each group, then the second of each, and so on."""
+    met: Counter[Hashable] = Counter()
+    turns = []
+    for mutant in mutants:
+        turns.append(met[group(mutant)])
+        met[group(mutant)] += 1
+    return [mutants[k] for k in sorted(range(len(mutants)), key=turns.__getitem__)]
 
 
 def main() -> int:
@@ -336,11 +360,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--module", action="append", choices=sorted(TESTS), help="repeatable; all if it is not given")
     parser.add_argument("--function", help="only mutants of this kernel")
-    parser.add_argument("--count", type=int, help="mutants a module, drawn at random; all if it is not given")
+    parser.add_argument("--count", type=int, help="mutants a module, of all kernels and kinds; all if it is not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=60, help="after which a run of tests counts as failed")
+    parser.add_argument("--seconds", type=int, default=60, help="of one core after which a run of tests has failed")
     parser.add_argument("--results", type=Path, default=ROOT / "mutants.json", help="where results are kept")
+    parser.add_argument("--again", action="store_true", help="try mutants whose result is known, too")
+    parser.add_argument("--report", action="store_true", help="only print what is known")
     parser.add_argument("--list", action="store_true", help="only count the mutants")
     options = parser.parse_args()
     modules = options.module or sorted(TESTS)
@@ -351,69 +377,103 @@ def main() -> int:
         )
         return 0
     known = json.loads(EQUIVALENT.read_text())
-    results = json.loads(options.results.read_text()) if options.results.exists() else {}
-    lock = Lock()
-    waiting = []
+    results = Results(options.results)
+    if options.report:
+        return report(mutants, results, known)
+    waiting: dict[str, list[Mutant]] = {}
     for mutant in mutants:
-        if reason_of_equivalence(mutant, known) is None and _tests_key(mutant) not in results:
-            waiting.append(mutant)
+        if reason_of_equivalence(mutant, known) is None and (options.again or results.of(mutant) is None):
+            waiting.setdefault(mutant.module, []).append(mutant)
     with tempfile.TemporaryDirectory(prefix="logpress-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
-        benches = [Bench(Path(folder), number) for number in range(options.jobs)]
         FORKS.set_forkserver_preload(PRELOADED)
-        bounded = set()
-        for module in {mutant.module for mutant in waiting}:
-            if not benches[0].passes(module, None, 10 * options.seconds):
-                raise SystemExit(f"the tests of {module} fail without any change")
-            if benches[0].passes(module, None, 10 * options.seconds, bounds=True):
-                bounded.add(module)
-            else:
-                print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
-        for bench in benches[1:]:
-            shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
-        for bench in benches:
-            bench.keep_what_is_there()
-
-        def work(mutant: Mutant) -> None:
-            with lock:
-                bench = benches.pop()
-            begun = time.monotonic()
-            outcome = bench.try_mutant(mutant, options.seconds, mutant.module in bounded)
-            with lock:
-                benches.append(bench)
-                results[_tests_key(mutant)] = outcome
-                unfinished = options.results.with_suffix(".new")
-                unfinished.write_text(json.dumps(results, indent=0))
-                unfinished.replace(options.results)
-                print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
-
-        list(pool.map(work, waiting))
+        benches = [Bench(Path(folder), number) for number in range(options.jobs)]
+        for module, some in waiting.items():
+            _try_all(some, module, benches, pool, results, options.seconds)
     return report(mutants, results, known)
 
 
-def _tests_key(mutant: Mutant) -> str:
-    """A result holds as long as the broken source and the tests stay the same."""
-    digest = hashlib.sha256(mutant.source.encode())
-    for test in TESTS[mutant.module]:
-        digest.update((ROOT / test).read_bytes())
-    return digest.hexdigest()[:16]
+def _try_all(
+    mutants: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
+) -> None:
+    """Try mutants of one module; those that survive run once more with bounds checked, if its tests pass so."""
+    if not benches[0].passes(module, None, 10 * seconds):
+        raise SystemExit(f"the tests of {module} fail without any change")
+    for bench in benches[1:]:
+        shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
+    for bench in benches:
+        bench.keep_what_is_there()
+    free = SimpleQueue[Bench]()
+    for bench in benches:
+        free.put(bench)
+
+    def work(mutant: Mutant, bounds: bool) -> str:
+        bench = free.get()
+        begun = time.monotonic()
+        try:
+            outcome = bench.try_mutant(mutant, 2 * seconds if bounds else seconds, bounds)
+        finally:
+            free.put(bench)
+        if bounds or outcome == KILLED:
+            results.keep(mutant, outcome)
+        print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
+        return outcome
+
+    outcomes = pool.map(lambda mutant: work(mutant, bounds=False), mutants)
+    survivors = [mutant for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome == SURVIVED]
+    if survivors and benches[0].passes(module, None, 10 * seconds, bounds=True):
+        for bench in benches:
+            bench.keep_what_is_there()
+        list(pool.map(lambda mutant: work(mutant, bounds=True), survivors))
+    elif survivors:
+        print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
+        for mutant in survivors:
+            results.keep(mutant, SURVIVED)
+
+
+class Results:
+    """What became of mutants, in a file: by the broken source, and by the tests if they did not notice it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self._lock = Lock()
+
+    def of(self, mutant: Mutant) -> str | None:
+        """Killed or survived, or None if it is not known."""
+        return self._known.get(mutant.key) or self._known.get(self._with_tests(mutant))
+
+    def keep(self, mutant: Mutant, outcome: str) -> None:
+        """Keep a result, on disk, too."""
+        with self._lock:
+            self._known.pop(mutant.key, None)
+            self._known[mutant.key if outcome == KILLED else self._with_tests(mutant)] = outcome
+            unfinished = self._path.with_suffix(".new")
+            unfinished.write_text(json.dumps(self._known, indent=0))
+            unfinished.replace(self._path)
+
+    @staticmethod
+    def _with_tests(mutant: Mutant) -> str:
+        tests = b"".join((ROOT / test).read_bytes() for test in TESTS[mutant.module])
+        return f"{mutant.key} {hashlib.sha256(tests).hexdigest()[:16]}"
 
 
 def _said(mutant: Mutant) -> str:
     return f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.what}: {mutant.before}  ->  {mutant.after}"
 
 
-def report(mutants: list[Mutant], results: dict[str, str], known: list[dict[str, str]]) -> int:
+def report(mutants: list[Mutant], results: Results, known: list[dict[str, str]]) -> int:
     """Print what became of the mutants, by module."""
     table: dict[str, Counter[str]] = {}
     survivors = []
     for mutant in mutants:
-        outcome = SAME if reason_of_equivalence(mutant, known) else results.get(_tests_key(mutant), "not run")
+        outcome = SAME if reason_of_equivalence(mutant, known) else results.of(mutant) or WAITING
         table.setdefault(mutant.module, Counter())[outcome] += 1
         if outcome == SURVIVED:
             survivors.append(_said(mutant))
-    print(f"\n{'module':28} {'mutants':>8} {KILLED:>8} {SURVIVED:>9} {SAME:>11}")
+    print(f"\n{'module':32} {'mutants':>8} {KILLED:>8} {SURVIVED:>9} {SAME:>11} {WAITING:>8}")
     for module, counts in [*sorted(table.items()), ("all", sum(table.values(), Counter()))]:
-        print(f"{module:28} {counts.total():8} {counts[KILLED]:8} {counts[SURVIVED]:9} {counts[SAME]:11}")
+        figures = f"{counts[KILLED]:8} {counts[SURVIVED]:9} {counts[SAME]:11} {counts[WAITING]:8}"
+        print(f"{module:32} {counts.total():8} {figures}")
     print(*survivors, sep="\n")
     return 1 if survivors else 0
 
