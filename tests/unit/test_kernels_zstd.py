@@ -5,7 +5,7 @@ Each test bears the name of its kernel, because `tests/mutants/run.py` runs the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from logpress.parquet.zstd import kernels_frames
 from logpress.parquet.zstd import kernels_matches as kernels
+from logpress.parquet.zstd.frames import MATCHINGS, Matching, room_bytes, scratch_arrays
+from logpress.parquet.zstd.kernels_huffman import write_literals
+from logpress.parquet.zstd.kernels_sequences import REFUSED, write_sequences
 
 SEEDS = st.integers(0, 2**32 - 1)
 MIXING = 0x9E3779B97F4A7C15
@@ -465,3 +468,177 @@ def test_write_raw(page: bytes, data: st.DataObject) -> None:
     head = ((end - start) << 3 | (end == len(page))).to_bytes(3, "little")
     assert out.tobytes() == (b"\xee\xee" + head + page[start:end]).ljust(32, b"\xee")
     assert to == 5 + end - start
+
+
+# ------------------------------------------------------------------------------------------------------------ frames
+
+BLOCK = 128 << 10
+
+
+class Splitter:
+    """Content of blocks to sequences, as `find_sequences` does, with all that is known from block to block."""
+
+    def __init__(self, stride: int, distance: int) -> None:
+        self.stride, self.distance = stride, distance
+        self.recent = Recent([1, 4, 8], [-1] * kernels.PLACES)
+        self.deltas = Deltas([0, 0, 0, 0])
+
+    def find(self, page: bytes, start: int, at: int, end: int, only_one: bool) -> tuple[Sequences, int, bytes]:
+        """Sequences as the kernel says them, where the content ends, and its literals."""
+        pending = at - start
+        if self.stride == 1:
+            found, after, literals = plain_runs(page, at, end, pending)
+            said = [(count, length, 0) for count, length, _ in found]
+        elif self.stride == 0:
+            found, after, literals = self.deltas.split(page, at, end, pending)
+            said = [(count, length, back + 3) for count, length, back in found]
+        elif self.distance > self.stride:
+            said, _, after, literals = self.recent.split_small(page, at, end, self.stride, self.distance, pending)
+        else:
+            found, after, literals = plain_words(page, at, end, self.stride, only_one, pending)
+            said = [(count, length, 0) for count, length, _ in found]
+        literals = page[start:at] + literals
+        is_cut = self.stride == 0 and self.deltas.cursor[0] != -1 and after < end < len(page)
+        if is_cut or (only_one and said):
+            return said, after, literals
+        return said, end, literals + page[after:end]
+
+
+@pytest.mark.parametrize("stride", [0, 1, 4, 8])
+@given(SEEDS, st.integers(1, 3), st.booleans(), st.integers(0, 40), st.integers(0, 9))
+def test_find_sequences(stride: int, seed: int, times: int, only_one: bool, before: int, cut: int) -> None:
+    """Literals before the first number, those behind the last whole one, and where the content ends before its end."""
+    random = np.random.default_rng(seed)
+    distance = (1, 1, 4, 8)[(0, 1, 4, 8).index(stride)] if times < 3 or stride < 4 else 8 * stride
+    page = page_of_deltas(seed, 2, before, 9) if stride == 0 else numbers_alike(seed, 90, stride)
+    splitter = Splitter(stride, distance)
+    cursor = np.zeros(4, dtype=np.int64)
+    kernels.open_deltas(array(page), before, cursor)
+    if stride:
+        cursor[:] = 0
+    splitter.deltas.cursor = cursor.tolist()
+    at = int(cursor[2]) if stride == 0 else distance + stride * int(random.integers(0, 3))
+    start = at - min(at, before)
+    end = max(at, len(page) - cut)
+    recent, places = np.array([1, 4, 8, 0, 0, 0]), np.full(kernels.DELTA_PLACES, -1, dtype=np.int32)
+    out, lengths = room(page)
+    found, after, count = kernels.find_sequences(
+        array(page), start, at, end, stride, distance, only_one, recent, cursor, places, out, lengths
+    )
+    said, plain_after, literals = splitter.find(page, start, at, end, only_one)
+    assert listed(lengths, found, None if stride == 0 or distance > stride else 0) == said
+    assert (after, out[:count].tobytes()) == (plain_after, literals)
+
+
+def written(size: int, write: Callable[[NDArray[np.uint8]], int]) -> bytes:
+    out = np.zeros(size, dtype=np.uint8)
+    return out[: write(out)].tobytes()
+
+
+def plain_frame(page: bytes, stride: int, distance: int, prefix: int) -> bytes:
+    """The frame of a page, block by block; literals and sequences are written by the kernels for these."""
+    size = len(page)
+    head = written(20, lambda out: kernels_frames._write_header(size, out))
+    splitter = Splitter(stride, distance)
+    varies = distance > stride
+    known = stride == 1 or varies
+    if stride == 0:
+        cursor = np.zeros(4, dtype=np.int64)
+        kernels.open_deltas(array(page), prefix, cursor)
+        splitter.deltas.cursor = cursor.tolist()
+    blocks, start = b"", 0
+    *_, codes, symbols, cells, bytes_, items, is_leaf = scratch_arrays()
+    while start < size:
+        end = min(start + BLOCK, size)
+        if stride == 0:
+            first = min(max(start, splitter.deltas.cursor[2]), end)
+        else:
+            end -= (size - end) % stride
+            first = max(start, distance)
+            first = min(first + (size - first) % stride, end)
+        if start == 0 and 512 <= prefix < end:
+            end = first = prefix
+        kept = list(splitter.recent.recent)
+        sequences, end, literals = splitter.find(page, start, first, end, not known)
+        lengths = np.array([*sequences, (0, 0, 0)], dtype=np.int32).T.copy()
+        offset = 0 if varies or stride == 0 else 1 if known else distance + 3
+        body = written(
+            len(literals) + 150,
+            lambda out, some=literals: write_literals(
+                np.frombuffer(some + bytes(8), np.uint8).copy(), len(some), bytes_, items, is_leaf, symbols[0], cells,
+                out, 0,
+            ),
+        )  # fmt: skip
+        room_ = np.zeros(10 * len(sequences) + 400, dtype=np.uint8)
+        after = int(write_sequences(len(sequences), offset, lengths, codes, symbols, cells, room_, 0))
+        body += room_[: after % REFUSED].tobytes()
+        taken = len(body) + after // REFUSED * REFUSED
+        says = bool(sequences) and not known
+        if taken < end - start or (says and taken <= min(end - start + 16, BLOCK)):
+            blocks += (taken << 3 | 4 | (end == size)).to_bytes(3, "little") + body
+            known = known or says
+        else:
+            blocks += ((end - start) << 3 | (end == size)).to_bytes(3, "little") + page[start:end]
+            splitter.recent.recent = kept
+        start = end
+    count = max(-(-size // BLOCK), 1)
+    if size == 0 or len(blocks) > size + 3 * count:
+        pieces = [page[at : at + BLOCK] for at in range(0, max(size, 1), BLOCK)]
+        blocks = b"".join(
+            (len(piece) << 3 | (k == count - 1)).to_bytes(3, "little") + piece for k, piece in enumerate(pieces)
+        )
+    return head + blocks
+
+
+def run_frame(page: bytes, stride: int, distance: int, prefix: int) -> bytes:
+    scratch = scratch_arrays()
+    for scratch_array in scratch:
+        scratch_array[...] = 5
+    return written(
+        room_bytes(len(page)),
+        lambda out: kernels_frames.write_frame(array(page), stride, distance, prefix, out, *scratch),
+    )
+
+
+def page_like(seed: int, kind: str, size: int, stride: int) -> bytes:
+    """Bytes that codes make smaller, or not; numbers of which some bytes are those before; deltas in whole bytes."""
+    random = np.random.default_rng(seed)
+    if kind == "noise":
+        return random.bytes(size)
+    if kind == "alike":
+        return bytes([seed % 256]) * size
+    if stride == 0:
+        blocks = size // 600 + 1
+        return page_of_deltas(seed, blocks, 0, 10**9 if kind == "numbers" else blocks // 2)[:size].ljust(size, b"\7")
+    if kind == "rarely large":
+        numbers = random.integers(0, 200, size // stride + 1) + (random.random(size // stride + 1) < 0.05) * 70_000
+        return numbers.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :stride].tobytes()[:size]
+    return numbers_alike(seed, size // stride + 1, stride)[:size]
+
+
+FRAME_KINDS = ["noise", "alike", "numbers", "rarely large"]
+
+
+@given(
+    SEEDS, st.sampled_from(FRAME_KINDS), st.integers(0, 1500), st.sampled_from(MATCHINGS),
+    st.sampled_from([0, 0, 7, 100, 511, 512, 600]),
+)  # fmt: skip
+@example(0, "noise", 0, (8, 8), 0)
+@example(1, "numbers", 800, (8, 8), 512)
+@example(1, "numbers", 512, (8, 8), 512)
+@example(1, "numbers", 513, (8, 8), 512)
+def test_write_frame(seed: int, kind: str, size: int, matching: Matching, prefix: int) -> None:
+    page = page_like(seed, kind, size, matching[0])
+    prefix = min(prefix, size)
+    assert run_frame(page, *matching, prefix) == plain_frame(page, *matching, prefix)
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_write_frame_of_several_blocks(matching: Matching) -> None:
+    """A block that is given up between others, sizes around a block's, and a prefix that is longer than one."""
+    random = np.random.default_rng(matching[1])
+    some = page_like(1, "rarely large" if matching[1] > 8 else "numbers", BLOCK, matching[0])
+    noise = random.bytes(BLOCK)
+    pages = [some + noise + some[: BLOCK // 2], noise + some, some[:-1], some + b"1", some + some[:7], noise]
+    for page, prefix in [*((page, 0) for page in pages), (noise + some, BLOCK), (noise + some, BLOCK - 5), (some, 700)]:
+        assert run_frame(page, *matching, prefix) == plain_frame(page, *matching, prefix)
