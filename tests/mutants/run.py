@@ -90,7 +90,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "records/kernels_bulk": ("tests/unit/test_kernels_bulk.py",),
     "records/kernels_hits": ("tests/unit/test_kernels_hits.py",),
     "records/kernels_lines": ("tests/unit/test_kernels_lines.py",),
-    "records/kernels_objects": ("tests/unit/test_framing.py",),
+    "records/kernels_objects": ("tests/unit/test_kernels_objects.py",),
     "sample/kernels_lines": ("tests/unit/test_sample.py",),
 }
 """Which tests belong to a module: twins of its kernels, which take seconds, rather than whole records and files."""
@@ -285,6 +285,7 @@ class Bench:
         self.include = folder / f"include-{number}"
         self.cache = folder / f"cache-{number}"
         self.sound: set[Path] = set()
+        shutil.rmtree(self.include, ignore_errors=True)
         shutil.copytree(LIBRARY, self.include / "logpress", ignore=shutil.ignore_patterns("__pycache__"))
 
     def _versions(self) -> set[Path]:
@@ -364,6 +365,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=60, help="of one core after which a run of tests has failed")
     parser.add_argument("--results", type=Path, default=ROOT / "mutants.json", help="where results are kept")
+    parser.add_argument("--folder", type=Path, help="where machine code is kept for the next run; nowhere by default")
     parser.add_argument("--again", action="store_true", help="try mutants whose result is known, too")
     parser.add_argument("--report", action="store_true", help="only print what is known")
     parser.add_argument("--list", action="store_true", help="only count the mutants")
@@ -385,7 +387,7 @@ def main() -> int:
             waiting.setdefault(mutant.module, []).append(mutant)
     with tempfile.TemporaryDirectory(prefix="logpress-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
         FORKS.set_forkserver_preload(PRELOADED)
-        benches = [Bench(Path(folder), number) for number in range(options.jobs)]
+        benches = [Bench(options.folder or Path(folder), number) for number in range(options.jobs)]
         for module, some in waiting.items():
             _try_all(some, module, benches, pool, results, options.seconds)
     return report(mutants, results, known)
