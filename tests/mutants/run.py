@@ -70,12 +70,20 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/unit/test_kernels_hits.py",
     ),
     "layout/kernels_unescape": ("tests/unit/test_kernels_comparing.py",),
-    "parquet/kernels_indices": ("tests/unit/test_kernels_parquet.py",),
-    "parquet/kernels_levels": ("tests/unit/test_kernels_parquet.py",),
-    "parquet/kernels_numbers": (
+    "parquet/kernels_indices": (
+        "tests/unit/test_kernels_pages.py",
+        "tests/unit/test_kernels_parquet.py",
+    ),
+    "parquet/kernels_levels": (
+        "tests/unit/test_kernels_pages.py",
+        "tests/unit/test_kernels_parquet.py",
         "tests/unit/test_bit_tricks.py",
+    ),
+    "parquet/kernels_numbers": (
+        "tests/unit/test_kernels_pages.py",
         "tests/unit/test_kernels_parquet.py",
         "tests/unit/test_deltas.py",
+        "tests/unit/test_bit_tricks.py",
     ),
     "parquet/kernels_varints": ("tests/unit/test_bit_tricks.py",),
     "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py",),

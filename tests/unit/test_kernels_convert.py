@@ -398,13 +398,15 @@ TRIE = build_trie(
         (0, Layout((b'{"a":', b"}"), (Slot(Kind.NUMBER, "column", "a", "a"),))),
         (1, Layout((b'{"b":', b',"c":"', b'"}'), (Slot(Kind.NUMBER, "", "", "b"), Slot(Kind.STRING, "", "", "c")))),
         (2, Layout((b'{"b":', b"}"), (Slot(Kind.NUMBER, "column", "b", "b"),))),
+        (6, Layout((b'{"c":"', b'"}'), (Slot(Kind.STRING, "", "", "c"),))),
     ]
 )
-"""What records look like: `a`; `b` and `c`; or `b` alone."""
+"""What records look like: `a`; `b` and `c`; `b` alone; or `c` alone, whose texts are numbered with those behind `b`."""
 
 INTEGER_OPERATION = [0, codes.INTEGER, 1, -1, -100, 100, 0, 0, 0, 0]
 TYPED_OPERATION = [0, codes.TYPED, 1, -1, codes.INTEGER, -100, 100, 0, 0, 0]
 STRING_OPERATION = [1, codes.STRING, 2, -1, 0, 0, 0, 0, 0, 0]
+NO_INTEGER = [0, codes.ABSENT, 1, -1, 0, 0, 0, 0, 0, 0]
 NO_STRING = [0, codes.ABSENT, 2, -1, 0, 0, 0, 0, 0, 0]
 NO_EXTRA = [0, codes.ABSENT, 3, -1, 0, 0, 0, 0, 0, 0]
 
@@ -415,6 +417,7 @@ PROGRAMS: list[tuple[list[list[int]], list[tuple[int, bytes, int]], int]] = [
     ([TYPED_OPERATION, NO_STRING], [(0, b'{"a":', 1)], -1),
     ([TYPED_OPERATION, STRING_OPERATION], [(0, b'{"b":', 1)], -1),
     ([INTEGER_OPERATION, [0, codes.ABSENT, 2, -1, 0, 0, 0, 0, 0, 0]], [(1, b'{"c":', 0)], -1),
+    ([NO_INTEGER, [0, *STRING_OPERATION[1:]], NO_EXTRA], [], -1),
 ]
 """Operations, extra values (slot, what stands before, kind), and the first variant."""
 
@@ -450,10 +453,16 @@ class Expected:
         """A record's layout and the texts of its slots; -1 if it has none."""
         record = self.data[slice(*self.spans[row])]
         number = rb"([-0-9][^,}\] \r\t\n]*)"
-        for layout, shape in enumerate((rb'{"a":%s}', rb'{"b":%s,"c":"((?:[^"\\]|\\.)*)"}', rb'{"b":%s}')):
-            match = re.fullmatch(shape % number, record, re.DOTALL)
+        string = rb'"((?:[^"\\]|\\.)*)"'
+        for layout, shape in enumerate(
+            (rb'{"a":%s}' % number, rb'{"b":%s,"c":%s}' % (number, string), rb'{"b":%s}' % number)
+        ):
+            match = re.fullmatch(shape, record, re.DOTALL)
             if match:
                 return layout, match[1], match[2] if layout == 1 else b""
+        match = re.fullmatch(rb'{"c":%s}' % string, record, re.DOTALL)
+        if match:
+            return 6, b"", match[1]
         return -1, b"", b""
 
     def convert(self, row: int, program: int) -> None:
@@ -472,7 +481,7 @@ class Expected:
                     self.texts.append(text)
                 kind = kind_of(text, True)
                 suspect = suspect or kind == BROKEN
-                failed |= 2 * (kind == SURROGATE)
+                failed |= (kind == SURROGATE) << op[0]
                 self.regs[2, row] = NULL if kind == SURROGATE else self.texts.index(text)
             else:
                 self.regs[op[2], row] = NULL
@@ -527,6 +536,7 @@ RECORDS = st.one_of(
     NUMBERS.map(lambda number: b'{"a":' + number + b"}"),
     st.tuples(NUMBERS, STRINGS).map(lambda pair: b'{"b":' + pair[0] + b',"c":"' + pair[1] + b'"}'),
     NUMBERS.map(lambda number: b'{"b":' + number + b"}"),
+    STRINGS.map(lambda text: b'{"c":"' + text + b'"}'),
     st.sampled_from([b"{}", b"x", b'{"a":1']),
 )
 
@@ -566,6 +576,7 @@ def run_rows(
     "all",
     None,
 )
+@example([b'{"b":1,"c":"x"}', b'{"c":"y"}', b'{"b":1,"c":"z"}'], 1, "all", None)
 @example(
     [b'{"a":5}', b'{"b":1,"c":"y"}', b'{"a":1e2}', b'{"b":1-,"c":"y"}', b'{"b":1,"c":"\\x"}', b"{}"], 30, "lines", None
 )

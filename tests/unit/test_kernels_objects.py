@@ -136,11 +136,11 @@ def test_frame_objects_of_what_is_too_long_or_not_all_there() -> None:
     """What is given up is a record as far as the next one seems to begin; what may go on waits for more."""
 
     def run(
-        piece: bytes, what_follows: int, is_array: bool, state: list[int], rows: int = 9
+        piece: bytes, what_follows: int, is_array: bool, state: list[int], rows: int = 9, behind: bytes = b'":1}'
     ) -> tuple[int, list[int], list[tuple[int, int]]]:
         told = np.array(state, dtype=np.int64)
         starts, ends = np.full((2, rows), -5, dtype=np.int64)
-        found = int(frame_objects(padded(piece, b'":1}'), len(piece), what_follows, is_array, told, starts, ends))
+        found = int(frame_objects(padded(piece, behind), len(piece), what_follows, is_array, told, starts, ends))
         return found, told.tolist(), [(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True) if a >= 0]
 
     alike = int.from_bytes(b'{"aaaa":', "little")
@@ -152,6 +152,7 @@ def test_frame_objects_of_what_is_too_long_or_not_all_there() -> None:
     assert run(b'{"a":"bb\n{}', TOO_LONG, False, [0] * 4) == (2, [11, 0, 0, 0], [(0, 8), (9, 11)])
     assert run(b'{"a":"bb"} {"c', MORE, False, [0] * 4) == (1, [11, 0, 0, first], [(0, 10)])
     assert run(b"abc", MORE, False, [0] * 4) == (0, [0, 0, 0, 0], [])
+    assert run(b"abc\n", MORE, False, [0] * 4, behind=b"{}") == (0, [0, 0, 0, 0], [])
     assert run(b"abc\n{}", MORE, False, [0] * 4) == (2, [6, 0, 0, 0], [(0, 3), (4, 6)])
     assert run(b'[{"aaaa"x},{"aaa', MORE, True, [0, 0, 0, alike]) == (0, [1, 1, 0, alike], [])
     assert run(b'[{"aaaa"x},{"aaaa"', MORE, True, [0, 0, 0, alike]) == (0, [1, 1, 0, alike], [])
