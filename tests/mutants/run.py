@@ -306,7 +306,7 @@ class Bench:
     def _run(self, *arguments: str, seconds: int, bounds: bool = False) -> int:
         process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, seconds, arguments))
         process.start()
-        process.join(10 * seconds)
+        process.join(60 * seconds)  # of the clock: others may want the cores, too
         if process.exitcode is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.join()

@@ -68,6 +68,7 @@ def plain_hits(data: bytes, begin: int, most: int) -> tuple[int, int, list[tuple
     return BROKEN, end, spans
 
 
+OTHER_BYTES = [b"", b"{", b"}", b"]", b",", b'"', b" ", b"x", b",,", b",x", b"{}", b"\\"]
 PIECES = st.sampled_from(
     [b"{}", b'{"a":1}', b'{"]":"}"}', b",", b",", b",", b"]", b" ", b"\n", b"\r", b"\t", b"x", b"{"]
 )
@@ -91,6 +92,17 @@ def test_frame_hits(text: bytes, before: int, most: int, behind: bytes) -> None:
     assert (rows, stop) == (expected, plain_stop)
     filled = [*spans, *[(-5, -5)] * (most - len(spans))]
     assert list(zip(starts.tolist(), ends.tolist(), strict=True)) == filled
+
+
+def test_frame_hits_with_another_byte_in_each_place() -> None:
+    for text in (b'{"a":"]"},{},{"b":{}}]', b" {} , {} \n,\t{}\r]", b"[]", b" ]"):
+        others = [text[:place] + other + text[place + 1 :] for place in range(len(text)) for other in OTHER_BYTES]
+        for other in [text, *others, *(text[:place] for place in range(len(text)))]:
+            starts, ends = np.full((2, 4), -5, dtype=np.int64)
+            rows, stop = frame_hits(padded(other, b"]"), 0, len(other), starts, ends)
+            expected, plain_stop, spans = plain_hits(other, 0, 4)
+            assert (rows, stop) == (expected, plain_stop)
+            assert [(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True) if a >= 0] == spans
 
 
 # ---------------------------------------------------------------------------------------------------------------- ids
