@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from types import FunctionType
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "include" / "logpress"
@@ -125,6 +127,8 @@ class Mutant:
     """The line's source."""
     after: str
     """What the changed part reads now."""
+    kernels: frozenset[str]
+    """This kernel, and those of its module that call it."""
     source: str
     """The whole broken module."""
 
@@ -204,10 +208,12 @@ def mutants_of(module: str) -> list[Mutant]:
     text = (LIBRARY / f"{module}.py").read_text()
     lines = text.splitlines(keepends=True)
     found = []
-    for function in ast.parse(text).body:
+    tree = ast.parse(text)
+    for function in tree.body:
         names = {ast.unparse(decorator) for decorator in getattr(function, "decorator_list", [])}
         if not isinstance(function, ast.FunctionDef) or not names & {"kernel", "inner_kernel"}:
             continue
+        kernels = _callers(tree, function.name)
         sides = {node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript) and _is_shape(node)}
         for statement in function.body:
             for node in ast.walk(statement):
@@ -221,8 +227,24 @@ def mutants_of(module: str) -> list[Mutant]:
                     source += "".join(lines[function.end_lineno :])
                     line = getattr(node, "lineno", statement.lineno)
                     head = ast.unparse(ast.fix_missing_locations(other)).splitlines()[0]
-                    found.append(Mutant(module, function.name, line, what, lines[line - 1].strip(), head, source))
+                    before = lines[line - 1].strip()
+                    found.append(Mutant(module, function.name, line, what, before, head, kernels, source))
     return found
+
+
+def _callers(tree: ast.Module, name: str) -> frozenset[str]:
+    """A function, and those of its module that call it, be it through another one."""
+    found = {name}
+    while True:
+        more = {
+            function.name
+            for function in tree.body
+            if isinstance(function, ast.FunctionDef)
+            and any(isinstance(node, ast.Name) and node.id in found for node in ast.walk(function))
+        }
+        if more <= found:
+            return frozenset(found)
+        found |= more
 
 
 def _replaced(function: ast.FunctionDef, broken: _Replaced) -> str:
@@ -262,7 +284,32 @@ PRELOADED = ["hypothesis.extra.numpy", "numba", "pandas", "pyarrow.parquet", "py
 """Packages that each run of tests needs: they are imported once, and each run is a fork of that process."""
 
 
-def run_tests(include: str, cache: str, bounds: bool, seconds: int, arguments: tuple[str, ...]) -> None:
+NOT_THE_COPY = 99
+"""In place of pytest's exit code: tests have run against another library."""
+
+
+class NamedFirst:
+    """A plugin of pytest: tests that name a kernel, themselves or in a function that they call, run first."""
+
+    def __init__(self, kernels: frozenset[str]) -> None:
+        self._kernels = kernels
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: not self._is_named(item.function, 3))  # stable
+
+    def _is_named(self, function: Any, levels: int) -> bool:
+        inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+        if not isinstance(inner, FunctionType) or levels == 0:
+            return False
+        code = inner.__code__
+        names = {*code.co_names, *(name for some in code.co_consts for name in getattr(some, "co_names", ()))}
+        called = [inner.__globals__.get(name) for name in names if name in inner.__globals__]
+        return bool(names & self._kernels) or any(self._is_named(one, levels - 1) for one in called)
+
+
+def run_tests(
+    include: str, cache: str, bounds: bool, seconds: int, tests: tuple[str, ...], kernels: frozenset[str]
+) -> None:
     """Run tests against a copy of the library, in a process of its own; its exit code is that of pytest."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # a loop without end is no matter of how busy a core is
@@ -281,9 +328,9 @@ def run_tests(include: str, cache: str, bounds: bool, seconds: int, arguments: t
 
     config.reload_config()
     options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
-    code = int(pytest.main([*options, *arguments]))
+    code = int(pytest.main([*options, *tests], plugins=[NamedFirst(kernels)]))
     found = Path(sys.modules["logpress"].__file__ or "").parent if "logpress" in sys.modules else None
-    os._exit(99 if found != Path(include) / "logpress" and code != 4 else code)
+    os._exit(NOT_THE_COPY if found != Path(include) / "logpress" and code != 4 else code)
 
 
 class Bench:
@@ -303,26 +350,18 @@ class Bench:
         """Machine code that is in the cache now is that of the sound library: it stays there."""
         self.sound = self._versions()
 
-    def _run(self, *arguments: str, seconds: int, bounds: bool = False) -> int:
-        process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, seconds, arguments))
+    def passes(self, module: str, kernels: frozenset[str], seconds: int, bounds: bool = False) -> bool:
+        """Whether the tests of a module pass, with bounds of arrays checked or not; those of these kernels first."""
+        arguments = (str(self.include), str(self.cache), bounds, seconds, TESTS[module], kernels)
+        process = FORKS.Process(target=run_tests, args=arguments)
         process.start()
         process.join(60 * seconds)  # of the clock: others may want the cores, too
         if process.exitcode is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.join()
-            return 124
-        return process.exitcode
-
-    def passes(self, module: str, function: str | None, seconds: int, bounds: bool = False) -> bool:
-        """Whether the tests of a module pass, with bounds of arrays checked or not; a kernel's own tests run first."""
-        tests = TESTS[module]
-        if bounds:
-            return self._run(*tests, seconds=seconds, bounds=True) == 0
-        if function is not None and not function.startswith("_"):
-            code = self._run("-k", function, tests[0], seconds=seconds)
-            if code not in (0, 5):  # 5: no test has this name
-                return False
-        return self._run(*tests, seconds=seconds) == 0
+        if process.exitcode in (3, 4, NOT_THE_COPY):
+            raise SystemExit(f"pytest could not run the tests of {module}: {process.exitcode}")
+        return process.exitcode == 0
 
     def try_mutant(self, mutant: Mutant, seconds: int, bounds: bool) -> str:
         """Killed or survived; with `bounds`, what changes no result is killed if it leaves an array."""
@@ -330,8 +369,7 @@ class Bench:
         whole = path.read_text()
         path.write_text(mutant.source)
         try:
-            function = None if bounds else mutant.function
-            return SURVIVED if self.passes(mutant.module, function, seconds, bounds) else KILLED
+            return SURVIVED if self.passes(mutant.module, mutant.kernels, seconds, bounds) else KILLED
         finally:
             path.write_text(whole)
             for version in self._versions() - self.sound:
@@ -405,7 +443,7 @@ def _try_all(
     mutants: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
 ) -> None:
     """Try mutants of one module; those that survive run once more with bounds checked, if its tests pass so."""
-    if not benches[0].passes(module, None, 10 * seconds):
+    if not benches[0].passes(module, frozenset(), 10 * seconds):
         raise SystemExit(f"the tests of {module} fail without any change")
     for bench in benches[1:]:
         shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
@@ -429,7 +467,7 @@ def _try_all(
 
     outcomes = pool.map(lambda mutant: work(mutant, bounds=False), mutants)
     survivors = [mutant for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome == SURVIVED]
-    if survivors and benches[0].passes(module, None, 10 * seconds, bounds=True):
+    if survivors and benches[0].passes(module, frozenset(), 10 * seconds, bounds=True):
         for bench in benches:
             bench.keep_what_is_there()
         list(pool.map(lambda mutant: work(mutant, bounds=True), survivors))

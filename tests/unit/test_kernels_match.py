@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -76,6 +77,16 @@ def test_slot_end(kind: Kind, length: int, text: bytes, behind: bytes) -> None:
     assert max(found, -1) == plain_end(data, 1, kind, length)
 
 
+@pytest.mark.parametrize("kind", SLOT_KINDS)
+def test_slot_end_of_each_first_byte(kind: Kind) -> None:
+    for byte in range(256):
+        for rest in (b"", b"1", b"}", b"]", b'":1}', b"rue}", b"rue", b"alse,", b'{}],"', b"ull}"):
+            data = b'"' + bytes([byte]) + rest
+            for length in (1, 3) if kind is Kind.FIXED else (0,):
+                found = int(slot_end(padded(data, b'5"}'), 1, len(data), kind, length, STACK))
+                assert max(found, -1) == plain_end(data, 1, kind, length), (kind, data)
+
+
 def plain_match(trie: Trie, data: bytes, start: int) -> tuple[int, list[tuple[int, int]]]:
     """The first layout in the tree's order whose literals and slots are those of a record, and the slots' spans."""
     literals = trie.literals.tobytes()
@@ -84,17 +95,15 @@ def plain_match(trie: Trie, data: bytes, start: int) -> tuple[int, list[tuple[in
         while node >= 0:
             entry = trie.nodes[node].tolist()
             after = at + entry[NODE_LITERAL_LENGTH]
-            if data[at:after] == literals[entry[NODE_LITERAL_AT] :][: entry[NODE_LITERAL_LENGTH]] and after <= len(
-                data
-            ):
+            literal = literals[entry[NODE_LITERAL_AT] :][: entry[NODE_LITERAL_LENGTH]]
+            if data[at:after] == literal and after <= len(data):
                 if entry[NODE_KIND] == Kind.END:
                     if after == len(data):
                         return entry[NODE_LAYOUT], []
                 else:
                     stop = plain_end(data, after, entry[NODE_KIND], entry[NODE_LENGTH])
-                    if entry[NODE_KIND] == Kind.FIXED and data[after + 10 : after + 11] != bytes(
-                        [entry[NODE_SEPARATOR]]
-                    ):
+                    separator = data[after + 10 : after + 11]
+                    if entry[NODE_KIND] == Kind.FIXED and separator != bytes([entry[NODE_SEPARATOR]]):
                         stop = -1
                     found, spans = walk(entry[NODE_CHILD], stop) if stop >= 0 else (-1, [])
                     if found >= 0:
@@ -168,3 +177,60 @@ def test_match_record(matching: tuple[list[Layout], list[bytes]], before: bytes,
             flat = [place for span in plain for place in span]
             assert spans[: len(flat)].tolist() == flat
             assert (spans[2 * trie.depth :] == -5).all()
+
+
+def test_match_record_where_no_layout_is_known() -> None:
+    assert run_match(build_trie([]), b"{}", b"", b"")[0] == -1
+
+
+TEXT, ANY, BOX, TRUTH = (Slot(kind, "column", "", "") for kind in (Kind.STRING, Kind.ANY, Kind.CONTAINER, Kind.BOOLEAN))
+DATE, MOMENT = slot_of(Kind.FIXED, 0), slot_of(Kind.FIXED, 3)
+FAMILY = [
+    Layout((b'{"a":', b',"b":"', b'","c":', b"}"), (INTEGER, TEXT, BOX)),
+    Layout((b'{"a":', b',"b":"', b'","c":', b'},"d"'), (INTEGER, TEXT, TRUTH)),
+    Layout((b'{"a":', b',"b":"', b'","d":"', b'Z"}'), (INTEGER, TEXT, DATE)),
+    Layout((b'{"a":', b',"b":"', b'","d":"', b'Z"}'), (INTEGER, TEXT, MOMENT)),
+    Layout((b'{"a":', b',"b":', b"}"), (INTEGER, ANY)),
+    Layout((b'{"a":', b',"b":"', b'"}'), (ANY, TEXT)),
+    Layout((b'{"a":', b',"b":', b"}"), (ANY, ANY)),
+    Layout((b'{"a":', b"}"), (ANY,)),
+    Layout((b'{"a":"', b'","b":', b',"e":' + b"x" * 40 + b'"', b'"}'), (TEXT, BOX, TEXT)),
+    Layout((b'{"a":true}',), ()),
+    Layout((b'{"a":', b"", b"}"), (TRUTH, BOX)),
+]
+"""Layouts that begin alike: where a later slot does not fit, the walk goes back, by one slot or by several."""
+
+
+def of_family() -> list[bytes]:
+    moments = [b"2021-12-26T15:11:04", b"2021-12-26 15:11:04.884"]
+    texts = {
+        Kind.NUMBER: b"-17",
+        Kind.STRING: b'x\\"',
+        Kind.CONTAINER: b'{"}":[1]}',
+        Kind.ANY: b'"y"',
+        Kind.BOOLEAN: b"true",
+    }
+    records = []
+    for layout in FAMILY:
+        record = layout.literals[0]
+        for slot, literal in zip(layout.slots, layout.literals[1:], strict=True):
+            record += (moments[slot is MOMENT] if slot.kind is Kind.FIXED else texts[slot.kind]) + literal
+        records.append(record)
+    return [*records, b'{"a":12,"b":"z","c":[1],"d":2}', b'{"a":"q","b":"z"}', b'{"a":null,"b":1}', b"{}"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_match_record_with_another_byte_in_each_place(order: int) -> None:
+    trie = build_trie([(10 + number, layout) for number, layout in list(enumerate(FAMILY))[::order]])
+    for record in of_family():
+        changed = [
+            record[:k] + other + record[k + 1 :]
+            for k in range(len(record))
+            for other in (b"", b'"', b"\\", b"}", b"]", b",", b":", b" ", b"1", b"n", b"{}", b"T")
+        ]
+        for text in [record, *changed, *(record[:k] for k in range(len(record)))]:
+            number, spans = run_match(trie, text, b"\\", b'"}')
+            expected, plain = plain_match(trie, b"\\" + text, 1)
+            assert number == expected, text
+            flat = [place for span in plain for place in span]
+            assert number < 0 or spans[: len(flat)].tolist() == flat
