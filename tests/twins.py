@@ -31,6 +31,13 @@ def sound_object_end(data: bytes, start: int) -> int | None:
     return end
 
 
+def sound_value_end(data: bytes, start: int) -> int | None:
+    """Where a sound value ends; behind a number, `true` or `false` a comma, bracket or blank must come."""
+    stop = sound_object_end(data, start)
+    is_bare = data[start] in b"tf-0123456789"
+    return None if stop is not None and is_bare and stop < len(data) and data[stop] not in b",}] \r\t\n" else stop
+
+
 def _skip(data: bytes, at: int) -> int:
     while at < len(data) and data[at] in BLANKS:
         at += 1

@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -129,8 +130,12 @@ class Mutant:
     """What the changed part reads now."""
     kernels: frozenset[str]
     """This kernel, and those of its module that call it."""
-    source: str
-    """The whole broken module."""
+    write: Callable[[], str]
+    """Gives the whole broken module."""
+
+    @cached_property
+    def source(self) -> str:
+        return self.write()
 
     @property
     def key(self) -> str:
@@ -220,15 +225,11 @@ def mutants_of(module: str) -> list[Mutant]:
                 if node in sides:  # most arrays have one dimension, and shape[-1] is shape[0]
                     continue
                 for what, other in _changed(node):
-                    broken = _Replaced(node, other)
-                    # only this function is written anew: the others keep their lines, and so what messages say
-                    whole = _replaced(function, broken)
-                    source = "".join(lines[: function.decorator_list[0].lineno - 1]) + whole + "\n"
-                    source += "".join(lines[function.end_lineno :])
                     line = getattr(node, "lineno", statement.lineno)
                     head = ast.unparse(ast.fix_missing_locations(other)).splitlines()[0]
+                    write = partial(_written, lines, function, _Replaced(node, other))
                     before = lines[line - 1].strip()
-                    found.append(Mutant(module, function.name, line, what, before, head, kernels, source))
+                    found.append(Mutant(module, function.name, line, what, before, head, kernels, write))
     return found
 
 
@@ -245,6 +246,12 @@ def _callers(tree: ast.Module, name: str) -> frozenset[str]:
         if more <= found:
             return frozenset(found)
         found |= more
+
+
+def _written(lines: list[str], function: ast.FunctionDef, broken: _Replaced) -> str:
+    """A module in which one function is written anew: the others keep their lines, and so what messages say."""
+    before = lines[: function.decorator_list[0].lineno - 1]
+    return "".join([*before, _replaced(function, broken), "\n", *lines[function.end_lineno :]])
 
 
 def _replaced(function: ast.FunctionDef, broken: _Replaced) -> str:
@@ -381,14 +388,18 @@ def chosen(modules: list[str], function: str | None, count: int | None, seed: in
 
     A larger count only adds mutants to those of a smaller one.
     """
-    found = []
+    found: dict[str, Mutant] = {}
     for module in modules:
-        mutants = list({mutant.key: mutant for mutant in mutants_of(module)}.values())
-        mutants = [mutant for mutant in mutants if function in (None, mutant.function)]
+        mutants = [mutant for mutant in mutants_of(module) if function in (None, mutant.function)]
         random.Random(f"{seed} {module}").shuffle(mutants)
         mutants = _in_turn(mutants, lambda mutant: (mutant.function, mutant.what))
-        found += _in_turn(mutants, lambda mutant: mutant.function)[:count]
-    return found
+        more: dict[str, Mutant] = {}
+        for mutant in _in_turn(mutants, lambda mutant: mutant.function):
+            if len(more) == count:
+                break
+            more.setdefault(mutant.key, mutant)
+        found |= more
+    return list(found.values())
 
 
 def _in_turn(mutants: list[Mutant], group: Callable[[Mutant], Hashable]) -> list[Mutant]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
+from tests.twins import sound_value_end
 
 from logpress.hashing.kernels_hash import same_bytes
 from logpress.kernel.words import PADDING
@@ -142,6 +143,36 @@ def test_a_cut_value_is_no_value(text: bytes) -> None:
     if text[:1] in b'"[{':
         for end in range(len(text)):
             assert int(value_end(padded(text), 0, end, STACK)) == -1
+
+
+OTHER_BYTES = [bytes([byte]) for byte in b'"\\{}[],: \n\t019-+.eEuntfl/\x1f\x7f\x80\xc3\xff'] + [
+    b"",
+    b"{}",
+    b'""',
+    b"1 ",
+]
+WHOLE = [
+    b'[{"a":-1.5e+7,"b":[true,false,null,"\\u00e9\\n","\xc3\xa9"]},[],{}, 0 , 12,"x"]',
+    b' {"a" : {"b":[ ] , "c" :1E-2},\r\n"d":[[{}],10.25]}',
+    b'"ab\\"c\\u0041"',
+    b"-120.5e10",
+    b"true",
+    b"false",
+    b"null",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_value_end_with_another_byte_in_each_place(text: bytes) -> None:
+    start = len(text) - len(text.lstrip())
+    others = [text[:k] + other + text[k + 1 :] for k in range(start, len(text)) for other in OTHER_BYTES]
+    for other in [text, *others, *(text[:k] for k in range(start + 1, len(text)))]:
+        if other[start : start + 1] in (b"", b" ", b"\n", b"\t"):
+            continue  # no value begins with a blank
+        for behind in (b"", b'"}]1e5,'):
+            found = int(value_end(padded(other, behind), start, len(other), STACK))
+            expected = sound_value_end(other, start)
+            assert found == (-1 if expected is None else expected), other
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])

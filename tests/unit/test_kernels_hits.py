@@ -8,7 +8,7 @@ import xxhash
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
-from tests.twins import blanks_end, braces_end, quote_at, sound_object_end
+from tests.twins import blanks_end, braces_end, quote_at, sound_value_end
 
 from logpress.hashing.kernels_hash import hash64
 from logpress.layout import kernels_scan
@@ -112,13 +112,6 @@ def hashed(text: bytes) -> int:
     return int(hash64(padded(text), 0, len(text)))
 
 
-def value_stop(hit: bytes, i: int) -> int | None:
-    """Where a sound value ends; behind a number, `true` or `false` a comma, bracket or blank must come."""
-    stop = sound_object_end(hit, i)
-    is_bare = hit[i] in b"tf-0123456789"
-    return None if stop is not None and is_bare and stop < len(hit) and hit[stop] not in b",}] \r\t\n" else stop
-
-
 def plain_ids(hit: bytes) -> tuple[int, int] | None:
     """The words of what names a hit, or None: its members up to `_source` are looked at, by the bytes of their keys."""
     end = len(hit)
@@ -135,7 +128,7 @@ def plain_ids(hit: bytes) -> tuple[int, int] | None:
         i = blanks_end(hit, i + 1, end)
         if i >= end:
             return None
-        stop = quote_at(hit, i + 1, end) + 1 if hit[i] == 0x22 else value_stop(hit, i)
+        stop = quote_at(hit, i + 1, end) + 1 if hit[i] == 0x22 else sound_value_end(hit, i)
         if stop is None or stop > end:
             return None
         value = hit[i:stop]
