@@ -46,7 +46,7 @@ def plain_end(data: bytes, start: int, kind: int, length: int) -> int:
         return bare.end() if first and first in (b"-0123456789" if kind == Kind.NUMBER else b"tf") else -1
     if not first or (first not in b"{[" if kind == Kind.CONTAINER else first == b"n"):
         return -1
-    return max(int(value_end(padded(data), start, len(data), STACK)), -1)
+    return int(value_end(padded(data), start, len(data), STACK))
 
 
 TEXTS = {
@@ -74,7 +74,7 @@ SIGNS = st.sampled_from(
 def test_slot_end(kind: Kind, length: int, text: bytes, behind: bytes) -> None:
     data = b'"' + text
     found = int(slot_end(padded(data, behind), 1, len(data), kind, length, STACK))
-    assert max(found, -1) == plain_end(data, 1, kind, length)
+    assert found == plain_end(data, 1, kind, length)
 
 
 @pytest.mark.parametrize("kind", SLOT_KINDS)
@@ -84,7 +84,7 @@ def test_slot_end_of_each_first_byte(kind: Kind) -> None:
             data = b'"' + bytes([byte]) + rest
             for length in (1, 3) if kind is Kind.FIXED else (0,):
                 found = int(slot_end(padded(data, b'5"}'), 1, len(data), kind, length, STACK))
-                assert max(found, -1) == plain_end(data, 1, kind, length), (kind, data)
+                assert found == plain_end(data, 1, kind, length), (kind, data)
 
 
 def plain_match(trie: Trie, data: bytes, start: int) -> tuple[int, list[tuple[int, int]]]:
