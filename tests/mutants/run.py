@@ -38,9 +38,15 @@ EQUIVALENT = Path(__file__).with_name("equivalent.json")
 KILLED, SURVIVED, SAME, WAITING = "killed", "survived", "equivalent", "not run"
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "codecs/kernels_instants": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_instants": (
+        "tests/unit/test_kernels_values.py",
+        "tests/unit/test_bit_tricks.py",
+    ),
     "codecs/kernels_instant_columns": ("tests/unit/test_kernels_store.py",),
-    "codecs/kernels_kinesis": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_kinesis": (
+        "tests/unit/test_kernels_values.py",
+        "tests/unit/test_bit_tricks.py",
+    ),
     "codecs/kernels_kinesis_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_kinesis_texts": ("tests/unit/test_kernels_kinesis_texts.py",),
     "codecs/kernels_lookup_columns": ("tests/unit/test_kernels_store.py",),
