@@ -342,6 +342,20 @@ def test_whole_numbers_are_read_in_any_spelling(text: bytes, behind: bytes) -> N
         assert kernel_integer_value(text, behind) in (None, 0)
 
 
+@pytest.mark.parametrize("text", [b"-0120.50e+3", b"7.0E-01", b"0.00", b"98765432109876543210.10e2", b"12e-1", b"5e17"])
+def test_integer_value_and_decimal_value_with_another_byte_in_each_place(text: bytes) -> None:
+    others = [b"", b"0", b"1", b"9", b".", b"e", b"E", b"-", b"+", b"/", b":", b"00", b".0", b"e1", b"-0", b"\xff"]
+    changed = [text[:k] + other + text[k + 1 :] for k in range(len(text)) for other in others]
+    for one in [text, *changed, *(text[:k] for k in range(len(text)))]:
+        for behind in (b"", b"0", b".5", b"e9"):
+            assert kernel_integer_value(one, behind) == twin_integer_value(one), one
+            found = kernel_decimal_value(one, behind)
+            if _SPELLING.fullmatch(one) is None:
+                assert found is None
+            elif found is not None or len(re.sub(rb"[eE].*|[.-]", b"", one).strip(b"0")) <= 19:
+                assert found == (None if math.isinf(float(one)) else float(one)), one
+
+
 @given(_spelt | _number_like | _doubles, st.sampled_from(POISON))
 @example(b"0.30000000000000004", b"")
 @example(b"21.333333333333332", b"9")

@@ -73,7 +73,7 @@ SIGNS = st.sampled_from(
 @example(Kind.FIXED, 0, b"", b"c")
 def test_slot_end(kind: Kind, length: int, text: bytes, behind: bytes) -> None:
     data = b'"' + text
-    found = int(slot_end(padded(data, behind), 1, len(data), kind, length, STACK))
+    found = int(slot_end(padded(data, behind), 1, len(data), int(kind), length, STACK))
     assert found == plain_end(data, 1, kind, length)
 
 
@@ -83,7 +83,7 @@ def test_slot_end_of_each_first_byte(kind: Kind) -> None:
         for rest in (b"", b"1", b"}", b"]", b'":1}', b"rue}", b"rue", b"alse,", b'{}],"', b"ull}"):
             data = b'"' + bytes([byte]) + rest
             for length in (1, 3) if kind is Kind.FIXED else (0,):
-                found = int(slot_end(padded(data, b'5"}'), 1, len(data), kind, length, STACK))
+                found = int(slot_end(padded(data, b'5"}'), 1, len(data), int(kind), length, STACK))
                 assert found == plain_end(data, 1, kind, length), (kind, data)
 
 
