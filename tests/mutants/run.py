@@ -453,55 +453,59 @@ def main() -> int:
         FORKS.set_forkserver_preload(PRELOADED)
         benches = [Bench(options.folder or Path(folder), number) for number in range(options.jobs)]
         for module, some in waiting.items():
-            _try_all(some, module, benches, pool, results, options.seconds, options.quick)
+            survivors = _try_all(some, module, benches, pool, results, options.seconds)
+            if survivors and not options.quick:
+                survivors = _try_bounds(survivors, module, benches, pool, results, options.seconds)
+            for mutant in survivors:
+                results.keep(mutant, SURVIVED)
     return report(mutants, results, known)
 
 
 def _try_all(
-    mutants: list[Mutant],
-    module: str,
-    benches: list[Bench],
-    pool: ThreadPoolExecutor,
-    results: Results,
-    seconds: int,
-    quick: bool,
-) -> None:
-    """Try mutants of one module; those that survive run once more with bounds checked, if its tests pass so."""
+    mutants: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
+) -> list[Mutant]:
+    """Try mutants of one module; returns those that survive, whose results are not kept yet."""
     if not benches[0].passes(module, frozenset(), 10 * seconds):
         raise SystemExit(f"the tests of {module} fail without any change")
     for bench in benches[1:]:
         shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
-    for bench in benches:
-        bench.keep_what_is_there()
+    outcomes = _outcomes(mutants, benches, pool, results, seconds, False)
+    return [mutant for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome == SURVIVED]
+
+
+def _outcomes(
+    mutants: list[Mutant], benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int, bounds: bool
+) -> list[str]:
+    """What becomes of mutants, each on a bench that is free; killed ones are kept."""
     free = SimpleQueue[Bench]()
     for bench in benches:
+        bench.keep_what_is_there()
         free.put(bench)
 
-    def work(mutant: Mutant, bounds: bool) -> str:
+    def work(mutant: Mutant) -> str:
         bench = free.get()
         begun = time.monotonic()
         try:
-            outcome = bench.try_mutant(mutant, 2 * seconds if bounds else seconds, bounds)
+            outcome = bench.try_mutant(mutant, seconds, bounds)
         finally:
             free.put(bench)
-        if bounds or outcome == KILLED:
+        if outcome == KILLED:
             results.keep(mutant, outcome)
         print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
         return outcome
 
-    outcomes = pool.map(lambda mutant: work(mutant, bounds=False), mutants)
-    survivors = [mutant for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome == SURVIVED]
-    if quick:
-        for mutant in survivors:
-            results.keep(mutant, SURVIVED)
-    elif survivors and benches[0].passes(module, frozenset(), 10 * seconds, bounds=True):
-        for bench in benches:
-            bench.keep_what_is_there()
-        list(pool.map(lambda mutant: work(mutant, bounds=True), survivors))
-    elif survivors:
+    return list(pool.map(work, mutants))
+
+
+def _try_bounds(
+    survivors: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
+) -> list[Mutant]:
+    """Try survivors once more with bounds of arrays checked, if the tests of their module pass so."""
+    if not benches[0].passes(module, frozenset(), 10 * seconds, bounds=True):
         print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
-        for mutant in survivors:
-            results.keep(mutant, SURVIVED)
+        return survivors
+    outcomes = _outcomes(survivors, benches, pool, results, 2 * seconds, True)
+    return [mutant for mutant, outcome in zip(survivors, outcomes, strict=True) if outcome == SURVIVED]
 
 
 class Results:

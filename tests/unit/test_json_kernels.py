@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -337,6 +338,16 @@ def test_the_first_quote_that_is_not_escaped(text: bytes, before: int, escape: b
     slot = int(slot_end(buffer, start, start + len(text), Kind.STRING, 0, STACK))
     if not escape:
         assert slot == (-1 if expected == len(text) else start + expected)
+
+
+@pytest.mark.parametrize("before", [b"", b"\\", b"\\\\", b"x" * 29 + b"\\\\\\"])
+def test_quote_at_of_every_short_text(before: bytes) -> None:
+    """Of up to five backslashes, quotes and others; those before the start escape nothing."""
+    for length in range(6):
+        for signs in itertools.product(b'\\"a', repeat=length):
+            text = bytes(signs)
+            buffer = padded(before + text, b'"')
+            assert quote_at(buffer, len(before), len(before + text)) == len(before) + twin_quote_at(text), text
 
 
 # --------------------------------------------------------------------------------------------------- bare values
