@@ -200,12 +200,14 @@ OFFSETS = st.sampled_from([0, 540, -300, 1439, -1439])
     ),
     st.sampled_from([1, 1_000, 1_000_000]),
     OFFSETS,
-    st.sampled_from([-1, 3]),
-    st.sampled_from([-1, 4]),
+    st.sampled_from([-1, 3, 0]),
+    st.sampled_from([-1, 4, 1]),
     st.sampled_from([1, 1_000]),
     SLOTS,
 )
 @example([(b"2021-12-26T15:26:04.000", 0, False)], 1, 540, 3, 4, 1, 0)
+@example([(b"2021-12-26T15:26:04.000", 0, False)], 1, 540, 0, 1, 1, 0)
+@example([(b"2021-12-26T15:26:04.000", 0, False)], 1, 540, 3, 0, 1, 0)
 @example([(b"2021-12-26T15:26:05.000", 0, False)], 1, 540, 3, 4, 1, 0)
 @example([(b"2021-12-26T10:26:04.000", 0, False)], 1_000, -300, 3, 4, 1, 0)
 @example([(b"2021-12-26T10:26:05.000", 0, False)], 1_000, -300, 3, 4, 1_000, 0)
@@ -225,7 +227,7 @@ def test_run_operation_instants(
     failed = []
     for k, (text, away, _) in enumerate(some):
         moment = int(NULL) if away == NULL else (REFERENCE_S + away) * ref_units
-        table.regs[4, table.row(k)] = moment
+        table.regs[max(reference, 0), table.row(k)] = moment
         exact = wall_of(text, units, kernels_instants.read_instant)
         value = exact if exact is not None else wall_of(text, units, kernels_typed.instant_value)
         is_failed, shift = exact is None, 0
@@ -248,14 +250,14 @@ def test_run_operation_instants(
         shifts.append(shift)
         failed.append(is_failed)
     op = [slot, codes.INSTANT, 2, second, ord("T"), 3, units, reference, offset, ref_units]
-    table.check(op, {2: values, **({3: shifts} if second >= 0 else {})}, failed)
+    table.check(op, {2: values, **({second: shifts} if second >= 0 else {})}, failed)
 
 
 @given(
     st.lists(st.tuples(INSTANTS, st.sampled_from(["same", "null", "other"]), st.sampled_from([0, 540])), max_size=5),
     st.sampled_from([1_000, 1_000_000]),
     OFFSETS,
-    st.sampled_from([-1, 3]),
+    st.sampled_from([-1, 3, 0]),
     SLOTS,
 )
 def test_run_operation_copies_of_instants(
@@ -267,7 +269,7 @@ def test_run_operation_copies_of_instants(
         wall = wall_of(text, units, kernels_instants.read_instant)
         utc = 0 if wall is None else wall - offset * 60 * units + (shift * 60 * units if second >= 0 else 0)
         table.regs[2, table.row(k)] = {"same": utc, "null": int(NULL), "other": utc + 1}[kind]
-        table.regs[3, table.row(k)] = shift
+        table.regs[max(second, 0), table.row(k)] = shift
         failed.append(wall is None or kind != "same")
     table.check([slot, codes.COPY_INSTANT, 2, second, ord("T"), 3, units, -1, offset, 0], {}, failed)
 
