@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -332,7 +333,8 @@ def run_tests(
     os.environ.pop("NUMBA_CACHE_DIR", None)
     path = os.pathsep.join((include, str(ROOT)))
     os.environ |= {"PYTHONPATH": path, "LOGPRESS_CACHE_DIR": cache, "LOGPRESS_FUZZ": "mutants"}
-    sys.dont_write_bytecode = True
+    sys.dont_write_bytecode = bool(kernels)  # that of the sound library, and of tests, is kept
+    gc.disable()
     sys.path[:0] = [include, str(ROOT)]
     os.chdir(ROOT)
     os.environ["NUMBA_BOUNDSCHECK"] = "1" if bounds else "0"
@@ -379,12 +381,13 @@ class Bench:
     def try_mutant(self, mutant: Mutant, seconds: int, bounds: bool) -> str:
         """Killed or survived; with `bounds`, what changes no result is killed if it leaves an array."""
         path = self.include / "logpress" / f"{mutant.module}.py"
-        whole = path.read_text()
+        whole, times = path.read_text(), path.stat()
         path.write_text(mutant.source)
         try:
             return SURVIVED if self.passes(mutant.module, mutant.kernels, seconds, bounds) else KILLED
         finally:
             path.write_text(whole)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # by which Python knows its bytecode
             for version in self._versions() - self.sound:
                 shutil.rmtree(version, ignore_errors=True)
 
