@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
-from tests.twins import blanks_end, braces_end, quote_at
+from tests.twins import blanks_end, braces_end, quote_at, sound_value_end
 
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.records.kernels_bulk import ACTION_BYTES, is_action, pair_lines, spans_of_objects, write_pairs
@@ -221,6 +221,50 @@ def test_write_pairs(records: list[tuple[bytes, bytes] | bytes]) -> None:
     used = write_pairs(buffer, offsets[:-1].copy(), offsets[1:].copy(), len(texts), NAMES, out, values, STACK)
     assert out[:used].tobytes() == expected
     assert not (out[used:] != 0xEE).any()
+
+
+def plain_pair(text: bytes) -> bytes:
+    """The lines of an object that may be broken: its members are taken up to the first value that is none."""
+    parts: dict[bytes, bytes] = {}
+    i, end = 1, len(text)
+    while i < end:
+        while i < end and text[i] not in b'"}':
+            i += 1
+        if i >= end or text[i] == 0x7D:
+            break
+        quote = quote_at(text, i + 1, end)
+        key, i = text[i + 1 : quote], quote + 1
+        while i < end and text[i] in b": \t\n\v\f\r":
+            i += 1
+        if i >= end:
+            break
+        if text[i] == 0x22:
+            stop: int | None = quote_at(text, i + 1, end) + 1
+        else:
+            stop = braces_end(text, i, end) if text[i] == 0x7B else sound_value_end(text, i)
+        if stop is None or not 0 <= stop <= end:
+            break
+        if text[i : i + 1] == (b"{" if key == b"_source" else b'"'):
+            parts[key] = text[i:stop]
+        i = stop
+    named = [b'"' + key + b'":' + parts[key] for key in (b"_index", b"_id", b"_routing") if key in parts]
+    action = b'{"index":{' + (b",".join(named) if b"_source" in parts else b"") + b"}}"
+    as_it_is = bytes.maketrans(b"\r\n", b"  ")
+    return b"".join(line.translate(as_it_is) + b"\n" for line in (action, parts.get(b"_source", text)))
+
+
+def test_write_pairs_with_another_byte_in_each_place() -> None:
+    text = b'{ "_index":"a", "_id" : "x\\"","n":[1,-2.5],"_routing":"r" ,"_source" :{"_id":"y"},"t":true,"_id":"z"}'
+    others = [b"", b"{}", b'""', *(bytes([byte]) for byte in b'"\\{}],: \t\n\v\rx1_')]
+    for one in [text, *(text[:k] + other + text[k + 1 :] for k in range(1, len(text) - 1) for other in others)]:
+        if plain_action(one):
+            continue
+        out = np.full(len(one) + ACTION_BYTES + 8, 0xEE, dtype=np.uint8)
+        buffer = padded(one, b'":"}}]')
+        used = write_pairs(
+            buffer, np.array([0]), np.array([len(one)]), 1, NAMES, out, np.zeros((4, 2), np.int64), STACK
+        )
+        assert out[:used].tobytes() == plain_pair(one), one
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,9 @@ PARTS = st.tuples(
 
 
 @given(st.lists(PARTS, max_size=6))
+@example(
+    [(0x6102553C << 20 | 3, 2**36 - 1, 2**63 - 1, 0)]
+)  # a carry from the second group of eight digits to the first
 @example([(5 << 20 | 3, 1, 2, 3), (5 << 20 | 67, 1, 2, 3), (5 << 20 | 3, 1, 2, 3), (6 << 20 | 3, 1, 2, 3)])
 def test_write_kinesis_with_the_memory_of_other_shards(some: list[tuple[int, int, int, int]]) -> None:
     shards = np.full((kernels_kinesis.SHARDS_MET, kernels_kinesis.SHARD_WORDS), NULL, dtype=np.int64)
