@@ -99,10 +99,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py",),
     "parquet/zstd/kernels_frames": ("tests/unit/test_kernels_zstd.py",),
     "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py",),
-    "parquet/zstd/kernels_huffman": (
-        "tests/unit/test_kernels_entropy.py",
-        "tests/property/test_frames.py",
-    ),
+    "parquet/zstd/kernels_huffman": ("tests/unit/test_kernels_entropy.py",),
     "parquet/zstd/kernels_matches": ("tests/unit/test_kernels_zstd.py",),
     "parquet/zstd/kernels_sequences": ("tests/unit/test_kernels_entropy.py",),
     "records/kernels_bulk": ("tests/unit/test_kernels_bulk.py",),

@@ -1,13 +1,14 @@
 """Kernels that write literals and sequences of zstd, against plain Python that writes the bits as a decoder reads them.
 
-Which lengths Huffman's codes have, and how many cells a code of a table, is asked of the kernels that choose them:
-`test_frames.py` and `test_kernels_parquet.py` test those. Bits are one large number here, whose first ones are read
+Which lengths Huffman's codes have, and how many cells a code of a table, is asked of the kernels that choose them,
+which `test_find_lengths` and `test_kernels_parquet.py` test. Bits are one large number here, whose first ones are read
 first (RFC 8878, 4.1 and 4.2).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -184,6 +185,36 @@ def test_write_sequences_of_less_than_four_bytes_must_not_be_used(count: int) ->
 
 
 # ---------------------------------------------------------------------------------------------------------- literals
+
+
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**17 // 256), min_size=2, max_size=256))
+@example([int(1.618**k) for k in range(24)])
+@example([1] * 256)
+@example([2, 1, 1, 2, 4, 4, 8])
+def test_find_lengths(counts: list[int]) -> None:
+    found = sorted((byte for byte in range(len(counts)) if counts[byte]), key=lambda byte: counts[byte])
+    if len(found) < 2:
+        return
+    order = np.array(found + [0] * (256 - len(found)), np.int32)
+    lengths = np.full(256, 99, np.int32)
+    padded = np.array(counts + [0] * (256 - len(counts)), np.int32)
+    ITEMS[:], IS_LEAF[:] = 77, 7
+    kernels_huffman.find_lengths(padded, order, len(found), ITEMS, IS_LEAF, lengths)
+    bits = plain_lengths([counts[byte] for byte in found], 11)
+    assert {byte: int(length) for byte, length in enumerate(lengths) if length} == dict(zip(found, bits, strict=True))
+    assert 1 <= min(bits) <= max(bits) <= 11
+    assert sum(2.0**-length for length in bits) == 1
+
+
+def plain_lengths(counts: list[int], longest: int) -> list[int]:
+    """Bits of the best codes of at most `longest` bits: coins of package-merge, as sets, those of one byte first."""
+    coins = [(count, [place]) for place, count in enumerate(counts)]
+    level = sorted(coins, key=lambda coin: coin[0])
+    for _ in range(longest - 1):
+        pairs = [(one[0] + two[0], one[1] + two[1]) for one, two in zip(level[::2], level[1::2], strict=False)]
+        level = sorted([*coins, *pairs], key=lambda coin: coin[0])
+    chosen = Counter(place for _, places in level[: 2 * len(counts) - 2] for place in places)
+    return [chosen[place] for place in range(len(counts))]
 
 
 def saved_bits(literals: bytes, step: int) -> float:
