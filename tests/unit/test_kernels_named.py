@@ -14,8 +14,6 @@ MODULES = sorted(LIBRARY.rglob("kernels_*.py"))
 
 IN_THEIR_CALLERS = {
     "kernels_lines.write_lines",  # tests/unit/test_sample.py: whole samples
-    "kernels_numbers.delta_blocks",  # tests/unit/test_deltas.py: pages, decoded in plain Python
-    "kernels_numbers.whole_deltas",
 }
 
 
