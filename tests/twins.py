@@ -31,6 +31,13 @@ def sound_object_end(data: bytes, start: int) -> int | None:
     return end
 
 
+def sound_value_end(data: bytes, start: int) -> int | None:
+    """Where a sound value ends; behind a number, `true` or `false` a comma, bracket or blank must come."""
+    stop = sound_object_end(data, start)
+    is_bare = data[start] in b"tf-0123456789"
+    return None if stop is not None and is_bare and stop < len(data) and data[stop] not in b",}] \r\t\n" else stop
+
+
 def _skip(data: bytes, at: int) -> int:
     while at < len(data) and data[at] in BLANKS:
         at += 1
@@ -188,3 +195,33 @@ def joined(texts: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Texts one after the other, padded, and where each begins and the last one ends."""
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     return np.frombuffer(b"".join(texts) + bytes(64), dtype=np.uint8), offsets
+
+
+def braces_end(data: bytes, start: int, end: int) -> int:
+    """Where the object that begins at `start` ends by its braces and quotes alone, or -1."""
+    depth = 0
+    in_string = escaped = False
+    for i in range(start, end):
+        c = data[i : i + 1]
+        if c == b'"' and not escaped:
+            in_string = not in_string
+        elif c in b"{}" and not in_string:
+            depth += 1 if c == b"{" else -1
+            if c == b"}" and depth == 0:
+                return i + 1
+        escaped = c == b"\\" and not escaped
+    return -1
+
+
+def quote_at(data: bytes, start: int, end: int) -> int:
+    """Where the first double quote stands that no backslash behind `start` escapes, or `end`."""
+    while start < end and data[start] != 0x22:
+        start += 2 if data[start] == 0x5C else 1
+    return min(start, end)
+
+
+def blanks_end(data: bytes, start: int, end: int) -> int:
+    """Where the blanks end that begin at `start`."""
+    while start < end and data[start] in BLANKS:
+        start += 1
+    return start

@@ -2,6 +2,7 @@
 
 Each mutant is one change of one kernel in a copy of the library; the tests that belong to its module run against the
 copy until one fails. A result is kept by the digest of the broken source, so that a run goes on where one has stopped.
+What was killed stays killed when tests change, because tests are only added; `--again` runs it once more.
 """
 
 from __future__ import annotations
@@ -9,47 +10,58 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import hashlib
 import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
+from types import FunctionType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "include" / "logpress"
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
-KILLED, SURVIVED, SAME = "killed", "survived", "equivalent"
+KILLED, SURVIVED, SAME, WAITING = "killed", "survived", "equivalent", "not run"
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "codecs/kernels_instants": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_instants": (
+        "tests/unit/test_kernels_values.py",
+        "tests/unit/test_bit_tricks.py",
+    ),
     "codecs/kernels_instant_columns": ("tests/unit/test_kernels_store.py",),
-    "codecs/kernels_kinesis": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
+    "codecs/kernels_kinesis": (
+        "tests/unit/test_kernels_values.py",
+        "tests/unit/test_bit_tricks.py",
+    ),
     "codecs/kernels_kinesis_columns": ("tests/unit/test_kernels_store.py",),
-    "codecs/kernels_kinesis_texts": ("tests/unit/test_reading.py",),
+    "codecs/kernels_kinesis_texts": ("tests/unit/test_kernels_kinesis_texts.py",),
     "codecs/kernels_lookup_columns": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_registers": ("tests/unit/test_kernels_store.py",),
     "codecs/kernels_text": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
     "codecs/kernels_uuid": ("tests/unit/test_codecs.py", "tests/unit/test_bit_tricks.py"),
     "codecs/kernels_typed": ("tests/unit/test_bit_tricks.py", "tests/unit/test_codecs.py"),
-    "comparing/kernels_documents": ("tests/unit/test_compare.py",),
-    "comparing/kernels_multisets": ("tests/unit/test_compare.py",),
-    "comparing/kernels_values": ("tests/unit/test_compare.py",),
-    "engine/convert/kernels_convert": ("tests/unit/test_framing.py", "tests/property/test_round_trip.py"),
-    "engine/convert/kernels_operations": ("tests/property/test_round_trip.py", "tests/property/test_values.py"),
-    "engine/convert/kernels_duplicates": ("tests/unit/test_duplicates.py",),
-    "engine/order/kernels_keys": ("tests/unit/test_kernels_order.py", "tests/unit/test_keys.py"),
+    "comparing/kernels_documents": ("tests/unit/test_kernels_comparing.py",),
+    "comparing/kernels_multisets": ("tests/unit/test_kernels_comparing.py",),
+    "comparing/kernels_values": ("tests/unit/test_kernels_comparing.py",),
+    "engine/convert/kernels_convert": ("tests/unit/test_kernels_convert.py",),
+    "engine/convert/kernels_operations": ("tests/unit/test_kernels_convert.py",),
+    "engine/convert/kernels_duplicates": ("tests/unit/test_kernels_duplicates.py",),
+    "engine/order/kernels_keys": ("tests/unit/test_kernels_order.py",),
     "engine/order/kernels_sort": ("tests/unit/test_kernels_group.py",),
     "engine/part/kernels_columns": ("tests/unit/test_kernels_store.py",),
     "engine/registers/kernels_rows": ("tests/unit/test_kernels_store.py", "tests/unit/test_kernels_group.py"),
@@ -63,32 +75,43 @@ TESTS: dict[str, tuple[str, ...]] = {
     "hashing/kernels_tables": ("tests/unit/test_kernels_group.py",),
     "hashing/kernels_xxh3": ("tests/unit/test_codecs.py",),
     "layout/kernels_json": ("tests/unit/test_json_kernels.py",),
-    "layout/kernels_match": ("tests/unit/test_layout.py", "tests/unit/test_json_kernels.py"),
-    "layout/kernels_scan": ("tests/unit/test_json_kernels.py", "tests/unit/test_search.py"),
-    "layout/kernels_unescape": ("tests/unit/test_compare.py",),
-    "parquet/kernels_indices": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
-    "parquet/kernels_levels": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
-    "parquet/kernels_numbers": (
+    "layout/kernels_match": ("tests/unit/test_kernels_match.py",),
+    "layout/kernels_scan": (
+        "tests/unit/test_json_kernels.py",
+        "tests/unit/test_kernels_hits.py",
+    ),
+    "layout/kernels_unescape": ("tests/unit/test_kernels_comparing.py",),
+    "parquet/kernels_indices": (
+        "tests/unit/test_kernels_pages.py",
+        "tests/unit/test_kernels_parquet.py",
+    ),
+    "parquet/kernels_levels": (
+        "tests/unit/test_kernels_pages.py",
+        "tests/unit/test_kernels_parquet.py",
         "tests/unit/test_bit_tricks.py",
+    ),
+    "parquet/kernels_numbers": (
+        "tests/unit/test_kernels_pages.py",
         "tests/unit/test_kernels_parquet.py",
         "tests/unit/test_deltas.py",
+        "tests/unit/test_bit_tricks.py",
     ),
     "parquet/kernels_varints": ("tests/unit/test_bit_tricks.py",),
-    "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py", "tests/property/test_parquet_writer.py"),
-    "parquet/zstd/kernels_deltas": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
-    "parquet/zstd/kernels_frames": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
-    "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py", "tests/property/test_frames.py"),
-    "parquet/zstd/kernels_huffman": ("tests/property/test_frames.py",),
-    "parquet/zstd/kernels_matches": ("tests/property/test_frames.py", "tests/unit/test_frames.py"),
-    "parquet/zstd/kernels_sequences": ("tests/property/test_frames.py",),
+    "parquet/kernels_texts": ("tests/unit/test_kernels_parquet.py",),
+    "parquet/zstd/kernels_deltas": ("tests/unit/test_kernels_zstd.py",),
+    "parquet/zstd/kernels_frames": ("tests/unit/test_kernels_zstd.py",),
+    "parquet/zstd/kernels_fse": ("tests/unit/test_kernels_parquet.py",),
+    "parquet/zstd/kernels_huffman": ("tests/unit/test_kernels_entropy.py",),
+    "parquet/zstd/kernels_matches": ("tests/unit/test_kernels_zstd.py",),
+    "parquet/zstd/kernels_sequences": ("tests/unit/test_kernels_entropy.py",),
     "quality/kernels_repeats": ("tests/unit/test_checks.py",),
-    "records/kernels_bulk": ("tests/unit/test_bulk_input.py", "tests/unit/test_framing.py"),
-    "records/kernels_hits": ("tests/unit/test_search.py",),
-    "records/kernels_lines": ("tests/unit/test_framing.py",),
-    "records/kernels_objects": ("tests/unit/test_framing.py",),
+    "records/kernels_bulk": ("tests/unit/test_kernels_bulk.py",),
+    "records/kernels_hits": ("tests/unit/test_kernels_hits.py",),
+    "records/kernels_lines": ("tests/unit/test_kernels_lines.py",),
+    "records/kernels_objects": ("tests/unit/test_kernels_objects.py",),
     "sample/kernels_lines": ("tests/unit/test_sample.py",),
 }
-"""The tests of each module, the fastest first."""
+"""Which tests belong to a module: twins of its kernels, which take seconds, rather than whole records and files."""
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -111,9 +134,15 @@ class Mutant:
     before: str
     """The line's source."""
     after: str
-    """The changed part, after the change."""
-    source: str
-    """The whole broken module."""
+    """What the changed part reads now."""
+    kernels: frozenset[str]
+    """This kernel, and those of its module that call it."""
+    write: Callable[[], str]
+    """Gives the whole broken module."""
+
+    @cached_property
+    def source(self) -> str:
+        return self.write()
 
     @property
     def key(self) -> str:
@@ -192,25 +221,45 @@ def mutants_of(module: str) -> list[Mutant]:
     text = (LIBRARY / f"{module}.py").read_text()
     lines = text.splitlines(keepends=True)
     found = []
-    for function in ast.parse(text).body:
+    tree = ast.parse(text)
+    for function in tree.body:
         names = {ast.unparse(decorator) for decorator in getattr(function, "decorator_list", [])}
         if not isinstance(function, ast.FunctionDef) or not names & {"kernel", "inner_kernel"}:
             continue
+        kernels = _callers(tree, function.name)
         sides = {node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript) and _is_shape(node)}
         for statement in function.body:
             for node in ast.walk(statement):
                 if node in sides:  # most arrays have one dimension, and shape[-1] is shape[0]
                     continue
                 for what, other in _changed(node):
-                    broken = _Replaced(node, other)
-                    # only this function is written anew: the others keep their lines, and so what messages say
-                    whole = _replaced(function, broken)
-                    source = "".join(lines[: function.decorator_list[0].lineno - 1]) + whole + "\n"
-                    source += "".join(lines[function.end_lineno :])
                     line = getattr(node, "lineno", statement.lineno)
                     head = ast.unparse(ast.fix_missing_locations(other)).splitlines()[0]
-                    found.append(Mutant(module, function.name, line, what, lines[line - 1].strip(), head, source))
+                    write = partial(_written, lines, function, _Replaced(node, other))
+                    before = lines[line - 1].strip()
+                    found.append(Mutant(module, function.name, line, what, before, head, kernels, write))
     return found
+
+
+def _callers(tree: ast.Module, name: str) -> frozenset[str]:
+    """A function, and those of its module that call it, be it through another one."""
+    found = {name}
+    while True:
+        more = {
+            function.name
+            for function in tree.body
+            if isinstance(function, ast.FunctionDef)
+            and any(isinstance(node, ast.Name) and node.id in found for node in ast.walk(function))
+        }
+        if more <= found:
+            return frozenset(found)
+        found |= more
+
+
+def _written(lines: list[str], function: ast.FunctionDef, broken: _Replaced) -> str:
+    """A module in which one function is written anew: the others keep their lines, and so what messages say."""
+    before = lines[: function.decorator_list[0].lineno - 1]
+    return "".join([*before, _replaced(function, broken), "\n", *lines[function.end_lineno :]])
 
 
 def _replaced(function: ast.FunctionDef, broken: _Replaced) -> str:
@@ -252,16 +301,43 @@ PRELOADED = ["hypothesis.extra.numpy", "numba", "pandas", "pyarrow.parquet", "py
 """Packages that each run of tests needs: they are imported once, and each run is a fork of that process."""
 
 
-def run_tests(include: str, cache: str, bounds: bool, arguments: tuple[str, ...]) -> None:
+NOT_THE_COPY = 99
+"""In place of pytest's exit code: tests have run against another library."""
+
+
+class NamedFirst:
+    """A plugin of pytest: tests that name a kernel, themselves or in a function that they call, run first."""
+
+    def __init__(self, kernels: frozenset[str]) -> None:
+        self._kernels = kernels
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: not self._is_named(item.function, 3))  # stable
+
+    def _is_named(self, function: Any, levels: int) -> bool:
+        inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+        if not isinstance(inner, FunctionType) or levels == 0:
+            return False
+        code = inner.__code__
+        names = {*code.co_names, *(name for some in code.co_consts for name in getattr(some, "co_names", ()))}
+        called = [inner.__globals__.get(name) for name in names if name in inner.__globals__]
+        return bool(names & self._kernels) or any(self._is_named(one, levels - 1) for one in called)
+
+
+def run_tests(
+    include: str, cache: str, bounds: bool, seconds: int, tests: tuple[str, ...], kernels: frozenset[str]
+) -> None:
     """Run tests against a copy of the library, in a process of its own; its exit code is that of pytest."""
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # a loop without end is no matter of how busy a core is
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     os.environ.pop("NUMBA_CACHE_DIR", None)
     path = os.pathsep.join((include, str(ROOT)))
     os.environ |= {"PYTHONPATH": path, "LOGPRESS_CACHE_DIR": cache, "LOGPRESS_FUZZ": "mutants"}
-    sys.dont_write_bytecode = True
+    sys.dont_write_bytecode = bool(kernels)  # that of the sound library, and of tests, is kept
+    gc.disable()
     sys.path[:0] = [include, str(ROOT)]
     os.chdir(ROOT)
     os.environ["NUMBA_BOUNDSCHECK"] = "1" if bounds else "0"
@@ -270,9 +346,9 @@ def run_tests(include: str, cache: str, bounds: bool, arguments: tuple[str, ...]
 
     config.reload_config()
     options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
-    code = int(pytest.main([*options, *arguments]))
+    code = int(pytest.main([*options, *tests], plugins=[NamedFirst(kernels)]))
     found = Path(sys.modules["logpress"].__file__ or "").parent if "logpress" in sys.modules else None
-    os._exit(99 if found != Path(include) / "logpress" and code != 4 else code)
+    os._exit(NOT_THE_COPY if found != Path(include) / "logpress" and code != 4 else code)
 
 
 class Bench:
@@ -282,6 +358,7 @@ class Bench:
         self.include = folder / f"include-{number}"
         self.cache = folder / f"cache-{number}"
         self.sound: set[Path] = set()
+        shutil.rmtree(self.include, ignore_errors=True)
         shutil.copytree(LIBRARY, self.include / "logpress", ignore=shutil.ignore_patterns("__pycache__"))
 
     def _versions(self) -> set[Path]:
@@ -291,51 +368,60 @@ class Bench:
         """Machine code that is in the cache now is that of the sound library: it stays there."""
         self.sound = self._versions()
 
-    def _run(self, *arguments: str, seconds: float, bounds: bool = False) -> int:
-        process = FORKS.Process(target=run_tests, args=(str(self.include), str(self.cache), bounds, arguments))
+    def passes(self, module: str, kernels: frozenset[str], seconds: int, bounds: bool = False) -> bool:
+        """Whether the tests of a module pass, with bounds of arrays checked or not; those of these kernels first."""
+        arguments = (str(self.include), str(self.cache), bounds, seconds, TESTS[module], kernels)
+        process = FORKS.Process(target=run_tests, args=arguments)
         process.start()
-        process.join(seconds)
+        process.join(60 * seconds)  # of the clock: others may want the cores, too
         if process.exitcode is None:
             os.killpg(process.ident or 0, signal.SIGKILL)
             process.join()
-            return 124
-        return process.exitcode
+        if process.exitcode in (3, 4, NOT_THE_COPY):
+            raise SystemExit(f"pytest could not run the tests of {module}: {process.exitcode}")
+        return process.exitcode == 0
 
-    def passes(self, module: str, function: str | None, seconds: float, bounds: bool = False) -> bool:
-        """Whether the tests of a module pass, with bounds of arrays checked or not; a kernel's own tests run first."""
-        tests = TESTS[module]
-        if bounds:
-            return self._run(*tests, seconds=seconds, bounds=True) == 0
-        if function is not None and not function.startswith("_"):
-            code = self._run("-k", function, tests[0], seconds=seconds)
-            if code not in (0, 5):  # 5: no test has this name
-                return False
-        return self._run(*tests, seconds=seconds) == 0
-
-    def try_mutant(self, mutant: Mutant, seconds: float, bounds: bool) -> str:
-        """Killed or survived; what changes no result may still read or write outside an array."""
+    def try_mutant(self, mutant: Mutant, seconds: int, bounds: bool) -> str:
+        """Killed or survived; with `bounds`, what changes no result is killed if it leaves an array."""
         path = self.include / "logpress" / f"{mutant.module}.py"
-        whole = path.read_text()
+        whole, times = path.read_text(), path.stat()
         path.write_text(mutant.source)
         try:
-            if not self.passes(mutant.module, mutant.function, seconds):
-                return KILLED
-            return KILLED if bounds and not self.passes(mutant.module, None, 2 * seconds, bounds=True) else SURVIVED
+            return SURVIVED if self.passes(mutant.module, mutant.kernels, seconds, bounds) else KILLED
         finally:
             path.write_text(whole)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # by which Python knows its bytecode
             for version in self._versions() - self.sound:
                 shutil.rmtree(version, ignore_errors=True)
 
 
 def chosen(modules: list[str], function: str | None, count: int | None, seed: int) -> list[Mutant]:
-    """Mutants to try: all, or `count` of each module."""
-    found = []
+    """Mutants to try: all, or `count` of each module, its kernels in turn, and the kinds of change of each in turn.
+
+    A larger count only adds mutants to those of a smaller one.
+    """
+    found: dict[str, Mutant] = {}
     for module in modules:
-        mutants = list({mutant.key: mutant for mutant in mutants_of(module)}.values())
-        mutants = [mutant for mutant in mutants if function in (None, mutant.function)]
+        mutants = [mutant for mutant in mutants_of(module) if function in (None, mutant.function)]
         random.Random(f"{seed} {module}").shuffle(mutants)
-        found += mutants if count is None else mutants[:count]
-    return found
+        mutants = _in_turn(mutants, lambda mutant: (mutant.function, mutant.what))
+        more: dict[str, Mutant] = {}
+        for mutant in _in_turn(mutants, lambda mutant: mutant.function):
+            if len(more) == count:
+                break
+            more.setdefault(mutant.key, mutant)
+        found |= more
+    return list(found.values())
+
+
+def _in_turn(mutants: list[Mutant], group: Callable[[Mutant], Hashable]) -> list[Mutant]:
+    """The first mutant of each group, then the second of each, and so on."""
+    met: Counter[Hashable] = Counter()
+    turns = []
+    for mutant in mutants:
+        turns.append(met[group(mutant)])
+        met[group(mutant)] += 1
+    return [mutants[k] for k in sorted(range(len(mutants)), key=turns.__getitem__)]
 
 
 def main() -> int:
@@ -343,11 +429,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--module", action="append", choices=sorted(TESTS), help="repeatable; all if it is not given")
     parser.add_argument("--function", help="only mutants of this kernel")
-    parser.add_argument("--count", type=int, help="mutants a module, drawn at random; all if it is not given")
+    parser.add_argument("--count", type=int, help="mutants a module, of all kernels and kinds; all if it is not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=60, help="after which a run of tests counts as failed")
+    parser.add_argument("--seconds", type=int, default=60, help="of one core after which a run of tests has failed")
     parser.add_argument("--results", type=Path, default=ROOT / "mutants.json", help="where results are kept")
+    parser.add_argument("--folder", type=Path, help="where machine code is kept for the next run; nowhere by default")
+    parser.add_argument("--quick", action="store_true", help="do not run survivors once more with bounds checked")
+    parser.add_argument("--again", action="store_true", help="try mutants whose result is known, too")
+    parser.add_argument("--report", action="store_true", help="only print what is known")
     parser.add_argument("--list", action="store_true", help="only count the mutants")
     options = parser.parse_args()
     modules = options.module or sorted(TESTS)
@@ -358,69 +448,116 @@ def main() -> int:
         )
         return 0
     known = json.loads(EQUIVALENT.read_text())
-    results = json.loads(options.results.read_text()) if options.results.exists() else {}
-    lock = Lock()
-    waiting = []
+    results = Results(options.results)
+    if options.report:
+        return report(mutants, results, known)
+    waiting: dict[str, list[Mutant]] = {}
     for mutant in mutants:
-        if reason_of_equivalence(mutant, known) is None and _tests_key(mutant) not in results:
-            waiting.append(mutant)
+        if reason_of_equivalence(mutant, known) is None and (options.again or results.of(mutant) is None):
+            waiting.setdefault(mutant.module, []).append(mutant)
     with tempfile.TemporaryDirectory(prefix="logpress-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
-        benches = [Bench(Path(folder), number) for number in range(options.jobs)]
         FORKS.set_forkserver_preload(PRELOADED)
-        bounded = set()
-        for module in {mutant.module for mutant in waiting}:
-            if not benches[0].passes(module, None, 10 * options.seconds):
-                raise SystemExit(f"the tests of {module} fail without any change")
-            if benches[0].passes(module, None, 10 * options.seconds, bounds=True):
-                bounded.add(module)
-            else:
-                print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
-        for bench in benches[1:]:
-            shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
-        for bench in benches:
-            bench.keep_what_is_there()
-
-        def work(mutant: Mutant) -> None:
-            with lock:
-                bench = benches.pop()
-            begun = time.monotonic()
-            outcome = bench.try_mutant(mutant, options.seconds, mutant.module in bounded)
-            with lock:
-                benches.append(bench)
-                results[_tests_key(mutant)] = outcome
-                unfinished = options.results.with_suffix(".new")
-                unfinished.write_text(json.dumps(results, indent=0))
-                unfinished.replace(options.results)
-                print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
-
-        list(pool.map(work, waiting))
+        benches = [Bench(options.folder or Path(folder), number) for number in range(options.jobs)]
+        for module, some in waiting.items():
+            survivors = _try_all(some, module, benches, pool, results, options.seconds)
+            if survivors and not options.quick:
+                survivors = _try_bounds(survivors, module, benches, pool, results, options.seconds)
+            for mutant in survivors:
+                results.keep(mutant, SURVIVED)
     return report(mutants, results, known)
 
 
-def _tests_key(mutant: Mutant) -> str:
-    """A result holds as long as the broken source and the tests stay the same."""
-    digest = hashlib.sha256(mutant.source.encode())
-    for test in TESTS[mutant.module]:
-        digest.update((ROOT / test).read_bytes())
-    return digest.hexdigest()[:16]
+def _try_all(
+    mutants: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
+) -> list[Mutant]:
+    """Try mutants of one module; returns those that survive, whose results are not kept yet."""
+    if not benches[0].passes(module, frozenset(), 10 * seconds):
+        raise SystemExit(f"the tests of {module} fail without any change")
+    for bench in benches[1:]:
+        shutil.copytree(benches[0].cache, bench.cache, dirs_exist_ok=True)
+    outcomes = _outcomes(mutants, benches, pool, results, seconds, False)
+    return [mutant for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome == SURVIVED]
+
+
+def _outcomes(
+    mutants: list[Mutant], benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int, bounds: bool
+) -> list[str]:
+    """What becomes of mutants, each on a bench that is free; killed ones are kept."""
+    free = SimpleQueue[Bench]()
+    for bench in benches:
+        bench.keep_what_is_there()
+        free.put(bench)
+
+    def work(mutant: Mutant) -> str:
+        bench = free.get()
+        begun = time.monotonic()
+        try:
+            outcome = bench.try_mutant(mutant, seconds, bounds)
+        finally:
+            free.put(bench)
+        if outcome == KILLED:
+            results.keep(mutant, outcome)
+        print(f"{outcome:9} {time.monotonic() - begun:5.1f} s  {_said(mutant)}", flush=True)
+        return outcome
+
+    return list(pool.map(work, mutants))
+
+
+def _try_bounds(
+    survivors: list[Mutant], module: str, benches: list[Bench], pool: ThreadPoolExecutor, results: Results, seconds: int
+) -> list[Mutant]:
+    """Try survivors once more with bounds of arrays checked, if the tests of their module pass so."""
+    if not benches[0].passes(module, frozenset(), 10 * seconds, bounds=True):
+        print(f"the tests of {module} fail with bounds checked: survivors run without", flush=True)
+        return survivors
+    outcomes = _outcomes(survivors, benches, pool, results, 2 * seconds, True)
+    return [mutant for mutant, outcome in zip(survivors, outcomes, strict=True) if outcome == SURVIVED]
+
+
+class Results:
+    """What became of mutants, in a file: by the broken source, and by the tests if they did not notice it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self._lock = Lock()
+
+    def of(self, mutant: Mutant) -> str | None:
+        """Killed or survived, or None if it is not known."""
+        return self._known.get(mutant.key) or self._known.get(self._with_tests(mutant))
+
+    def keep(self, mutant: Mutant, outcome: str) -> None:
+        """Keep a result, on disk, too."""
+        with self._lock:
+            self._known.pop(mutant.key, None)
+            self._known[mutant.key if outcome == KILLED else self._with_tests(mutant)] = outcome
+            unfinished = self._path.with_suffix(".new")
+            unfinished.write_text(json.dumps(self._known, indent=0))
+            unfinished.replace(self._path)
+
+    @staticmethod
+    def _with_tests(mutant: Mutant) -> str:
+        tests = b"".join((ROOT / test).read_bytes() for test in TESTS[mutant.module])
+        return f"{mutant.key} {hashlib.sha256(tests).hexdigest()[:16]}"
 
 
 def _said(mutant: Mutant) -> str:
     return f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.what}: {mutant.before}  ->  {mutant.after}"
 
 
-def report(mutants: list[Mutant], results: dict[str, str], known: list[dict[str, str]]) -> int:
+def report(mutants: list[Mutant], results: Results, known: list[dict[str, str]]) -> int:
     """Print what became of the mutants, by module."""
     table: dict[str, Counter[str]] = {}
     survivors = []
     for mutant in mutants:
-        outcome = SAME if reason_of_equivalence(mutant, known) else results.get(_tests_key(mutant), "not run")
+        outcome = SAME if reason_of_equivalence(mutant, known) else results.of(mutant) or WAITING
         table.setdefault(mutant.module, Counter())[outcome] += 1
         if outcome == SURVIVED:
             survivors.append(_said(mutant))
-    print(f"\n{'module':28} {'mutants':>8} {KILLED:>8} {SURVIVED:>9} {SAME:>11}")
+    print(f"\n{'module':32} {'mutants':>8} {KILLED:>8} {SURVIVED:>9} {SAME:>11} {WAITING:>8}")
     for module, counts in [*sorted(table.items()), ("all", sum(table.values(), Counter()))]:
-        print(f"{module:28} {counts.total():8} {counts[KILLED]:8} {counts[SURVIVED]:9} {counts[SAME]:11}")
+        figures = f"{counts[KILLED]:8} {counts[SURVIVED]:9} {counts[SAME]:11} {counts[WAITING]:8}"
+        print(f"{module:32} {counts.total():8} {figures}")
     print(*survivors, sep="\n")
     return 1 if survivors else 0
 

@@ -17,7 +17,7 @@ from logpress.parquet.pages import WholeDeltas
 from logpress.parquet.values import Scratch
 from logpress.parquet.zstd.frames import MATCHINGS, Matching, compress_numbers, room_bytes, scratch_arrays
 from logpress.parquet.zstd.kernels_frames import write_frame
-from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, LONGEST, MOST_ITEMS, find_lengths, write_literals
+from logpress.parquet.zstd.kernels_huffman import BYTES_ROWS, write_literals
 from logpress.parquet.zstd.kernels_matches import BLOCK_BYTES
 from logpress.parquet.zstd.kernels_sequences import write_sequences
 
@@ -249,35 +249,6 @@ def test_numbers_of_literals_around_borders(size: int) -> None:
         frame = assert_comes_back(skewed.tobytes(), (1, 1), 0)
         if size >= 256:
             assert len(frame) < size * 0.6
-
-
-@given(st.lists(st.integers(0, 9) | st.integers(0, 2**17 // 256), min_size=2, max_size=256))
-@example([int(1.618**k) for k in range(24)])
-def test_codes_are_the_shortest_of_eleven_bits(counts: list[int]) -> None:
-    found = sorted((byte for byte in range(len(counts)) if counts[byte]), key=lambda byte: counts[byte])
-    if len(found) < 2:
-        return
-    order = np.array(found + [0] * (256 - len(found)), np.int32)
-    lengths = np.full(256, 99, np.int32)
-    padded = np.array(counts + [0] * (256 - len(counts)), np.int32)
-    items, is_leaf = np.zeros((2, MOST_ITEMS), np.int32), np.zeros((LONGEST, MOST_ITEMS), np.uint8)
-    find_lengths(padded, order, len(found), items, is_leaf, lengths)
-    assert (lengths[padded == 0] == 0).all()
-    used = lengths[padded > 0]
-    assert used.min() >= 1
-    assert used.max() <= 11
-    assert sum(2.0 ** -int(length) for length in used) == 1
-    assert int((lengths.astype(np.int64) * padded).sum()) == shortest([counts[byte] for byte in found], 11)
-
-
-def shortest(counts: list[int], longest: int) -> int:
-    """How many bits the best codes of at most `longest` bits take together: coins of package-merge, as sets."""
-    coins = [(count, [place]) for place, count in enumerate(counts)]
-    level = sorted(coins, key=lambda coin: coin[0])
-    for _ in range(longest - 1):
-        pairs = [(one[0] + two[0], one[1] + two[1]) for one, two in zip(level[::2], level[1::2], strict=False)]
-        level = sorted([*coins, *pairs], key=lambda coin: coin[0])
-    return sum(count for count, _ in level[: 2 * len(counts) - 2])
 
 
 class Fenced:

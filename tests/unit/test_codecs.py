@@ -141,6 +141,24 @@ def test_every_day_of_the_calendar_is_read_and_written() -> None:
         assert out[: kernels_instants.write_instant(out, 0, value, ord(" "), 0, 1, written)].tobytes() == text
 
 
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("digits", range(10))
+def test_read_instant_and_instant_value_with_a_byte_next_to_the_digits_in_each_place(digits: int, units: int) -> None:
+    """As many digits as there may be, zeros and others, and `/` and `:`, the neighbours of digits, in each place."""
+    fraction = "." + "847000000"[:digits] if digits else ""
+    for tail in (fraction, re.sub("[0-9]", "0", fraction)):
+        sound = f"2021-12-26T15:10:59{tail}".encode()
+        dates = np.full(3, -1, dtype=np.int64)
+        for place, byte in [(0, sound[0]), *itertools.product(range(len(sound)), b"/:0-.T")]:
+            text = sound[:place] + bytes([byte]) + sound[place + 1 :]
+            assert kernel_read_instant(text, ord("T"), digits, units) == twin_read_instant(
+                text, ord("T"), digits, units
+            )
+            exact = twin_read_instant(text, ord("T"), digits, 10**9)
+            value = int(kernels_typed.instant_value(padded(text), 0, ord("T"), digits, units, dates))
+            assert (None if value == BAD else value) == (None if exact is None else exact // (10**9 // units))
+
+
 def test_finer_digits_than_the_unit_must_be_zeros() -> None:
     assert kernel_read_instant(b"1970-01-01T00:00:01.884000000", ord("T"), 9, 1_000) == 1_884
     assert kernel_read_instant(b"1970-01-01T00:00:01.884000001", ord("T"), 9, 1_000) is None
@@ -194,6 +212,15 @@ def test_integers_are_read_and_written_back(text: bytes, behind: bytes) -> None:
     assert value == twin_read_integer(text)
     if value is not None:
         assert kernel_write_integer(value) == text
+
+
+@pytest.mark.parametrize("sign", [b"", b"-"])
+def test_read_integer_with_a_byte_next_to_the_digits_in_each_place(sign: bytes) -> None:
+    for length in range(1, 21):
+        for place, byte in itertools.product(range(length), b"/:09"):
+            text = bytearray(sign + b"1234567890123456789"[:length].ljust(length, b"0"))
+            text[len(sign) + place] = byte
+            assert kernel_read_integer(bytes(text), b"") == twin_read_integer(bytes(text))
 
 
 @given(st.integers(1 - 2**63, 2**63 - 1))
@@ -401,6 +428,20 @@ def test_whole_numbers_are_read_in_any_spelling(text: bytes, behind: bytes) -> N
         assert kernel_integer_value(text, behind) in (None, 0)
 
 
+@pytest.mark.parametrize("text", [b"-0120.50e+3", b"7.0E-01", b"0.00", b"98765432109876543210.10e2", b"12e-1", b"5e17"])
+def test_integer_value_and_decimal_value_with_another_byte_in_each_place(text: bytes) -> None:
+    others = [b"", b"0", b"1", b"9", b".", b"e", b"E", b"-", b"+", b"/", b":", b"00", b".0", b"e1", b"-0", b"\xff"]
+    changed = [text[:k] + other + text[k + 1 :] for k in range(len(text)) for other in others]
+    for one in [text, *changed, *(text[:k] for k in range(len(text)))]:
+        for behind in (b"", b"0", b".5", b"e9"):
+            assert kernel_integer_value(one, behind) == twin_integer_value(one), one
+            found = kernel_decimal_value(one, behind)
+            if _SPELLING.fullmatch(one) is None:
+                assert found is None
+            elif found is not None or len(re.sub(rb"[eE].*|[.-]", b"", one).strip(b"0")) <= 19:
+                assert found == (None if math.isinf(float(one)) else float(one)), one
+
+
 @given(_spelt | _number_like | _doubles, st.sampled_from(POISON))
 @example(b"0.30000000000000004", b"")
 @example(b"21.333333333333332", b"9")
@@ -434,8 +475,55 @@ def test_decimals_in_any_spelling_are_the_nearest_double(text: bytes, behind: by
         assert found is not None
 
 
+@given(st.integers(1, 10**19 - 1), st.integers(1, 3), st.text("0123456789", min_size=1, max_size=3), st.booleans())
+def test_integer_value_and_decimal_value_of_more_digits_than_a_word_holds(
+    digits: int, point: int, more: str, is_signed: bool
+) -> None:
+    """Digits beyond the 19th decide whether a number is whole, and may decide which double is nearer."""
+    whole = str(digits).ljust(19, "0")
+    for text in (
+        f"{whole[:point]}.{whole[point:]}{more}",
+        f"{whole}{more}e-{len(more)}",
+        f"{whole[0]}.{'0' * 18}{more}",
+    ):
+        signed = f"{'-' * is_signed}{text}".encode()
+        assert kernel_integer_value(signed) == (twin_integer_value(signed) if not more.strip("0") else None)
+        found = kernel_decimal_value(signed)
+        assert found in (None, float(signed)), signed
+        assert found is not None or more.strip("0")
+
+
+def between_two_doubles() -> st.SearchStrategy[tuple[int, int]]:
+    """Digits and a power of ten that stand just between two doubles: an odd number of 54 bits, doubled or halved."""
+
+    def of_power(power: int) -> st.SearchStrategy[tuple[int, int]]:
+        if power < 0:
+            most = (10**19 - 1) // 5**-power
+            odd = st.integers(2**52, (min(2**53, most // 2)) - 1).map(lambda k: 2 * k + 1)
+            return odd.map(lambda number: (number * 5**-power, power))
+        odd = st.integers(-(-(2**53) // 5**power) // 2, (2**54 - 1) // 5**power // 2 - 1).map(lambda k: 2 * k + 1)
+        shift = st.integers(0, 9) if power == 0 else st.just(0)
+        return st.tuples(odd, shift).map(lambda drawn: (drawn[0] << drawn[1], power))
+
+    return st.integers(-4, 22).flatmap(of_power)
+
+
+@given(between_two_doubles(), st.integers(-3, 3))
+@example((2**63 + 1024, 0), -2)
+@example((1, 23), 0)
+def test_nearest_double_next_to_where_two_are_as_near(tie: tuple[int, int], away: int) -> None:
+    digits, power = tie
+    text = f"{digits + away}e{power}".encode()
+    bits = int(kernels_typed._nearest_double(np.uint64(digits + away), np.int64(power)))
+    assert struct.unpack("<d", struct.pack("<q", bits))[0] == float(text)
+    written = str(digits + away)
+    for more in ("0", "1") if len(written) == 19 else ():
+        longer = f"{written}{more}e{power - 1}".encode()
+        assert kernel_decimal_value(longer) in ((None,) if more == "1" and away == 0 else (None, float(longer)))
+
+
 @given(st.sampled_from([b"true", b"false"]) | st.binary(max_size=6), st.sampled_from(POISON))
-def test_booleans_are_two_words(text: bytes, behind: bytes) -> None:
+def test_boolean_value_is_that_of_two_words(text: bytes, behind: bytes) -> None:
     value = int(kernels_typed.boolean_value(padded(b"7" + text, behind), 1, 1 + len(text)))
     assert value == {b"true": 1, b"false": 0}.get(text, NULL)
 
@@ -622,6 +710,42 @@ def test_equal_texts_get_equal_numbers_in_the_order_they_come(texts: list[bytes]
         numbers.append(number)
     order = list(dict.fromkeys(texts))
     assert numbers == [order.index(text) for text in texts]
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"", b"a", b"ab", b"abc", b"b"]), st.integers(0, 2)), max_size=14))
+def test_find_text_where_different_texts_have_the_same_hash(texts: list[tuple[bytes, int]]) -> None:
+    """Neither a hash alone nor a length alone makes texts equal, and places wrap around at the table's end."""
+    table = np.full(32, -1, dtype=np.int32)
+    known: list[tuple[bytes, int]] = []
+    places: list[int] = []
+    for text, hashed in texts:
+        words = np.array([(31, 31 + 32, 5)[h] for _, h in known] + [0], dtype=np.uint64)
+        word = (31, 31 + 32, 5)[hashed]
+        source = padded(b"".join(text for text, _ in known))
+        offsets = np.cumsum([0, *(len(text) for text, _ in known)], dtype=np.int64)
+        at = int(
+            kernels_hash.find_text(
+                padded(b"#" + text),
+                1,
+                len(text),
+                np.uint64(word),
+                table,
+                source,
+                offsets[:-1].copy(),
+                offsets[1:].copy(),
+                words,
+            )
+        )
+        if (text, hashed) in known:
+            assert at == places[known.index((text, hashed))]
+            continue
+        expected = word & 31
+        while expected in places:
+            expected = (expected + 1) & 31
+        assert at == expected
+        table[at] = len(known)
+        known.append((text, hashed))
+        places.append(at)
 
 
 # --------------------------------------------------------------------------------------------------- lenient reader

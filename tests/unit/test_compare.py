@@ -28,7 +28,6 @@ from logpress.comparing import compare as compare_module
 from logpress.comparing.document_hashes import Prints
 from logpress.comparing.documents import hash_records
 from logpress.comparing.kernels_documents import BY_BYTES, HIT, REPEATED_KEY
-from logpress.comparing.kernels_multisets import match_prints
 from logpress.comparing.matching import match_sides
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
@@ -577,35 +576,3 @@ def test_a_kill_leaves_no_scratch_files(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     time.sleep(0.1)
     assert list(scratch.iterdir()) == []
-
-
-PRINTS = st.dictionaries(st.tuples(*[st.integers(0, 1)] * 4), st.integers(1, 4), max_size=8)
-
-
-@given(PRINTS, PRINTS)
-def test_match_prints(a: dict[tuple[int, ...], int], b: dict[tuple[int, ...], int]) -> None:
-    """Records of one value: first those of the same bytes are matched, then, in order, as many as both sides have."""
-    sides = [dict(sorted(side.items())) for side in (a, b)]
-    rows = [
-        np.array([(*key, count) for key, count in side.items()], dtype=np.uint64).reshape(-1, 5) for side in sides
-    ]  # fmt: skip
-    told = [np.full((len(side), 3), -1, dtype=np.int64) for side in sides]
-    more = match_prints(*rows, *told)
-    left = [
-        {key: count - min(count, other.get(key, 0)) for key, count in side.items()} for side, other in ((a, b), (b, a))
-    ]
-    sums = [Counter[tuple[int, ...]](), Counter[tuple[int, ...]]()]
-    for total, rest in zip(sums, left, strict=True):
-        for key, count in rest.items():
-            total[key[:2]] += count
-    values = [{key[:2] for key in side} for side in sides]
-    for k, side in enumerate(sides):
-        common = {value: min(sums[0][value], sums[1][value]) for value in values[k]}
-        expected = []
-        for key, count in side.items():
-            given_away = min(left[k][key], common[key[:2]])
-            common[key[:2]] -= given_away
-            expected.append([count - left[k][key], given_away, left[k][key] - given_away])
-        assert told[k].tolist() == expected
-        both = values[0] & values[1]
-        assert more[k] == sum(sums[k][value] - min(sums[0][value], sums[1][value]) for value in both)

@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +19,6 @@ from tests.conftest import DAY, press
 from tests.crafted import Sound
 from tests.hostile_cases import SOUND, Write, cases, few
 
-from logpress.codecs.kernels_kinesis_columns import are_sequences
-from logpress.codecs.kernels_registers import all_within
-from logpress.codecs.kernels_text import NULL
 from logpress.contract import load_contract
 from logpress.parquet.footers import check_chunks
 
@@ -98,38 +94,6 @@ def test_crafted_files_of_the_format_before_do_too(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- its parts
-
-
-_edges = st.sampled_from([0, 1, 2**20, 2**36, 2**56, 2**62, 2**63 - 1]).flatmap(
-    lambda edge: st.sampled_from([edge, edge - 1, -edge, min(edge + 1, 2**63 - 1)])
-)
-words = st.just(int(NULL)) | _edges | st.integers(-(2**63), 2**63 - 1)
-
-
-def array_of(numbers: Sequence[int]) -> np.ndarray[Any, Any]:
-    return np.array(numbers, dtype=np.int64)
-
-
-@given(st.lists(words, max_size=40), words, words)
-def test_all_within_is_its_twin(values: list[int], first: int, last: int) -> None:
-    expected = all(value == NULL or first <= value <= last for value in values)
-    assert all_within(array_of(values), first, last) == expected
-
-
-def is_sequence(shard: int, arrival: int, counter: int, sub: int) -> bool:
-    """By docs/format.md: 36 bits of creation second and 20 of shard, 36 of arrival second, 63 of counter."""
-    return shard == NULL or (0 <= shard < 2**56 and 0 <= arrival < 2**36 and counter >= 0 and sub >= 0)
-
-
-_sound_rows = st.tuples(*(st.integers(0, most - 1) for most in (2**56, 2**36, 2**63, 10**9)))
-
-
-@given(st.lists(_sound_rows, max_size=9), st.lists(st.tuples(words, words, words, words), max_size=2))
-def test_are_sequences_is_its_twin(sound: list[tuple[int, ...]], any_: list[tuple[int, ...]]) -> None:
-    rows = [*sound, *any_]
-    columns = [array_of([row[k] for row in rows]) for k in range(4)]
-    assert are_sequences(*columns) == all(is_sequence(*row) for row in rows)
-    assert are_sequences(*(column[: len(sound)] for column in columns))
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
+from tests.twins import sound_value_end
 
 from logpress.hashing.kernels_hash import same_bytes
 from logpress.kernel.words import PADDING
@@ -144,6 +146,37 @@ def test_a_cut_value_is_no_value(text: bytes) -> None:
             assert int(value_end(padded(text), 0, end, STACK)) == -1
 
 
+OTHER_BYTES = [bytes([byte]) for byte in b'"\\{}[],: \n\t019-+.eEuntfl/\x1f\x7f\x80\xc3\xff'] + [
+    b"",
+    b"{}",
+    b'""',
+    b"1 ",
+]
+WHOLE = [
+    b'[{"a":-1.5e+7,"b":[true,false,null,"\\u00e9\\n","\xc3\xa9"]},[],{}, 0 , 12,"x"]',
+    b' {"a" : {"b":[ ] , "c" :1E-2},\r\n"d":[[{}],10.25]}',
+    b'"ab\\"c\\u0041"',
+    b"-120.5e10",
+    b"true",
+    b"false",
+    b"null",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_value_end_with_another_byte_in_each_place(text: bytes) -> None:
+    start = len(text) - len(text.lstrip())
+    others = [text[:k] + other + text[k + 1 :] for k in range(start, len(text)) for other in OTHER_BYTES]
+    for other in [text, *others, *(text[:k] for k in range(start + 1, len(text)))]:
+        if other[start : start + 1] in (b"", b" ", b"\n", b"\t"):
+            continue  # no value begins with a blank
+        for behind in (b"", b'"}]1e5,'):
+            # a colon before the array: where a key is no string, the place before the first byte must not be looked at
+            found = int(value_end(padded(b":" + other, behind)[1:], start, len(other), STACK))
+            expected = sound_value_end(other, start)
+            assert found == (-1 if expected is None else expected), other
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_depth_has_an_end(opening: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"
@@ -274,7 +307,9 @@ def test_blanks_are_those_of_json(text: bytes, behind: bytes) -> None:
 def test_a_byte_order_mark_is_whole(size: int) -> None:
     mark = b"\xef\xbb\xbf{"
     assert bool(is_mark(padded(mark[:size], mark[size:]), 0, size)) == (size >= 3)
-    assert not is_mark(padded(b"\xef\xbb\xbe"), 0, 3)
+    for place in range(3):
+        for byte in (0, mark[place] - 1, mark[place] + 1, mark[place] ^ 0x80):
+            assert not is_mark(padded(mark[:place] + bytes([byte % 256]) + mark[place + 1 :]), 0, 3)
 
 
 def twin_quote_at(text: bytes) -> int:
@@ -303,6 +338,16 @@ def test_the_first_quote_that_is_not_escaped(text: bytes, before: int, escape: b
     slot = int(slot_end(buffer, start, start + len(text), Kind.STRING, 0, STACK))
     if not escape:
         assert slot == (-1 if expected == len(text) else start + expected)
+
+
+@pytest.mark.parametrize("before", [b"", b"\\", b"\\\\", b"x" * 29 + b"\\\\\\"])
+def test_quote_at_of_every_short_text(before: bytes) -> None:
+    """Of up to five backslashes, quotes and others; those before the start escape nothing."""
+    for length in range(6):
+        for signs in itertools.product(b'\\"a', repeat=length):
+            text = bytes(signs)
+            buffer = padded(before + text, b'"')
+            assert quote_at(buffer, len(before), len(before + text)) == len(before) + twin_quote_at(text), text
 
 
 # --------------------------------------------------------------------------------------------------- bare values

@@ -17,6 +17,7 @@ from logpress.parquet.zstd import kernels_fse
 from logpress.parquet.zstd.kernels_fse import SYMBOLS
 
 INT64S = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
+SEEDS = st.integers(0, 2**32 - 1)
 COUNTS = st.lists(
     st.one_of(st.just(0), st.integers(1, 5), st.integers(1, 2**20)), min_size=1, max_size=53
 ).filter(lambda counts: sum(count > 0 for count in counts) > 1)  # fmt: skip
@@ -266,6 +267,29 @@ def test_mark_entries(codes: list[int]) -> None:
         assert used.tolist() == [code in codes for code in range(5)]
 
 
+def plain_run(values: list[int], width: int) -> bytes:
+    """Groups of eight values, the last one filled up with zeros, after a varint of their number, doubled, and 1."""
+    groups = (len(values) + 7) // 8
+    number, header = groups << 1 | 1, bytearray()
+    while number > 127:
+        header.append(number & 127 | 128)
+        number >>= 7
+    bits = sum(value << width * k for k, value in enumerate(values))
+    return bytes([*header, number]) + bits.to_bytes(groups * width, "little")
+
+
+@given(st.integers(1, 31), st.one_of(st.integers(1, 40), st.sampled_from([496, 497, 504, 505, 512, 513])), SEEDS)
+@example(3, 504, 0)
+@example(8, 505, 0)
+@example(16, 9, 0)
+def test_pack_run(width: int, count: int, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 1 << width, count + 3).astype(np.int32)
+    expected = plain_run(values[2 : 2 + count].tolist(), width)
+    out = np.full(len(expected) + 72, 0xEE, dtype=np.uint8)
+    end = kernels_indices.pack_run(values, 2, 2 + count, width, out, 1)
+    assert out[:end].tobytes() == b"\xee" + expected
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=30), st.integers(0, 9))
 def test_spans_of_texts(texts: list[tuple[int, bool]], offset: int) -> None:
     offsets = np.cumsum([3, *(length for length, _ in texts)], dtype=np.int32)
@@ -281,7 +305,10 @@ def test_spans_of_texts(texts: list[tuple[int, bool]], offset: int) -> None:
 ALIKE = st.sampled_from(
     [b"", b"a", b"abcdefgh", b"abcdefgi", b"abcdefghi", b"abcdefgh\xff", b"abcdefghabcdefgh", b"\xff", b"\0"]
 )
-TEXTS = st.lists(st.one_of(ALIKE, st.binary(max_size=40)), min_size=1, max_size=9)
+WORDS = st.lists(st.sampled_from([b"aaaaaaaa", b"bbbbbbbb", b"c"]), max_size=4).map(b"".join)
+"""Texts of words that others of them have in other places."""
+
+TEXTS = st.lists(st.one_of(ALIKE, WORDS, st.binary(max_size=40)), min_size=1, max_size=9)
 
 
 @given(TEXTS, st.data())
@@ -302,6 +329,7 @@ def test_plain_texts_and_join_texts(texts: list[bytes], data: st.DataObject) -> 
 
 @given(TEXTS, st.data())
 @example([b"abcdefgh", b"abcdefgi", b"abcdefghi"], None)
+@example([b"aaaaaaaabbbbbbbb", b"bbbbbbbb", b"aaaaaaaacccccccc", b"bbbbbbbb", b"aaaaaaaabbbbbbbb"], None)
 def test_bounds_of_texts(texts: list[bytes], data: st.DataObject | None) -> None:
     those = st.lists(st.integers(0, len(texts) - 1), min_size=1)
     places = list(range(len(texts))) if data is None else data.draw(those)

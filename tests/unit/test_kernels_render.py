@@ -135,7 +135,8 @@ def plain(row: Row) -> bytes | None:
         return None
     if row.layout == 2:
         value = float(np.array(row.time).view(np.float64))
-        return b'{"price":%b}' % f"{value:.{row.scale}f}".encode() if 0 <= row.scale <= 18 else None
+        is_there = 0 <= row.scale <= 18 and abs(value) < 10.0 ** (18 - row.scale)
+        return b'{"price":%b}' % f"{value:.{row.scale}f}".encode() if is_there else None
     if row.layout == 3:
         wall = instant(row.time + (540 - row.shift) * 60_000, 1000, "T", 3)
         return f'{{"at":"{wall}","utc":"{instant(row.time - 3600, 1, " ", 0)}"}}'.encode()
@@ -158,7 +159,7 @@ def arena() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def program() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     literals = b""
-    steps: list[list[int]] = []
+    steps: list[list[int]] = [[0] * 12] * 16  # no layout's: a step's number may be any
     programs: list[list[int]] = []
     for layout in LAYOUTS:
         programs.append([len(steps), len(steps) + len(layout), BOUND])
@@ -185,6 +186,7 @@ def render(rows: list[Row], order: list[int], first: int, room: int, hashing: bo
 
 
 HALF = int(np.array(2.5).view(np.int64))
+LARGE, SMALL = (int(np.array(value).view(np.int64)) for value in (1e16, -1e16))
 ODD = st.one_of(st.sampled_from([NULL, -1, 2**63 - 1]), st.integers(-1, 9))
 NEAR = st.integers(-(10**10), 10**10)
 ROWS = st.one_of(
@@ -232,6 +234,8 @@ ROWS = st.one_of(
 )
 @example([Row(2, scale=scale, time=HALF) for scale in (0, 1, 18, 19)], 4, 0, 2500, True, True)
 @example([Row(2, scale=scale, time=HALF) for scale in (-1, 0)], 2, 0, 2500, True, True)
+@example([Row(2, scale=2, time=LARGE), Row(2, scale=1, time=LARGE)], 2, 0, 2500, True, True)
+@example([Row(2, scale=2, time=SMALL), Row(2, scale=1, time=SMALL)], 2, 0, 2500, True, True)
 @example([Row(8, extra=len(DICTIONARIES[1]))], 1, 0, 500, True, True)
 @example([Row(8, extra=-1)], 1, 0, 500, True, True)
 @example([Row(8)], 1, 0, 500, True, True)

@@ -230,6 +230,33 @@ def test_name_shards(shards: list[int], keys: list[int]) -> None:
         assert places.tolist() == [-1 if place == NULL else place for place in shards]
 
 
+LIMITS = (2**56, 2**36, 2**63, 2**63)
+"""Of creation second and shard, of arrival second, of the counter, and of the sub-sequence number."""
+
+SEQUENCES = st.tuples(*(st.sampled_from([0, 1, limit - 1]) | st.integers(0, limit - 1) for limit in LIMITS))
+
+
+@given(st.lists(SEQUENCES, max_size=9), st.lists(st.tuples(*[NUMBERS] * 4), max_size=2))
+@example([], [(NULL, -1, -1, -1)])
+def test_are_sequences(sound: list[tuple[int, ...]], more: list[tuple[int, ...]]) -> None:
+    """As docs/format.md has it: numbers that are not negative, and have as many bits as the format has places."""
+    rows = [*sound, *more]
+    columns = [int64s([row[k] for row in rows]) for k in range(4)]
+    expected = all(
+        row[0] == NULL or all(0 <= part < limit for part, limit in zip(row, LIMITS, strict=True)) for row in rows
+    )
+    assert kernels_kinesis_columns.are_sequences(*columns) == expected
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_are_sequences_at_the_limits_of_each_part(place: int) -> None:
+    for part in (-1, 0, LIMITS[place] - 1, LIMITS[place]):
+        row = [5, 6, 7, 8]
+        row[place] = min(part, 2**63 - 1)
+        found = kernels_kinesis_columns.are_sequences(*(int64s([1, number, 1]) for number in row))
+        assert found == (0 <= row[place] < LIMITS[place])
+
+
 USUALLY_NULL = st.one_of(st.just(NULL), st.just(NULL), NUMBERS)
 
 
@@ -354,6 +381,17 @@ def test_mark_used(codes: list[int], before: list[bool]) -> None:
 @given(st.lists(NUMBERS, max_size=9))
 def test_any_null(values: list[int]) -> None:
     assert kernels_registers.any_null(int64s(values), NULL) == (NULL in values)
+
+
+@given(st.lists(NUMBERS, max_size=9), NUMBERS, NUMBERS)
+@example([-3, 5, NULL], -3, 5)
+@example([-4], -3, 5)
+@example([6], -3, 5)
+@example([NULL], -3, 5)
+@example([0, 6, 0], -3, 5)
+def test_all_within(values: list[int], first: int, last: int) -> None:
+    expected = all(value == NULL or first <= value <= last for value in values)
+    assert kernels_registers.all_within(int64s(values), first, last) == expected
 
 
 @given(CODES, CODES, st.sampled_from([-1, NARROW_NULL]))

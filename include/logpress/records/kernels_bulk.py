@@ -54,7 +54,7 @@ def is_action(buffer, start, end):
     if i >= end or buffer[i] != BRACE_OPEN:
         return NO_ACTION
     i = blanks_end(buffer, i + 1, end)
-    if i + 8 >= end or buffer[i] != QUOTE:
+    if i >= end or buffer[i] != QUOTE:
         return NO_ACTION
     quote = quote_at(buffer, i + 1, end)
     length = quote - i - 1

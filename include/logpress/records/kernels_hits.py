@@ -70,7 +70,7 @@ def frame_hits(buffer, begin, end, starts, ends):
         if buffer[i] != COMMA:
             return BROKEN, i
         i = blanks_end(buffer, i + 1, end)
-    return BROKEN, min(i, end)
+    return BROKEN, end
 
 
 @kernel
