@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,12 @@ from airflow.sdk import (
     task,
     teardown,
 )
+from airflow.sdk.exceptions import AirflowSkipException
 
 from logpress.errors import CheckError, ContractError, ProofError, RefusedError, UsageError
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags.day import is_complete
-from logpress_dags.docs import DAILY
+from logpress_dags.docs import BROKEN, DAILY
 from logpress_dags.settings import Run, day_of, memory, run_of, storage_access
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OWNER = "data-platform"
+
+SCHEDULE = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+"""The day of a run is its partition key; the run at midnight presses the day that has just ended."""
+
+START = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before any log, because Airflow marks runs with an earlier logical date as successful without running any task."""
 
 NO_RETRY = ExceptionRetryPolicy(
     rules=[
@@ -81,6 +89,12 @@ def form() -> dict[str, Param]:
             title="Lake",
             description="Folder or URI of the lake to publish to; left empty: as configured",
         ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Press again",
+            description="Press the day even if it is current: same raw input, contract and version of logpress",
+        ),
     }
 
 
@@ -92,10 +106,8 @@ def table_dag(contract: Contract) -> DAG:
         dag_id=f"{contract.table}_daily",
         description=f"Presses a day of {contract.table}: {contract.description}",
         doc_md=DAILY.format(table=contract.table, lateness=contract.source.lateness),
-        # The day of a run is its partition key; the run at midnight presses the day that has just ended.
-        schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
-        # Airflow marks runs with an earlier logical date as successful without running any task.
-        start_date=datetime(2000, 1, 1, tzinfo=UTC),
+        schedule=SCHEDULE,
+        start_date=START,
         catchup=False,
         max_active_runs=4,
         params=form(),
@@ -122,16 +134,16 @@ def table_dag(contract: Contract) -> DAG:
 
         @task(show_return_value_in_logs=False)
         def plan(run: Run) -> list[dict[str, Any]]:
-            """Cut the day's raw input into slices."""
-            from logpress.day import stages
+            """Cut the day's raw input into slices; skip the run if the day is current."""
+            from logpress.day import current, stages
             from logpress.day.plan import paced, see_apart
 
             day = date.fromisoformat(run["day"])
             see_apart(run["inputs"], run["lake"])
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
-                changes = stages.changes(contract, day, run["lake"], run["inputs"])
-                print(changes or "the day was not published from raw objects before")
+                outdated_by = current.outdated_by(contract, day, specs, run["lake"], run["inputs"])
+            _skip_unless(outdated_by, f"{contract.table} {day}", run["lake"])
             specs = paced(specs, contract.source, contract.source.slices_at_a_time)
             return [spec.model_dump(mode="json") for spec in specs]
 
@@ -230,6 +242,47 @@ def table_dag(contract: Contract) -> DAG:
         [run, pressed, verified, published] >> clean(run)
 
     return daily()
+
+
+def broken_dag(name: str, reason: str) -> DAG:
+    """The DAG `<name>_daily` of a contract that is not valid: each run fails with the reason.
+
+    Args:
+        name: the table, which is the name of the contract's file.
+        reason: file, line and correction.
+    """
+
+    @dag(
+        dag_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}_daily",
+        description="Its contract is not valid; each run fails and says why",
+        doc_md=BROKEN.format(table=name, reason=reason.replace("\n", "\n    ")),
+        schedule=SCHEDULE,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        params=form(),
+        tags=["logpress", "broken contract"],
+        default_args={"owner": OWNER, "retries": 1, "retry_policy": NO_RETRY},
+    )
+    def broken() -> None:
+        @task
+        def read_contract() -> None:
+            """Fail with what is wrong with the contract."""
+            raise ContractError(reason)
+
+        read_contract()
+
+    return broken()
+
+
+def _skip_unless(outdated_by: str | None, day: str, lake: str) -> None:
+    """Skip the run if its day is current, unless the form says `force`."""
+    if outdated_by is None and not get_current_context()["params"]["force"]:
+        raise AirflowSkipException(
+            f"{day} is current in {lake}: same raw input, contract and version of logpress; trigger it with "
+            "`Press again` to press it all the same"
+        )
+    log.info("%s is pressed: %s", day, outdated_by or "`Press again` was chosen")
 
 
 def _manifests(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logpress.contract import contract_names
+from logpress.contract import contract_names, load_contract
 from logpress.errors import CheckError, ContractError, LakeError, ProofError, SourceError, UsageError
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -101,3 +101,28 @@ def test_a_dag_file_has_a_docstring_and_is_short(path):
 def test_helpers_are_no_dag_files():
     assert "logpress_dags/" in (DAGS / ".airflowignore").read_text()
     assert import_module("logpress_dags").__doc__
+
+
+def test_a_broken_contract_takes_down_its_own_dag_only(airflow_home, tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    good = (Path(load_contract.__code__.co_filename).parent / "tables/sdk_log.yaml").read_text()
+    (tmp_path / "other.yaml").write_text(good.replace("table: sdk_log", "table: other"))
+    (tmp_path / "broken.yaml").write_text("table: broken\nday: {at\n")
+    (tmp_path / "misnamed.yaml").write_text(good)
+    (tmp_path / "wrong.yaml").write_text(good.replace("table: sdk_log", "table: wrong\nunknown_key: 1"))
+    monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path))
+    bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    expected = {"sdk_log_daily", "other_daily", "broken_daily", "misnamed_daily", "wrong_daily"}
+    assert set(bag.dags) == expected | {"sdk_log_training_example"}
+    assert bag.dags["other_daily"].has_task("press")
+    for name, reason in {
+        "broken": "broken.yaml:2: is not YAML",
+        "misnamed": "misnamed.yaml: is the contract of 'sdk_log'",
+        "wrong": "wrong.yaml:",
+    }.items():
+        dag = bag.dags[f"{name}_daily"]
+        assert reason in dag.doc_md
+        with pytest.raises(ContractError, match=reason):
+            dag.get_task("read_contract").python_callable()

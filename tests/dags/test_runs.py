@@ -65,7 +65,7 @@ def test_two_days_and_one_of_them_again(daily, lake):
     first = files(lake)
     assert {name.split("/")[1] for name in first} == {"dt=2021-12-26", "dt=2021-12-27"}
 
-    again = daily.test(logical_date=midnight(DAY))
+    again = daily.test(logical_date=midnight(DAY), run_conf={"force": True})
     assert again.state == "success"
     assert set(states(again)) == {task.task_id for task in daily.tasks}
     assert files(lake) == first
@@ -201,3 +201,29 @@ def test_the_training_example_loads_the_day(dags, daily, lake):
     rows, columns = task.xcom_pull(task_ids="load_day")
     assert rows > 0
     assert columns == 6
+
+
+def test_a_day_that_is_current_is_skipped_unless_it_is_forced(daily, lake):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    def events(run) -> int:
+        with create_session() as session:
+            return len(session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all())
+
+    def run(**form):
+        return daily.test(logical_date=midnight(DAY), run_conf=form)
+
+    first = run()
+    assert events(first) == 1
+    before = {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()}
+    skipped = run()
+    assert skipped.state == "success"
+    found = states(skipped)
+    assert {state for task in ("plan", "press", "verify", "publish", "report") for state in found[task]} == {"skipped"}
+    assert events(skipped) == 0
+    assert {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()} == before
+    forced = run(force=True)
+    assert states(forced)["publish"] == {"success"}
+    assert events(forced) == 1
