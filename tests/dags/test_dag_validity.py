@@ -118,7 +118,7 @@ def test_a_broken_contract_takes_down_its_own_dag_only(airflow_home, tmp_path, m
     assert set(bag.dags) == expected | {"sdk_log_training_example"}
     assert bag.dags["other_daily"].has_task("press")
     for name, reason in {
-        "broken": "broken.yaml:2: is not YAML",
+        "broken": "broken.yaml:3: is not YAML",
         "misnamed": "misnamed.yaml: is the contract of 'sdk_log'",
         "wrong": "wrong.yaml:",
     }.items():
