@@ -11,6 +11,7 @@ import pytest
 
 from logpress.contract import contract_names, load_contract
 from logpress.errors import CheckError, ContractError, LakeError, ProofError, SourceError, UsageError
+from logpress_dags.task_log import TaskEnded, TaskEndedForGood
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -65,17 +66,22 @@ def test_dags_survive_being_stored(dags):
         assert stored.task_ids == dag.task_ids
 
 
-@pytest.mark.parametrize("error", [UsageError, ContractError, ProofError, CheckError])
+@pytest.mark.parametrize("error", [UsageError, ContractError, ProofError, CheckError, TaskEndedForGood])
 def test_what_cannot_mend_fails_at_once(dags, error):
     for task in dags["sdk_log_daily"].tasks:
         assert task.retry_policy.evaluate(error("as it is"), try_number=1, max_tries=3).action.value == "fail"
 
 
-@pytest.mark.parametrize("error", [SourceError, LakeError, OSError, MemoryError])
+@pytest.mark.parametrize("error", [SourceError, LakeError, OSError, MemoryError, TaskEnded])
 def test_what_may_mend_is_tried_again(dags, error):
     for task in dags["sdk_log_daily"].tasks:
         assert task.retry_policy.evaluate(error("for now"), try_number=1, max_tries=3).action.value == "default"
         assert task.retry_exponential_backoff
+
+
+def test_no_task_can_hang_for_ever(dags):
+    for task in dags["sdk_log_daily"].tasks:
+        assert timedelta(0) < task.execution_timeout <= timedelta(hours=12)
 
 
 def test_parsing_imports_nothing_heavy():

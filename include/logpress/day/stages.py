@@ -81,6 +81,26 @@ def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] 
     return changed_objects(contract, day, inputs, published)
 
 
+def open_staging(contract: Contract, day: date, lake_uri: str, run: str) -> None:
+    """Make the lake if it is missing, and see that it takes files of a run, before any work is done.
+
+    Raises:
+        UsageError: if there is something else in the lake's place, or no catalog is named for it.
+        LakeError: if it cannot be written.
+    """
+    lake = Lake.create(lake_uri)
+    check_configured(lake)
+    probe = f"{lake.staging_folder(contract.table, day, run)}/{_PROBE}"
+    with lake_errors(probe):
+        lake.write(probe, bytes(_PROBE_BYTES))
+        lake.remove(probe)
+
+
+_PROBE = "_probe"
+_PROBE_BYTES = 1 << 20
+"""What a lake must have room for at least; a full disk refuses so much at once."""
+
+
 def press(
     contract: Contract,
     day: date,
