@@ -218,8 +218,8 @@ def _pressed(manifest: SliceManifest) -> str:
 def _proven(manifest: SliceManifest) -> str:
     files = _counted((manifest.part is not None) + (manifest.rejects_part is not None), "file")
     return (
-        f"proven: {manifest.rows + manifest.rejects:,} records, {manifest.raw_bytes:,} bytes, are restored from {files} "
-        f"with digest {manifest.digest}, as they were read; fastparquet reads the same values"
+        f"proven: {manifest.rows + manifest.rejects:,} records, {manifest.raw_bytes:,} bytes, are restored from "
+        f"{files} with digest {manifest.digest}, as they were read; fastparquet reads the same values"
     )
 
 
