@@ -3,8 +3,16 @@
 from airflow.sdk import DAG
 
 from logpress.contract import contract_names, load_contract
-from logpress_dags.table import table_dag
+from logpress.errors import ContractError
+from logpress_dags.table import broken_dag, table_dag
 
 for name in contract_names():
-    daily: DAG = table_dag(load_contract(name))
+    daily: DAG
+    try:
+        contract = load_contract(name)
+        if contract.table != name:
+            raise ContractError(f"{name}.yaml: is the contract of {contract.table!r}; name it {contract.table}.yaml")
+        daily = table_dag(contract)
+    except ContractError as error:  # so that other tables keep their DAGs
+        daily = broken_dag(name, str(error))
     globals()[daily.dag_id] = daily

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.error import URLError
@@ -28,8 +30,10 @@ SAMPLE = Path(__file__).parents[1] / "sample"
 
 def main() -> None:
     """Start all components, and stop them on Ctrl-C, or when one of them ends."""
-    os.umask(0o077)
     home = Path(os.environ["AIRFLOW_HOME"])
+    _see_port_is_free(int(os.environ["AIRFLOW__API__PORT"]))
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)  # passwords and logs are in it; the lake's files are as readable as the user's umask says
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -40,12 +44,14 @@ def main() -> None:
         with (logs / "migrate.log").open("wb") as log:
             subprocess.run(["airflow", "db", "migrate"], stdout=log, stderr=log, check=True)
         _sample_of_yesterday()
+        print(f"starting {', '.join(COMPONENTS)} (their logs: {logs}) ...", flush=True)
         for component, command in COMPONENTS.items():
             with (logs / f"{component}.log").open("wb") as log:
                 # In a process group of its own, so that Ctrl-C reaches only this process, which stops them in order.
                 running[component] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        print(f"starting {', '.join(running)} (their logs: {logs}) ...", flush=True)
-        _wait_until_healthy(running)
+            if component == "api-server":  # the others ask it, and tasks that start before it answers fail once
+                _wait_until_healthy(running, ("metadatabase",))
+        _wait_until_healthy(running, ("metadatabase", "scheduler", "dag_processor"))
         print(_greeting(home), flush=True)
         while True:
             _check(running)
@@ -76,14 +82,23 @@ def _check(running: dict[str, subprocess.Popen[bytes]]) -> None:
             sys.exit(f"the {component} ended with code {process.returncode}; see its log in the folder named above")
 
 
-def _wait_until_healthy(running: dict[str, subprocess.Popen[bytes]]) -> None:
+def _see_port_is_free(port: int) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(
+                f"another program listens on port {port} already; stop it, or choose another: "
+                f"AIRFLOW__API__PORT={port + 1} make up"
+            )
+
+
+def _wait_until_healthy(running: dict[str, subprocess.Popen[bytes]], parts: Sequence[str]) -> None:
     url = f"{os.environ['AIRFLOW__API__BASE_URL']}/api/v2/monitor/health"
     for _ in range(START_SECONDS):
         _check(running)
         try:
             with urlopen(url, timeout=5) as answer:
                 health = json.load(answer)
-            if all(health[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor")):
+            if all(health[name]["status"] == "healthy" for name in parts):
                 return
         except (URLError, OSError, ValueError):
             pass

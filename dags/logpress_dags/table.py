@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
@@ -22,23 +22,31 @@ from airflow.sdk import (
     teardown,
 )
 
-from logpress.errors import CheckError, ContractError, ProofError, RefusedError, UsageError
-from logpress.manifest import SliceManifest, SliceSpec
+from logpress.errors import ContractError
+from logpress_dags import tasks
 from logpress_dags.day import is_complete
-from logpress_dags.docs import DAILY
-from logpress_dags.settings import Run, day_of, memory, run_of, storage_access
+from logpress_dags.docs import BROKEN, DAILY
+from logpress_dags.settings import Run, day_of
+from logpress_dags.task_log import FINAL, TaskEndedForGood, explained
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
 
-log = logging.getLogger(__name__)
-
 OWNER = "data-platform"
+
+SCHEDULE = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+"""The day of a run is its partition key; the run at midnight presses the day that has just ended."""
+
+START = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before any log, because Airflow marks runs with an earlier logical date as successful without running any task."""
+
+SHORT, LONG = timedelta(hours=1), timedelta(hours=12)
+"""Longest that a task may run, for tasks that move no raw data, and that do; a slice takes minutes."""
 
 NO_RETRY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception=[UsageError, ContractError, ProofError, CheckError, RefusedError],
+            exception=[TaskEndedForGood, *FINAL],
             action=RetryAction.FAIL,
             reason="a retry would fail in the same way; the error says what to do",
         )
@@ -81,6 +89,12 @@ def form() -> dict[str, Param]:
             title="Lake",
             description="Folder or URI of the lake to publish to; left empty: as configured",
         ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Press again",
+            description="Press the day even if it is current: same raw input, contract and version of logpress",
+        ),
     }
 
 
@@ -92,10 +106,8 @@ def table_dag(contract: Contract) -> DAG:
         dag_id=f"{contract.table}_daily",
         description=f"Presses a day of {contract.table}: {contract.description}",
         doc_md=DAILY.format(table=contract.table, lateness=contract.source.lateness),
-        # The day of a run is its partition key; the run at midnight presses the day that has just ended.
-        schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
-        # Airflow marks runs with an earlier logical date as successful without running any task.
-        start_date=datetime(2000, 1, 1, tzinfo=UTC),
+        schedule=SCHEDULE,
+        start_date=START,
         catchup=False,
         max_active_runs=4,
         params=form(),
@@ -107,33 +119,27 @@ def table_dag(contract: Contract) -> DAG:
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=30),
             "retry_policy": NO_RETRY,
+            "execution_timeout": SHORT,
         },
     )
     def daily() -> None:
         @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=3).total_seconds())
+        @explained
         def wait_until_complete() -> bool:
             """Wait until the day has ended, and the lateness of its records has passed."""
             return is_complete(day_of(get_current_context()), contract.source.lateness, datetime.now(UTC))
 
         @setup
+        @explained
         def open_staging() -> Run:
-            """Determine the settings of all the run's tasks: day, lake, inputs and staging."""
-            return run_of(get_current_context(), contract)
+            """Determine the settings of all the run's tasks: day, lake, inputs and staging; try the lake."""
+            return tasks.open_staging(contract)
 
-        @task(show_return_value_in_logs=False)
+        @task(show_return_value_in_logs=False, execution_timeout=contract.source.wait + SHORT)
+        @explained
         def plan(run: Run) -> list[dict[str, Any]]:
-            """Cut the day's raw input into slices."""
-            from logpress.day import stages
-            from logpress.day.plan import paced, see_apart
-
-            day = date.fromisoformat(run["day"])
-            see_apart(run["inputs"], run["lake"])
-            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
-                specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
-                changes = stages.changes(contract, day, run["lake"], run["inputs"])
-                print(changes or "the day was not published from raw objects before")
-            specs = paced(specs, contract.source, contract.source.slices_at_a_time)
-            return [spec.model_dump(mode="json") for spec in specs]
+            """Cut the day's raw input into slices; skip the run if the day is current."""
+            return tasks.plan(contract, run)
 
         # Setups, because they create the staging that `clean` removes. So Airflow presses and verifies again whenever
         # a later task is cleared, and never publishes files that this try has not proven.
@@ -143,20 +149,16 @@ def table_dag(contract: Contract) -> DAG:
             show_return_value_in_logs=False,
             pool=contract.source.pool,
             max_active_tis_per_dagrun=contract.source.slices_at_a_time,
+            execution_timeout=LONG,
         )
+        @explained
         def press(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
             """Press one slice into staging."""
-            from logpress.day import stages
-
-            slice_ = SliceSpec.model_validate(spec)
-            get_current_context()["slice_name"] = slice_.name
-            with storage_access(run["lake"], *slice_.inputs, connection=run["connection"], aws=contract.source.aws):
-                manifest = stages.press(
-                    contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"], memory=memory()
-                )
-            return manifest.model_dump(mode="json")
+            return tasks.press(contract, run, spec)
 
         @setup
+        @task(show_return_value_in_logs=False, execution_timeout=LONG)
+        @explained
         def verify(
             run: Run, specs: Sequence[dict[str, Any]], pressed: Sequence[dict[str, Any]]
         ) -> list[dict[str, Any]]:
@@ -164,61 +166,33 @@ def table_dag(contract: Contract) -> DAG:
 
             A slice whose records are not all restored is pressed again. Returns the manifests of such slices.
             """
-            from logpress.day import stages
-            from logpress.lake import Lake
-
-            day, manifests = date.fromisoformat(run["day"]), _manifests(pressed)
-            slices = [SliceSpec.model_validate(spec) for spec in specs]
-            with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
-                proven = stages.prove(contract, day, manifests, run["lake"], run["name"], specs=slices, memory=memory())
-                checks = stages.check(contract, day, proven, Lake.open(run["lake"]), run["name"])
-            for check in checks:
-                log.log(logging.INFO if check.ok else logging.WARNING, "%s", check.message)
-            return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
+            return tasks.verify(contract, run, specs, pressed)
 
         @task(outlets=[asset])
+        @explained
         def publish(
             run: Run, pressed: Sequence[dict[str, Any]], healed: Sequence[dict[str, Any]], *, outlet_events: Any
         ) -> dict[str, Any]:
             """Replace the day in the lake, in one commit, and update the asset so that dependent DAGs start."""
-            from logpress.day import stages
-
-            again = {manifest.slice: manifest for manifest in _manifests(healed)}
-            day = date.fromisoformat(run["day"])
-            manifests = [again.get(manifest.slice, manifest) for manifest in _manifests(pressed)]
-            with storage_access(run["lake"]):
-                manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
-            figures = {
-                "lake": run["lake"],
-                "rows": manifest.rows,
-                "raw_bytes": manifest.raw_bytes,
-                "stored_bytes": manifest.stored_bytes,
-                "ratio": round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None,
-            }
+            again = {manifest.slice: manifest for manifest in tasks.manifests_of(healed)}
+            manifests = [again.get(manifest.slice, manifest) for manifest in tasks.manifests_of(pressed)]
+            figures = tasks.publish(contract, run, manifests)
             outlet_events[asset].extra = figures
             if get_current_context()["dag_run"].partition_key is None:
                 outlet_events[asset].add_partitions(run["day"])
             return figures
 
         @task
+        @explained
         def report(run: Run) -> None:
-            """Print the day's size, column by column."""
-            from rich.console import Console
-
-            from logpress.day import stages
-            from logpress.quality.size_report import render_report
-
-            with storage_access(run["lake"]):
-                found = stages.report(contract, date.fromisoformat(run["day"]), run["lake"])
-            Console(width=100, color_system=None).print(render_report(found))
+            """Log the day's size, column by column."""
+            tasks.report(contract, run)
 
         @teardown
+        @explained
         def clean(run: Run) -> None:
             """Remove the run's staging, even if the run failed."""
-            from logpress.day import stages
-
-            with storage_access(run["lake"]):
-                stages.clean(contract, date.fromisoformat(run["day"]), run["lake"], run["name"])
+            tasks.clean(contract, run)
 
         run = open_staging()
         wait_until_complete() >> run
@@ -232,6 +206,33 @@ def table_dag(contract: Contract) -> DAG:
     return daily()
 
 
-def _manifests(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
-    # `[:]` fetches the mapped tasks' results in one request; iterating over them takes one request each.
-    return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]
+def broken_dag(name: str, reason: str) -> DAG:
+    """The DAG `<name>_daily` of a contract that is not valid: each run fails with the reason.
+
+    Args:
+        name: the table, which is the name of the contract's file.
+        reason: file, line and correction.
+    """
+
+    @dag(
+        dag_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}_daily",
+        description="Its contract is not valid; each run fails and says why",
+        doc_md=BROKEN.format(table=name, reason=reason.replace("\n", "\n    ")),
+        schedule=SCHEDULE,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        params=form(),
+        tags=["logpress", "broken contract"],
+        default_args={"owner": OWNER, "retries": 1, "retry_policy": NO_RETRY},
+    )
+    def broken() -> None:
+        @task
+        @explained
+        def read_contract() -> None:
+            """Fail with what is wrong with the contract."""
+            raise ContractError(reason)
+
+        read_contract()
+
+    return broken()

@@ -4,6 +4,11 @@ The command line prints `str(error)` as one line and exits with `exit_code`; a D
 Any other exception that reaches the user is a defect of logpress.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 
 class LogpressError(Exception):
     """Base of every error that logpress raises on purpose."""
@@ -68,7 +73,15 @@ class MismatchError(ProofError):
 
 
 class CheckError(LogpressError):
-    """A check of the contract with level `fail` failed. The day is not published."""
+    """A check of the contract with level `fail` failed. The day is not published.
+
+    Attributes:
+        results: the results of all checks (`quality.checks.CheckResult`), those that passed too.
+    """
+
+    def __init__(self, message: str, results: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.results = tuple(results)
 
 
 class LakeError(LogpressError):

@@ -136,6 +136,10 @@ class SliceManifest(Model):
         default=0, description="rows kept whole because the proof found that their layouts did not restore them"
     )
     kept_whole_first: tuple[RecordPlace, ...] = Field(default=(), description="positions of the first of them")
+    contract_sha256: str | None = Field(
+        default=None, description="SHA-256 of the contract it was pressed with, with all defaults; hexadecimal"
+    )
+    written_by: str | None = Field(default=None, description="version of the logpress that wrote it")
     seconds: float = Field(default=0.0, description="time it took; not compared between runs")
 
     @property

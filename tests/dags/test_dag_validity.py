@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from logpress.contract import contract_names
+from logpress.contract import contract_names, load_contract
 from logpress.errors import CheckError, ContractError, LakeError, ProofError, SourceError, UsageError
+from logpress_dags.task_log import TaskEnded, TaskEndedForGood
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -65,17 +66,22 @@ def test_dags_survive_being_stored(dags):
         assert stored.task_ids == dag.task_ids
 
 
-@pytest.mark.parametrize("error", [UsageError, ContractError, ProofError, CheckError])
+@pytest.mark.parametrize("error", [UsageError, ContractError, ProofError, CheckError, TaskEndedForGood])
 def test_what_cannot_mend_fails_at_once(dags, error):
     for task in dags["sdk_log_daily"].tasks:
         assert task.retry_policy.evaluate(error("as it is"), try_number=1, max_tries=3).action.value == "fail"
 
 
-@pytest.mark.parametrize("error", [SourceError, LakeError, OSError, MemoryError])
+@pytest.mark.parametrize("error", [SourceError, LakeError, OSError, MemoryError, TaskEnded])
 def test_what_may_mend_is_tried_again(dags, error):
     for task in dags["sdk_log_daily"].tasks:
         assert task.retry_policy.evaluate(error("for now"), try_number=1, max_tries=3).action.value == "default"
         assert task.retry_exponential_backoff
+
+
+def test_no_task_can_hang_for_ever(dags):
+    for task in dags["sdk_log_daily"].tasks:
+        assert timedelta(0) < task.execution_timeout <= timedelta(hours=12)
 
 
 def test_parsing_imports_nothing_heavy():
@@ -101,3 +107,28 @@ def test_a_dag_file_has_a_docstring_and_is_short(path):
 def test_helpers_are_no_dag_files():
     assert "logpress_dags/" in (DAGS / ".airflowignore").read_text()
     assert import_module("logpress_dags").__doc__
+
+
+def test_a_broken_contract_takes_down_its_own_dag_only(airflow_home, tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    good = (Path(load_contract.__code__.co_filename).parent / "tables/sdk_log.yaml").read_text()
+    (tmp_path / "other.yaml").write_text(good.replace("table: sdk_log", "table: other"))
+    (tmp_path / "broken.yaml").write_text("table: broken\nday: {at\n")
+    (tmp_path / "misnamed.yaml").write_text(good)
+    (tmp_path / "wrong.yaml").write_text(good.replace("table: sdk_log", "table: wrong\nunknown_key: 1"))
+    monkeypatch.setenv("LOGPRESS_CONTRACTS", str(tmp_path))
+    bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    expected = {"sdk_log_daily", "other_daily", "broken_daily", "misnamed_daily", "wrong_daily"}
+    assert set(bag.dags) == expected | {"sdk_log_training_example"}
+    assert bag.dags["other_daily"].has_task("press")
+    for name, reason in {
+        "broken": "broken.yaml:3: is not YAML",
+        "misnamed": "misnamed.yaml: is the contract of 'sdk_log'",
+        "wrong": "wrong.yaml:",
+    }.items():
+        dag = bag.dags[f"{name}_daily"]
+        assert reason in (dag.doc_md or "")
+        with pytest.raises(ContractError, match=reason):
+            dag.get_task("read_contract").python_callable()

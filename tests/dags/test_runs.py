@@ -66,7 +66,7 @@ def test_two_days_and_one_of_them_again(daily, lake):
     first = files(lake)
     assert {name.split("/")[1] for name in first} == {"dt=2021-12-26", "dt=2021-12-27"}
 
-    again = daily.test(logical_date=midnight(DAY))
+    again = daily.test(logical_date=midnight(DAY), run_conf={"force": True})
     assert again.state == "success"
     assert set(states(again)) == {task.task_id for task in daily.tasks}
     assert files(lake) == first
@@ -202,3 +202,71 @@ def test_the_training_example_loads_the_day(dags, daily, lake):
     rows, columns = task.xcom_pull(task_ids="load_day")
     assert rows > 0
     assert columns == 6
+
+
+def test_a_day_that_is_current_is_skipped_unless_it_is_forced(daily, lake):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    def events(run) -> int:
+        with create_session() as session:
+            return len(session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all())
+
+    def run(**form):
+        return daily.test(logical_date=midnight(DAY), run_conf=form)
+
+    first = run()
+    assert events(first) == 1
+    before = {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()}
+    skipped = run()
+    assert skipped.state == "success"
+    found = states(skipped)
+    assert {state for task in ("plan", "press", "verify", "publish", "report") for state in found[task]} == {"skipped"}
+    assert events(skipped) == 0
+    assert {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()} == before
+    forced = run(force=True)
+    assert states(forced)["publish"] == {"success"}
+    assert events(forced) == 1
+
+
+def test_the_log_says_what_was_pressed_proven_and_published(daily, lake, caplog):
+    with caplog.at_level("INFO"):
+        assert daily.test(logical_date=midnight(DAY)).state == "success"
+    said = "\n".join(caplog.messages)
+    for sentence in (
+        "sdk_log 2021-12-26: from ",
+        "sdk_log 2021-12-26 is pressed: the lake does not exist yet",
+        "slice 2021-12-26T10: 1 input,",
+        "proven: ",
+        "fastparquet reads the same values",
+        "check min_rows: ",
+        f"sdk_log 2021-12-26 is published in {lake}: ",
+        "bytes a record",
+    ):
+        assert sentence in said, sentence
+
+
+def test_what_can_never_come_is_not_tried_again(daily, lake, caplog):
+    missing = date(2021, 12, 22)
+    run = daily.test(logical_date=midnight(missing))
+    assert run.state == "failed"
+    assert states(run)["plan"] == {"failed"}
+    assert run.get_task_instance("plan").try_number == 1
+    assert any("this is not tried again, because the day ended long ago" in message for message in caplog.messages)
+
+
+def test_a_lake_that_takes_no_files_is_told_before_any_work(daily, tmp_path):
+    place = tmp_path / "file"
+    place.write_text("no folder")
+    run = daily.test(logical_date=None, run_conf={"day": DAY.isoformat(), "lake": str(place)})
+    assert run.state == "failed"
+    assert states(run)["open_staging"] == {"failed"}
+
+
+def test_a_day_pressed_again_with_nothing_changed_says_so(daily, lake):
+    def changed(run) -> bool:
+        return run.get_task_instance("publish").xcom_pull(task_ids="publish")["changed"]
+
+    assert changed(daily.test(logical_date=midnight(DAY)))
+    assert not changed(daily.test(logical_date=midnight(DAY), run_conf={"force": True}))

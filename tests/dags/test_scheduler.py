@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote
-from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from tests.dags.airflow_api import Api, wait_for
 
 ROOT = Path(__file__).parents[2]
 BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
@@ -36,55 +35,6 @@ WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
     "a key that is no day as we write it": ({"partition_key": "2021-12-6"}, None),
 }
 PUBLISHED = [*BACKFILLED, *(day for _, day in WAYS.values() if day)]
-
-
-@dataclass
-class Api:
-    """Airflow's API, logged in."""
-
-    base: str
-    token: str = ""
-
-    def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.base + path, data, headers, method=method), timeout=SECONDS) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if text.startswith(("{", "[")) else text
-
-    def begin(self, path: str, body: dict[str, Any]) -> None:
-        """Start something; again where Airflow's requests have locked each other out of SQLite."""
-        for _ in range(5):
-            try:
-                self("POST", path, body)
-                return
-            except HTTPError as error:
-                if error.code == 409:  # it is there, whatever the first answer was
-                    return
-                if error.code != 500:
-                    raise
-                time.sleep(2)
-        raise AssertionError(f"{path} cannot be started: {body}")
-
-    def trigger(self, run_id: str, body: dict[str, Any]) -> str:
-        """Start a run of the day's DAG."""
-        self.begin("/api/v2/dags/sdk_log_daily/dagRuns", {"dag_run_id": run_id, "logical_date": None, **body})
-        return run_id
-
-    def status(self, method: str, path: str, body: Any = None) -> int:
-        """The HTTP status alone."""
-        try:
-            self(method, path, body)
-        except HTTPError as error:
-            return error.code
-        return 200
-
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """All runs of a DAG but those that its schedule has started."""
-        runs = self("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
-        return [run for run in runs if run["run_type"] != "scheduled"]
 
 
 @dataclass
@@ -134,16 +84,6 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
             for member in family:
                 if member.pid != process.pid and member.is_running():
                     member.kill()
-
-
-def wait_for(what: str, check: Any, seen: Any = lambda: "") -> Any:
-    """Wait until `check` returns something; `seen` tells a failure how far it came."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if found := check():
-            return found
-        time.sleep(2)
-    raise AssertionError(f"after {SECONDS} s still waiting for {what}: {seen()}")
 
 
 @pytest.fixture(scope="module")

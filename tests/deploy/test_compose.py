@@ -32,29 +32,70 @@ def pinned(package: str) -> str:
 
 
 def test_all_of_airflow_is_there():
-    assert set(SERVICES) == {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
+    profiles: dict[str, set[str]] = {}
+    for name, service in SERVICES.items():
+        for profile in service.get("profiles", ()):
+            profiles.setdefault(profile, set()).add(name)
+    assert profiles == {
+        "celery": {"redis", "worker"},
+        "s3": {"s3"},
+        "search": {"search"},
+        "metrics": {"statsd-exporter", "prometheus"},
+    }
+
+
+def test_every_service_is_watched_bounded_and_its_log_rotated():
+    for name, service in SERVICES.items():
+        assert service["mem_limit"], name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        assert name == "init" or service["healthcheck"]["test"], name
+        assert name == "init" or service["restart"] == "unless-stopped"
+
+
+def test_what_runs_tasks_may_finish_them_when_it_is_stopped():
+    assert SERVICES["scheduler"]["stop_grace_period"] == "5m"
+    assert SERVICES["worker"]["stop_grace_period"] == "30m"
+
+
+def test_the_container_of_tasks_has_room_for_all_that_run_at_once(make_env):
+    for cores in (1, 2, 8, 64):
+        sizes = make_env.sizes(cores)
+        task = int(sizes["LOGPRESS_MEMORY"].removesuffix("M"))
+        assert int(sizes["AIRFLOW_PARALLELISM"]) == int(sizes["AIRFLOW_WORKER_CONCURRENCY"]) == cores
+        assert int(sizes["TASKS_MEMORY"].removesuffix("m")) >= cores * task + 500
+    for name in ("scheduler", "worker"):
+        assert SERVICES[name]["mem_limit"].startswith("${TASKS_MEMORY")
 
 
 def test_ports_are_open_on_this_machine_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert published == ["127.0.0.1:8080:8080"]
+    assert published == [f"127.0.0.1:{port}:{port}" for port in (8080, 8333, 9200, 9090)]
     assert all("network_mode" not in service for service in SERVICES.values())
 
 
 def test_every_secret_is_required_from_outside_and_none_is_written_down():
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            if SECRET.search(key):
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {key}"
-    assert re.findall(r"//airflow:([^@]+)@", COMPOSE) == ["${POSTGRES_PASSWORD:?run `make env` first}"]
+            if SECRET.search(key) and value is not None:
+                assert re.fullmatch(r"\$\{[A-Z0-9_]+:\?[^}]+\}", value), f"{name}: {key}"
+    for address in re.findall(r"//\w*:([^@\s]+(?: [^@\s]+)*)@", COMPOSE):
+        assert re.fullmatch(r"\$\{[A-Z_]+_PASSWORD:\?run `make env` first\}", address)
     assert not re.search(r"(ENV|ARG)[^\n]*(PASSWORD|SECRET|KEY)", DOCKERFILE)
 
 
 def test_make_env_writes_all_that_is_required_and_never_twice_the_same(make_env, tmp_path, capsys):
     make_env.main(tmp_path)
     written = (tmp_path / ".env").read_text()
-    values = dict(line.split("=", 1) for line in written.splitlines())
-    assert set(values) == set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE))
+    set_, commented = written.split("\n# ", 1)
+    values = dict(line.split("=", 1) for line in set_.splitlines() if line)
+    required = set(re.findall(r"\$\{([A-Z_0-9]+):\?", COMPOSE))
+    assert set(values) == required | set(make_env.sizes(1))
+    values = {name: values[name] for name in required}
+    proposed = {line.removeprefix("# ").split("=")[0] for line in f"# {commented}".splitlines() if line}
+    known = set(re.findall(r"\$\{([A-Z_0-9]+)", COMPOSE)) | set(SERVICES["scheduler"]["environment"])
+    assert proposed - {"COMPOSE_PROFILES"} <= known
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert all(len(value) >= 32 for name, value in values.items() if name != "AIRFLOW_UID")
     assert not set(values.values()) & (set(make_env.settings().values()) - {values["AIRFLOW_UID"]})
@@ -67,7 +108,7 @@ def test_every_mounted_path_is_there(make_env, tmp_path):
     make_env.main(tmp_path)
     mounts = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
     folders = {mount for mount in mounts if mount.startswith(".")}
-    assert folders == {"./dags", "./plugins", "./sample", "./lake"}
+    assert folders == {"./dags", "./plugins", "./contracts", "./sample", "./lake"}
     assert all((ROOT / folder).is_dir() or (tmp_path / folder).is_dir() for folder in folders)
     assert mounts - folders == set(yaml.safe_load(COMPOSE)["volumes"])
 

@@ -15,6 +15,7 @@ EPILOG = (
     "Examples:\n\n"
     "  logpress press sdk_log --day 2021-12-26 --input raw/ --lake lake\n\n"
     "  logpress press sdk_log --day 2021-12-26 --input 'raw/2021/12/26/*/*.gz' --input late.ndjson --lake lake\n\n"
+    "  logpress press sdk_log --day 2021-12-26 --input raw/ --lake lake --skip-current\n\n"
     "  logpress press sdk_log --day 2021-12-26 --input opensearch+https://search.example.com:9200 --lake lake"
 )
 
@@ -26,6 +27,12 @@ def press(
     lake: LakeUri,
     inputs: Inputs = None,
     grace: Annotated[float, typer.Option("--grace", min=0, help="Hours that superseded files stay.")] = 1.0,
+    skip_current: Annotated[
+        bool,
+        typer.Option(
+            "--skip-current", help="Do nothing if the day is current: same raw input, contract and version of logpress."
+        ),
+    ] = False,
     threads: Threads = None,
     memory: Memory = None,
     quiet: Quiet = False,
@@ -39,14 +46,23 @@ def press(
         from rich.console import Console
 
         from logpress.cli.bars import Bars
+        from logpress.day import current, stages
         from logpress.day import one_machine as whole_day
-        from logpress.day import stages
         from logpress.day.budget import Budget
         from logpress.quality.size_report import render_report
 
         warning = Budget.of(limit).warning(contract)
         if warning is not None:
             print(f"logpress: warning: {warning}", file=sys.stderr)
+        if skip_current:
+            specs = stages.plan(contract, when, inputs or [], wait=contract.source.wait)
+            outdated_by = current.outdated_by(contract, when, specs, lake, inputs or [])
+            if outdated_by is None:
+                if not quiet:
+                    print(f"logpress: {contract.table} {when} is current; nothing is pressed", file=sys.stderr)
+                return
+            if not quiet:
+                print(f"logpress: {contract.table} {when} is pressed: {outdated_by}", file=sys.stderr)
         changes = stages.changes(contract, when, lake, inputs or [])
         if changes is not None and not quiet:
             print(f"logpress: {changes}", file=sys.stderr)

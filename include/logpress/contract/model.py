@@ -7,6 +7,7 @@ logs from contracts only.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date
 from typing import Annotated, Literal
@@ -108,6 +109,11 @@ class Contract(Model):
     def by_name(self) -> dict[str, Column]:
         """The columns by name."""
         return {column.name: column for column in self.columns}
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the contract with all defaults, as JSON; hexadecimal. It changes with any key."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def descriptions(self) -> dict[str, str]:

@@ -232,6 +232,11 @@ class Changes:
     changed: tuple[str, ...]
     gone: tuple[str, ...]
 
+    @property
+    def any(self) -> bool:
+        """Whether an object differs."""
+        return bool(self.new or self.changed or self.gone)
+
     def __str__(self) -> str:
         """One line, such as `3 objects are new and 1 has changed since the last run`."""
         counts = [
@@ -248,6 +253,18 @@ class Changes:
         texts = [f"{count:,} {verbs[count > 1]}" for count, verbs in counts]
         texts[0] = f"{counts[0][0]:,} object{'s' * (counts[0][0] > 1)} {counts[0][1][counts[0][0] > 1]}"
         return f"{', '.join(texts[:-1])}{' and ' * (len(texts) > 1)}{texts[-1]} since the last run"
+
+
+def changed_objects(contract: Contract, day: date, inputs: Sequence[str], published: DayManifest) -> Changes | None:
+    """Compare a day's raw objects with those that it was published from; None if it is read from no objects.
+
+    Raises:
+        SourceError: if an input is missing, or cannot be listed.
+    """
+    named = [uri for uri in inputs or contract.source.inputs if not is_cluster(uri)]
+    if contract.source.use == "first":  # because the other inputs were not read
+        named = [uri for uri in named if uri in published.taken_from]
+    return changes_since(list_objects(contract, day, named), published) if named else None
 
 
 def changes_since(objects: Sequence[RawObject], published: DayManifest) -> Changes:

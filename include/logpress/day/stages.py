@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
-from logpress.day.plan import Changes, changes_since, list_objects, plan_day
+from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
 from logpress.engine.press import press_slice
@@ -28,7 +28,6 @@ from logpress.quality.completeness import prove_complete, prove_distinct, prove_
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
 from logpress.sources.restart import waited_for
-from logpress.sources.search.address import is_cluster
 
 
 def default_threads() -> int:
@@ -79,10 +78,27 @@ def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] 
         return None
     if published is None:
         return None
-    named = [uri for uri in inputs or contract.source.inputs if not is_cluster(uri)]
-    if contract.source.use == "first":  # because the other inputs were not read
-        named = [uri for uri in named if uri in published.taken_from]
-    return changes_since(list_objects(contract, day, named), published) if named else None
+    return changed_objects(contract, day, inputs, published)
+
+
+def open_staging(contract: Contract, day: date, lake_uri: str, run: str) -> None:
+    """Make the lake if it is missing, and see that it takes files of a run, before any work is done.
+
+    Raises:
+        UsageError: if there is something else in the lake's place, or no catalog is named for it.
+        LakeError: if it cannot be written.
+    """
+    lake = Lake.create(lake_uri)
+    check_configured(lake)
+    probe = f"{lake.staging_folder(contract.table, day, run)}/{_PROBE}"
+    with lake_errors(probe):
+        lake.write(probe, bytes(_PROBE_BYTES))
+        lake.remove(probe)
+
+
+_PROBE = "_probe"
+_PROBE_BYTES = 1 << 20
+"""What a lake must have room for at least; a full disk refuses so much at once."""
 
 
 def press(

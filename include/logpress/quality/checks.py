@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -74,13 +75,14 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
     """
     failed = [result.message for result in results if not result.ok and result.level == "fail"]
     if failed:
-        raise CheckError("; ".join(failed))
+        raise CheckError("; ".join(failed), results)
 
 
 def _judge(check: Check, rows: int, broken: int, manifests: Sequence[SliceManifest]) -> CheckResult:
     if check.kind == "min_rows":
         assert check.min is not None
-        return _result(check, rows >= check.min, f"the day has {rows} rows; at least {check.min:g} are expected")
+        message = f"the day has {rows:,} rows; at least {check.min:,.0f} are expected"
+        return _result(check, rows >= check.min, message + _rejected(manifests))
     if check.kind in ("max_irregular_share", "max_reject_share"):
         assert check.max is not None
         what = "irregular rows" if check.kind == "max_irregular_share" else "rejects"
@@ -113,6 +115,17 @@ def _judge_unique(check: Check, rows: int, broken: int, examples: Sequence[str])
     if examples:
         message += f"; for example {', '.join(examples)}"
     return _result(check, share <= check.max_share, message)
+
+
+def _rejected(manifests: Sequence[SliceManifest]) -> str:
+    """The rejects by reason, in parentheses; empty if there are none."""
+    reasons: Counter[str] = Counter()
+    for manifest in manifests:
+        reasons.update(manifest.reject_reasons)
+    if not reasons:
+        return ""
+    named = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    return f" ({reasons.total():,} records are rejects: {named})"
 
 
 def _result(check: Check, ok: bool, message: str) -> CheckResult:

@@ -61,8 +61,11 @@ def prove_file(path: str, stats: PartStats) -> None:
     except OSError as error:
         raise ProofError(f"{path}: cannot be read: {error}") from error
     if size != stats.stored_bytes or sha256.hexdigest() != stats.sha256:
+        what = "its size" if size != stats.stored_bytes else "its content"
         raise ProofError(
-            f"{path}: is not the file that its manifest names ({size} bytes, {stats.stored_bytes} expected)"
+            f"{path}: {what} has changed since it was written ({size:,} bytes, SHA-256 {sha256.hexdigest()[:12]}; "
+            f"written were {stats.stored_bytes:,} bytes, SHA-256 {stats.sha256[:12]}); see whether the disk is sound, "
+            "and press the day again"
         )
 
 

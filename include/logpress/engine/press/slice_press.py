@@ -28,6 +28,7 @@ from logpress.progress import Progress
 from logpress.records.raw_blocks import Buffers
 from logpress.records.slice_input import Undated
 from logpress.sources.restart import begun_again
+from logpress.version import __version__
 
 MOST_UNKNOWN_PATHS = 200
 """Most unknown paths in a manifest, the most frequent ones, because manifests travel through XCom."""
@@ -173,6 +174,8 @@ class SlicePress:
             distinct_ids=distinct_ids,
             kept_whole=reading.kept_whole,
             kept_whole_first=tuple(reading.kept_places),
+            contract_sha256=contract.sha256,
+            written_by=__version__,
             seconds=round(time.monotonic() - self._began, 3),
         )
 

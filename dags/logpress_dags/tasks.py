@@ -1,0 +1,239 @@
+"""What the tasks of a table's DAG do: the stages of a day, with their log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from logpress.errors import AbsentError, CheckError, LogpressError
+from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress_dags.day import complete_at
+from logpress_dags.settings import Run, lake, memory, run_of, storage_access
+from logpress_dags.task_log import LoggedProgress, TaskEndedForGood, compiling_logged, rate
+
+if TYPE_CHECKING:
+    from logpress.contract.model import Contract
+    from logpress.quality.checks import CheckResult
+
+log = logging.getLogger(__name__)
+
+STILL_COMING = timedelta(days=2)
+"""How long after a day is complete its missing raw input is still tried again."""
+
+_SHOWN_INPUTS = 5
+"""Number of inputs that the log of a slice names."""
+
+
+def open_staging(contract: Contract) -> Run:
+    """The settings of all the run's tasks; the lake is tried, so that no work is done for one that takes no files.
+
+    Raises:
+        UsageError: if day, lake or inputs are not set.
+        LakeError: if the lake takes no files.
+    """
+    from logpress.day import stages
+
+    run = run_of(get_current_context(), contract)
+    log.info("%s %s: from %s to %s", contract.table, run["day"], ", ".join(run["inputs"]), run["lake"])
+    with storage_access(run["lake"]):
+        stages.open_staging(contract, date.fromisoformat(run["day"]), run["lake"], run["name"])
+    return run
+
+
+def plan(contract: Contract, run: Run) -> list[dict[str, Any]]:
+    """The day's slices; the run is skipped if the day is current, unless the form says `force`.
+
+    Raises:
+        AirflowSkipException: if the day is current.
+        TaskEndedForGood: if there is no raw input of a day that has ended long ago.
+    """
+    from logpress.day import current, stages
+    from logpress.day.plan import paced, see_apart
+
+    day = date.fromisoformat(run["day"])
+    see_apart(run["inputs"], run["lake"])
+    with _access(contract, run, run["inputs"]):
+        try:
+            specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
+        except AbsentError as error:
+            if datetime.now(UTC) < complete_at(day, contract.source.lateness) + STILL_COMING:
+                raise
+            log.error("%s: %s; this is not tried again, because the day ended long ago", type(error).__name__, error)
+            raise TaskEndedForGood(error.exit_code) from None
+        outdated_by = current.outdated_by(contract, day, specs, run["lake"], run["inputs"])
+    if outdated_by is None and not get_current_context()["params"]["force"]:
+        raise AirflowSkipException(
+            f"{contract.table} {day} is current in {run['lake']}: same raw input, contract and version of logpress; "
+            "trigger it with `Press again` to press it all the same"
+        )
+    log.info("%s %s is pressed: %s", contract.table, day, outdated_by or "`Press again` was chosen")
+    inputs, stored = sum(len(spec.inputs) for spec in specs), sum(spec.raw_bytes or 0 for spec in specs)
+    log.info("%s of %s, %.1f MB as stored", _counted(len(specs), "slice"), _counted(inputs, "input"), stored / 1e6)
+    return [spec.model_dump(mode="json") for spec in paced(specs, contract.source, contract.source.slices_at_a_time)]
+
+
+def press(contract: Contract, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
+    """Press one slice into staging; its manifest."""
+    from logpress.day import stages
+
+    slice_ = SliceSpec.model_validate(spec)
+    _show_name(slice_.name)
+    shown = [*slice_.inputs[:_SHOWN_INPUTS], *["..."] * (len(slice_.inputs) > _SHOWN_INPUTS)]
+    log.info(
+        "slice %s: %s, %.1f MB as stored: %s",
+        slice_.name, _counted(len(slice_.inputs), "input"), (slice_.raw_bytes or 0) / 1e6, ", ".join(shown),
+    )  # fmt: skip
+    with _access(contract, run, slice_.inputs), compiling_logged():
+        manifest = stages.press(
+            contract, date.fromisoformat(run["day"]), slice_, run["lake"], run["name"], memory=memory(),
+            progress=LoggedProgress(f"slice {slice_.name}"),
+        )  # fmt: skip
+    log.info("slice %s: %s", slice_.name, _pressed(manifest))
+    return manifest.model_dump(mode="json")
+
+
+def verify(
+    contract: Contract, run: Run, specs: Sequence[dict[str, Any]], pressed: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Prove and check the staged day; the manifests of slices that were pressed again.
+
+    Raises:
+        ProofError: if the files do not give back what was read.
+        CheckError: if a check of level `fail` failed; all results are in the log.
+    """
+    from logpress.day import stages
+    from logpress.lake import Lake
+
+    day, manifests = date.fromisoformat(run["day"]), manifests_of(pressed)
+    slices = [SliceSpec.model_validate(spec) for spec in specs]
+    with _access(contract, run, run["inputs"]), compiling_logged():
+        proven = stages.prove(
+            contract, day, manifests, run["lake"], run["name"], specs=slices, memory=memory(),
+            progress=LoggedProgress("proof"),
+        )  # fmt: skip
+        for manifest in proven:
+            log.info("slice %s: %s", manifest.slice, _proven(manifest))
+        try:
+            checks = stages.check(contract, day, proven, Lake.open(run["lake"]), run["name"])
+        except CheckError as error:
+            _log_checks(error.results)
+            raise
+    _log_checks(checks)
+    return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
+
+
+def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) -> dict[str, Any]:
+    """Replace the day in the lake, in one commit; figures of the day, as the asset's event has them."""
+    from logpress.day import stages
+
+    day = date.fromisoformat(run["day"])
+    with storage_access(run["lake"]):
+        before = _files(contract, day, run["lake"])
+        manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
+    changed = {(part.path, part.sha256) for part in (*manifest.parts, *manifest.rejects_parts)} != before
+    ratio = round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None
+    log.info(
+        "%s %s is %s in %s: %s rows, %.1f MB raw, %.1f MB stored, ratio %s, snapshot %s",
+        contract.table, day, "published" if changed else "unchanged", run["lake"], f"{manifest.rows:,}",
+        manifest.raw_bytes / 1e6, manifest.stored_bytes / 1e6, ratio, manifest.snapshot_id,
+    )  # fmt: skip
+    if run["lake"] != lake():
+        log.warning(
+            "the asset %s is updated although this run published into another lake, %s", contract.table, run["lake"]
+        )
+    return {
+        "lake": run["lake"],
+        "rows": manifest.rows,
+        "raw_bytes": manifest.raw_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "ratio": ratio,
+        "changed": changed,
+    }
+
+
+def report(contract: Contract, run: Run) -> None:
+    """Log the day's size, column by column."""
+    from rich.console import Console
+
+    from logpress.day import stages
+    from logpress.quality.size_report import render_report
+
+    with storage_access(run["lake"]):
+        found = stages.report(contract, date.fromisoformat(run["day"]), run["lake"])
+    console = Console(width=100, color_system=None)
+    with console.capture() as shown:
+        console.print(render_report(found))
+    for line in shown.get().splitlines():
+        log.info("%s", line.rstrip())
+
+
+def clean(contract: Contract, run: Run) -> None:
+    """Remove the run's staging."""
+    from logpress.day import stages
+
+    with storage_access(run["lake"]):
+        stages.clean(contract, date.fromisoformat(run["day"]), run["lake"], run["name"])
+
+
+def manifests_of(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
+    """The manifests that mapped tasks have returned."""
+    # `[:]` fetches the mapped tasks' results in one request; iterating over them takes one request each.
+    return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]
+
+
+def _access(contract: Contract, run: Run, inputs: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    return storage_access(run["lake"], *inputs, connection=run["connection"], aws=contract.source.aws)
+
+
+def _show_name(name: str) -> None:
+    """Name a mapped task after its slice, while it runs already: Airflow renders names only when tasks end."""
+    get_current_context()["slice_name"] = name  # type: ignore[literal-required]
+    with contextlib.suppress(ImportError, AttributeError):  # private parts of Airflow's SDK
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import SetRenderedMapIndex
+
+        task_runner.SUPERVISOR_COMMS.send(msg=SetRenderedMapIndex(rendered_map_index=name))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _pressed(manifest: SliceManifest) -> str:
+    parts = [part for part in (manifest.part, manifest.rejects_part) if part is not None]
+    stored = sum(part.stored_bytes for part in parts)
+    return (
+        f"{rate(manifest.raw_bytes, manifest.records, manifest.seconds)}; {manifest.rows:,} rows "
+        f"({manifest.irregular_rows:,} irregular), {manifest.rejects:,} rejects, {manifest.other_day:,} of other days; "
+        f"{stored:,} bytes in {', '.join(part.path for part in parts) or 'no file'}"
+    )
+
+
+def _proven(manifest: SliceManifest) -> str:
+    files = _counted((manifest.part is not None) + (manifest.rejects_part is not None), "file")
+    return (
+        f"proven: {manifest.rows + manifest.rejects:,} records, {manifest.raw_bytes:,} bytes, are restored from "
+        f"{files} with digest {manifest.digest}, as they were read; fastparquet reads the same values"
+    )
+
+
+def _log_checks(checks: Sequence[CheckResult]) -> None:
+    for check in checks:
+        level = logging.INFO if check.ok else logging.ERROR if check.level == "fail" else logging.WARNING
+        log.log(level, "check %s: %s", check.check, check.message)
+
+
+def _files(contract: Contract, day: date, lake_uri: str) -> set[tuple[str, str]]:
+    """Names and digests of a day's published files; empty if there are none, or none that can be read."""
+    from logpress.lake import Lake
+
+    found: DayManifest | None = None
+    with contextlib.suppress(LogpressError):
+        found = Lake.open(lake_uri).read_day(contract.table, day)
+    return {(part.path, part.sha256) for part in (*found.parts, *found.rejects_parts)} if found else set()
