@@ -19,7 +19,7 @@ from logpress.errors import LakeError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE, remove_leftovers
+from logpress.lake.leftovers import GRACE, remove_leftovers, remove_run
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
@@ -299,6 +299,5 @@ def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
         lake = Lake.open(lake_uri)
     except UsageError:
         return
-    with lake_errors(lake.uri):
-        lake.remove(lake.staging_folder(contract.table, day, run))
+    remove_run(lake, contract.table, day, run)
     remove_leftovers(lake, contract.table)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import LakeCatalog
+from logpress.lake.catalog import LakeCatalog, is_configured, is_missing, open_catalog
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
 
@@ -34,6 +34,22 @@ def published_files(table: Table, day: date) -> dict[str, DataFile]:
     """The files that the catalog has for a day, by path."""
     tasks = table.scan(row_filter=_is_day(day), selected_fields=("day",)).plan_files()
     return {task.file.file_path: task.file for task in tasks}
+
+
+def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
+    """The files that the catalog has for a day, in order; None where nothing says which catalog that is.
+
+    Raises:
+        LakeError: if the catalog cannot be read.
+    """
+    if not is_configured(lake):
+        return None
+    if is_missing(lake):
+        return []
+    with open_catalog(lake) as catalog:
+        found = catalog.load(table)
+        with lake_errors(f"the catalog of {lake.uri}"):
+            return sorted(published_files(found, day)) if found is not None else []
 
 
 def _is_day(day: date) -> BooleanExpression:

@@ -12,8 +12,6 @@ import pyarrow as pa
 from logpress.contract.model import Contract, parse_day
 from logpress.errors import UsageError
 from logpress.lake import Lake
-from logpress.lake.lake import day_of_folder
-from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
 from logpress.reading.columns import ColumnInfo, columns_of
 from logpress.reading.filters import Where, compile_filter
@@ -55,9 +53,7 @@ class LakeReader:
         Raises:
             LakeError: if it cannot be read.
         """
-        with lake_errors(self._lake.uri):
-            folders = [item.name for item in self._lake.storage.list(self._lake.uri) if item.is_folder]
-        return [name for name in folders if not name.startswith(("_", ".")) and self._is_table(name)]
+        return self._lake.tables()
 
     def table(self, name: str) -> TableReader:
         """A table.
@@ -66,16 +62,9 @@ class LakeReader:
             UsageError: if there is no such table.
             LakeError: if the lake cannot be read.
         """
-        if not self._is_table(name):
+        if not self._lake.is_table(name):
             raise no_such("table", name, self.tables())
         return TableReader(self._lake, name)
-
-    def _is_table(self, name: str) -> bool:
-        if not name or "/" in name:
-            return False
-        with lake_errors(self._lake.uri):
-            items = self._lake.storage.list(self._lake.table_folder(name))
-        return any(day_of_folder(item.name) is not None for item in items)
 
 
 @dataclass(frozen=True)

@@ -246,12 +246,13 @@ def _check_identity(path: str, metadata: PartMetadata) -> None:
     Raises:
         PartError: if they do not.
     """
-    table, folder, name = ("", "", *path.split("/"))[-3:]
+    above, folder_above, folder, name = ("", "", "", *path.split("/"))[-4:]
     identity = metadata.identity
     if identity is None or not folder.startswith("dt="):
         return
-    here = table, folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
-    if here != (identity.table, identity.day, identity.slice):
+    tables = {folder_above} if folder_above not in ("data", "files") else {folder_above, above}
+    here = folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
+    if identity.table not in tables or here != (identity.day, identity.slice):
         whose = f"{identity.table} {identity.day}, slice {identity.slice}"
         raise PartError(f"is the part of {whose}, but its path is that of another; publish the day again")
 
