@@ -243,7 +243,7 @@ def test_what_is_staged_is_proven(sdk_log, raw, lake_uri):
     manifests = pressed(sdk_log, raw, lake_uri)
     results = stages.verify(sdk_log, DAY, manifests, lake_uri, RUN)
     assert {result.level for result in results if not result.ok} <= {"warn"}
-    assert not Path(lake_uri, "sdk_log/dt=2021-12-26").exists()
+    assert not Path(lake_uri, "sdk_log/data").exists()
 
 
 @pytest.mark.parametrize(

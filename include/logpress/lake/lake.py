@@ -81,8 +81,13 @@ class Lake(Layout):
         """See that days can be published in this lake.
 
         Raises:
-            UsageError: if its folders are laid out as an older logpress did.
+            UsageError: if its folders are laid out as an older logpress did, or as they cannot be in this storage.
         """
+        if self.folders == "linked" and not self.is_local:
+            raise UsageError(
+                f"{self.uri}: was copied from a disk file by file, and can be read only, because no object has two "
+                "names; press into a new lake"
+            )
         if self.folders == "together":
             raise UsageError(
                 f"{self.uri}: was made by an older logpress, with rejects and manifests among the parts; run `logpress "

@@ -32,7 +32,7 @@ def is_linked(lake: Lake, manifest: DayManifest) -> bool:
     Raises:
         LakeError: if the lake cannot be read.
     """
-    if lake.folders != "linked":
+    if lake.folders != "linked" or not lake.is_local:
         return True
     parts, _ = lake.files(manifest)
     folder = lake.day_folder(manifest.table, date.fromisoformat(manifest.day))
@@ -52,7 +52,7 @@ def link_day(lake: Lake, manifest: DayManifest) -> None:
     Raises:
         LakeError: if the file system refuses, or a part is missing.
     """
-    if lake.folders != "linked":
+    if lake.folders != "linked" or not lake.is_local:
         return
     table, day = manifest.table, date.fromisoformat(manifest.day)
     parts, _ = lake.files(manifest)

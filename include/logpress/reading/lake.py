@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,11 +17,13 @@ from logpress.manifest import DayManifest
 from logpress.reading.columns import ColumnInfo, columns_of
 from logpress.reading.filters import Where, compile_filter
 from logpress.reading.names import no_column, no_such
-from logpress.reading.part import Part, Request
+from logpress.reading.part import Part, Request, types_in_file
 from logpress.reading.scan import Scan, default_threads
 from logpress.reading.told import Told
 
 Day = date | str
+
+_FOOTERS_AT_A_TIME = 8
 
 
 def open_lake(uri: str | os.PathLike[str]) -> LakeReader:
@@ -178,13 +181,22 @@ class TableReader:
         return found
 
     def _contracts(self, manifests: Sequence[DayManifest]) -> list[Contract]:
-        """The contracts that the parts were written with, the newest first: one for each set of columns."""
-        found: dict[tuple[str, ...], tuple[str, Told]] = {}
+        """The contracts that the parts were written with, the newest first: one for each set of columns and types."""
+        of_days: dict[tuple[str, tuple[str, ...]], tuple[str, Told]] = {}
         for manifest in reversed(manifests):
             for part, path in zip(manifest.parts, self._lake.files(manifest)[0], strict=True):
                 told = Told.of(part)
-                found.setdefault(told.columns, (path, told))
-        return [Part.open(path, told=told).contract for path, told in found.values()]
+                of_days.setdefault((manifest.day, told.columns), (path, told))
+        if len(of_days) > 1:
+            with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
+                types = list(pool.map(types_in_file, [path for path, _ in of_days.values()]))
+        else:
+            types = [()] * len(of_days)
+        found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, Told]] = {}
+        for (path, told), types_of_it in zip(of_days.values(), types, strict=True):
+            if types_of_it is not None:  # else the file is gone or damaged, which is told when it is read
+                found.setdefault((told.columns, types_of_it), (path, told))
+        return [Part.open(path, told=told).contract for path, told in (found or of_days).values()]
 
     def _newest_contract(self) -> list[Contract]:
         for day in reversed(self.days()):

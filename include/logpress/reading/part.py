@@ -240,6 +240,16 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
     return places
 
 
+def types_in_file(path: str) -> tuple[str, ...] | None:
+    """The types that a file's columns have in Parquet, in its order; None if it is gone or damaged."""
+    try:
+        filesystem, name = _filesystem(path)
+        schema = pq.read_schema(name, filesystem=filesystem)
+    except (OSError, pa.ArrowException):
+        return None
+    return tuple(str(type_) for type_ in schema.types)
+
+
 def _check_identity(path: str, metadata: PartMetadata) -> None:
     """Check that a part's metadata name the same table, day and slice as its path.
 
