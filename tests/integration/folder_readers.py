@@ -6,6 +6,7 @@ Each of them takes the folder of a table's data, or that of a day, and the name 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def by_clickhouse(folder: str, glob: str, column: str) -> Sequence[Any]:
     import pyarrow as pa
 
     chdb = needed("chdb")
-    stream = bytes(chdb.query(f"SELECT {column} FROM file('{glob}', Parquet)", "ArrowStream"))
+    stream = chdb.query(f"SELECT {column} FROM file('{glob}', Parquet)", "ArrowStream").bytes()
     found: list[Any] = pa.ipc.open_stream(stream).read_all()[column].to_pylist()
     return [value.decode() if isinstance(value, bytes) else value for value in found]
 
@@ -78,6 +79,14 @@ def needed(name: str) -> Any:
     except ImportError:
         pytest.skip(f"{name} is not installed")
 
+
+def found_here(reader: str) -> bool:
+    """Whether a reader of `NOT_REQUIRED` is installed."""
+    return importlib.util.find_spec(NOT_REQUIRED[reader]) is not None
+
+
+NOT_REQUIRED = {"clickhouse": "chdb", "datafusion": "datafusion"}
+"""Modules of readers that no requirements of the tests name."""
 
 READERS: dict[str, Read] = {
     "pandas": by_pandas, "pyarrow.dataset": by_dataset, "pyarrow.parquet": by_arrow_table, "polars": by_polars,

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,21 @@ from typing import Any
 import pytest
 from tests.conftest import SEED, compact
 from tests.integration import engines
-from tests.integration.folder_readers import READERS, needed
+from tests.integration.folder_readers import NOT_REQUIRED, READERS, found_here, needed
 
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.lake import Lake
 from logpress.reading import open_lake
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # fastparquet's and PySpark's own
+
 DAYS = (date(2021, 12, 26), date(2021, 12, 27))
 TABLE = "sdk_log"
 COLUMN = "response_elapsed_ms"
-REPLACED = 25
+REPLACED, LEAST_SEEN = 25, 3
 PARTS, ROWS = 4, 50
+SAYS_GONE = ("no such file", "not found", "cannot open", "no files", "not exist", "doesn't exist", "cannot_stat")
 
 
 @pytest.fixture(scope="module")
@@ -69,83 +71,82 @@ def test_the_folder_of_a_table_or_day_gives_exactly_its_rows(
         assert Counter(found) == expected[day]
 
 
-def test_spark_reads_the_folder_of_a_table_and_of_a_day(published: tuple[str, dict[date, Counter[Any]]]) -> None:
-    if engines.find_java() is None:
-        engines.skip_loudly("Spark", engines.CannotStartError("there is no Java"))
+def test_spark_reads_the_folder_of_a_table_and_of_a_day(
+    published: tuple[str, dict[date, Counter[Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        monkeypatch.setenv("JAVA_HOME", str(Path(engines.find_java(17, exact=True)).parents[1]))
+    except engines.CannotStartError as error:
+        engines.skip_loudly("Spark", error)
     lake, expected = published
     session = needed("pyspark.sql").SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     spark = session.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
+    gateway = spark.sparkContext._gateway
     try:
         for path, days in ((f"{lake}/{TABLE}/data", DAYS), (f"{lake}/{TABLE}/data/dt={DAYS[0]}", DAYS[:1])):
             found = spark.read.parquet(path).select(COLUMN).toArrow()[COLUMN].to_pylist()
             assert Counter(found) == sum((expected[day] for day in days), Counter())
     finally:
         spark.stop()
+        gateway.shutdown()
+        gateway.proc.stdin.close()  # which its Java waits for
+        gateway.proc.wait(60)
 
 
 REPLACE = """
+import os
 import sys
-from pathlib import Path
 from datetime import date
-import pyarrow as pa
 from tests.unit.test_lake import stage
 from logpress.lake import Lake, publish_day
 
-lake, day = Lake.create(sys.argv[1]), date.fromisoformat(sys.argv[2])
-turns, parts, rows = map(int, sys.argv[3:6])
-for turn in range(turns):
+lake, day, turn = Lake.create(sys.argv[1]), date.fromisoformat(sys.argv[2]), 0
+parts, rows = map(int, sys.argv[3:5])
+while not os.path.exists(sys.argv[5]):
     names = [f"turn{turn}"] * rows
     manifests = [stage(lake, day, f"h{part}", names, run=f"run{turn}", rejects=3) for part in range(parts)]
     publish_day(lake, "log", day, manifests, f"run{turn}")
     print(turn, flush=True)
+    turn += 1
 """
 
 
-@pytest.fixture
-def replacing(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The folder of a table's data, of which a process replaces a day again and again; it has the day."""
-    lake = str(tmp_path / "lake")
+def test_while_a_day_is_replaced_each_read_gives_one_publication_or_says_that_a_file_is_gone(tmp_path: Path) -> None:
+    lake, stop, told = str(tmp_path / "lake"), tmp_path / "stop", tmp_path / "told"
     Lake.create(lake)
-    command = [sys.executable, "-c", REPLACE, lake, str(DAYS[0]), str(REPLACED), str(PARTS), str(ROWS)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "0\n"
+    data = f"{lake}/log/data"
+    paths = ((data, f"{data}/*/*.parquet"), (f"{data}/dt={DAYS[0]}", f"{data}/dt={DAYS[0]}/*.parquet"))
+    seen: dict[str, set[str]] = {name: set() for name in READERS if name not in NOT_REQUIRED or found_here(name)}
+    gone: Counter[str] = Counter()
+    with told.open("w") as output:
+        command = [sys.executable, "-c", REPLACE, lake, str(DAYS[0]), str(PARTS), str(ROWS), str(stop)]
+        process = subprocess.Popen(command, stdout=output)
     try:
-        yield f"{lake}/log/data", process
+        deadline = time.monotonic() + 400
+        while told.read_text().count("\n") < 1:
+            assert process.poll() is None
+            time.sleep(0.01)
+        while told.read_text().count("\n") < REPLACED or min(map(len, seen.values())) < LEAST_SEEN:
+            assert process.poll() is None
+            assert time.monotonic() < deadline, (seen, gone)
+            for name in seen:
+                for path, glob in paths:
+                    try:
+                        found = Counter(READERS[name](path, glob, "name"))
+                    except Exception as error:  # each reader has its own kinds
+                        if not any(word in str(error).lower() for word in SAYS_GONE):
+                            raise
+                        gone[name] += 1
+                        continue
+                    assert list(found.values()) == [PARTS * ROWS], (name, found)
+                    seen[name].update(found.keys())
+        stop.touch()
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
-
-
-@pytest.mark.parametrize("folder", ["table", "day"])
-@pytest.mark.parametrize("reader", READERS)
-def test_while_a_day_is_replaced_each_read_gives_one_publication_or_says_that_a_file_is_gone(
-    replacing: tuple[str, subprocess.Popen[str]], reader: str, folder: str
-) -> None:
-    data, process = replacing
-    if folder == "day":
-        path, glob = f"{data}/dt={DAYS[0]}", f"{data}/dt={DAYS[0]}/*.parquet"
-    else:
-        path, glob = data, f"{data}/*/*.parquet"
-    seen: Counter[str] = Counter()
-    told: Counter[str] = Counter()
-    deadline = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            found = Counter(READERS[reader](path, glob, "name"))
-        except pytest.skip.Exception:
-            raise
-        except Exception as error:  # each reader has its own kinds
-            text = str(error)
-            assert any(
-                word in text.lower() for word in ("no such file", "not found", "cannot open", "no files", "exist")
-            )
-            told[type(error).__name__] += 1
-            continue
-        assert list(found.values()) == [PARTS * ROWS], found
-        seen.update(found.keys())
-    assert process.wait() == 0
-    assert len(seen) > 2, (seen, told)
-    assert Counter(READERS[reader](path, glob, "name")) == {f"turn{REPLACED - 1}": PARTS * ROWS}
+    last = f"turn{told.read_text().split()[-1]}"
+    for name in seen:
+        for path, glob in paths:
+            assert Counter(READERS[name](path, glob, "name")) == {last: PARTS * ROWS}
     assert len(os.listdir(f"{data}/dt={DAYS[0]}")) == PARTS

@@ -761,10 +761,11 @@ def with_lake(request, tmp_path, files_of_a_lake) -> str:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "/", "/in", "/*", "/in/*", "/*/lake", "/*/*/*", "/*/*/t", "/*/*/*/*/*.parquet", "/*/*/*/*/*/*.parquet",
-     "/**", "/**/*.parquet"],
-)  # fmt: skip
-def test_a_lake_among_raw_input_is_left_out_and_told_of_once(with_lake, pattern, caplog):
+    ["", "/", "/in", "/*", "/in/*", "/*/lake", "/*/*/*", "/*/*/t", "/*/*/*/*/*.parquet", "/**", "/**/*.parquet"],
+)
+def test_a_lake_among_raw_input_is_left_out_and_told_of_once(with_lake, files_of_a_lake, pattern, caplog):
+    if pattern.startswith("/*/*/*/*/"):
+        pattern = "/*" * (files_of_a_lake[0].count("/") + 2) + "/*.parquet"
     for _ in range(2):
         try:
             found = {entry.uri.partition("/raw")[2] for entry in list_inputs([with_lake + pattern], DAY)}
