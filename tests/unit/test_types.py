@@ -25,6 +25,9 @@ DAYS = (date(2021, 12, 26), date(2021, 12, 27), date(2021, 12, 28))
 COLUMN = "response_status_code"
 
 
+TYPES = {"int8": pa.int8(), "int16": pa.int16(), "int32": pa.int32(), "int64": pa.int64()}
+
+
 def with_column(contract: Contract, **changes: Any) -> Contract:
     """The contract with its column of status codes declared otherwise."""
     data = contract.model_dump(mode="json", exclude_defaults=True)
