@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -389,6 +390,48 @@ def test_what_a_killed_publication_leaves_is_mended_by_the_next_of_any_day(eithe
     assert not os.path.exists(lake.staging_root(TABLE))
     assert not os.path.exists(lake.superseded_root(TABLE)) or os.listdir(lake.superseded_root(TABLE)) == []
     assert not list(Path(lake.uri).rglob(".*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("folders", ["linked", "shared"])
+def test_on_a_full_disk_the_day_stays_as_it_was_and_is_published_once_there_is_room(small_disk, monkeypatch, folders):
+    monkeypatch.setattr(LocalStorage, "can_link", lambda *_: folders == "linked")
+    lake = Lake.create(str(small_disk / "lake"))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1), grace=timedelta(0))
+    outcomes = []
+    for left_kb in [*range(0, 72, 4), 500]:
+        manifests = [stage(lake, DAY, "h10", ["x"], rejects=2), stage(lake, DAY, "h11", ["y"])]
+        before = parts(lake)
+        room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize - left_kb * 1024
+        (small_disk / "filler").write_bytes(bytes(max(0, room)))
+        try:
+            publish(lake, DAY, *manifests, grace=timedelta(0))
+        except LakeError as error:
+            outcomes.append(str(error))
+            if scan(lake) == ["a"]:
+                assert parts(lake) == before
+                assert shown(lake) == ["a"]
+            else:  # committed, before there was no more room
+                assert scan(lake) == ["x", "y"]
+                assert folders == "shared" or shown(lake) in (["a"], ["x", "y"])
+        (small_disk / "filler").unlink()
+        publish(lake, DAY, *manifests, grace=timedelta(0))
+        assert scan(lake) == shown(lake) == ["x", "y"]
+        assert len(parts(lake)) == 3
+        assert not os.path.exists(lake.staging_root(TABLE))
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1), grace=timedelta(0))
+    assert len(outcomes) > 3
+    assert all("no space" in text.lower() or "full" in text.lower() for text in outcomes), outcomes
 
 
 def made_old(lake: Lake) -> None:
