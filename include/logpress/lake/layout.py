@@ -58,6 +58,10 @@ class Layout:
             return self.day_folder(table, day)
         return f"{self.uri}/{table}/rejects/{day_name(day)}"
 
+    def file_folders(self, table: str, day: date) -> list[str]:
+        """The folders in which parts and rejects files of a day lie, published or superseded."""
+        return sorted({self.parts_folder(table, day), self.rejects_folder(table, day)})
+
     def file_path(self, table: str, day: date, name: str) -> str:
         """A part or a rejects file of a day, by its name."""
         folder = self.rejects_folder if name.startswith(f"{REJECTS}-") else self.parts_folder

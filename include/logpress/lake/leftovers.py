@@ -57,8 +57,7 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
     with lake_errors(path):
         since = _read(lake, path)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        folders = {lake.parts_folder(table, day), lake.rejects_folder(table, day)}
-        items = [item for folder in sorted(folders) for item in lake.storage.list(folder)]
+        items = [item for folder in lake.file_folders(table, day) for item in lake.storage.list(folder)]
         left = {item.name: since.get(item.name, now) for item in items if _is_part(item) and item.name not in published}
         if left:
             lake.write(path, json.dumps(left, indent=1).encode())

@@ -41,21 +41,26 @@ def is_linked(lake: Lake, manifest: DayManifest) -> bool:
 
 
 def link_day(lake: Lake, manifest: DayManifest) -> None:
-    """Make the folder of a day hold the parts that a manifest names; does nothing if it does, or the lake has no links.
+    """Make the folder of a day hold the parts that a manifest names; for the rest see `link_files`."""
+    link_files(lake, manifest.table, date.fromisoformat(manifest.day), lake.files(manifest)[0])
+
+
+def link_files(lake: Lake, table: str, day: date, parts: Sequence[str]) -> None:
+    """Make the folder of a day hold these parts; does nothing if it does, or the lake has no links.
 
     The folder that it replaces is kept for the grace period, so that whoever is listing it finds all of it.
 
     Args:
         lake: the lake.
-        manifest: of the day; its lock is held.
+        table: the table.
+        day: the day; its lock is held.
+        parts: paths in the day's `parts_folder`; without any the day has no folder.
 
     Raises:
         LakeError: if the file system refuses, or a part is missing.
     """
     if lake.folders != "linked" or not lake.is_local:
         return
-    table, day = manifest.table, date.fromisoformat(manifest.day)
-    parts, _ = lake.files(manifest)
     folder = lake.day_folder(table, day)
     built = f"{lake.superseded_root(table)}/{day_name(day)}.{datetime.now(UTC):{_TIME}}.{uuid.uuid4().hex}"
     for path in (folder, built):

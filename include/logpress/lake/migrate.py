@@ -124,7 +124,7 @@ def _second_names(old: Lake, new: Lake, table: str, day: date) -> None:
     needed = needed_files(old, table, day)  # None where its manifest is damaged: all that there is may be needed
     if needed is not None:
         names = {name: size for name, size in names.items() if name in needed}
-    folders = {new.parts_folder(table, day), new.rejects_folder(table, day)}
+    folders = new.file_folders(table, day)
     found = {f"{folder}/{item.name}": item.size for folder in folders for item in new.storage.list(folder)}
     for path in found:
         if path.rpartition("/")[2].startswith(TEMPORARY_PREFIX):

@@ -56,7 +56,7 @@ def publish_day(
         (slice_.slice, part) for slice_ in manifests for part in (slice_.part, slice_.rejects_part) if part is not None
     ]
     for place in (
-        lake.parts_folder(table, day), lake.rejects_folder(table, day), lake.day_folder(table, day),
+        *lake.file_folders(table, day), lake.day_folder(table, day),
         lake.manifests_root(table), f"{lake.table_folder(table)}/metadata", lake.superseded_root(table),
     ):  # fmt: skip
         lake.see_inside(f"{place}/any")
