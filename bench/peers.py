@@ -129,7 +129,8 @@ class Logpress(Python):
 
     def stored_bytes(self, stored: Path) -> int:
         """Of the day's Parquet files, rejects included."""
-        return sum(path.stat().st_size for path in stored.rglob("dt=*/*.parquet"))
+        folders = (stored / "sdk_log" / name for name in ("data", "rejects"))
+        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*.parquet"))
 
     def restore(self, stored: Path, target: Path) -> list[str]:
         """In the contract's order."""

@@ -24,7 +24,7 @@ def read_plain(stored: str, day: str) -> pd.DataFrame:
     """By pandas alone, from the day's folder."""
     import pandas as pd
 
-    return pd.read_parquet(Path(stored, "sdk_log", f"dt={day}"), columns=COLUMNS)
+    return pd.read_parquet(Path(stored, "sdk_log", "data", f"dt={day}"), columns=COLUMNS)
 
 
 if __name__ == "__main__":

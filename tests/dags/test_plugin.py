@@ -37,9 +37,9 @@ def publish(lake: Path, day: str, table: str = "sdk_log", column: str = "func_na
 
     slices = (slice_of("a", {column: 100, "_id": 400}), slice_of("b", {column: 150, "_id": 350}))
     manifest = DayManifest(table=table, day=day, published_at=datetime(2021, 12, 27, 1, tzinfo=UTC), slices=slices)
-    folder = lake / table / f"dt={day}"
-    folder.mkdir(parents=True)
-    (folder / "_manifest.json").write_text(manifest.model_dump_json())
+    folder = lake / table / "manifests"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"dt={day}.json").write_text(manifest.model_dump_json())
 
 
 def test_the_newest_days_come_first_and_no_more_than_asked_for(plugin, tmp_path):

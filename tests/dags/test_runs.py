@@ -64,7 +64,7 @@ def test_two_days_and_one_of_them_again(daily, lake):
     for day in (DAY, NEXT_DAY):
         assert daily.test(logical_date=midnight(day)).state == "success"
     first = files(lake)
-    assert {name.split("/")[1] for name in first} == {"dt=2021-12-26", "dt=2021-12-27"}
+    assert {name.split("/")[2] for name in first} == {"dt=2021-12-26", "dt=2021-12-27"}
 
     again = daily.test(logical_date=midnight(DAY), run_conf={"force": True})
     assert again.state == "success"
@@ -99,7 +99,7 @@ def test_the_form_can_name_the_day_and_the_lake(daily, tmp_path):
     other = tmp_path / "other"
     run = daily.test(logical_date=None, run_conf={"day": DAY.isoformat(), "lake": str(other)})
     assert run.state == "success"
-    assert {name.split("/")[1] for name in files(other)} == {"dt=2021-12-26"}
+    assert {name.split("/")[2] for name in files(other)} == {"dt=2021-12-26"}
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_the_example_follows_each_published_day(finished):
 
 
 def test_the_lake_holds_the_days_and_no_staging(airflow, finished):
-    days = {path.parent.name for path in airflow.lake.glob("sdk_log/dt=*/*.parquet")}
+    days = {path.parent.name for path in airflow.lake.glob("sdk_log/data/dt=*/*.parquet")}
     assert days == {f"dt={day}" for day in (*BACKFILLED, BY_HAND)}
     assert not [path for path in airflow.lake.glob("*/_staging/**/*") if path.is_file()]
 

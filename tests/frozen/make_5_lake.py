@@ -61,12 +61,16 @@ def main(target: Path) -> None:
             with small_row_groups(_ROWS, None):
                 manifests = [_press(small, day, lake, name) for name in SLICES]
             publish_day(lake, "sdk_log", day, manifests, "run")
-            published = Path(lake.day_folder("sdk_log", day))
-            shutil.copytree(published, target / "lake" / "sdk_log" / published.name)
+            old = Lake(str(target / "lake"), "together")  # as format 1 lays it out
+            os.makedirs(old.day_folder("sdk_log", day))
+            for paths in lake.files(lake.need_day("sdk_log", day)):
+                for path in paths:
+                    shutil.copy(path, old.day_folder("sdk_log", day))
+            shutil.copy(lake.manifest_path("sdk_log", day), old.manifest_path("sdk_log", day))
             with (target / f"lake-{day}.ndjson").open("wb") as file:
                 restore(*lake.files(lake.need_day("sdk_log", day)), file.write)
-            assert folder not in (published / "_manifest.json").read_text()
-        shutil.copy("lake/_logpress.json", target / "lake" / "_logpress.json")
+            assert folder not in Path(old.manifest_path("sdk_log", day)).read_text()
+        (target / "lake" / "_logpress.json").write_text('{"format": 1}\n')
 
 
 def _press(contract: Contract, day: date, lake: Lake, name: str) -> SliceManifest:

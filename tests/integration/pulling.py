@@ -74,7 +74,7 @@ def run(contract: Contract, uri: str, folder: Path, threads: int | None = None) 
 
 
 def is_published(folder: Path) -> bool:
-    return any((folder / "lake").glob("sdk_log/dt=*/*.parquet"))
+    return any((folder / "lake").glob("sdk_log/data/dt=*/*.parquet"))
 
 
 def open_scrolls(node: Node) -> int:

@@ -23,7 +23,7 @@ from tests.conftest import SEED, compact
 from logpress.contract import load_contract
 from logpress.day import one_machine as whole_day
 from logpress.lake import Lake
-from logpress.lake.publish import catalog_files
+from logpress.lake.commit import catalog_files
 
 DAY = date(2021, 12, 26)
 TABLE = "sdk_log"
@@ -49,9 +49,17 @@ def press(raw: Path, lake: Path) -> None:
 
 
 def day_files(lake: Path) -> dict[str, str]:
-    """The Parquet files of the day's folder, with digests of their bytes."""
-    folder = lake / TABLE / f"dt={DAY}"
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.parquet")}
+    """The day's Parquet files, superseded ones included, with digests of their bytes."""
+    folders = [lake / TABLE / name / f"dt={DAY}" for name in ("files", "rejects")]
+    paths = [path for folder in folders for path in folder.glob("*.parquet")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def shown(lake: Path) -> set[str]:
+    """The files that readers of the day's folder find, all of which are whole."""
+    paths = list((lake / TABLE / "data" / f"dt={DAY}").iterdir())
+    assert all(pq.read_table(path, partitioning=None).num_rows for path in paths)
+    return {path.name for path in paths}
 
 
 def catalog_names(lake: Path) -> set[str]:
@@ -78,7 +86,7 @@ def staged(lake: Path) -> int:
 
 
 def moved(lake: Path) -> int:
-    return len(list(lake.glob(f"{TABLE}/dt={DAY}/part-*")))
+    return len(list(lake.glob(f"{TABLE}/files/dt={DAY}/part-*")))
 
 
 def metadata(lake: Path) -> int:
@@ -90,7 +98,7 @@ def manifests(lake: Path) -> int:
 
 
 def published(lake: Path) -> bool:
-    return json.loads((lake / TABLE / f"dt={DAY}/_manifest.json").read_text())["slices"][0]["rows"] > 1_000
+    return json.loads((lake / TABLE / f"manifests/dt={DAY}.json").read_text())["slices"][0]["rows"] > 1_000
 
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {
@@ -124,13 +132,14 @@ def test_killed_at_any_moment_the_day_is_the_old_or_the_new_one(expected, tmp_pa
 
     parts = [{name for name in files if name.startswith("part-")} for files in (old, new)]
     assert catalog_names(lake) in parts
+    assert shown(lake) in parts
     if moment in EARLY:
         assert catalog_names(lake) == parts[0]
     assert {name: day_files(lake).get(name) for name in old} == old or catalog_names(lake) == parts[1]
 
     press(new_raw, lake)
     assert day_files(lake) == new
-    assert catalog_names(lake) == parts[1]
+    assert catalog_names(lake) == shown(lake) == parts[1]
 
 
 def test_killed_in_its_first_press_a_lake_is_usable(expected, tmp_path):
@@ -180,7 +189,7 @@ def test_killed_while_a_damaged_day_is_mended_readers_have_a_day_and_the_next_pr
     _, raw, _, files = expected
     lake = tmp_path / "lake"
     press(raw, lake)
-    path = sorted((lake / TABLE / f"dt={DAY}").glob("part-*"))[0]
+    path = sorted((lake / TABLE / "files" / f"dt={DAY}").glob("part-*"))[0]
     sound = path.read_bytes()
     damaged = sound[:-9] + bytes([sound[-9] ^ 1]) + sound[-8:]
     path.write_bytes(damaged)
@@ -202,4 +211,4 @@ def test_killed_while_a_damaged_day_is_mended_readers_have_a_day_and_the_next_pr
     assert set(day_files(lake)) == set(files)
     press(raw, lake)
     assert day_files(lake) == files
-    assert catalog_names(lake) == {name for name in files if name.startswith("part-")}
+    assert catalog_names(lake) == shown(lake) == {name for name in files if name.startswith("part-")}

@@ -19,7 +19,7 @@ from logpress import __version__
 from logpress.cli.app import main
 
 DAY = "2021-12-26"
-COMMANDS = ("press", "restore", "verify", "upgrade", "compare", "report", "schema", "tune", "sample", "warm")
+COMMANDS = ("press", "restore", "verify", "upgrade", "compare", "report", "schema", "tune", "sample", "warm", "lake")
 
 
 class Ran:
@@ -251,7 +251,7 @@ def test_little_memory_is_warned_of_and_enough_and_no_size_is_refused(logpress, 
 
 
 def test_a_damaged_part_is_no_traceback(logpress, published):
-    (path,) = Path(published).glob("sdk_log/dt=*/part-*.parquet")
+    (path,) = Path(published).glob("sdk_log/data/dt=*/part-*.parquet")
     path.write_bytes(path.read_bytes()[:-100])
     for command in ("restore", "verify"):
         assert path.name in one_error(logpress(command, "sdk_log", "--day", DAY, "--lake", published), 1)

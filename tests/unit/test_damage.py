@@ -23,6 +23,7 @@ from logpress.contract import Contract, load_contract
 from logpress.day import stages
 from logpress.day.published import restore_day, verify_published
 from logpress.errors import LogpressError
+from logpress.lake import Lake
 from logpress.manifest import SliceSpec
 from logpress.reading import open_lake
 
@@ -78,11 +79,12 @@ def publish(folder: Path) -> Published:
         manifests.append(stages.press(contract, DAY, spec, uri, RUN, threads=1))
     manifests = stages.prove(contract, DAY, manifests, uri, RUN, threads=1)
     stages.publish(contract, DAY, manifests, uri, RUN)
-    day = next(Path(uri, contract.table).glob("dt=*"))
+    lake = Lake.open(uri)
+    parts, rejects = lake.files(lake.need_day(contract.table, DAY))
     kinds = {
-        "part": sorted(day.glob("part-*")),
-        "rejects": sorted(day.glob("_rejects-*")),
-        "manifest": [day / "_manifest.json"],
+        "part": [Path(path) for path in parts],
+        "rejects": [Path(path) for path in rejects],
+        "manifest": [Path(lake.manifest_path(contract.table, DAY))],
     }
     assert [len(some) for some in kinds.values()] == [2, 2, 1]
     return Published(contract, uri, kinds, restore(contract, uri), scan(contract, uri))

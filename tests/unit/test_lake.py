@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,11 @@ import pytest
 from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, publish_day, remove_leftovers
 from logpress.lake import commit as commits
+from logpress.lake import publish as publishing
 from logpress.lake.catalog import check_configured, open_catalog, settings
+from logpress.lake.commit import catalog_files
 from logpress.lake.locks import locked
-from logpress.lake.publish import catalog_files
+from logpress.lake.storage import LocalStorage
 from logpress.manifest import PartStats, SliceManifest
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
@@ -30,6 +33,15 @@ TABLE = "log"
 
 @pytest.fixture
 def lake(tmp_path) -> Lake:
+    found = Lake.create(str(tmp_path / "lake"))
+    assert found.folders == "linked"
+    return found
+
+
+@pytest.fixture(params=["linked", "shared"])
+def either(request, tmp_path, monkeypatch) -> Lake:
+    """A lake on a file system with hard links, and one without."""
+    monkeypatch.setattr(LocalStorage, "can_link", lambda *_: request.param == "linked")
     return Lake.create(str(tmp_path / "lake"))
 
 
@@ -94,7 +106,16 @@ def snapshots(lake: Lake) -> int:
 
 
 def parts(lake: Lake, day: date = DAY) -> list[str]:
-    return sorted(path.name for path in Path(lake.day_folder(TABLE, day)).glob("*.parquet"))
+    """Parts and rejects files, superseded ones included."""
+    folders = (lake.parts_folder(TABLE, day), lake.rejects_folder(TABLE, day))
+    return sorted(path.name for folder in folders for path in Path(folder).glob("*.parquet"))
+
+
+def shown(lake: Lake, day: date | None = None) -> list[str]:
+    """Names, as readers of folders find them."""
+    folder = Path(lake.data_root(TABLE) if day is None else lake.day_folder(TABLE, day))
+    files = [path for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(name for path in files for name in pq.read_table(path, partitioning=None)["name"].to_pylist())
 
 
 # -- lakes
@@ -104,7 +125,7 @@ def test_a_lake_is_made_in_a_new_or_empty_folder_and_found_again(tmp_path):
     for name in ("new/deep", "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         made = Lake.create(str(tmp_path / name))
-        assert json.loads((tmp_path / name / "_logpress.json").read_text()) == {"format": 1}
+        assert json.loads((tmp_path / name / "_logpress.json").read_text()) == {"format": 2, "folders": "linked"}
         assert Lake.open(f"file://{tmp_path / name}/") == Lake.create(str(tmp_path / name)) == made
 
 
@@ -122,7 +143,8 @@ def test_a_foreign_folder_is_left_alone(tmp_path):
     [
         (lambda path: None, UsageError, "there is no such folder"),
         (lambda path: path.mkdir(), UsageError, "has no _logpress.json"),
-        (lambda path: (path.mkdir(), (path / "_logpress.json").write_text('{"format": 2}')), LakeError, "format 2"),
+        (lambda path: (path.mkdir(), (path / "_logpress.json").write_text('{"format": 3}')), LakeError, "format 3"),
+        (lambda path: (path.mkdir(), (path / "_logpress.json").write_text('{"format": 2}')), LakeError, "is damaged"),
         (lambda path: (path.mkdir(), (path / "_logpress.json").write_text("x")), LakeError, "is damaged"),
         (lambda path: path.write_text("x"), LakeError, "Not a directory"),
     ],
@@ -182,26 +204,30 @@ def test_duckdb_reads_the_same(lake):
     import duckdb
 
     publish(lake, DAY, stage(lake, DAY, "h10", ["a", "b"], rejects=1))
-    rows = duckdb.sql(f"SELECT name, day FROM read_parquet('{lake.uri}/{TABLE}/dt=*/part-*.parquet')").fetchall()
+    rows = duckdb.sql(f"SELECT name, day FROM read_parquet('{lake.uri}/{TABLE}/data/*/*.parquet')").fetchall()
     assert sorted(row[0] for row in rows) == ["a", "b"]
 
 
-def test_a_day_is_replaced_whole_and_the_old_files_stay_for_a_while(lake):
+def test_a_day_is_replaced_whole_and_the_old_files_stay_for_a_while(either):
+    lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), stage(lake, DAY, "h11", ["b"], rejects=2))
     publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
     before = parts(lake)
+    assert shown(lake) == ["a", "b", "n"]
     publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
     assert scan(lake) == ["n", "x"]
+    assert shown(lake) == (["n", "x"] if lake.folders == "linked" else ["a", "b", "n", "x"])
     assert set(before) < set(parts(lake))
     remove_leftovers(lake, TABLE)
     assert set(before) < set(parts(lake))
     remove_leftovers(lake, TABLE, grace=timedelta(0))
     assert len(parts(lake)) == 1
     assert not os.listdir(lake.superseded_root(TABLE))
-    assert scan(lake) == ["n", "x"]
+    assert scan(lake) == shown(lake) == ["n", "x"]
 
 
-def test_without_grace_old_files_go_at_once(lake):
+def test_without_grace_old_files_go_at_once(either):
+    lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1))
     published = publish(lake, DAY, stage(lake, DAY, "h10", ["x"]), grace=timedelta(0))
     assert parts(lake) == [published.slices[0].part.path]
@@ -224,7 +250,8 @@ def test_the_same_files_are_not_published_again(lake):
     assert snapshots(lake) == 1
 
 
-def test_a_file_that_comes_back_within_the_grace_period_is_kept(lake):
+def test_a_file_that_comes_back_within_the_grace_period_is_kept(either):
+    lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), grace=timedelta(0))
@@ -233,7 +260,8 @@ def test_a_file_that_comes_back_within_the_grace_period_is_kept(lake):
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first", "over another"])
-def test_a_day_without_rows_is_published_too(lake, first):
+def test_a_day_without_rows_is_published_too(either, first):
+    lake = either
     if not first:
         publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
         publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
@@ -241,8 +269,10 @@ def test_a_day_without_rows_is_published_too(lake, first):
     assert (published.rows, published.rejects) == (0, 2)
     assert lake.read_day(TABLE, DAY) == published
     assert catalog_files(lake, TABLE, DAY) == []
+    remove_leftovers(lake, TABLE, grace=timedelta(0))
     if not first:
-        assert scan(lake) == ["n"]
+        assert scan(lake) == shown(lake) == ["n"]
+    assert shown(lake, DAY) == []
 
 
 def test_a_column_that_appears_is_added_and_old_days_stay_readable(lake):
@@ -261,11 +291,169 @@ def test_a_column_that_appears_is_added_and_old_days_stay_readable(lake):
     }  # fmt: skip
 
 
-def test_a_type_that_contradicts_the_table_is_refused_and_nothing_changes(lake):
+def test_a_type_that_contradicts_the_table_is_refused_and_nothing_changes(either):
+    lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"], level=pa.array([7], pa.int32())))
     with pytest.raises(LakeError, match="level"):
         publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], level=pa.array(["x"])))
+    assert scan(lake) == shown(lake) == ["a"]
+    assert parts(lake, NEXT_DAY) == []
+
+
+def test_what_a_refused_publication_moved_goes_back_and_can_be_published_again(either, monkeypatch):
+    lake = either
+    old = stage(lake, DAY, "h10", ["a"], rejects=1)
+    publish(lake, DAY, old)
+    superseded = stage(lake, DAY, "h10", ["s"])
+    publish(lake, DAY, superseded)
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1))  # `s` is superseded, and within its grace period
+    before = parts(lake)
+    manifests = [stage(lake, DAY, "h10", ["a"], rejects=1), stage(lake, DAY, "h11", ["new"]), superseded]
+    superseded_again = stage(lake, DAY, "h10", ["s"])
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "replace_day", lambda *_: (_ for _ in ()).throw(LakeError("the catalog is away")))
+        with pytest.raises(LakeError, match="is away"):
+            publish(lake, DAY, *manifests)
+    assert parts(lake) == before
     assert scan(lake) == ["a"]
+    publish(lake, DAY, manifests[0], manifests[1], grace=timedelta(0))
+    assert scan(lake) == shown(lake) == ["a", "new"]
+    assert superseded_again.part.path not in parts(lake)
+
+
+RUN_IN_ANOTHER_PROCESS = """
+import os, signal, sys
+from datetime import date
+from logpress.lake import Lake, publish_day
+from logpress.lake import links, publish, storage
+from logpress.manifest import SliceManifest
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+lake, step = Lake.create(sys.argv[1]), sys.argv[2]
+home, _, name = step.partition(".")
+home = {"links": links, "publish": publish, "storage": storage}[home]
+owner = storage.LocalStorage if name in vars(storage.LocalStorage) else home
+real, left = getattr(owner, name), [int(sys.argv[3])]
+
+def some(*arguments, **options):
+    if left[0] == 0:
+        die()
+    left[0] -= 1
+    return real(*arguments, **options)
+
+setattr(owner, name, some)
+manifests = [SliceManifest.model_validate_json(text) for text in sys.argv[4:]]
+publish_day(lake, manifests[0].table, date.fromisoformat(manifests[0].day), manifests, "killed")
+"""
+
+STEPS = [
+    ("publish.note_moves", 0), ("publish._move", 0), ("publish._move", 1), ("publish._move", 2), ("storage.sync", 1),
+    ("publish.replace_day", 0), ("publish._write_manifest", 0), ("publish.link_day", 0), ("links._put", 0),
+    ("links._exchange", 0), ("publish.note_superseded", 0), ("publish.remove_leftovers", 0), ("storage.write", 1),
+    ("storage.write", 2), ("storage.remove", 0),
+]  # fmt: skip
+BEFORE_COMMIT = ("publish.note_moves", "publish._move", "storage.sync", "publish.replace_day")
+
+
+@pytest.mark.parametrize(("step", "number"), STEPS)
+def test_what_a_killed_publication_leaves_is_mended_by_the_next_of_any_day(either, step, number):
+    lake = either
+    if step.startswith("links.") and lake.folders == "shared":
+        pytest.skip("has no links")
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1))
+    before, told = parts(lake), lake.read_day(TABLE, DAY)
+    manifests = [stage(lake, DAY, "h10", ["x"], run="killed", rejects=2), stage(lake, DAY, "h11", ["y"], run="killed")]
+    arguments = [lake.uri, step, str(number), *(manifest.model_dump_json() for manifest in manifests)]
+    assert subprocess.run([sys.executable, "-c", RUN_IN_ANOTHER_PROCESS, *arguments]).returncode == -9
+    published = step not in BEFORE_COMMIT
+    if step != "storage.write":
+        assert scan(lake) == (["x", "y"] if published else ["a"])
+    if lake.folders == "linked":
+        assert shown(lake) in (["a"], ["x", "y"])
+
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
+    if not published:
+        assert parts(lake) == before
+        assert shown(lake, DAY) == scan(lake, DAY) == ["a"]
+        assert lake.read_day(TABLE, DAY) == told
+    elif lake.read_day(TABLE, DAY) != told:  # the manifest was written
+        assert shown(lake, DAY) in (["x", "y"], ["a", "x", "y"][: 3 if lake.folders == "shared" else 0])
+
+    again = [stage(lake, DAY, "h10", ["x"], rejects=2), stage(lake, DAY, "h11", ["y"])]
+    publish(lake, DAY, *again, grace=timedelta(0))
+    assert scan(lake, DAY) == shown(lake, DAY) == ["x", "y"]
+    assert len(parts(lake)) == 3
+    made_old(lake)
+    publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"]))
+    assert not os.path.exists(lake.staging_root(TABLE))
+    assert not os.path.exists(lake.superseded_root(TABLE)) or os.listdir(lake.superseded_root(TABLE)) == []
+    assert not list(Path(lake.uri).rglob(".*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("folders", ["linked", "shared"])
+def test_on_a_full_disk_the_day_stays_as_it_was_and_is_published_once_there_is_room(small_disk, monkeypatch, folders):
+    monkeypatch.setattr(LocalStorage, "can_link", lambda *_: folders == "linked")
+    lake = Lake.create(str(small_disk / "lake"))
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1), grace=timedelta(0))
+    outcomes = []
+    for left_kb in [*range(0, 72, 4), 500]:
+        manifests = [stage(lake, DAY, "h10", ["x"], rejects=2), stage(lake, DAY, "h11", ["y"])]
+        before = parts(lake)
+        room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize - left_kb * 1024
+        (small_disk / "filler").write_bytes(bytes(max(0, room)))
+        try:
+            publish(lake, DAY, *manifests, grace=timedelta(0))
+        except LakeError as error:
+            outcomes.append(str(error))
+            if scan(lake) == ["a"]:
+                assert parts(lake) == before
+                assert shown(lake) == ["a"]
+            else:  # committed, before there was no more room
+                assert scan(lake) == ["x", "y"]
+                assert folders == "shared" or shown(lake) in (["a"], ["x", "y"])
+        (small_disk / "filler").unlink()
+        publish(lake, DAY, *manifests, grace=timedelta(0))
+        assert scan(lake) == shown(lake) == ["x", "y"]
+        assert len(parts(lake)) == 3
+        assert not os.path.exists(lake.staging_root(TABLE))
+        publish(lake, DAY, stage(lake, DAY, "h10", ["a"], rejects=1), grace=timedelta(0))
+    assert len(outcomes) > 3
+    assert all("no space" in text.lower() or "full" in text.lower() for text in outcomes), outcomes
+
+
+def made_old(lake: Lake) -> None:
+    """Let all that lies in staging, and all temporary files, be two days old."""
+    old = datetime.now(UTC).timestamp() - 2 * 86400
+    for folder, _, names in os.walk(lake.uri, topdown=False):
+        for name in [*names, "."]:
+            if "_staging" in folder or name.startswith(".tmp"):
+                os.utime(os.path.join(folder, name), (old, old))
+
+
+def test_temporary_files_of_killed_processes_go(lake):
+    publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
+    os.makedirs(lake.superseded_root(TABLE), exist_ok=True)
+    places = [lake.uri, lake.manifests_root(TABLE), lake.superseded_root(TABLE)]
+    for place in places:
+        Path(place, ".tmp-0").write_text("x")
+    remove_leftovers(lake, TABLE, grace=timedelta(0))
+    assert all(Path(place, ".tmp-0").exists() for place in places)  # somebody may be writing them
+    made_old(lake)
+    remove_leftovers(lake, TABLE)
+    assert not any(Path(place, ".tmp-0").exists() for place in places)
 
 
 @pytest.mark.parametrize(("unit", "name"), [("ms", "milliseconds"), ("ns", "nanoseconds")])
@@ -277,9 +465,13 @@ def test_instants_that_are_no_microseconds_are_refused(lake, unit, name):
     assert scan(lake) == ["a"]
 
 
-def test_a_killed_publish_can_be_done_again_from_any_point(lake, monkeypatch):
+def test_a_killed_publish_can_be_done_again_from_any_point(either, monkeypatch):
+    lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
-    for name, now in (("replace_day", "a"), ("_write_manifest", "x"), ("note_superseded", "x")):
+    for name, now in (
+        ("note_moves", "a"), ("_move", "a"), ("replace_day", "a"), ("_write_manifest", "x"), ("link_day", "x"),
+        ("note_superseded", "x"), ("remove_leftovers", "x"),
+    ):  # fmt: skip
         manifests = [stage(lake, DAY, "h10", ["x"]), stage(lake, DAY, "h11", ["y"])]
         with monkeypatch.context() as patched:
             patched.setattr(f"logpress.lake.publish.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -287,7 +479,7 @@ def test_a_killed_publish_can_be_done_again_from_any_point(lake, monkeypatch):
                 publish(lake, DAY, *manifests)
         assert now in scan(lake)
         publish(lake, DAY, *manifests, grace=timedelta(0))
-        assert scan(lake) == ["x", "y"]
+        assert scan(lake) == shown(lake) == ["x", "y"]
         assert len(parts(lake)) == 2
         publish(lake, DAY, stage(lake, DAY, "h10", ["a"]), grace=timedelta(0))
 
@@ -302,7 +494,7 @@ def test_a_staged_file_that_is_gone_is_named(lake):
 def test_a_damaged_manifest_is_named_and_mended_by_pressing_again(lake):
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     Path(lake.manifest_path(TABLE, DAY)).write_text("{")
-    with pytest.raises(LakeError, match=r"_manifest\.json: is damaged"):
+    with pytest.raises(LakeError, match=r"dt=2021-12-26\.json: is damaged"):
         lake.read_day(TABLE, DAY)
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     assert lake.read_day(TABLE, DAY).rows == 1
@@ -338,6 +530,10 @@ LINKS = {
     "the staging": lambda lake: lake.staging_root(TABLE),
     "a day's staging": lambda lake: f"{lake.staging_root(TABLE)}/dt={DAY}",
     "a day": lambda lake: lake.day_folder(TABLE, DAY),
+    "a day's parts": lambda lake: lake.parts_folder(TABLE, DAY),
+    "a day's rejects": lambda lake: lake.rejects_folder(TABLE, DAY),
+    "the data": lambda lake: lake.data_root(TABLE),
+    "the manifests": lambda lake: lake.manifests_root(TABLE),
     "the notes": lambda lake: lake.superseded_root(TABLE),
     "the table": lambda lake: lake.table_folder(TABLE),
     "the locks": lambda lake: f"{lake.uri}/_locks",

@@ -675,7 +675,7 @@ def test_a_lake_in_another_storage_reads_the_same(calls: Sample) -> None:
         table = open_lake("memory://reading-lake").table("sdk_log")
         where = [("client_app_id", "<", "game-02"), ("request_url", "!=", "x")]
         scan = table.scan(where=where)
-        assert scan.files[0].startswith("memory://reading-lake/sdk_log/dt=")
+        assert scan.files[0].startswith("memory://reading-lake/sdk_log/files/dt=")
         assert scan.to_arrow() == calls.table.scan(where=where).to_arrow()
         storage.rm(scan.files[0])
         with pytest.raises(PartError, match=r"memory://.*part-.* is gone"):
@@ -727,7 +727,7 @@ def test_every_reader_of_parquet_reads_the_stored_columns(sample: Sample, read: 
     stored = [column.name for column in sample.table.columns if column.default and not column.virtual]
     names = [*stored, "day"]
     api = sample.table.scan(DAYS[0], columns=names).to_arrow()
-    found = read(f"{sample.lake}/{sample.contract.table}/dt={DAYS[0]}", names)
+    found = read(f"{sample.lake}/{sample.contract.table}/data/dt={DAYS[0]}", names)
     assert set(found.column_names) == set(names)
     same = pa.Table.from_arrays([_alike(found[name], api[name].type) for name in names], schema=api.schema)
     assert sort_table(sample, same) == sort_table(sample, api)

@@ -23,7 +23,7 @@ from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
 from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
 from logpress.lake import Lake
-from logpress.lake.publish import catalog_files
+from logpress.lake.commit import catalog_files
 from logpress.manifest import SliceManifest
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
@@ -243,7 +243,7 @@ def test_what_is_staged_is_proven(sdk_log, raw, lake_uri):
     manifests = pressed(sdk_log, raw, lake_uri)
     results = stages.verify(sdk_log, DAY, manifests, lake_uri, RUN)
     assert {result.level for result in results if not result.ok} <= {"warn"}
-    assert not Path(lake_uri, "sdk_log/dt=2021-12-26").exists()
+    assert not Path(lake_uri, "sdk_log/data").exists()
 
 
 @pytest.mark.parametrize(

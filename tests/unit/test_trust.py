@@ -57,12 +57,12 @@ def home(pressed: Path, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def folder_of(home: Path, day: date = DAY) -> Path:
-    return home / "lake" / "sdk_log" / f"dt={day}"
-
-
 def part_of(home: Path, day: date = DAY, kind: str = "part") -> Path:
-    return next(folder_of(home, day).glob(f"{kind}-*.parquet"))
+    return next((home / "lake" / "sdk_log").glob(f"[fr]*/dt={day}/{kind}-*.parquet"))
+
+
+def manifest_of(home: Path, day: date = DAY) -> Path:
+    return home / "lake" / "sdk_log" / "manifests" / f"dt={day}.json"
 
 
 def flip(path: Path, place: int) -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_was_damaged_is_replaced_when_its_day_is_pressed_again(
     # the catalog has the paths of where it was made, so the day goes to a new lake with the damaged file in its place
     again = home / "again"
     run_day(CONTRACT, DAY, [str(home / f"{DAY}.ndjson")], str(again), threads=1)
-    file = next((again / "sdk_log" / f"dt={DAY}").glob(f"{kind}-*.parquet"))
+    file = next((again / "sdk_log").glob(f"[fr]*/dt={DAY}/{kind}-*.parquet"))
     sound = file.read_bytes()
     flip(file, 300)
     with caplog.at_level(logging.WARNING):
@@ -108,24 +108,26 @@ def test_files_of_another_day_are_not_given_as_this_one(home: Path, what: str) -
             open_lake(home / "lake").table("sdk_log").scan(DAY).to_arrow()
         expected: Any = pytest.raises(ProofError, match="has changed since it was written")
     else:
-        shutil.copy(folder_of(home, NEXT) / "_manifest.json", folder_of(home) / "_manifest.json")
+        shutil.copy(manifest_of(home, NEXT), manifest_of(home))
         expected = pytest.raises(LakeError, match="is the manifest of sdk_log 2021-12-27, not of sdk_log 2021-12-26")
     with expected:
         restored(home)
 
 
 def test_a_flip_or_a_cut_anywhere_in_a_manifest_is_told(home: Path) -> None:
-    lake, path = Lake.open(str(home / "lake")), folder_of(home) / "_manifest.json"
+    lake, path = Lake.open(str(home / "lake")), manifest_of(home)
     whole = path.read_bytes()
     for place in range(len(whole)):
         data = bytearray(whole)
         data[place] ^= 1 << place % 7
         path.write_bytes(data)
-        with pytest.raises(LakeError, match=r"_manifest\.json: (is damaged|was written by|is the manifest of|names )"):
+        with pytest.raises(
+            LakeError, match=r"dt=2021-12-26\.json: (is damaged|was written by|is the manifest of|names )"
+        ):
             lake.read_day("sdk_log", DAY)
     for end in range(0, len(whole), 11):
         path.write_bytes(whole[:end])
-        with pytest.raises(LakeError, match=r"_manifest\.json: is damaged"):
+        with pytest.raises(LakeError, match=r"dt=2021-12-26\.json: is damaged"):
             lake.read_day("sdk_log", DAY)
 
 
@@ -133,7 +135,7 @@ def test_a_damaged_manifest_is_mended_by_pressing_the_day_again(tmp_path: Path) 
     raw, lake = tmp_path / f"{DAY}.ndjson", tmp_path / "lake"
     raw.write_bytes(hits(DAY, 9))
     run_day(CONTRACT, DAY, [str(raw)], str(lake), threads=1)
-    path = lake / "sdk_log" / f"dt={DAY}" / "_manifest.json"
+    path = lake / "sdk_log" / "manifests" / f"dt={DAY}.json"
     path.write_bytes(path.read_bytes()[:-9])
     assert stages.changes(CONTRACT, DAY, str(lake), [str(raw)]) is None
     run_day(CONTRACT, DAY, [str(raw)], str(lake), threads=1)
@@ -141,7 +143,7 @@ def test_a_damaged_manifest_is_mended_by_pressing_the_day_again(tmp_path: Path) 
 
 
 def test_a_manifest_of_a_newer_logpress_is_told_apart(home: Path) -> None:
-    path = folder_of(home) / "_manifest.json"
+    path = manifest_of(home)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"more": 1}))
     with pytest.raises(LakeError, match="was written by a newer logpress"):
         Lake.open(str(home / "lake")).read_day("sdk_log", DAY)
@@ -149,13 +151,13 @@ def test_a_manifest_of_a_newer_logpress_is_told_apart(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../../x.parquet", "/etc/passwd", "part-other-0123456789ab.parquet", "s3://b/x", ""])
 def test_a_manifest_names_files_of_its_own_day_only(home: Path, name: str) -> None:
-    path = folder_of(home) / "_manifest.json"
+    path = manifest_of(home)
     manifest = DayManifest.from_bytes(path.read_bytes())
     first = manifest.slices[0]
     assert first.part is not None
     changed = first.model_copy(update={"part": first.part.model_copy(update={"path": name})})
     path.write_bytes(manifest.model_copy(update={"slices": (changed,)}).to_bytes())
-    with pytest.raises(LakeError, match=r"_manifest\.json: names "):
+    with pytest.raises(LakeError, match=r"dt=2021-12-26\.json: names "):
         restored(home)
 
 
@@ -189,7 +191,7 @@ def test_a_checked_name_is_one_component(name: str) -> None:
 
 @pytest.mark.parametrize("where", ["part", "manifest", "new", "link"])
 def test_restoring_into_a_lake_is_refused(home: Path, where: str) -> None:
-    places = {"part": part_of(home), "manifest": folder_of(home) / "_manifest.json", "new": home / "lake" / "x.ndjson"}
+    places = {"part": part_of(home), "manifest": manifest_of(home), "new": home / "lake" / "x.ndjson"}
     places["link"] = home / "link"
     places["link"].symlink_to(places["part"])
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
@@ -220,7 +222,7 @@ def test_a_lake_among_raw_objects_is_no_input(home: Path, caplog: pytest.LogCapt
         found = [Path(one.uri).name for one in list_inputs([str(home)])]
     assert found == [f"{DAY}.ndjson", f"{NEXT}.ndjson"]
     assert "is a lake, which has pressed data and no raw input: it is left out" in caplog.text
-    for inside in ("lake", "lake/sdk_log", f"lake/sdk_log/dt={DAY}/{part_of(home).name}"):
+    for inside in ("lake", "lake/sdk_log", f"lake/sdk_log/data/dt={DAY}/{part_of(home).name}"):
         with pytest.raises(UsageError, match=r"(is a|is inside the) lake\b.*, which has pressed data and no raw input"):
             list_inputs([str(home / inside)])
 

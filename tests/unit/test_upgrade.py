@@ -14,8 +14,9 @@ from logpress.day import upgrade as upgrading
 from logpress.day.published import restore_day, verify_published
 from logpress.engine.part.metadata import VERSION, is_older, version_of
 from logpress.engine.part.part_reader import PartReader
-from logpress.errors import LogpressError, ProofError
+from logpress.errors import LogpressError, ProofError, UsageError
 from logpress.lake import Lake
+from logpress.lake.migrate import migrate
 from logpress.reading import open_lake
 
 FROZEN = Path(__file__).parent.parent / "frozen" / "4"
@@ -27,6 +28,9 @@ def lake(tmp_path: Path) -> str:
     """The frozen lake of format 4; its catalog, which is made anew, is the only thing that it has lost."""
     place = tmp_path / "lake"
     shutil.copytree(FROZEN / "lake", place)
+    with pytest.raises(UsageError, match="run `logpress lake migrate"):
+        upgrading.upgrade_day(load_contract("sdk_log"), DAY, str(place))
+    migrate(str(place))
     return str(place)
 
 

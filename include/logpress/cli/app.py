@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from logpress import __version__
 from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)
+app.add_typer(lake)
 
 
 def _started_early(arguments: list[str]) -> Companion | None:

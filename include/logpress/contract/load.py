@@ -73,8 +73,19 @@ def parse_contract(text: str, path: Path) -> Contract:
             f"{path}:{_line_of_column(tree, FOLDER_KEY)}: a column cannot be named {FOLDER_KEY!r}, because readers "
             "of a folder get a column of that name from its path, `dt=2021-12-26`; rename it, and keep its `path`"
         )
+    for number, check in enumerate(contract.checks):  # checked only here, for the same reason
+        codec = contract.by_name[check.column].codec if check.column is not None else ""
+        if check.kind in _CHECKED and codec not in _CHECKED[check.kind]:
+            raise ContractError(
+                f"{path}:{_line_of_check(tree, number)}: a check of kind {check.kind} does not apply to "
+                f"{check.column!r}, whose codec is {codec}; it applies to {', '.join(_CHECKED[check.kind])}; change or "
+                "remove it"
+            )
     return contract
 
+
+_CHECKED = {"range": ("integer", "decimal", "instant"), "values": ("category", "text", "json", "lookup")}
+"""The codecs of columns that a check can be asked of; others have what cannot be compared with its bounds or values."""
 
 FOLDER_KEY = "dt"
 """The key of a day's folder in a lake."""
@@ -87,6 +98,11 @@ def _line_of_column(tree: yaml.Node, name: str) -> int:
         if found is not None and found[1].value == name:
             return int(found[1].start_mark.line) + 1
     return 1
+
+
+def _line_of_check(tree: yaml.Node, number: int) -> int:
+    checks = child(tree, "checks")
+    return int(checks[1].value[number].start_mark.line) + 1 if checks else 1
 
 
 def contract_path(name_or_path: str | Path) -> Path:

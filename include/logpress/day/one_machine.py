@@ -20,16 +20,17 @@ from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
-from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts
+from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts, stored_schema
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import LogpressError, MismatchError, PartError
 from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
-from logpress.lake.catalog import check_configured, see_catalog
+from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE
 from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
+from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
 from logpress.machine.workers import Job, Workers
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
@@ -128,8 +129,8 @@ class _Work:
         return self.stages.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
 
     def see_catalog(self) -> None:
-        """Check that the catalog answers, before hours are spent on the day."""
-        self.companion.call(see_catalog, self.lake, self.contract.table)
+        """Check that the catalog answers and can take the day, before hours are spent on it."""
+        self.companion.call(see_table, self.lake, self.contract.table, stored_schema(self.contract))
 
     def prove_readable(self, path: str) -> int:
         with lake_errors(path):

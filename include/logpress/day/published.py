@@ -23,7 +23,8 @@ from logpress.errors import ProofError
 from logpress.hashing.digest import combine, to_text
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
-from logpress.lake.publish import catalog_files
+from logpress.lake.commit import catalog_files
+from logpress.lake.links import is_linked
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest
 from logpress.outputs import is_regular, refuse_output, written
@@ -207,6 +208,11 @@ def verify_published(
         raise ProofError(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
             "interrupted; press the day again"
+        )
+    if not is_linked(lake, manifest):
+        raise ProofError(
+            f"{contract.table} {day}: {lake.day_folder(contract.table, day)}, which readers of folders read, has other "
+            "files than the manifest, perhaps because publishing was interrupted; press the day again"
         )
     compile_ahead("press")
     tell = stages.begin("verify", manifest.raw_bytes)

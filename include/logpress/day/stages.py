@@ -9,18 +9,22 @@ import os
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import pyarrow as pa
+
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
 from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
 from logpress.engine.press import press_slice
+from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import LakeError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE, remove_leftovers
+from logpress.lake.leftovers import GRACE, remove_leftovers, remove_run
 from logpress.lake.storage import lake_errors
+from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
 from logpress.quality.checks import CheckResult, kept_whole, raise_if_failed, run_checks
@@ -63,6 +67,27 @@ def plan(
     return waited_for(lambda: plan_day(contract, day, named), wait, f"{contract.table} {day}")
 
 
+def see_lake(contract: Contract, lake_uri: str) -> None:
+    """See that days of a contract can be published in a lake, if there is one, before hours are spent on a day.
+
+    Raises:
+        LakeError: if the catalog does not answer, or has the table elsewhere.
+        UsageError: if nothing names the catalog, or the lake must be migrated first.
+        ContractError: if a column has a type now that cannot be reconciled with that of published days.
+    """
+    try:
+        lake = Lake.open(lake_uri)
+    except UsageError:  # the first press makes it
+        return
+    lake.see_layout()
+    see_table(lake, contract.table, stored_schema(contract))
+
+
+def stored_schema(contract: Contract) -> pa.Schema:
+    """The columns of a contract's part files."""
+    return pa.schema([pa.field(column.name, column.type) for column in stored_columns(contract)])
+
+
 def changes(contract: Contract, day: date, lake_uri: str, inputs: Sequence[str] = ()) -> Changes | None:
     """Compare a day's raw objects with those it was published from; None if it was not published from objects.
 
@@ -87,7 +112,9 @@ def open_staging(contract: Contract, day: date, lake_uri: str, run: str) -> None
     Raises:
         UsageError: if there is something else in the lake's place, or no catalog is named for it.
         LakeError: if it cannot be written.
+        LogpressError: as `see_lake` does.
     """
+    see_lake(contract, lake_uri)
     lake = Lake.create(lake_uri)
     check_configured(lake)
     probe = f"{lake.staging_folder(contract.table, day, run)}/{_PROBE}"
@@ -315,6 +342,5 @@ def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
         lake = Lake.open(lake_uri)
     except UsageError:
         return
-    with lake_errors(lake.uri):
-        lake.remove(lake.staging_folder(contract.table, day, run))
+    remove_run(lake, contract.table, day, run)
     remove_leftovers(lake, contract.table)

@@ -15,7 +15,7 @@ from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.part_input import press_part
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake, publish_day
-from logpress.lake.leftovers import GRACE
+from logpress.lake.leftovers import GRACE, remove_run
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest
 from logpress.progress import Silent, StageProgress, Summed
@@ -68,14 +68,15 @@ def upgrade_day(
 
     Raises:
         LakeError: if the day is not published, or the lake refuses.
+        UsageError: if the lake must be migrated first.
         PartError: if a file is damaged.
         ProofError: if a new part has other records than the old one; the published day is then unchanged.
     """
     lake = Lake.open(lake_uri)
+    lake.see_layout()
     manifest = lake.need_day(contract.table, day)
-    folder = lake.day_folder(contract.table, day)
     versions = {
-        entry.slice: PartReader(f"{folder}/{entry.part.path}").metadata.version
+        entry.slice: PartReader(lake.file_path(contract.table, day, entry.part.path)).metadata.version
         for entry in manifest.slices
         if entry.part is not None
     }
@@ -99,8 +100,7 @@ def upgrade_day(
         published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
         stages.end("publish")
     finally:
-        with lake_errors(lake.uri):
-            lake.remove(lake.staging_folder(contract.table, day, run))
+        remove_run(lake, contract.table, day, run)
     return Upgraded(day, len(older), tuple(sorted(set(older.values()))), manifest.stored_bytes, published.stored_bytes)
 
 
@@ -109,7 +109,7 @@ def _upgraded(
 ) -> SliceManifest:
     """Press a slice's part again into the run's staging, and prove that it has the same records."""
     assert entry.part is not None
-    old = f"{lake.day_folder(contract.table, day)}/{entry.part.path}"
+    old = lake.file_path(contract.table, day, entry.part.path)
     prove_file(old, entry.part)
     staged = lake.staging_folder(contract.table, day, run, entry.slice)
     # `keep`, because each row must stay a row: equal rows in the old part were kept on purpose

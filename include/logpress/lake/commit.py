@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import LakeCatalog
+from logpress.lake.catalog import LakeCatalog, is_configured, is_missing, open_catalog
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
 
@@ -34,6 +34,22 @@ def published_files(table: Table, day: date) -> dict[str, DataFile]:
     """The files that the catalog has for a day, by path."""
     tasks = table.scan(row_filter=_is_day(day), selected_fields=("day",)).plan_files()
     return {task.file.file_path: task.file for task in tasks}
+
+
+def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
+    """The files that the catalog has for a day, in order; None where nothing says which catalog that is.
+
+    Raises:
+        LakeError: if the catalog cannot be read.
+    """
+    if not is_configured(lake):
+        return None
+    if is_missing(lake):
+        return []
+    with open_catalog(lake) as catalog:
+        found = catalog.load(table)
+        with lake_errors(f"the catalog of {lake.uri}"):
+            return sorted(published_files(found, day)) if found is not None else []
 
 
 def _is_day(day: date) -> BooleanExpression:
@@ -127,6 +143,56 @@ def _try(
             _expire(table)
     snapshot = table.current_snapshot()
     return snapshot.snapshot_id if snapshot is not None else None
+
+
+def move_files(catalog: LakeCatalog, lake: Lake, table: str, moved: Callable[[str], str | None]) -> None:
+    """Tell the catalog, in one snapshot, that data files of a table lie elsewhere now.
+
+    Args:
+        catalog: the lake's.
+        lake: the lake.
+        table: the table.
+        moved: gives the new path of a file, which is there; None if the file stays where it is.
+
+    Raises:
+        LakeError: if the catalog refuses, or others keep winning.
+    """
+    from pyiceberg.exceptions import CommitFailedException, ValidationException
+
+    for _ in range(TRIES):
+        found = catalog.load(table)
+        if found is None:
+            return
+        try:
+            with lake_errors(f"the catalog of {lake.uri}"):
+                files = {task.file.file_path: task.file for task in found.scan().plan_files()}
+                new = {path: there for path in files if (there := moved(path)) is not None}
+                if new:
+                    with found.transaction() as transaction, transaction.update_snapshot().overwrite() as overwrite:
+                        for path, there in new.items():
+                            overwrite.delete_data_file(files[path])
+                            if there not in files:
+                                overwrite.append_data_file(_elsewhere(files[path], there))
+                return
+        except LakeError as error:
+            if not isinstance(error.__cause__, CommitFailedException | ValidationException):
+                raise
+            time.sleep(random.uniform(0.5, 1.5) * _WAIT_SECONDS)
+    raise LakeError(f"the catalog of {lake.uri}: others changed {table} at each of {TRIES} tries; try again")
+
+
+def _elsewhere(file: DataFile, path: str) -> DataFile:
+    """The same data file under another path."""
+    from pyiceberg.manifest import DataFile
+
+    names = (
+        "content", "file_format", "partition", "record_count", "file_size_in_bytes", "column_sizes", "value_counts",
+        "null_value_counts", "nan_value_counts", "lower_bounds", "upper_bounds", "key_metadata", "split_offsets",
+        "equality_ids", "sort_order_id",
+    )  # fmt: skip
+    found = DataFile.from_args(file_path=path, **{name: getattr(file, name) for name in names})
+    found.spec_id = file.spec_id
+    return found
 
 
 def _expire(table: Table) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -11,26 +10,19 @@ from datetime import date
 from functools import cached_property
 
 from logpress.errors import LakeError, UsageError
-from logpress.lake.names import checked_name
+from logpress.lake.layout import Layout, day_name, day_of_folder, day_of_manifest
+from logpress.lake.marker import folders_of, marker_of, read_marker
+from logpress.lake.names import PART, REJECTS, checked_name
 from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal_uri, storage_of
 from logpress.manifest import DayManifest, PartStats, file_name
 from logpress.outputs import LAKE_MARKER
-
-MANIFEST = "_manifest.json"
-FORMAT = 1
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True)
-class Lake:
-    """A lake that exists. Make one with `Lake.open` or `Lake.create`.
-
-    Attributes:
-        uri: absolute local path, or URI.
-    """
-
-    uri: str
+class Lake(Layout):
+    """A lake that exists. Make one with `Lake.open` or `Lake.create`."""
 
     @cached_property
     def storage(self) -> Storage:
@@ -56,15 +48,14 @@ class Lake:
             if marker is None:
                 where = "there is no such folder" if not lake.storage.exists(lake.uri) else f"has no {LAKE_MARKER}"
                 raise UsageError(f"{lake.uri}: is no lake: {where}; the first `logpress press` makes one")
-        lake._check_format(marker)
-        return lake
+        return cls(lake.uri, folders_of(read_marker(marker, lake.uri)))
 
     @classmethod
     def create(cls, uri: str) -> Lake:
-        """Open a lake, or make one where there is nothing yet or an empty folder.
+        """Open a lake to press into, or make one where there is nothing yet or an empty folder.
 
         Raises:
-            UsageError: if the folder holds something else.
+            UsageError: if the folder holds something else, or the lake must be migrated first.
             LakeError: if it cannot be read or written, or is of a later logpress.
         """
         lake = cls(normal_uri(uri))
@@ -80,34 +71,30 @@ class Lake:
                     raise UsageError(
                         f"{lake.uri}: is no lake, and not empty (it holds {others[0]!r}); give an empty or a new folder"
                     )
-                marker = json.dumps({"format": FORMAT}).encode()
-                lake.storage.write(f"{lake.uri}/{LAKE_MARKER}", marker + b"\n")
-        lake._check_format(marker)
+                marker = marker_of("linked" if lake.storage.can_link(lake.uri) else "shared")
+                lake.storage.write(f"{lake.uri}/{LAKE_MARKER}", marker)
+        lake = cls(lake.uri, folders_of(read_marker(marker, lake.uri)))
+        lake.see_layout()
         return lake
 
-    def _check_format(self, marker: bytes) -> None:
-        try:
-            found = json.loads(marker)["format"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(
-                f"{self.uri}/{LAKE_MARKER}: is damaged; it should say {json.dumps({'format': FORMAT})}"
-            ) from error
-        if found != FORMAT:
-            raise LakeError(f"{self.uri}: is a lake of format {found}; this logpress reads format {FORMAT}")
+    def see_layout(self) -> None:
+        """See that days can be published in this lake.
+
+        Raises:
+            UsageError: if its folders are laid out as an older logpress did, or as they cannot be in this storage.
+        """
+        if self.folders == "linked" and not self.is_local:
+            raise UsageError(
+                f"{self.uri}: was copied from a disk file by file, and can be read only, because no object has two "
+                "names; press into a new lake"
+            )
+        if self.folders == "together":
+            raise UsageError(
+                f"{self.uri}: was made by an older logpress, with rejects and manifests among the parts; run `logpress "
+                f"lake migrate --lake {self.uri}` once, which keeps all days; they can be read before, too"
+            )
 
     # -- what lies where
-
-    def table_folder(self, table: str) -> str:
-        """All of a table."""
-        return f"{self.uri}/{table}"
-
-    def day_folder(self, table: str, day: date) -> str:
-        """A published day."""
-        return f"{self.uri}/{table}/dt={day.isoformat()}"
-
-    def manifest_path(self, table: str, day: date) -> str:
-        """What a published day consists of."""
-        return f"{self.day_folder(table, day)}/{MANIFEST}"
 
     def staging_folder(self, table: str, day: date, run: str, slice_: str | None = None) -> str:
         """Where a run, or one slice of it, puts its files before they are published.
@@ -120,21 +107,9 @@ class Lake:
         for name in names:
             if not _SAFE.fullmatch(name):
                 raise UsageError(f"{name!r} cannot be the name of a run or slice; use letters, digits, point, - and _")
-        folder = "/".join([self.uri, table, "_staging", f"dt={day.isoformat()}", *names])
+        folder = "/".join([self.staging_root(table), day_name(day), *names])
         self.see_inside(f"{folder}/any")
         return folder
-
-    def staging_root(self, table: str) -> str:
-        """Staging of all days and runs of a table."""
-        return f"{self.uri}/{table}/_staging"
-
-    def superseded_path(self, table: str, day: date) -> str:
-        """Which files of a day are no longer published, and since when."""
-        return f"{self.superseded_root(table)}/{day.isoformat()}.json"
-
-    def superseded_root(self, table: str) -> str:
-        """What of a table is due to be removed."""
-        return f"{self.uri}/{table}/_superseded"
 
     # -- what is changed
 
@@ -211,7 +186,7 @@ class Lake:
         for other, moment in sorted(said - {(table, day.isoformat())}):
             raise LakeError(f"{path}: is the manifest of {other} {moment}, not of {table} {day}; press the day again")
         for slice_ in manifest.slices:
-            for prefix, part in (("part", slice_.part), ("_rejects", slice_.rejects_part)):
+            for prefix, part in ((PART, slice_.part), (REJECTS, slice_.rejects_part)):
                 if part is not None and checked_name(part.path, path) != file_name(prefix, slice_.slice, part.sha256):
                     raise LakeError(
                         f"{path}: names {part.path!r} as a file of slice {slice_.slice}, which is called otherwise; "
@@ -235,29 +210,35 @@ class Lake:
 
     def days(self, table: str) -> list[date]:
         """The published days of a table, in order."""
-        found = []
         with lake_errors(self.table_folder(table)):
-            for item in self.storage.list(self.table_folder(table)):
-                day = day_of_folder(item.name)
-                if day is not None and self.storage.size(self.manifest_path(table, day)) is not None:
-                    found.append(day)
-        return found
+            items = self.storage.list(self.manifests_root(table))
+            if self.folders != "together":
+                return [day for item in items if (day := day_of_manifest(item.name)) is not None]
+            days = [day for item in items if (day := day_of_folder(item.name)) is not None]
+            return [day for day in days if self.storage.size(self.manifest_path(table, day)) is not None]
+
+    def tables(self) -> list[str]:
+        """The names of the tables that have days, sorted."""
+        with lake_errors(self.uri):
+            folders = [item.name for item in self.storage.list(self.uri) if item.is_folder]
+        return [name for name in folders if not name.startswith(("_", ".")) and self.is_table(name)]
+
+    def is_table(self, name: str) -> bool:
+        """Whether a table of this name has days."""
+        if not name or "/" in name:
+            return False
+        of_day = day_of_folder if self.folders == "together" else day_of_manifest
+        with lake_errors(self.uri):
+            return any(of_day(item.name) is not None for item in self.storage.list(self.manifests_root(name)))
 
     def files(self, manifest: DayManifest) -> tuple[list[str], list[str]]:
-        """Paths of a published day's parts, and of its rejects files, in the order of the slices."""
-        folder = self.day_folder(manifest.table, date.fromisoformat(manifest.day))
+        """Paths of a published day's parts, and of its rejects files, in the order of the slices.
+
+        They are those that the catalog has, which stay for the grace period when the day is replaced.
+        """
+        day = date.fromisoformat(manifest.day)
 
         def paths(parts: Sequence[PartStats]) -> list[str]:
-            return [f"{folder}/{part.path}" for part in parts]
+            return [self.file_path(manifest.table, day, part.path) for part in parts]
 
         return paths(manifest.parts), paths(manifest.rejects_parts)
-
-
-def day_of_folder(name: str) -> date | None:
-    """The day of a folder named dt=YYYY-MM-DD; None for any other name."""
-    if not re.fullmatch(r"dt=\d{4}-\d{2}-\d{2}", name):
-        return None
-    try:
-        return date.fromisoformat(name[3:])
-    except ValueError:
-        return None

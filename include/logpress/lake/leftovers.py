@@ -8,17 +8,24 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from logpress.errors import LakeError
-from logpress.lake.lake import Lake, day_of_folder
+from logpress.errors import LakeError, UsageError
+from logpress.lake.item import Item
+from logpress.lake.lake import Lake
+from logpress.lake.layout import day_of_folder, is_file_name
+from logpress.lake.links import link_day, replaced_folders
 from logpress.lake.locks import locked
+from logpress.lake.moves import NOTE, needed_files, noted_at, take_back
 from logpress.lake.names import checked_name
-from logpress.lake.storage import Item, lake_errors
+from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
 GRACE = timedelta(hours=1)
 """How long files that are no longer published stay, for readers that have begun with them."""
 
 STAGING_AGE = timedelta(days=1)
 """Staging that nothing was written to for longer belongs to a run that was killed."""
+
+_TEMPORARY_AGE = timedelta(minutes=10)
+"""Temporary files that a process is writing are younger, whatever the grace period."""
 
 
 @contextlib.contextmanager
@@ -38,7 +45,7 @@ def day_lock(lake: Lake, table: str, day: date, *, wait_seconds: float = 600.0) 
 
 
 def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> None:
-    """Note which files in a day's folder are not published, so that they are removed after the grace period.
+    """Note which files in a day's folders are not published, so that they are removed after the grace period.
 
     Args:
         lake: the lake.
@@ -50,7 +57,7 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
     with lake_errors(path):
         since = _read(lake, path)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        items = lake.storage.list(lake.day_folder(table, day))
+        items = [item for folder in lake.file_folders(table, day) for item in lake.storage.list(folder)]
         left = {item.name: since.get(item.name, now) for item in items if _is_part(item) and item.name not in published}
         if left:
             lake.write(path, json.dumps(left, indent=1).encode())
@@ -58,8 +65,27 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
             lake.remove(path)
 
 
+def remove_run(lake: Lake, table: str, day: date, run: str) -> None:
+    """Remove the staging of a run that has ended, and what it has moved into place without publishing it.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    folder = lake.staging_folder(table, day, run)
+    with lake_errors(folder):
+        if noted_at(lake, table, day, run) is not None:
+            with day_lock(lake, table, day):
+                is_taken_back = take_back(lake, table, day, run)
+            if not is_taken_back:  # the note stays, for a later press
+                for item in lake.storage.list(folder):
+                    if item.name != NOTE:
+                        lake.remove(f"{folder}/{item.name}")
+                return
+        lake.remove(folder)
+
+
 def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, staging_age: timedelta = STAGING_AGE) -> None:
-    """Remove what has been superseded for longer than the grace period, and abandoned staging.
+    """Remove what has been superseded for longer than the grace period, and what killed runs have left.
 
     Raises:
         LakeError: if something cannot be removed.
@@ -69,16 +95,65 @@ def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, stagin
         for item in lake.storage.list(lake.superseded_root(table)):
             with contextlib.suppress(ValueError):
                 _remove_superseded(lake, table, date.fromisoformat(item.name.removesuffix(".json")), now - grace)
+        for folder, day, since in replaced_folders(lake, table):
+            if since <= now - grace:
+                with _lock_if_free(lake, table, day) as is_free:
+                    if is_free:
+                        lake.remove(folder)
         for day_item in lake.storage.list(lake.staging_root(table)):
-            day = day_of_folder(day_item.name)
-            if day is None:
+            day_or_none = day_of_folder(day_item.name)
+            if day_or_none is None:
                 continue
             folder = f"{lake.staging_root(table)}/{day_item.name}"
-            runs = lake.storage.list(folder)
-            for run in runs:
+            for run in lake.storage.list(folder):
+                _mend_killed(lake, table, day_or_none, run.name, now - max(grace, GRACE))
                 if _newest(lake, f"{folder}/{run.name}", run) < now - staging_age:
                     lake.remove(f"{folder}/{run.name}")
         remove_empty_staging(lake, table)
+        _remove_temporary(lake, table, now - max(grace, _TEMPORARY_AGE))
+
+
+def _mend_killed(lake: Lake, table: str, day: date, run: str, before: datetime) -> None:
+    """Take back what a run that was killed while it published has moved, and show its day as the manifest has it.
+
+    Where there are locks, a run whose day nobody has locked is not publishing. Elsewhere it is given time.
+    """
+    try:
+        noted = noted_at(lake, table, day, run)
+    except (LakeError, UsageError):
+        return  # a folder that no run has made, or a link
+    if noted is None or (not lake.is_local and noted > before):
+        return
+    with _lock_if_free(lake, table, day) as is_free:
+        if not is_free:
+            return
+        take_back(lake, table, day, run)
+        with contextlib.suppress(LakeError):  # a damaged manifest is mended when the day is pressed again
+            manifest = lake.read_day(table, day)
+            if manifest is not None:
+                link_day(lake, manifest)
+
+
+@contextlib.contextmanager
+def _lock_if_free(lake: Lake, table: str, day: date) -> Iterator[bool]:
+    """Lock a day unless somebody is publishing it; whether it is locked."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(day_lock(lake, table, day, wait_seconds=0))
+        except LakeError:
+            is_free = False
+        else:
+            is_free = True
+        yield is_free
+
+
+def _remove_temporary(lake: Lake, table: str, before: datetime) -> None:
+    """Remove files that a killed process was writing; an object store has none."""
+    for folder in (lake.uri, lake.manifests_root(table), lake.superseded_root(table)) if lake.is_local else ():
+        for item in lake.storage.list(folder):
+            is_old = item.modified is not None and item.modified < before
+            if item.name.startswith(TEMPORARY_PREFIX) and not item.is_folder and is_old:
+                lake.remove(f"{folder}/{item.name}")
 
 
 def remove_empty_staging(lake: Lake, table: str) -> None:
@@ -96,26 +171,21 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
 
 
 def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> None:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(day_lock(lake, table, day, wait_seconds=0))
-        except LakeError:
+    with _lock_if_free(lake, table, day) as is_free:
+        if not is_free:
             return  # someone is publishing the day, and will see to it
         path = lake.superseded_path(table, day)
         since = _read(lake, path)
-        try:
-            manifest = lake.read_day(table, day)
-        except LakeError:
-            return  # damaged: what is needed is not known until the day is pressed again
-        folder = lake.day_folder(table, day)
-        needed = {name.rsplit("/", 1)[-1] for names in lake.files(manifest) for name in names} if manifest else set()
-        left = dict(since)
-        for name, time in since.items():
-            if name in needed:
-                del left[name]  # published again
-            elif datetime.fromisoformat(time) <= before:
-                lake.remove(f"{folder}/{name}")
-                del left[name]
+        due = [name for name, time in since.items() if datetime.fromisoformat(time) <= before]
+        if not due and since:
+            return
+        needed = needed_files(lake, table, day) if due else set()
+        if needed is None:
+            return  # the manifest is damaged, or the catalog away: what is needed is not known now
+        for name in due:
+            if name not in needed:
+                lake.remove(lake.file_path(table, day, name))
+        left = {name: time for name, time in since.items() if name not in due}
         if left:
             lake.write(path, json.dumps(left, indent=1).encode())
         else:
@@ -131,7 +201,7 @@ def _read(lake: Lake, path: str) -> dict[str, str]:
     try:
         found = json.loads(data) if data else {}
         times = {str(name): _utc(datetime.fromisoformat(time)).isoformat() for name, time in found.items()}
-        return {checked_name(name, path): time for name, time in times.items() if _is_part_name(name)}
+        return {checked_name(name, path): time for name, time in times.items() if is_file_name(name)}
     except (ValueError, AttributeError, TypeError, LakeError):
         return {}
 
@@ -141,11 +211,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _is_part(item: Item) -> bool:
-    return not item.is_folder and _is_part_name(item.name)
-
-
-def _is_part_name(name: str) -> bool:
-    return name.endswith(".parquet") and name.startswith(("part-", "_rejects-"))
+    return not item.is_folder and is_file_name(item.name)
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:

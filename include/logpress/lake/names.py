@@ -6,6 +6,9 @@ import re
 
 from logpress.errors import LakeError
 
+PART, REJECTS = "part", "_rejects"
+"""How the names of part files, and of rejects files, begin."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 

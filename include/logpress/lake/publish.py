@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from logpress.errors import LakeError
-from logpress.lake.catalog import LakeCatalog, is_configured, is_missing, open_catalog
+from logpress.errors import LakeError, LogpressError
+from logpress.lake.catalog import LakeCatalog, open_catalog
 from logpress.lake.commit import published_files, replace_day
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import GRACE, day_lock, note_superseded, remove_leftovers
+from logpress.lake.links import link_day
+from logpress.lake.moves import note_moves, take_back
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, PartStats, SliceManifest
 
@@ -31,7 +34,8 @@ def publish_day(
     """Replace a day by what a run has staged.
 
     It may be killed at any moment and called again: until the commit, readers of the catalog see the old day, from then
-    on the new one. The same files as are published already are not published again.
+    on the new one. Readers of folders, in a linked lake, see it when the day's folder is exchanged. The same files as
+    are published already are not published again. If the day is refused, what was moved goes back into staging.
 
     Args:
         lake: the lake.
@@ -45,44 +49,40 @@ def publish_day(
 
     Raises:
         LakeError: if the lake or its catalog refuses, or a staged file is missing.
+        UsageError: if the lake must be migrated first.
     """
+    lake.see_layout()
     files = [
         (slice_.slice, part) for slice_ in manifests for part in (slice_.part, slice_.rejects_part) if part is not None
     ]
-    folder = lake.day_folder(table, day)
-    for place in (folder, f"{lake.table_folder(table)}/metadata", lake.superseded_root(table)):
+    for place in (
+        *lake.file_folders(table, day), lake.day_folder(table, day),
+        lake.manifests_root(table), f"{lake.table_folder(table)}/metadata", lake.superseded_root(table),
+    ):  # fmt: skip
         lake.see_inside(f"{place}/any")
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
-        for done, (slice_, part) in enumerate(files):
-            _move(lake, f"{lake.staging_folder(table, day, run, slice_)}/{part.path}", f"{folder}/{part.path}", part)
-            if progress is not None:
-                progress(done + 1, len(files))
-        paths = [f"{folder}/{slice_.part.path}" for slice_ in manifests if slice_.part is not None]
-        snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions or {})
+        note_moves(lake, table, day, run, {part.path: slice_ for slice_, part in files})
+        try:
+            for done, (slice_, part) in enumerate(files):
+                staged = f"{lake.staging_folder(table, day, run, slice_)}/{part.path}"
+                _move(lake, staged, lake.file_path(table, day, part.path), part)
+                if progress is not None:
+                    progress(done + 1, len(files))
+            paths = [lake.file_path(table, day, slice_.part.path) for slice_ in manifests if slice_.part is not None]
+            snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions or {})
+        except BaseException:
+            with contextlib.suppress(LogpressError):  # what stays now is noted, and goes back later
+                take_back(lake, table, day, run)
+            raise
         if not lake.is_local:
             _see_that_it_stands(lake, catalog, table, day, paths)
         manifest = _write_manifest(lake, table, day, manifests, snapshot_id)
+        link_day(lake, manifest)
         note_superseded(lake, table, day, {part.path for _, part in files})
         with lake_errors(lake.uri):
             lake.remove(lake.staging_folder(table, day, run))
     remove_leftovers(lake, table, grace=grace)
     return manifest
-
-
-def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
-    """The files that the catalog has for a day, in order; None where nothing says which catalog that is.
-
-    Raises:
-        LakeError: if the catalog cannot be read.
-    """
-    if not is_configured(lake):
-        return None
-    if is_missing(lake):
-        return []
-    with open_catalog(lake) as catalog:
-        found = catalog.load(table)
-        with lake_errors(f"the catalog of {lake.uri}"):
-            return sorted(published_files(found, day)) if found is not None else []
 
 
 def _see_that_it_stands(lake: Lake, catalog: LakeCatalog, table: str, day: date, paths: Sequence[str]) -> None:

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 from logpress.errors import LakeError, LogpressError, UsageError
+from logpress.lake.item import Item
+from logpress.lake.remote import RemoteStorage
 from logpress.uris import refuse_secret
 
 TEMPORARY_PREFIX = ".tmp-"
-_HASHED_BYTES = 8 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What lies in a folder.
-
-    Attributes:
-        name: last component of its path.
-        is_folder: whether it is a folder.
-        size: bytes; 0 for a folder.
-        modified: when it was last written, UTC; None where the storage does not say, as for folders of object stores.
-    """
-
-    name: str
-    is_folder: bool
-    size: int
-    modified: datetime | None
+NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EXDEV, errno.EMLINK})
+"""Errors of file systems, and of their mounts, that have no hard links."""
 
 
 class Storage(Protocol):
@@ -59,6 +45,12 @@ class Storage(Protocol):
 
     def move(self, source: str, target: str) -> None:
         """Move a file; readers see no target, or a whole one."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Give a file a second name, or make a second one of it; readers see no target, or a whole one."""
+
+    def can_link(self, folder: str) -> bool:
+        """Whether a file in this folder can have a second name; the folder is made if missing."""
 
     def sync(self, path: str) -> None:
         """Make sure that a file, and its name, outlive a loss of power."""
@@ -157,7 +149,7 @@ class LocalStorage:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def list(self, folder: str) -> list[Item]:
         """What lies in a folder, by name; nothing if there is none."""
@@ -177,6 +169,43 @@ class LocalStorage:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(source, target)
 
+    def copy(self, source: str, target: str) -> None:
+        """Give a file a second name, or make a second one of it; readers see no target, or a whole one."""
+        folder = os.path.dirname(target)
+        os.makedirs(folder, exist_ok=True)
+        temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+        try:
+            try:
+                os.link(source, temporary)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                shutil.copyfile(source, temporary)
+                self.sync(temporary)
+            os.replace(temporary, target)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # there still if it failed, or the target was this file already
+        sync_folder(folder)
+
+    def can_link(self, folder: str) -> bool:
+        """Whether a file in this folder can have a second name; the folder is made if missing."""
+        os.makedirs(folder, exist_ok=True)
+        one, other = (os.path.join(folder, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}") for _ in range(2))
+        try:
+            with open(one, "xb"):
+                pass
+            os.link(one, other)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            return False
+        finally:
+            for path in (one, other):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+        return True
+
     def sync(self, path: str) -> None:
         """Make sure that a file, and its name, outlive a loss of power."""
         descriptor = os.open(path, os.O_RDONLY)
@@ -184,7 +213,7 @@ class LocalStorage:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _sync_folder(os.path.dirname(path))
+        sync_folder(os.path.dirname(path))
 
     def remove(self, path: str) -> None:
         """Remove a file or a folder with all that is in it, if it is there."""
@@ -195,92 +224,10 @@ class LocalStorage:
                 os.unlink(path)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Make sure that the names in a local folder outlive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class RemoteStorage:
-    """An object store, or whatever else fsspec knows: a put makes an object appear whole."""
-
-    def __init__(self, uri: str) -> None:
-        import fsspec
-
-        try:
-            self._filesystem, _ = fsspec.core.url_to_fs(uri)
-        except (ValueError, ImportError) as error:
-            raise UsageError(f"{uri}: no such kind of storage: {error}") from error
-
-    def exists(self, path: str) -> bool:
-        """Whether there is a file or folder."""
-        self._filesystem.invalidate_cache()
-        return bool(self._filesystem.exists(path))
-
-    def size(self, path: str) -> int | None:
-        """Bytes of a file; None if there is none."""
-        self._filesystem.invalidate_cache()
-        try:
-            return int(self._filesystem.info(path)["size"])
-        except FileNotFoundError:
-            return None
-
-    def read(self, path: str) -> bytes | None:
-        """A small file; None if there is none."""
-        try:
-            return cast(bytes, self._filesystem.cat_file(path))
-        except FileNotFoundError:
-            return None
-
-    def sha256(self, path: str) -> str:
-        """The SHA-256 of a file's bytes, hexadecimal."""
-        digest = hashlib.sha256()
-        with self._filesystem.open(path, "rb") as file:
-            while chunk := file.read(_HASHED_BYTES):
-                digest.update(chunk)
-        return digest.hexdigest()
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a small file: readers see the old one or the new one, whole."""
-        self._filesystem.pipe_file(path, data)
-
-    def list(self, folder: str) -> list[Item]:
-        """What lies in a folder, by name; nothing if there is none."""
-        self._filesystem.invalidate_cache()
-        try:
-            infos: list[dict[str, Any]] = self._filesystem.ls(folder, detail=True)
-        except FileNotFoundError:
-            return []
-        own = folder.rstrip("/").rsplit("/", 1)[-1]
-        items = [_item(info) for info in infos]
-        return sorted((item for item in items if item.is_folder or item.name != own), key=lambda item: item.name)
-
-    def move(self, source: str, target: str) -> None:
-        """Move a file; readers see no target, or a whole one."""
-        self._filesystem.cp_file(source, target)
-        self._filesystem.rm_file(source)
-
-    def sync(self, path: str) -> None:
-        """Nothing to do: what an object store has taken, it keeps."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file or a folder with all that is in it, if it is there."""
-        self._filesystem.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
-            self._filesystem.rm(path, recursive=True)
-
-
-def _item(info: dict[str, Any]) -> Item:
-    modified = info.get("LastModified") or info.get("mtime") or info.get("created") or info.get("last_modified")
-    if isinstance(modified, int | float):
-        modified = datetime.fromtimestamp(modified, UTC)
-    if isinstance(modified, datetime) and modified.tzinfo is None:
-        modified = modified.replace(tzinfo=UTC)
-    return Item(
-        name=str(info["name"]).rstrip("/").rsplit("/", 1)[-1],
-        is_folder=info["type"] == "directory",
-        size=int(info.get("size") or 0),
-        modified=modified if isinstance(modified, datetime) else None,
-    )

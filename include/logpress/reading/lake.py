@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,17 +13,17 @@ import pyarrow as pa
 from logpress.contract.model import Contract, parse_day
 from logpress.errors import UsageError
 from logpress.lake import Lake
-from logpress.lake.lake import day_of_folder
-from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
 from logpress.reading.columns import ColumnInfo, columns_of
 from logpress.reading.filters import Where, compile_filter
 from logpress.reading.names import no_column, no_such
-from logpress.reading.part import Part, Request
+from logpress.reading.part import Part, Request, types_in_file
 from logpress.reading.scan import Scan, default_threads
 from logpress.reading.told import Told
 
 Day = date | str
+
+_FOOTERS_AT_A_TIME = 8
 
 
 def open_lake(uri: str | os.PathLike[str]) -> LakeReader:
@@ -55,9 +56,7 @@ class LakeReader:
         Raises:
             LakeError: if it cannot be read.
         """
-        with lake_errors(self._lake.uri):
-            folders = [item.name for item in self._lake.storage.list(self._lake.uri) if item.is_folder]
-        return [name for name in folders if not name.startswith(("_", ".")) and self._is_table(name)]
+        return self._lake.tables()
 
     def table(self, name: str) -> TableReader:
         """A table.
@@ -66,16 +65,9 @@ class LakeReader:
             UsageError: if there is no such table.
             LakeError: if the lake cannot be read.
         """
-        if not self._is_table(name):
+        if not self._lake.is_table(name):
             raise no_such("table", name, self.tables())
         return TableReader(self._lake, name)
-
-    def _is_table(self, name: str) -> bool:
-        if not name or "/" in name:
-            return False
-        with lake_errors(self._lake.uri):
-            items = self._lake.storage.list(self._lake.table_folder(name))
-        return any(day_of_folder(item.name) is not None for item in items)
 
 
 @dataclass(frozen=True)
@@ -189,13 +181,22 @@ class TableReader:
         return found
 
     def _contracts(self, manifests: Sequence[DayManifest]) -> list[Contract]:
-        """The contracts that the parts were written with, the newest first: one for each set of columns."""
-        found: dict[tuple[str, ...], tuple[str, Told]] = {}
+        """The contracts that the parts were written with, the newest first: one for each set of columns and types."""
+        of_days: dict[tuple[str, tuple[str, ...]], tuple[str, Told]] = {}
         for manifest in reversed(manifests):
             for part, path in zip(manifest.parts, self._lake.files(manifest)[0], strict=True):
                 told = Told.of(part)
-                found.setdefault(told.columns, (path, told))
-        return [Part.open(path, told=told).contract for path, told in found.values()]
+                of_days.setdefault((manifest.day, told.columns), (path, told))
+        if len(of_days) > 1:
+            with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
+                types = list(pool.map(types_in_file, [path for path, _ in of_days.values()]))
+        else:
+            types = [()] * len(of_days)
+        found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, Told]] = {}
+        for (path, told), types_of_it in zip(of_days.values(), types, strict=True):
+            if types_of_it is not None:  # else the file is gone or damaged, which is told when it is read
+                found.setdefault((told.columns, types_of_it), (path, told))
+        return [Part.open(path, told=told).contract for path, told in (found or of_days).values()]
 
     def _newest_contract(self) -> list[Contract]:
         for day in reversed(self.days()):

@@ -240,18 +240,29 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
     return places
 
 
+def types_in_file(path: str) -> tuple[str, ...] | None:
+    """The types that a file's columns have in Parquet, in its order; None if it is gone or damaged."""
+    try:
+        filesystem, name = _filesystem(path)
+        schema = pq.read_schema(name, filesystem=filesystem)
+    except (OSError, pa.ArrowException):
+        return None
+    return tuple(str(type_) for type_ in schema.types)
+
+
 def _check_identity(path: str, metadata: PartMetadata) -> None:
     """Check that a part's metadata name the same table, day and slice as its path.
 
     Raises:
         PartError: if they do not.
     """
-    table, folder, name = ("", "", *path.split("/"))[-3:]
+    above, folder_above, folder, name = ("", "", "", *path.split("/"))[-4:]
     identity = metadata.identity
     if identity is None or not folder.startswith("dt="):
         return
-    here = table, folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
-    if here != (identity.table, identity.day, identity.slice):
+    tables = {folder_above} if folder_above not in ("data", "files") else {folder_above, above}
+    here = folder.removeprefix("dt="), name.rpartition("-")[0].removeprefix("part-")
+    if identity.table not in tables or here != (identity.day, identity.slice):
         whose = f"{identity.table} {identity.day}, slice {identity.slice}"
         raise PartError(f"is the part of {whose}, but its path is that of another; publish the day again")
 

@@ -158,10 +158,7 @@ class RemoteFiles:
     def is_lake(self, folder: str, below: Sequence[str], is_folder: bool) -> bool:
         """Whether a folder is a lake; asked for only where the path below can be a lake's, as it costs a request."""
         if folder not in self._lakes:
-            is_lakes_own = below == ["catalog.sqlite"] or (
-                len(below) == 3 and (below[1] == "metadata" or below[1].startswith("dt="))
-            )
-            if not is_lakes_own and (not is_folder or self._found_all):
+            if not _can_be_of_lake(below) and (not is_folder or self._found_all):
                 return False  # to look costs a request
             self._lakes[folder] = bool(self._filesystem.exists(f"{folder}/{LAKE_MARKER}"))
         return self._lakes[folder]
@@ -176,6 +173,15 @@ class RemoteFiles:
     def identity(self, uri: str) -> str:
         """The same for two names of one file or folder."""
         return uri
+
+
+def _can_be_of_lake(below: Sequence[str]) -> bool:
+    """Whether a file of a lake can have this path in it: of today's folders, or of those of format 1."""
+    if len(below) == 3:
+        return below[1] in ("metadata", "manifests") or below[1].startswith("dt=")
+    if len(below) == 4:
+        return below[1] in ("data", "files", "rejects") and below[2].startswith("dt=")
+    return list(below) == ["catalog.sqlite"]
 
 
 def is_hidden(name: str) -> bool:

@@ -1,0 +1,23 @@
+"""What a folder of a lake holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What lies in a folder.
+
+    Attributes:
+        name: last component of its path.
+        is_folder: whether it is a folder.
+        size: bytes; 0 for a folder.
+        modified: when it was last written, UTC; None where the storage does not say, as for folders of object stores.
+    """
+
+    name: str
+    is_folder: bool
+    size: int
+    modified: datetime | None
