@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import SEED, compact
 from tests.integration import engines
 from tests.integration.folder_readers import NOT_REQUIRED, READERS, found_here, needed
+from tests.integration.nodes import CannotStartError, find_java
 
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
@@ -75,8 +76,8 @@ def test_spark_reads_the_folder_of_a_table_and_of_a_day(
     published: tuple[str, dict[date, Counter[Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:
-        monkeypatch.setenv("JAVA_HOME", str(Path(engines.find_java(17, exact=True)).parents[1]))
-    except engines.CannotStartError as error:
+        monkeypatch.setenv("JAVA_HOME", str(Path(find_java(17, exact=True)).parents[1]))
+    except CannotStartError as error:
         engines.skip_loudly("Spark", error)
     lake, expected = published
     session = needed("pyspark.sql").SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")

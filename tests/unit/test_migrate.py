@@ -31,7 +31,7 @@ def make_old(uri: str) -> Lake:
         publish(made, day, stage(made, day, "h10", names, rejects=2), stage(made, day, "h11", names[:1]))
     old = Lake(uri, "together")
     for day in (DAY, NEXT_DAY, LAST_DAY):
-        manifest = made.read_day(TABLE, day)
+        manifest = made.need_day(TABLE, day)
         os.makedirs(old.day_folder(TABLE, day))
         shutil.copy(made.manifest_path(TABLE, day), old.manifest_path(TABLE, day))
         for names in made.files(manifest):
