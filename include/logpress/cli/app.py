@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, view, warm
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ app.command(epilog=upgrade.EPILOG)(upgrade.upgrade)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
+app.command(epilog=view.EPILOG)(view.view)
 app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)

@@ -128,6 +128,18 @@ class Lake:
         """Staging of all days and runs of a table."""
         return f"{self.uri}/{table}/_staging"
 
+    def parts_glob(self, table: str) -> str:
+        """What readers of folders read: the parts of all days."""
+        return f"{self.table_folder(table)}/dt=*/part-*.parquet"
+
+    def lookups_folder(self, table: str, day: date) -> str:
+        """What a day's parts say of lookups, as rows."""
+        return f"{self.uri}/{table}/lookups/dt={day.isoformat()}"
+
+    def lookups_glob(self, table: str) -> str:
+        """The lookups of all days."""
+        return f"{self.uri}/{table}/lookups/dt=*/*.parquet"
+
     def superseded_path(self, table: str, day: date) -> str:
         """Which files of a day are no longer published, and since when."""
         return f"{self.superseded_root(table)}/{day.isoformat()}.json"
