@@ -59,6 +59,14 @@ Columns = Annotated[
 ]
 Query = Annotated[bool, typer.Option("--query", help="Only the query, without CREATE VIEW.")]
 
+Lookups = Annotated[
+    bool,
+    typer.Option(
+        "--make-lookups",
+        help="Make lookups of days of --lake that have none, because an older logpress published them.",
+    ),
+]
+
 
 def view(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The table.")],
@@ -69,6 +77,7 @@ def view(
     name: Called = None,
     columns: Columns = None,
     query: Query = False,
+    make_lookups: Lookups = False,
 ) -> None:
     """Print the SQL of a view that has a table's virtual columns too; for Polars, Python that makes a lazy frame."""
     from logpress.lake import Lake
@@ -79,6 +88,8 @@ def view(
         raise UsageError(f"--dialect {dialect!r}: there are {', '.join(DIALECTS)}")
     opened = Lake.open(lake) if lake is not None else None
     periods = _periods(table, opened, contract)
+    if make_lookups:
+        _make_lookups(periods[-1].contract.table, opened)
     source = _source(periods[-1].contract.table, dialect, opened, from_)
     wanted = None if columns is None else [column.strip() for column in columns.split(",")]
     named = name or f"{periods[-1].contract.table}_all"
@@ -95,6 +106,14 @@ def _periods(table: str, lake: Lake | None, contract: str | None) -> tuple[Perio
     if not days and to_come is None:
         raise UsageError(f"{lake.uri}: {table} has no published rows, so its columns are unknown; give --contract")
     return periods_of(days, to_come)
+
+
+def _make_lookups(table: str, lake: Lake | None) -> None:
+    from logpress.day.lookups import keep_all_lookups
+
+    if lake is None:
+        raise UsageError("--make-lookups: lookups are made in a lake; give --lake")
+    keep_all_lookups(lake, table)
 
 
 def _source(table: str, dialect: str, lake: Lake | None, called: str | None) -> Source:

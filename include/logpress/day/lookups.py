@@ -87,6 +87,19 @@ def keep_lookups(lake: Lake, table: str, day: date, parts: Mapping[str, str]) ->
             lake.remove(f"{folder}/{name}")
 
 
+def keep_all_lookups(lake: Lake, table: str) -> None:
+    """See that there are lookups of all published parts of a table, whatever logpress published them.
+
+    Raises:
+        PartError, LakeError: as `keep_lookups`.
+    """
+    for day in lake.days(table):
+        manifest = lake.read_day(table, day)
+        if manifest is not None:
+            paths = lake.files(manifest)[0]
+            keep_lookups(lake, table, day, {path.rsplit("/", 1)[-1]: path for path in paths})
+
+
 def _names(lake: Lake, folder: str) -> set[str]:
     return {item.name for item in lake.storage.list(folder) if item.name.endswith(".parquet")}
 

@@ -180,11 +180,11 @@ class Trino(Sql):
     name = "trino"
 
     def micros(self, name: str) -> str:
-        """`to_unixtime` gives a double, which is exact to a microsecond near 1970 only."""
+        """`to_unixtime` gives a double, which is exact to a microsecond near 1970 only, so days are counted apart."""
         column = self.column(name)
-        seconds = f"date_diff('second', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
-        rest = f"to_unixtime(date_add('second', -{seconds}, {column}))"
-        return f"({seconds} * 1000000 + CAST(round({rest} * 1e6) AS bigint))"
+        days = f"date_diff('day', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
+        rest = f"to_unixtime(date_add('day', -{days}, {column}))"
+        return f"({days} * 86400000000 + CAST(round({rest} * 1e6) AS bigint))"
 
     def instant(self, micros: str) -> str:
         """By nanoseconds, which need more than 64 bits from the year 2262 on."""
