@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.every_type import every_type
 from tests.integration import lakes
+from tests.integration.engines import skip_loudly
 from tests.integration.lakes import DAYS, Table
+from tests.integration.nodes import CannotStartError
 from tests.moved import moved
 from typer.testing import CliRunner
 
@@ -71,8 +73,11 @@ def in_polars(text: str, name: str) -> pa.Table:
 
 
 def in_clickhouse(text: str, name: str) -> pa.Table:
-    chdb = pytest.importorskip("chdb.session", reason="chdb is not installed; `make setup` installs it")
-    session = chdb.Session()
+    try:
+        from chdb import session as clickhouse
+    except ImportError as error:
+        skip_loudly("ClickHouse", CannotStartError(f"chdb is not installed ({error})"))
+    session = clickhouse.Session()
     try:
         session.query("CREATE DATABASE IF NOT EXISTS v")
         session.query("USE v")
