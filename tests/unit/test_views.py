@@ -21,8 +21,8 @@ from logpress import open_lake
 from logpress.cli.app import app
 from logpress.contract import Contract
 from logpress.day import lookups as day_lookups
-from logpress.day import one_machine
-from logpress.errors import UsageError
+from logpress.day import one_machine, stages
+from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake
 from logpress.views.periods import contracts_of, periods_of
 
@@ -178,6 +178,37 @@ def test_lookups_that_another_run_writes_meanwhile_stay(
     assert len(catalog_files(tmp_path / "lake")) == 3
 
 
+def test_a_run_that_is_killed_before_its_commit_is_made_good_by_the_next(
+    sdk_log: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def killed(*arguments: Any) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(day_lookups, "replace_day", killed)
+        with pytest.raises(LakeError):
+            publish_in_process(sdk_log, tmp_path)
+    folder = tmp_path / "lake" / "sdk_log" / "lookups" / f"dt={DAYS[0]}"
+    [left] = folder.iterdir()
+    assert not list((tmp_path / "lake" / "sdk_log").glob("dt=*/part-*"))
+    publish_in_process(sdk_log, tmp_path)
+    assert catalog_files(tmp_path / "lake") == {left.name}
+
+
+def publish_in_process(contract: Contract, home: Path) -> None:
+    """Publish a day's hundred records, without another process."""
+    (home / "2021-12-26.ndjson").write_bytes(
+        b"".join(sdk_log_row(random.Random(number), DAYS[0], number)[0] + b"\n" for number in range(100))
+    )
+    uri = str(home / "lake")
+    [spec] = stages.plan(contract, DAYS[0], [str(home / "2021-12-26.ndjson")])
+    manifest = stages.press(contract, DAYS[0], spec, uri, "run", threads=1)
+    stages.publish(contract, DAYS[0], [manifest], uri, "run")
+
+
 def test_tables_without_lookups_have_no_table_of_lookups(sdk_log: Contract, tmp_path: Path) -> None:
     columns = tuple(column for column in sdk_log.columns if column.codec != "lookup")
     publish(sdk_log.model_copy(update={"columns": columns}), DAYS[0], tmp_path)
@@ -206,6 +237,9 @@ def test_views_say_what_they_leave_out() -> None:
     assert "FROM lake.logs.calls\n" in text
     assert "FROM lake.logs.calls_lookups\n" in text
     assert not printed("--dialect", "trino", "--columns", "func_name").startswith("--")
+    assert 'FROM logs."calls_lookups"\n' in printed("--dialect", "athena", "--from", 'logs."calls"')
+    assert printed("--dialect", "spark", "--columns", "func_name").startswith("CREATE OR REPLACE TEMPORARY VIEW sdk_l")
+    assert "REPLACE VIEW a.b AS" in printed("--dialect", "spark", "--name", "a.b")
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

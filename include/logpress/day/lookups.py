@@ -68,14 +68,12 @@ def keep_lookups(lake: Lake, table: str, day: date, parts: Mapping[str, str]) ->
     with day_lock(lake, lookups_table(table), day), lake_errors(folder):
         known = set().union(*(_parts_of(f"{folder}/{name}") for name in _names(lake, folder)))
         found = [lookups_of(path, name, day) for name, path in sorted(parts.items()) if name not in known]
-        rows = pa.concat_tables(found) if found else None
-        if rows is None or not rows.num_rows:
-            return
-        name, data = _file(rows)
-        lake.write(f"{folder}/{name}", data)
+        if any(rows.num_rows for rows in found):
+            name, data = _file(pa.concat_tables(found))
+            lake.write(f"{folder}/{name}", data)
         abandoned = _abandoned(lake, table, day, parts.keys())
         for _ in range(TRIES):
-            names = _names(lake, folder) - abandoned
+            names = _names(lake, folder) - abandoned  # with those of runs that were killed before they committed
             with open_catalog(lake) as catalog:
                 paths = [f"{folder}/{name}" for name in sorted(names)]
                 replace_day(catalog, lake, lookups_table(table), day, paths, DESCRIPTIONS)

@@ -170,8 +170,9 @@ class Spark(Sql):
         return f"CAST(raise_error({message}) AS string)"
 
     def create(self, view: str, query: str) -> str:
-        """Of the session, because not every catalog keeps views."""
-        return f"CREATE OR REPLACE TEMPORARY VIEW {view} AS\n{query};"
+        """Of the session if the name has no point, because not every catalog keeps views."""
+        kind = "VIEW" if "." in view else "TEMPORARY VIEW"
+        return f"CREATE OR REPLACE {kind} {view} AS\n{query};"
 
 
 class Trino(Sql):

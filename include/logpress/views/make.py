@@ -15,8 +15,9 @@ CATALOG_TABLES = {"spark": "logpress.logpress.{}", "trino": "lake.logpress.{}", 
 
 
 def lookups_table(table: str) -> str:
-    """What the catalog calls the lookups of a table."""
-    return f"{table}_lookups"
+    """What the catalog calls the lookups of a table, whose name may be quoted."""
+    quote = table[-1:] if table[-1:] in ('"', "`") else ""
+    return f"{table.removesuffix(quote)}_lookups{quote}"
 
 
 def reads_files(dialect: str) -> bool:
