@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from datetime import date
 from typing import ClassVar
 
-from logpress.contract.columns import Column, Integer
-
 _LIFT = 4 * 10**18
 """Above the absolute value of any prediction, which is of 13 columns at most that each say less than 3 * 10^17; and so
 far below 2^63 that their sum is, too."""
@@ -291,48 +289,7 @@ class ClickHouse(Sql):
         return f"CREATE OR REPLACE VIEW {view} AS\n{query};"
 
 
-class Polars(Terms):
-    """Expressions of Polars, in Python."""
-
-    def column(self, name: str) -> str:
-        """By name."""
-        return f'pl.col("{name}")'
-
-    def whole(self, name: str) -> str:
-        """As 64 bits."""
-        return f"{self.column(name)}.cast(pl.Int64)"
-
-    def micros(self, name: str) -> str:
-        """Exact."""
-        return f'{self.column(name)}.dt.timestamp("us")'
-
-    def instant(self, micros: str) -> str:
-        """Exact."""
-        return f'{micros}.cast(pl.Datetime("us", "UTC"))'
-
-    def divided(self, number: str, divisor: int) -> str:
-        """Of integers an integer."""
-        return f"({number} // {divisor})"
-
-    def floor_divided(self, number: str, divisor: int) -> str:
-        """`//` rounds down."""
-        return self.divided(number, divisor)
-
-    def or_zero(self, number: str) -> str:
-        """A method for it."""
-        return f"{number}.fill_null(0)"
-
-    def or_zero_beyond(self, number: str, limit: int) -> str:
-        """A condition that is null is none."""
-        return f"pl.when({number}.is_between({1 - limit}, {limit - 1})).then({number}).otherwise(0)"
-
-
 SQL: dict[str, Sql] = {found.name: found for found in (Spark(), Trino(), Athena(), DuckDb(), ClickHouse())}
 """By what `--dialect` calls them."""
 
 DIALECTS = (*SQL, "polars")
-
-
-def is_wide(column: Column) -> bool:
-    """Whether a column's numbers may be so large that they are no times."""
-    return isinstance(column, Integer) and column.type == "int64"

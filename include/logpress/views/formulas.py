@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from math import gcd
 
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Column, Instant, is_virtual
+from logpress.contract.columns import Column, Instant, Integer, is_virtual
 from logpress.engine.registers.stored_columns import residual_name
-from logpress.views.dialects import Terms, is_wide
+from logpress.views.dialects import Terms
 
 _LONGEST_US = 3 * 10**17
 """[format] Larger numbers of microseconds predict nothing."""
@@ -38,7 +38,7 @@ def instant_micros(column: Instant, columns: Mapping[str, Column], terms: Terms)
     unit = _micros_a_unit(column)
     others = [columns[name] for name in column.residual_of]
     # microseconds of 64-bit integers, of which each counts as milliseconds, may need more than 64 bits
-    common = gcd(unit, *map(_micros_a_unit, others)) if any(map(is_wide, others)) else 1
+    common = gcd(unit, *map(_micros_a_unit, others)) if any(map(_is_wide, others)) else 1
     predicted = terms.plus(*(_summand(other, common, terms) for other in others))
     if unit > common:
         predicted = terms.floor_divided(predicted, unit // common)
@@ -57,8 +57,13 @@ def _summand(column: Column, common: int, terms: Terms) -> str:
         return micros if common == 1 else terms.divided(micros, common)
     factor = 1_000 // common
     number = terms.whole(column.name)
-    number = terms.or_zero_beyond(number, _LONGEST_US // factor) if is_wide(column) else terms.or_zero(number)
+    number = terms.or_zero_beyond(number, _LONGEST_US // factor) if _is_wide(column) else terms.or_zero(number)
     return terms.times(number, factor)
+
+
+def _is_wide(column: Column) -> bool:
+    """Whether a column's numbers may be so large that they are no times."""
+    return isinstance(column, Integer) and column.type == "int64"
 
 
 LEFT_OUT = {

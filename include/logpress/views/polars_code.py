@@ -8,9 +8,45 @@ from datetime import date
 from logpress.contract.columns import Column, Lookup
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, other_name
-from logpress.views.dialects import Polars
+from logpress.views.dialects import Terms
 from logpress.views.formulas import micros_name
 from logpress.views.view import FILE, Plan, Source
+
+
+class Polars(Terms):
+    """Expressions of Polars, in Python."""
+
+    def column(self, name: str) -> str:
+        """By name."""
+        return f'pl.col("{name}")'
+
+    def whole(self, name: str) -> str:
+        """As 64 bits."""
+        return f"{self.column(name)}.cast(pl.Int64)"
+
+    def micros(self, name: str) -> str:
+        """Exact."""
+        return f'{self.column(name)}.dt.timestamp("us")'
+
+    def instant(self, micros: str) -> str:
+        """Exact."""
+        return f'{micros}.cast(pl.Datetime("us", "UTC"))'
+
+    def divided(self, number: str, divisor: int) -> str:
+        """Of integers an integer."""
+        return f"({number} // {divisor})"
+
+    def floor_divided(self, number: str, divisor: int) -> str:
+        """`//` rounds down."""
+        return self.divided(number, divisor)
+
+    def or_zero(self, number: str) -> str:
+        """A method for it."""
+        return f"{number}.fill_null(0)"
+
+    def or_zero_beyond(self, number: str, limit: int) -> str:
+        """A condition that is null is none."""
+        return f"pl.when({number}.is_between({1 - limit}, {limit - 1})).then({number}).otherwise(0)"
 
 
 def code(plan: Plan, source: Source, name: str) -> str:
