@@ -10,6 +10,7 @@ from tests.integration import lakes
 from tests.integration.engines import skip_loudly
 from tests.integration.nodes import KINDS, CannotStartError, Node, node_or_skip
 from tests.integration.s3_server import find_weed, s3_server
+from tests.moved import moved
 
 from logpress.contract import Contract
 from logpress.sources import restart
@@ -45,4 +46,4 @@ def lake(sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     files = sdk_log.files.model_copy(update={"row_group_rows": 1000})
     calls = sdk_log.model_copy(update={"files": files, "checks": ()})
     with s3_server(home / "s3") as s3:
-        yield lakes.build(s3, home, [calls, every_type()])
+        yield lakes.build(s3, home, [calls, lakes.in_microseconds(calls), every_type(), moved()])

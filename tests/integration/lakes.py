@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from tests import every_type
+from tests import every_type, moved
 from tests.integration.encodings import Encoded, register, write_encoded
 from tests.integration.s3_server import S3Server
 from tests.unit.test_reading import sdk_log_row
@@ -25,6 +25,8 @@ from tests.unit.test_reading import sdk_log_row
 from logpress import open_lake
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
+from logpress.views.make import catalog_source, make_view
+from logpress.views.periods import Period
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27), date(2021, 12, 28))
 EMPTY_DAY = date(2021, 12, 29)
@@ -40,8 +42,19 @@ def records_of(contract: Contract, day: date) -> list[bytes]:
     """A day's records."""
     if contract.table == "every_type":
         return every_type.records(day, ROWS)
+    if contract.table == "moved":
+        return moved.records(day, ROWS)
     rng = random.Random(f"7 {day}")
     return [sdk_log_row(rng, day, number)[0] for number in range(ROWS)]
+
+
+def in_microseconds(contract: Contract) -> Contract:
+    """The same table under another name, with all its instants in microseconds."""
+    columns = tuple(
+        column.model_copy(update={"type": "timestamp[us]"}) if column.codec == "instant" else column
+        for column in contract.columns
+    )
+    return contract.model_copy(update={"table": f"{contract.table}_us", "columns": columns})
 
 
 def press(contract: Contract, day: date, records: Sequence[bytes], lake: str, home: Path) -> None:
@@ -64,6 +77,7 @@ class Table:
         instants: names of the instants.
         groups: rows of each row group, as they lie in the files.
         paths: in which file each row group is.
+        shown: all columns that a view has, as `scan` gives them, in the form of `rows`.
     """
 
     contract: Contract
@@ -71,10 +85,24 @@ class Table:
     instants: tuple[str, ...]
     groups: tuple[pa.Table, ...]
     paths: tuple[str, ...]
+    shown: pa.Table
+
+    def see_all_shown(self, found: pa.Table) -> None:
+        """See that a view gave every value of every row."""
+        found = plain(found)
+        assert found.column_names == self.shown.column_names
+        for name in found.column_names:  # said one by one, what differs is found sooner
+            assert Counter(found[name].to_pylist()) == Counter(self.shown[name].to_pylist()), name
+        assert values_of(found) == values_of(self.shown)
 
     @property
     def name(self) -> str:
         return self.contract.table
+
+    def view(self, dialect: str, called: str, columns: Sequence[str] | None = None) -> str:
+        """The query of a view of the table, which the engine calls so."""
+        source = catalog_source(self.name, dialect, called)
+        return make_view([Period(self.contract)], dialect, source, "", columns=columns, is_query=True)
 
     @property
     def values(self) -> Counter[tuple[Any, ...]]:
@@ -199,7 +227,9 @@ def read(lake: str, contract: Contract) -> Table:
             paths += [path] * file.num_row_groups
             instants = [f.name for f in file.schema_arrow if pa.types.is_timestamp(f.type)]
     rows = plain(table.scan(columns=names).to_arrow())
-    found = Table(contract, rows, tuple(instants), tuple(groups), tuple(paths))
+    names = [column.name for column in contract.columns if column.codec != "kinesis_sequence"]
+    shown = plain(table.scan(columns=["day", *names, "_extra", "_raw"]).to_arrow())
+    found = Table(contract, rows, tuple(instants), tuple(groups), tuple(paths), shown)
     assert found.values == values_of(pa.concat_tables(groups))
     return found
 
@@ -219,7 +249,7 @@ def opened(path: str) -> Iterator[pq.ParquetFile]:
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake with two tables of three days, and one day without rows.
+    """A lake with two tables of three days, and one day without rows, and two of a day for views alone.
 
     Attributes:
         s3: where it lies.
@@ -251,9 +281,11 @@ def build(s3: S3Server, home: Path, contracts: Sequence[Contract]) -> Lake:
         try:
             tables = {}
             for contract in contracts:
-                for day in DAYS:
+                is_for_views = contract.table in ("sdk_log_us", "moved")
+                for day in DAYS[:1] if is_for_views else DAYS:
                     press(contract, day, records_of(contract, day), uri, home)
-                press(contract, EMPTY_DAY, [b"no record", b"nor this"], uri, home)
+                if not is_for_views:
+                    press(contract, EMPTY_DAY, [b"no record", b"nor this"], uri, home)
                 tables[contract.table] = read(uri, contract)
             encoded = write_encoded(home / "encoded")
             properties = {"s3.endpoint": s3.endpoint, "s3.region": "us-east-1"}

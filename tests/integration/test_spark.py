@@ -55,6 +55,19 @@ def test_all_values_are_those_that_logpress_reads(ask: Ask, table: Table) -> Non
     assert values_of(plain(found)) == table.values
 
 
+@pytest.mark.parametrize("name", ["sdk_log", "sdk_log_us", "every_type", "moved"])
+def test_a_view_has_the_values_of_virtual_columns(spark: Any, lake: Lake, name: str) -> None:
+    table = lake.tables[name]
+    found = spark.sql(table.view("spark", f"{engines.CATALOG}.logpress.{name}"))
+    table.see_all_shown(found.toArrow())
+    found.createOrReplaceTempView("shown")
+    instant = "ingested_at" if name.startswith("sdk_log") else "ended_at"
+    values = table.shown[instant].drop_null()
+    border = pc.quantile(values, interpolation="lower")[0].as_py()
+    asked = spark.sql(f"SELECT count(*) AS n FROM shown WHERE {instant} >= {lakes.moment(border)}").toArrow()
+    assert asked["n"].to_pylist() == [pc.sum(pc.greater_equal(values, border)).as_py()]
+
+
 def test_filters_on_instants_lose_and_add_no_row(ask: Ask, table: Table) -> None:
     for name in table.instants:
         conditions = table.conditions(name)

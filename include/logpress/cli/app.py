@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, view, warm
 from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
@@ -64,6 +64,7 @@ app.command(epilog=upgrade.EPILOG)(upgrade.upgrade)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
+app.command(epilog=view.EPILOG)(view.view)
 app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)

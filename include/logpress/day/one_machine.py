@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
+from logpress.day.lookups import publish_with_lookups
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts, stored_schema
@@ -28,7 +29,6 @@ from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE
-from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
@@ -168,11 +168,9 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 
 def _publish(work: _Work, grace: timedelta) -> DayManifest:
     work.stages.begin("publish", None)
-    contract = work.contract
     published = work.companion.call(
-        publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
-        descriptions=contract.descriptions, grace=grace,
-    )  # fmt: skip
+        publish_with_lookups, work.lake, work.contract, work.day, work.in_order, work.run, grace=grace
+    )
     work.stages.end("publish")
     return published
 

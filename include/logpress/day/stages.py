@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
+from logpress.day.lookups import publish_with_lookups
 from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
@@ -20,7 +21,7 @@ from logpress.engine.press import press_slice
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import LakeError, UsageError
 from logpress.kernel.ahead import compile_ahead
-from logpress.lake import Lake, publish_day
+from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
 from logpress.lake.leftovers import GRACE, remove_leftovers, remove_run
 from logpress.lake.storage import lake_errors
@@ -317,9 +318,7 @@ def publish(
     Raises:
         LakeError: if the lake refuses; the published day is then unchanged.
     """
-    return publish_day(
-        Lake.open(lake_uri), contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace
-    )
+    return publish_with_lookups(Lake.open(lake_uri), contract, day, manifests, run, grace=grace)
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:

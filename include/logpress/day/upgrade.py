@@ -8,13 +8,14 @@ from datetime import date, timedelta
 
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
+from logpress.day.lookups import publish_with_lookups
 from logpress.day.stages import default_threads
 from logpress.engine.part.metadata import is_older
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.part_input import press_part
 from logpress.errors import LogpressError, ProofError
-from logpress.lake import Lake, publish_day
+from logpress.lake import Lake
 from logpress.lake.leftovers import GRACE, remove_run
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest
@@ -97,7 +98,7 @@ def upgrade_day(
         ]
         stages.end("upgrade")
         stages.begin("publish", None)
-        published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
+        published = publish_with_lookups(lake, contract, day, slices, run, grace=grace)
         stages.end("publish")
     finally:
         remove_run(lake, contract.table, day, run)

@@ -44,6 +44,18 @@ class Layout:
         """The published parts of a day, for readers of folders."""
         return f"{self.data_root(table)}/{day_name(day)}"
 
+    def parts_glob(self, table: str) -> str:
+        """The published parts of all days, for readers of folders."""
+        return f"{self.data_root(table)}/dt=*/{PART}-*.parquet"
+
+    def lookups_folder(self, table: str, day: date) -> str:
+        """The lookups of a day's parts, as rows."""
+        return f"{self.uri}/{table}/lookups/{day_name(day)}"
+
+    def lookups_glob(self, table: str) -> str:
+        """The lookups of all days."""
+        return f"{self.uri}/{table}/lookups/dt=*/*.parquet"
+
     def parts_root(self, table: str) -> str:
         """The parts of a table, published and superseded, where the catalog finds them."""
         return f"{self.uri}/{table}/files" if self.folders == "linked" else self.data_root(table)

@@ -1,0 +1,1 @@
+"""Views for SQL engines and Polars: formulas of virtual columns, and the lookups that they join."""
