@@ -65,7 +65,7 @@ class Workers:
     """Forked processes with one job each at a time. They end with this process, however it ends.
 
     Args:
-        count: how many.
+        count: number of processes.
     """
 
     def __init__(self, count: int) -> None:

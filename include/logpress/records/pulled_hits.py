@@ -74,7 +74,7 @@ class Pull:
             yield number, self._frame(number, page)
 
     def origins(self) -> list[OriginStats]:
-        """What each input held."""
+        """What each input contained."""
         return [
             OriginStats(
                 uri=uri,

@@ -76,7 +76,7 @@ class SliceInput:
     Args:
         spec: the slice.
         source: how its inputs are read.
-        buffers: where buffers come from; the caller gives back those of blocks it is done with.
+        buffers: free buffers; the caller returns those of finished blocks.
     """
 
     def __init__(self, spec: SliceSpec, source: Source, buffers: Buffers) -> None:
