@@ -35,8 +35,8 @@ _DOUBLE_POW10 = np.array([10.0**k for k in range(23)], dtype=np.float64)
 """float64[23]: powers of ten that are exact as doubles (10^22 = 2^22 * 5^22, and 5^22 < 2^53)."""
 
 _TENTH = (2**63 - 1) // 10
-"""Largest number to which any digit can be appended in 63 bits; to this number itself, digits up to 7, because 2^63 - 1
-ends in 7."""
+"""Largest number to which a digit can be appended in 63 bits: digits up to 7, because 2^63 - 1 ends in 7. To smaller
+numbers, any digit can be appended."""
 
 PAIRS = np.array([word_of(f"{n:02d}".encode()) for n in range(100)], dtype=np.uint64)
 """The two digits of each number below 100, as a word of two bytes."""

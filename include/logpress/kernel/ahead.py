@@ -208,7 +208,7 @@ class _Kernel:
         return bool(self.dispatcher.is_taken(self.signature, self.is_callee))
 
     def compile(self) -> None:
-        with suppress(Exception):  # a line of before: who calls the kernel is told of what is wrong, if it is called
+        with suppress(Exception):  # an outdated line; a call of the kernel would report the error
             self.dispatcher.compile_for(self.signature, self.is_callee)
 
 

@@ -243,7 +243,7 @@ def value_end(buffer, start, end, stack):
 
     Args:
         buffer: uint8[n]; reads at most 8 bytes behind `end`.
-        start: where the value begins (no blanks before it).
+        start: begin of the value (no blanks before it).
         end: the value must end at or before it.
         stack: uint8[>= MAX_DEPTH], scratch.
     """

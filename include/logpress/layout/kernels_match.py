@@ -55,8 +55,8 @@ def slot_end(buffer, start, end, kind, length, stack):
 
     Args:
         buffer: uint8[n].
-        start: where the text begins.
-        end: where the record ends.
+        start: begin of the text.
+        end: end of the record.
         kind: KIND_STRING to KIND_ANY.
         length: bytes of the text, if the kind is KIND_FIXED.
         stack: uint8[MAX_DEPTH], scratch.

@@ -226,7 +226,7 @@ class PlainTexts:
         self._scratch = scratch
 
     def cut(self, first: int) -> tuple[int, int]:
-        """Where the page that begins with a text ends, and its bytes as PLAIN."""
+        """(index behind the last text of the page that begins with text `first`, bytes of the page as PLAIN)."""
         if first == self.count:
             return first, 0
         before = int(self._ends[first - 1]) if first else 0

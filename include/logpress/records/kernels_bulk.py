@@ -84,7 +84,7 @@ def pair_lines(buffer, starts, ends, rows, pair_starts, pair_ends):
         buffer: uint8[n], padded.
         starts: int64[>= rows], of lines.
         ends: int64[>= rows].
-        rows: how many lines.
+        rows: number of lines.
         pair_starts: int64[>= rows], filled.
         pair_ends: int64[>= rows], filled.
 
@@ -173,7 +173,7 @@ def write_pairs(buffer, starts, ends, rows, names, out, values, stack):
         buffer: uint8[n], padded.
         starts: int64[>= rows], of JSON objects.
         ends: int64[>= rows].
-        rows: how many.
+        rows: number of records.
         names: uint8 arrays: the keys `_index`, `_id`, `_routing`, `_source`, and `{"index":{`.
         out: uint8[m], with room for all records and ACTION_BYTES for each.
         values: int64[4, 2], scratch.

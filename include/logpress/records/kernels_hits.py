@@ -81,7 +81,7 @@ def hash_ids(buffer, starts, ends, rows, hashes, stack):
         buffer: uint8[n], padded.
         starts: int64[>= rows].
         ends: int64[>= rows].
-        rows: how many hits.
+        rows: number of hits.
         hashes: uint64[2, >= rows], filled.
         stack: uint8[>= MAX_DEPTH], scratch.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 
 import numpy as np
 
@@ -44,9 +43,7 @@ class Pull:
     def __enter__(self) -> Pull:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for scroll in self._scrolls.values():
             scroll.close()
         self._scrolls.clear()
@@ -74,7 +71,7 @@ class Pull:
             yield number, self._frame(number, page)
 
     def origins(self) -> list[OriginStats]:
-        """What each input held."""
+        """What each input contained."""
         return [
             OriginStats(
                 uri=uri,

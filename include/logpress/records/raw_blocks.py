@@ -68,7 +68,7 @@ class RawBlock:
         end: bytes in use.
         crlf: whether a carriage return belongs to the separator.
         piece: whether this is a piece of a record that is too long; `continued` if another piece follows.
-        spans: int64[rows] starts and ends of the records, where they are known already; else they are lines.
+        spans: int64[rows] starts and ends of the records, if they are known; else the records are lines.
     """
 
     buffer: NDArray[np.uint8]
@@ -116,9 +116,8 @@ def read_blocks(
 
     Args:
         reader: gives decompressed bytes.
-        buffers: where buffers come from, with the limits of blocks and records; the caller gives back those of blocks
-            it is done with.
-        note_damage: called with what is wrong with the object as a whole.
+        buffers: free buffers, with the limits of blocks and records; the caller returns those of finished blocks.
+        note_damage: called with a fault of the object as a whole.
     """
     head = Head(reader)
     form = find_form(head, buffers.limits)

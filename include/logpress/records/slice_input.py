@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import date
 from enum import Enum
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 from zoneinfo import ZoneInfo
 
@@ -76,7 +75,7 @@ class SliceInput:
     Args:
         spec: the slice.
         source: how its inputs are read.
-        buffers: where buffers come from; the caller gives back those of blocks it is done with.
+        buffers: free buffers; the caller returns those of finished blocks.
     """
 
     def __init__(self, spec: SliceSpec, source: Source, buffers: Buffers) -> None:
@@ -95,11 +94,9 @@ class SliceInput:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._pull is not None:
-            self._pull.__exit__(kind, error, trace)
+            self._pull.__exit__()
         if self._openings is not None:
             self._openings.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import date
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -36,9 +35,7 @@ class PartInput:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def blocks(self) -> Generator[tuple[int, RawBlock]]:

@@ -105,8 +105,8 @@ def build_table(shares, log, code_of_cell, weights, places, cells):
         log: accuracy.
         code_of_cell: int32[2^log], scratch.
         weights: int32[SYMBOLS], filled: (state + weight) >> 16 is the number of bits to write.
-        places: int32[SYMBOLS], gets what to add to the state's other bits for its place in `cells`; during the work,
-            where the next cell of a code goes.
+        places: int32[SYMBOLS], gets the offset from the state's other bits to its index in `cells`; until then, the
+            index of a code's next cell.
         cells: int32[2^log], gets the states.
     """
     size = 1 << log
