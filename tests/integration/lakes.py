@@ -133,6 +133,13 @@ class Table:
             found.append((f"{name} BETWEEN {moment(first)} AND {moment(last)}", inside))
         return [*found, (f"{name} IS NULL", self.rows[name].null_count)]
 
+    def uuid_conditions(self) -> list[tuple[str, int]]:
+        """Conditions on the UUIDs of `every_type`, and how many rows fulfil each."""
+        devices = self.rows["device"].to_pylist()
+        found = [(f"device = '{device}'", devices.count(device)) for device in sorted(set(devices) - {None})]
+        request = next(filter(None, self.rows["request"].to_pylist()))
+        return [*found, (f"request = '{request}'", 1), ("device IS NULL", devices.count(None))]
+
     @property
     def grouped_by(self) -> tuple[str, str]:
         """An instant and a category by which to group."""

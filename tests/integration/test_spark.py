@@ -77,6 +77,14 @@ def test_filters_on_instants_lose_and_add_no_row(ask: Ask, table: Table) -> None
         assert {sql: counts[i] for i, (sql, _) in enumerate(conditions)} == dict(conditions)
 
 
+def test_filters_on_uuids(spark: Any, lake: Lake) -> None:
+    table = lake.tables["every_type"]
+    for vectorised in (True, False):
+        ask = asking(spark, f"{engines.CATALOG}.logpress.every_type", vectorised)
+        for sql, rows in table.uuid_conditions():
+            assert ask(f"SELECT count(*) AS n FROM {{t}} WHERE {sql}")["n"].to_pylist() == [rows], sql
+
+
 def test_filters_on_days(ask: Ask, table: Table) -> None:
     assert ask("SELECT count(*) AS n FROM {t}")["n"].to_pylist() == [len(DAYS) * ROWS]
     for day in (*DAYS, EMPTY_DAY):
@@ -89,6 +97,10 @@ def test_least_and_greatest_values(spark: Any, ask: Ask, table: Table, from_mani
     names = [name for name in table.rows.column_names if table.rows[name].type != pa.binary()]
     spark.conf.set("spark.sql.iceberg.aggregate-push-down.enabled", from_manifests)
     for name in names:
+        if from_manifests == "true" and getattr(table.contract.by_name.get(name), "codec", "") == "uuid":
+            with pytest.raises(Exception, match=r"Cannot cast java\.util\.UUID"):  # Iceberg 1.12
+                ask(f"SELECT min({name}) FROM {{t}}")
+            continue
         found = plain(ask(f"SELECT min({name}) AS l, max({name}) AS h, count({name}) AS n FROM {{t}}"))
         values = table.rows[name].drop_null()
         bounds = pc.min_max(values).as_py() if len(values) else {"min": None, "max": None}

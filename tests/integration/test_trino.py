@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -100,6 +101,13 @@ def test_filters_on_instants_lose_and_add_no_row(ask: Ask, table: Table) -> None
         queries = (f"SELECT {i}, count(*) FROM {{t}} WHERE {sql}" for i, (sql, _) in enumerate(conditions))
         counts = dict(ask(" UNION ALL ".join(queries)).rows)
         assert {sql: counts[i] for i, (sql, _) in enumerate(conditions)} == dict(conditions)
+
+
+def test_filters_on_uuids(trino: Trino, lake: Lake) -> None:
+    table = lake.tables["every_type"]
+    for sql, rows in table.uuid_conditions():
+        sql = re.sub("'([^']*)'", r"UUID '\1'", sql)
+        assert trino.query(f"SELECT count(*) FROM lake.logpress.every_type WHERE {sql}").rows == [[rows]], sql
 
 
 def test_filters_on_days(ask: Ask, table: Table) -> None:
