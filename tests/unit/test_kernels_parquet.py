@@ -172,7 +172,9 @@ def test_accuracy(counts: list[int], found: int, most: int) -> None:
 
 @given(st.lists(INT64S, min_size=1, max_size=20))
 def test_bounds_of_integers(values: list[int]) -> None:
-    assert kernels_numbers.bounds_of_integers(np.array(values, dtype=np.int64)) == (min(values), max(values))
+    for edge in (-(2**63), 2**63 - 1):  # what stands before and behind the values is none of them
+        array = np.array([edge, *values, edge], dtype=np.int64)[1:-1]
+        assert kernels_numbers.bounds_of_integers(array) == (min(values), max(values))
 
 
 @given(st.lists(st.floats(), max_size=20))
@@ -181,8 +183,10 @@ def test_bounds_of_integers(values: list[int]) -> None:
 @example([2.0, 1.0])
 def test_bounds_of_doubles(values: list[float]) -> None:
     some = [value for value in values if not math.isnan(value)]
-    found = kernels_numbers.bounds_of_doubles(np.array(values, dtype=np.float64))
-    assert found == (min(some, default=math.inf), max(some, default=-math.inf))
+    for edge in (-math.inf, math.inf):
+        array = np.array([edge, *values, edge], dtype=np.float64)[1:-1]
+        found = kernels_numbers.bounds_of_doubles(array)
+        assert found == (min(some, default=math.inf), max(some, default=-math.inf))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])

@@ -108,6 +108,20 @@ def test_divide_exactly_refuses_any_rest(values: list[int], divisor: int) -> Non
         assert found.tolist() == [value if value == NULL else value // divisor for value in values]
 
 
+@pytest.mark.parametrize("divisor", [1, 2, 3, 7, 12, 999, 1000, 10**6, 10**9, 3 * 2**30, 2**40, 2**62, 2**63 - 1])
+def test_divide_exactly_of_multiples_and_their_neighbours(divisor: int) -> None:
+    most = (2**63 - 1) // divisor
+    quotients = [q for q in (0, 1, 2, 5, most // 3, most // 2 + 1, most - 1, most) if q <= most]
+    for quotient in [*quotients, *(-q for q in quotients)]:
+        value = quotient * divisor
+        found = int64s([value, NULL])
+        assert kernels_instant_columns.divide_exactly(found, divisor)
+        assert found.tolist() == [quotient, NULL]
+        for other in (value - 1, value + 1, value + divisor // 2, value ^ 1 << 62):
+            if -(2**63) < other < 2**63:
+                assert kernels_instant_columns.divide_exactly(int64s([other]), divisor) == (other % divisor == 0)
+
+
 @given(COUNTS, st.lists(st.booleans(), min_size=1, max_size=4), SEEDS, st.integers(0, 3))
 def test_pack_rows_and_unpack_rows(count: int, is_narrow: list[bool], seed: int, at: int) -> None:
     columns = drawn(seed, (len(is_narrow), count + 2))
@@ -432,9 +446,9 @@ def test_collect_texts(texts: list[bytes], data: st.DataObject) -> None:
 
 @given(st.lists(st.tuples(st.integers(-2, 3), st.integers(-2, 4)), max_size=30))
 def test_count_pairs(pairs: list[tuple[int, int]]) -> None:
-    counts = np.zeros(20, dtype=np.int64)
+    counts = np.zeros(50, dtype=np.int64)
     kernels_lookup_columns.count_pairs(
-        int32s([key for key, _ in pairs]), int32s([value for _, value in pairs]), 5, counts
+        int32s([key for key, _ in pairs]), int32s([value for _, value in pairs]), 5, counts[15:-15]
     )
-    met = Counter(5 * key + value for key, value in pairs if key >= 0 and value >= 0)
-    assert counts.tolist() == [met[place] for place in range(20)]
+    met = Counter(15 + 5 * key + value for key, value in pairs if key >= 0 and value >= 0)
+    assert counts.tolist() == [met[place] for place in range(50)]
