@@ -101,7 +101,8 @@ def records(day: date, count: int, seed: int = 7) -> list[bytes]:
 
 
 TEXTS = (
-    "", " ", "'", '"', "\\", "a\u0000b", "\n\t", "é", "e\u0301", "\uffff", "\U0010ffff", "한" * 70, "x" * 63 + "é", "y" * 20_000,
+    "", " ", "'", '"', "\\", "a\u0000b", "\n\t", "é", "e\u0301", "\uffff", "\U0010ffff", "한" * 70, "x" * 63 + "é",
+    "y" * 20_000,
 )  # fmt: skip
 """Texts at the edges: empty, quoting, of one byte and of four, longer than bounds are."""
 

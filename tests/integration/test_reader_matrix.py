@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
@@ -28,6 +28,8 @@ from tests.integration.nodes import CannotStartError, find_java
 from tests.integration.s3_server import free_port
 
 from logpress.contract import Contract
+
+pytestmark = pytest.mark.timeout(1800)  # the first test of a reader waits for its process
 
 TABLES = ("sdk_log", "every_type")
 ROOT = Path(__file__).parents[2]
@@ -59,8 +61,8 @@ def rest_catalog(lake: Path, log: Path) -> Iterator[str]:
     java, port = find_java(17), free_port()
     path = engines.class_path_of(REST_JARS)
     properties = {
-        "type": "jdbc", "uri": f"jdbc:sqlite:{lake}/catalog.sqlite", "jdbc.schema-version": "V1", "warehouse": str(lake),
-        "io-impl": "org.apache.iceberg.hadoop.HadoopFileIO",
+        "type": "jdbc", "uri": f"jdbc:sqlite:{lake}/catalog.sqlite", "jdbc.schema-version": "V1",
+        "warehouse": str(lake), "io-impl": "org.apache.iceberg.hadoop.HadoopFileIO",
     }  # fmt: skip
     command = [java, "-Xmx300m", "-XX:+UseSerialGC", "-cp", path, str(Path(__file__).with_name("RestCatalog.java"))]
     command += [str(port), *(f"{name}={value}" for name, value in properties.items())]
@@ -124,9 +126,10 @@ class TrinoAsk:
         self.server, self.table = server, f"lake.logpress.{table}"
 
     def together(self, questions: list[Question]) -> list[list[tuple[Any, ...]]]:
-        given = sql.ask_together(
-            questions, sql.TRINO, self.table, lambda text: list(map(tuple, self.server.query(text).rows))
-        )
+        def run(text: str) -> list[tuple[Any, ...]]:
+            return [tuple(row) for row in self.server.query(text).rows]
+
+        given = sql.ask_together(questions, sql.TRINO, self.table, run)
         found = []
         for question, rows in zip(questions, given, strict=True):
             if question.kind == "bounds":
@@ -145,12 +148,14 @@ class TrinoAsk:
 class Matrix:
     """A lake, the right answers, and those that readers gave."""
 
-    def __init__(self, home: Path, expected: Mapping[str, Expected], pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, home: Path, expected: Mapping[str, Expected], runs: Sequence[str], pool: ThreadPoolExecutor
+    ) -> None:
         self.expected = dict(expected)
         for table, given in expected.items():
             given.asked.write(home / f"{table}.json")
         self._runs: dict[str, Future[Answers]] = {
-            run: pool.submit(ask_process, run, home, expected) for run in RUNS if run != "trino"
+            run: pool.submit(ask_process, run, home, expected) for run in runs if run != "trino"
         }
 
     def add(self, run: str, answers: Answers) -> None:
@@ -174,13 +179,21 @@ class Matrix:
 
 
 @pytest.fixture(scope="module")
-def matrix(sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+def matrix(
+    sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Matrix]:
+    """Begins to ask the readers of the tests that were selected."""
+    items = [item for item in request.session.items if item.path == Path(__file__)]
+    params = [getattr(item, "callspec", None) for item in items]
+    needed = {found.params["reader"].run for found in params if found}
+    if any(item.name.startswith("test_the_table") for item in items):
+        needed = set(RUNS)
     home = tmp_path_factory.mktemp("matrix")
     files = sdk_log.files.model_copy(update={"row_group_rows": 1000})
     contracts = [sdk_log.model_copy(update={"files": files, "checks": ()}), every_type()]
     expected = {found.asked.table: found for found in asking.build(home, contracts)}
     with ThreadPoolExecutor(2) as pool:
-        yield Matrix(home, expected, pool)
+        yield Matrix(home, expected, [run for run in RUNS if run in needed], pool)
 
 
 def wrong_of(matrix: Matrix, reader: Reader, table: str, kind: Kind, request: pytest.FixtureRequest) -> list[str]:

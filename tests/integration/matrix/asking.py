@@ -54,8 +54,9 @@ class Expected:
             if Counter(row[at] for row in more) != Counter(row[at] for row in less)
         ]  # fmt: skip
         return (
-            f"{self.asked.table}, {question.text}: {len(less)} of {right.total()} rows are wrong or missing, {len(more)} given"
-            f" instead; columns {', '.join(columns)}; for example {str(more[:1])[:300]} and {str(less[:1])[:300]}"
+            f"{self.asked.table}, {question.text}: {len(less)} of {right.total()} rows are wrong or missing,"
+            f" {len(more)} given instead; columns {', '.join(columns)};"
+            f" for example {str(more[:1])[:300]} and {str(less[:1])[:300]}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The readers of the matrix: which there are, in which versions, where they run, and what they are known to do wrong."""
+"""The readers of the matrix: their versions, where they run, and what they are known to do wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     ),
     "spark-3.5": (f"pyspark=={SPARK_35}",),
 }  # fmt: skip
-"""Packages of readers that are in no requirements file, because other versions of them are, or nothing else needs them."""
+"""Packages that are in no requirements file, because other versions of them are, or nothing else needs them."""
 
 
 def python_of(environment: str) -> str:
@@ -86,10 +86,11 @@ class Reader:
 
 
 RUNS: dict[str, str] = {
-    "spark-4.1": "", "spark-3.5": "spark-3.5", "frames": "", "fastparquet": "", "clickhouse": "engines",
-    "datafusion": "engines", "duckdb-1.4": "duckdb", "trino": "",
+    "spark-4.1": "", "frames": "", "fastparquet": "", "clickhouse": "engines", "datafusion": "engines",
+    "duckdb-1.4": "duckdb", "spark-3.5": "spark-3.5", "trino": "",
 }  # fmt: skip
-"""The processes, and the environment of each; that of Trino is this one. Those that take longest come first."""
+"""The processes, and the environment of each; that of Trino is this one. Two run at a time, in this order: while the
+first takes longest, so do the others together."""
 
 
 def _spark(run: str, engine: str) -> list[Reader]:
@@ -158,7 +159,8 @@ KNOWN: tuple[Known, ...] = (
         _cells("sdk_log", "rows", "instant", "string", "integer", "bounds"),
         "request_begin_at",
         "`sdk_log` only: deltas of more than 28 bits are read wrongly. No issue of its project has it;"
-        " `tests/unit/test_readers.py` does. Use pandas' default engine, or tables that have fastparquet among their readers.",
+        " `tests/unit/test_readers.py` does. Use pandas' default engine, or contracts with fastparquet among their"
+        " readers.",
     ),
     Known(
         frozenset({"fastparquet-rows"}),

@@ -1,4 +1,4 @@
-"""Asks readers in a process of their own, whose Python may have other packages: `python -m … READER,… ASKED… ANSWERS`."""
+"""Asks readers in a process of their own, whose Python may have other packages: READER,… ASKED… ANSWERS."""
 
 from __future__ import annotations
 
