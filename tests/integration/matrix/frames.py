@@ -141,7 +141,8 @@ def _fastparquet(asked: Asked, filters_rows: bool) -> Ask:
                 value = pd.Timestamp(value.replace(tzinfo=None))
             filters.append((c.column.name, _python_operator(c), value))
         options = {"filters": [filters], "row_filter": filters_rows} if filters else {}
-        frame = file.to_pandas(columns=_names(question), index=False, **options)
+        names = list(dict.fromkeys([*_names(question), *(name for name, _, _ in filters)]))
+        frame = file.to_pandas(columns=names, index=False, **options)
         for name, sign, value in [] if filters_rows else filters:
             compared = {">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq}
             frame = frame[compared[sign](frame[name], value).fillna(False)]

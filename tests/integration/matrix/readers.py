@@ -132,7 +132,7 @@ class Known:
     Attributes:
         readers: names of readers.
         cells: tables, and kinds of questions, with a wrong answer.
-        sign: what the description of a wrong answer has in it.
+        sign: a pattern that is found in the description of each wrong answer.
         why: for the documents: what is wrong, where their project has it, and what to do.
     """
 
@@ -157,7 +157,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         frozenset({"fastparquet", "fastparquet-rows"}),
         _cells("sdk_log", "rows", "instant", "string", "integer", "bounds"),
-        "request_begin_at",
+        "request_begin_at|missing values",
         "`sdk_log` only: deltas of more than 28 bits are read wrongly. No issue of its project has it;"
         " `tests/unit/test_readers.py` does. Use pandas' default engine, or contracts with fastparquet among their"
         " readers.",
