@@ -106,3 +106,38 @@ def records(day: date, count: int, seed: int = 7) -> list[bytes]:
     """So many records of a day."""
     rng = random.Random(f"{seed} {day}")
     return [record(rng, day, number) for number in range(count)]
+
+
+TEXTS = (
+    "", " ", "'", '"', "\\", "a\u0000b", "\n\t", "é", "e\u0301", "\uffff", "\U0010ffff", "한" * 70, "x" * 63 + "é",
+    "y" * 20_000,
+)  # fmt: skip
+"""Texts at the edges: empty, quoting, of one byte and of four, longer than bounds are."""
+
+MOMENTS = (
+    "0001-01-01T00:00:00.000000Z", "1582-10-10T00:00:00.000001Z", "1677-09-21T00:12:43.145224Z",
+    "1900-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00.000000Z",
+    "2262-04-11T23:47:16.854775Z", "2299-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z",
+)  # fmt: skip
+"""Instants at the edges: of years of four digits, of nanoseconds in 64 bits, of calendars, of the epoch."""
+
+
+def extremes(day: date, first: int, seed: int = 7) -> list[bytes]:
+    """Records of a day at the edges of all types, and some that are kept whole; numbered from `first` on."""
+    rng = random.Random(f"{seed} extremes {day}")
+    changes: list[dict[str, Any]] = [
+        {"seen": {"s": f"{at[:19]}Z", "ms": f"{at[:23]}Z", "us": at}} for at in MOMENTS
+    ]  # fmt: skip
+    changes += [{name: text} for name in ("note", "kind") for text in TEXTS]
+    changes += [{"note": f"{number:x}" + rng.randbytes(10_000).hex()} for number in range(16)]
+    for name, bits in (("tiny", 8), ("small", 16), ("medium", 32), ("large", 64)):
+        changes += [{name: value} for value in (-(1 << bits - 1), -(1 << bits - 1) + 1, (1 << bits - 1) - 1, 0, -1)]
+    changes += [{"ratio": value} for value in (0.0, -0.0, 0.1, 123456789.123456, 1e15, 1e308, -1e308, 5e-324)]
+    lines: list[str] = []
+    for change in changes:
+        document = json.loads(record(rng, day, first + len(lines)))
+        lines.append(json.dumps({**document, **change}, ensure_ascii=False, separators=(",", ":")))
+    for _ in range(4):  # a text in two spellings: the second is kept whole
+        document = {**json.loads(record(rng, day, first + len(lines))), "kind": "상점", "note": "상점"}
+        lines.append(json.dumps(document, separators=(",", ":")))
+    return [line.encode() for line in lines]

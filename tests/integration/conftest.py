@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.every_type import every_type
 from tests.integration import lakes
-from tests.integration.engines import skip_loudly
+from tests.integration.engines import Trino, skip_loudly, trino_server
 from tests.integration.nodes import KINDS, CannotStartError, Node, node_or_skip
 from tests.integration.s3_server import find_weed, s3_server
 from tests.moved import moved
@@ -47,3 +47,13 @@ def lake(sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     calls = sdk_log.model_copy(update={"files": files, "checks": ()})
     with s3_server(home / "s3") as s3:
         yield lakes.build(s3, home, [calls, lakes.in_microseconds(calls), every_type(), moved()])
+
+
+@pytest.fixture(scope="session")
+def trino(lake: lakes.Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trino]:
+    """A server that reads the lake on S3."""
+    try:
+        with trino_server(tmp_path_factory.mktemp("trino"), lake.jdbc, lake.s3) as server:
+            yield server
+    except CannotStartError as error:
+        skip_loudly("Trino", error)

@@ -45,6 +45,9 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0
 _DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version><type>{}</type>
 <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>"""
 
+_DEEP_DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version><type>{}</type>
+<classifier>{}</classifier></dependency>"""
+
 
 def skip_loudly(engine: str, error: CannotStartError) -> NoReturn:
     """Skip a test with a warning if this machine cannot start an engine; fail in CI."""
@@ -73,6 +76,25 @@ def fetched(artifacts: Sequence[tuple[str, str, str, str]]) -> list[Path]:
             names = ", ".join(artifact[1] for artifact in artifacts)
             raise CannotStartError(f"Maven cannot fetch {names}: {done.stdout.strip()[:300]}")
         return [Path(path) for path in Path(folder, "cp").read_text().strip().split(os.pathsep)]
+
+
+def class_path_of(artifacts: Sequence[tuple[str, str, str, str, str]]) -> str:
+    """Jars of Maven Central (group, name, version, type, classifier) with all that they depend on, as Java takes them.
+
+    Raises:
+        CannotStartError: if there is no Maven, or it finds one of them nowhere.
+    """
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise CannotStartError("there is no Maven (mvn)")
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = "".join(_DEEP_DEPENDENCY.format(*map(escape, artifact)) for artifact in artifacts)
+        Path(folder, "pom.xml").write_text(_POM.format(wanted))
+        command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            raise CannotStartError(f"Maven cannot fetch {artifacts[0][1]}: {done.stdout.strip()[:300]}")
+        return Path(folder, "cp").read_text().strip()
 
 
 # ------------------------------------------------------------------------------------------------------------ Spark

@@ -33,6 +33,8 @@ EMPTY_DAY = date(2021, 12, 29)
 ROWS = 3000
 BUCKET = "lakes"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST, MOST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds of the first and the last instant of years of four digits."""
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, ">": operator.gt, "<": operator.lt, "<=": operator.le, "=": operator.eq,
 }  # fmt: skip
@@ -41,7 +43,9 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 def records_of(contract: Contract, day: date) -> list[bytes]:
     """A day's records."""
     if contract.table == "every_type":
-        return every_type.records(day, ROWS)
+        extremes = every_type.extremes(day, 0)
+        common = ROWS - len(extremes)
+        return every_type.records(day, common) + every_type.extremes(day, common)
     if contract.table == "moved":
         return moved.records(day, ROWS)
     rng = random.Random(f"7 {day}")
@@ -125,7 +129,8 @@ class Table:
         """
         values, borders = self.numbers(name), self.borders(name)
         compared = [(border, sign) for border in borders for sign in OPERATORS]
-        compared += [(border + step, sign) for border in borders for step in (-1, 1) for sign in (">=", "<")]
+        beside = [border + step for border in borders for step in (-1, 1) if LEAST <= border + step <= MOST]
+        compared += [(at, sign) for at in beside for sign in (">=", "<")]
         found = [(f"{name} {sign} {moment(at)}", int(OPERATORS[sign](values, at).sum())) for at, sign in compared]
         low, second, third, high = borders
         for first, last in ((low, high), (low + 1, high - 1), (second, third), (second + 1, third - 1), (high, low)):
@@ -153,7 +158,7 @@ class Table:
     def pruned(self, name: str) -> Pruned:
         """A condition on an instant that few row groups can fulfil."""
         groups = [group for group in self.groups if group[name].null_count < group.num_rows]
-        border = sorted(pc.min(group[name]).as_py() for group in groups)[1]
+        border = sorted({pc.min(group[name]).as_py() for group in groups})[1]
         matching = int((self.numbers(name) < border).sum())
         return Pruned.of(self, f"{name} < {moment(border)}", matching, lambda group: _holds_below(group[name], border))
 
@@ -200,7 +205,7 @@ def _holds_below(column: pa.ChunkedArray, border: int) -> bool:
 def moment(micros: int) -> str:
     """A moment as both engines write it."""
     at = EPOCH + timedelta(microseconds=micros)
-    return f"TIMESTAMP '{at:%Y-%m-%d %H:%M:%S.%f} UTC'"
+    return f"TIMESTAMP '{at.replace(tzinfo=None).isoformat(' ', 'microseconds')} UTC'"
 
 
 def plain(table: pa.Table) -> pa.Table:

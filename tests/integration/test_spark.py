@@ -119,7 +119,7 @@ def test_row_groups_that_cannot_match_are_not_read(spark: Any, ask: Ask, table: 
     """Spark counts what its scan gives: all rows of the row groups that are left, before it filters them."""
     for pruned in (*map(table.pruned, table.instants), table.pruned_greatest()):
         frame = spark.sql(f"SELECT * FROM asked WHERE {pruned.sql}")
-        assert len(frame.collect()) == pruned.rows
+        assert frame._jdf.collectAsList().size() == pruned.rows  # in Java: Python refuses the first day of year 1
         scan = frame._jdf.queryExecution().executedPlan().collectLeaves().head()
         read = scan.metrics().get("numOutputRows").get().value()
         assert pruned.rows <= read <= pruned.in_groups < len(DAYS) * ROWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,22 +14,11 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from tests.integration import engines
 from tests.integration.encodings import NAMESPACE, Encoded
 from tests.integration.engines import Answer, Trino, TrinoError
 from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table, values_of
-from tests.integration.nodes import CannotStartError
 
 Ask = Callable[[str], Answer]
-
-
-@pytest.fixture(scope="module")
-def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trino]:
-    try:
-        with engines.trino_server(tmp_path_factory.mktemp("trino"), lake.jdbc, lake.s3) as server:
-            yield server
-    except CannotStartError as error:
-        engines.skip_loudly("Trino", error)
 
 
 @pytest.fixture(params=["sdk_log", "every_type"])
