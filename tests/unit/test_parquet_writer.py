@@ -345,7 +345,7 @@ def test_what_cannot_be_written_is_refused():
         writer.write_table(pa.table({"x": pa.array([1, None])}))
     with pytest.raises(ValueError, match="the table has columns"):
         writer.write_table(pa.table({"y": [1]}))
-    with pytest.raises(ValueError, match="is of type string, where int64"):
+    with pytest.raises(ValueError, match="has type string, not int64"):
         writer.write_table(pa.table({"x": ["a"]}))
     writer.close()
     with pytest.raises(ValueError, match="closed"):
