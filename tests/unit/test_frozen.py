@@ -100,7 +100,7 @@ SHA256 = {
     "5/separators.ndjson": "afdd6a32cefc74e2c6c65b07c6de0332af676e770aba9a769318420d476f775c",
     "5/separators.parquet": "748110ed8d597e2a7450b360af9ba7176773c527e624747e2a4a99068754d05d",
     "5/uuids.ndjson": "6a20b19affc4a5795967a99fa421a78f18711969d1dc5dd29525a800d1a81609",
-    "5/uuids.parquet": "4800b954acd649c4b579c6c2bdd592ffadee0cba8de9e5276fd02962fe54b278",
+    "5/uuids.parquet": "9035750236e1c2d6ffec15e95c29e1bd3d7e956ede4cf9b4c36127f6d2f62095",
     "5/whole.ndjson": "a071f8ca88982b857e26e5e9faf942e0fdd2bcf71c14179ecd3461c9a8d45a87",
     "5/whole.parquet": "23d9edb6052d95d30b384135cec82077c7384beba841bafc71da92baf77b9330",
 }

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,7 +64,6 @@ SINGLE_VALUE: dict[str, Callable[[bytes], Any]] = {
     "timestamptz": lambda data: struct.unpack("<q", data)[0],
     "string": lambda data: data.decode(),
     "binary": lambda data: data,
-    "uuid": lambda data: str(UUID(bytes=data)),
 }
 """Appendix D: a value of each type from its bytes; days and microseconds since 1970 as numbers."""
 
@@ -228,7 +226,7 @@ def test_bounds_are_the_least_and_greatest_values(registered: Registered) -> Non
         for field in registered.schema.fields:
             if field.name in table.column_names:
                 seen.add(check_bounds(field, table[field.name], file.lower_bounds, file.upper_bounds))
-    others = {"long", "boolean", "double", "uuid"} if registered.contract.table == "every_type" else set()
+    others = {"long", "boolean", "double"} if registered.contract.table == "every_type" else set()
     assert seen == {"int", "date", "timestamptz", "string", None} | others
 
 
@@ -237,7 +235,7 @@ def check_bounds(
 ) -> str | None:
     """Hold a column's bounds against its values; returns the type if there are any."""
     values = column.drop_null()
-    if field.name.startswith("_") or not len(values):
+    if field.name.startswith("_") or not len(values) or str(field.field_type) == "uuid":
         assert field.field_id not in lowers
         assert field.field_id not in uppers
         return None

@@ -144,7 +144,8 @@ class ChunkWriter:
     def _uuids(
         self, column: FileColumn, values: NDArray[np.int64], nulls: int, compress: Compress
     ) -> tuple[Pages, tuple[int, bytes] | None, Statistics | None]:
-        statistics = _of_uuids(values, nulls) if column.statistics else None
+        # no bounds: Iceberg's Java library compares them as signed numbers, and passes over files that have the value
+        statistics = Statistics(None, None, nulls) if column.statistics else None
         found = number(values, self._dictionary_bytes, self._scratch) if column.encoding == "dictionary" else None
         if found is None:
             return PlainNumbers(values.view(f"V{UUID_BYTES}").ravel(), self._page_bytes), None, statistics
@@ -198,18 +199,6 @@ def _of_numbers(values: NDArray[Any], nulls: int) -> Statistics:
         return Statistics(struct.pack("<d", low or -0.0), struct.pack("<d", high or 0.0), nulls)
     low, high = (int(bound).to_bytes(values.itemsize, "little", signed=True) for bound in bounds_of_integers(values))
     return Statistics(low, high, nulls)
-
-
-def _of_uuids(values: NDArray[np.int64], nulls: int) -> Statistics:
-    """By their unsigned bytes."""
-    if not len(values):
-        return Statistics(None, None, nulls)
-    first, last = values.view(">u8").T
-    bounds = []
-    for choose in (np.min, np.max):
-        found = choose(first)
-        bounds.append(b"".join(int(word).to_bytes(8, "big") for word in (found, choose(last[first == found]))))
-    return Statistics(bounds[0], bounds[1], nulls)
 
 
 def _of_texts(texts: Texts, places: NDArray[np.int64], nulls: int) -> Statistics:
