@@ -395,6 +395,16 @@ def test_same_bytes_compares_nothing_behind_the_end(text: bytes, left: int, righ
         assert not same_bytes(one, left, padded(b"r" * right + bytes(other)), right, len(text))
 
 
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 63, 64, 65, 96, 97, 130])
+def test_same_bytes_with_another_byte_in_each_place(length: int) -> None:
+    text = bytes(range(1, length + 1))
+    one = padded(b"l" * 3 + text, b"\x01" * 8)
+    assert same_bytes(one, 3, padded(b"r" * 5 + text, b"\x02" * 8), 5, length)
+    for place in range(length):
+        other = text[:place] + bytes([text[place] ^ 0x80]) + text[place + 1 :]
+        assert not same_bytes(one, 3, padded(b"r" * 5 + other), 5, length)
+
+
 # ------------------------------------------------------------------------------------------------------------ slots
 
 
