@@ -268,7 +268,8 @@ def test_write_pairs_with_another_byte_in_each_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b'{"_source":{', b'{"_source"', b'{"_source":', b'{"_id":"a', b'{"a":[1', b'{"a', b"{"]
+    "text",
+    [b'{"_source":{', b'{"_source"', b'{"_source":', b'{"_id":"a', b'{"a":[1', b'{"a', b"{", b"{ ", b'{"_id":"b" '],
 )
 def test_write_pairs_of_what_is_cut_off(text: bytes) -> None:
     """What is no whole object, which no caller gives, is written as a document; nothing behind it is read."""
