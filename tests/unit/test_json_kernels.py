@@ -170,7 +170,7 @@ def test_value_end_with_another_byte_in_each_place(text: bytes) -> None:
     for other in [text, *others, *(text[:k] for k in range(start + 1, len(text)))]:
         if other[start : start + 1] in (b"", b" ", b"\n", b"\t"):
             continue  # no value begins with a blank
-        for behind in (b"", b'"}]1e5,'):
+        for behind in (b"", b'"}]1e5,', text[len(other) :]):  # the last one is what was cut off
             # a colon before the array: where a key is no string, the place before the first byte must not be looked at
             found = int(value_end(padded(b":" + other, behind)[1:], start, len(other), STACK))
             expected = sound_value_end(other, start)
@@ -393,6 +393,16 @@ def test_same_bytes_compares_nothing_behind_the_end(text: bytes, left: int, righ
         other = bytearray(text)
         other[at] ^= 1 << data.draw(st.integers(0, 7))
         assert not same_bytes(one, left, padded(b"r" * right + bytes(other)), right, len(text))
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 63, 64, 65, 96, 97, 130])
+def test_same_bytes_with_another_byte_in_each_place(length: int) -> None:
+    text = bytes(range(1, length + 1))
+    one = padded(b"l" * 3 + text, b"\x01" * 8)
+    assert same_bytes(one, 3, padded(b"r" * 5 + text, b"\x02" * 8), 5, length)
+    for place in range(length):
+        other = text[:place] + bytes([text[place] ^ 0x80]) + text[place + 1 :]
+        assert not same_bytes(one, 3, padded(b"r" * 5 + other), 5, length)
 
 
 # ------------------------------------------------------------------------------------------------------------ slots

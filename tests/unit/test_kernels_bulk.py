@@ -268,12 +268,13 @@ def test_write_pairs_with_another_byte_in_each_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b'{"_source":{', b'{"_source"', b'{"_source":', b'{"_id":"a', b'{"a":[1', b'{"a', b"{"]
+    "text",
+    [b'{"_source":{', b'{"_source"', b'{"_source":', b'{"_id":"a', b'{"a":[1', b'{"a', b"{", b"{ ", b'{"_id":"b" '],
 )
 def test_write_pairs_of_what_is_cut_off(text: bytes) -> None:
     """What is no whole object, which no caller gives, is written as a document; nothing behind it is read."""
-    out = np.full(len(text) + ACTION_BYTES + 8, 0xEE, dtype=np.uint8)
-    bounds = np.array([0]), np.array([len(text)])
-    buffer = padded(text, b'{"x":1}":1]}"')
-    used = write_pairs(buffer, *bounds, 1, NAMES, out, np.zeros((4, 2), dtype=np.int64), STACK)
-    assert out[:used].tobytes() == b'{"index":{}}\n' + text + b"\n"
+    for behind in (b'{"x":1}":1]}"', b""):
+        out = np.full(len(text) + ACTION_BYTES + 8, 0xEE, dtype=np.uint8)
+        bounds = np.array([0]), np.array([len(text)])
+        used = write_pairs(padded(text, behind), *bounds, 1, NAMES, out, np.zeros((4, 2), dtype=np.int64), STACK)
+        assert out[:used].tobytes() == b'{"index":{}}\n' + text + b"\n"

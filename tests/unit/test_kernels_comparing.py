@@ -486,6 +486,7 @@ def damaged_records(draw: st.DrawFn) -> bytes:
     [b'{"_source":{}', b'{"_source":', b'{"_source"', b'{"_source', b'{"a":[1', b'{"a":"1', b'{"a":1', b"{", b""], b"}"
 )
 @example([b'{"_source":1,"_source":{}}', b'{"_source":{},"_source":1}', b'{"_source":{},"_source":{"a":1}}'], b"")
+@example([b'{"' + b"\\u005f" * 7 + b'":{}}', b'{"' + b"\\u005f" * 9 + b'x":{}}', b'{"' + b"\\n" * 60 + b'":{}}'], b"")
 @example([b"\xef\xbb\xbf", b"\xef\xbb", b" ", b"{}{}", b"{}\n{}x", b"{} "], b"\xbf{}")
 def test_find_documents(records: list[bytes], behind: bytes) -> None:
     check_documents(records, behind)
@@ -494,9 +495,10 @@ def test_find_documents(records: list[bytes], behind: bytes) -> None:
 def check_documents(records: list[bytes], behind: bytes) -> None:
     offsets = np.cumsum([1, *map(len, records)], dtype=np.int64)
     starts, ends = np.full((2, len(records)), -5, dtype=np.int64)
-    flags, out = np.full(len(records), 99, dtype=np.uint8), np.zeros(42, dtype=np.uint8)
+    flags, out = np.full(len(records), 99, dtype=np.uint8), np.full(242, 0xEE, dtype=np.uint8)
     buffer = padded(b"{" + b"".join(records), behind)
-    find_documents(buffer, offsets[:-1].copy(), offsets[1:].copy(), len(records), starts, ends, flags, out)
+    find_documents(buffer, offsets[:-1].copy(), offsets[1:].copy(), len(records), starts, ends, flags, out[:42])
+    assert (out[42:] == 0xEE).all()
     found = zip((starts - offsets[:-1]).tolist(), (ends - offsets[:-1]).tolist(), flags.tolist(), strict=True)
     assert list(found) == [plain_document(record) for record in records]
 

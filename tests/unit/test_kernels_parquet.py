@@ -157,10 +157,13 @@ def plain_accuracy(counts: list[int], found: int, most: int) -> int:
     return max(min(int(math.log2(found - 1)) - 2, most), enough, 5)
 
 
-@given(COUNTS, st.integers(2, 10**6), st.integers(5, 9))
+@given(COUNTS, st.integers(2, 10**6) | st.integers(2, 130), st.integers(5, 9))
 @example([1, 1], 2, 9)
 @example([1] * 53, 1025, 9)
 @example([1] * 53, 1024, 9)
+@example([1] * 53, 53, 9)
+@example([1] * 20, 32, 9)
+@example([1] * 20, 63, 9)
 def test_accuracy(counts: list[int], found: int, most: int) -> None:
     padded = np.zeros(SYMBOLS, dtype=np.int64)
     padded[: len(counts)] = counts

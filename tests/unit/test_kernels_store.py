@@ -366,7 +366,7 @@ CODES = st.lists(st.one_of(st.integers(-1, 5), st.just(NARROW_NULL)), max_size=2
 def test_map_codes(codes: list[int], numbers: list[int], is_own: bool) -> None:
     given_codes = int32s(codes)
     out = given_codes if is_own else np.full(len(codes), 99, dtype=np.int32)
-    kernels.map_codes(given_codes, int32s(numbers), out)
+    kernels.map_codes(given_codes, int32s([77, *numbers, 77])[1:-1], out)
     assert out.tolist() == [numbers[code] if code >= 0 else -1 for code in codes]
 
 
@@ -381,15 +381,15 @@ def test_count_codes(codes: list[int]) -> None:
 @given(CODES, st.lists(st.booleans(), min_size=6, max_size=6))
 def test_find_rows(codes: list[int], marked: list[bool]) -> None:
     rows = np.zeros(len(codes), dtype=np.int64)
-    count = kernels.find_rows(int32s(codes), np.array(marked), rows)
+    count = kernels.find_rows(int32s(codes), np.array([True, *marked, True])[1:-1], rows)
     assert rows[:count].tolist() == [row for row, code in enumerate(codes) if code >= 0 and marked[code]]
 
 
 @given(CODES, st.lists(st.booleans(), min_size=6, max_size=6))
 def test_mark_used(codes: list[int], before: list[bool]) -> None:
-    used = np.array(before)
-    kernels_texts.mark_used(int32s(codes), used)
-    assert used.tolist() == [was or code in codes for code, was in enumerate(before)]
+    used = np.array([False, *before, False])
+    kernels_texts.mark_used(int32s(codes), used[1:-1])
+    assert used.tolist() == [False, *(was or code in codes for code, was in enumerate(before)), False]
 
 
 @given(st.lists(NUMBERS, max_size=9))

@@ -639,6 +639,14 @@ def test_write_frame_of_several_blocks(matching: Matching) -> None:
     random = np.random.default_rng(matching[1])
     some = page_like(1, "rarely large" if matching[1] > 8 else "numbers", BLOCK, matching[0])
     noise = random.bytes(BLOCK)
-    pages = [some + noise + some[: BLOCK // 2], noise + some, some[:-1], some + b"1", some + some[:7], noise]
+    pages = [
+        some + noise + some[: BLOCK // 2],
+        noise + some,
+        some[:-1],
+        some + b"1",
+        some + some[:7],
+        noise,
+        noise + b"1",
+    ]
     for page, prefix in [*((page, 0) for page in pages), (noise + some, BLOCK), (noise + some, BLOCK - 5), (some, 700)]:
         assert run_frame(page, *matching, prefix) == plain_frame(page, *matching, prefix)
