@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli import compare, lake, press, report, restore, sample, schema, tune, upgrade, verify, warm
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=tune.EPILOG)(tune.tune)
+app.add_typer(lake.app)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)
 

@@ -206,7 +206,8 @@ def verify_published(
     if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
         raise ProofError(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
-            "interrupted; press the day again"
+            "interrupted; press the day again, or, if the catalog was lost, run "
+            f"`logpress lake register --lake {lake.uri}`"
         )
     compile_ahead("press")
     tell = stages.begin("verify", manifest.raw_bytes)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake.locks import locked
 from logpress.lake.names import checked_name
 from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal_uri, storage_of
 from logpress.manifest import DayManifest, PartStats, file_name
@@ -95,15 +98,59 @@ class Lake:
         if found != FORMAT:
             raise LakeError(f"{self.uri}: is a lake of format {found}; this logpress reads format {FORMAT}")
 
+    # -- what the marker says
+
+    def marker(self) -> dict[str, Any]:
+        """What the lake's marker says: its format, and what `mark` has added.
+
+        Raises:
+            LakeError: if it cannot be read, or is damaged.
+        """
+        path = f"{self.uri}/{LAKE_MARKER}"
+        with lake_errors(path):
+            data = self.storage.read(path)
+        try:
+            found = json.loads(data or b"")
+            return {str(key): value for key, value in found.items()}
+        except (ValueError, AttributeError) as error:
+            raise LakeError(f"{path}: is missing or damaged; it should say {json.dumps({'format': FORMAT})}") from error
+
+    def mark(self, entries: Mapping[str, Any]) -> None:
+        """Add entries to the lake's marker, or replace those of the same names.
+
+        Raises:
+            LakeError: if it cannot be read or written.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.is_local:
+                self.see_inside(self.lock_path("marker"))
+                stack.enter_context(locked(self.lock_path("marker")))
+            said = self.marker()
+            if said != {**said, **entries}:
+                with lake_errors(self.uri):
+                    self.write(f"{self.uri}/{LAKE_MARKER}", json.dumps({**said, **entries}).encode() + b"\n")
+
     # -- what lies where
+
+    def lock_path(self, name: str) -> str:
+        """The lock of a local lake for what has this name."""
+        return f"{self.uri}/_locks/{name}"
 
     def table_folder(self, table: str) -> str:
         """All of a table."""
         return f"{self.uri}/{table}"
 
+    def metadata_folder(self, table: str) -> str:
+        """Where Iceberg keeps what it knows of a table."""
+        return f"{self.uri}/{table}/metadata"
+
     def day_folder(self, table: str, day: date) -> str:
         """A published day."""
         return f"{self.uri}/{table}/dt={day.isoformat()}"
+
+    def file_path(self, table: str, day: date, name: str) -> str:
+        """A part or a rejects file of a day, by its name."""
+        return f"{self.day_folder(table, day)}/{name}"
 
     def manifest_path(self, table: str, day: date) -> str:
         """What a published day consists of."""
@@ -127,6 +174,10 @@ class Lake:
     def staging_root(self, table: str) -> str:
         """Staging of all days and runs of a table."""
         return f"{self.uri}/{table}/_staging"
+
+    def history_folder(self, table: str, day: date) -> str:
+        """Manifests of a day's publications, the current one included."""
+        return f"{self.uri}/{table}/history/dt={day.isoformat()}"
 
     def superseded_path(self, table: str, day: date) -> str:
         """Which files of a day are no longer published, and since when."""
@@ -193,7 +244,14 @@ class Lake:
         Raises:
             LakeError: if it cannot be read.
         """
-        path = self.manifest_path(table, day)
+        return self.read_manifest(self.manifest_path(table, day), table, day)
+
+    def read_manifest(self, path: str, table: str, day: date) -> DayManifest | None:
+        """A manifest of a day, wherever it is kept; None if there is none.
+
+        Raises:
+            LakeError: if it cannot be read, or is not this day's.
+        """
         with lake_errors(path):
             data = self.storage.read(path)
             if data is None:
@@ -242,6 +300,19 @@ class Lake:
                 if day is not None and self.storage.size(self.manifest_path(table, day)) is not None:
                     found.append(day)
         return found
+
+    def tables(self) -> list[str]:
+        """The names of the tables that have days, sorted."""
+        with lake_errors(self.uri):
+            folders = [item.name for item in self.storage.list(self.uri) if item.is_folder]
+        return [name for name in folders if not name.startswith(("_", ".")) and self.is_table(name)]
+
+    def is_table(self, name: str) -> bool:
+        """Whether a table of this name has days."""
+        if not name or "/" in name:
+            return False
+        with lake_errors(self.uri):
+            return any(day_of_folder(item.name) is not None for item in self.storage.list(self.table_folder(name)))
 
     def files(self, manifest: DayManifest) -> tuple[list[str], list[str]]:
         """Paths of a published day's parts, and of its rejects files, in the order of the slices."""

@@ -5,20 +5,53 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from logpress.errors import LakeError
+from logpress.errors import LakeError, UsageError
+from logpress.lake.history import remove_kept
 from logpress.lake.lake import Lake, day_of_folder
 from logpress.lake.locks import locked
 from logpress.lake.names import checked_name
+from logpress.lake.snapshots import held_files
 from logpress.lake.storage import Item, lake_errors
 
-GRACE = timedelta(hours=1)
-"""How long files that are no longer published stay, for readers that have begun with them."""
+RETENTION = "LOGPRESS_RETENTION"
+"""The environment's setting: how long files and snapshots of earlier publications stay, as `7d`, `12h` or `0`."""
+
+LOCAL_RETENTION = timedelta(days=7)
+REMOTE_RETENTION = timedelta(hours=1)
+"""In an object store superseded files stay in the folder that readers of folders take, so they stay less long."""
 
 STAGING_AGE = timedelta(days=1)
 """Staging that nothing was written to for longer belongs to a run that was killed."""
+
+
+def retention_of(lake: Lake) -> timedelta:
+    """How long superseded files, and the snapshots that refer to them, stay.
+
+    Raises:
+        UsageError: if the environment says no time.
+    """
+    text = os.environ.get(RETENTION, "")
+    if not text:
+        return LOCAL_RETENTION if lake.is_local else REMOTE_RETENTION
+    return parse_retention(text, RETENTION)
+
+
+def parse_retention(text: str, what: str) -> timedelta:
+    """A time such as 7d, 12h, 30m or 0.
+
+    Raises:
+        UsageError: if it is none; the message names `what`.
+    """
+    found = re.fullmatch(r"(\d{1,6})([dhm])|0", text)
+    if found is None:
+        raise UsageError(f"{what} is {text!r}; it should be a time such as 7d, 12h or 30m, or 0")
+    if found[1] is None:
+        return timedelta(0)
+    return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
 
 
 @contextlib.contextmanager
@@ -31,7 +64,7 @@ def day_lock(lake: Lake, table: str, day: date, *, wait_seconds: float = 600.0) 
     if not lake.is_local:
         yield
         return
-    path = f"{lake.uri}/_locks/{table}-{day.isoformat()}"
+    path = lake.lock_path(f"{table}-{day.isoformat()}")
     lake.see_inside(path)
     with lake_errors(lake.uri), locked(path, wait_seconds=wait_seconds):
         yield
@@ -58,27 +91,51 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
             lake.remove(path)
 
 
-def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, staging_age: timedelta = STAGING_AGE) -> None:
-    """Remove what has been superseded for longer than the grace period, and abandoned staging.
+def remove_leftovers(
+    lake: Lake, table: str, *, grace: timedelta | None = None, staging_age: timedelta = STAGING_AGE
+) -> None:
+    """Remove what has been superseded for longer than the retention, and abandoned staging.
+
+    A file that a snapshot of the catalog refers to stays until that snapshot is forgotten.
 
     Raises:
         LakeError: if something cannot be removed.
     """
     now = datetime.now(UTC)
+    grace = retention_of(lake) if grace is None else grace
     with lake_errors(lake.table_folder(table)):
-        for item in lake.storage.list(lake.superseded_root(table)):
-            with contextlib.suppress(ValueError):
-                _remove_superseded(lake, table, date.fromisoformat(item.name.removesuffix(".json")), now - grace)
-        for day_item in lake.storage.list(lake.staging_root(table)):
-            day = day_of_folder(day_item.name)
-            if day is None:
-                continue
-            folder = f"{lake.staging_root(table)}/{day_item.name}"
-            runs = lake.storage.list(folder)
-            for run in runs:
-                if _newest(lake, f"{folder}/{run.name}", run) < now - staging_age:
-                    lake.remove(f"{folder}/{run.name}")
+        due = due_superseded(lake, table, now - grace)
+        held = held_files(lake, table, grace) if due else set()
+        for day, names in due.items():
+            _remove_superseded(lake, table, day, names, held)
+            remove_kept(lake, table, day, now - grace)
+        for folder in due_staging(lake, table, now - staging_age):
+            lake.remove(folder)
         remove_empty_staging(lake, table)
+
+
+def due_superseded(lake: Lake, table: str, before: datetime) -> dict[date, set[str]]:
+    """Names of files that were superseded before a moment, by day; a day without any has been looked at in vain."""
+    found = {}
+    for item in lake.storage.list(lake.superseded_root(table)):
+        with contextlib.suppress(ValueError):
+            day = date.fromisoformat(item.name.removesuffix(".json"))
+            since = _read(lake, lake.superseded_path(table, day))
+            found[day] = {name for name, time in since.items() if datetime.fromisoformat(time) <= before}
+    return found
+
+
+def due_staging(lake: Lake, table: str, before: datetime) -> list[str]:
+    """Staging folders of runs that have written nothing since a moment."""
+    found = []
+    for day_item in lake.storage.list(lake.staging_root(table)):
+        if day_of_folder(day_item.name) is None:
+            continue
+        folder = f"{lake.staging_root(table)}/{day_item.name}"
+        for run in lake.storage.list(folder):
+            if _newest(lake, f"{folder}/{run.name}", run) < before:
+                found.append(f"{folder}/{run.name}")
+    return found
 
 
 def remove_empty_staging(lake: Lake, table: str) -> None:
@@ -95,7 +152,7 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
         os.rmdir(root)
 
 
-def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> None:
+def _remove_superseded(lake: Lake, table: str, day: date, due: set[str], held: set[str]) -> None:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(day_lock(lake, table, day, wait_seconds=0))
@@ -110,10 +167,10 @@ def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> N
         folder = lake.day_folder(table, day)
         needed = {name.rsplit("/", 1)[-1] for names in lake.files(manifest) for name in names} if manifest else set()
         left = dict(since)
-        for name, time in since.items():
+        for name in since:
             if name in needed:
                 del left[name]  # published again
-            elif datetime.fromisoformat(time) <= before:
+            elif name in due and f"{folder}/{name}" not in held:
                 lake.remove(f"{folder}/{name}")
                 del left[name]
         if left:
