@@ -121,9 +121,10 @@ class LakeCatalog:
             LakeError: if the lake has days that the catalog does not know.
         """
         found = self.load(table)
-        is_empty = found is None or found.current_snapshot() is None
-        if is_empty and _has_rows(self._lake, table):
-            raise _lost(self._lake, table, self.choice)
+        if _is_empty(found) and _has_rows(self._lake, table):
+            found = self.load(table)  # others may have published the table's first day since
+            if _is_empty(found):
+                raise _lost(self._lake, table, self.choice)
         if recorded(self._lake) is not None:
             return
         if found is not None:
@@ -189,6 +190,10 @@ class LakeCatalog:
         except Exception:  # SQL catalogs raise their driver's own error for a namespace that another process made first
             if not self.catalog.namespace_exists(self._namespace):
                 raise
+
+
+def _is_empty(table: Table | None) -> bool:
+    return table is None or table.current_snapshot() is None
 
 
 def _has_rows(lake: Lake, table: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from logpress.lake.catalog import LakeCatalog
 from logpress.lake.conflicts import until_deadline
 from logpress.lake.day_files import is_day, known_days, published_files
 from logpress.lake.lake import Lake
+from logpress.lake.locks import locked
 from logpress.lake.storage import lake_errors
 
 if TYPE_CHECKING:
@@ -83,15 +85,34 @@ def replace_days(
     said = days[0].day.isoformat() if len(days) == 1 else f"{len(days)} days"
 
     def attempt() -> int | None:
-        found = catalog.load(table)
-        if found is None:
-            if not schemas:
-                return None
-            found = catalog.create(table, iceberg_schema(schemas, descriptions))
-        with lake_errors(f"the catalog of {lake.uri}"):
-            return _try(found, days, schemas, descriptions, retention)
+        with _one_at_a_time(lake, table):
+            found = catalog.load(table)
+            if found is None:
+                if not schemas:
+                    return None
+                found = catalog.create(table, iceberg_schema(schemas, descriptions))
+            with lake_errors(f"the catalog of {lake.uri}"):
+                return _try(found, days, schemas, descriptions, retention)
 
+    logging.getLogger("pyiceberg.table").addFilter(_is_not_of_a_retry)
     return until_deadline(attempt, f"the catalog of {lake.uri}", f"publish {table} {said}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(lake: Lake, table: str) -> Iterator[None]:
+    """On one machine whoever commits waits for others, instead of doing it again because of them."""
+    if not lake.is_local:
+        yield
+        return
+    path = lake.lock_path(f"{table}-commit")
+    lake.see_inside(path)
+    with lake_errors(lake.uri), locked(path):
+        yield
+
+
+def _is_not_of_a_retry(record: logging.LogRecord) -> bool:
+    """Whether a message of pyiceberg is no warning of its first few retries, which are nothing to worry about."""
+    return not str(record.msg).startswith("Commit failed due to a concurrent update, retrying")
 
 
 def _schema_of(path: str) -> pa.Schema:
@@ -154,14 +175,19 @@ def _try(
 _NAMED_DAYS = 100
 
 
-def expire(table: Table, retention: timedelta) -> int:
-    """Forget snapshots that are older, except the current one and those that branches and tags hold; says how many."""
+def due_snapshots(table: Table, retention: timedelta) -> set[int]:
+    """Ids of snapshots that are older, except the current one and those that branches and tags hold."""
     before = datetime.now(UTC) - retention
-    held = {ref.snapshot_id for ref in table.metadata.refs.values()}
-    old = [one for one in table.snapshots() if one.timestamp_ms < before.timestamp() * 1000]
-    due = [one.snapshot_id for one in old if one.snapshot_id not in held]
+    held = {ref.snapshot_id for ref in table.metadata.refs.values()} | {table.metadata.current_snapshot_id}
+    old = {one.snapshot_id for one in table.snapshots() if one.timestamp_ms < before.timestamp() * 1000}
+    return old - held
+
+
+def expire(table: Table, retention: timedelta) -> int:
+    """Forget the snapshots that are due; says how many. Their files stay until `logpress lake clean`."""
+    due = due_snapshots(table, retention)
     if due:
-        table.maintenance.expire_snapshots().by_ids(due).commit()
+        table.maintenance.expire_snapshots().by_ids(sorted(due)).commit()
     return len(due)
 
 

@@ -152,6 +152,10 @@ class Lake:
         """A part or a rejects file of a day, by its name."""
         return f"{self.day_folder(table, day)}/{name}"
 
+    def file_folders(self, table: str, day: date) -> list[str]:
+        """The folders in which parts and rejects files of a day lie, published or superseded."""
+        return [self.day_folder(table, day)]
+
     def manifest_path(self, table: str, day: date) -> str:
         """What a published day consists of."""
         return f"{self.day_folder(table, day)}/{MANIFEST}"
@@ -175,9 +179,13 @@ class Lake:
         """Staging of all days and runs of a table."""
         return f"{self.uri}/{table}/_staging"
 
+    def history_root(self, table: str) -> str:
+        """Manifests of the publications of a table's days."""
+        return f"{self.uri}/{table}/history"
+
     def history_folder(self, table: str, day: date) -> str:
         """Manifests of a day's publications, the current one included."""
-        return f"{self.uri}/{table}/history/dt={day.isoformat()}"
+        return f"{self.history_root(table)}/dt={day.isoformat()}"
 
     def superseded_path(self, table: str, day: date) -> str:
         """Which files of a day are no longer published, and since when."""
@@ -300,6 +308,19 @@ class Lake:
                 if day is not None and self.storage.size(self.manifest_path(table, day)) is not None:
                     found.append(day)
         return found
+
+    def days_with_files(self, table: str) -> list[date]:
+        """Days of which there are folders with files, published or not, in order."""
+        return self._days_of_folders(self.table_folder(table))
+
+    def days_with_history(self, table: str) -> list[date]:
+        """Days of which manifests of publications are kept, in order."""
+        return self._days_of_folders(self.history_root(table))
+
+    def _days_of_folders(self, root: str) -> list[date]:
+        with lake_errors(root):
+            items = self.storage.list(root)
+        return [day for item in items if item.is_folder and (day := day_of_folder(item.name)) is not None]
 
     def tables(self) -> list[str]:
         """The names of the tables that have days, sorted."""

@@ -91,6 +91,12 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
             lake.remove(path)
 
 
+def superseded_names(lake: Lake, table: str, day: date) -> set[str]:
+    """Names of a day's files that are noted as superseded."""
+    with lake_errors(lake.uri):
+        return set(_read(lake, lake.superseded_path(table, day)))
+
+
 def remove_leftovers(
     lake: Lake, table: str, *, grace: timedelta | None = None, staging_age: timedelta = STAGING_AGE
 ) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from logpress.errors import LogpressError
 from logpress.lake.catalog import open_catalog
 from logpress.lake.choice import is_configured, is_missing
-from logpress.lake.commit import expire
+from logpress.lake.commit import due_snapshots, expire
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,18 @@ def held_files(lake: Lake, table: str, retention: timedelta) -> set[str]:
             return data_files(found)
 
 
-def data_files(table: Table) -> set[str]:
-    """Paths of all data files that a snapshot refers to."""
+def kept_snapshots(table: Table, retention: timedelta) -> list[Snapshot]:
+    """The snapshots that are not due to be forgotten: newer ones, the current one, and those of branches and tags."""
+    due = due_snapshots(table, retention)
+    return [one for one in table.snapshots() if one.snapshot_id not in due]
+
+
+def data_files(table: Table, snapshots: Iterable[Snapshot] | None = None) -> set[str]:
+    """Paths of all data files that some snapshots refer to; all snapshots if None."""
     manifests = {
-        manifest.manifest_path: manifest for one in table.snapshots() for manifest in one.manifests(io=table.io)
+        manifest.manifest_path: manifest
+        for one in (table.snapshots() if snapshots is None else snapshots)
+        for manifest in one.manifests(io=table.io)
     }
     return {
         entry.data_file.file_path
@@ -52,11 +62,18 @@ def data_files(table: Table) -> set[str]:
     }
 
 
-def metadata_files(table: Table) -> set[str]:
-    """Paths of all files that Iceberg needs to read a table's snapshots, and of earlier metadata that it lists."""
+def metadata_files(table: Table, snapshots: Iterable[Snapshot]) -> set[str]:
+    """Paths of the files that Iceberg needs to read some snapshots, and of the metadata that it lists."""
     found = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-    for one in table.snapshots():
+    found.update(statistics.statistics_path for statistics in table.metadata.statistics)
+    found.update(snapshot_files(table, snapshots))
+    return {path.removeprefix("file://") for path in found}
+
+
+def snapshot_files(table: Table, snapshots: Iterable[Snapshot]) -> set[str]:
+    """Paths of the lists and manifests of some snapshots."""
+    found = set()
+    for one in snapshots:
         found.add(one.manifest_list)
         found.update(manifest.manifest_path for manifest in one.manifests(io=table.io))
-    found.update(statistics.statistics_path for statistics in table.metadata.statistics)
     return {path.removeprefix("file://") for path in found}

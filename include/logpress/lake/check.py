@@ -1,0 +1,130 @@
+"""Whether a lake's catalog, manifests and files agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from logpress.errors import LakeError
+from logpress.lake.catalog import open_catalog
+from logpress.lake.day_files import known_days
+from logpress.lake.history import publications, sizes_differ
+from logpress.lake.lake import Lake
+from logpress.lake.leftovers import superseded_names
+from logpress.lake.snapshots import data_files
+from logpress.lake.storage import lake_errors
+from logpress.manifest import DayManifest
+
+_YOUNG = timedelta(hours=1)
+"""A file that nothing names yet may be one that is being published."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not agree.
+
+    Attributes:
+        table: the table.
+        day: the UTC day; None if it is of the whole table.
+        text: what is wrong, and what to do.
+    """
+
+    table: str
+    day: date | None
+    text: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.table}{f' {self.day}' if self.day else ''}: {self.text}"
+
+
+def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> Iterator[Finding]:
+    """Compare catalog, manifests and files; nothing is changed.
+
+    Args:
+        lake: the lake.
+        tables: which tables.
+        hash_files: whether the SHA-256 of all published files is compared too.
+
+    Raises:
+        LakeError: if the lake or its catalog cannot be read, or the environment names another catalog.
+    """
+    with open_catalog(lake) as catalog:
+        for table in tables:
+            found = catalog.load(table)
+            with lake_errors(f"the catalog of {lake.uri}"):
+                known = known_days(found) if found is not None else {}
+                held = data_files(found) if found is not None else set()
+            for day in sorted(known.keys() | set(lake.days(table))):
+                yield from _check_day(lake, table, day, set(known.get(day, {})), held, hash_files)
+
+
+def _check_day(
+    lake: Lake, table: str, day: date, known: set[str], held: set[str], hash_files: bool
+) -> Iterator[Finding]:
+    try:
+        manifest = lake.read_day(table, day)
+    except LakeError as error:
+        yield Finding(table, day, f"{error}")
+        return
+    if manifest is None:
+        yield Finding(
+            table,
+            day,
+            f"the catalog has {len(known)} files of it, and there is no manifest; press the day again, roll it back "
+            "(`logpress lake rollback`), or take it out of the catalog with `logpress lake register`",
+        )
+        return
+    parts, rejects = lake.files(manifest)
+    yield from _check_catalog(table, day, known, set(parts))
+    damaged = set()
+    for path, expected, size in sizes_differ(lake, manifest):
+        damaged.add(path)
+        found = "is missing" if size is None else f"has {size:,} bytes, and not {expected:,}"
+        yield Finding(table, day, f"{path} {found}; restore the file from a copy, or press the day again")
+    if hash_files:
+        for path, part in zip([*parts, *rejects], [*manifest.parts, *manifest.rejects_parts], strict=True):
+            with lake_errors(path):
+                if path not in damaged and lake.storage.sha256(path) != part.sha256:
+                    text = f"{path} has another SHA-256 than its manifest says; restore the file from a copy, or press "
+                    yield Finding(table, day, f"{text}the day again")
+    for path in unnamed_files(lake, table, day, manifest, held, _YOUNG):
+        yield Finding(table, day, f"{path} is named by nothing; `logpress lake clean` removes it")
+
+
+def _check_catalog(table: str, day: date, known: set[str], own: set[str]) -> Iterator[Finding]:
+    again = "press the day again, or make the catalog say what the manifest says with `logpress lake register`"
+    for path in sorted(own - known):
+        yield Finding(table, day, f"the catalog does not have {path}; {again}")
+    for path in sorted(known - own):
+        yield Finding(table, day, f"the catalog has {path}, which the manifest does not name; {again}")
+
+
+def unnamed_files(
+    lake: Lake, table: str, day: date, manifest: DayManifest | None, held: set[str], age: timedelta
+) -> list[str]:
+    """Files of a day that no manifest, snapshot or note of superseded files names, and that are older than `age`.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        day: the day.
+        manifest: what is published.
+        held: paths that snapshots refer to.
+        age: younger ones may be those of a run that is publishing them.
+    """
+    named = set(held)
+    for one in [*publications(lake, table, day), *([manifest] if manifest else [])]:
+        named.update(path for paths in lake.files(one) for path in paths)
+    named.update(lake.file_path(table, day, name) for name in superseded_names(lake, table, day))
+    before = datetime.now(UTC) - age
+    found = []
+    with lake_errors(lake.uri):
+        for folder in lake.file_folders(table, day):
+            for item in lake.storage.list(folder):
+                path = f"{folder}/{item.name}"
+                is_old = item.modified is None or item.modified < before
+                if not item.is_folder and item.name.endswith(".parquet") and path not in named and is_old:
+                    found.append(path)
+    return found
