@@ -17,6 +17,7 @@ from logpress.lake import Lake, remove_leftovers
 from logpress.lake.catalog import open_catalog
 from logpress.lake.check import check_lake
 from logpress.lake.clean import clean_table
+from logpress.lake.copying import copy_lake
 from logpress.lake.history import publications
 from logpress.lake.leftovers import parse_retention, retention_of
 from logpress.lake.rollback import drop_day, rollback_day
@@ -160,8 +161,6 @@ def test_a_killed_drop_can_be_done_again(lake, monkeypatch):
             patched.setattr(f"logpress.lake.rollback.{name}", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 drop_day(lake, TABLE, DAY)
-        if lake.read_day(TABLE, DAY) is not None:
-            assert scan(lake) == ["a", "n"]
     assert scan(lake) == ["n"]
     assert lake.read_day(TABLE, DAY) is not None
     drop_day(lake, TABLE, DAY, grace=NOTHING)
@@ -428,3 +427,68 @@ def test_cleaning_is_shown_first(lake, logpress):
     assert len(parts(lake)) == 2
     assert "snapshots removed" in logpress("clean", "--retention", "0", "--yes")[1]
     assert len(parts(lake)) == 1
+
+
+# -- copies
+
+
+def test_a_copy_is_a_lake_of_its_own_and_has_the_same_files(lake, tmp_path):
+    publish_names(lake, ["old"])
+    publish_names(lake, ["a", "b"], rejects=1)
+    publish_names(lake, [], NEXT_DAY, rejects=2)
+    uri = str(tmp_path / "copy")
+    done = list(copy_lake(lake, uri))
+    assert [(one.table, one.day) for one in done] == [(TABLE, DAY), (TABLE, NEXT_DAY)]
+    assert sum(one.copied_bytes for one in done) == sum(
+        lake.need_day(TABLE, day).stored_bytes for day in lake.days(TABLE)
+    )
+    copy = Lake.open(uri)
+    for day in lake.days(TABLE):
+        assert copy.need_day(TABLE, day).slices == lake.need_day(TABLE, day).slices
+    assert check(copy, hash_files=True) == []
+    assert scan(copy) == ["a", "b"]
+    publish_names(copy, ["c"])
+    assert (scan(copy), scan(lake)) == (["c"], ["a", "b"])
+
+
+def test_a_stopped_copy_goes_on_and_a_later_one_brings_what_is_new(lake, tmp_path, monkeypatch):
+    publish_names(lake, ["a"])
+    publish_names(lake, ["n"], NEXT_DAY)
+    uri = str(tmp_path / "copy")
+    with monkeypatch.context() as patched:
+        patched.setattr("logpress.lake.copying.publish_day", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            list(copy_lake(lake, uri))
+    assert [bool(one.copied_bytes) for one in copy_lake(lake, uri)] == [False, True]  # the first was staged
+    publish_names(lake, ["m"], NEXT_DAY)
+    assert [bool(one.copied_bytes) for one in copy_lake(lake, uri)] == [False, True]
+    assert scan(Lake.open(uri)) == ["a", "m"]
+    os.unlink(Lake.open(uri).files(lake.need_day(TABLE, DAY))[0][0])
+    assert [bool(one.copied_bytes) for one in copy_lake(lake, uri)] == [True, False]
+    assert check(Lake.open(uri), hash_files=True) == []
+
+
+def test_a_damaged_file_is_not_copied(lake, tmp_path):
+    manifest = publish_names(lake, ["a"])
+    path = Path(lake.files(manifest)[0][0])
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LakeError, match=f"{path}: is damaged"):
+        list(copy_lake(lake, str(tmp_path / "copy")))
+    assert Lake.open(str(tmp_path / "copy")).days(TABLE) == []
+
+
+def test_a_copy_goes_to_no_other_lake_and_not_into_itself(lake, tmp_path):
+    publish_names(lake, ["a"])
+    other = Lake.create(str(tmp_path / "other"))
+    publish_names(other, ["o"])
+    with pytest.raises(UsageError, match="is a lake of its own, and not a copy of"):
+        list(copy_lake(lake, other.uri))
+    for uri in (lake.uri, f"{lake.uri}/x"):
+        with pytest.raises(UsageError, match="cannot be copied"):
+            list(copy_lake(lake, uri))
+    assert not Path(f"{lake.uri}/x").exists()
+    list(copy_lake(lake, str(tmp_path / "copy")))
+    with pytest.raises(UsageError, match=r"is a copy of .*, and not a copy of"):
+        list(copy_lake(other, str(tmp_path / "copy")))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpress import __version__
-from logpress.cli import compare, lake, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=tune.EPILOG)(tune.tune)
-app.add_typer(lake.app)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)
+app.add_typer(lake)
 
 
 def _started_early(arguments: list[str]) -> Companion | None:

@@ -109,10 +109,15 @@ def _publication(lake: Lake, table: str, day: date, manifests: Sequence[SliceMan
         before = None  # damaged; this mends it
     slices = tuple(manifests)
     if before is not None:
-        if _without_times(before.slices) == _without_times(slices):
+        if same_slices(before, slices):
             return before
         keep(lake, before)
     return DayManifest(table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, slices=slices)
+
+
+def same_slices(manifest: DayManifest, slices: Sequence[SliceManifest]) -> bool:
+    """Whether a publication has the same records and files, however long they took."""
+    return _without_times(manifest.slices) == _without_times(slices)
 
 
 def _without_times(slices: Sequence[SliceManifest]) -> list[SliceManifest]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from logpress.cli.lake.text import TableNames, descriptions_of
 from logpress.cli.options import LakeUri, Quiet
-
-if TYPE_CHECKING:
-    from logpress.reading.lake import LakeReader
 
 EPILOG = (
     "Examples:\n\n"
@@ -21,9 +19,7 @@ EPILOG = (
 
 def register(
     lake: LakeUri,
-    tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="Only these tables; all by default.")
-    ] = None,
+    tables: TableNames = None,
     move: Annotated[
         bool,
         typer.Option(
@@ -44,7 +40,6 @@ def register(
     from logpress.lake import Lake
     from logpress.lake.register import register as register_lake
     from logpress.lake.register import target
-    from logpress.reading import open_lake
 
     def tell(table: str, done: int, days: int) -> None:
         if not quiet:
@@ -52,19 +47,8 @@ def register(
 
     found = Lake.open(lake)
     choice = target(found, move=move)
-    reader = open_lake(lake)
-    descriptions = {name: _descriptions(reader, name) for name in tables or found.tables()}
+    descriptions = {name: descriptions_of(found, name) for name in tables or found.tables()}
     for done in register_lake(found, tables or (), move=move, verify=verify, descriptions=descriptions, progress=tell):
         removed = f", {len(done.removed)} taken out that the lake does not have" if done.removed else ""
         print(f"{done.table}: {done.days} days with rows, {len(done.added)} registered now{removed}")
     print(f"{found.uri}: its catalog is {choice}")
-
-
-def _descriptions(reader: LakeReader, table: str) -> dict[str, str]:
-    """What columns mean, as the newest part says."""
-    from logpress.errors import LogpressError
-
-    try:
-        return {column.name: column.description for column in reader.table(table).columns}
-    except LogpressError:  # no such table, no rows, or a file that registering will name
-        return {}

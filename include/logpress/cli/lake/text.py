@@ -63,6 +63,17 @@ def known_table(lake: Lake, table: str) -> str:
     return open_lake(lake.uri).table(table).name
 
 
+def descriptions_of(lake: Lake, table: str) -> dict[str, str]:
+    """What a table's columns mean, as its newest part says; nothing if that cannot be read."""
+    from logpress.errors import LogpressError
+    from logpress.reading import open_lake
+
+    try:
+        return {column.name: column.description for column in open_lake(lake.uri).table(table).columns}
+    except LogpressError:  # no such table, no rows, or a file that whoever needs it will name
+        return {}
+
+
 def day_argument(text: str) -> date:
     """The day that an argument says.
 
