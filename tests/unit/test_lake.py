@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -477,6 +478,7 @@ def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
             publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], run="other"), run="other")
 
     monkeypatch.setattr(commits, "_evolve", with_company)
+    monkeypatch.setattr(commits, "_one_at_a_time", lambda *_: nullcontext())  # as if it were on another machine
     publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
     assert scan(lake) == ["n", "x"]
 

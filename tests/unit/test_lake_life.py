@@ -492,3 +492,17 @@ def test_a_copy_goes_to_no_other_lake_and_not_into_itself(lake, tmp_path):
     list(copy_lake(lake, str(tmp_path / "copy")))
     with pytest.raises(UsageError, match=r"is a copy of .*, and not a copy of"):
         list(copy_lake(other, str(tmp_path / "copy")))
+
+
+def test_a_lost_catalog_is_one_line_for_a_table_and_none_is_made(lake):
+    publish_names(lake, ["a"])
+    publish_names(lake, ["b"])
+    publish_names(lake, ["n"], NEXT_DAY)
+    os.unlink(f"{lake.uri}/catalog.sqlite")
+    (found,) = check(lake)
+    assert re.match(r"log: .* is lost: it does not know log, of which 2 days are published; `logpress lake reg", found)
+    with pytest.raises(LakeError, match="is lost"):
+        publish_names(lake, ["c"])
+    with pytest.raises(LakeError, match="is lost"):
+        drop_day(lake, TABLE, DAY)
+    assert not os.path.exists(f"{lake.uri}/catalog.sqlite")

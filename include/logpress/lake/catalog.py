@@ -55,12 +55,21 @@ def see_catalog(lake: Lake, table: str) -> None:
         LakeError: if it does not, or has the table elsewhere, or is lost.
         UsageError: if nothing names the catalog.
     """
-    if is_missing(lake):
-        if _has_rows(lake, table):
-            raise _lost(lake, table)
-        return
-    with open_catalog(lake) as catalog:
-        catalog.see_known(table)
+    see_not_lost(lake, table)
+    if not is_missing(lake):
+        with open_catalog(lake) as catalog:
+            catalog.see_known(table)
+
+
+def see_not_lost(lake: Lake, table: str) -> None:
+    """See that a lake's own catalog is there if anything is published; opening it would make an empty one.
+
+    Raises:
+        LakeError: if it is lost, or the environment names another one.
+        UsageError: if nothing names the catalog.
+    """
+    if is_missing(lake) and _has_rows(lake, table):
+        raise _lost(lake, table)
 
 
 class LakeCatalog:
@@ -120,11 +129,7 @@ class LakeCatalog:
         Raises:
             LakeError: if the lake has days that the catalog does not know.
         """
-        found = self.load(table)
-        if _is_empty(found) and _has_rows(self._lake, table):
-            found = self.load(table)  # others may have published the table's first day since
-            if _is_empty(found):
-                raise _lost(self._lake, table, self.choice)
+        found = self.see_not_empty(table)
         if recorded(self._lake) is not None:
             return
         if found is not None:
@@ -137,6 +142,19 @@ class LakeCatalog:
                     f"{PREFIX}*, or tell this one of them with `logpress lake register {self._lake.uri}`"
                 )
         record(self._lake, self.choice)
+
+    def see_not_empty(self, table: str) -> Table | None:
+        """Give a table, once it is clear that the catalog knows some of it if anything is published.
+
+        Raises:
+            LakeError: if it does not.
+        """
+        found = self.load(table)
+        if _is_empty(found) and _has_rows(self._lake, table):
+            found = self.load(table)  # others may have published the table's first day since
+            if _is_empty(found):
+                raise _lost(self._lake, table, self.choice)
+        return found
 
     def _see_own(self, found: Table, table: str) -> None:
         """See that the metadata files that a commit removes lie in the table's folder.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import open_catalog
+from logpress.lake.catalog import open_catalog, see_not_lost
+from logpress.lake.choice import is_missing
 from logpress.lake.day_files import known_days
 from logpress.lake.history import publications, sizes_differ
 from logpress.lake.lake import Lake
@@ -48,21 +49,40 @@ def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> It
         hash_files: whether the SHA-256 of all published files is compared too.
 
     Raises:
-        LakeError: if the lake or its catalog cannot be read, or the environment names another catalog.
+        LakeError: if the lake cannot be read.
+    """
+    for table in tables:
+        known, held, is_lost = dict[date, set[str]](), set[str](), True
+        try:
+            see_not_lost(lake, table)
+            if not is_missing(lake):
+                known, held = _known(lake, table)
+                is_lost = False
+        except LakeError as error:
+            yield Finding(table, None, f"{error}")
+        for day in sorted(known.keys() | set(lake.days(table))):
+            yield from _check_day(lake, table, day, None if is_lost else known.get(day, set()), held, hash_files)
+
+
+def _known(lake: Lake, table: str) -> tuple[dict[date, set[str]], set[str]]:
+    """Paths of the files that the catalog has, by day, and of those that its snapshots refer to.
+
+    Raises:
+        LakeError: if it does not know what is published.
     """
     with open_catalog(lake) as catalog:
-        for table in tables:
-            found = catalog.load(table)
-            with lake_errors(f"the catalog of {lake.uri}"):
-                known = known_days(found) if found is not None else {}
-                held = data_files(found) if found is not None else set()
-            for day in sorted(known.keys() | set(lake.days(table))):
-                yield from _check_day(lake, table, day, set(known.get(day, {})), held, hash_files)
+        catalog.see_not_empty(table)
+        found = catalog.load(table)
+        if found is None:
+            return {}, set()
+        with lake_errors(f"the catalog of {lake.uri}"):
+            return {day: set(files) for day, files in known_days(found).items()}, data_files(found)
 
 
 def _check_day(
-    lake: Lake, table: str, day: date, known: set[str], held: set[str], hash_files: bool
+    lake: Lake, table: str, day: date, known: set[str] | None, held: set[str], hash_files: bool
 ) -> Iterator[Finding]:
+    """Compare what is known of a day; `known` is None if the catalog is lost, which has been said."""
     try:
         manifest = lake.read_day(table, day)
     except LakeError as error:
@@ -72,12 +92,13 @@ def _check_day(
         yield Finding(
             table,
             day,
-            f"the catalog has {len(known)} files of it, and there is no manifest; press the day again, roll it back "
-            "(`logpress lake rollback`), or take it out of the catalog with `logpress lake register`",
+            f"the catalog has {len(known or ())} files of it, and there is no manifest; press the day again, roll it "
+            "back (`logpress lake rollback`), or take it out of the catalog with `logpress lake register`",
         )
         return
     parts, rejects = lake.files(manifest)
-    yield from _check_catalog(table, day, known, set(parts))
+    if known is not None:
+        yield from _check_catalog(table, day, known, set(parts))
     damaged = set()
     for path, expected, size in sizes_differ(lake, manifest):
         damaged.add(path)
@@ -89,7 +110,7 @@ def _check_day(
                 if path not in damaged and lake.storage.sha256(path) != part.sha256:
                     text = f"{path} has another SHA-256 than its manifest says; restore the file from a copy, or press "
                     yield Finding(table, day, f"{text}the day again")
-    for path in unnamed_files(lake, table, day, manifest, held, _YOUNG):
+    for path in unnamed_files(lake, table, day, manifest, held, _YOUNG) if known is not None else ():
         yield Finding(table, day, f"{path} is named by nothing; `logpress lake clean` removes it")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from logpress.lake.catalog import open_catalog
+from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.check import unnamed_files
 from logpress.lake.commit import due_snapshots, expire
 from logpress.lake.history import due_kept, kept_path, publications
@@ -80,6 +80,7 @@ def clean_table(
     retention = retention_of(lake) if retention is None else retention
     now = datetime.now(UTC)
     found: list[Needless] = []
+    see_not_lost(lake, table)
     with open_catalog(lake) as catalog, lake_errors(lake.uri):
         catalog.see_known(table)
         loaded = catalog.load(table)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import open_catalog
+from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.choice import is_configured, is_missing
 from logpress.lake.day_files import published_files
 from logpress.lake.history import keep
@@ -57,6 +57,7 @@ def publish_day(
     folder = lake.day_folder(table, day)
     for place in (folder, f"{lake.table_folder(table)}/metadata", lake.superseded_root(table)):
         lake.see_inside(f"{place}/any")
+    see_not_lost(lake, table)
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
         catalog.see_known(table)
         for done, (slice_, part) in enumerate(files):

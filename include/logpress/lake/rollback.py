@@ -6,7 +6,7 @@ import uuid
 from datetime import date, timedelta
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import open_catalog
+from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.history import earlier, keep, sizes_differ
 from logpress.lake.lake import Lake
@@ -72,6 +72,7 @@ def drop_day(lake: Lake, table: str, day: date, *, grace: timedelta | None = Non
         LakeError: if the catalog refuses.
     """
     grace = retention_of(lake) if grace is None else grace
+    see_not_lost(lake, table)
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
         catalog.see_known(table)
         before = lake.need_day(table, day)
