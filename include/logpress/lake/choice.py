@@ -203,8 +203,21 @@ def catalog_path(lake: Lake) -> str:
 
 
 def is_missing(lake: Lake) -> bool:
-    """Whether the lake's catalog is its own, and was never made, or is lost."""
-    return lake.is_local and choose(lake).kind == EMBEDDED and not has_catalog_tables(catalog_path(lake))
+    """Whether the lake's catalog is its own, and was never made, or is lost.
+
+    Raises:
+        LakeError: if it is damaged, or the environment names another one.
+    """
+    if not lake.is_local or choose(lake).kind != EMBEDDED:
+        return False
+    path = catalog_path(lake)
+    try:
+        return not has_catalog_tables(path)
+    except sqlite3.DatabaseError as error:
+        raise LakeError(
+            f"{path}: is damaged ({error}); move it away, and make it anew with "
+            f"`logpress lake register --lake {lake.uri}`"
+        ) from error
 
 
 def has_catalog_tables(path: str) -> bool:

@@ -46,46 +46,40 @@ def make_day(
     if is_new:
         keep(lake, wanted)
 
-    def commit() -> int | None:
+    def attempt() -> DayManifest:
         snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions, retention)
-        if catalog.choice.kind != EMBEDDED:
-            _see_accepted(catalog, lake, wanted, snapshot_id)
-        return snapshot_id
+        made = wanted
+        if is_new:
+            made = wanted.model_copy(update={"snapshot_id": snapshot_id})
+            keep(lake, made)
+        if catalog.choice.kind == EMBEDDED:  # the day's lock lets nobody else publish it
+            _write(lake, made)
+            return made
+        return _follow(catalog, lake, made, snapshot_id)
 
-    snapshot_id = until_deadline(commit, f"the catalog of {lake.uri}", f"publish {table} {day}")
-    if is_new:
-        wanted = wanted.model_copy(update={"snapshot_id": snapshot_id})
-        keep(lake, wanted)
-    if catalog.choice.kind == EMBEDDED:  # the day's lock lets nobody else publish it
-        _write(lake, wanted)
-        return wanted
-    return _follow(catalog, lake, wanted)
+    return until_deadline(attempt, f"the catalog of {lake.uri}", f"publish {table} {day}")
 
 
 def _see_accepted(catalog: LakeCatalog, lake: Lake, wanted: DayManifest, snapshot_id: int | None) -> None:
-    """See that the catalog still knows a commit that it accepted.
+    """See that the catalog still knows a commit that it accepted, where the day is not what was committed.
 
     Raises:
-        LakeError: from LostCommitError, if the day is as it was before and the snapshot is gone: the catalog does not
-            compare versions, as moto's Glue does not.
+        LakeError: from LostCommitError, if the snapshot is gone: the catalog does not compare versions, as moto's Glue
+            does not.
     """
     found = catalog.load(wanted.table)
-    if found is None or snapshot_id is None or found.snapshot_by_id(snapshot_id) is not None:
-        return
-    with lake_errors(f"the catalog of {lake.uri}"):
-        is_standing = set(published_files(found, date.fromisoformat(wanted.day))) == set(lake.files(wanted)[0])
-    if not is_standing:
+    if snapshot_id is not None and (found is None or found.snapshot_by_id(snapshot_id) is None):
         raise LakeError(
             f"the catalog of {lake.uri}: accepted snapshot {snapshot_id} of {wanted.table} {wanted.day}, and forgot it "
             "when another commit came: it does not see to commits at the same time; publish one day at a time"
         ) from LostCommitError()
 
 
-def _follow(catalog: LakeCatalog, lake: Lake, wanted: DayManifest) -> DayManifest:
+def _follow(catalog: LakeCatalog, lake: Lake, wanted: DayManifest, snapshot_id: int | None) -> DayManifest:
     """Make the manifest say what the catalog says; where no lock is, others may have committed, and do the same.
 
     Raises:
-        LakeError: if another run's files stand.
+        LakeError: if another run's files stand, or the catalog has forgotten the commit.
     """
     table, day = wanted.table, date.fromisoformat(wanted.day)
     own = set(lake.files(wanted)[0])
@@ -93,6 +87,7 @@ def _follow(catalog: LakeCatalog, lake: Lake, wanted: DayManifest) -> DayManifes
         paths = _paths(catalog, lake, table, day)
         current = wanted if paths == own else standing(lake, table, day, paths)
         if current is None:
+            _see_accepted(catalog, lake, wanted, snapshot_id)
             break
         _write(lake, current)
         if _paths(catalog, lake, table, day) != paths:
