@@ -166,6 +166,7 @@ class DayManifest(Model):
     day: str
     published_at: datetime = Field(description="UTC")
     snapshot_id: int | None = None
+    run: str | None = Field(default=None, description="the run that published it; None in older manifests")
     manifest_sha256: str | None = Field(
         default=None,
         description="SHA-256 of this file with zeros in place of these digits, hexadecimal; None in older manifests",

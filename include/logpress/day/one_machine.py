@@ -27,7 +27,6 @@ from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE
 from logpress.lake.publish import publish_day
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
@@ -51,7 +50,7 @@ def run_day(
     lake_uri: str,
     *,
     threads: int | None = None,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
     progress: StageProgress | None = None,
     companion: Companion | None = None,
     memory: int | None = None,
@@ -64,7 +63,7 @@ def run_day(
         inputs: files, folders, globs or URIs of raw records; those of the contract if empty.
         lake_uri: the lake; created if missing.
         threads: processes, or threads of one process; the number of cores if None.
-        grace: how long superseded files are kept.
+        grace: how long superseded files and snapshots are kept; the lake's retention if None.
         progress: receives the progress of the stages.
         companion: a companion process that was started earlier; it is closed here.
         memory: bytes that all processes together may take; limits the number of processes, of which there is at least
@@ -166,7 +165,7 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
     return max(sizes) > _MOSTLY * sum(sizes)
 
 
-def _publish(work: _Work, grace: timedelta) -> DayManifest:
+def _publish(work: _Work, grace: timedelta | None) -> DayManifest:
     work.stages.begin("publish", None)
     contract = work.contract
     published = work.companion.call(

@@ -23,8 +23,8 @@ from logpress.errors import ProofError
 from logpress.hashing.digest import combine, to_text
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
-from logpress.lake.commit import catalog_files
 from logpress.lake.links import is_linked
+from logpress.lake.snapshots import catalog_files
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, SliceManifest
 from logpress.outputs import is_regular, refuse_output, written
@@ -207,7 +207,8 @@ def verify_published(
     if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
         raise ProofError(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
-            "interrupted; press the day again"
+            "interrupted; press the day again, or, if the catalog was lost, run "
+            f"`logpress lake register --lake {lake.uri}`"
         )
     if not is_linked(lake, manifest):
         raise ProofError(

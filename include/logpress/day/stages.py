@@ -22,7 +22,7 @@ from logpress.errors import LakeError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE, remove_leftovers, remove_run
+from logpress.lake.leftovers import remove_leftovers, remove_run
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
@@ -310,7 +310,7 @@ def publish(
     lake_uri: str,
     run: str,
     *,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
 ) -> DayManifest:
     """Publish a verified run as the day's content, in one commit.
 
