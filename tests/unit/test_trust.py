@@ -22,7 +22,6 @@ from logpress.day.published import restore_to_file, verify_published
 from logpress.errors import LakeError, LogpressError, PartError, ProofError, UsageError
 from logpress.lake import Lake, remove_leftovers
 from logpress.lake.names import checked_name
-from logpress.lake.register import register
 from logpress.manifest import DayManifest
 from logpress.outputs import refuse_output
 from logpress.reading import open_lake
@@ -173,7 +172,6 @@ def test_a_note_of_superseded_files_removes_nothing_else(home: Path, name: str) 
     note.parent.mkdir(exist_ok=True)
     old = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
     note.write_text(json.dumps({name: old, str(precious): old, "_manifest.json": old}))
-    register(Lake.open(str(home / "lake")))  # its catalog leads to what it was copied from
     remove_leftovers(lake, "sdk_log")
     assert {path: path.stat().st_size for path in home.rglob("*") if path.is_file() and path != note} == before
 

@@ -111,7 +111,7 @@ def remove_leftovers(
     grace = retention_of(lake) if grace is None else grace
     with lake_errors(lake.table_folder(table)):
         due = due_superseded(lake, table, now - grace)
-        held = held_files(lake, table, grace) if due else set()
+        held = held_files(lake, table, grace) if any(due.values()) else set()
         for day, names in due.items():
             _remove_superseded(lake, table, day, names, held)
             remove_kept(lake, table, day, now - grace)
