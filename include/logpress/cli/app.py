@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, warm
+from logpress.cli import compare, erase, press, report, restore, sample, schema, tune, upgrade, verify, warm
 from logpress.errors import LogpressError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ app.command(epilog=press.EPILOG)(press.press)
 app.command(epilog=restore.EPILOG)(restore.restore)
 app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=upgrade.EPILOG)(upgrade.upgrade)
+app.command(epilog=erase.EPILOG)(erase.erase)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.errors import LakeError
+from logpress.errors import ChangedError, LakeError
 from logpress.lake.catalog import LakeCatalog
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
@@ -45,7 +45,14 @@ def _is_day(day: date) -> BooleanExpression:
 
 
 def replace_day(
-    catalog: LakeCatalog, lake: Lake, table: str, day: date, paths: Sequence[str], descriptions: Mapping[str, str]
+    catalog: LakeCatalog,
+    lake: Lake,
+    table: str,
+    day: date,
+    paths: Sequence[str],
+    descriptions: Mapping[str, str],
+    *,
+    replaces: Collection[str] | None = None,
 ) -> int | None:
     """Make these files the day's only ones, in one snapshot; files that stay are left alone.
 
@@ -58,11 +65,13 @@ def replace_day(
         day: the UTC day, which is the value of the column `day` in all of these files.
         paths: part files, in the day's folder. None: the day has no rows, and vanishes from the table.
         descriptions: what columns mean.
+        replaces: the files that the day must have until then, or `paths` already; any if None.
 
     Returns:
         The snapshot that holds the day; None where the table has none.
 
     Raises:
+        ChangedError: if the day has other files than `replaces`.
         LakeError: if the catalog refuses, or others keep winning.
     """
     from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -78,7 +87,7 @@ def replace_day(
             found = catalog.create(table, iceberg_schema(schemas, descriptions))
         try:
             with lake_errors(f"the catalog of {lake.uri}"):
-                return _try(found, day, paths, schemas, descriptions)
+                return _try(found, day, paths, schemas, descriptions, replaces)
         except LakeError as error:
             if not isinstance(error.__cause__, CommitFailedException | ValidationException):
                 raise
@@ -102,7 +111,12 @@ def _schema_of(path: str) -> pa.Schema:
 
 
 def _try(
-    table: Table, day: date, paths: Sequence[str], schemas: Sequence[pa.Schema], descriptions: Mapping[str, str]
+    table: Table,
+    day: date,
+    paths: Sequence[str],
+    schemas: Sequence[pa.Schema],
+    descriptions: Mapping[str, str],
+    replaces: Collection[str] | None,
 ) -> int | None:
     from pyiceberg.exceptions import CommitFailedException
 
@@ -110,6 +124,11 @@ def _try(
     from logpress.lake.schema import iceberg_schema
 
     old = published_files(table, day)
+    if replaces is not None and old.keys() not in (set(replaces), set(paths)):
+        raise ChangedError(
+            f"{table.location()}: the catalog has other files for {day} than the manifest that was read, because "
+            "another process publishes the day, or was interrupted while it did; let it end, or run it again"
+        )
     added = [path for path in paths if path not in old]
     removed = [old[path] for path in old.keys() - set(paths)]
     if added or removed:

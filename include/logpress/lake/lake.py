@@ -136,6 +136,14 @@ class Lake:
         """What of a table is due to be removed."""
         return f"{self.uri}/{table}/_superseded"
 
+    def erasures_root(self, table: str) -> str:
+        """The log of a table's erasures."""
+        return f"{self.uri}/{table}/_erasures"
+
+    def erasure_path(self, table: str, id_: str) -> str:
+        """One erasure in it."""
+        return f"{self.erasures_root(table)}/{checked_name(id_, self.erasures_root(table))}.json"
+
     # -- what is changed
 
     def see_inside(self, path: str) -> None:

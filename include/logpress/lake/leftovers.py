@@ -95,18 +95,46 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
         os.rmdir(root)
 
 
-def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> None:
+def remove_superseded(lake: Lake, table: str, day: date, *, grace: timedelta) -> bool:
+    """Remove a day's files that have been superseded for longer than a grace period; whether that could be done now.
+
+    Raises:
+        LakeError: if one cannot be removed.
+    """
+    with lake_errors(lake.table_folder(table)):
+        return _remove_superseded(lake, table, day, datetime.now(UTC) - grace)
+
+
+def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta, spared: str = "") -> None:
+    """Remove staging of a day's runs that nothing was written to for some time, except that of one run.
+
+    Raises:
+        LakeError: if it cannot be removed.
+    """
+    before = datetime.now(UTC) - age
+    with lake_errors(lake.table_folder(table)):
+        for day_item in lake.storage.list(lake.staging_root(table)):
+            if day_of_folder(day_item.name) != day:
+                continue
+            folder = f"{lake.staging_root(table)}/{day_item.name}"
+            for run in lake.storage.list(folder):
+                if run.name != spared and _newest(lake, f"{folder}/{run.name}", run) <= before:
+                    lake.remove(f"{folder}/{run.name}")
+        remove_empty_staging(lake, table)
+
+
+def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> bool:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(day_lock(lake, table, day, wait_seconds=0))
         except LakeError:
-            return  # someone is publishing the day, and will see to it
+            return False  # someone is publishing the day, and will see to it
         path = lake.superseded_path(table, day)
         since = _read(lake, path)
         try:
             manifest = lake.read_day(table, day)
         except LakeError:
-            return  # damaged: what is needed is not known until the day is pressed again
+            return False  # damaged: what is needed is not known until the day is pressed again
         folder = lake.day_folder(table, day)
         needed = {name.rsplit("/", 1)[-1] for names in lake.files(manifest) for name in names} if manifest else set()
         left = dict(since)
@@ -120,6 +148,7 @@ def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> N
             lake.write(path, json.dumps(left, indent=1).encode())
         else:
             lake.remove(path)
+    return True
 
 
 def _read(lake: Lake, path: str) -> dict[str, str]:

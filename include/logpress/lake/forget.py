@@ -1,0 +1,228 @@
+"""Remove what still holds erased records: superseded files, staging, old snapshots and their metadata."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from logpress.errors import LakeError
+from logpress.lake.catalog import is_configured, is_missing, open_catalog
+from logpress.lake.commit import TRIES
+from logpress.lake.erasures import ErasureEntry, entries, write
+from logpress.lake.lake import Lake
+from logpress.lake.leftovers import GRACE, remove_staging, remove_superseded
+from logpress.lake.locks import locked
+from logpress.lake.storage import lake_errors
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import Table
+
+ERASE_RUN = "erase-"
+"""How names of runs that erase begin."""
+
+_WAIT_SECONDS = 0.1
+
+
+def erase_lock(lake: Lake, table: str, *, wait_seconds: float = 600.0) -> AbstractContextManager[None]:
+    """Let one process at a time erase from a table of a local lake.
+
+    Raises:
+        LakeError: if another process holds it for longer.
+    """
+    path = f"{lake.uri}/_locks/{table}-erase"
+    lake.see_inside(path)
+    return locked(path, wait_seconds=wait_seconds)
+
+
+def forget_due(lake: Lake, table: str, *, at_once: bool = False, run: str = "") -> list[ErasureEntry]:
+    """Remove what is left of erasures whose grace period has passed; the lock of erasures is held, if there is one.
+
+    It may be killed at any moment and called again.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        at_once: whether grace periods do not count.
+        run: a run whose staging stays.
+
+    Returns:
+        The erasures of which something is left: they are not due yet, or a day is being published.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    now = datetime.now(UTC)
+    waiting = []
+    for entry in entries(lake, table):
+        if entry.removed_at is not None:
+            continue
+        if at_once or entry.remove_after is None or entry.remove_after <= now:
+            grace = timedelta(0) if at_once else (entry.remove_after or now) - (entry.done_at or entry.begun_at)
+            if forget(lake, table, {count.day for count in entry.days}, grace=grace, run=run):
+                write(lake, entry.model_copy(update={"removed_at": datetime.now(UTC)}))
+                continue
+        waiting.append(entry)
+    return waiting
+
+
+def forget_due_unless_busy(lake: Lake, table: str) -> None:
+    """The same as `forget_due`, after a publication; an erasure that runs now sees to it itself.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    with lake_errors(lake.uri):
+        if not lake.storage.list(lake.erasures_root(table)):
+            return
+    if not lake.is_local:
+        forget_due(lake, table)
+        return
+    try:
+        lock = erase_lock(lake, table, wait_seconds=0)
+        lock.__enter__()
+    except LakeError:
+        return
+    try:
+        forget_due(lake, table)
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta, run: str = "") -> bool:
+    """Remove whatever may hold earlier contents of some days, if it is older than a grace period.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        days: days from which records were erased.
+        grace: how long files that are no longer published stay.
+        run: a run whose staging stays.
+
+    Returns:
+        Whether all of it is removed; not if a day is being published, or was just now.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    # in an object store nothing says whether another run that erases has ended
+    age = grace if lake.is_local else max(grace, GRACE)
+    done = []
+    for day in sorted(days):
+        done.append(remove_superseded(lake, table, day, grace=grace))
+        remove_staging(lake, table, day, age=age, spared=run)
+    if is_configured(lake) and not is_missing(lake):
+        done.append(_forget_snapshots(lake, table))
+    return all(done)
+
+
+def _forget_snapshots(lake: Lake, table: str) -> bool:
+    """Leave only the current snapshot, without entries of files that were removed, and remove what others had.
+
+    Returns:
+        Whether all that others had is removed.
+    """
+    with open_catalog(lake) as catalog:
+        for attempt in range(TRIES):
+            found = catalog.load(table)
+            if found is None or found.current_snapshot() is None:
+                return True
+            try:
+                with lake_errors(f"the catalog of {lake.uri}"):
+                    _expire(found)
+                break
+            except LakeError as error:
+                if not _is_conflict(error) or attempt == TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0.5, 1.5) * _WAIT_SECONDS * 2 ** min(attempt, 5))
+        found = catalog.load(table)
+        assert found is not None
+        with lake_errors(f"the metadata of {table} in {lake.uri}"):
+            return _remove_metadata(lake, found)
+
+
+def _is_conflict(error: LakeError) -> bool:
+    from pyiceberg.exceptions import CommitFailedException, ValidationException
+
+    return isinstance(error.__cause__, CommitFailedException | ValidationException)
+
+
+def _expire(table: Table) -> None:
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    manifests = snapshot.manifests(table.io)
+    if any(not (manifest.has_added_files() or manifest.has_existing_files()) for manifest in manifests):
+        # an append leaves out manifests that only say which files were removed: they have the bounds of their columns
+        with table.transaction() as transaction, transaction.update_snapshot().fast_append():
+            pass
+    kept = {reference.snapshot_id for reference in table.metadata.refs.values()}
+    old = [one.snapshot_id for one in table.snapshots() if one.snapshot_id not in kept]
+    if old:
+        table.maintenance.expire_snapshots().by_ids(old).commit()
+
+
+def _remove_metadata(lake: Lake, table: Table) -> bool:
+    """Remove metadata that no snapshot refers to: what is old, or names files that are not there any more.
+
+    What another process writes for a commit that is under way is young, and names files that are there.
+
+    Returns:
+        False if a young file cannot be read: it is still being written, or its writer was killed.
+    """
+    used = set()
+    for snapshot in table.snapshots():
+        used.add(_plain(snapshot.manifest_list))
+        used.update(_plain(manifest.manifest_path) for manifest in snapshot.manifests(table.io))
+    folder = os.path.dirname(_plain(table.metadata_location))
+    before = datetime.now(UTC) - GRACE
+    is_done = True
+    for item in lake.storage.list(folder):
+        path = f"{folder}/{item.name}"
+        if not item.name.endswith(".avro") or path in used:
+            continue
+        if item.modified is not None and item.modified < before:
+            table.io.delete(path)
+        elif not item.name.startswith("snap-"):  # lists of manifests have no values of columns
+            files = _files_of(table.io, path)
+            if files is None:
+                is_done = False
+            elif any(lake.storage.size(file) is None for file in files):
+                table.io.delete(path)
+    return is_done
+
+
+def _files_of(io: FileIO, path: str) -> list[str] | None:
+    """The data files that a manifest names; None if it is not whole."""
+    from pyiceberg.avro.file import AvroFile
+    from pyiceberg.manifest import (
+        DEFAULT_READ_VERSION,
+        MANIFEST_ENTRY_SCHEMAS,
+        DataFile,
+        DataFileContent,
+        FileFormat,
+        ManifestEntry,
+        ManifestEntryStatus,
+    )
+
+    try:
+        with AvroFile[ManifestEntry](
+            io.new_input(path),
+            MANIFEST_ENTRY_SCHEMAS[DEFAULT_READ_VERSION],
+            read_types={-1: ManifestEntry, 2: DataFile},
+            read_enums={0: ManifestEntryStatus, 101: FileFormat, 134: DataFileContent},
+        ) as reader:
+            return [_plain(entry.data_file.file_path) for entry in reader]
+    except FileNotFoundError:
+        return []
+    except Exception:  # whatever Avro's reader makes of the rest of a file
+        return None
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("file://")
