@@ -53,7 +53,7 @@ def erase(
     memory: Memory = None,
     quiet: Quiet = False,
 ) -> None:
-    """Erase records from published days: their files, statistics, snapshots. All other records stay, which is proven."""
+    """Erase records from published days, statistics and snapshots included; that all others stay is proven."""
     contract = contract_of(table)
     begin, end = day_of(first, "--from"), day_of(last, "--to")
     limit = memory_of(memory)

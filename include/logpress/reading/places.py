@@ -66,7 +66,8 @@ class Finder:
         virtual = frozenset(column.name for column in columns_of([part.contract]) if column.virtual)
         texts = self.texts if number is None else self.texts[number : number + 1]
         try:
-            wanted = compile_filter(parse_conditions(texts, dict(zip(types.names, types.types, strict=True))), types, virtual)
+            conditions = parse_conditions(texts, {field.name: field.type for field in types})
+            wanted = compile_filter(conditions, types, virtual)
         except UsageError:
             if any(operator not in ("=", "==", "in") for _, operator, _ in self.conditions):
                 raise

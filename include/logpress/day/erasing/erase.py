@@ -13,7 +13,7 @@ from logpress.day.budget import Budget
 from logpress.day.erasing.matches import Matcher, Matches
 from logpress.day.erasing.rewrite import SliceFiles, rewrite_slice
 from logpress.day.stages import default_threads
-from logpress.errors import ChangedError, LogpressError, UsageError
+from logpress.errors import ChangedError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, erasures, publish_day
 from logpress.lake.catalog import check_configured
@@ -263,9 +263,7 @@ def _files(lake: Lake, manifest: DayManifest) -> list[SliceFiles]:
     """The published files of each slice."""
     parts, rejects = (iter(paths) for paths in lake.files(manifest))
     return [
-        SliceFiles(
-            None if slice_.part is None else next(parts), None if slice_.rejects_part is None else next(rejects)
-        )
+        SliceFiles(None if slice_.part is None else next(parts), None if slice_.rejects_part is None else next(rejects))
         for slice_ in manifest.slices
     ]
 

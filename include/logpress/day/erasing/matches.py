@@ -248,4 +248,5 @@ def _rejects_of(path: str) -> Iterator[tuple[list[str], list[bool], list[bytes]]
     with open_rejects(path) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["reason", "continued", "record"])
-            yield tuple(table[name].to_pylist() for name in ("reason", "continued", "record"))  # type: ignore[misc]
+            reasons, continued, records = (table[name].to_pylist() for name in ("reason", "continued", "record"))
+            yield reasons, continued, records

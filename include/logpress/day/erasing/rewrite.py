@@ -98,7 +98,7 @@ def rewrite_slice(
         left.subtract(reasons)
         rejects = 0 if part is None else part.rows
         changed |= {"rejects_part": part, "rejects": rejects, "reject_reasons": {k: n for k, n in left.items() if n}}
-    records, size = (sum(total[place] for total in erased) for place in (0, 1))
+    records, size = sum(total[0] for total in erased), sum(total[1] for total in erased)
     new = entry.model_copy(
         update={
             **changed,
@@ -190,7 +190,7 @@ def _without_rejects(
         if output is not None:
             output.discard()
         raise
-    count, size = (sum(total[place] for total in totals) for place in (0, 1))
+    count, size = sum(total[0] for total in totals), sum(total[1] for total in totals)
     return stats, (count, size, digests.combine(total[2] for total in totals)), reasons
 
 

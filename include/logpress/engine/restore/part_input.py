@@ -20,7 +20,6 @@ from logpress.progress import Progress
 from logpress.records.raw_blocks import Buffers, RawBlock
 from logpress.records.slice_input import Undated
 
-
 Without = Mapping[int, NDArray[np.int64]]
 """Rows that are left out: by row group, int64[n], ascending."""
 
@@ -115,13 +114,13 @@ class ListInput(_Input):
             yield 0, self._block(waiting)
 
     def _block(self, records: list[bytes]) -> RawBlock:
-        ends = np.cumsum([len(record) + 1 for record in records], dtype=np.int64)
-        starts = ends - [len(record) + 1 for record in records]
+        lengths = np.array([len(record) + 1 for record in records], dtype=np.int64)
+        ends = np.cumsum(lengths)
         data = np.frombuffer(b"\n".join([*records, b""]), dtype=np.uint8)
         buffer = self._buffers.take(len(data))
         buffer[: len(data)] = data
         buffer[len(data) : len(data) + PADDING] = 0
-        return RawBlock(buffer, len(data), spans=(starts, ends - 1))
+        return RawBlock(buffer, len(data), spans=(ends - lengths, ends - 1))
 
     def origins(self) -> list[OriginStats]:
         """Nothing that is of use to anybody."""
