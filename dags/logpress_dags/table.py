@@ -129,6 +129,7 @@ def table_dag(contract: Contract) -> DAG:
             day = date.fromisoformat(run["day"])
             see_apart(run["inputs"], run["lake"])
             with storage_access(run["lake"], *run["inputs"], connection=run["connection"], aws=contract.source.aws):
+                stages.see_nothing_erased(contract, day, run["lake"])
                 specs = stages.plan(contract, day, run["inputs"], wait=contract.source.wait)
                 changes = stages.changes(contract, day, run["lake"], run["inputs"])
                 print(changes or "the day was not published from raw objects before")

@@ -26,6 +26,9 @@ def press(
     lake: LakeUri,
     inputs: Inputs = None,
     grace: Annotated[float, typer.Option("--grace", min=0, help="Hours that superseded files stay.")] = 1.0,
+    despite_erasures: Annotated[
+        bool, typer.Option("--despite-erasures", help="Press a day again from which records were erased.")
+    ] = False,
     threads: Threads = None,
     memory: Memory = None,
     quiet: Quiet = False,
@@ -53,7 +56,7 @@ def press(
         with Bars(quiet=quiet) as bars:
             report, checks = whole_day.run_day(
                 contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-                companion=companion, memory=limit,
+                companion=companion, memory=limit, despite_erasures=despite_erasures,
             )  # fmt: skip
     console = Console()
     console.print(render_report(report))

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
 from logpress.engine.convert.block import Block
@@ -24,6 +21,7 @@ from logpress.engine.press.reading import SliceReading
 from logpress.engine.press.slice_press import read_slice
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import Registers
+from logpress.engine.restore.words_file import Words, WordsFile, pieces
 from logpress.engine.row_group.kernels_row_group import choose_rows
 from logpress.engine.row_group.row_group import SECONDS_A_DAY
 from logpress.errors import PartError, ProofError, SourceError
@@ -32,9 +30,6 @@ from logpress.limits import DEFAULT, Limits
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress
-
-Words = NDArray[np.uint64]
-"""uint64[n]: the first words of records' hashes."""
 
 
 def lost_rows(
@@ -67,7 +62,7 @@ def lost_rows(
         ProofError: if the slice cannot be read again, or is not what it was.
     """
     with TemporaryDirectory(prefix="logpress-") as folder:
-        taken, given = (_File(f"{folder}/{name}", limits.lost_words) for name in ("taken", "given"))
+        taken, given = (WordsFile(f"{folder}/{name}", limits.lost_words) for name in ("taken", "given"))
         pressed = PressedDay.of(contract, day)
 
         def begun(some: SliceSpec) -> _Reading:
@@ -92,34 +87,6 @@ def lost_rows(
         return _difference(taken, given, limits.lost_words)
 
 
-class _File:
-    """Words on disk."""
-
-    def __init__(self, path: str, words_at_a_time: int) -> None:
-        self._path = Path(path)
-        self._at_a_time = words_at_a_time
-        self.clear()
-
-    def __len__(self) -> int:
-        return self._path.stat().st_size // 8
-
-    def clear(self) -> None:
-        self._path.write_bytes(b"")
-
-    def add(self, words: Words) -> None:
-        with self._path.open("ab") as file:
-            file.write(np.ascontiguousarray(words).data)
-
-    def between(self, first: int, last: int) -> Words:
-        """Those from `first` to `last`, both included, ascending."""
-        found = [np.empty(0, dtype=np.uint64)]
-        with self._path.open("rb") as file:
-            while data := file.read(8 * self._at_a_time):
-                words = np.frombuffer(data, dtype=np.uint64)
-                found.append(words[(words >= np.uint64(first)) & (words <= np.uint64(last))])
-        return np.sort(np.concatenate(found))
-
-
 class _TakenHashes:
     """Takes the rows that pressing takes, but keeps only their hashes.
 
@@ -128,7 +95,7 @@ class _TakenHashes:
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
-    def __init__(self, registers: Registers, day: PressedDay, taken: _File) -> None:
+    def __init__(self, registers: Registers, day: PressedDay, taken: WordsFile) -> None:
         self.totals = np.zeros(3, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
         self._register = registers[day.register]
@@ -173,7 +140,7 @@ def _see_that_it_is_the_same(manifest: SliceManifest, reading: _Reading) -> None
         )
 
 
-def _read_part(path: str, given: _File, limits: Limits) -> None:
+def _read_part(path: str, given: WordsFile, limits: Limits) -> None:
     """Note the rows that a part gives back; where it is damaged, it gives fewer."""
     try:
         reader = PartReader(path, limits)
@@ -190,14 +157,10 @@ def _read_part(path: str, given: _File, limits: Limits) -> None:
             give_back_after(reader.text_bytes[group])
 
 
-def _difference(taken: _File, given: _File, at_a_time: int) -> Words:
+def _difference(taken: WordsFile, given: WordsFile, at_a_time: int) -> Words:
     """Words of which there are more in the first, each once."""
-    pieces = 1 + max(len(taken), len(given)) // at_a_time
-    bounds = [(k << 64) // pieces for k in range(pieces + 1)]
     lost = []
-    for first, following in pairwise(bounds):
-        words, counts = np.unique(taken.between(first, following - 1), return_counts=True)
-        others = given.between(first, following - 1)
+    for words, counts, others in pieces(taken, given, at_a_time):
         there = np.searchsorted(others, words, side="right") - np.searchsorted(others, words, side="left")
         lost.append(words[counts > there])
     return np.concatenate(lost)
