@@ -248,7 +248,8 @@ def _compare_with_raw(
                 again.append(found)
                 if raw is not None:
                     files = (found.part, found.rejects_part)
-                    raw.add_files(*(None if file is None else f"{folder}/{file.path}" for file in files))
+                    part, rejects = (None if file is None else f"{folder}/{file.path}" for file in files)
+                    raw.add_files(part, rejects)
         stages.end("read raw")
         if raw is not None:
             published = WordsFile(f"{kept}/published", DEFAULT.lost_words)

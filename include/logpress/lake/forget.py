@@ -113,38 +113,33 @@ def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta, ru
     """
     # in an object store nothing says whether another run that erases has ended
     age = grace if lake.is_local else max(grace, GRACE)
+    has_catalog = is_configured(lake) and not is_missing(lake)
+    if has_catalog:  # first, so that no snapshot refers to a file that is gone
+        _forget_snapshots(lake, table)
     done = []
     for day in sorted(days):
         done.append(remove_superseded(lake, table, day, grace=grace))
         remove_staging(lake, table, day, age=age, spared=run)
-    if is_configured(lake) and not is_missing(lake):
-        done.append(_forget_snapshots(lake, table))
+    if has_catalog:
+        done.append(_remove_metadata(lake, table))
     return all(done)
 
 
-def _forget_snapshots(lake: Lake, table: str) -> bool:
-    """Leave only the current snapshot, without entries of files that were removed, and remove what others had.
-
-    Returns:
-        Whether all that others had is removed.
-    """
+def _forget_snapshots(lake: Lake, table: str) -> None:
+    """Leave only the current snapshot, without entries of files that were removed."""
     with open_catalog(lake) as catalog:
         for attempt in range(TRIES):
             found = catalog.load(table)
             if found is None or found.current_snapshot() is None:
-                return True
+                return
             try:
                 with lake_errors(f"the catalog of {lake.uri}"):
                     _expire(found)
-                break
+                return
             except LakeError as error:
                 if not _is_conflict(error) or attempt == TRIES - 1:
                     raise
                 time.sleep(random.uniform(0.5, 1.5) * _WAIT_SECONDS * 2 ** min(attempt, 5))
-        found = catalog.load(table)
-        assert found is not None
-        with lake_errors(f"the metadata of {table} in {lake.uri}"):
-            return _remove_metadata(lake, found)
 
 
 def _is_conflict(error: LakeError) -> bool:
@@ -167,7 +162,7 @@ def _expire(table: Table) -> None:
         table.maintenance.expire_snapshots().by_ids(old).commit()
 
 
-def _remove_metadata(lake: Lake, table: Table) -> bool:
+def _remove_metadata(lake: Lake, table: str) -> bool:
     """Remove metadata that no snapshot refers to: what is old, or names files that are not there any more.
 
     What another process writes for a commit that is under way is young, and names files that are there.
@@ -175,26 +170,30 @@ def _remove_metadata(lake: Lake, table: Table) -> bool:
     Returns:
         False if a young file cannot be read: it is still being written, or its writer was killed.
     """
-    used = set()
-    for snapshot in table.snapshots():
-        used.add(_plain(snapshot.manifest_list))
-        used.update(_plain(manifest.manifest_path) for manifest in snapshot.manifests(table.io))
-    folder = os.path.dirname(_plain(table.metadata_location))
-    before = datetime.now(UTC) - GRACE
-    is_done = True
-    for item in lake.storage.list(folder):
-        path = f"{folder}/{item.name}"
-        if not item.name.endswith(".avro") or path in used:
-            continue
-        if item.modified is not None and item.modified < before:
-            table.io.delete(path)
-        elif not item.name.startswith("snap-"):  # lists of manifests have no values of columns
-            files = _files_of(table.io, path)
-            if files is None:
-                is_done = False
-            elif any(lake.storage.size(file) is None for file in files):
-                table.io.delete(path)
-    return is_done
+    with open_catalog(lake) as catalog, lake_errors(f"the metadata of {table} in {lake.uri}"):
+        found = catalog.load(table)
+        if found is None:
+            return True
+        used = set()
+        for snapshot in found.snapshots():
+            used.add(_plain(snapshot.manifest_list))
+            used.update(_plain(manifest.manifest_path) for manifest in snapshot.manifests(found.io))
+        folder = os.path.dirname(_plain(found.metadata_location))
+        before = datetime.now(UTC) - GRACE
+        is_done = True
+        for item in lake.storage.list(folder):
+            path = f"{folder}/{item.name}"
+            if not item.name.endswith(".avro") or path in used:
+                continue
+            if item.modified is not None and item.modified < before:
+                found.io.delete(path)
+            elif not item.name.startswith("snap-"):  # lists of manifests have no values of columns
+                files = _files_of(found.io, path)
+                if files is None:
+                    is_done = False
+                elif any(lake.storage.size(file) is None for file in files):
+                    found.io.delete(path)
+        return is_done
 
 
 def _files_of(io: FileIO, path: str) -> list[str] | None:
