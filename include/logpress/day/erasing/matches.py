@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
-from logpress.day.erasing.records import Literal, literals_of, may_hide, parsed, without_escapes
+from logpress.day.erasing.records import Literal, literals_of, may_hide, parsed, unescaped
 from logpress.engine.part.part_file import open_group
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import DUPLICATE, NO_DAY, open_rejects
@@ -141,9 +142,9 @@ class Matcher:
         if self._literals:
             for place, record in enumerate(records):
                 document = parsed(record)
-                text = without_escapes(record) if document is None else b""
+                forms = unescaped(record) if document is None else []
                 for literal in self._literals:
-                    is_met = literal.in_document(document) if text == b"" else literal.in_bytes(record, text)
+                    is_met = literal.in_bytes(forms) if forms else literal.in_document(document)
                     masks[literal.number][place] = is_met
         if is_pressed and not all(mask.all() for mask in masks):
             for number, met in enumerate(self._pressed(records)):
@@ -152,6 +153,8 @@ class Matcher:
 
     def _pressed(self, records: Sequence[bytes]) -> list[set[bytes]]:
         """For each condition, the records that meet it after they are pressed with today's contract."""
+        if self._folder is not None:
+            os.makedirs(self._folder, exist_ok=True)
         with TemporaryDirectory(prefix="logpress-", dir=self._folder) as folder:
             manifest = press_records(self._contract, self._day, records, folder)
             if manifest.part is None:
@@ -224,8 +227,8 @@ class _Pieces:
             self._first, self._tail, self._met = place, b"", set()
         data = self._tail + piece
         if self._literals:
-            text = without_escapes(data)
-            self._met.update(literal.number for literal in self._literals if literal.in_bytes(data, text))
+            forms = unescaped(data)
+            self._met.update(literal.number for literal in self._literals if literal.in_bytes(forms))
         if goes_on:
             self._tail = data[-self._overlap :]
             return range(0)

@@ -16,6 +16,9 @@ from logpress.reading.filters import Condition
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+MOST_ESCAPED = 3
+"""How deep in strings JSON is searched for a value, where bytes are no JSON object."""
+
 _LONGEST_NUMBER = 300
 """Digits up to which a number is compared exactly; Python refuses to parse some thousand."""
 
@@ -63,31 +66,29 @@ class Literal:
                 return True
         return False
 
-    def in_bytes(self, data: bytes, unescaped: bytes) -> bool:
+    def in_bytes(self, forms: Sequence[bytes]) -> bool:
         """Whether bytes that are no JSON object have one of the values.
 
         Strings stand in quotes, numbers between signs that no number has.
 
         Args:
-            data: the bytes.
-            unescaped: the same after `without_escapes`.
+            forms: the bytes, as `unescaped` gives them.
         """
         for value in self.values:
             if isinstance(value, str):
-                wanted = value.encode()
-                quoted = b'"' + wanted + b'"'
-                if quoted in data or quoted in unescaped:
+                quoted = b'"' + value.encode() + b'"'
+                if any(quoted in form for form in forms):
                     return True
             else:
                 text = json.dumps(value).encode()
-                if re.search(rb"(?<![0-9A-Za-z.+-])" + re.escape(text) + rb"(?![0-9A-Za-z.+-])", data):
+                if re.search(rb"(?<![0-9A-Za-z.+-])" + re.escape(text) + rb"(?![0-9A-Za-z.+-])", forms[0]):
                     return True
         return False
 
     @property
     def longest(self) -> int:
         """Bytes of the longest text of a value, however it is escaped."""
-        return max(6 * len(str(value).encode()) for value in self.values) + 2
+        return (6 << MOST_ESCAPED) * (max(len(str(value)) for value in self.values) + 2)
 
 
 def literals_of(conditions: Sequence[Condition], contract: Contract) -> list[Literal]:
@@ -104,10 +105,16 @@ def parsed(record: bytes) -> Any:
         return None
 
 
+def unescaped(data: bytes) -> list[bytes]:
+    """Bytes as they are, and with JSON's escapes undone once, twice and so on: a string may hold JSON."""
+    forms = [data]
+    while b"\\" in forms[-1] and len(forms) <= MOST_ESCAPED:
+        forms.append(without_escapes(forms[-1]))
+    return forms
+
+
 def without_escapes(data: bytes) -> bytes:
     """Bytes with JSON's escapes replaced by what they stand for, wherever they are."""
-    if b"\\" not in data:
-        return data
     text = _ESCAPE.sub(_replacement, data.decode(errors="replace"))
     # two halves of a surrogate pair become one character
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

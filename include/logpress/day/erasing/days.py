@@ -19,7 +19,7 @@ from logpress.lake import Lake, erasures, publish_day
 from logpress.lake.catalog import check_configured
 from logpress.lake.erasures import ErasedCount, ErasureEntry
 from logpress.lake.forget import ERASE_RUN, erase_lock, forget_due
-from logpress.lake.leftovers import GRACE
+from logpress.lake.leftovers import GRACE, remove_empty_staging
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure
 from logpress.progress import Silent, StageProgress, Summed
@@ -219,6 +219,7 @@ class _Work:
         finally:
             with lake_errors(lake.uri):
                 lake.remove(folder)
+                remove_empty_staging(lake, table)
         return found, entry
 
     def _publish(
