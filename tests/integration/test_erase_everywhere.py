@@ -1,4 +1,4 @@
-"""A person is gone from every byte of a lake, whatever happens while the records are erased: kills, others, a full disk."""
+"""A person is gone from every byte of a lake, whatever happens meanwhile: kills, others, a full disk."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from tests.conftest import SEED, compact
+from tests.integration.test_s3 import BUCKET, s3, server  # noqa: F401 (fixtures)
 from tests.lake_bytes import holding
 
 from logpress.contract import load_contract
@@ -210,9 +212,9 @@ def test_a_press_of_the_same_day_at_the_same_time_brings_nothing_back(base, lake
     see_all_gone(lake, left)
 
 
-@pytest.mark.parametrize("limit", [2_000, 40_000])
-def test_a_disk_that_is_full_leaves_the_days_as_they_are(base, lake: Path, limit: int) -> None:
-    """A limit of the size of files stands for it: a write fails in the middle of a part, or at the log."""
+@pytest.mark.parametrize("limit", [100, 2_000, 8_000, 16_000, 24_000])
+def test_a_disk_that_is_full_leaves_whole_days(base, lake: Path, limit: int) -> None:
+    """A limit of the size of files stands for it: a write fails at the log, in the middle of a part, or of metadata."""
     _, left = base
     before = {day: restored(lake, day) for day in left}
 
@@ -224,11 +226,11 @@ def test_a_disk_that_is_full_leaves_the_days_as_they_are(base, lake: Path, limit
     done = subprocess.run(
         [*COMMAND, "--lake", str(lake)], preexec_fn=limited, capture_output=True, env=environment, check=False
     )
-    assert done.returncode == 1, done
-    assert b"too large" in done.stderr
+    assert done.returncode == 1 if limit < 8_000 else done.returncode in (0, 1), done
+    assert done.returncode == 0 or b"too large" in done.stderr, done
     assert b"Traceback" not in done.stderr
     for day in left:
-        assert restored(lake, day) == before[day]
+        assert restored(lake, day) in ((before[day],) if limit < 8_000 else (before[day], left[day]))
     assert not list(lake.glob(f"{TABLE}/_staging/*/*"))
     subprocess.run([*COMMAND, "--lake", str(lake), "--now"], check=True, stdout=subprocess.DEVNULL)
     see_all_gone(lake, left)
@@ -245,3 +247,36 @@ def test_who_reads_meanwhile_sees_whole_days(base, lake: Path) -> None:
                 seen += 1
         assert process.returncode == 0
     assert seen > 0
+
+
+def test_a_lake_in_an_object_store(
+    tmp_path: Path,
+    s3: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its catalog lies elsewhere, and no lock tells whether another run has ended."""
+    monkeypatch.setenv("LOGPRESS_CATALOG_URI", f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    contract, lake = load_contract(TABLE), f"s3://{BUCKET}/lake"
+    kept, gone = day_records(FIRST, 300, 60)
+    raw = tmp_path / f"raw/{FIRST:%Y/%m/%d}/a.ndjson"
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(b"".join(record + b"\n" for record in [*gone, *kept]))
+    whole_day.run_day(contract, FIRST, [str(raw)], lake)
+
+    def held() -> list[str]:
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        s3.get(f"{BUCKET}/lake", str(copy), recursive=True)
+        return holding(copy, [NAME])
+
+    assert len(held()) == 3
+    found = erasing.erase(contract, lake, [f"nickname = '{NAME}'"])
+    assert (found.records, len(found.waiting)) == (60, 1)
+    assert len(held()) > 3
+    assert erasing.finish(contract, lake, at_once=True) == []
+    assert held() == []
+    output = io.BytesIO()
+    published.restore_day(contract, FIRST, lake, output)
+    assert Counter(output.getvalue().splitlines()) == Counter(kept)
+    published.verify_published(contract, FIRST, lake)
+    assert published.verify_published(contract, FIRST, lake, [str(raw)]).erased_in_raw == 60

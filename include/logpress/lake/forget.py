@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
 
-ERASE_RUN = "erase-"
-"""How names of runs that erase begin."""
-
 _WAIT_SECONDS = 0.1
 
 
@@ -41,7 +38,7 @@ def erase_lock(lake: Lake, table: str, *, wait_seconds: float = 600.0) -> Abstra
     return locked(path, wait_seconds=wait_seconds)
 
 
-def forget_due(lake: Lake, table: str, *, at_once: bool = False, run: str = "") -> list[ErasureEntry]:
+def forget_due(lake: Lake, table: str, *, at_once: bool = False) -> list[ErasureEntry]:
     """Remove what is left of erasures whose grace period has passed; the lock of erasures is held, if there is one.
 
     It may be killed at any moment and called again.
@@ -50,7 +47,6 @@ def forget_due(lake: Lake, table: str, *, at_once: bool = False, run: str = "") 
         lake: the lake.
         table: the table.
         at_once: whether grace periods do not count.
-        run: a run whose staging stays.
 
     Returns:
         The erasures of which something is left: they are not due yet, or a day is being published.
@@ -65,7 +61,7 @@ def forget_due(lake: Lake, table: str, *, at_once: bool = False, run: str = "") 
             continue
         if at_once or entry.remove_after is None or entry.remove_after <= now:
             grace = timedelta(0) if at_once else (entry.remove_after or now) - (entry.done_at or entry.begun_at)
-            if forget(lake, table, {count.day for count in entry.days}, grace=grace, run=run):
+            if forget(lake, table, {count.day for count in entry.days}, grace=grace):
                 write(lake, entry.model_copy(update={"removed_at": datetime.now(UTC)}))
                 continue
         waiting.append(entry)
@@ -95,7 +91,7 @@ def forget_due_unless_busy(lake: Lake, table: str) -> None:
         lock.__exit__(None, None, None)
 
 
-def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta, run: str = "") -> bool:
+def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta) -> bool:
     """Remove whatever may hold earlier contents of some days, if it is older than a grace period.
 
     Args:
@@ -103,15 +99,14 @@ def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta, ru
         table: the table.
         days: days from which records were erased.
         grace: how long files that are no longer published stay.
-        run: a run whose staging stays.
 
     Returns:
-        Whether all of it is removed; not if a day is being published, or was just now.
+        Whether all of it is removed; not if a run of a day has staged something lately, or publishes it now.
 
     Raises:
         LakeError: if something cannot be removed.
     """
-    # in an object store nothing says whether another run that erases has ended
+    # in an object store nothing says whether another run has ended
     age = grace if lake.is_local else max(grace, GRACE)
     has_catalog = is_configured(lake) and not is_missing(lake)
     if has_catalog:  # first, so that no snapshot refers to a file that is gone
@@ -119,7 +114,7 @@ def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta, ru
     done = []
     for day in sorted(days):
         done.append(remove_superseded(lake, table, day, grace=grace))
-        remove_staging(lake, table, day, age=age, spared=run)
+        done.append(remove_staging(lake, table, day, age=age))
     if has_catalog:
         done.append(_remove_metadata(lake, table))
     return all(done)

@@ -105,22 +105,26 @@ def remove_superseded(lake: Lake, table: str, day: date, *, grace: timedelta) ->
         return _remove_superseded(lake, table, day, datetime.now(UTC) - grace)
 
 
-def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta, spared: str = "") -> None:
-    """Remove staging of a day's runs that nothing was written to for some time, except that of one run.
+def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta) -> bool:
+    """Remove staging of a day's runs that nothing was written to for some time; whether none is left.
 
     Raises:
         LakeError: if it cannot be removed.
     """
     before = datetime.now(UTC) - age
+    is_done = True
     with lake_errors(lake.table_folder(table)):
         for day_item in lake.storage.list(lake.staging_root(table)):
             if day_of_folder(day_item.name) != day:
                 continue
             folder = f"{lake.staging_root(table)}/{day_item.name}"
             for run in lake.storage.list(folder):
-                if run.name != spared and _newest(lake, f"{folder}/{run.name}", run) <= before:
+                if _newest(lake, f"{folder}/{run.name}", run) <= before:
                     lake.remove(f"{folder}/{run.name}")
+                else:
+                    is_done = False
         remove_empty_staging(lake, table)
+    return is_done
 
 
 def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> bool:

@@ -18,7 +18,7 @@ from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, erasures, publish_day
 from logpress.lake.catalog import check_configured
 from logpress.lake.erasures import ErasedCount, ErasureEntry
-from logpress.lake.forget import ERASE_RUN, erase_lock, forget_due
+from logpress.lake.forget import erase_lock, forget_due
 from logpress.lake.leftovers import GRACE, remove_empty_staging
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure
@@ -206,7 +206,7 @@ class _Work:
     def _erase(self, day: date, entry: ErasureEntry) -> tuple[ErasedDay, ErasureEntry]:
         lake, table = self.lake, self.contract.table
         manifest = lake.need_day(table, day)
-        run = f"{ERASE_RUN}{uuid.uuid4().hex[:12]}"
+        run = f"erase-{uuid.uuid4().hex[:12]}"
         folder = lake.staging_folder(table, day, run)
         try:
             matches = self._find(day, manifest, folder)
