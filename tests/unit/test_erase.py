@@ -537,6 +537,46 @@ def test_the_command_says_what_it_did(contract, lake_uri, press, capsys, monkeyp
     assert "2 since the day was pressed" in " ".join(capsys.readouterr().out.split())
 
 
+def test_an_entry_that_was_being_ended_is_one(contract, lake_uri, press) -> None:
+    press([bare(1), bare(2, NAME)])
+    erasing.erase(contract, lake_uri, WHERE)
+    lake = Lake.open(lake_uri)
+    (entry,) = erasures.entries(lake, TABLE)
+    path = Path(lake.erasure_path(TABLE, entry.id))
+    data = path.read_bytes()
+    erasing.finish(contract, lake_uri, at_once=True)
+    path.write_bytes(data)  # killed before this was removed
+    assert [one.removed_at is not None for one in erasures.entries(lake, TABLE)] == [True]
+    assert erasures.entries(lake, TABLE, only_open=True) == []
+    path.with_suffix(".ended.json").write_text("{}")
+    with pytest.raises(LakeError, match="is damaged, or of a newer logpress"):
+        erasures.entries(lake, TABLE)
+
+
+def test_records_of_days_of_format_4_are_erased(tmp_path) -> None:
+    """What is left of them is rewritten in today's format."""
+    from tests.unit.test_upgrade import FROZEN
+
+    from logpress.engine.part.part_reader import PartReader
+
+    lake = tmp_path / "lake"
+    shutil.copytree(FROZEN / "lake", lake)
+    contract = load_contract(TABLE)
+    before = records(contract, str(lake))
+    gone = {
+        record
+        for record in before
+        if record.startswith(b"{") and '"nickName":"a/b"' in record.decode(errors="replace").replace(r"\/", "/")
+    }
+    assert len(gone) > 1
+    found = erasing.erase(contract, str(lake), ["nickname = a/b"])
+    assert found.records == sum(before[record] for record in gone)
+    assert records(contract, str(lake)) == Counter({one: n for one, n in before.items() if one not in gone})
+    manifest = manifest_of(str(lake))
+    versions = {PartReader(path).metadata.version for path in Lake.open(str(lake)).files(manifest)[0]}
+    assert "5.0" in versions
+
+
 # -- tests of single records
 
 

@@ -15,6 +15,8 @@ from logpress.lake.storage import lake_errors
 from logpress.manifest import Model
 from logpress.version import __version__
 
+_ENDED = ".ended"
+
 
 class ErasedCount(Model):
     """Records that were erased from a day."""
@@ -73,12 +75,17 @@ def begin(lake: Lake, table: str, id_: str, columns: tuple[str, ...], note: str,
 def write(lake: Lake, entry: ErasureEntry) -> None:
     """Write an entry; each has a file of its own, so two at once do not meet.
 
+    Of one that has an end, the name says so, because each publication looks for those that have none.
+
     Raises:
         LakeError: if it cannot be written.
     """
-    path = lake.erasure_path(entry.table, entry.id)
+    open_path = lake.erasure_path(entry.table, entry.id)
+    path = open_path if entry.removed_at is None else lake.erasure_path(entry.table, f"{entry.id}{_ENDED}")
     with lake_errors(path):
         lake.write(path, entry.model_dump_json(indent=1).encode())
+        if path != open_path:
+            lake.remove(open_path)
 
 
 def discard(lake: Lake, entry: ErasureEntry) -> None:
@@ -92,25 +99,34 @@ def discard(lake: Lake, entry: ErasureEntry) -> None:
         lake.remove(path)
 
 
-def entries(lake: Lake, table: str) -> list[ErasureEntry]:
-    """All entries of a table, the oldest first.
+def entries(lake: Lake, table: str, *, only_open: bool = False) -> list[ErasureEntry]:
+    """The entries of a table, the oldest first.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        only_open: whether only those of which something is left.
 
     Raises:
         LakeError: if one cannot be read.
     """
     root = lake.erasures_root(table)
-    found = []
+    found: dict[str, ErasureEntry] = {}
     with lake_errors(root):
-        for item in lake.storage.list(root):
-            path = f"{root}/{item.name}"
-            data = lake.storage.read(path) if item.name.endswith(".json") else None
+        names = {item.name.removesuffix(".json") for item in lake.storage.list(root) if item.name.endswith(".json")}
+        for name in sorted(names):
+            # a killed process may have left both files of an entry; the longer name comes later
+            is_ended = name.endswith(_ENDED) or f"{name}{_ENDED}" in names
+            data = None if only_open and is_ended else lake.storage.read(lake.erasure_path(table, name))
             if data is None:
                 continue
             try:
-                found.append(ErasureEntry.model_validate_json(data))
+                entry = ErasureEntry.model_validate_json(data)
             except ValidationError as error:
+                path = lake.erasure_path(table, name)
                 raise LakeError(f"{path}: is damaged, or of a newer logpress: {error.errors()[0]['msg']}") from error
-    return sorted(found, key=lambda entry: (entry.begun_at, entry.id))
+            found[entry.id] = entry
+    return sorted(found.values(), key=lambda entry: (entry.begun_at, entry.id))
 
 
 def _who() -> str:

@@ -56,9 +56,7 @@ def forget_due(lake: Lake, table: str, *, at_once: bool = False) -> list[Erasure
     """
     now = datetime.now(UTC)
     waiting = []
-    for entry in entries(lake, table):
-        if entry.removed_at is not None:
-            continue
+    for entry in entries(lake, table, only_open=True):
         if at_once or entry.remove_after is None or entry.remove_after <= now:
             grace = timedelta(0) if at_once else (entry.remove_after or now) - (entry.done_at or entry.begun_at)
             if forget(lake, table, {count.day for count in entry.days}, grace=grace):
@@ -74,9 +72,8 @@ def forget_due_unless_busy(lake: Lake, table: str) -> None:
     Raises:
         LakeError: if something cannot be removed.
     """
-    with lake_errors(lake.uri):
-        if not lake.storage.list(lake.erasures_root(table)):
-            return
+    if not entries(lake, table, only_open=True):
+        return
     if not lake.is_local:
         forget_due(lake, table)
         return

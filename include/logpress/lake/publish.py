@@ -72,10 +72,9 @@ def publish_day(
             if progress is not None:
                 progress(done + 1, len(files))
         paths = [f"{folder}/{slice_.part.path}" for slice_ in manifests if slice_.part is not None]
-        snapshot_id = replace_day(
-            catalog, lake, table, day, paths, descriptions or {},
-            replaces=None if replaces is None else lake.files(replaces)[0],
-        )  # fmt: skip
+        # a local lake has its lock, and its catalog may be lost; elsewhere the commit decides who was first
+        expected = None if replaces is None or lake.is_local else lake.files(replaces)[0]
+        snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions or {}, replaces=expected)
         if not lake.is_local:
             _see_that_it_stands(lake, catalog, table, day, paths)
         manifest = _write_manifest(lake, table, day, manifests, snapshot_id, erasures)
