@@ -121,7 +121,7 @@ def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta) -> bool
             for run in lake.storage.list(folder):
                 if _newest(lake, f"{folder}/{run.name}", run) <= before:
                     lake.remove(f"{folder}/{run.name}")
-                else:
+                elif _has_files(lake, f"{folder}/{run.name}"):  # some object stores list folders without any
                     is_done = False
         remove_empty_staging(lake, table)
     return is_done
@@ -179,6 +179,11 @@ def _is_part(item: Item) -> bool:
 
 def _is_part_name(name: str) -> bool:
     return name.endswith(".parquet") and name.startswith(("part-", "_rejects-"))
+
+
+def _has_files(lake: Lake, folder: str) -> bool:
+    items = lake.storage.list(folder)
+    return any(not item.is_folder or _has_files(lake, f"{folder}/{item.name}") for item in items)
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:
