@@ -114,6 +114,21 @@ def test_rows_are_erased_and_all_others_stay(contract, lake_uri, press) -> None:
     assert erasing.erase(contract, lake_uri, WHERE).records == 0
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_records_are_erased_from_many_row_groups(contract, lake_uri, press, threads: int) -> None:
+    files = contract.files.model_copy(update={"row_group_rows": 1000})
+    others = [bare(n) for n in range(3000)]
+    hidden = [bare(n, NAME).replace("지".encode(), rb"\uc9c0") for n in range(3000, 3300)]
+    gone = [*hidden, *(bare(n, NAME) for n in range(3300, 3900))]
+    mixed = [record for n, record in enumerate(others) for record in ([record, gone[n]] if n < len(gone) else [record])]
+    press(mixed, by=contract.model_copy(update={"files": files}))
+    assert manifest_of(lake_uri).parts[0].row_groups == 4
+    found = erasing.erase(contract, lake_uri, WHERE, at_once=True, threads=threads)
+    assert (found.records, manifest_of(lake_uri).parts[0].row_groups) == (900, 3)
+    assert records(contract, lake_uri) == Counter(others)
+    assert holding(Path(lake_uri), [NAME]) == []
+
+
 def test_slices_without_such_records_keep_their_files(contract, lake_uri, press) -> None:
     contract = contract.model_copy(update={"files": contract.files.model_copy(update={"merge_bytes": 0})})
     press([bare(1), bare(2, NAME)], [bare(3)], by=contract)
