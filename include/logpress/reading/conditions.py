@@ -52,7 +52,10 @@ def _parse(text: str, types: Mapping[str, pa.DataType]) -> Condition:
             items = next(csv.reader([rest], skipinitialspace=True), [])
         except csv.Error as error:
             raise UsageError(f"the condition {text!r} cannot be parsed: {error}") from error
-        return name, operator, [_value(text, types[name], item.strip()) for item in items]
+        items = [item.strip() for item in items]
+        if any(item.startswith("'") and not _SQL_STRING.fullmatch(item) for item in items):
+            raise UsageError(f"the condition {text!r} cannot be parsed: write a value with a comma in double quotes")
+        return name, operator, [_value(text, types[name], item) for item in items]
     return name, operator, _value(text, types[name], rest)
 
 
