@@ -23,7 +23,7 @@ from tests.integration.test_s3 import BUCKET, s3, server  # noqa: F401 (fixtures
 from tests.lake_bytes import holding
 
 from logpress.contract import load_contract
-from logpress.day import erasing, published
+from logpress.day import erasing, published, stages
 from logpress.day import one_machine as whole_day
 from logpress.lake import Lake, erasures
 from logpress.lake.catalog import open_catalog
@@ -67,7 +67,10 @@ def press(folder: Path, days: int, others: int, mine: int) -> dict[date, Counter
         raw.parent.mkdir(parents=True)
         mixed = [record for pair in zip(kept, gone, strict=False) for record in pair] + kept[mine:]
         raw.write_bytes(b"".join(record + b"\n" for record in mixed))
-        whole_day.run_day(load_contract(TABLE), day, [str(raw)], str(folder / "lake"))
+        contract, lake = load_contract(TABLE), str(folder / "lake")
+        specs = stages.plan(contract, day, [str(raw)])
+        pressed = [stages.press(contract, day, spec, lake, "run") for spec in specs]  # in this process: 30 days of it
+        stages.publish(contract, day, pressed, lake, "run")
         left[day] = Counter(kept)
     return left
 
