@@ -182,7 +182,7 @@ def test_what_a_killed_publication_leaves_goes_after_the_grace_period(
     manifests = [stage(DAY, "h10", ["x"], run="killed", rejects=2), stage(DAY, "h11", ["y"], run="killed")]
     kill(lake, step, number, *manifests)
     assert scan(lake) == ["a"]
-    monkeypatch.setattr(leftovers, "_PUBLISHING", timedelta(0))
+    monkeypatch.setattr(leftovers, "PUBLISHING_AGE", timedelta(0))
     remove_leftovers(lake, TABLE, grace=timedelta(0))
     assert [name for name in everything(files, lake) if "_staging" not in name] == before
     assert scan(lake) == shown(files, lake) == ["a"]

@@ -36,6 +36,9 @@ def press(
             "--skip-current", help="Do nothing if the day is current: same raw input, contract and version of logpress."
         ),
     ] = False,
+    despite_erasures: Annotated[
+        bool, typer.Option("--despite-erasures", help="Press a day again from which records were erased.")
+    ] = False,
     threads: Threads = None,
     memory: Memory = None,
     quiet: Quiet = False,
@@ -72,7 +75,7 @@ def press(
         with Bars(quiet=quiet) as bars:
             report, checks = whole_day.run_day(
                 contract, when, inputs or [], lake, threads=threads, progress=bars, companion=companion, memory=limit,
-                grace=None if grace is None else timedelta(hours=grace),
+                grace=None if grace is None else timedelta(hours=grace), despite_erasures=despite_erasures,
             )  # fmt: skip
     console = Console()
     console.print(render_report(report))

@@ -27,7 +27,7 @@ from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
-from logpress.lake.publish import publish_day
+from logpress.lake.publish import publish_day, see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
@@ -54,6 +54,7 @@ def run_day(
     progress: StageProgress | None = None,
     companion: Companion | None = None,
     memory: int | None = None,
+    despite_erasures: bool = False,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
 
@@ -68,8 +69,11 @@ def run_day(
         companion: a companion process that was started earlier; it is closed here.
         memory: bytes that all processes together may take; limits the number of processes, of which there is at least
             one. If None, half of the machine's free memory, or of the cgroup's limit.
+        despite_erasures: whether a day is replaced from which records were erased; those that the input still has come
+            back.
 
     Raises:
+        UsageError: if records were erased from the day, unless `despite_erasures`.
         LogpressError: from any stage; the published day is then unchanged.
     """
     with contextlib.closing(companion or Companion()) as beside:
@@ -77,6 +81,8 @@ def run_day(
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
+        if not despite_erasures:
+            see_erasures(lake, contract.table, day)
         threads, budget = threads or default_threads(), Budget.of(memory)
         most = min(threads, len(specs), budget.processes(contract), *_bounds(specs, contract.source))
         processes = 1 if _is_mostly_one(specs) else most
@@ -91,7 +97,7 @@ def run_day(
             work.stages.end("verify")
             if failures:
                 checks = work.heal(failures, budget.threads(contract, threads))
-            published = _publish(work, grace)
+            published = _publish(work, grace, despite_erasures)
         finally:
             clean(contract, day, lake_uri, work.run)
     return DayReport.of(published), checks
@@ -165,12 +171,12 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
     return max(sizes) > _MOSTLY * sum(sizes)
 
 
-def _publish(work: _Work, grace: timedelta | None) -> DayManifest:
+def _publish(work: _Work, grace: timedelta | None, despite_erasures: bool) -> DayManifest:
     work.stages.begin("publish", None)
     contract = work.contract
     published = work.companion.call(
         publish_day, work.lake, contract.table, work.day, work.in_order, work.run,
-        descriptions=contract.descriptions, grace=grace,
+        descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures,
     )  # fmt: skip
     work.stages.end("publish")
     return published

@@ -97,7 +97,10 @@ def upgrade_day(
         ]
         stages.end("upgrade")
         stages.begin("publish", None)
-        published = publish_day(lake, contract.table, day, slices, run, descriptions=contract.descriptions, grace=grace)
+        published = publish_day(
+            lake, contract.table, day, slices, run,
+            descriptions=contract.descriptions, grace=grace, replaces=manifest, erasures=manifest.erasures,
+        )  # fmt: skip
         stages.end("publish")
     finally:
         remove_run(lake, contract.table, day, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logpress.errors import ChangedError
 from logpress.lake.catalog import LakeCatalog
 from logpress.lake.conflicts import until_deadline
 from logpress.lake.day_files import is_day, known_days, published_files
@@ -33,10 +34,12 @@ class DayFiles:
     Attributes:
         day: the UTC day, which is the value of the column `day` in all of these files.
         paths: the part files, as the catalog is to know them. None: the day has no rows, and vanishes from the table.
+        replaces: the files that the day must have until then, or `paths` already; any if None.
     """
 
     day: date
     paths: Sequence[str]
+    replaces: Collection[str] | None = None
 
 
 def replace_day(
@@ -47,9 +50,10 @@ def replace_day(
     paths: Sequence[str],
     descriptions: Mapping[str, str],
     retention: timedelta | None = None,
+    replaces: Collection[str] | None = None,
 ) -> int | None:
     """Make these files the day's only ones, in one snapshot; see `replace_days`."""
-    return replace_days(catalog, lake, table, [DayFiles(day, paths)], descriptions, retention)
+    return replace_days(catalog, lake, table, [DayFiles(day, paths, replaces)], descriptions, retention)
 
 
 def replace_days(
@@ -77,6 +81,7 @@ def replace_days(
         The snapshot that holds the days; None where the table has none.
 
     Raises:
+        ChangedError: if a day has other files than its `replaces`.
         LakeError: if the catalog refuses, or others win until the deadline.
     """
     from logpress.lake.schema import iceberg_schema
@@ -142,6 +147,11 @@ def _try(
     added, removed, changed = list[str](), list["DataFile"](), list[date]()
     for one in days:
         old = known.get(one.day, {})
+        if one.replaces is not None and old.keys() not in (set(one.replaces), set(one.paths)):
+            raise ChangedError(
+                f"{table.location()}: the catalog has other files for {one.day} than the manifest that was read, "
+                "because another process publishes the day, or was stopped while it did; let it end, or run it again"
+            )
         new = [path for path in one.paths if path not in old]
         gone = [old[path] for path in old.keys() - set(one.paths)]
         if new or gone:

@@ -78,7 +78,10 @@ def copy_lake(
         for day in source.days(table):
             manifest = source.need_day(table, day)
             copied = _stage(source, copy, manifest, run) if not _is_there(copy, manifest) else 0
-            publish_day(copy, table, day, manifest.slices, run, descriptions=(descriptions or {}).get(table))
+            publish_day(
+                copy, table, day, manifest.slices, run, descriptions=(descriptions or {}).get(table),
+                erasures=manifest.erasures, despite_erasures=_has_erasures(copy, manifest),
+            )  # fmt: skip
             yield CopiedDay(table, day, copied)
 
 
@@ -100,7 +103,17 @@ def _is_there(copy: Lake, manifest: DayManifest) -> bool:
         found = copy.read_day(manifest.table, date.fromisoformat(manifest.day))
     except LakeError:
         return False
-    return found is not None and same_slices(found, manifest.slices) and not list(sizes_differ(copy, found))
+    is_same = found is not None and same_slices(found, manifest.slices) and found.erasures == manifest.erasures
+    return found is not None and is_same and not list(sizes_differ(copy, found))
+
+
+def _has_erasures(copy: Lake, manifest: DayManifest) -> bool:
+    """Whether what was erased from the copy's day was erased from the source's, too."""
+    try:
+        found = copy.read_day(manifest.table, date.fromisoformat(manifest.day))
+    except LakeError:
+        return False
+    return found is not None and set(found.erasures) <= set(manifest.erasures)
 
 
 def _stage(source: Lake, copy: Lake, manifest: DayManifest, run: str) -> int:

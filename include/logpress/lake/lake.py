@@ -141,6 +141,10 @@ class Lake(Layout):
         self.see_inside(f"{folder}/any")
         return folder
 
+    def erasure_path(self, table: str, id_: str) -> str:
+        """An erasure in the log of a table's erasures."""
+        return f"{self.erasures_root(table)}/{checked_name(id_, self.erasures_root(table))}.json"
+
     # -- what is changed
 
     def see_inside(self, path: str) -> None:

@@ -99,6 +99,10 @@ class Layout:
         """Manifests of a day's publications, the current one included."""
         return f"{self.history_root(table)}/{day_name(day)}"
 
+    def erasures_root(self, table: str) -> str:
+        """The log of a table's erasures."""
+        return f"{self.uri}/{table}/_erasures"
+
     def staging_root(self, table: str) -> str:
         """Staging of all days and runs of a table."""
         return f"{self.uri}/{table}/_staging"

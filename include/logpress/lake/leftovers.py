@@ -31,7 +31,7 @@ REMOTE_RETENTION = timedelta(hours=1)
 STAGING_AGE = timedelta(days=1)
 """Staging that nothing was written to for longer belongs to a run that was killed."""
 
-_PUBLISHING = timedelta(hours=1)
+PUBLISHING_AGE = timedelta(hours=1)
 """A run that began to publish longer ago was killed; it is only needed in an object store, where no lock says so."""
 
 _TEMPORARY_AGE = timedelta(hours=1)
@@ -149,7 +149,7 @@ def remove_leftovers(
                 if is_free:
                     lake.remove(folder)
         for day, run in _staged_runs(lake, table):
-            _mend_killed(lake, table, day, run.name, now - _PUBLISHING)
+            _mend_killed(lake, table, day, run.name, now - PUBLISHING_AGE)
         for folder in due_staging(lake, table, now - staging_age):
             lake.remove(folder)
         remove_empty_staging(lake, table)
@@ -246,18 +246,67 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
         os.rmdir(root)
 
 
-def _remove_superseded(lake: Lake, table: str, day: date, due: set[str], held: set[str]) -> None:
+def remove_superseded(lake: Lake, table: str, day: date, *, grace: timedelta) -> bool:
+    """Remove whatever earlier publications of a day have left, whoever may still read it.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        day: the day.
+        grace: what was superseded later stays.
+
+    Returns:
+        Whether that could be done now.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    before = datetime.now(UTC) - grace
+    with lake_errors(lake.table_folder(table)):
+        due = due_superseded(lake, table, before)
+        is_done = day not in due or _remove_superseded(lake, table, day, due[day], set())
+        for folder, replaced in due_links(lake, table, before):
+            if replaced == day:
+                lake.remove(folder)
+        remove_kept(lake, table, day, before)
+    return is_done
+
+
+def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta) -> bool:
+    """Remove staging of a day's runs that nothing was written to for some time; whether none is left.
+
+    Raises:
+        LakeError: if it cannot be removed.
+    """
+    is_done = True
+    with lake_errors(lake.table_folder(table)):
+        for staged_day, run in _staged_runs(lake, table):
+            if staged_day != day:
+                continue
+            folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
+            newest = _newest(lake, folder, run)
+            if newest <= datetime.now(UTC) - age:
+                _mend_killed(lake, table, day, run.name, datetime.now(UTC) - age)
+                lake.remove(folder)
+            elif _has_files(lake, folder):  # some object stores list folders without any
+                is_done = False
+        remove_empty_staging(lake, table)
+    return is_done
+
+
+def _remove_superseded(lake: Lake, table: str, day: date, due: set[str], held: set[str]) -> bool:
+    """Remove files that are due and that no snapshot holds; whether that could be done now."""
     with _lock_if_free(lake, table, day) as is_free:
         if not is_free:
-            return  # someone is publishing the day, and will see to it
+            return False  # someone is publishing the day, and will see to it
         path = lake.superseded_path(table, day)
         since = _read(lake, path)
         due = {name for name in due & since.keys() if lake.file_path(table, day, name) not in held}
         if not due and since:
-            return
+            return True
         needed = current_files(lake, table, day) if due else set()
         if needed is None:
-            return  # the manifest is damaged, or the catalog away: what is needed is not known now
+            return False  # the manifest is damaged, or the catalog away: what is needed is not known now
         for name in due - needed:
             lake.remove(lake.file_path(table, day, name))
         left = {name: time for name, time in since.items() if name not in due}
@@ -265,6 +314,7 @@ def _remove_superseded(lake: Lake, table: str, day: date, due: set[str], held: s
             lake.write(path, json.dumps(left, indent=1).encode())
         else:
             lake.remove(path)
+    return True
 
 
 def _read(lake: Lake, path: str) -> dict[str, str]:
@@ -287,6 +337,11 @@ def _utc(moment: datetime) -> datetime:
 
 def _is_part(item: Item) -> bool:
     return not item.is_folder and is_file_name(item.name)
+
+
+def _has_files(lake: Lake, folder: str) -> bool:
+    items = lake.storage.list(folder)
+    return any(not item.is_folder or _has_files(lake, f"{folder}/{item.name}") for item in items)
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from logpress.errors import LakeError, LogpressError
+from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
 from logpress.lake.catalog import open_catalog, see_not_lost
+from logpress.lake.forget import forget_due_unless_busy
 from logpress.lake.history import keep
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers, retention_of
@@ -16,7 +17,7 @@ from logpress.lake.links import link_day
 from logpress.lake.moves import note_moves, take_back
 from logpress.lake.standing import make_day
 from logpress.lake.storage import lake_errors
-from logpress.manifest import DayManifest, PartStats, SliceManifest
+from logpress.manifest import DayManifest, Erasure, PartStats, SliceManifest
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ def publish_day(
     descriptions: Mapping[str, str] | None = None,
     grace: timedelta | None = None,
     progress: Callable[[int, int], None] | None = None,
+    replaces: DayManifest | None = None,
+    erasures: Sequence[Erasure] = (),
+    despite_erasures: bool = False,
 ) -> DayManifest:
     """Replace a day by what a run has staged.
 
@@ -47,11 +51,17 @@ def publish_day(
         descriptions: what columns mean, for the catalog.
         grace: how long files and snapshots that were published before stay; the lake's retention if None.
         progress: called with files moved so far, and in all.
+        replaces: the publication that the files were made from; any if None.
+        erasures: what was erased from the day, which is kept with it.
+        despite_erasures: whether a day is replaced from which records were erased since it was pressed; those that
+            its input still had are published again.
 
     Raises:
+        ChangedError: if the day is not as `replaces` says any more.
         LakeError: if the lake or its catalog refuses, a staged file is missing, or another run has published the same
             day later and its files stand.
-        UsageError: if the lake must be migrated first.
+        UsageError: if the lake must be migrated first; if records were erased from the day, unless `despite_erasures`
+            or `replaces` is given.
     """
     lake.see_layout()
     grace = retention_of(lake) if grace is None else grace
@@ -67,6 +77,12 @@ def publish_day(
     see_not_lost(lake, table)
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
         catalog.see_known(table)
+        if replaces is not None:
+            _see_unchanged(lake, table, day, replaces)
+        elif not despite_erasures:
+            see_erasures(lake, table, day)
+        # a local lake has its lock; elsewhere the commit decides who was first
+        expected = None if replaces is None or lake.is_local else lake.files(replaces)[0]
         note_moves(lake, table, day, run, {part.path: slice_ for slice_, part in files})
         try:
             for done, (slice_, part) in enumerate(files):
@@ -74,9 +90,8 @@ def publish_day(
                 _move(lake, staged, lake.file_path(table, day, part.path), part)
                 if progress is not None:
                     progress(done + 1, len(files))
-            manifest = make_day(
-                catalog, lake, _publication(lake, table, day, manifests, run), descriptions or {}, grace
-            )
+            wanted = _publication(lake, table, day, manifests, run, erasures)
+            manifest = make_day(catalog, lake, wanted, descriptions or {}, grace, expected)
         except BaseException:
             with contextlib.suppress(LogpressError):  # what stays now is noted, and goes back later
                 take_back(lake, table, day, run)
@@ -86,7 +101,35 @@ def publish_day(
         with lake_errors(lake.uri):
             lake.remove(lake.staging_folder(table, day, run))
     remove_leftovers(lake, table, grace=grace)
+    forget_due_unless_busy(lake, table)
     return manifest
+
+
+def see_erasures(lake: Lake, table: str, day: date) -> None:
+    """See that no records were erased from a day since it was pressed, because pressing it again brings them back.
+
+    Raises:
+        UsageError: if some were.
+    """
+    try:
+        before = lake.read_day(table, day)
+    except LakeError:
+        return  # damaged; pressing mends it
+    if before is None or not before.erasures:
+        return
+    last = before.erasures[-1]
+    raise UsageError(
+        f"{lake.uri}: {before.erased:,} records of {table} {day} were erased, the last on "
+        f"{last.erased_at:%Y-%m-%d %H:%M} UTC; pressing the day again brings back those that its input still has: take "
+        "them out of the input, then press with --despite-erasures, or press so and erase them again"
+    )
+
+
+def _see_unchanged(lake: Lake, table: str, day: date, expected: DayManifest) -> None:
+    """See that a day is as it was when its manifest was read."""
+    now = lake.read_day(table, day)
+    if now is None or not same_slices(now, expected.slices):
+        raise ChangedError(f"{lake.uri}: another process published {table} {day} meanwhile")
 
 
 def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
@@ -102,18 +145,22 @@ def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
         lake.storage.sync(target)
 
 
-def _publication(lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str) -> DayManifest:
+def _publication(
+    lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str, erasures: Sequence[Erasure]
+) -> DayManifest:
     """What the day is to be: the publication that it is already, if that has the same slices, else a new one."""
     try:
         before = lake.read_day(table, day)
     except LakeError:
         before = None  # damaged; this mends it
     slices = tuple(manifests)
+    erased = tuple(erasures)
     if before is not None:
-        if same_slices(before, slices):
+        if same_slices(before, slices) and before.erasures == erased:
             return before
         keep(lake, before)
-    return DayManifest(table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, slices=slices)
+    now = datetime.now(UTC)
+    return DayManifest(table=table, day=day.isoformat(), published_at=now, run=run, slices=slices, erasures=erased)
 
 
 def same_slices(manifest: DayManifest, slices: Sequence[SliceManifest]) -> bool:

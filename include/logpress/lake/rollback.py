@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from datetime import date, timedelta
 
-from logpress.errors import LakeError
+from logpress.errors import LakeError, UsageError
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
-from logpress.lake.history import earlier, keep, sizes_differ
+from logpress.lake.history import earlier, keep, publications, sizes_differ
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers, retention_of
 from logpress.lake.links import link_files
@@ -33,13 +33,23 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
         The publication that was asked for, and the day as it is now.
 
     Raises:
-        UsageError: if there is no such publication.
+        UsageError: if there is no such publication, or records that were erased since would be back.
         LakeError: if its files are gone or damaged, or the catalog refuses.
     """
     wanted = earlier(lake, table, day, to)
     _see_whole(lake, wanted)
+    _see_erased(lake, table, day, wanted)
     run = f"rollback-{uuid.uuid4().hex[:12]}"
-    return wanted, publish_day(lake, table, day, wanted.slices, run)
+    return wanted, publish_day(lake, table, day, wanted.slices, run, erasures=wanted.erasures, despite_erasures=True)
+
+
+def _see_erased(lake: Lake, table: str, day: date, wanted: DayManifest) -> None:
+    known = {erasure.id for one in publications(lake, table, day) for erasure in one.erasures}
+    if known - {erasure.id for erasure in wanted.erasures}:
+        raise UsageError(
+            f"{lake.uri}: records of {table} {day} were erased since the publication of "
+            f"{wanted.published_at:%Y-%m-%d %H:%M:%S} UTC, which still has them; it cannot be the day again"
+        )
 
 
 def _see_whole(lake: Lake, manifest: DayManifest) -> None:

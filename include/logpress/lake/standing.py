@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from logpress.errors import LakeError
@@ -23,7 +23,12 @@ _LOOKS = 10
 
 
 def make_day(
-    catalog: LakeCatalog, lake: Lake, wanted: DayManifest, descriptions: Mapping[str, str], retention: timedelta
+    catalog: LakeCatalog,
+    lake: Lake,
+    wanted: DayManifest,
+    descriptions: Mapping[str, str],
+    retention: timedelta,
+    replaces: Collection[str] | None = None,
 ) -> DayManifest:
     """Make a publication the day: its files are in place, one commit, then the manifest.
 
@@ -36,8 +41,10 @@ def make_day(
         wanted: the publication; without a snapshot if it is new.
         descriptions: what columns mean, for the catalog.
         retention: how long snapshots stay.
+        replaces: the parts that the day must have until then; any if None.
 
     Raises:
+        ChangedError: if the day has other parts than `replaces`.
         LakeError: if the catalog refuses, or another run has published the day later.
     """
     table, day = wanted.table, date.fromisoformat(wanted.day)
@@ -47,7 +54,7 @@ def make_day(
         keep(lake, wanted)
 
     def attempt() -> DayManifest:
-        snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions, retention)
+        snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions, retention, replaces)
         made = wanted
         if is_new:
             made = wanted.model_copy(update={"snapshot_id": snapshot_id})
