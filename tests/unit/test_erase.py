@@ -26,9 +26,11 @@ from logpress.day import one_machine as whole_day
 from logpress.day.erasing import days as erase_module
 from logpress.day.erasing import records as record_tests
 from logpress.day.erasing import rewrite
+from logpress.day.erasing.rewrite import rewrite_slice
 from logpress.errors import ChangedError, LakeError, ProofError, UsageError
 from logpress.lake import Lake, erasures
 from logpress.lake.catalog import open_catalog
+from logpress.lake.forget import erase_lock
 from logpress.lake.locks import locked
 from logpress.manifest import DayManifest
 
@@ -354,7 +356,7 @@ def test_a_day_whose_other_records_are_not_proven_stays(contract, lake_uri, pres
 
 def test_rows_kept_whole_by_the_proof_are_kept_whole_again(contract, lake_uri, press, monkeypatch) -> None:
     """What the layouts did not give back then, they would not give back now."""
-    from logpress.engine.restore import part_input
+    from logpress.engine.press.slice_press import SlicePress
 
     press([bare(n) for n in range(20)] + [bare(21, NAME), bare(22).replace(b"user", rb"\u0075ser")])
     lake = Lake.open(lake_uri)
@@ -362,13 +364,12 @@ def test_rows_kept_whole_by_the_proof_are_kept_whole_again(contract, lake_uri, p
     slices = [manifest.slices[0].model_copy(update={"kept_whole": 1})]
     lake.write(lake.manifest_path(TABLE, DAY), manifest.model_copy(update={"slices": tuple(slices)}).to_bytes())
     given: list[Any] = []
-    original = part_input.SlicePress
 
     def press_slice(*args: Any, **options: Any) -> Any:
         given.append(options.get("keep_whole"))
-        return original(*args, **options)
+        return SlicePress(*args, **options)
 
-    monkeypatch.setattr(part_input, "SlicePress", press_slice)
+    monkeypatch.setattr("logpress.engine.restore.part_input.SlicePress", press_slice)
     erasing.erase(contract, lake_uri, WHERE)
     assert [len(words) for words in given if words is not None] == [1]
     published.verify_published(contract, DAY, lake_uri)
@@ -379,15 +380,14 @@ def test_rows_kept_whole_by_the_proof_are_kept_whole_again(contract, lake_uri, p
 
 def test_a_day_that_is_published_meanwhile_is_looked_through_again(contract, lake_uri, press, monkeypatch) -> None:
     press([bare(1), bare(2, NAME)])
-    original = erase_module.rewrite_slice
     again = [[bare(1), bare(2, NAME), bare(3, NAME), bare(4)]]
 
     def rewritten(*args: Any, **options: Any) -> Any:
         if again:
             press(again.pop())
-        return original(*args, **options)
+        return rewrite_slice(*args, **options)
 
-    monkeypatch.setattr(erase_module, "rewrite_slice", rewritten)
+    monkeypatch.setattr("logpress.day.erasing.days.rewrite_slice", rewritten)
     assert erasing.erase(contract, lake_uri, WHERE, at_once=True).records == 2
     assert records(contract, lake_uri) == Counter([bare(1), bare(4)])
     assert holding(Path(lake_uri), [NAME]) == []
@@ -397,14 +397,13 @@ def test_a_day_that_is_published_meanwhile_is_looked_through_again(contract, lak
 
 def test_a_day_that_is_published_again_and_again_is_left(contract, lake_uri, press, monkeypatch) -> None:
     press([bare(1), bare(2, NAME)])
-    original = erase_module.rewrite_slice
     times = iter(range(100))
 
     def rewritten(*args: Any, **options: Any) -> Any:
         press([bare(next(times) + 10), bare(2, NAME)])
-        return original(*args, **options)
+        return rewrite_slice(*args, **options)
 
-    monkeypatch.setattr(erase_module, "rewrite_slice", rewritten)
+    monkeypatch.setattr("logpress.day.erasing.days.rewrite_slice", rewritten)
     with pytest.raises(ChangedError, match="another process published"):
         erasing.erase(contract, lake_uri, WHERE)
     assert next(times) == erase_module.TRIES
@@ -412,8 +411,9 @@ def test_a_day_that_is_published_again_and_again_is_left(contract, lake_uri, pre
 
 def test_one_erases_at_a_time_on_a_local_lake(contract, lake_uri, press, monkeypatch) -> None:
     press([bare(1), bare(2, NAME)])
-    original = erase_module.erase_lock
-    monkeypatch.setattr(erase_module, "erase_lock", lambda lake, table: original(lake, table, wait_seconds=0))
+    monkeypatch.setattr(
+        "logpress.day.erasing.days.erase_lock", lambda lake, table: erase_lock(lake, table, wait_seconds=0)
+    )
     with locked(f"{lake_uri}/_locks/{TABLE}-erase"), pytest.raises(LakeError, match="another process holds this lock"):
         erasing.erase(contract, lake_uri, WHERE)
     assert erasing.erase(contract, lake_uri, WHERE).records == 1
