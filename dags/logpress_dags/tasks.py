@@ -72,6 +72,8 @@ def plan(contract: Contract, run: Run) -> list[dict[str, Any]]:
             f"{contract.table} {day} is current in {run['lake']}: same raw input, contract and version of logpress; "
             "trigger it with `Press again` to press it all the same"
         )
+    with _access(contract, run, ()):
+        stages.see_nothing_erased(contract, day, run["lake"])
     log.info("%s %s is pressed: %s", contract.table, day, outdated_by or "`Press again` was chosen")
     inputs, stored = sum(len(spec.inputs) for spec in specs), sum(spec.raw_bytes or 0 for spec in specs)
     log.info("%s of %s, %.1f MB as stored", _counted(len(specs), "slice"), _counted(inputs, "input"), stored / 1e6)

@@ -86,3 +86,7 @@ class CheckError(LogpressError):
 
 class LakeError(LogpressError):
     """The lake or its catalog failed (missing, no permission, too many commits of others at the same time)."""
+
+
+class ChangedError(LakeError):
+    """A day was published by another process since it was read, so what was made from it is not published."""

@@ -1,8 +1,8 @@
 """Manifests of slices (records read and files written) and of published days: JSON, small enough for XCom.
 
-Counts are numbers of records. Each record that was read is a row, a reject, or of another day:
+Counts are numbers of records. Each record that was read is a row, a reject, of another day, or was erased later:
 
-    records == rows + rejects + other_day
+    records == rows + rejects + other_day + erased
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ class SliceManifest(Model):
         default=None, description="SHA-256 of the contract it was pressed with, with all defaults; hexadecimal"
     )
     written_by: str | None = Field(default=None, description="version of the logpress that wrote it")
+    erased: int = Field(default=0, description="records that were erased since the slice was pressed, rejects included")
     seconds: float = Field(default=0.0, description="time it took; not compared between runs")
 
     @property
@@ -158,6 +159,14 @@ class SliceManifest(Model):
         return {origin.uri: origin.damage for origin in self.origins if origin.damage}
 
 
+class Erasure(Model):
+    """Records that were erased from a published day at a time; nothing says which."""
+
+    id: str = Field(description="of the entry in the table's log of erasures")
+    erased_at: datetime = Field(description="UTC")
+    records: int = Field(description="rows and rejects")
+
+
 class DayManifest(Model):
     """A published day."""
 
@@ -166,11 +175,13 @@ class DayManifest(Model):
     day: str
     published_at: datetime = Field(description="UTC")
     snapshot_id: int | None = None
+    run: str | None = Field(default=None, description="the run that published it; None in older manifests")
     manifest_sha256: str | None = Field(
         default=None,
         description="SHA-256 of this file with zeros in place of these digits, hexadecimal; None in older manifests",
     )
     slices: tuple[SliceManifest, ...]
+    erasures: tuple[Erasure, ...] = Field(default=(), description="since the day was pressed, the oldest first")
 
     def to_bytes(self) -> bytes:
         """The file's bytes in the lake, with the checksum."""
@@ -218,6 +229,11 @@ class DayManifest(Model):
     def rejects(self) -> int:
         """Records in the rejects files."""
         return sum(manifest.rejects for manifest in self.slices)
+
+    @property
+    def erased(self) -> int:
+        """Records that were erased since the day was pressed, rejects included."""
+        return sum(manifest.erased for manifest in self.slices)
 
     @property
     def damage(self) -> dict[str, str]:

@@ -42,6 +42,25 @@ def refuse_secret(uri: str) -> str:
     return uri
 
 
+def without_secret(uri: str) -> str:
+    """A URI without user and password, and without what is secret behind its ?; it may be written down."""
+    scheme, _, rest = uri.partition("://")
+    if not rest:
+        return uri
+    place, *behind = re.split(r"[?#]", rest, maxsplit=1)
+    authority, slash, path = place.partition("/")
+    kept = [
+        pair
+        for pair in re.split(r"[&;]", behind[0] if behind else "")
+        if pair and not _SECRET_NAME.search(_ESCAPE.sub(lambda digits: chr(int(digits[1], 16)), pair.partition("=")[0]))
+    ]
+    port = authority.rpartition(":")[2]
+    if "@" in path and ("@" in authority or (":" in authority and not port.isdigit())):  # a password with a slash in it
+        authority, slash, path = path.rpartition("@")[2].partition("/")
+    bare = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{bare}?{'&'.join(kept)}" if kept else bare
+
+
 def has_secret(uri: str) -> bool:
     """Whether a user, password or key stands in a URI."""
     return _scheme_with_secret(uri) is not None or _secret_in_query(uri) is not None

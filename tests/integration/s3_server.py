@@ -85,6 +85,10 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         for name in names
         if f"-{name}.port " in known.stderr + known.stdout
     ]
+    # these two ask for a port that all servers of a machine would share
+    ports += [
+        f"-{name}=0" for name in ("s3.port.iceberg", "s3.port.lance") if f"-{name} " in known.stderr + known.stdout
+    ]
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": found.key, "AWS_SECRET_ACCESS_KEY": found.secret}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -22,9 +22,10 @@ from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, leftovers, publish_day, remove_leftovers
 from logpress.lake import publish as publishing
 from logpress.lake.catalog import open_catalog
-from logpress.lake.commit import catalog_files, move_files
+from logpress.lake.commit import move_files
 from logpress.lake.migrate import migrate
 from logpress.lake.moves import note_moves
+from logpress.lake.snapshots import catalog_files
 from logpress.manifest import SliceManifest
 
 BUCKET = "folders"
@@ -181,7 +182,7 @@ def test_what_a_killed_publication_leaves_goes_after_the_grace_period(
     manifests = [stage(DAY, "h10", ["x"], run="killed", rejects=2), stage(DAY, "h11", ["y"], run="killed")]
     kill(lake, step, number, *manifests)
     assert scan(lake) == ["a"]
-    monkeypatch.setattr(leftovers, "GRACE", timedelta(0))
+    monkeypatch.setattr(leftovers, "PUBLISHING_AGE", timedelta(0))
     remove_leftovers(lake, TABLE, grace=timedelta(0))
     assert [name for name in everything(files, lake) if "_staging" not in name] == before
     assert scan(lake) == shown(files, lake) == ["a"]

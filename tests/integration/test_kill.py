@@ -23,7 +23,7 @@ from tests.conftest import SEED, compact
 from logpress.contract import load_contract
 from logpress.day import one_machine as whole_day
 from logpress.lake import Lake
-from logpress.lake.commit import catalog_files
+from logpress.lake.snapshots import catalog_files
 
 DAY = date(2021, 12, 26)
 TABLE = "sdk_log"

@@ -75,10 +75,10 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
     child.wait(60)
 
 
-def test_it_does_not_import_the_engine() -> None:
+def test_it_does_not_import_the_engine(tmp_path: Path) -> None:
     """The engine takes a second to import, and is not needed there."""
     with closing(Companion()) as companion:
-        companion.call(see_catalog, Lake("/nowhere"), "sdk_log")
+        companion.call(see_catalog, Lake.create(str(tmp_path / "lake")), "sdk_log")
         loaded = {Path(found.path).name.partition(".")[0] for found in psutil.Process(companion.pid).memory_maps()}
     assert "libarrow" in loaded
     assert "libllvmlite" not in loaded

@@ -30,6 +30,13 @@ TYPES = {
         ("name = two words", "=", "two words"),
         ('name = "a, \\"b\\""', "=", 'a, "b"'),
         ("name = a=b", "=", "a=b"),
+        ("name = 'two words'", "=", "two words"),
+        ("name = 'o''hara'", "=", "o'hara"),
+        ("name = ''", "=", ""),
+        ("name = 'null'", "=", "null"),
+        ("name = 'tis", "=", "'tis"),
+        ("name in 'a', b, 'c'", "in", ["a", "b", "c"]),
+        ("code = '5'", "=", 5),
         ("name =", "=", ""),
         ("name != null", "!=", None),
         ('name = "null"', "=", "null"),
@@ -56,6 +63,7 @@ def test_what_a_condition_means(text: str, operator: str, value: Any) -> None:
         ("code in 1,,2", "'', which is not of type int32"),
         ("ok = yes", "'yes', which is not of type bool"),
         ('name = "a', "not a JSON string"),
+        ("name in 'a, b'", "value with a comma"),
     ],
 )
 def test_what_is_no_condition_is_refused(text: str, says: str) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from logpress.errors import LakeError, UsageError
-from logpress.lake import Lake, publish_day, remove_leftovers
+from logpress.lake import Lake, publish_day, remove_leftovers, standing
 from logpress.lake import commit as commits
-from logpress.lake import publish as publishing
-from logpress.lake.catalog import check_configured, open_catalog, settings
-from logpress.lake.commit import catalog_files
+from logpress.lake.catalog import check_configured, open_catalog
+from logpress.lake.choice import settings
 from logpress.lake.locks import locked
+from logpress.lake.snapshots import catalog_files
 from logpress.lake.storage import LocalStorage
 from logpress.manifest import PartStats, SliceManifest
 
@@ -311,7 +312,7 @@ def test_what_a_refused_publication_moved_goes_back_and_can_be_published_again(e
     manifests = [stage(lake, DAY, "h10", ["a"], rejects=1), stage(lake, DAY, "h11", ["new"]), superseded]
     superseded_again = stage(lake, DAY, "h10", ["s"])
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "replace_day", lambda *_: (_ for _ in ()).throw(LakeError("the catalog is away")))
+        patched.setattr(standing, "replace_day", lambda *_: (_ for _ in ()).throw(LakeError("the catalog is away")))
         with pytest.raises(LakeError, match="is away"):
             publish(lake, DAY, *manifests)
     assert parts(lake) == before
@@ -325,7 +326,7 @@ RUN_IN_ANOTHER_PROCESS = """
 import os, signal, sys
 from datetime import date
 from logpress.lake import Lake, publish_day
-from logpress.lake import links, publish, storage
+from logpress.lake import links, publish, standing, storage
 from logpress.manifest import SliceManifest
 
 def die(*_, **__):
@@ -333,7 +334,7 @@ def die(*_, **__):
 
 lake, step = Lake.create(sys.argv[1]), sys.argv[2]
 home, _, name = step.partition(".")
-home = {"links": links, "publish": publish, "storage": storage}[home]
+home = {"links": links, "publish": publish, "standing": standing, "storage": storage}[home]
 owner = storage.LocalStorage if name in vars(storage.LocalStorage) else home
 real, left = getattr(owner, name), [int(sys.argv[3])]
 
@@ -350,11 +351,11 @@ publish_day(lake, manifests[0].table, date.fromisoformat(manifests[0].day), mani
 
 STEPS = [
     ("publish.note_moves", 0), ("publish._move", 0), ("publish._move", 1), ("publish._move", 2), ("storage.sync", 1),
-    ("publish.replace_day", 0), ("publish._write_manifest", 0), ("publish.link_day", 0), ("links._put", 0),
+    ("standing.replace_day", 0), ("standing._write", 0), ("publish.link_day", 0), ("links._put", 0),
     ("links._exchange", 0), ("publish.note_superseded", 0), ("publish.remove_leftovers", 0), ("storage.write", 1),
-    ("storage.write", 2), ("storage.remove", 0),
+    ("storage.write", 2), ("storage.write", 3), ("storage.write", 4), ("storage.remove", 0),
 ]  # fmt: skip
-BEFORE_COMMIT = ("publish.note_moves", "publish._move", "storage.sync", "publish.replace_day")
+BEFORE_COMMIT = ("publish.note_moves", "publish._move", "storage.sync", "standing.replace_day")
 
 
 @pytest.mark.parametrize(("step", "number"), STEPS)
@@ -367,7 +368,7 @@ def test_what_a_killed_publication_leaves_is_mended_by_the_next_of_any_day(eithe
     manifests = [stage(lake, DAY, "h10", ["x"], run="killed", rejects=2), stage(lake, DAY, "h11", ["y"], run="killed")]
     arguments = [lake.uri, step, str(number), *(manifest.model_dump_json() for manifest in manifests)]
     assert subprocess.run([sys.executable, "-c", RUN_IN_ANOTHER_PROCESS, *arguments]).returncode == -9
-    published = step not in BEFORE_COMMIT
+    published = step not in BEFORE_COMMIT and (step, number) != ("storage.write", 1)  # which keeps the manifest
     if step != "storage.write":
         assert scan(lake) == (["x", "y"] if published else ["a"])
     if lake.folders == "linked":
@@ -469,12 +470,13 @@ def test_a_killed_publish_can_be_done_again_from_any_point(either, monkeypatch):
     lake = either
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     for name, now in (
-        ("note_moves", "a"), ("_move", "a"), ("replace_day", "a"), ("_write_manifest", "x"), ("link_day", "x"),
-        ("note_superseded", "x"), ("remove_leftovers", "x"),
+        ("publish.note_moves", "a"), ("publish._move", "a"), ("publish._publication", "a"),
+        ("standing.replace_day", "a"), ("standing._write", "x"), ("publish.link_day", "x"),
+        ("publish.note_superseded", "x"), ("publish.remove_leftovers", "x"),
     ):  # fmt: skip
         manifests = [stage(lake, DAY, "h10", ["x"]), stage(lake, DAY, "h11", ["y"])]
         with monkeypatch.context() as patched:
-            patched.setattr(f"logpress.lake.publish.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+            patched.setattr(f"logpress.lake.{name}", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 publish(lake, DAY, *manifests)
         assert now in scan(lake)
@@ -521,7 +523,7 @@ def test_a_note_without_a_time_zone_means_utc(lake):
     note = Path(lake.superseded_path(TABLE, DAY))
     (name,) = json.loads(note.read_text())
     note.write_text(json.dumps({name: "2020-01-01T00:00:00"}))
-    remove_leftovers(lake, TABLE)
+    remove_leftovers(lake, TABLE, grace=timedelta(0))
     assert len(parts(lake)) == 1
     assert not note.exists()
 
@@ -672,6 +674,7 @@ def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
             publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], run="other"), run="other")
 
     monkeypatch.setattr(commits, "_evolve", with_company)
+    monkeypatch.setattr(commits, "_one_at_a_time", lambda *_: nullcontext())  # as if it were on another machine
     publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
     assert scan(lake) == ["n", "x"]
 
@@ -683,8 +686,8 @@ def test_who_loses_every_time_says_so(lake, monkeypatch):
         raise CommitFailedException("changed")
 
     monkeypatch.setattr(commits, "_try", lose)
-    monkeypatch.setattr(commits, "_WAIT_SECONDS", 0.0)
-    with pytest.raises(LakeError, match="others changed log at each of 10 tries"):
+    monkeypatch.setenv("LOGPRESS_CATALOG_DEADLINE", "0.5")
+    with pytest.raises(LakeError, match=r"others changed it at each of \d tries to publish log 2021-12-26, in [01] s"):
         publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
 
 
@@ -704,7 +707,7 @@ def test_a_lake_that_was_copied_does_not_touch_the_first(lake, tmp_path):
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
     shutil.copytree(lake.uri, tmp_path / "copy")
     copy = Lake.open(str(tmp_path / "copy"))
-    with pytest.raises(LakeError, match="a lake cannot be copied"):
+    with pytest.raises(LakeError, match=r"was copied or moved: .*`logpress lake register"):
         publish(copy, DAY, stage(copy, DAY, "h10", ["x"]))
     assert scan(lake) == ["a"]
 

@@ -17,8 +17,9 @@ from tests.unit.test_lake import DAY, NEXT_DAY, TABLE, publish, scan, shown, sta
 from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake
 from logpress.lake.catalog import open_catalog
-from logpress.lake.commit import catalog_files, replace_day
+from logpress.lake.commit import replace_day
 from logpress.lake.migrate import migrate
+from logpress.lake.snapshots import catalog_files
 from logpress.lake.storage import LocalStorage
 
 LAST_DAY = date(2021, 12, 28)
@@ -40,7 +41,7 @@ def make_old(uri: str) -> Lake:
         with open_catalog(old) as catalog:
             replace_day(catalog, old, TABLE, day, old.files(manifest)[0], {})
         Path(old.day_folder(TABLE, day), "part-h10-000000000000.parquet").write_bytes(b"superseded")
-    for name in ("data", "files", "rejects", "manifests", "_superseded"):
+    for name in ("data", "files", "rejects", "manifests", "history", "_superseded"):
         shutil.rmtree(f"{uri}/{TABLE}/{name}", ignore_errors=True)
     os.makedirs(old.superseded_root(TABLE))
     Path(old.superseded_path(TABLE, DAY)).write_text(json.dumps({"part-h10-000000000000.parquet": "2021-01-01T00:00"}))

@@ -23,7 +23,7 @@ from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
 from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
 from logpress.lake import Lake
-from logpress.lake.commit import catalog_files
+from logpress.lake.snapshots import catalog_files
 from logpress.manifest import SliceManifest
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)

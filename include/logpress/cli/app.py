@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from logpress import __version__
-from logpress.cli import compare, press, report, restore, sample, schema, tune, upgrade, verify, view, warm
+from logpress.cli import compare, erase, press, report, restore, sample, schema, tune, upgrade, verify, view, warm
 from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
@@ -61,6 +61,7 @@ app.command(epilog=press.EPILOG)(press.press)
 app.command(epilog=restore.EPILOG)(restore.restore)
 app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=upgrade.EPILOG)(upgrade.upgrade)
+app.command(epilog=erase.EPILOG)(erase.erase)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)

@@ -26,12 +26,18 @@ def press(
     day: Day,
     lake: LakeUri,
     inputs: Inputs = None,
-    grace: Annotated[float, typer.Option("--grace", min=0, help="Hours that superseded files stay.")] = 1.0,
+    grace: Annotated[
+        float | None,
+        typer.Option("--grace", min=0, help="Hours that superseded files and snapshots stay; LOGPRESS_RETENTION's."),
+    ] = None,
     skip_current: Annotated[
         bool,
         typer.Option(
             "--skip-current", help="Do nothing if the day is current: same raw input, contract and version of logpress."
         ),
+    ] = False,
+    despite_erasures: Annotated[
+        bool, typer.Option("--despite-erasures", help="Press a day again from which records were erased.")
     ] = False,
     threads: Threads = None,
     memory: Memory = None,
@@ -68,8 +74,8 @@ def press(
             print(f"logpress: {changes}", file=sys.stderr)
         with Bars(quiet=quiet) as bars:
             report, checks = whole_day.run_day(
-                contract, when, inputs or [], lake, threads=threads, grace=timedelta(hours=grace), progress=bars,
-                companion=companion, memory=limit,
+                contract, when, inputs or [], lake, threads=threads, progress=bars, companion=companion, memory=limit,
+                grace=None if grace is None else timedelta(hours=grace), despite_erasures=despite_erasures,
             )  # fmt: skip
     console = Console()
     console.print(render_report(report))

@@ -40,5 +40,16 @@ def verify(
     print(
         f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}"
     )
+    if manifest.erasures:
+        last = manifest.erasures[-1].erased_at
+        print(
+            f"{manifest.erased:,} records were erased since the day was pressed, the last at {last:%Y-%m-%d %H:%M} UTC"
+        )
+    if verified.erased_in_raw:
+        print(
+            f"logpress: warning: the raw input still has {verified.erased_in_raw:,} records that were erased; pressing "
+            "the day again would bring them back",
+            file=sys.stderr,
+        )
     for uri, damage in verified.damage.items():
         print(f"logpress: warning: {uri} is damaged, and could be read in part only: {damage}", file=sys.stderr)

@@ -14,10 +14,11 @@ from logpress.contract.model import Contract
 from logpress.errors import LakeError
 from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import open_catalog
-from logpress.lake.commit import TRIES, replace_day
-from logpress.lake.leftovers import GRACE, STAGING_AGE, day_lock
+from logpress.lake.commit import replace_day
+from logpress.lake.forget import forget_metadata
+from logpress.lake.leftovers import STAGING_AGE, day_lock, retention_of
 from logpress.lake.storage import lake_errors
-from logpress.manifest import DayManifest, SliceManifest
+from logpress.manifest import DayManifest, Erasure, SliceManifest
 from logpress.views.lookups import DESCRIPTIONS, lookups_of
 from logpress.views.make import lookups_table
 
@@ -29,12 +30,17 @@ def publish_with_lookups(
     manifests: Sequence[SliceManifest],
     run: str,
     *,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
+    replaces: DayManifest | None = None,
+    erasures: Sequence[Erasure] = (),
+    despite_erasures: bool = False,
 ) -> DayManifest:
     """Replace a day by what a run has staged, after the lookups of its parts: no reader sees a part without them.
 
+    For the arguments see `publish_day`.
+
     Raises:
-        LakeError: if the lake or its catalog refuses, or a staged file is missing; the published day is then unchanged.
+        LogpressError: as `publish_day`; the published day is then unchanged.
     """
     if any(isinstance(column, Lookup) for column in contract.columns):
         folder, parts = lake.parts_folder(contract.table, day), {}
@@ -45,7 +51,10 @@ def publish_with_lookups(
                 with lake_errors(staged):  # a run that is called again has moved some
                     parts[name] = staged if lake.storage.size(staged) is not None else f"{folder}/{name}"
         keep_lookups(lake, contract.table, day, parts)
-    return publish_day(lake, contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace)
+    return publish_day(
+        lake, contract.table, day, manifests, run, descriptions=contract.descriptions, grace=grace,
+        replaces=replaces, erasures=erasures, despite_erasures=despite_erasures,
+    )  # fmt: skip
 
 
 def keep_lookups(lake: Lake, table: str, day: date, parts: Mapping[str, str]) -> None:
@@ -72,17 +81,48 @@ def keep_lookups(lake: Lake, table: str, day: date, parts: Mapping[str, str]) ->
             name, data = _file(pa.concat_tables(found))
             lake.write(f"{folder}/{name}", data)
         abandoned = _abandoned(lake, table, day, parts.keys())
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             names = _names(lake, folder) - abandoned  # with those of runs that were killed before they committed
             with open_catalog(lake) as catalog:
                 paths = [f"{folder}/{name}" for name in sorted(names)]
-                replace_day(catalog, lake, lookups_table(table), day, paths, DESCRIPTIONS)
+                replace_day(catalog, lake, lookups_table(table), day, paths, DESCRIPTIONS, retention_of(lake))
             if names == _names(lake, folder) - abandoned:  # nobody else's were taken out of the catalog
                 break
         else:
-            raise LakeError(f"{folder}: others changed it at each of {TRIES} tries; publish the day again")
+            raise LakeError(f"{folder}: others changed it at each of {_TRIES} tries; publish the day again")
         for name in abandoned:
             lake.remove(f"{folder}/{name}")
+
+
+_TRIES = 8
+"""How often a day's lookups are committed again, because another run has added some meanwhile."""
+
+
+def forget_lookups(lake: Lake, table: str, day: date) -> None:
+    """Leave only the lookups of the parts that are published now: nothing of those that an erasure has replaced.
+
+    Raises:
+        PartError: if a part is gone or damaged.
+        LakeError: if the lake or its catalog refuses.
+    """
+    folder = lake.lookups_folder(table, day)
+    manifest = lake.read_day(table, day)
+    with day_lock(lake, lookups_table(table), day), lake_errors(folder):
+        before = _names(lake, folder)
+        if not before or manifest is None:
+            return
+        found = [lookups_of(path, path.rsplit("/", 1)[-1], day) for path in sorted(lake.files(manifest)[0])]
+        names = set()
+        if any(rows.num_rows for rows in found):
+            name, data = _file(pa.concat_tables(found))
+            names.add(name)
+            lake.write(f"{folder}/{name}", data)
+        with open_catalog(lake) as catalog:
+            paths = [f"{folder}/{name}" for name in names]
+            replace_day(catalog, lake, lookups_table(table), day, paths, DESCRIPTIONS)
+        for name in before - names:
+            lake.remove(f"{folder}/{name}")
+        forget_metadata(lake, lookups_table(table))
 
 
 def keep_all_lookups(lake: Lake, table: str) -> None:

@@ -28,7 +28,7 @@ from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE
+from logpress.lake.publish import see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
@@ -51,10 +51,11 @@ def run_day(
     lake_uri: str,
     *,
     threads: int | None = None,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
     progress: StageProgress | None = None,
     companion: Companion | None = None,
     memory: int | None = None,
+    despite_erasures: bool = False,
 ) -> tuple[DayReport, list[CheckResult]]:
     """Plan, press, verify, publish and report a day, as the DAG does, on this machine.
 
@@ -64,13 +65,16 @@ def run_day(
         inputs: files, folders, globs or URIs of raw records; those of the contract if empty.
         lake_uri: the lake; created if missing.
         threads: processes, or threads of one process; the number of cores if None.
-        grace: how long superseded files are kept.
+        grace: how long superseded files and snapshots are kept; the lake's retention if None.
         progress: receives the progress of the stages.
         companion: a companion process that was started earlier; it is closed here.
         memory: bytes that all processes together may take; limits the number of processes, of which there is at least
             one. If None, half of the machine's free memory, or of the cgroup's limit.
+        despite_erasures: whether a day is replaced from which records were erased; those that the input still has come
+            back.
 
     Raises:
+        UsageError: if records were erased from the day, unless `despite_erasures`.
         LogpressError: from any stage; the published day is then unchanged.
     """
     with contextlib.closing(companion or Companion()) as beside:
@@ -78,6 +82,8 @@ def run_day(
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
         check_configured(lake)
+        if not despite_erasures:
+            see_erasures(lake, contract.table, day)
         threads, budget = threads or default_threads(), Budget.of(memory)
         most = min(threads, len(specs), budget.processes(contract), *_bounds(specs, contract.source))
         processes = 1 if _is_mostly_one(specs) else most
@@ -92,7 +98,7 @@ def run_day(
             work.stages.end("verify")
             if failures:
                 checks = work.heal(failures, budget.threads(contract, threads))
-            published = _publish(work, grace)
+            published = _publish(work, grace, despite_erasures)
         finally:
             clean(contract, day, lake_uri, work.run)
     return DayReport.of(published), checks
@@ -166,11 +172,12 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
     return max(sizes) > _MOSTLY * sum(sizes)
 
 
-def _publish(work: _Work, grace: timedelta) -> DayManifest:
+def _publish(work: _Work, grace: timedelta | None, despite_erasures: bool) -> DayManifest:
     work.stages.begin("publish", None)
     published = work.companion.call(
-        publish_with_lookups, work.lake, work.contract, work.day, work.in_order, work.run, grace=grace
-    )
+        publish_with_lookups, work.lake, work.contract, work.day, work.in_order, work.run,
+        grace=grace, despite_erasures=despite_erasures,
+    )  # fmt: skip
     work.stages.end("publish")
     return published
 

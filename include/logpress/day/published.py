@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,13 +20,15 @@ from logpress.day.stages import default_threads, plan
 from logpress.engine.press import press_slice
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore as restore_files
+from logpress.engine.restore.words_file import WordsFile, common
 from logpress.errors import ProofError
 from logpress.hashing.digest import combine, to_text
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
-from logpress.lake.commit import catalog_files
 from logpress.lake.links import is_linked
+from logpress.lake.snapshots import catalog_files
 from logpress.lake.storage import lake_errors
+from logpress.limits import DEFAULT
 from logpress.manifest import DayManifest, SliceManifest
 from logpress.outputs import is_regular, refuse_output, written
 from logpress.progress import Progress, Silent, StageProgress
@@ -165,10 +168,12 @@ class Verified:
     Attributes:
         manifest: the day's manifest.
         damage: inputs that could only be read in part, now or when the day was pressed, with the reason.
+        erased_in_raw: records that were erased from the day, and that the raw input still has.
     """
 
     manifest: DayManifest
     damage: dict[str, str]
+    erased_in_raw: int = 0
 
 
 def verify_published(
@@ -207,7 +212,8 @@ def verify_published(
     if catalog_files(lake, contract.table, day) not in (None, sorted(parts)):
         raise ProofError(
             f"{contract.table} {day}: the catalog has other files than the manifest, perhaps because publishing was "
-            "interrupted; press the day again"
+            "interrupted; press the day again, or, if the catalog was lost, run "
+            f"`logpress lake register --lake {lake.uri}`"
         )
     if not is_linked(lake, manifest):
         raise ProofError(
@@ -218,9 +224,12 @@ def verify_published(
     tell = stages.begin("verify", manifest.raw_bytes)
     prove_bytes(manifest.slices, parts, rejects, threads=threads, progress=tell)
     stages.end("verify")
-    again = _compare_with_raw(contract, day, lake, manifest, inputs, threads, stages) if inputs else []
+    again: list[SliceManifest] = []
+    erased = 0
+    if inputs:
+        again, erased = _compare_with_raw(contract, day, lake, manifest, inputs, threads, stages)
     damage = {uri: text for entry in [*manifest.slices, *again] for uri, text in entry.damage.items()}
-    return Verified(manifest, damage)
+    return Verified(manifest, damage, erased)
 
 
 def _compare_with_raw(
@@ -231,21 +240,43 @@ def _compare_with_raw(
     inputs: Sequence[str],
     threads: int,
     stages: StageProgress,
-) -> list[SliceManifest]:
-    """Press the raw input again into a temporary folder, and compare counts and digests."""
+) -> tuple[list[SliceManifest], int]:
+    """Press the raw input again into a temporary folder, and compare counts and digests.
+
+    If records were erased from the day, the input may have exactly these in addition: their number is returned, too.
+    """
     specs = plan(contract, day, inputs)
     tell = stages.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
     again = []
-    for spec in specs:
-        with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
-            again.append(press_slice(contract, day, spec, folder, threads=threads, progress=tell))
-    stages.end("read raw")
+    with (
+        closing(WordsFile(DEFAULT.lost_words)) as raw_words,
+        closing(WordsFile(DEFAULT.lost_words)) as published,
+    ):
+        raw = raw_words if manifest.erased else None
+        for spec in specs:
+            with TemporaryDirectory(prefix="logpress-") as folder, lake_errors(folder):
+                found = press_slice(contract, day, spec, folder, threads=threads, progress=tell)
+                again.append(found)
+                if raw is not None:
+                    files = (found.part, found.rejects_part)
+                    part, rejects = (None if file is None else f"{folder}/{file.path}" for file in files)
+                    raw.add_files(part, rejects)
+        stages.end("read raw")
+        if raw is not None:
+            for kind, paths in enumerate(lake.files(manifest)):
+                for path in paths:
+                    published.add_files(*((path, None) if kind == 0 else (None, path)))
+            more = len(raw) - len(published)
+            if more == manifest.erased and common(raw, published, DEFAULT.lost_words) == len(published):
+                return again, more
     counts = [
         (sum(m.rows + m.rejects for m in some), combine(m.digest for m in some)) for some in (again, manifest.slices)
     ]
     if counts[0] != counts[1]:
         raise ProofError(
             f"{contract.table} {day}: the raw input has {counts[0][0]} records with digest {counts[0][1]}, "
-            f"but {counts[1][0]} with digest {counts[1][1]} are published; if the input changed, press the day again"
+            f"but {counts[1][0]} with digest {counts[1][1]} are published"
+            + (f", after {manifest.erased} were erased" if manifest.erased else "")
+            + "; if the input changed, press the day again"
         )
-    return again
+    return again, 0

@@ -23,7 +23,9 @@ from logpress.errors import LakeError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
-from logpress.lake.leftovers import GRACE, remove_leftovers, remove_run
+from logpress.lake.forget import forget_due_unless_busy
+from logpress.lake.leftovers import remove_leftovers, remove_run
+from logpress.lake.publish import see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
@@ -127,6 +129,20 @@ def open_staging(contract: Contract, day: date, lake_uri: str, run: str) -> None
 _PROBE = "_probe"
 _PROBE_BYTES = 1 << 20
 """What a lake must have room for at least; a full disk refuses so much at once."""
+
+
+def see_nothing_erased(contract: Contract, day: date, lake_uri: str) -> None:
+    """See that no records were erased from a day that is to be pressed again, because pressing brings them back.
+
+    Raises:
+        UsageError: if some were.
+        LakeError: if the lake cannot be read.
+    """
+    try:
+        lake = Lake.open(lake_uri)
+    except UsageError:  # the lake does not exist yet
+        return
+    see_erasures(lake, contract.table, day)
 
 
 def press(
@@ -311,11 +327,12 @@ def publish(
     lake_uri: str,
     run: str,
     *,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
 ) -> DayManifest:
     """Publish a verified run as the day's content, in one commit.
 
     Raises:
+        UsageError: if records were erased from the published day.
         LakeError: if the lake refuses; the published day is then unchanged.
     """
     return publish_with_lookups(Lake.open(lake_uri), contract, day, manifests, run, grace=grace)
@@ -332,7 +349,7 @@ def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
 
 
 def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
-    """Remove the staged files of a run, and those left behind by earlier runs; does nothing without a lake.
+    """Remove the staged files of a run, and what earlier runs and erasures left behind; does nothing without a lake.
 
     Raises:
         LakeError: if they cannot be removed.
@@ -343,3 +360,4 @@ def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:
         return
     remove_run(lake, contract.table, day, run)
     remove_leftovers(lake, contract.table)
+    forget_due_unless_busy(lake, contract.table)

@@ -16,7 +16,7 @@ from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.part_input import press_part
 from logpress.errors import LogpressError, ProofError
 from logpress.lake import Lake
-from logpress.lake.leftovers import GRACE, remove_run
+from logpress.lake.leftovers import remove_run
 from logpress.lake.storage import lake_errors
 from logpress.manifest import SliceManifest
 from logpress.progress import Silent, StageProgress, Summed
@@ -50,7 +50,7 @@ def upgrade_day(
     *,
     threads: int | None = None,
     progress: StageProgress | None = None,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
     memory: int | None = None,
 ) -> Upgraded:
     """Rewrite the parts of a published day that have an older format; other parts and rejects stay unchanged.
@@ -64,7 +64,7 @@ def upgrade_day(
         lake_uri: the lake.
         threads: threads that render and press, if `memory` allows as many; the number of cores if None.
         progress: receives the progress of the stages.
-        grace: how long superseded files are kept.
+        grace: how long superseded files and snapshots are kept; the lake's retention if None.
         memory: bytes that this process may take; half of the available memory if None.
 
     Raises:
@@ -98,7 +98,9 @@ def upgrade_day(
         ]
         stages.end("upgrade")
         stages.begin("publish", None)
-        published = publish_with_lookups(lake, contract, day, slices, run, grace=grace)
+        published = publish_with_lookups(
+            lake, contract, day, slices, run, grace=grace, replaces=manifest, erasures=manifest.erasures
+        )
         stages.end("publish")
     finally:
         remove_run(lake, contract.table, day, run)

@@ -1,14 +1,27 @@
-"""The Iceberg catalog of a lake: SQLite in the lake's folder, or what LOGPRESS_CATALOG_* in the environment names."""
+"""The Iceberg catalog of a lake, open: its tables, and whether they are this lake's."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from logpress.errors import LakeError, UsageError
+from logpress.errors import LakeError
+from logpress.lake.choice import (
+    BUSY_SECONDS,
+    EMBEDDED,
+    PREFIX,
+    CatalogChoice,
+    catalog_path,
+    choose,
+    has_catalog_tables,
+    is_missing,
+    record,
+    recorded,
+    recorded_place,
+)
+from logpress.lake.day_files import known_days
 from logpress.lake.lake import Lake
 from logpress.lake.locks import locked
 from logpress.lake.storage import lake_errors
@@ -18,10 +31,6 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
 
-CATALOG_FILE = "catalog.sqlite"
-PREFIX = "LOGPRESS_CATALOG_"
-BUSY_SECONDS = 60
-
 TABLE_PROPERTIES = {
     "format-version": "2",
     "write.metadata.delete-after-commit.enabled": "true",
@@ -29,87 +38,123 @@ TABLE_PROPERTIES = {
 }
 
 
-def settings(environment: dict[str, str] | None = None) -> dict[str, str]:
-    """What the environment says of the catalog, as pyiceberg's properties.
-
-    `LOGPRESS_CATALOG_TYPE=glue` gives `type`, `LOGPRESS_CATALOG_GLUE__REGION=...` gives `glue.region`: two underscores
-    are a point, one is a hyphen. `LOGPRESS_CATALOG_NAME` and `LOGPRESS_CATALOG_NAMESPACE` are logpress's own.
-    """
-    found = {}
-    for name, value in (os.environ if environment is None else environment).items():
-        if name.startswith(PREFIX) and value:
-            found[name[len(PREFIX) :].lower().replace("__", ".").replace("_", "-")] = value
-    return found
-
-
-def is_configured(lake: Lake) -> bool:
-    """Whether it is known which catalog is the lake's."""
-    return lake.is_local or bool(settings().keys() - {"name", "namespace"})
-
-
-def is_missing(lake: Lake) -> bool:
-    """Whether the lake's own catalog was never made, or is lost."""
-    return (
-        lake.is_local
-        and not settings().keys() - {"name", "namespace"}
-        and not _has_tables(f"{lake.uri}/{CATALOG_FILE}")
-    )
-
-
 def check_configured(lake: Lake) -> None:
     """See that there is a catalog for a lake, before hours of work are put into it.
 
     Raises:
         UsageError: if the lake lies in an object store and nothing names a catalog.
+        LakeError: if the environment names another catalog than the lake's.
     """
-    if not is_configured(lake):
-        raise UsageError(
-            f"{lake.uri}: an object store has no catalog of its own; "
-            f"set {PREFIX}TYPE=glue, or {PREFIX}URI to that of a REST or SQL catalog"
-        )
+    choose(lake)
 
 
 def see_catalog(lake: Lake, table: str) -> None:
-    """See that a lake's catalog answers and has the table in this lake, before hours of work are put into it.
+    """See that a lake's catalog answers and knows what is published, before hours of work are put into it.
 
     Raises:
-        LakeError: if it does not.
+        LakeError: if it does not, or has the table elsewhere, or is lost.
         UsageError: if nothing names the catalog.
     """
-    check_configured(lake)
+    see_not_lost(lake, table)
     if not is_missing(lake):
         with open_catalog(lake) as catalog:
-            catalog.load(table)
+            catalog.see_known(table)
+
+
+def see_not_lost(lake: Lake, table: str) -> None:
+    """See that a lake's own catalog is there if anything is published; opening it would make an empty one.
+
+    Raises:
+        LakeError: if it is lost, or the environment names another one.
+        UsageError: if nothing names the catalog.
+    """
+    if is_missing(lake) and _has_rows(lake, table):
+        raise _lost(lake, table)
 
 
 class LakeCatalog:
     """A lake's catalog, open."""
 
-    def __init__(self, lake: Lake, catalog: Catalog, namespace: str) -> None:
+    def __init__(self, lake: Lake, catalog: Catalog, choice: CatalogChoice) -> None:
         self._lake = lake
-        self._namespace = namespace
+        self._namespace = choice.namespace
+        self.choice = choice
         self.catalog = catalog
 
     def load(self, table: str) -> Table | None:
-        """A table; None if it was never published.
+        """A table; None if the catalog does not know it.
 
         Raises:
-            LakeError: if the catalog has it in another place: the lake was copied or moved.
+            LakeError: if the catalog has it in another place: the lake was copied or moved, or it is another lake's.
         """
+        found = self.find(table)
+        if found is None:
+            return None
+        if found.location().rstrip("/") != self._lake.table_folder(table):
+            raise self._elsewhere(found, table)
+        self._see_own(found, table)
+        return found
+
+    def find(self, table: str) -> Table | None:
+        """A table, wherever it lies; None if the catalog does not know it."""
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         with lake_errors(f"the catalog of {self._lake.uri}"):
             try:
-                found = self.catalog.load_table((self._namespace, table))
+                return self.catalog.load_table(self.identifier(table))
             except (NoSuchTableError, NoSuchNamespaceError):
                 return None
-            if found.location().rstrip("/") != self._lake.table_folder(table):
+
+    def identifier(self, table: str) -> tuple[str, ...]:
+        """The name of a table in the catalog."""
+        return (*self._namespace.split("."), table)
+
+    def _elsewhere(self, found: Table, table: str) -> LakeError:
+        place, uri = found.location().rstrip("/"), self._lake.uri
+        other = place.removesuffix(f"/{table}")
+        if self.choice.kind == EMBEDDED or recorded_place(self._lake) not in (None, uri):
+            return LakeError(
+                f"{uri}: was copied or moved: its catalog, {self.choice}, has {table} in {place}; "
+                f"`logpress lake register --lake {uri}` makes a catalog for it where it is now"
+                + ("" if self.choice.kind == EMBEDDED else f", in a namespace of its own if {other} stays in use")
+            )
+        return LakeError(
+            f"{uri}: the namespace {self._namespace!r} of {self.choice} is taken: there {table} is the table of the "
+            f"lake {other}; set {PREFIX}NAMESPACE to a name that is this lake's alone"
+        )
+
+    def see_known(self, table: str) -> None:
+        """See that the catalog knows what the lake has published, and record that it is the lake's, once.
+
+        Raises:
+            LakeError: if the lake has days that the catalog does not know.
+        """
+        found = self.see_not_empty(table)
+        if recorded(self._lake) is not None:
+            return
+        if found is not None:
+            days = set(self._lake.days(table)) - known_days(found).keys()
+            unknown = sorted(day for day in days if _rows(self._lake, table, day))
+            if unknown:
                 raise LakeError(
-                    f"{self._lake.uri}: its catalog says that {table} lies in {found.location()}; a lake cannot be "
-                    "copied or moved with its catalog, so use it where it was, or press into a new one"
+                    f"{self._lake.uri}: {self.choice} does not know {len(unknown)} published days of {table}, "
+                    f"{unknown[0]} for one, which were perhaps published with another catalog; name that one with "
+                    f"{PREFIX}*, or tell this one of them with `logpress lake register {self._lake.uri}`"
                 )
-            self._see_own(found, table)
-            return found
+        record(self._lake, self.choice)
+
+    def see_not_empty(self, table: str) -> Table | None:
+        """Give a table, once it is clear that the catalog knows some of it if anything is published.
+
+        Raises:
+            LakeError: if it does not.
+        """
+        found = self.load(table)
+        if _is_empty(found) and _has_rows(self._lake, table):
+            found = self.load(table)  # others may have published the table's first day since
+            if _is_empty(found):
+                raise _lost(self._lake, table, self.choice)
+        return found
 
     def _see_own(self, found: Table, table: str) -> None:
         """See that the metadata files that a commit removes lie in the table's folder.
@@ -119,7 +164,7 @@ class LakeCatalog:
         """
         if not self._lake.is_local:  # another catalog may keep them elsewhere, and says so
             return
-        folder = f"{self._lake.table_folder(table)}/metadata"
+        folder = self._lake.metadata_folder(table)
         for entry in found.metadata.metadata_log:
             place = entry.metadata_file.removeprefix("file://")
             if os.path.dirname(place) != folder or os.path.basename(place) in ("", ".", ".."):
@@ -139,7 +184,7 @@ class LakeCatalog:
             self._create_namespace()
             with contextlib.suppress(TableAlreadyExistsError):
                 return self.catalog.create_table(
-                    (self._namespace, table),
+                    self.identifier(table),
                     schema=schema,
                     location=self._lake.table_folder(table),
                     partition_spec=PartitionSpec(day),
@@ -148,6 +193,13 @@ class LakeCatalog:
         found = self.load(table)
         assert found is not None
         return found
+
+    def forget(self, table: str) -> None:
+        """Take a table out of the catalog; its files stay."""
+        from pyiceberg.exceptions import NoSuchTableError
+
+        with lake_errors(f"the catalog of {self._lake.uri}"), contextlib.suppress(NoSuchTableError):
+            self.catalog.drop_table(self.identifier(table))
 
     def _create_namespace(self) -> None:
         """Make the namespace, unless another process just has."""
@@ -158,31 +210,61 @@ class LakeCatalog:
                 raise
 
 
+def _is_empty(table: Table | None) -> bool:
+    return table is None or table.current_snapshot() is None
+
+
+def _has_rows(lake: Lake, table: str) -> bool:
+    """Whether a published day of a table has rows."""
+    return any(_rows(lake, table, day) for day in reversed(lake.days(table)))
+
+
+def _rows(lake: Lake, table: str, day: Any) -> int:
+    """Rows of a published day; 0 if its manifest is damaged, as pressing mends that."""
+    with contextlib.suppress(LakeError):
+        manifest = lake.read_day(table, day)
+        return manifest.rows if manifest is not None else 0
+    return 0
+
+
+def _lost(lake: Lake, table: str, choice: CatalogChoice | None = None) -> LakeError:
+    days = len(lake.days(table))
+    wrong = f"if that is the wrong catalog, name the lake's with {PREFIX}*; if it is the lake's, "
+    if choice is None or choice.kind == EMBEDDED:
+        wrong = ""
+    which = f"its own catalog, {catalog_path(lake)}, is lost: it" if choice is None else str(choice)
+    return LakeError(
+        f"{lake.uri}: {which} does not know {table}, of which {days} day{'s are' if days != 1 else ' is'} published; "
+        f"{wrong}`logpress lake register --lake {lake.uri}` makes the catalog anew from the manifests"
+    )
+
+
 @contextlib.contextmanager
-def open_catalog(lake: Lake) -> Iterator[LakeCatalog]:
+def open_catalog(lake: Lake, choice: CatalogChoice | None = None) -> Iterator[LakeCatalog]:
     """Open the catalog of a lake.
 
+    Args:
+        lake: the lake.
+        choice: another catalog than the lake's.
+
     Raises:
-        LakeError: if it cannot be opened.
+        LakeError: if it cannot be opened, or the environment names another one than the lake's.
         UsageError: if there is none.
     """
-    check_configured(lake)
-    named = settings()
-    name = named.pop("name", "logpress")
-    namespace = named.pop("namespace", "logpress")
+    choice = choice or choose(lake)
     with lake_errors(f"the catalog of {lake.uri}"):
-        catalog = _configured(lake, name, named) if named else _embedded(lake, name)
+        catalog = _embedded(lake, choice.name) if choice.kind == EMBEDDED else _configured(lake, choice)
     try:
-        yield LakeCatalog(lake, catalog, namespace)
+        yield LakeCatalog(lake, catalog, choice)
     finally:
         with contextlib.suppress(Exception):
             catalog.close()
 
 
-def _configured(lake: Lake, name: str, named: dict[str, str]) -> Catalog:
+def _configured(lake: Lake, choice: CatalogChoice) -> Catalog:
     from pyiceberg.catalog import load_catalog
 
-    return load_catalog(name, **{"warehouse": lake.uri, **_s3_properties(lake), **named})
+    return load_catalog(choice.name, **{"warehouse": lake.uri, **_s3_properties(lake), **choice.properties})
 
 
 def _s3_properties(lake: Lake) -> dict[str, str]:
@@ -200,23 +282,15 @@ def _embedded(lake: Lake, name: str) -> Catalog:
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
-    path = f"{lake.uri}/{CATALOG_FILE}"
+    path = catalog_path(lake)
     uri = f"sqlite:///{path}"
     properties: dict[str, Any] = {"uri": uri, "warehouse": lake.uri}
-    if not _has_tables(path):  # two processes that make them at once would trip over each other
-        lake.see_inside(f"{lake.uri}/_locks/catalog")
-        with locked(f"{lake.uri}/_locks/catalog"):
+    if not has_catalog_tables(path):  # two processes that make them at once would trip over each other
+        lake.see_inside(lake.lock_path("catalog"))
+        with locked(lake.lock_path("catalog")):
             SqlCatalog(name, **properties).close()
     catalog = SqlCatalog(name, init_catalog_tables="false", **properties)
     # No connection outlives its use, so none is carried into a forked process; and whoever finds it busy waits.
     catalog.engine.dispose()
     catalog.engine = create_engine(uri, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
     return catalog
-
-
-def _has_tables(path: str) -> bool:
-    if not os.path.exists(path):
-        return False
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return {"iceberg_tables", "iceberg_namespace_properties"} <= names

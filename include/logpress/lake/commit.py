@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logpress.errors import LakeError
-from logpress.lake.catalog import LakeCatalog, is_configured, is_missing, open_catalog
+from logpress.errors import ChangedError
+from logpress.lake.catalog import LakeCatalog
+from logpress.lake.conflicts import until_deadline
+from logpress.lake.day_files import is_day, known_days, published_files
 from logpress.lake.lake import Lake
+from logpress.lake.locks import locked
 from logpress.lake.storage import lake_errors
 
 if TYPE_CHECKING:
@@ -23,88 +26,98 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
 
-SNAPSHOT_AGE = timedelta(days=7)
-"""How long snapshots are kept; of a day that was replaced, only its manifest is left after the grace period."""
 
-TRIES = 10
-_WAIT_SECONDS = 0.1
+@dataclass(frozen=True)
+class DayFiles:
+    """What a day is to consist of.
 
-
-def published_files(table: Table, day: date) -> dict[str, DataFile]:
-    """The files that the catalog has for a day, by path."""
-    tasks = table.scan(row_filter=_is_day(day), selected_fields=("day",)).plan_files()
-    return {task.file.file_path: task.file for task in tasks}
-
-
-def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
-    """The files that the catalog has for a day, in order; None where nothing says which catalog that is.
-
-    Raises:
-        LakeError: if the catalog cannot be read.
+    Attributes:
+        day: the UTC day, which is the value of the column `day` in all of these files.
+        paths: the part files, as the catalog is to know them. None: the day has no rows, and vanishes from the table.
+        replaces: the files that the day must have until then, or `paths` already; any if None.
     """
-    if not is_configured(lake):
-        return None
-    if is_missing(lake):
-        return []
-    with open_catalog(lake) as catalog:
-        found = catalog.load(table)
-        with lake_errors(f"the catalog of {lake.uri}"):
-            return sorted(published_files(found, day)) if found is not None else []
 
-
-def _is_day(day: date) -> BooleanExpression:
-    from pyiceberg.expressions import EqualTo
-
-    equal_to: Any = EqualTo  # its annotations are not what its documentation has
-    expression: BooleanExpression = equal_to("day", day.isoformat())
-    return expression
+    day: date
+    paths: Sequence[str]
+    replaces: Collection[str] | None = None
 
 
 def replace_day(
-    catalog: LakeCatalog, lake: Lake, table: str, day: date, paths: Sequence[str], descriptions: Mapping[str, str]
+    catalog: LakeCatalog,
+    lake: Lake,
+    table: str,
+    day: date,
+    paths: Sequence[str],
+    descriptions: Mapping[str, str],
+    retention: timedelta | None = None,
+    replaces: Collection[str] | None = None,
 ) -> int | None:
-    """Make these files the day's only ones, in one snapshot; files that stay are left alone.
+    """Make these files the day's only ones, in one snapshot; see `replace_days`."""
+    return replace_days(catalog, lake, table, [DayFiles(day, paths, replaces)], descriptions, retention)
 
-    Whoever commits in between is waited for and seen: another day is kept, the same day is replaced whole.
+
+def replace_days(
+    catalog: LakeCatalog,
+    lake: Lake,
+    table: str,
+    days: Sequence[DayFiles],
+    descriptions: Mapping[str, str],
+    retention: timedelta | None = None,
+) -> int | None:
+    """Make these files the only ones of their days, in one snapshot; files that stay are left alone.
+
+    Whoever commits in between is waited for and seen: another day is kept, the same day is replaced whole. So no run
+    fails because of others, unless they win again and again until the deadline.
 
     Args:
         catalog: the lake's.
         lake: the lake.
         table: the table; it is made if missing.
-        day: the UTC day, which is the value of the column `day` in all of these files.
-        paths: part files, in the day's folder. None: the day has no rows, and vanishes from the table.
+        days: what each day is to consist of.
         descriptions: what columns mean.
+        retention: snapshots that are older are forgotten; None: none are.
 
     Returns:
-        The snapshot that holds the day; None where the table has none.
+        The snapshot that holds the days; None where the table has none.
 
     Raises:
-        LakeError: if the catalog refuses, or others keep winning.
+        ChangedError: if a day has other files than its `replaces`.
+        LakeError: if the catalog refuses, or others win until the deadline.
     """
-    from pyiceberg.exceptions import CommitFailedException, ValidationException
-
     from logpress.lake.schema import iceberg_schema
 
-    schemas = [_schema_of(path) for path in paths]
-    for attempt in range(TRIES):
-        found = catalog.load(table)
-        if found is None:
-            if not paths:
-                return None
-            found = catalog.create(table, iceberg_schema(schemas, descriptions))
-        try:
+    schemas = [_schema_of(path) for one in days for path in one.paths]
+    said = days[0].day.isoformat() if len(days) == 1 else f"{len(days)} days"
+
+    def attempt() -> int | None:
+        with _one_at_a_time(lake, table):
+            found = catalog.load(table)
+            if found is None:
+                if not schemas:
+                    return None
+                found = catalog.create(table, iceberg_schema(schemas, descriptions))
             with lake_errors(f"the catalog of {lake.uri}"):
-                return _try(found, day, paths, schemas, descriptions)
-        except LakeError as error:
-            if not isinstance(error.__cause__, CommitFailedException | ValidationException):
-                raise
-            if attempt == TRIES - 1:
-                raise LakeError(
-                    f"the catalog of {lake.uri}: others changed {table} at each of {TRIES} tries to publish {day}; "
-                    "publish it again when fewer do"
-                ) from error
-            time.sleep(random.uniform(0.5, 1.5) * _WAIT_SECONDS * 2 ** min(attempt, 5))
-    raise AssertionError("unreachable")
+                return _try(found, days, schemas, descriptions, retention)
+
+    logging.getLogger("pyiceberg.table").addFilter(_is_not_of_a_retry)
+    return until_deadline(attempt, f"the catalog of {lake.uri}", f"publish {table} {said}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(lake: Lake, table: str) -> Iterator[None]:
+    """On one machine whoever commits waits for others, instead of doing it again because of them."""
+    if not lake.is_local:
+        yield
+        return
+    path = lake.lock_path(f"{table}-commit")
+    lake.see_inside(path)
+    with lake_errors(lake.uri), locked(path):
+        yield
+
+
+def _is_not_of_a_retry(record: logging.LogRecord) -> bool:
+    """Whether a message of pyiceberg is no warning of its first few retries, which are nothing to worry about."""
+    return not str(record.msg).startswith("Commit failed due to a concurrent update, retrying")
 
 
 def _schema_of(path: str) -> pa.Schema:
@@ -118,29 +131,53 @@ def _schema_of(path: str) -> pa.Schema:
 
 
 def _try(
-    table: Table, day: date, paths: Sequence[str], schemas: Sequence[pa.Schema], descriptions: Mapping[str, str]
+    table: Table,
+    days: Sequence[DayFiles],
+    schemas: Sequence[pa.Schema],
+    descriptions: Mapping[str, str],
+    retention: timedelta | None,
 ) -> int | None:
     from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg.expressions import AlwaysFalse, Or
 
     from logpress.lake.metrics import data_file
     from logpress.lake.schema import iceberg_schema
 
-    old = published_files(table, day)
-    added = [path for path in paths if path not in old]
-    removed = [old[path] for path in old.keys() - set(paths)]
-    if added or removed:
+    known = known_days(table) if len(days) > 1 else {days[0].day: published_files(table, days[0].day)}
+    added, removed, changed = list[str](), list["DataFile"](), list[date]()
+    for one in days:
+        old = known.get(one.day, {})
+        if one.replaces is not None and old.keys() not in (set(one.replaces), set(one.paths)):
+            raise ChangedError(
+                f"{table.location()}: the catalog has other files for {one.day} than the manifest that was read, "
+                "because another process publishes the day, or was stopped while it did; let it end, or run it again"
+            )
+        new = [path for path in one.paths if path not in old]
+        gone = [old[path] for path in old.keys() - set(one.paths)]
+        if new or gone:
+            changed.append(one.day)
+        added += new
+        removed += gone
+    if changed:
         with table.transaction() as transaction:
             if added:
                 _evolve(transaction, iceberg_schema(schemas, descriptions))
-            properties = {"logpress.day": day.isoformat()}
+            properties = {"logpress.day": ",".join(day.isoformat() for day in changed[:_NAMED_DAYS])}
             with transaction.update_snapshot(snapshot_properties=properties).overwrite() as overwrite:
-                overwrite.delete_by_predicate(_is_day(day))  # others' days are no conflict
+                replaced: BooleanExpression = AlwaysFalse()
+                for day in changed:
+                    replaced = Or(replaced, is_day(day))
+                overwrite.delete_by_predicate(replaced)  # others' days are no conflict
                 for file in removed:
                     overwrite.delete_data_file(file)
                 for path in added:
                     overwrite.append_data_file(data_file(table.io, transaction.table_metadata, path))
-        with contextlib.suppress(CommitFailedException):
-            _expire(table)
+        snapshot = table.current_snapshot()
+        assert snapshot is not None
+        if retention is not None:
+            with contextlib.suppress(CommitFailedException):
+                expire(table, retention)
+        return snapshot.snapshot_id
     snapshot = table.current_snapshot()
     return snapshot.snapshot_id if snapshot is not None else None
 
@@ -155,15 +192,14 @@ def move_files(catalog: LakeCatalog, lake: Lake, table: str, moved: Callable[[st
         moved: gives the new path of a file, which is there; None if the file stays where it is.
 
     Raises:
-        LakeError: if the catalog refuses, or others keep winning.
+        LakeError: if the catalog refuses, or others win until the deadline.
     """
-    from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-    for _ in range(TRIES):
-        found = catalog.load(table)
-        if found is None:
-            return
-        try:
+    def attempt() -> None:
+        with _one_at_a_time(lake, table):
+            found = catalog.load(table)
+            if found is None:
+                return
             with lake_errors(f"the catalog of {lake.uri}"):
                 files = {task.file.file_path: task.file for task in found.scan().plan_files()}
                 new = {path: there for path in files if (there := moved(path)) is not None}
@@ -173,12 +209,8 @@ def move_files(catalog: LakeCatalog, lake: Lake, table: str, moved: Callable[[st
                             overwrite.delete_data_file(files[path])
                             if there not in files:
                                 overwrite.append_data_file(_elsewhere(files[path], there))
-                return
-        except LakeError as error:
-            if not isinstance(error.__cause__, CommitFailedException | ValidationException):
-                raise
-            time.sleep(random.uniform(0.5, 1.5) * _WAIT_SECONDS)
-    raise LakeError(f"the catalog of {lake.uri}: others changed {table} at each of {TRIES} tries; try again")
+
+    until_deadline(attempt, f"the catalog of {lake.uri}", f"give the files of {table} their new paths")
 
 
 def _elsewhere(file: DataFile, path: str) -> DataFile:
@@ -195,11 +227,23 @@ def _elsewhere(file: DataFile, path: str) -> DataFile:
     return found
 
 
-def _expire(table: Table) -> None:
-    """Forget old snapshots, so that the table's metadata do not grow for ever."""
-    before = datetime.now(UTC) - SNAPSHOT_AGE
-    if any(snapshot.timestamp_ms < before.timestamp() * 1000 for snapshot in table.snapshots()[:-1]):
-        table.maintenance.expire_snapshots().older_than(before).commit()
+_NAMED_DAYS = 100
+
+
+def due_snapshots(table: Table, retention: timedelta) -> set[int]:
+    """Ids of snapshots that are older, except the current one and those that branches and tags hold."""
+    before = datetime.now(UTC) - retention
+    held = {ref.snapshot_id for ref in table.metadata.refs.values()} | {table.metadata.current_snapshot_id}
+    old = {one.snapshot_id for one in table.snapshots() if one.timestamp_ms < before.timestamp() * 1000}
+    return old - held
+
+
+def expire(table: Table, retention: timedelta) -> int:
+    """Forget the snapshots that are due; says how many. Their files stay until `logpress lake clean`."""
+    due = due_snapshots(table, retention)
+    if due:
+        table.maintenance.expire_snapshots().by_ids(sorted(due)).commit()
+    return len(due)
 
 
 def _evolve(transaction: Transaction, schema: Schema) -> None:

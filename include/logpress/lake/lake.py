@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 from logpress.errors import LakeError, UsageError
 from logpress.lake.layout import Layout, day_name, day_of_folder, day_of_manifest
-from logpress.lake.marker import folders_of, marker_of, read_marker
+from logpress.lake.locks import locked
+from logpress.lake.marker import folders_of, marker_of, read_marker, with_entries
 from logpress.lake.names import PART, REJECTS, checked_name
 from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal_uri, storage_of
 from logpress.manifest import DayManifest, PartStats, file_name
@@ -94,6 +97,33 @@ class Lake(Layout):
                 f"lake migrate --lake {self.uri}` once, which keeps all days; they can be read before, too"
             )
 
+    # -- what the marker says
+
+    def marker(self) -> dict[str, Any]:
+        """What the lake's marker says: its format, its folders, and what `mark` has added.
+
+        Raises:
+            LakeError: if it cannot be read, is missing or damaged, or is of a later logpress.
+        """
+        path = f"{self.uri}/{LAKE_MARKER}"
+        with lake_errors(path):
+            return read_marker(self.storage.read(path) or b"", self.uri)
+
+    def mark(self, entries: Mapping[str, Any]) -> None:
+        """Add entries to the lake's marker, or replace those of the same names.
+
+        Raises:
+            LakeError: if it cannot be read or written.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.is_local:
+                self.see_inside(self.lock_path("marker"))
+                stack.enter_context(locked(self.lock_path("marker")))
+            said = self.marker()
+            if said != {**said, **entries}:
+                with lake_errors(self.uri):
+                    self.write(f"{self.uri}/{LAKE_MARKER}", with_entries(said, entries))
+
     # -- what lies where
 
     def staging_folder(self, table: str, day: date, run: str, slice_: str | None = None) -> str:
@@ -110,6 +140,10 @@ class Lake(Layout):
         folder = "/".join([self.staging_root(table), day_name(day), *names])
         self.see_inside(f"{folder}/any")
         return folder
+
+    def erasure_path(self, table: str, id_: str) -> str:
+        """An erasure in the log of a table's erasures."""
+        return f"{self.erasures_root(table)}/{checked_name(id_, self.erasures_root(table))}.json"
 
     # -- what is changed
 
@@ -168,7 +202,14 @@ class Lake(Layout):
         Raises:
             LakeError: if it cannot be read.
         """
-        path = self.manifest_path(table, day)
+        return self.read_manifest(self.manifest_path(table, day), table, day)
+
+    def read_manifest(self, path: str, table: str, day: date) -> DayManifest | None:
+        """A manifest of a day, wherever it is kept; None if there is none.
+
+        Raises:
+            LakeError: if it cannot be read, or is not this day's.
+        """
         with lake_errors(path):
             data = self.storage.read(path)
             if data is None:
@@ -218,23 +259,37 @@ class Lake(Layout):
             return [day for day in days if self.storage.size(self.manifest_path(table, day)) is not None]
 
     def tables(self) -> list[str]:
-        """The names of the tables that have days, sorted."""
+        """The names of the tables that have days, or had some that can be theirs again, sorted."""
         with lake_errors(self.uri):
             folders = [item.name for item in self.storage.list(self.uri) if item.is_folder]
         return [name for name in folders if not name.startswith(("_", ".")) and self.is_table(name)]
 
     def is_table(self, name: str) -> bool:
-        """Whether a table of this name has days."""
+        """Whether a table of this name has days, or had some that can be the table's again."""
         if not name or "/" in name:
             return False
         of_day = day_of_folder if self.folders == "together" else day_of_manifest
         with lake_errors(self.uri):
-            return any(of_day(item.name) is not None for item in self.storage.list(self.manifests_root(name)))
+            has_days = any(of_day(item.name) is not None for item in self.storage.list(self.manifests_root(name)))
+        return has_days or bool(self.days_with_history(name))
+
+    def days_with_files(self, table: str) -> list[date]:
+        """Days of which there are folders with files or links, published or not, in order."""
+        return sorted({day for root in self.file_roots(table) for day in self._days_of_folders(root)})
+
+    def days_with_history(self, table: str) -> list[date]:
+        """Days of which manifests of publications are kept, in order."""
+        return self._days_of_folders(self.history_root(table))
+
+    def _days_of_folders(self, root: str) -> list[date]:
+        with lake_errors(root):
+            items = self.storage.list(root)
+        return [day for item in items if item.is_folder and (day := day_of_folder(item.name)) is not None]
 
     def files(self, manifest: DayManifest) -> tuple[list[str], list[str]]:
         """Paths of a published day's parts, and of its rejects files, in the order of the slices.
 
-        They are those that the catalog has, which stay for the grace period when the day is replaced.
+        They are those that the catalog has, which stay for the retention when the day is replaced.
         """
         day = date.fromisoformat(manifest.day)
 

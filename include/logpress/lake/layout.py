@@ -36,6 +36,14 @@ class Layout:
         """All of a table."""
         return f"{self.uri}/{table}"
 
+    def metadata_folder(self, table: str) -> str:
+        """Where Iceberg keeps what it knows of a table."""
+        return f"{self.uri}/{table}/metadata"
+
+    def lock_path(self, name: str) -> str:
+        """The lock of a local lake for what has this name."""
+        return f"{self.uri}/_locks/{name}"
+
     def data_root(self, table: str) -> str:
         """The published parts of a table, for readers of folders."""
         return self.table_folder(table) if self.folders == "together" else f"{self.uri}/{table}/data"
@@ -64,11 +72,17 @@ class Layout:
         """The parts of a day, published and superseded, where the catalog finds them."""
         return f"{self.parts_root(table)}/{day_name(day)}"
 
+    def rejects_root(self, table: str) -> str:
+        """The rejects files of a table."""
+        return self.table_folder(table) if self.folders == "together" else f"{self.uri}/{table}/rejects"
+
     def rejects_folder(self, table: str, day: date) -> str:
         """The rejects files of a day."""
-        if self.folders == "together":
-            return self.day_folder(table, day)
-        return f"{self.uri}/{table}/rejects/{day_name(day)}"
+        return f"{self.rejects_root(table)}/{day_name(day)}"
+
+    def file_roots(self, table: str) -> list[str]:
+        """Where the folders of days lie that hold parts, links or rejects files."""
+        return sorted({self.data_root(table), self.parts_root(table), self.rejects_root(table)})
 
     def file_folders(self, table: str, day: date) -> list[str]:
         """The folders in which parts and rejects files of a day lie, published or superseded."""
@@ -88,6 +102,18 @@ class Layout:
         if self.folders == "together":
             return f"{self.day_folder(table, day)}/_manifest.json"
         return f"{self.manifests_root(table)}/{day_name(day)}.json"
+
+    def history_root(self, table: str) -> str:
+        """Manifests of the publications of a table's days."""
+        return f"{self.uri}/{table}/history"
+
+    def history_folder(self, table: str, day: date) -> str:
+        """Manifests of a day's publications, the current one included."""
+        return f"{self.history_root(table)}/{day_name(day)}"
+
+    def erasures_root(self, table: str) -> str:
+        """The log of a table's erasures."""
+        return f"{self.uri}/{table}/_erasures"
 
     def staging_root(self, table: str) -> str:
         """Staging of all days and runs of a table."""

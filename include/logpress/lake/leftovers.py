@@ -1,31 +1,67 @@
-"""Files that nobody needs any more: superseded parts after a grace period, and staging of runs that were killed."""
+"""Files that nobody needs any more: superseded parts after the retention, and staging of runs that were killed."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake.history import remove_kept
 from logpress.lake.item import Item
 from logpress.lake.lake import Lake
-from logpress.lake.layout import day_of_folder, is_file_name
+from logpress.lake.layout import day_name, day_of_folder, is_file_name
 from logpress.lake.links import link_day, replaced_folders
 from logpress.lake.locks import locked
-from logpress.lake.moves import NOTE, needed_files, noted_at, take_back
+from logpress.lake.moves import NOTE, current_files, noted_at, take_back
 from logpress.lake.names import checked_name
+from logpress.lake.snapshots import held_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
-GRACE = timedelta(hours=1)
-"""How long files that are no longer published stay, for readers that have begun with them."""
+RETENTION = "LOGPRESS_RETENTION"
+"""The environment's setting: how long files and snapshots of earlier publications stay, as `7d`, `12h` or `0`."""
+
+LOCAL_RETENTION = timedelta(days=7)
+REMOTE_RETENTION = timedelta(hours=1)
+"""In an object store superseded files stay in the folder that readers of folders take, so they stay less long."""
 
 STAGING_AGE = timedelta(days=1)
 """Staging that nothing was written to for longer belongs to a run that was killed."""
 
-_TEMPORARY_AGE = timedelta(minutes=10)
-"""Temporary files that a process is writing are younger, whatever the grace period."""
+PUBLISHING_AGE = timedelta(hours=1)
+"""A run that began to publish longer ago was killed; it is only needed in an object store, where no lock says so."""
+
+_TEMPORARY_AGE = timedelta(hours=1)
+"""Temporary files that a process is writing are younger, whatever the retention."""
+
+
+def retention_of(lake: Lake) -> timedelta:
+    """How long superseded files, and the snapshots that refer to them, stay.
+
+    Raises:
+        UsageError: if the environment says no time.
+    """
+    text = os.environ.get(RETENTION, "")
+    if not text:
+        return LOCAL_RETENTION if lake.is_local else REMOTE_RETENTION
+    return parse_retention(text, RETENTION)
+
+
+def parse_retention(text: str, what: str) -> timedelta:
+    """A time such as 7d, 12h, 30m or 0.
+
+    Raises:
+        UsageError: if it is none; the message names `what`.
+    """
+    found = re.fullmatch(r"(\d{1,6})([dhm])|0", text)
+    if found is None:
+        raise UsageError(f"{what} is {text!r}; it should be a time such as 7d, 12h or 30m, or 0")
+    if found[1] is None:
+        return timedelta(0)
+    return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
 
 
 @contextlib.contextmanager
@@ -38,14 +74,14 @@ def day_lock(lake: Lake, table: str, day: date, *, wait_seconds: float = 600.0) 
     if not lake.is_local:
         yield
         return
-    path = f"{lake.uri}/_locks/{table}-{day.isoformat()}"
+    path = lake.lock_path(f"{table}-{day.isoformat()}")
     lake.see_inside(path)
     with lake_errors(lake.uri), locked(path, wait_seconds=wait_seconds):
         yield
 
 
 def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> None:
-    """Note which files in a day's folders are not published, so that they are removed after the grace period.
+    """Note which files in a day's folders are not published, so that they are removed after the retention.
 
     Args:
         lake: the lake.
@@ -63,6 +99,12 @@ def note_superseded(lake: Lake, table: str, day: date, published: set[str]) -> N
             lake.write(path, json.dumps(left, indent=1).encode())
         elif since:
             lake.remove(path)
+
+
+def superseded_names(lake: Lake, table: str, day: date) -> set[str]:
+    """Names of a day's files that are noted as superseded."""
+    with lake_errors(lake.uri):
+        return set(_read(lake, lake.superseded_path(table, day)))
 
 
 def remove_run(lake: Lake, table: str, day: date, run: str) -> None:
@@ -84,33 +126,34 @@ def remove_run(lake: Lake, table: str, day: date, run: str) -> None:
         lake.remove(folder)
 
 
-def remove_leftovers(lake: Lake, table: str, *, grace: timedelta = GRACE, staging_age: timedelta = STAGING_AGE) -> None:
-    """Remove what has been superseded for longer than the grace period, and what killed runs have left.
+def remove_leftovers(
+    lake: Lake, table: str, *, grace: timedelta | None = None, staging_age: timedelta = STAGING_AGE
+) -> None:
+    """Remove what has been superseded for longer than the retention, and what killed runs have left.
+
+    A file that a snapshot of the catalog refers to stays until that snapshot is forgotten.
 
     Raises:
         LakeError: if something cannot be removed.
     """
     now = datetime.now(UTC)
+    grace = retention_of(lake) if grace is None else grace
     with lake_errors(lake.table_folder(table)):
-        for item in lake.storage.list(lake.superseded_root(table)):
-            with contextlib.suppress(ValueError):
-                _remove_superseded(lake, table, date.fromisoformat(item.name.removesuffix(".json")), now - grace)
-        for folder, day, since in replaced_folders(lake, table):
-            if since <= now - grace:
-                with _lock_if_free(lake, table, day) as is_free:
-                    if is_free:
-                        lake.remove(folder)
-        for day_item in lake.storage.list(lake.staging_root(table)):
-            day_or_none = day_of_folder(day_item.name)
-            if day_or_none is None:
-                continue
-            folder = f"{lake.staging_root(table)}/{day_item.name}"
-            for run in lake.storage.list(folder):
-                _mend_killed(lake, table, day_or_none, run.name, now - max(grace, GRACE))
-                if _newest(lake, f"{folder}/{run.name}", run) < now - staging_age:
-                    lake.remove(f"{folder}/{run.name}")
+        due = due_superseded(lake, table, now - grace)
+        held = held_files(lake, table, grace) if any(due.values()) else set()
+        for day, names in due.items():
+            _remove_superseded(lake, table, day, names, held)
+            remove_kept(lake, table, day, now - grace)
+        for folder, day in due_links(lake, table, now - grace):
+            with _lock_if_free(lake, table, day) as is_free:
+                if is_free:
+                    lake.remove(folder)
+        for day, run in _staged_runs(lake, table):
+            _mend_killed(lake, table, day, run.name, now - PUBLISHING_AGE)
+        for folder in due_staging(lake, table, now - staging_age):
+            lake.remove(folder)
         remove_empty_staging(lake, table)
-        _remove_temporary(lake, table, now - max(grace, _TEMPORARY_AGE))
+        _remove_temporary(lake, table, now - _TEMPORARY_AGE)
 
 
 def _mend_killed(lake: Lake, table: str, day: date, run: str, before: datetime) -> None:
@@ -156,6 +199,39 @@ def _remove_temporary(lake: Lake, table: str, before: datetime) -> None:
                 lake.remove(f"{folder}/{item.name}")
 
 
+def due_superseded(lake: Lake, table: str, before: datetime) -> dict[date, set[str]]:
+    """Names of files that were superseded before a moment, by day; a day without any has been looked at in vain."""
+    found = {}
+    for item in lake.storage.list(lake.superseded_root(table)):
+        with contextlib.suppress(ValueError):
+            day = date.fromisoformat(item.name.removesuffix(".json"))
+            since = _read(lake, lake.superseded_path(table, day))
+            found[day] = {name for name, time in since.items() if datetime.fromisoformat(time) <= before}
+    return found
+
+
+def due_links(lake: Lake, table: str, before: datetime) -> list[tuple[str, date]]:
+    """Folders of links that other ones took the place of before a moment, with their days."""
+    return [(folder, day) for folder, day, since in replaced_folders(lake, table) if since <= before]
+
+
+def due_staging(lake: Lake, table: str, before: datetime) -> list[str]:
+    """Staging folders of runs that have written nothing since a moment."""
+    found = []
+    for day, run in _staged_runs(lake, table):
+        folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
+        if _newest(lake, folder, run) < before:
+            found.append(folder)
+    return found
+
+
+def _staged_runs(lake: Lake, table: str) -> list[tuple[date, Item]]:
+    """The runs that have staging, by day."""
+    root = lake.staging_root(table)
+    days = [day for item in lake.storage.list(root) if (day := day_of_folder(item.name)) is not None]
+    return [(day, run) for day in days for run in lake.storage.list(f"{root}/{day_name(day)}")]
+
+
 def remove_empty_staging(lake: Lake, table: str) -> None:
     """Remove staging folders with nothing in them; an object store has none."""
     if not lake.is_local:
@@ -170,26 +246,75 @@ def remove_empty_staging(lake: Lake, table: str) -> None:
         os.rmdir(root)
 
 
-def _remove_superseded(lake: Lake, table: str, day: date, before: datetime) -> None:
+def remove_superseded(lake: Lake, table: str, day: date, *, grace: timedelta) -> bool:
+    """Remove whatever earlier publications of a day have left, whoever may still read it.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        day: the day.
+        grace: what was superseded later stays.
+
+    Returns:
+        Whether that could be done now.
+
+    Raises:
+        LakeError: if something cannot be removed.
+    """
+    before = datetime.now(UTC) - grace
+    with lake_errors(lake.table_folder(table)):
+        due = due_superseded(lake, table, before)
+        is_done = day not in due or _remove_superseded(lake, table, day, due[day], set())
+        for folder, replaced in due_links(lake, table, before):
+            if replaced == day:
+                lake.remove(folder)
+        remove_kept(lake, table, day, before)
+    return is_done
+
+
+def remove_staging(lake: Lake, table: str, day: date, *, age: timedelta) -> bool:
+    """Remove staging of a day's runs that nothing was written to for some time; whether none is left.
+
+    Raises:
+        LakeError: if it cannot be removed.
+    """
+    is_done = True
+    with lake_errors(lake.table_folder(table)):
+        for staged_day, run in _staged_runs(lake, table):
+            if staged_day != day:
+                continue
+            folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
+            newest = _newest(lake, folder, run)
+            if newest <= datetime.now(UTC) - age:
+                _mend_killed(lake, table, day, run.name, datetime.now(UTC) - age)
+                lake.remove(folder)
+            elif _has_files(lake, folder):  # some object stores list folders without any
+                is_done = False
+        remove_empty_staging(lake, table)
+    return is_done
+
+
+def _remove_superseded(lake: Lake, table: str, day: date, due: set[str], held: set[str]) -> bool:
+    """Remove files that are due and that no snapshot holds; whether that could be done now."""
     with _lock_if_free(lake, table, day) as is_free:
         if not is_free:
-            return  # someone is publishing the day, and will see to it
+            return False  # someone is publishing the day, and will see to it
         path = lake.superseded_path(table, day)
         since = _read(lake, path)
-        due = [name for name, time in since.items() if datetime.fromisoformat(time) <= before]
+        due = {name for name in due & since.keys() if lake.file_path(table, day, name) not in held}
         if not due and since:
-            return
-        needed = needed_files(lake, table, day) if due else set()
+            return True
+        needed = current_files(lake, table, day) if due else set()
         if needed is None:
-            return  # the manifest is damaged, or the catalog away: what is needed is not known now
-        for name in due:
-            if name not in needed:
-                lake.remove(lake.file_path(table, day, name))
+            return False  # the manifest is damaged, or the catalog away: what is needed is not known now
+        for name in due - needed:
+            lake.remove(lake.file_path(table, day, name))
         left = {name: time for name, time in since.items() if name not in due}
         if left:
             lake.write(path, json.dumps(left, indent=1).encode())
         else:
             lake.remove(path)
+    return True
 
 
 def _read(lake: Lake, path: str) -> dict[str, str]:
@@ -212,6 +337,11 @@ def _utc(moment: datetime) -> datetime:
 
 def _is_part(item: Item) -> bool:
     return not item.is_folder and is_file_name(item.name)
+
+
+def _has_files(lake: Lake, folder: str) -> bool:
+    items = lake.storage.list(folder)
+    return any(not item.is_folder or _has_files(lake, f"{folder}/{item.name}") for item in items)
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:

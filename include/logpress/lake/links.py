@@ -40,6 +40,34 @@ def is_linked(lake: Lake, manifest: DayManifest) -> bool:
         return _is_linked(folder, parts)
 
 
+def link_differences(lake: Lake, table: str, day: date, parts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Compare what readers of folders find of a day with its parts; nothing differs in a lake without links.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        day: the day.
+        parts: paths of the parts that its manifest names.
+
+    Returns:
+        Paths in the day's folder that are missing, or lead to another file than the part; and those that no part has.
+
+    Raises:
+        LakeError: if the lake cannot be read.
+    """
+    if lake.folders != "linked" or not lake.is_local:
+        return [], []
+    folder = lake.day_folder(table, day)
+    with lake_errors(folder):
+        try:
+            found = {entry.name: entry.inode() for entry in os.scandir(folder)}
+        except FileNotFoundError:
+            found = {}
+        expected = {os.path.basename(path): os.stat(path).st_ino for path in parts if os.path.exists(path)}
+    wrong = [f"{folder}/{name}" for name, inode in sorted(expected.items()) if found.get(name) != inode]
+    return wrong, [f"{folder}/{name}" for name in sorted(found) if name not in {os.path.basename(one) for one in parts}]
+
+
 def link_day(lake: Lake, manifest: DayManifest) -> None:
     """Make the folder of a day hold the parts that a manifest names; for the rest see `link_files`."""
     link_files(lake, manifest.table, date.fromisoformat(manifest.day), lake.files(manifest)[0])
@@ -48,7 +76,7 @@ def link_day(lake: Lake, manifest: DayManifest) -> None:
 def link_files(lake: Lake, table: str, day: date, parts: Sequence[str]) -> None:
     """Make the folder of a day hold these parts; does nothing if it does, or the lake has no links.
 
-    The folder that it replaces is kept for the grace period, so that whoever is listing it finds all of it.
+    The folder that it replaces is kept for the retention, so that whoever is listing it finds all of it.
 
     Args:
         lake: the lake.

@@ -1,8 +1,9 @@
-"""The file that marks a lake, and says how its folders are laid out."""
+"""The file that marks a lake: how its folders are laid out, which catalog it has, and what else is noted of it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from logpress.errors import LakeError
@@ -16,15 +17,23 @@ OLDEST_FORMAT = 1
 """Of lakes that can be read: all of a day's files lie in one folder."""
 
 
-def marker_of(folders: Folders, others: dict[str, Any] | None = None) -> bytes:
-    """The content of a marker.
+def marker_of(folders: Folders) -> bytes:
+    """The content of a new lake's marker.
 
     Args:
         folders: how the lake's folders are laid out.
-        others: what the marker that it replaces says besides.
     """
-    said = {**(others or {}), "format": FORMAT, "folders": folders}
-    return json.dumps(said).encode() + b"\n"
+    return with_entries({}, {"format": FORMAT, "folders": folders})
+
+
+def with_entries(said: Mapping[str, Any], entries: Mapping[str, Any]) -> bytes:
+    """The content of a marker that says more, or something else.
+
+    Args:
+        said: what it has said.
+        entries: what it says now, by name; other entries stay.
+    """
+    return json.dumps({**said, **entries}).encode() + b"\n"
 
 
 def read_marker(marker: bytes, uri: str) -> dict[str, Any]:

@@ -7,27 +7,25 @@ or copies, beside the old ones; one commit a table tells the catalog. Then the o
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
 
 from logpress.errors import LakeError
-from logpress.lake.catalog import check_configured, is_missing, open_catalog
+from logpress.lake.catalog import check_configured, open_catalog
+from logpress.lake.choice import is_missing
 from logpress.lake.commit import move_files
 from logpress.lake.lake import Lake
 from logpress.lake.layout import Folders, day_of_folder, is_file_name
 from logpress.lake.leftovers import day_lock
 from logpress.lake.links import link_day
 from logpress.lake.locks import locked
-from logpress.lake.marker import marker_of, read_marker
-from logpress.lake.moves import needed_files
+from logpress.lake.marker import FORMAT
+from logpress.lake.moves import current_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
-from logpress.outputs import LAKE_MARKER
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +75,9 @@ def _alone(lake: Lake) -> Iterator[None]:
     if not lake.is_local:  # whatever two do here at once, both end with the same
         yield
         return
-    lake.see_inside(f"{lake.uri}/_locks/migrate")
-    with lake_errors(lake.uri), locked(f"{lake.uri}/_locks/migrate"):
+    path = lake.lock_path("migrate")
+    lake.see_inside(path)
+    with lake_errors(lake.uri), locked(path):
         yield
 
 
@@ -100,28 +99,22 @@ def _migrate(old: Lake, progress: Callable[[str, date], None] | None) -> int:
                 count += _show(old, new, table, day)
         for item in old.storage.list(old.superseded_root(table)):
             old.remove(f"{old.superseded_root(table)}/{item.name}")  # notes of files that go with the old folders
-    old.write(f"{old.uri}/{LAKE_MARKER}", marker_of(new.folders, _marker(old)))
+    old.mark({"format": FORMAT, "folders": new.folders})
     return count
 
 
 def _decided(old: Lake) -> Folders:
     """How the folders will be laid out: decided once, and written down, as a killed migration goes on with it."""
-    said = _marker(old)
-    if "folders" not in said:
-        said["folders"] = "linked" if old.storage.can_link(old.uri) else "shared"
-        old.write(f"{old.uri}/{LAKE_MARKER}", json.dumps(said).encode())
-    found: Folders = "linked" if said["folders"] == "linked" else "shared"
+    if "folders" not in old.marker():
+        old.mark({"folders": "linked" if old.storage.can_link(old.uri) else "shared"})
+    found: Folders = "linked" if old.marker()["folders"] == "linked" else "shared"
     return found
-
-
-def _marker(lake: Lake) -> dict[str, Any]:
-    return read_marker(lake.storage.read(f"{lake.uri}/{LAKE_MARKER}") or b"", lake.uri)
 
 
 def _second_names(old: Lake, new: Lake, table: str, day: date) -> None:
     """Give each file of a day that somebody needs its new name beside the old one."""
     names = {item.name: item.size for item in old.storage.list(old.day_folder(table, day)) if is_file_name(item.name)}
-    needed = needed_files(old, table, day)  # None where its manifest is damaged: all that there is may be needed
+    needed = current_files(old, table, day)  # None where its manifest is damaged: all that there is may be needed
     if needed is not None:
         names = {name: size for name, size in names.items() if name in needed}
     folders = new.file_folders(table, day)

@@ -13,11 +13,13 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from logpress.errors import LogpressError
-from logpress.lake.commit import catalog_files
+from logpress.lake.history import is_whole, kept_path, publications
 from logpress.lake.lake import Lake
 from logpress.lake.layout import day_name, is_file_name
 from logpress.lake.names import checked_name
+from logpress.lake.snapshots import catalog_files, snapshot_data_files
 from logpress.lake.storage import lake_errors
+from logpress.manifest import DayManifest
 
 NOTE = "_moving.json"
 
@@ -66,8 +68,8 @@ def note_moves(lake: Lake, table: str, day: date, run: str, slices: Mapping[str,
 def take_back(lake: Lake, table: str, day: date, run: str) -> bool:
     """Move what a run has moved, and nobody has published, back into its staging.
 
-    What the manifest or the catalog has stays, as does what was there before, and, in an object store, which has no
-    locks, what another run is about to publish.
+    What the manifest, the catalog or an earlier publication has stays, as does what was there before, and, in an object
+    store, which has no locks, what another run is about to publish.
 
     Args:
         lake: the lake.
@@ -76,7 +78,8 @@ def take_back(lake: Lake, table: str, day: date, run: str) -> bool:
         run: the run, which is not being published any more.
 
     Returns:
-        Whether nothing of it is left in place that is not published; False if that cannot be known now.
+        Whether nothing of it is left in place that is not published; False if that cannot be known now, or if the
+        catalog has it and the manifest has not, as the run was stopped between the two.
 
     Raises:
         LakeError: if a file cannot be moved.
@@ -85,9 +88,11 @@ def take_back(lake: Lake, table: str, day: date, run: str) -> bool:
     with lake_errors(path):
         moves = _read(lake, path)
         mine = [name for name, move in moves.items() if not move.was_there]
-        needed = needed_files(lake, table, day) if mine else set()
-        if needed is None:
+        current = current_files(lake, table, day) if mine else set()
+        published = _published_files(lake, table, day) if mine else set()
+        if current is None or published is None:
             return False
+        needed = current | published
         others = _others(lake, table, day, run) if mine and not lake.is_local else set()
         for name in mine:
             final = lake.file_path(table, day, name)
@@ -100,6 +105,11 @@ def take_back(lake: Lake, table: str, day: date, run: str) -> bool:
                 lake.remove(final)
         if others.intersection(mine) - needed:
             return False
+        for one in publications(lake, table, day):
+            if one.run == run and one.snapshot_id is None and not is_whole(lake, one):
+                lake.remove(kept_path(lake, one))
+        if current.intersection(mine) and current.intersection(mine) - _names(lake, lake.read_day(table, day)):
+            return False
         lake.remove(path)
         return True
 
@@ -110,17 +120,41 @@ def noted_at(lake: Lake, table: str, day: date, run: str) -> datetime | None:
     return next((item.modified for item in lake.storage.list(folder) if item.name == NOTE), None)
 
 
-def needed_files(lake: Lake, table: str, day: date) -> set[str] | None:
-    """Names of the files of a day that its manifest or the catalog has; None if either cannot be read."""
+def current_files(lake: Lake, table: str, day: date) -> set[str] | None:
+    """Names of the files of a day that its manifest or the catalog has now; None if either cannot be read."""
     try:
         manifest = lake.read_day(table, day)
         known = catalog_files(lake, table, day)
     except LogpressError:
         return None
-    if known is None:
+    return None if known is None else _names(lake, manifest) | {path.rsplit("/", 1)[-1] for path in known}
+
+
+def _published_files(lake: Lake, table: str, day: date) -> set[str] | None:
+    """Names of the files of a day that were published and can be again; None if that cannot be known now.
+
+    They are those that a snapshot refers to, and all files of the publications that were committed: those that know
+    their snapshot, and those of which a snapshot has the parts.
+    """
+    try:
+        held = snapshot_data_files(lake, table)
+        kept = publications(lake, table, day)
+    except LogpressError:
         return None
-    own = [name for names in lake.files(manifest) for name in names] if manifest is not None else []
-    return {name.rsplit("/", 1)[-1] for name in [*own, *known]}
+    if held is None:
+        return None
+    folder = f"{lake.parts_folder(table, day)}/"
+    found = {path.rsplit("/", 1)[-1] for path in held if path.startswith(folder)}
+    for one in kept:
+        parts = lake.files(one)[0]
+        if one.snapshot_id is not None or (parts and held.issuperset(parts)):
+            found |= _names(lake, one)
+    return found
+
+
+def _names(lake: Lake, manifest: DayManifest | None) -> set[str]:
+    paths = [path for paths in lake.files(manifest) for path in paths] if manifest is not None else []
+    return {path.rsplit("/", 1)[-1] for path in paths}
 
 
 def _path(lake: Lake, table: str, day: date, run: str) -> str:

@@ -7,15 +7,17 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from logpress.errors import LakeError, LogpressError
-from logpress.lake.catalog import LakeCatalog, open_catalog
-from logpress.lake.commit import published_files, replace_day
+from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
+from logpress.lake.catalog import open_catalog, see_not_lost
+from logpress.lake.forget import forget_due_unless_busy
+from logpress.lake.history import keep
 from logpress.lake.lake import Lake
-from logpress.lake.leftovers import GRACE, day_lock, note_superseded, remove_leftovers
+from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers, retention_of
 from logpress.lake.links import link_day
 from logpress.lake.moves import note_moves, take_back
+from logpress.lake.standing import make_day
 from logpress.lake.storage import lake_errors
-from logpress.manifest import DayManifest, PartStats, SliceManifest
+from logpress.manifest import DayManifest, Erasure, PartStats, SliceManifest
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,11 @@ def publish_day(
     run: str,
     *,
     descriptions: Mapping[str, str] | None = None,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
     progress: Callable[[int, int], None] | None = None,
+    replaces: DayManifest | None = None,
+    erasures: Sequence[Erasure] = (),
+    despite_erasures: bool = False,
 ) -> DayManifest:
     """Replace a day by what a run has staged.
 
@@ -44,23 +49,40 @@ def publish_day(
         manifests: what was staged, slice by slice.
         run: whose staging it is; it is removed.
         descriptions: what columns mean, for the catalog.
-        grace: how long files that were published before stay.
+        grace: how long files and snapshots that were published before stay; the lake's retention if None.
         progress: called with files moved so far, and in all.
+        replaces: the publication that the files were made from; any if None.
+        erasures: what was erased from the day, which is kept with it.
+        despite_erasures: whether a day is replaced from which records were erased since it was pressed; those that
+            its input still had are published again.
 
     Raises:
-        LakeError: if the lake or its catalog refuses, or a staged file is missing.
-        UsageError: if the lake must be migrated first.
+        ChangedError: if the day is not as `replaces` says any more.
+        LakeError: if the lake or its catalog refuses, a staged file is missing, or another run has published the same
+            day later and its files stand.
+        UsageError: if the lake must be migrated first; if records were erased from the day, unless `despite_erasures`
+            or `replaces` is given.
     """
     lake.see_layout()
+    grace = retention_of(lake) if grace is None else grace
     files = [
         (slice_.slice, part) for slice_ in manifests for part in (slice_.part, slice_.rejects_part) if part is not None
     ]
     for place in (
         *lake.file_folders(table, day), lake.day_folder(table, day),
-        lake.manifests_root(table), f"{lake.table_folder(table)}/metadata", lake.superseded_root(table),
+        lake.manifests_root(table), lake.metadata_folder(table), lake.superseded_root(table),
+        lake.history_folder(table, day),
     ):  # fmt: skip
         lake.see_inside(f"{place}/any")
+    see_not_lost(lake, table)
     with day_lock(lake, table, day), open_catalog(lake) as catalog:
+        catalog.see_known(table)
+        if replaces is not None:
+            _see_unchanged(lake, table, day, replaces)
+        elif not despite_erasures:
+            see_erasures(lake, table, day)
+        # a local lake has its lock; elsewhere the commit decides who was first
+        expected = None if replaces is None or lake.is_local else lake.files(replaces)[0]
         note_moves(lake, table, day, run, {part.path: slice_ for slice_, part in files})
         try:
             for done, (slice_, part) in enumerate(files):
@@ -68,32 +90,46 @@ def publish_day(
                 _move(lake, staged, lake.file_path(table, day, part.path), part)
                 if progress is not None:
                     progress(done + 1, len(files))
-            paths = [lake.file_path(table, day, slice_.part.path) for slice_ in manifests if slice_.part is not None]
-            snapshot_id = replace_day(catalog, lake, table, day, paths, descriptions or {})
+            wanted = _publication(lake, table, day, manifests, run, erasures)
+            manifest = make_day(catalog, lake, wanted, descriptions or {}, grace, expected)
         except BaseException:
             with contextlib.suppress(LogpressError):  # what stays now is noted, and goes back later
                 take_back(lake, table, day, run)
             raise
-        if not lake.is_local:
-            _see_that_it_stands(lake, catalog, table, day, paths)
-        manifest = _write_manifest(lake, table, day, manifests, snapshot_id)
         link_day(lake, manifest)
         note_superseded(lake, table, day, {part.path for _, part in files})
         with lake_errors(lake.uri):
             lake.remove(lake.staging_folder(table, day, run))
     remove_leftovers(lake, table, grace=grace)
+    forget_due_unless_busy(lake, table)
     return manifest
 
 
-def _see_that_it_stands(lake: Lake, catalog: LakeCatalog, table: str, day: date, paths: Sequence[str]) -> None:
-    """In an object store there is no lock: whoever commits last writes the manifest, and nobody else."""
-    found = catalog.load(table)
-    with lake_errors(f"the catalog of {lake.uri}"):
-        standing = set(published_files(found, day)) if found is not None else set()
-    if standing != set(paths):
-        raise LakeError(
-            f"{lake.uri}: another process published {table} {day} at the same time, and what it published stands"
-        )
+def see_erasures(lake: Lake, table: str, day: date) -> None:
+    """See that no records were erased from a day since it was pressed, because pressing it again brings them back.
+
+    Raises:
+        UsageError: if some were.
+    """
+    try:
+        before = lake.read_day(table, day)
+    except LakeError:
+        return  # damaged; pressing mends it
+    if before is None or not before.erasures:
+        return
+    last = before.erasures[-1]
+    raise UsageError(
+        f"{lake.uri}: {before.erased:,} records of {table} {day} were erased, the last on "
+        f"{last.erased_at:%Y-%m-%d %H:%M} UTC; pressing the day again brings back those that its input still has: take "
+        "them out of the input, then press with --despite-erasures, or press so and erase them again"
+    )
+
+
+def _see_unchanged(lake: Lake, table: str, day: date, expected: DayManifest) -> None:
+    """See that a day is as it was when its manifest was read."""
+    now = lake.read_day(table, day)
+    if now is None or not same_slices(now, expected.slices):
+        raise ChangedError(f"{lake.uri}: another process published {table} {day} meanwhile")
 
 
 def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
@@ -109,22 +145,27 @@ def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
         lake.storage.sync(target)
 
 
-def _write_manifest(
-    lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], snapshot_id: int | None
+def _publication(
+    lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str, erasures: Sequence[Erasure]
 ) -> DayManifest:
-    """Write what the day consists of now, unless that is written already."""
+    """What the day is to be: the publication that it is already, if that has the same slices, else a new one."""
     try:
         before = lake.read_day(table, day)
     except LakeError:
         before = None  # damaged; this mends it
     slices = tuple(manifests)
-    if before is not None and _without_times(before.slices) == _without_times(slices):
-        return before
+    erased = tuple(erasures)
+    if before is not None:
+        if same_slices(before, slices) and before.erasures == erased:
+            return before
+        keep(lake, before)
     now = datetime.now(UTC)
-    manifest = DayManifest(table=table, day=day.isoformat(), published_at=now, snapshot_id=snapshot_id, slices=slices)
-    with lake_errors(lake.uri):
-        lake.write(lake.manifest_path(table, day), manifest.to_bytes())
-    return manifest
+    return DayManifest(table=table, day=day.isoformat(), published_at=now, run=run, slices=slices, erasures=erased)
+
+
+def same_slices(manifest: DayManifest, slices: Sequence[SliceManifest]) -> bool:
+    """Whether a publication has the same records and files, however long they took."""
+    return _without_times(manifest.slices) == _without_times(slices)
 
 
 def _without_times(slices: Sequence[SliceManifest]) -> list[SliceManifest]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logpress.errors import ContractError
-from logpress.lake.catalog import is_missing, open_catalog, see_catalog
+from logpress.lake.catalog import open_catalog, see_catalog
+from logpress.lake.choice import is_missing
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
 

@@ -28,11 +28,13 @@ def prove_accounts(manifests: Sequence[SliceManifest]) -> None:
         twice = sorted({uri for uri in origins if origins.count(uri) > 1})
         raise ProofError(f"{twice[0]} was read by two slices, and would be published twice; plan the day again")
     for manifest in manifests:
-        counted = manifest.rows + manifest.rejects + manifest.other_day
+        counted = manifest.rows + manifest.rejects + manifest.other_day + manifest.erased
         if manifest.records != counted:
+            erased = f", of other days ({manifest.other_day}) or erased ({manifest.erased})"
             raise ProofError(
                 f"slice {manifest.slice} read {manifest.records} records, but {counted} are rows ({manifest.rows}), "
-                f"rejects ({manifest.rejects}) or of other days ({manifest.other_day})"
+                f"rejects ({manifest.rejects})"
+                + (erased if manifest.erased else f" or of other days ({manifest.other_day})")
             )
         if manifest.records != sum(origin.records for origin in manifest.origins):
             raise ProofError(f"slice {manifest.slice}: the counts of its origins do not add up to {manifest.records}")

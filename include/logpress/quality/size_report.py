@@ -48,6 +48,7 @@ class DayReport(BaseModel):
         stored_bytes: bytes of all Parquet files, rejects included.
         without_day: rejects whose day cannot be read, from inputs that name no day.
         ratio: raw_bytes / stored_bytes.
+        erased: records that were erased since the day was pressed, the last of them at `erased_at` (UTC).
         kept_whole: rows kept whole because the proof found that their layouts did not restore them.
         taken_from: the input that was read, if only the first that has the day is (`use: first`).
         places: folders (without subfolders that name a time) and indices of the raw input, most records first.
@@ -64,6 +65,8 @@ class DayReport(BaseModel):
     irregular_rows: int
     kept_whole: int = 0
     rejects: int
+    erased: int = 0
+    erased_at: str | None = None
     without_day: int
     other_day: int
     raw_bytes: int
@@ -125,6 +128,8 @@ class DayReport(BaseModel):
             irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
             kept_whole=sum(entry.kept_whole for entry in manifest.slices),
             rejects=manifest.rejects,
+            erased=manifest.erased,
+            erased_at=manifest.erasures[-1].erased_at.isoformat() if manifest.erasures else None,
             without_day=sum(entry.without_day for entry in manifest.slices),
             other_day=sum(entry.other_day for entry in manifest.slices),
             raw_bytes=manifest.raw_bytes,
@@ -181,6 +186,8 @@ def render_report(report: DayReport, contract: Contract | None = None) -> Render
     if report.rejects:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
         head.add_row("rejects", f"{report.rejects:,} ({reasons})")
+    if report.erased:
+        head.add_row("erased", f"{report.erased:,} since the day was pressed, the last at {report.erased_at}")
     if report.without_day:
         head.add_row("without a day", f"{report.without_day:,} (rejects: neither record nor input names a day)")
     if report.other_day:

@@ -16,12 +16,15 @@ from logpress.reading.names import no_column
 
 _CONDITION = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(==|!=|<>|<=|>=|=|<|>|(?:not\s+)?in\b)\s*(.*?)\s*", re.DOTALL)
 
+_SQL_STRING = re.compile(r"'(?:[^']|'')*'")
+
 
 def parse_conditions(texts: Sequence[str], types: Mapping[str, pa.DataType]) -> list[Condition]:
     """Parse conditions that must all hold.
 
-    A value is written without quotes, or as a JSON string; `null` means a missing value. `in` and `not in` are
-    followed by values separated by commas. Nothing is evaluated as code.
+    A value is written without quotes, as a JSON string, or as SQL does: in single quotes, of which two stand for one.
+    `null` means a missing value. `in` and `not in` are followed by values separated by commas. Nothing is evaluated as
+    code.
 
     Args:
         texts: one condition each, such as `func_name = Login` or `response_status_code in 500, 503`.
@@ -49,7 +52,10 @@ def _parse(text: str, types: Mapping[str, pa.DataType]) -> Condition:
             items = next(csv.reader([rest], skipinitialspace=True), [])
         except csv.Error as error:
             raise UsageError(f"the condition {text!r} cannot be parsed: {error}") from error
-        return name, operator, [_value(text, types[name], item.strip()) for item in items]
+        items = [item.strip() for item in items]
+        if any(item.startswith("'") and not _SQL_STRING.fullmatch(item) for item in items):
+            raise UsageError(f"the condition {text!r} cannot be parsed: write a value with a comma in double quotes")
+        return name, operator, [_value(text, types[name], item) for item in items]
     return name, operator, _value(text, types[name], rest)
 
 
@@ -62,6 +68,8 @@ def _value(text: str, type_: pa.DataType, written: str) -> Any:
         except ValueError as error:
             raise UsageError(f"the condition {text!r} cannot be parsed: {written} is not a JSON string") from error
         written = value if isinstance(value, str) else written
+    elif _SQL_STRING.fullmatch(written):
+        written = written[1:-1].replace("''", "'")
     try:
         if pa.types.is_boolean(type_):
             return {"true": True, "false": False}[written]

@@ -52,12 +52,7 @@ class SliceFiles:
         if rejects.pending_bytes <= most_pending:
             return
         if self._rejects is None:
-            self._rejects = Output(self.filesystem, self.folder, "_rejects", self._slice)
-            self._rejects.writer = pq.ParquetWriter(
-                self._rejects.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
-                use_dictionary=["origin", "reason", "message"],  # one of records would be a copy
-                data_page_version="1.0", write_page_checksum=True, store_schema=False,
-            )  # fmt: skip
+            self._rejects = rejects_output(self.filesystem, self.folder, self._slice)
         assert self._rejects.writer is not None
         self._rejects.writer.write_table(rejects.take())
 
@@ -82,3 +77,14 @@ class SliceFiles:
         for output in (self._part, self._rejects):
             if output is not None:
                 output.discard()
+
+
+def rejects_output(filesystem: Any, folder: str, slice_name: str) -> Output:
+    """A rejects file on its way into a folder; row groups are written with its `writer`."""
+    output = Output(filesystem, folder, "_rejects", slice_name)
+    output.writer = pq.ParquetWriter(
+        output.sink, REJECTS_SCHEMA, compression="zstd", compression_level=9,
+        use_dictionary=["origin", "reason", "message"],  # a dictionary of long records would be another copy
+        data_page_version="1.0", write_page_checksum=True, store_schema=False,
+    )  # fmt: skip
+    return output

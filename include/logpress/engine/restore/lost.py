@@ -9,11 +9,9 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
 from logpress.engine.convert.block import Block
@@ -24,6 +22,7 @@ from logpress.engine.press.reading import SliceReading
 from logpress.engine.press.slice_press import read_slice
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.registers.registers import Registers
+from logpress.engine.restore.words_file import Words, WordsFile, pieces
 from logpress.engine.row_group.kernels_row_group import choose_rows
 from logpress.engine.row_group.row_group import SECONDS_A_DAY
 from logpress.errors import PartError, ProofError, SourceError
@@ -32,10 +31,6 @@ from logpress.limits import DEFAULT, Limits
 from logpress.machine.memory import give_back_after, keep_freed_memory
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress
-from logpress.records.hashes_on_disk import NamelessFile
-
-Words = NDArray[np.uint64]
-"""uint64[n]: the first words of records' hashes."""
 
 
 def lost_rows(
@@ -70,8 +65,8 @@ def lost_rows(
     """
     with (
         TemporaryDirectory(prefix="logpress-") as folder,
-        closing(_File(limits.lost_words)) as taken,
-        closing(_File(limits.lost_words)) as given,
+        closing(WordsFile(limits.lost_words)) as taken,
+        closing(WordsFile(limits.lost_words)) as given,
     ):
         pressed = PressedDay.of(contract, day)
 
@@ -97,33 +92,6 @@ def lost_rows(
         return _difference(taken, given, limits.lost_words)
 
 
-class _File(NamelessFile):
-    """Words on disk.
-
-    Args:
-        words_at_a_time: words that are read at a time.
-    """
-
-    def __init__(self, words_at_a_time: int) -> None:
-        super().__init__("hashes of rows")
-        self._at_a_time = words_at_a_time
-        self._begin = 0
-
-    def __len__(self) -> int:
-        return (self.size - self._begin) // 8
-
-    def clear(self) -> None:
-        self._begin = self.size
-
-    def between(self, first: int, last: int) -> Words:
-        """The words from `first` to `last`, both included, ascending."""
-        found = [np.empty(0, dtype=np.uint64)]
-        for at in range(0, len(self), self._at_a_time):
-            words = self.read(self._begin + 8 * at, min(self._at_a_time, len(self) - at), 1)[:, 0]
-            found.append(words[(words >= np.uint64(first)) & (words <= np.uint64(last))])
-        return np.sort(np.concatenate(found))
-
-
 class _TakenHashes:
     """Receives the rows that pressing takes, and keeps their hashes only.
 
@@ -132,7 +100,7 @@ class _TakenHashes:
         digest: uint64[2] (low, high): multiset digest of the rows taken.
     """
 
-    def __init__(self, registers: Registers, day: PressedDay, taken: _File) -> None:
+    def __init__(self, registers: Registers, day: PressedDay, taken: WordsFile) -> None:
         self.totals = np.zeros(3, dtype=np.int64)
         self.digest = np.zeros(2, dtype=np.uint64)
         self._register = registers[day.register]
@@ -177,7 +145,7 @@ def _see_that_it_is_the_same(manifest: SliceManifest, reading: _Reading) -> None
         )
 
 
-def _read_part(path: str, given: _File, limits: Limits) -> None:
+def _read_part(path: str, given: WordsFile, limits: Limits) -> None:
     """Record the hashes of the rows that a part restores; a damaged part restores fewer."""
     try:
         reader = PartReader(path, limits)
@@ -194,14 +162,10 @@ def _read_part(path: str, given: _File, limits: Limits) -> None:
             give_back_after(reader.text_bytes[group])
 
 
-def _difference(taken: _File, given: _File, at_a_time: int) -> Words:
+def _difference(taken: WordsFile, given: WordsFile, at_a_time: int) -> Words:
     """Words that occur more often in the first file than in the second, each once."""
-    pieces = 1 + max(len(taken), len(given)) // at_a_time
-    bounds = [(k << 64) // pieces for k in range(pieces + 1)]
     lost = []
-    for first, following in pairwise(bounds):
-        words, counts = np.unique(taken.between(first, following - 1), return_counts=True)
-        others = given.between(first, following - 1)
+    for words, counts, others in pieces(taken, given, at_a_time):
         there = np.searchsorted(others, words, side="right") - np.searchsorted(others, words, side="left")
         lost.append(words[counts > there])
     return np.concatenate(lost)

@@ -1,0 +1,201 @@
+"""What a lake no longer needs: found, shown, and removed when that is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from logpress.lake.catalog import open_catalog, see_not_lost
+from logpress.lake.check import unnamed_files
+from logpress.lake.commit import due_snapshots, expire
+from logpress.lake.day_files import known_days
+from logpress.lake.history import due_kept, kept_path, publications
+from logpress.lake.lake import Lake
+from logpress.lake.leftovers import (
+    STAGING_AGE,
+    day_lock,
+    due_links,
+    due_staging,
+    due_superseded,
+    note_superseded,
+    remove_empty_staging,
+    remove_leftovers,
+    retention_of,
+    superseded_names,
+)
+from logpress.lake.links import link_differences, link_files
+from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
+from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+
+@dataclass(frozen=True)
+class Needless:
+    """Something that can go.
+
+    Attributes:
+        path: the file or folder.
+        size: bytes of a file; 0 if they are not known.
+        why: what it is.
+    """
+
+    path: str
+    size: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What `clean_table` found.
+
+    Attributes:
+        table: the table.
+        snapshots: snapshots that are older than the retention.
+        needless: files and folders.
+    """
+
+    table: str
+    snapshots: int
+    needless: tuple[Needless, ...]
+
+
+def clean_table(
+    lake: Lake, table: str, *, remove: bool, retention: timedelta | None = None, age: timedelta = STAGING_AGE
+) -> Cleaning:
+    """Find what nobody needs of a table, and remove it.
+
+    Snapshots and the files that they hold go together, so every snapshot that is left can be read.
+
+    Args:
+        lake: the lake.
+        table: the table.
+        remove: whether it is removed, and old snapshots are forgotten.
+        retention: how long superseded files and snapshots stay; the lake's if None.
+        age: how old what nothing names, temporary files and staging are before they count as abandoned.
+
+    Raises:
+        LakeError: if the lake or its catalog cannot be read, or something cannot be removed.
+    """
+    retention = retention_of(lake) if retention is None else retention
+    now = datetime.now(UTC)
+    found: list[Needless] = []
+    see_not_lost(lake, table)
+    with open_catalog(lake) as catalog, lake_errors(lake.uri):
+        catalog.see_known(table)
+        loaded = catalog.load(table)
+        due, held, expired, known = set[int](), set[str](), set[str](), set[date]()
+        if loaded is not None:
+            known = set(known_days(loaded))
+            due, held = due_snapshots(loaded, retention), data_files(loaded, kept_snapshots(loaded, retention))
+            expired = snapshot_files(loaded, (one for one in loaded.snapshots() if one.snapshot_id in due))
+        for folder in due_staging(lake, table, now - age):
+            found.append(Needless(folder, 0, "staging of a run that has ended"))
+        for day, names in due_superseded(lake, table, now - retention).items():
+            found += _superseded(lake, table, day, names, held)
+        for folder, _ in due_links(lake, table, now - retention):
+            found.append(Needless(folder, 0, "links of an earlier publication"))
+        if remove:
+            for day in lake.days_with_files(table):
+                _note(lake, table, day)
+            if loaded is not None:
+                expire(loaded, retention)
+                loaded = catalog.load(table)
+            remove_leftovers(lake, table, grace=retention, staging_age=age)
+        for day in sorted({*lake.days_with_files(table), *lake.days_with_history(table)}):
+            found += _of_day(lake, table, day, held, now - retention, age, remove=remove)
+            found += _links(lake, table, day, remove=remove, is_known=day in known)
+        rest = _temporary(lake, table, now - age)
+        if loaded is not None:
+            rest += _metadata(lake, table, loaded, retention, expired, now - age)
+        if remove:
+            for one in rest:
+                lake.remove(one.path)
+            remove_empty_staging(lake, table)
+    return Cleaning(table, len(due), (*found, *rest))
+
+
+def _note(lake: Lake, table: str, day: date) -> None:
+    """Note what earlier publications have left, as a publication does that is not killed before it has."""
+    with day_lock(lake, table, day):
+        manifest = lake.read_day(table, day)
+        current = {part.path for part in (*manifest.parts, *manifest.rejects_parts)} if manifest is not None else set()
+        kept = {part.path for one in publications(lake, table, day) for part in (*one.parts, *one.rejects_parts)}
+        if kept - current - superseded_names(lake, table, day):
+            note_superseded(lake, table, day, current)
+
+
+def _of_day(
+    lake: Lake, table: str, day: date, held: set[str], before: datetime, age: timedelta, *, remove: bool
+) -> list[Needless]:
+    """What of a day is named by nothing; removed while nobody can publish it on this machine."""
+    with day_lock(lake, table, day):
+        paths = unnamed_files(lake, table, day, lake.read_day(table, day), held, age)
+        found = [_file(lake, path, "named by nothing") for path in paths]
+        kept = [kept_path(lake, manifest) for manifest in due_kept(lake, table, day, before)]
+        found += [_file(lake, path, "manifest of a publication that is gone") for path in kept]
+        if remove:
+            for one in found:
+                lake.remove(one.path)
+    return found
+
+
+def _links(lake: Lake, table: str, day: date, *, remove: bool, is_known: bool) -> list[Needless]:
+    """What readers of folders find of a day besides its parts; the folder of a day that lost its manifest stays."""
+    with day_lock(lake, table, day):
+        manifest = lake.read_day(table, day)
+        if manifest is None and is_known:
+            return []
+        parts = lake.files(manifest)[0] if manifest is not None else []
+        missing, others = link_differences(lake, table, day, parts)
+        if remove and (missing or others):
+            link_files(lake, table, day, parts)
+    return [Needless(path, 0, "a link that the manifest does not name") for path in others]
+
+
+def _file(lake: Lake, path: str, why: str) -> Needless:
+    return Needless(path, lake.storage.size(path) or 0, why)
+
+
+def _superseded(lake: Lake, table: str, day: date, names: set[str], held: set[str]) -> list[Needless]:
+    """Superseded files that are due, and that neither a kept snapshot nor the day itself needs."""
+    manifest = lake.read_day(table, day)
+    needed = held | ({path for paths in lake.files(manifest) for path in paths} if manifest is not None else set())
+    paths = (lake.file_path(table, day, name) for name in sorted(names))
+    return [_file(lake, path, "superseded") for path in paths if path not in needed]
+
+
+def _metadata(
+    lake: Lake, table: str, loaded: Table, retention: timedelta, expired: set[str], before: datetime
+) -> list[Needless]:
+    """Iceberg's files that no kept snapshot needs: those of forgotten ones, and what killed commits have left."""
+    needed = metadata_files(loaded, kept_snapshots(loaded, retention))
+    folder = lake.metadata_folder(table)
+    found = []
+    for item in lake.storage.list(folder):
+        path = f"{folder}/{item.name}"
+        if item.is_folder or path in needed or item.name.startswith(TEMPORARY_PREFIX):
+            continue
+        if path in expired:
+            found.append(Needless(path, item.size, "of a snapshot that is forgotten"))
+        elif item.modified is not None and item.modified < before:
+            found.append(Needless(path, item.size, "metadata that nothing refers to"))
+    return found
+
+
+def _temporary(lake: Lake, table: str, before: datetime) -> list[Needless]:
+    """Files of writes that were killed; an object store has none."""
+    if not lake.is_local:
+        return []
+    found = []
+    for folder, _, names in os.walk(lake.table_folder(table)):
+        for name in names:
+            path = f"{folder}/{name}"
+            if name.startswith(TEMPORARY_PREFIX) and not path.startswith(f"{lake.staging_root(table)}/"):
+                status = os.lstat(path)
+                if datetime.fromtimestamp(status.st_mtime, UTC) < before:
+                    found.append(Needless(path, status.st_size, "temporary file of a write that was killed"))
+    return found
