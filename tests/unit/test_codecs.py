@@ -519,7 +519,8 @@ def test_nearest_double_next_to_where_two_are_as_near(tie: tuple[int, int], away
     written = str(digits + away)
     for more in ("0", "1") if len(written) == 19 else ():
         longer = f"{written}{more}e{power - 1}".encode()
-        assert kernel_decimal_value(longer) in ((None,) if more == "1" and away == 0 else (None, float(longer)))
+        needs_more = more == "1" and away == 0 and float(longer) != float(text)
+        assert kernel_decimal_value(longer) in ((None,) if needs_more else (None, float(longer)))
 
 
 @given(st.sampled_from([b"true", b"false"]) | st.binary(max_size=6), st.sampled_from(POISON))

@@ -224,7 +224,11 @@ def test_of_a_cut_zstd_comes_a_prefix(raw_file, frames, cut):
     assert (damage is None) == (at in ends)
 
 
+_RAW = (bytes(13), 1, False, False)
+
+
 @given(frames=FRAMES, place=st.floats(0, 1), flip=st.integers(1, 255))
+@example(frames=[(bytes(7), 1, False, False), _RAW, _RAW, (b"", 1, False, False)], place=0.328125, flip=172)
 @settings(deadline=None, max_examples=100)
 def test_of_a_corrupt_zstd_come_all_frames_behind(raw_file, frames, place, flip):
     compressed = [zstd_frame(data, level, True, sized) for data, level, _, sized in frames]
