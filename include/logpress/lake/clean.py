@@ -98,6 +98,7 @@ def clean_table(
             found += _superseded(lake, table, day, names, held)
         for folder, _ in due_links(lake, table, now - retention):
             found.append(Needless(folder, 0, "links of an earlier publication"))
+        rest = _temporary(lake, table, now - age)
         if remove:
             for day in lake.days_with_files(table):
                 _note(lake, table, day)
@@ -108,7 +109,6 @@ def clean_table(
         for day in sorted({*lake.days_with_files(table), *lake.days_with_history(table)}):
             found += _of_day(lake, table, day, held, now - retention, age, remove=remove)
             found += _links(lake, table, day, remove=remove, is_known=day in known)
-        rest = _temporary(lake, table, now - age)
         if loaded is not None:
             rest += _metadata(lake, table, loaded, retention, expired, now - age)
         if remove:
