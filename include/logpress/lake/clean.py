@@ -22,10 +22,10 @@ from logpress.lake.leftovers import (
     note_superseded,
     remove_empty_staging,
     remove_leftovers,
-    retention_of,
     superseded_names,
 )
 from logpress.lake.links import link_differences, link_files
+from logpress.lake.retention import retention_of
 from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
