@@ -19,7 +19,20 @@ from logpress import __version__
 from logpress.cli.app import main
 
 DAY = "2021-12-26"
-COMMANDS = ("press", "restore", "verify", "upgrade", "compare", "report", "schema", "tune", "sample", "warm", "lake")
+COMMANDS = (
+    "press",
+    "restore",
+    "verify",
+    "upgrade",
+    "erase",
+    "compare",
+    "report",
+    "schema",
+    "tune",
+    "sample",
+    "warm",
+    "lake",
+)
 
 
 class Ran:
