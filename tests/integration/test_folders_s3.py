@@ -19,8 +19,7 @@ from tests.unit.test_lake import DAY, NEXT_DAY, TABLE, scan
 from tests.unit.test_lake import stage as stage_locally
 
 from logpress.errors import LakeError, UsageError
-from logpress.lake import Lake, leftovers, publish_day, remove_leftovers
-from logpress.lake import publish as publishing
+from logpress.lake import Lake, leftovers, publish_day, remove_leftovers, standing
 from logpress.lake.catalog import open_catalog
 from logpress.lake.commit import move_files
 from logpress.lake.migrate import migrate
@@ -102,7 +101,7 @@ def test_what_is_refused_goes_back_and_can_be_published_again(
     manifests = [stage(DAY, "h10", ["x"], rejects=2), stage(DAY, "h11", ["y"])]
     before = everything(files, lake)
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "replace_day", lambda *_: (_ for _ in ()).throw(LakeError("the catalog is away")))
+        patched.setattr(standing, "replace_day", lambda *_: (_ for _ in ()).throw(LakeError("the catalog is away")))
         with pytest.raises(LakeError, match="is away"):
             publish(lake, DAY, *manifests)
     assert everything(files, lake) == before
@@ -124,7 +123,7 @@ def test_what_another_run_is_about_to_publish_stays(
         raise LakeError("the catalog is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "replace_day", meanwhile)
+        patched.setattr(standing, "replace_day", meanwhile)
         with pytest.raises(LakeError, match="is away"):
             publish(lake, DAY, mine, run="mine")
     publish(lake, DAY, other, run="other")
@@ -136,14 +135,14 @@ def test_what_another_run_is_about_to_publish_stays(
 KILLED = """
 import os, signal, sys
 from datetime import date
-from logpress.lake import Lake, migrate, publish, remote
+from logpress.lake import Lake, migrate, publish, remote, standing
 from logpress.manifest import SliceManifest
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 step, left = sys.argv[2], [int(sys.argv[3])]
-owner = next(one for one in (publish, migrate, remote.RemoteStorage) if hasattr(one, step.partition(".")[2]))
+owner = next(one for one in (standing, publish, migrate, remote.RemoteStorage) if hasattr(one, step.partition(".")[2]))
 name = step.partition(".")[2]
 real = getattr(owner, name)
 
@@ -192,7 +191,7 @@ def test_what_a_killed_publication_leaves_goes_after_the_grace_period(
 
 @pytest.mark.parametrize(
     ("step", "number"),
-    [("p._write_manifest", 0), ("p.note_superseded", 0), ("p.remove_leftovers", 0)],
+    [("p._write", 0), ("p.note_superseded", 0), ("p.remove_leftovers", 0)],
 )
 def test_killed_after_the_commit_the_day_is_the_new_one(
     files: Any, lake: Lake, stage: Any, step: str, number: int

@@ -20,19 +20,9 @@ from logpress.cli.app import main
 
 DAY = "2021-12-26"
 COMMANDS = (
-    "press",
-    "restore",
-    "verify",
-    "upgrade",
-    "compare",
-    "report",
-    "schema",
-    "view",
-    "tune",
-    "sample",
-    "warm",
+    "press", "restore", "verify", "upgrade", "erase", "compare", "report", "schema", "view", "tune", "sample", "warm",
     "lake",
-)
+)  # fmt: skip
 
 
 class Ran:

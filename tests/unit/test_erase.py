@@ -30,8 +30,12 @@ from logpress.day.erasing.rewrite import rewrite_slice
 from logpress.errors import ChangedError, LakeError, ProofError, UsageError
 from logpress.lake import Lake, erasures
 from logpress.lake.catalog import open_catalog
+from logpress.lake.check import check_lake
+from logpress.lake.copying import copy_lake
 from logpress.lake.forget import erase_lock
+from logpress.lake.history import publications
 from logpress.lake.locks import locked
+from logpress.lake.rollback import drop_day, rollback_day
 from logpress.manifest import DayManifest
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
@@ -375,6 +379,42 @@ def test_rows_kept_whole_by_the_proof_are_kept_whole_again(contract, lake_uri, p
     published.verify_published(contract, DAY, lake_uri)
 
 
+# -- what goes back to before, or to another lake
+
+
+def test_neither_a_rollback_nor_a_copy_brings_records_back(contract, lake_uri, press, tmp_path) -> None:
+    press([bare(1), bare(2, NAME)])
+    press([bare(1), bare(2, NAME), bare(3)])
+    lake = Lake.open(lake_uri)
+    before = lake.need_day(TABLE, DAY)
+    erasing.erase(contract, lake_uri, WHERE)
+    erased = lake.need_day(TABLE, DAY)
+    assert [erasure.records for erasure in erased.erasures] == [1]
+    for to in ("previous", str(before.snapshot_id)):
+        with pytest.raises(UsageError, match="were erased since the publication of"):
+            rollback_day(lake, TABLE, DAY, to)
+    drop_day(lake, TABLE, DAY)
+    with pytest.raises(UsageError, match="were erased since the publication of"):
+        rollback_day(lake, TABLE, DAY, str(before.snapshot_id))
+    assert lake.days(TABLE) == []
+    rollback_day(lake, TABLE, DAY, str(erased.snapshot_id))
+    assert lake.need_day(TABLE, DAY).erasures == erased.erasures
+    assert records(contract, lake_uri) == Counter([bare(1), bare(3)])
+
+    copied = str(tmp_path / "copy")
+    for _ in range(2):
+        list(copy_lake(lake, copied))
+        assert Lake.open(copied).need_day(TABLE, DAY).erasures == erased.erasures
+    with pytest.raises(UsageError, match="brings back"):
+        stages.see_nothing_erased(contract, DAY, copied)
+    assert holding(Path(copied), [NAME]) == []
+
+    erasing.finish(contract, lake_uri, at_once=True)
+    assert holding(Path(lake_uri), [NAME]) == []
+    assert [one.erasures for one in publications(lake, TABLE, DAY)] == [erased.erasures] * 2
+    assert [str(found) for found in check_lake(lake, [TABLE], hash_files=True)] == []
+
+
 # -- with others at the same time
 
 
@@ -573,9 +613,13 @@ def test_records_of_days_of_format_4_are_erased(tmp_path) -> None:
     from tests.unit.test_upgrade import FROZEN
 
     from logpress.engine.part.part_reader import PartReader
+    from logpress.lake.migrate import migrate
+    from logpress.lake.register import register
 
     lake = tmp_path / "lake"
     shutil.copytree(FROZEN / "lake", lake)
+    migrate(str(lake))
+    register(Lake.open(str(lake)))
     contract = load_contract(TABLE)
     before = records(contract, str(lake))
     gone = {

@@ -19,7 +19,7 @@ from logpress.lake.check import check_lake
 from logpress.lake.clean import clean_table
 from logpress.lake.copying import copy_lake
 from logpress.lake.history import publications
-from logpress.lake.leftovers import parse_retention, retention_of
+from logpress.lake.retention import parse_retention, retention_of
 from logpress.lake.rollback import drop_day, rollback_day
 from logpress.lake.snapshots import metadata_files
 

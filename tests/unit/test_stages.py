@@ -415,7 +415,7 @@ def test_a_lake_that_was_copied_is_refused_before_any_work(sdk_log, raw, lake_ur
     run(sdk_log, raw, lake_uri)
     shutil.copytree(lake_uri, tmp_path / "copy")
     monkeypatch.setattr(stages, "press", None)
-    with pytest.raises(LakeError, match="a lake cannot be copied"):
+    with pytest.raises(LakeError, match="was copied or moved"):
         run(sdk_log, raw, str(tmp_path / "copy"))
 
 

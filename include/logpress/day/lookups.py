@@ -13,10 +13,11 @@ from logpress.contract.columns import Lookup
 from logpress.contract.model import Contract
 from logpress.errors import LakeError
 from logpress.lake import Lake, publish_day
-from logpress.lake.catalog import open_catalog
+from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.forget import forget_metadata
-from logpress.lake.leftovers import STAGING_AGE, day_lock, retention_of
+from logpress.lake.leftovers import STAGING_AGE, day_lock
+from logpress.lake.retention import retention_of
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure, SliceManifest
 from logpress.views.lookups import DESCRIPTIONS, lookups_of
@@ -43,6 +44,8 @@ def publish_with_lookups(
         LogpressError: as `publish_day`; the published day is then unchanged.
     """
     if any(isinstance(column, Lookup) for column in contract.columns):
+        lake.see_layout()
+        see_not_lost(lake, contract.table)
         folder, parts = lake.parts_folder(contract.table, day), {}
         for manifest in manifests:
             if manifest.part is not None:

@@ -22,10 +22,10 @@ from logpress.lake.leftovers import (
     note_superseded,
     remove_empty_staging,
     remove_leftovers,
-    retention_of,
     superseded_names,
 )
 from logpress.lake.links import link_differences, link_files
+from logpress.lake.retention import retention_of
 from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
@@ -98,6 +98,7 @@ def clean_table(
             found += _superseded(lake, table, day, names, held)
         for folder, _ in due_links(lake, table, now - retention):
             found.append(Needless(folder, 0, "links of an earlier publication"))
+        rest = _temporary(lake, table, now - age)
         if remove:
             for day in lake.days_with_files(table):
                 _note(lake, table, day)
@@ -108,7 +109,6 @@ def clean_table(
         for day in sorted({*lake.days_with_files(table), *lake.days_with_history(table)}):
             found += _of_day(lake, table, day, held, now - retention, age, remove=remove)
             found += _links(lake, table, day, remove=remove, is_known=day in known)
-        rest = _temporary(lake, table, now - age)
         if loaded is not None:
             rest += _metadata(lake, table, loaded, retention, expired, now - age)
         if remove:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,15 +17,9 @@ from logpress.lake.links import link_day, replaced_folders
 from logpress.lake.locks import locked
 from logpress.lake.moves import NOTE, current_files, noted_at, take_back
 from logpress.lake.names import checked_name
+from logpress.lake.retention import retention_of
 from logpress.lake.snapshots import held_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
-
-RETENTION = "LOGPRESS_RETENTION"
-"""The environment's setting: how long files and snapshots of earlier publications stay, as `7d`, `12h` or `0`."""
-
-LOCAL_RETENTION = timedelta(days=7)
-REMOTE_RETENTION = timedelta(hours=1)
-"""In an object store superseded files stay in the folder that readers of folders take, so they stay less long."""
 
 STAGING_AGE = timedelta(days=1)
 """Staging that nothing was written to for longer belongs to a run that was killed."""
@@ -36,32 +29,6 @@ PUBLISHING_AGE = timedelta(hours=1)
 
 _TEMPORARY_AGE = timedelta(hours=1)
 """Temporary files that a process is writing are younger, whatever the retention."""
-
-
-def retention_of(lake: Lake) -> timedelta:
-    """How long superseded files, and the snapshots that refer to them, stay.
-
-    Raises:
-        UsageError: if the environment says no time.
-    """
-    text = os.environ.get(RETENTION, "")
-    if not text:
-        return LOCAL_RETENTION if lake.is_local else REMOTE_RETENTION
-    return parse_retention(text, RETENTION)
-
-
-def parse_retention(text: str, what: str) -> timedelta:
-    """A time such as 7d, 12h, 30m or 0.
-
-    Raises:
-        UsageError: if it is none; the message names `what`.
-    """
-    found = re.fullmatch(r"(\d{1,6})([dhm])|0", text)
-    if found is None:
-        raise UsageError(f"{what} is {text!r}; it should be a time such as 7d, 12h or 30m, or 0")
-    if found[1] is None:
-        return timedelta(0)
-    return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.forget import forget_due_unless_busy
 from logpress.lake.history import keep
 from logpress.lake.lake import Lake
-from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers, retention_of
+from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_day
 from logpress.lake.moves import note_moves, take_back
+from logpress.lake.retention import retention_of
 from logpress.lake.standing import make_day
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure, PartStats, SliceManifest

@@ -10,9 +10,10 @@ from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.history import earlier, keep, publications, sizes_differ
 from logpress.lake.lake import Lake
-from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers, retention_of
+from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_files
 from logpress.lake.publish import publish_day
+from logpress.lake.retention import retention_of
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
 

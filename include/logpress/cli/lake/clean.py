@@ -31,7 +31,7 @@ def clean(
     """
     from logpress.lake import Lake
     from logpress.lake.clean import clean_table
-    from logpress.lake.leftovers import parse_retention
+    from logpress.lake.retention import parse_retention
 
     found = Lake.open(lake)
     kept = None if retention is None else parse_retention(retention, "--retention")

@@ -13,7 +13,7 @@ def drop_day(table: TableName, day: DayArgument, lake: LakeUri, yes: Yes = False
     import typer
 
     from logpress.lake import Lake
-    from logpress.lake.leftovers import retention_of
+    from logpress.lake.retention import retention_of
     from logpress.lake.rollback import drop_day as drop
 
     found, when = Lake.open(lake), day_argument(day)
