@@ -6,6 +6,7 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from logpress.cli.app import main
@@ -14,23 +15,37 @@ from logpress.day import upgrade as upgrading
 from logpress.day.published import restore_day, verify_published
 from logpress.engine.part.metadata import VERSION, is_older, version_of
 from logpress.engine.part.part_reader import PartReader
-from logpress.errors import LogpressError, ProofError, UsageError
-from logpress.lake import Lake
+from logpress.errors import LakeError, LogpressError, ProofError, UsageError
+from logpress.lake import Lake, schema
 from logpress.lake.migrate import migrate
+from logpress.lake.register import register
 from logpress.reading import open_lake
 
 FROZEN = Path(__file__).parent.parent / "frozen" / "4"
 DAY = date(2021, 12, 26)
+MICROSECONDS = pa.timestamp("us", "UTC")
+
+
+def is_instant(field: pa.Field) -> bool:
+    return bool(pa.types.is_timestamp(field.type))
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> str:
-    """The frozen lake of format 4; its catalog, which is made anew, is the only thing that it has lost."""
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The frozen lake of format 4, migrated; its catalog, which it has lost, is made as the logpress of then did."""
     place = tmp_path / "lake"
     shutil.copytree(FROZEN / "lake", place)
     with pytest.raises(UsageError, match="run `logpress lake migrate"):
         upgrading.upgrade_day(load_contract("sdk_log"), DAY, str(place))
     migrate(str(place))
+    with pytest.raises(LakeError, match=r"is lost: .* `logpress lake register"):
+        upgrading.upgrade_day(load_contract("sdk_log"), DAY, str(place))
+    real = schema._iceberg_type
+    with monkeypatch.context() as patched:  # it took instants that are milliseconds, too
+        patched.setattr(
+            schema, "_iceberg_type", lambda field: real(field.with_type(MICROSECONDS) if is_instant(field) else field)
+        )
+        register(Lake.open(str(place)))
     return str(place)
 
 
