@@ -608,18 +608,17 @@ def test_an_entry_that_was_being_ended_is_one(contract, lake_uri, press) -> None
         erasures.entries(lake, TABLE)
 
 
-def test_records_of_days_of_format_4_are_erased(tmp_path) -> None:
+def test_records_of_days_of_format_4_are_erased(tmp_path, monkeypatch) -> None:
     """What is left of them is rewritten in today's format."""
-    from tests.unit.test_upgrade import FROZEN
+    from tests.unit.test_upgrade import FROZEN, register_as_then
 
     from logpress.engine.part.part_reader import PartReader
     from logpress.lake.migrate import migrate
-    from logpress.lake.register import register
 
     lake = tmp_path / "lake"
     shutil.copytree(FROZEN / "lake", lake)
     migrate(str(lake))
-    register(Lake.open(str(lake)))
+    register_as_then(str(lake), monkeypatch)
     contract = load_contract(TABLE)
     before = records(contract, str(lake))
     gone = {

@@ -40,13 +40,18 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     migrate(str(place))
     with pytest.raises(LakeError, match=r"is lost: .* `logpress lake register"):
         upgrading.upgrade_day(load_contract("sdk_log"), DAY, str(place))
+    register_as_then(str(place), monkeypatch)
+    return str(place)
+
+
+def register_as_then(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the catalog of a lake whose days were pressed by a logpress that wrote format 4."""
     real = schema._iceberg_type
     with monkeypatch.context() as patched:  # it took instants that are milliseconds, too
         patched.setattr(
             schema, "_iceberg_type", lambda field: real(field.with_type(MICROSECONDS) if is_instant(field) else field)
         )
-        register(Lake.open(str(place)))
-    return str(place)
+        register(Lake.open(lake))
 
 
 def records(lake: str, folder: Path) -> bytes:
