@@ -141,7 +141,7 @@ def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, 
     assert daily.test(logical_date=midnight(DAY)).state == "success"
     before = files(lake)
     monkeypatch.setattr(stages, "prove", not_the_same)
-    run = daily.test(logical_date=midnight(DAY))
+    run = daily.test(logical_date=midnight(DAY), run_conf={"force": True})
     assert run.state == "failed"
     assert states(run)["verify"] == {"failed"}
     assert states(run)["publish"] == {"upstream_failed"}
@@ -236,13 +236,13 @@ def test_the_log_says_what_was_pressed_proven_and_published(daily, lake, caplog)
     said = "\n".join(caplog.messages)
     for sentence in (
         "sdk_log 2021-12-26: from ",
-        "sdk_log 2021-12-26 is pressed: the lake does not exist yet",
+        "sdk_log 2021-12-26 is pressed: it is not published",
         "slice 2021-12-26T10: 1 input,",
         "proven: ",
         "fastparquet reads the same values",
         "check min_rows: ",
         f"sdk_log 2021-12-26 is published in {lake}: ",
-        "bytes a record",
+        "bytes a row",
     ):
         assert sentence in said, sentence
 

@@ -95,10 +95,11 @@ def test_a_day_from_s3_to_a_local_lake(
 ) -> None:  # fmt: skip
     lake = tmp_path / "lake"
     monkeypatch.setenv("LOGPRESS_LAKE", str(lake))
+    caplog.set_level("INFO")
     run = run_day(dags)
     assert run.state == "success"
     out, err = capfd.readouterr()
-    assert f"s3://{BUCKET}/sdk, " in out  # the report says where the day came from
+    assert f"s3://{BUCKET}/sdk, " in caplog.text  # the report says where the day came from
     kept = b"".join(path.read_bytes() for path in airflow_home.glob("airflow.db*"))  # its log written ahead, too
     assert f"s3://{BUCKET}/sdk/2021/12/26".encode() in kept  # XCom is where the test looks
     tell_no_secret(connected, [airflow_home, lake], out, err, caplog.text)
@@ -141,18 +142,19 @@ def test_a_day_from_s3_to_a_lake_on_s3(
 
 def test_keys_that_are_wrong_fail_with_one_sentence(
     dags: Any, airflow_home: Path, connected: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"]) | {"password": "another-secret"}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("LOGPRESS_LAKE", str(tmp_path / "lake"))
     for task in dags["sdk_log_daily"].tasks:
         task.retries = 0
+    caplog.set_level("INFO")
     run = run_day(dags)
     assert run.state == "failed"
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     assert states["plan"] == "failed"
     out, err = capfd.readouterr()
-    assert "cannot be listed" in out + err
-    tell_no_secret(connected, [airflow_home], out, err)
-    assert "another-secret" not in out + err
+    assert "cannot be listed" in caplog.text
+    tell_no_secret(connected, [airflow_home], out, err, caplog.text)
+    assert "another-secret" not in out + err + caplog.text

@@ -148,20 +148,28 @@ def start_spark(catalog_uri: str, s3: S3Server) -> Any:
     return session
 
 
+def end_spark(session: Any) -> None:
+    """Stop a session and its Java process, and let another one start in this process."""
+    from pyspark import SparkContext
+
+    gateway = session.sparkContext._gateway
+    session.stop()
+    gateway.shutdown()
+    if gateway.proc.stdin is not None:
+        gateway.proc.stdin.close()  # which its Java waits for
+    gateway.proc.wait(60)
+    SparkContext._gateway = SparkContext._jvm = None
+
+
 @contextmanager
 def spark_session(catalog_uri: str, s3: S3Server) -> Iterator[Any]:
     """A Spark session, whose Java process ends with it."""
     before = os.environ.get("JAVA_HOME")
     session = start_spark(catalog_uri, s3)
-    gateway = session.sparkContext._gateway
     try:
         yield session
     finally:
-        session.stop()
-        gateway.shutdown()
-        if gateway.proc.stdin is not None:
-            gateway.proc.stdin.close()  # which its Java waits for
-        gateway.proc.wait(60)
+        end_spark(session)
         if before is None:
             os.environ.pop("JAVA_HOME", None)
         else:

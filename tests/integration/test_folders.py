@@ -82,16 +82,12 @@ def test_spark_reads_the_folder_of_a_table_and_of_a_day(
     lake, expected = published
     session = needed("pyspark.sql").SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     spark = session.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
-    gateway = spark.sparkContext._gateway
     try:
         for path, days in ((f"{lake}/{TABLE}/data", DAYS), (f"{lake}/{TABLE}/data/dt={DAYS[0]}", DAYS[:1])):
             found = spark.read.parquet(path).select(COLUMN).toArrow()[COLUMN].to_pylist()
             assert Counter(found) == sum((expected[day] for day in days), Counter())
     finally:
-        spark.stop()
-        gateway.shutdown()
-        gateway.proc.stdin.close()  # which its Java waits for
-        gateway.proc.wait(60)
+        engines.end_spark(spark)
 
 
 REPLACE = """

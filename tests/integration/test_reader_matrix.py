@@ -194,7 +194,11 @@ def matrix(
         needed = set(RUNS)
     home = tmp_path_factory.mktemp("matrix")
     files = sdk_log.files.model_copy(update={"row_group_rows": 1000})
-    contracts = [sdk_log.model_copy(update={"files": files, "checks": ()}), every_type()]
+    types = every_type()
+    # Spark's own reader refuses files that have UUIDs, whatever is asked: docs/codecs.md
+    columns = tuple(column for column in types.columns if column.codec != "uuid")
+    types = types.model_copy(update={"columns": columns})
+    contracts = [sdk_log.model_copy(update={"files": files, "checks": ()}), types]
     expected = {found.asked.table: found for found in asking.build(home, contracts)}
     with ThreadPoolExecutor(2) as pool:
         yield Matrix(home, expected, [run for run in RUNS if run in needed], pool)

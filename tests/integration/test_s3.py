@@ -396,7 +396,8 @@ def test_memory_does_not_grow_with_an_object_and_nothing_of_it_is_copied_to_disk
     }
     for name in ("large", "gzip"):
         assert found[name].peak_bytes < found["small"].peak_bytes + MOST_GROWTH_BYTES, found
-        lake = sum(path.stat().st_size for path in (tmp_path / f"of-{name}" / "lake").rglob("*") if path.is_file())
+        stats = (path.stat() for path in (tmp_path / f"of-{name}" / "lake").rglob("*") if path.is_file())
+        lake = sum({stat.st_ino: stat.st_size for stat in stats}.values())  # parts have two names
         assert lake < found[name].written_bytes < (64 << 20) + 2 * lake, found  # pipes and staged manifests included
         assert found[name].temporary_bytes < 1_000, found  # tempfile tries a folder with a few bytes
         rows = Lake.open(str(tmp_path / f"of-{name}" / "lake")).need_day("sdk_log", DAY).rows

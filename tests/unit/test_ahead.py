@@ -203,5 +203,5 @@ def test_types_are_words() -> None:
     assert read(str(written(types.Tuple((pair, pair, types.int8))))) == types.Tuple((pair, pair, types.int8))
     assert written(types.unicode_type) is written(types.Tuple((types.unicode_type,))) is None
     for word in ("int", "uint8-1", "UniTuple-1C", "", "()", "(x)"):
-        with pytest.raises(ValueError, match="is not a type"):
+        with pytest.raises(ValueError, match="is not the word of a type"):
             read(word)

@@ -150,7 +150,7 @@ def test_slices_without_such_records_keep_their_files(contract, lake_uri, press)
 def test_a_day_may_lose_all_its_records(contract, lake_uri, press) -> None:
     press([bare(1, NAME, NEXT_DAY)], day=NEXT_DAY)
     press([bare(n, NAME) for n in range(9)], [f'broken "{NAME}"'.encode()])
-    assert erasing.erase(contract, lake_uri, WHERE, last=DAY, at_once=True).records == 10
+    assert erasing.erase(contract, lake_uri, WHERE, period=(date.min, DAY), at_once=True).records == 10
     assert records(contract, lake_uri) == Counter()
     manifest = manifest_of(lake_uri)
     assert (manifest.rows, manifest.rejects, manifest.parts, manifest.rejects_parts) == (0, 0, (), ())
@@ -342,10 +342,10 @@ def test_wrong_conditions_are_refused(contract, lake_uri, press, where, message)
 def test_days_outside_of_the_range_stay(contract, lake_uri, press) -> None:
     press([bare(1, NAME), bare(2)])
     press([bare(1, NAME, NEXT_DAY), bare(2, None, NEXT_DAY)], day=NEXT_DAY)
-    assert erasing.erase(contract, lake_uri, WHERE, first=NEXT_DAY).records == 1
+    assert erasing.erase(contract, lake_uri, WHERE, period=(NEXT_DAY, date.max)).records == 1
     assert sum(records(contract, lake_uri).values()) == 2
     with pytest.raises(UsageError, match="no published day from 2022"):
-        erasing.erase(contract, lake_uri, WHERE, first=date(2022, 1, 1))
+        erasing.erase(contract, lake_uri, WHERE, period=(date(2022, 1, 1), date.max))
 
 
 def test_a_day_whose_other_records_are_not_proven_stays(contract, lake_uri, press, monkeypatch) -> None:

@@ -31,6 +31,12 @@ DAYS = (date(2021, 12, 26), date(2021, 12, 27))
 GUIDE = Path(__file__).parents[2] / "docs" / "reading.md"
 
 
+@pytest.fixture(autouse=True)
+def no_lake_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names a lake where other tests run Airflow."""
+    monkeypatch.delenv("LOGPRESS_LAKE", raising=False)
+
+
 def publish(contract: Contract, day: date, home: Path, seed: int = 1, rows: int = 300, **options: Any) -> None:
     rng = random.Random(f"{seed} {day}")
     folder = home / f"raw-{day}-{seed}"

@@ -78,7 +78,7 @@ def erase(
 
     with Bars(quiet=quiet) as bars:
         done = erasing.erase(
-            contract, lake, where or [], first=begin, last=end, dry_run=dry_run, at_once=now,
+            contract, lake, where or [], period=(begin, end), dry_run=dry_run, at_once=now,
             grace=timedelta(hours=grace), note=note, threads=threads, memory=limit, progress=bars,
             tell=None if dry_run else tell,
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from logpress.contract.columns import Column, Lookup
+from logpress.contract.columns import Column, Lookup, Uuid
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW
 from logpress.views.dialects import Terms
@@ -93,10 +93,19 @@ def code(plan: Plan, source: Source, name: str) -> str:
     for column in plan.columns:
         if plan.is_computed(column):
             shown.append(f"    {terms.instant(terms.column(micros_name(column.name)))}.alias({column.name!r}),")
+        elif isinstance(column, Uuid):
+            shown.append(f"    {_uuid(column, terms)}.alias({column.name!r}),")
         else:
             shown.append(f'    "{column.name}",')
     shown += [f'    "{EXTRA}",', f'    "{RAW}",']
     return "\n".join([*lines, f"{name} = {name}.select(", *shown, ")"]) + "\n"
+
+
+def _uuid(column: Uuid, terms: Polars) -> str:
+    """The text of a UUID, of which Polars gives the 16 bytes."""
+    digits = f'{terms.column(column.name)}.bin.encode("hex")' + (".str.to_uppercase()" * (column.letters == "upper"))
+    groups = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
+    return f'pl.concat_str([{digits}.str.slice(at, size) for at, size in {groups}], separator="-")'
 
 
 def _joined(plan: Plan, column: Column, number: int, terms: Polars, frame: str) -> list[str]:

@@ -84,7 +84,7 @@ class Asked:
     Attributes:
         table: its name.
         files: its part files, all days.
-        folder: a folder with links to these files and nothing else, days in folders of their own.
+        folder: the folder of the table's data.
         metadata: the newest file of its Iceberg metadata.
         catalog: the lake's catalog.sqlite.
         hadoop: a folder of tables as Iceberg's Hadoop catalog has them.

@@ -72,8 +72,7 @@ def erase(
     lake_uri: str,
     where: Sequence[str],
     *,
-    first: date = date.min,
-    last: date = date.max,
+    period: tuple[date, date] = (date.min, date.max),
     dry_run: bool = False,
     at_once: bool = False,
     grace: timedelta = GRACE,
@@ -92,8 +91,7 @@ def erase(
         contract: the table, as it is now.
         lake_uri: the lake.
         where: conditions as text.
-        first: the first UTC day that is looked through.
-        last: the last one.
+        period: the first and the last UTC day that are searched.
         dry_run: whether only to count.
         at_once: whether old files and snapshots are removed at once, also those of earlier erasures.
         grace: how long they are kept else, for readers that have begun with them.
@@ -114,6 +112,7 @@ def erase(
     lake = Lake.open(lake_uri)
     finder = Finder.of(contract, where)
     threads = Budget.of(memory).threads(contract, threads or default_threads())
+    first, last = period
     days = [day for day in lake.days(contract.table) if first <= day <= last]
     if not days:
         raise UsageError(f"{lake.uri}: {contract.table} has no published day from {first} to {last}")
