@@ -683,3 +683,25 @@ def test_records_that_python_cannot_parse_are_searched_as_text() -> None:
     deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b',"nickName":"x"}'
     assert record_tests.parsed(deep) is None
     assert record_tests.parsed(b'{"a":' + b"9" * 10_000 + b"}") is not None
+
+
+def test_an_erasure_killed_before_it_has_noted_old_files_removes_them_when_run_again(
+    contract, lake_uri, press, monkeypatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    press([bare(1), bare(2, NAME)])
+    with monkeypatch.context() as patched:
+        patched.setattr("logpress.lake.publish.note_superseded", killed)
+        with pytest.raises(KilledError):
+            erasing.erase(contract, lake_uri, WHERE, at_once=True)
+    erasing.erase(contract, lake_uri, WHERE, at_once=True)
+    lake = Lake.open(lake_uri)
+    manifest = lake.need_day(TABLE, DAY)
+    assert sum(slice_.erased for slice_ in manifest.slices) == 1
+    left = {path.name for path in Path(lake.parts_folder(TABLE, DAY)).iterdir()}
+    assert left == {part.path for part in manifest.parts}

@@ -11,7 +11,7 @@ from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.check import unnamed_files
 from logpress.lake.commit import due_snapshots, expire
 from logpress.lake.day_files import known_days
-from logpress.lake.history import due_kept, kept_path, publications
+from logpress.lake.history import due_kept, kept_path
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import (
     STAGING_AGE,
@@ -19,10 +19,9 @@ from logpress.lake.leftovers import (
     due_links,
     due_staging,
     due_superseded,
-    note_superseded,
+    note_earlier,
     remove_empty_staging,
     remove_leftovers,
-    superseded_names,
 )
 from logpress.lake.links import link_differences, link_files
 from logpress.lake.retention import retention_of
@@ -101,7 +100,7 @@ def clean_table(
         rest = _temporary(lake, table, now - age)
         if remove:
             for day in lake.days_with_files(table):
-                _note(lake, table, day)
+                note_earlier(lake, table, day)
             if loaded is not None:
                 expire(loaded, retention)
                 loaded = catalog.load(table)
@@ -116,16 +115,6 @@ def clean_table(
                 lake.remove(one.path)
             remove_empty_staging(lake, table)
     return Cleaning(table, len(due), (*found, *rest))
-
-
-def _note(lake: Lake, table: str, day: date) -> None:
-    """Note what earlier publications have left, as a publication does that is not killed before it has."""
-    with day_lock(lake, table, day):
-        manifest = lake.read_day(table, day)
-        current = {part.path for part in (*manifest.parts, *manifest.rejects_parts)} if manifest is not None else set()
-        kept = {part.path for one in publications(lake, table, day) for part in (*one.parts, *one.rejects_parts)}
-        if kept - current - superseded_names(lake, table, day):
-            note_superseded(lake, table, day, current)
 
 
 def _of_day(

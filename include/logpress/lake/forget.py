@@ -13,7 +13,7 @@ from logpress.lake.choice import is_configured, is_missing
 from logpress.lake.conflicts import until_deadline
 from logpress.lake.erasures import ErasureEntry, entries, write
 from logpress.lake.lake import Lake
-from logpress.lake.leftovers import PUBLISHING_AGE, remove_staging, remove_superseded
+from logpress.lake.leftovers import PUBLISHING_AGE, note_earlier, remove_staging, remove_superseded
 from logpress.lake.locks import locked
 from logpress.lake.storage import lake_errors
 
@@ -110,6 +110,7 @@ def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta) ->
         _forget_snapshots(lake, table)
     done = []
     for day in sorted(days):
+        note_earlier(lake, table, day)  # an erasure may have been killed before it did
         done.append(remove_superseded(lake, table, day, grace=grace))
         done.append(remove_staging(lake, table, day, age=age))
     if has_catalog:

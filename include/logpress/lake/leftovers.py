@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError, UsageError
-from logpress.lake.history import remove_kept
+from logpress.lake.history import publications, remove_kept
 from logpress.lake.item import Item
 from logpress.lake.lake import Lake
 from logpress.lake.layout import day_name, day_of_folder, is_file_name
@@ -72,6 +72,24 @@ def superseded_names(lake: Lake, table: str, day: date) -> set[str]:
     """Names of a day's files that are noted as superseded."""
     with lake_errors(lake.uri):
         return set(_read(lake, lake.superseded_path(table, day)))
+
+
+def note_earlier(lake: Lake, table: str, day: date) -> None:
+    """Note what earlier publications have left, as a publication does that is not killed before it has.
+
+    Nothing is done while a process publishes the day, which will see to it.
+
+    Raises:
+        LakeError: if the lake cannot be read or written.
+    """
+    with lake_errors(lake.uri), _lock_if_free(lake, table, day) as is_free:
+        if not is_free:
+            return
+        manifest = lake.read_day(table, day)
+        current = {part.path for part in (*manifest.parts, *manifest.rejects_parts)} if manifest is not None else set()
+        kept = {part.path for one in publications(lake, table, day) for part in (*one.parts, *one.rejects_parts)}
+        if kept - current - superseded_names(lake, table, day):
+            note_superseded(lake, table, day, current)
 
 
 def remove_run(lake: Lake, table: str, day: date, run: str) -> None:

@@ -156,6 +156,13 @@ def finish(contract: Contract, lake_uri: str, *, at_once: bool = False) -> list[
         return forget_due(lake, contract.table, at_once=at_once)
 
 
+def _has_published(lake: Lake, entry: ErasureEntry) -> bool:
+    """Whether a day was published by an erasure that ended with an error: its old files are still to be removed."""
+    kept = [one for one in erasures.entries(lake, entry.table, only_open=True) if one.id == entry.id]
+    manifests = (lake.read_day(entry.table, count.day) for one in kept for count in one.days)
+    return any(erasure.id == entry.id for manifest in manifests if manifest for erasure in manifest.erasures)
+
+
 def _forget_lookups(lake: Lake, table: str) -> None:
     """Remove the lookups of parts that erasures have replaced; at once, because only views need them."""
     for day in sorted({count.day for entry in erasures.entries(lake, table, only_open=True) for count in entry.days}):
@@ -178,7 +185,7 @@ def _erase_days(
                 if tell is not None:
                     tell(found)
     finally:
-        if not entry.days:
+        if not entry.days and not _has_published(work.lake, entry):
             erasures.discard(work.lake, entry)
     if done:
         now = datetime.now(UTC)
