@@ -20,6 +20,7 @@ from tests.integration.lakes import plain, values_of
 from tests.property.test_round_trip import small_row_groups
 
 from logpress.contract import Contract
+from logpress.lake.lookups import SCHEMA
 from logpress.reading.columns import columns_of
 from logpress.reading.part import Part, Request
 from logpress.views.lookups import lookups_of
@@ -107,7 +108,7 @@ def test_duckdb_computes_what_the_reader_derives(tmp_path_factory: pytest.TempPa
     with pytest.MonkeyPatch.context() as patch:
         pressed = press(small_row_groups(contract, patch, rng.choice([7, 40, 1000])), records, folder, threads=1)
     assert pressed.part is not None
-    lookups = lookups_of(str(pressed.part), pressed.part.name, DAY)
+    lookups = pa.Table.from_pylist(lookups_of(str(pressed.part), pressed.part.name, DAY), SCHEMA)
     pq.write_table(lookups, folder / "lookups.parquet")
     source = folder_source(str(pressed.part), str(folder / "lookups.parquet"), "duckdb")
     query = make_view([Period(contract)], "duckdb", source, "", is_query=True)

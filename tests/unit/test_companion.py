@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,9 @@ from tests.conftest import SEED, compact, press
 
 from logpress.contract.model import Contract
 from logpress.errors import LogpressError, ProofError
-from logpress.lake import Lake
+from logpress.lake import Lake, publish_day
 from logpress.lake.catalog import see_catalog
+from logpress.lake.lookups import keep_lookups
 from logpress.machine.companion import Companion
 from logpress.quality.readable import prove_readable
 
@@ -78,7 +80,10 @@ def test_it_ends_when_it_is_closed_and_when_its_parent_is_killed() -> None:
 def test_it_does_not_import_the_engine(tmp_path: Path) -> None:
     """The engine takes a second to import, and is not needed there."""
     with closing(Companion()) as companion:
-        companion.call(see_catalog, Lake.create(str(tmp_path / "lake")), "sdk_log")
+        lake = Lake.create(str(tmp_path / "lake"))
+        companion.call(see_catalog, lake, "sdk_log")
+        companion.call(keep_lookups, lake, "sdk_log", date(2021, 12, 26), {})
+        companion.call(publish_day, lake, "sdk_log", date(2021, 12, 26), [], "run")
         loaded = {Path(found.path).name.partition(".")[0] for found in psutil.Process(companion.pid).memory_maps()}
     assert "libarrow" in loaded
     assert "libllvmlite" not in loaded

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from logpress import open_lake
 from logpress.cli.app import app
 from logpress.contract import Contract
-from logpress.day import lookups as day_lookups
 from logpress.day import one_machine, stages
 from logpress.errors import LakeError, UsageError
-from logpress.lake import Lake
+from logpress.lake import Lake, lookups
 from logpress.lake.commit import replace_day
+from logpress.views.lookups import lookups_of
 from logpress.views.periods import contracts_of, periods_of
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27))
@@ -178,10 +178,10 @@ def test_lookups_that_another_run_writes_meanwhile_stay(
             other.write_bytes(known.read_bytes())
         return replace(*arguments)
 
-    monkeypatch.setattr(day_lookups, "replace_day", disturbed)
+    monkeypatch.setattr(lookups, "replace_day", disturbed)
     lake = Lake.open(str(tmp_path / "lake"))
     [path] = lake.files(lake.need_day("sdk_log", DAYS[0]))[0]
-    day_lookups.keep_lookups(lake, "sdk_log", DAYS[0], {"part-new.parquet": path})
+    lookups.keep_lookups(lake, "sdk_log", DAYS[0], {"part-new.parquet": lookups_of(path, "part-new.parquet", DAYS[0])})
     assert len(catalog_files(tmp_path / "lake")) == 3
 
 
@@ -195,7 +195,7 @@ def test_a_run_that_is_killed_before_its_commit_is_made_good_by_the_next(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(day_lookups, "replace_day", killed)
+        patch.setattr(lookups, "replace_day", killed)
         with pytest.raises(LakeError):
             publish_in_process(sdk_log, tmp_path)
     folder = tmp_path / "lake" / "sdk_log" / "lookups" / f"dt={DAYS[0]}"

@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
-from logpress.day.lookups import publish_with_lookups
+from logpress.day.lookups import staged_lookups
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts, stored_schema
@@ -28,7 +28,8 @@ from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
-from logpress.lake.publish import see_erasures
+from logpress.lake.lookups import keep_lookups
+from logpress.lake.publish import publish_day, see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
@@ -174,9 +175,13 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
 
 def _publish(work: _Work, grace: timedelta | None, despite_erasures: bool) -> DayManifest:
     work.stages.begin("publish", None)
+    contract, manifests = work.contract, work.in_order
+    lookups = staged_lookups(work.lake, contract, work.day, manifests, work.run)  # here, where the engine is imported
+    if lookups is not None:
+        work.companion.call(keep_lookups, work.lake, contract.table, work.day, lookups)
     published = work.companion.call(
-        publish_with_lookups, work.lake, work.contract, work.day, work.in_order, work.run,
-        grace=grace, despite_erasures=despite_erasures,
+        publish_day, work.lake, contract.table, work.day, manifests, work.run,
+        descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures,
     )  # fmt: skip
     work.stages.end("publish")
     return published

@@ -13,43 +13,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-import pyarrow as pa
-
 from logpress.codecs.spelling import Spelling, unescape
 from logpress.contract.columns import Lookup
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.opened_part import OpenedPart
 
-SCHEMA = pa.schema(
-    [
-        pa.field("day", pa.date32(), nullable=False),
-        pa.field("file", pa.string(), nullable=False),
-        pa.field("column_name", pa.string(), nullable=False),
-        pa.field("layout", pa.int32()),
-        pa.field("has_value", pa.bool_()),
-        pa.field("key", pa.string()),
-        pa.field("value", pa.string()),
-        pa.field("first_row", pa.int64()),
-        pa.field("end_row", pa.int64()),
-        pa.field("is_whole", pa.bool_()),
-    ]
-)
 
-DESCRIPTIONS = {
-    "day": "UTC day of the part",
-    "file": "Name of the part file, without folders",
-    "column_name": "The virtual column",
-    "layout": "A layout of the part, in rows that say whether it has a place for the column; else null",
-    "has_value": "Whether it has",
-    "key": "A value of the column's key, in rows that say what it means; else null",
-    "value": "What the key means where _NAME_other is null and the layout has a place for the column",
-    "first_row": "The first row of the file for which this holds, from 0",
-    "end_row": "The first row behind them",
-    "is_whole": "Whether it holds for all rows of the file",
-}
-
-
-def lookups_of(path: str, name: str, day: date) -> pa.Table:
+def lookups_of(path: str, name: str, day: date) -> list[dict[str, Any]]:
     """The lookups of a part.
 
     Args:
@@ -58,7 +28,7 @@ def lookups_of(path: str, name: str, day: date) -> pa.Table:
         day: its UTC day.
 
     Returns:
-        Rows of SCHEMA; none where the part has no column of codec `lookup`.
+        Rows of `lake.lookups.SCHEMA`; none where the part has no column of codec `lookup`.
 
     Raises:
         PartError: if the part is gone or damaged.
@@ -76,7 +46,7 @@ def lookups_of(path: str, name: str, day: date) -> pa.Table:
             for layout, has_value in enumerate(part.metadata.layouts_with(column.name).tolist()):
                 rows.append({**same, "layout": layout, "has_value": has_value})
             rows += ({**same, **row} for row in _meanings(column, groups))
-    return pa.Table.from_pylist(rows, SCHEMA)
+    return rows
 
 
 def _meanings(column: Lookup, groups: list[GroupMetadata]) -> Iterator[dict[str, Any]]:

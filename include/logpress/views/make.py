@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from logpress.errors import UsageError
+from logpress.lake.lookups import lookups_table
 from logpress.views.dialects import DIALECTS, SQL, Sql
 from logpress.views.periods import Period
 from logpress.views.polars_code import code
@@ -12,12 +13,6 @@ from logpress.views.view import Plan, Source, select
 
 CATALOG_TABLES = {"spark": "logpress.logpress.{}", "trino": "lake.logpress.{}", "athena": "logpress.{}"}
 """What engines call a table, where nothing else is said: as docs/reading.md sets their catalogs up."""
-
-
-def lookups_table(table: str) -> str:
-    """What the catalog calls the lookups of a table, whose name may be quoted."""
-    quote = table[-1:] if table[-1:] in ('"', "`") else ""
-    return f"{table.removesuffix(quote)}_lookups{quote}"
 
 
 def reads_files(dialect: str) -> bool:
