@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from logpress.errors import LakeError
 from logpress.lake.catalog import open_catalog
 from logpress.lake.choice import is_configured, is_missing
 from logpress.lake.conflicts import until_deadline
 from logpress.lake.erasures import ErasureEntry, entries, write
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import PUBLISHING_AGE, note_earlier, remove_staging, remove_superseded
-from logpress.lake.locks import locked
+from logpress.lake.locks import if_free, locked
+from logpress.lake.snapshots import snapshot_files
 from logpress.lake.storage import lake_errors
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
 
@@ -27,15 +26,20 @@ GRACE = timedelta(hours=1)
 """How long files and snapshots that have erased records stay, for readers that have begun with them."""
 
 
-def erase_lock(lake: Lake, table: str, *, wait_seconds: float = 600.0) -> AbstractContextManager[None]:
-    """Let one process at a time erase from a table of a local lake.
+@contextlib.contextmanager
+def erase_lock(lake: Lake, table: str, *, wait_seconds: float = 600.0) -> Iterator[None]:
+    """Let one process at a time erase from a table of a local lake; in an object store several may.
 
     Raises:
         LakeError: if another process holds it for longer.
     """
+    if not lake.is_local:
+        yield
+        return
     path = lake.lock_path(f"{table}-erase")
     lake.see_inside(path)
-    return locked(path, wait_seconds=wait_seconds)
+    with locked(path, wait_seconds=wait_seconds):
+        yield
 
 
 def forget_due(lake: Lake, table: str, *, at_once: bool = False) -> list[ErasureEntry]:
@@ -74,18 +78,9 @@ def forget_due_unless_busy(lake: Lake, table: str) -> None:
     """
     if not entries(lake, table, only_open=True):
         return
-    if not lake.is_local:
-        forget_due(lake, table)
-        return
-    try:
-        lock = erase_lock(lake, table, wait_seconds=0)
-        lock.__enter__()
-    except LakeError:
-        return
-    try:
-        forget_due(lake, table)
-    finally:
-        lock.__exit__(None, None, None)
+    with if_free(erase_lock(lake, table, wait_seconds=0)) as is_free:
+        if is_free:
+            forget_due(lake, table)
 
 
 def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta) -> bool:
@@ -167,10 +162,7 @@ def _remove_metadata(lake: Lake, table: str) -> bool:
         found = catalog.load(table)
         if found is None:
             return True
-        used = set()
-        for snapshot in found.snapshots():
-            used.add(_plain(snapshot.manifest_list))
-            used.update(_plain(manifest.manifest_path) for manifest in snapshot.manifests(found.io))
+        used = snapshot_files(found, found.snapshots())
         folder = os.path.dirname(_plain(found.metadata_location))
         before = datetime.now(UTC) - PUBLISHING_AGE
         is_done = True

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError, UsageError
@@ -14,7 +15,7 @@ from logpress.lake.item import Item
 from logpress.lake.lake import Lake
 from logpress.lake.layout import day_name, day_of_folder, is_file_name
 from logpress.lake.links import link_day, replaced_folders
-from logpress.lake.locks import locked
+from logpress.lake.locks import if_free, locked
 from logpress.lake.moves import NOTE, current_files, noted_at, take_back
 from logpress.lake.names import checked_name
 from logpress.lake.retention import retention_of
@@ -162,17 +163,9 @@ def _mend_killed(lake: Lake, table: str, day: date, run: str, before: datetime) 
                 link_day(lake, manifest)
 
 
-@contextlib.contextmanager
-def _lock_if_free(lake: Lake, table: str, day: date) -> Iterator[bool]:
+def _lock_if_free(lake: Lake, table: str, day: date) -> AbstractContextManager[bool]:
     """Lock a day unless somebody is publishing it; whether it is locked."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(day_lock(lake, table, day, wait_seconds=0))
-        except LakeError:
-            is_free = False
-        else:
-            is_free = True
-        yield is_free
+    return if_free(day_lock(lake, table, day, wait_seconds=0))
 
 
 def _remove_temporary(lake: Lake, table: str, before: datetime) -> None:

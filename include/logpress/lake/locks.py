@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from logpress.errors import LakeError
 
@@ -53,6 +54,19 @@ def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
         os.close(descriptor)
         with contextlib.suppress(OSError):
             os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def if_free(lock: AbstractContextManager[None]) -> Iterator[bool]:
+    """Hold a lock that is not waited for, unless another process does; gives whether it is held."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock)
+        except LakeError:
+            is_free = False
+        else:
+            is_free = True
+        yield is_free
 
 
 def _is_still(path: str, descriptor: int) -> bool:

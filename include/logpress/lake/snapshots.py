@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from logpress.errors import LogpressError
 from logpress.lake.catalog import open_catalog
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def held_files(lake: Lake, table: str, retention: timedelta) -> set[str]:
@@ -28,19 +29,16 @@ def held_files(lake: Lake, table: str, retention: timedelta) -> set[str]:
     Raises:
         LakeError: if the catalog cannot be read.
     """
-    if not is_configured(lake) or is_missing(lake):
-        return set()
-    with open_catalog(lake) as catalog:
-        found = catalog.load(table)
-        if found is None:
-            return set()
+
+    def held(found: Table) -> set[str]:
         try:
             with lake_errors(f"the catalog of {lake.uri}"):
                 expire(found, retention)
         except LogpressError as error:  # others change it; what the old snapshots hold stays until the next time
             log.info("%s", error)
-        with lake_errors(f"the catalog of {lake.uri}"):
-            return data_files(found)
+        return data_files(found)
+
+    return _read(lake, table, held, set()) or set()
 
 
 def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
@@ -49,14 +47,7 @@ def catalog_files(lake: Lake, table: str, day: date) -> list[str] | None:
     Raises:
         LakeError: if the catalog cannot be read.
     """
-    if not is_configured(lake):
-        return None
-    if is_missing(lake):
-        return []
-    with open_catalog(lake) as catalog:
-        found = catalog.load(table)
-        with lake_errors(f"the catalog of {lake.uri}"):
-            return sorted(published_files(found, day)) if found is not None else []
+    return _read(lake, table, lambda found: sorted(published_files(found, day)), list[str]())
 
 
 def snapshot_data_files(lake: Lake, table: str) -> set[str] | None:
@@ -65,14 +56,19 @@ def snapshot_data_files(lake: Lake, table: str) -> set[str] | None:
     Raises:
         LakeError: if the catalog cannot be read.
     """
+    return _read(lake, table, data_files, set[str]())
+
+
+def _read(lake: Lake, table: str, wanted: Callable[[Table], T], nothing: T) -> T | None:
+    """What is wanted of a table; `nothing` of one that the catalog lacks; None where nothing says which catalog."""
     if not is_configured(lake):
         return None
     if is_missing(lake):
-        return set()
+        return nothing
     with open_catalog(lake) as catalog:
         found = catalog.load(table)
         with lake_errors(f"the catalog of {lake.uri}"):
-            return data_files(found) if found is not None else set()
+            return wanted(found) if found is not None else nothing
 
 
 def kept_snapshots(table: Table, retention: timedelta) -> list[Snapshot]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,9 +124,7 @@ def erase(
     check_configured(lake)
     if note and any(str(value) in note for _, _, value in finder.conditions):
         raise UsageError("--note has a value of the condition in it, which would stay in the log; leave it out")
-    with contextlib.ExitStack() as stack:
-        if lake.is_local:
-            stack.enter_context(erase_lock(lake, contract.table))
+    with erase_lock(lake, contract.table):
         done = _erase_days(work, days, grace, note, tell)
         stages.begin("remove", None)
         _forget_lookups(lake, contract.table)
@@ -151,7 +148,7 @@ def finish(contract: Contract, lake_uri: str, *, at_once: bool = False) -> list[
         LakeError: if something cannot be removed, or another process erases from the table.
     """
     lake = Lake.open(lake_uri)
-    with erase_lock(lake, contract.table) if lake.is_local else contextlib.nullcontext():
+    with erase_lock(lake, contract.table):
         _forget_lookups(lake, contract.table)
         return forget_due(lake, contract.table, at_once=at_once)
 
