@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpress.cli.options import LakeUri, Memory, Quiet, Table, Threads, contract_of, day_of, memory_of
+from logpress.cli.options import (
+    FIRST_DAY,
+    LAST_DAY,
+    FirstDay,
+    LakeUri,
+    LastDay,
+    Memory,
+    Quiet,
+    Table,
+    Threads,
+    contract_of,
+    memory_of,
+    period_of,
+)
 from logpress.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,12 +46,8 @@ def erase(
         list[str] | None,
         typer.Option(metavar="CONDITION", help="Erase records for which it holds; of several, all must hold."),
     ] = None,
-    first: Annotated[
-        str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first UTC day; the first published by default.")
-    ] = "0001-01-01",
-    last: Annotated[
-        str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last UTC day; the last published by default.")
-    ] = "9999-12-31",
+    first: FirstDay = FIRST_DAY,
+    last: LastDay = LAST_DAY,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the records.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Remove old files and snapshots at once; readers of them fail.")
@@ -55,7 +64,7 @@ def erase(
 ) -> None:
     """Erase records from published days, statistics and snapshots included; that all others stay is proven."""
     contract = contract_of(table)
-    begin, end = day_of(first, "--from"), day_of(last, "--to")
+    begin, end = period_of(first, last)
     limit = memory_of(memory)
     if sum((bool(where), finish, log)) != 1:
         raise UsageError("give --where with the records to erase, or --finish, or --log, and only one of them")

@@ -29,6 +29,13 @@ def no_secret(given: str | list[str] | None) -> str | list[str] | None:
 
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="A contract's name, or the path of its YAML file.")]
 Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The UTC day.")]
+FirstDay = Annotated[
+    str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first UTC day; the first published by default.")
+]
+LastDay = Annotated[
+    str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last UTC day; the last published by default.")
+]
+FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 LakeUri = Annotated[
     str,
     typer.Option(
@@ -80,6 +87,15 @@ def day_of(text: str, option: str = "--day") -> date:
         return parse_day(text)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from error
+
+
+def period_of(first: str, last: str) -> tuple[date, date]:
+    """The days that a `FirstDay` and a `LastDay` say.
+
+    Raises:
+        UsageError: if one says none.
+    """
+    return day_of(first, "--from"), day_of(last, "--to")
 
 
 def memory_of(text: str | None) -> int | None:

@@ -69,9 +69,10 @@ def press(
                 return
             if not quiet:
                 print(f"logpress: {contract.table} {when} is pressed: {outdated_by}", file=sys.stderr)
-        changes = stages.changes(contract, when, lake, inputs or [])
-        if changes is not None and not quiet:
-            print(f"logpress: {changes}", file=sys.stderr)
+        elif not quiet:
+            changes = stages.changes(contract, when, lake, inputs or [])
+            if changes is not None:
+                print(f"logpress: {changes}", file=sys.stderr)
         with Bars(quiet=quiet) as bars:
             report, checks = whole_day.run_day(
                 contract, when, inputs or [], lake, threads=threads, progress=bars, companion=companion, memory=limit,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from logpress.cli.options import LakeUri, Memory, Quiet, Table, Threads, contract_of, day_of, memory_of
+from logpress.cli.options import (
+    FIRST_DAY,
+    LAST_DAY,
+    FirstDay,
+    LakeUri,
+    LastDay,
+    Memory,
+    Quiet,
+    Table,
+    Threads,
+    contract_of,
+    memory_of,
+    period_of,
+)
 
 EPILOG = (
     "Examples:\n\n  logpress upgrade sdk_log --from 2021-12-01 --to 2021-12-31 --lake lake\n\n"
@@ -17,19 +26,15 @@ EPILOG = (
 def upgrade(
     table: Table,
     lake: LakeUri,
-    first: Annotated[
-        str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first UTC day; the first published by default.")
-    ] = "0001-01-01",
-    last: Annotated[
-        str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last UTC day; the last published by default.")
-    ] = "9999-12-31",
+    first: FirstDay = FIRST_DAY,
+    last: LastDay = LAST_DAY,
     threads: Threads = None,
     memory: Memory = None,
     quiet: Quiet = False,
 ) -> None:
     """Rewrite published days of an older format as today's: proven against the old files, published at once."""
     contract = contract_of(table)
-    begin, end = day_of(first, "--from"), day_of(last, "--to")
+    begin, end = period_of(first, last)
     limit = memory_of(memory)
     from logpress.cli.bars import Bars
     from logpress.day.upgrade import days_between, upgrade_day
