@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from logpress.errors import CheckError, ContractError, LogpressError, ProofError, RefusedError, UsageError
 
@@ -52,11 +52,20 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except LogpressError as error:
-            final = isinstance(error, FINAL)
-            log.error("%s: %s", type(error).__name__, error)
-            raise (TaskEndedForGood if final else TaskEnded)(error.exit_code) from None
+            end(error, for_good=isinstance(error, FINAL))
 
     return explaining
+
+
+def end(error: LogpressError, *, for_good: bool, because: str = "") -> NoReturn:
+    """Log an error as the last sentence of a task, and end the task.
+
+    Raises:
+        TaskEndedForGood: if a retry cannot cure it; `because` says why, if the error does not.
+        TaskEnded: otherwise.
+    """
+    log.error("%s: %s%s", type(error).__name__, error, because)
+    raise (TaskEndedForGood if for_good else TaskEnded)(error.exit_code) from None
 
 
 class LoggedProgress:

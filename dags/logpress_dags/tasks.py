@@ -15,7 +15,7 @@ from logpress.errors import AbsentError, CheckError, LogpressError
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress_dags.day import complete_at
 from logpress_dags.settings import Run, lake, memory, run_of, storage_access
-from logpress_dags.task_log import LoggedProgress, TaskEndedForGood, compiling_logged, rate
+from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
@@ -64,8 +64,7 @@ def plan(contract: Contract, run: Run) -> list[dict[str, Any]]:
         except AbsentError as error:
             if datetime.now(UTC) < complete_at(day, contract.source.lateness) + STILL_COMING:
                 raise
-            log.error("%s: %s; this is not tried again, because the day ended long ago", type(error).__name__, error)
-            raise TaskEndedForGood(error.exit_code) from None
+            end(error, for_good=True, because="; this is not tried again, because the day ended long ago")
         outdated_by = current.outdated_by(contract, day, specs, run["lake"], run["inputs"])
     if outdated_by is None and not get_current_context()["params"]["force"]:
         raise AirflowSkipException(
@@ -195,7 +194,7 @@ def _access(contract: Contract, run: Run, inputs: Sequence[str]) -> contextlib.A
 
 def _show_name(name: str) -> None:
     """Name a mapped task after its slice, while it runs already: Airflow renders names only when tasks end."""
-    get_current_context()["slice_name"] = name  # type: ignore[literal-required]
+    get_current_context()["slice_name"] = name  # type: ignore[literal-required]  # our own name, for the template
     with contextlib.suppress(ImportError, AttributeError):  # private parts of Airflow's SDK
         from airflow.sdk.execution_time import task_runner
         from airflow.sdk.execution_time.comms import SetRenderedMapIndex
