@@ -30,7 +30,7 @@ class ListedDay:
         stored_bytes: bytes of all Parquet files, rejects included.
         published_at: UTC.
         run: the run that published it; None if it is not known.
-        format: format of its parts, the lowest of several; None without rows, or if a file cannot be read.
+        format: format of its first part; None without rows, or if the file cannot be read.
         problem: why its manifest or a file cannot be read.
     """
 

@@ -30,7 +30,7 @@ from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
-from logpress.quality.checks import CheckResult, kept_whole, raise_if_failed, run_checks
+from logpress.quality.checks import CheckResult, input_warnings, kept_whole, raise_if_failed, run_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
@@ -275,32 +275,6 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)
     return results
-
-
-_SHOWN_DAMAGE = 5
-"""Number of damaged inputs that a warning names; the manifests name all."""
-
-
-def input_warnings(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
-    """Warnings about records without a day, and about inputs that could only be read in part."""
-    found = []
-    count = sum(manifest.without_day for manifest in manifests)
-    if count:
-        message = (
-            f"{count:,} records are rejects (no_day), because neither they nor the path of their input name a readable "
-            "day; they will be rejects of each day that is pressed from this input. Put the day into its path, as "
-            "{day} or a folder, or choose another column as the contract's `day`"
-        )
-        found.append(CheckResult(check="records without a day", level="warn", ok=False, message=message))
-    damage = {uri: text for manifest in manifests for uri, text in manifest.damage.items()}
-    if damage:
-        named = [f"{uri}: {text}" for uri, text in list(damage.items())[:_SHOWN_DAMAGE]]
-        if len(damage) > len(named):
-            named.append(f"and {len(damage) - len(named):,} more")
-        message = f"{len(damage):,} damaged input{'s' * (len(damage) > 1)} could only be read in part: "
-        message += "; ".join(named)
-        found.append(CheckResult(check="damaged inputs", level="warn", ok=False, message=message))
-    return found
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:

@@ -67,6 +67,32 @@ def kept_whole(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
     return [CheckResult(check="kept whole", level="warn", ok=False, message=message)]
 
 
+_SHOWN_DAMAGE = 5
+"""Number of damaged inputs that a warning names; the manifests name all."""
+
+
+def input_warnings(manifests: Sequence[SliceManifest]) -> list[CheckResult]:
+    """Warnings about records without a day, and about inputs that could only be read in part."""
+    found = []
+    count = sum(manifest.without_day for manifest in manifests)
+    if count:
+        message = (
+            f"{count:,} records are rejects (no_day), because neither they nor the path of their input name a readable "
+            "day; they will be rejects of each day that is pressed from this input. Put the day into its path, as "
+            "{day} or a folder, or choose another column as the contract's `day`"
+        )
+        found.append(CheckResult(check="records without a day", level="warn", ok=False, message=message))
+    damage = {uri: text for manifest in manifests for uri, text in manifest.damage.items()}
+    if damage:
+        named = [f"{uri}: {text}" for uri, text in list(damage.items())[:_SHOWN_DAMAGE]]
+        if len(damage) > len(named):
+            named.append(f"and {len(damage) - len(named):,} more")
+        message = f"{len(damage):,} damaged input{'s' * (len(damage) > 1)} could only be read in part: "
+        message += "; ".join(named)
+        found.append(CheckResult(check="damaged inputs", level="warn", ok=False, message=message))
+    return found
+
+
 def raise_if_failed(results: Sequence[CheckResult]) -> None:
     """Raise an error if a check of level `fail` failed.
 
