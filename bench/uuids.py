@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, NamedTuple
@@ -85,8 +86,7 @@ def measure(raw: Path, folder: Path, codecs: dict[str, str], rows: int, runs: in
         return [pq.read_table(file, columns=[name], partitioning=None, use_threads=False) for file in table.files(DAY)]
 
     return {
-        name: Figures(sizes[name] / rows, timed(lambda name=name: scan(name)), timed(lambda name=name: plain(name)))  # type: ignore[misc]
-        for name in codecs
+        name: Figures(sizes[name] / rows, timed(partial(scan, name)), timed(partial(plain, name))) for name in codecs
     }
 
 
