@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
+from tests.twins import varint
 
 RLE = 3
 
@@ -146,15 +147,6 @@ def _chunk_pages(data: bytes, begin: int, chunk: dict[int, Any]) -> tuple[list[P
     assert [(entry[1], entry[2], entry[3]) for entry in meta[13]] == [(*kind, count) for kind, count in counts.items()]
     assert set(meta[2]) == {RLE} | {encoding for _, encoding in counts}
     return pages, end
-
-
-def varint(number: int) -> bytes:
-    """ULEB128."""
-    out = []
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
 
 
 def _packed(values: Sequence[int], width: int) -> bytes:

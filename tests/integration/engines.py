@@ -58,24 +58,33 @@ def skip_loudly(engine: str, error: CannotStartError) -> NoReturn:
     pytest.skip(f"{engine}: {error}")
 
 
+def _class_path(dependencies: str, named: str) -> str:
+    """What Maven makes of dependencies, as its pom.xml has them: paths, as Java takes them.
+
+    Raises:
+        CannotStartError: if there is no Maven, or it finds one of them nowhere; `named` tells which they are.
+    """
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise CannotStartError("there is no Maven (mvn)")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "pom.xml").write_text(_POM.format(dependencies))
+        command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            raise CannotStartError(f"Maven cannot fetch {named}: {done.stdout.strip()[:300]}")
+        return Path(folder, "cp").read_text().strip()
+
+
 def fetched(artifacts: Sequence[tuple[str, str, str, str]]) -> list[Path]:
     """Files of Maven Central, without what they depend on; Maven keeps them in its own folder.
 
     Raises:
         CannotStartError: if there is no Maven, or it finds one of them nowhere.
     """
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise CannotStartError("there is no Maven (mvn)")
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = "".join(_DEPENDENCY.format(*map(escape, artifact)) for artifact in artifacts)
-        Path(folder, "pom.xml").write_text(_POM.format(wanted))
-        command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            names = ", ".join(artifact[1] for artifact in artifacts)
-            raise CannotStartError(f"Maven cannot fetch {names}: {done.stdout.strip()[:300]}")
-        return [Path(path) for path in Path(folder, "cp").read_text().strip().split(os.pathsep)]
+    wanted = "".join(_DEPENDENCY.format(*map(escape, artifact)) for artifact in artifacts)
+    found = _class_path(wanted, ", ".join(artifact[1] for artifact in artifacts))
+    return [Path(path) for path in found.split(os.pathsep)]
 
 
 def class_path_of(artifacts: Sequence[tuple[str, str, str, str, str]]) -> str:
@@ -84,17 +93,8 @@ def class_path_of(artifacts: Sequence[tuple[str, str, str, str, str]]) -> str:
     Raises:
         CannotStartError: if there is no Maven, or it finds one of them nowhere.
     """
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise CannotStartError("there is no Maven (mvn)")
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = "".join(_DEEP_DEPENDENCY.format(*map(escape, artifact)) for artifact in artifacts)
-        Path(folder, "pom.xml").write_text(_POM.format(wanted))
-        command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            raise CannotStartError(f"Maven cannot fetch {artifacts[0][1]}: {done.stdout.strip()[:300]}")
-        return Path(folder, "cp").read_text().strip()
+    wanted = "".join(_DEEP_DEPENDENCY.format(*map(escape, artifact)) for artifact in artifacts)
+    return _class_path(wanted, artifacts[0][1])
 
 
 # ------------------------------------------------------------------------------------------------------------ Spark

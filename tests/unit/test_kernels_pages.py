@@ -11,20 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.twins import wrapped
+from tests.twins import varint, wrapped
 
 from logpress.parquet import kernels_indices, kernels_levels, kernels_numbers
 
 SEEDS = st.integers(0, 2**32 - 1)
 INT64S = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1), st.sampled_from([2**31, -(2**31), 2**39]))
-
-
-def varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*found, number])
 
 
 # ------------------------------------------------------------------------------------------------------------ hybrid

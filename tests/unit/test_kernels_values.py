@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
+from tests.twins import read_instant
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_typed
 from logpress.codecs.kernels_text import BAD, NULL
@@ -29,20 +30,6 @@ def written(wall: int, separator: str, digits: int, units: int) -> bytes:
     return f"{moment:%Y-%m-%d}{separator}{moment:%H:%M:%S}{'.' * (digits > 0)}{fraction}".encode().rjust(
         19 + digits + (digits > 0), b"0"
     )
-
-
-def plain_instant(text: bytes, separator: str, digits: int, units: int) -> int | None:
-    """What a text says, or None: it must be written from it in the same way."""
-    match = re.fullmatch(rb"(\d{4})-(\d\d)-(\d\d)(.)(\d\d):(\d\d):(\d\d)(?:\.(\d+))?", text, re.DOTALL)
-    if match is None or match[4] != separator.encode() or len(match[8] or b"") != digits:
-        return None
-    try:
-        year, month, day, hour, minute, second = (int(match[k]) for k in (1, 2, 3, 5, 6, 7))
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    fraction, rest = divmod(int(match[8] or b"0") * units, 10**digits)
-    return None if rest else (moment - EPOCH) // timedelta(seconds=1) * units + fraction
 
 
 UNITS = st.sampled_from([1, 1_000, 1_000_000])
@@ -70,7 +57,7 @@ def test_read_instant_and_write_instant_with_the_memory_of_others(
         end = kernels_instants.write_instant(out, 3, wall, ord(separator), digits, units, met)
         assert out[:end].tobytes() == b"\xee" * 3 + text
         value = int(kernels_instants.read_instant(padded(b"7" + text, b"5"), 1, ord(separator), digits, units, dates))
-        assert (None if value == BAD else value) == plain_instant(text, separator, digits, units)
+        assert (None if value == BAD else value) == read_instant(text, ord(separator), digits, units)
 
 
 DATES = [b"2021-12-26", b"2021-11-26", b"2021-12-27", b"2020-12-26", b"2021-02-29", b"2020-02-29", b"2021-02-28"]
@@ -82,7 +69,7 @@ def test_read_instant_takes_a_date_for_the_last_one_only_if_all_of_its_bytes_are
         dates = np.full(3, -1, dtype=np.int64)
         for day in (first, second, first):
             value = int(kernels_instants.read_instant(padded(day + b"T00:00:01"), 0, ord("T"), 0, 1, dates))
-            assert (None if value == BAD else value) == plain_instant(day + b"T00:00:01", "T", 0, 1)
+            assert (None if value == BAD else value) == read_instant(day + b"T00:00:01", ord("T"), 0, 1)
 
 
 @pytest.mark.parametrize("digits", [0, 2, 3, 6, 9])
@@ -98,10 +85,10 @@ def test_read_instant_with_another_byte_in_each_place(digits: int, units: int) -
             for separator in "T:":
                 dates = np.full(3, -1, dtype=np.int64)
                 value = int(kernels_instants.read_instant(padded(other, b"0"), 0, ord(separator), digits, units, dates))
-                assert (None if value == BAD else value) == plain_instant(other, separator, digits, units)
+                assert (None if value == BAD else value) == read_instant(other, ord(separator), digits, units)
                 dates[:] = -1
                 value = int(kernels_typed.instant_value(padded(other, b"0"), 0, ord(separator), digits, units, dates))
-                exact = plain_instant(other, separator, digits, 10**9)
+                exact = read_instant(other, ord(separator), digits, 10**9)
                 assert (None if value == BAD else value) == (None if exact is None else exact // (10**9 // units))
 
 
@@ -110,7 +97,7 @@ def test_read_date_and_civil_from_days_of_the_ends_of_months() -> None:
         for month in range(14):
             for day in (0, 1, 2, 27, 28, 29, 30, 31, 32):
                 text = f"{year:04}-{month:02}-{day:02}".encode()
-                expected = plain_instant(text + b"T00:00:00", "T", 0, 1)
+                expected = read_instant(text + b"T00:00:00", ord("T"), 0, 1)
                 days = int(kernels_instants.read_date(padded(text), 0))
                 assert days == (BAD if expected is None else expected // 86_400)
                 if expected is not None:

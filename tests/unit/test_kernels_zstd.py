@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.twins import varint
 
 from logpress.parquet.zstd import kernels_deltas, kernels_frames
 from logpress.parquet.zstd import kernels_matches as kernels
@@ -250,14 +251,6 @@ def test_offset_of_goes_back_a_megabyte_at_most(back: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ deltas
-
-
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
 
 
 def plain_delta_block(page: bytes, at: int) -> tuple[int, int]:

@@ -376,23 +376,9 @@ def test_a_lost_catalog_is_no_reason_to_remove_anything(lake):
 
 
 @pytest.fixture
-def logpress(monkeypatch, capfd, lake):
+def logpress(logpress, lake):
     """Run a verb on the lake in this process; gives code, output and errors."""
-    import sys
-
-    from logpress.cli.app import main
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["logpress", "lake", *arguments, "--lake", lake.uri])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capfd.readouterr()
-
-    return run
+    return lambda *arguments: logpress("lake", *arguments, "--lake", lake.uri)
 
 
 def test_the_commands_say_what_is_and_what_they_did(lake, logpress):

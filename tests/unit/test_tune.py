@@ -7,7 +7,6 @@ import json
 import os
 import random
 import stat
-import sys
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 import yaml
 from tests.conftest import DAY, READING, SEED, compact, press
 
-from logpress.cli.app import main
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import Encoding
 from logpress.contract.edit import Changes, changed_contract, changed_text, target_of, write_contract
@@ -644,21 +642,6 @@ def test_where_a_contract_may_go(written, tmp_path):
 
 
 # -- the command
-
-
-@pytest.fixture
-def logpress(monkeypatch, capfd):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["logpress", *map(str, arguments)])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return (code, *capfd.readouterr())
-
-    return run
 
 
 def test_command_writes_json_and_the_contract(logpress, raw, mine):
