@@ -6,7 +6,7 @@ record too many is kept whole, or one is missed, which the next proof finds.
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from logpress.engine.row_group.row_group import SECONDS_A_DAY
 from logpress.errors import PartError, ProofError, SourceError
 from logpress.hashing import digest as digests
 from logpress.limits import DEFAULT, Limits
-from logpress.machine.memory import give_back_after, keep_freed_memory
+from logpress.machine.memory import keep_freed_memory
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress.progress import Progress
 
@@ -152,20 +152,10 @@ def _read_part(path: str, given: WordsFile, limits: Limits) -> None:
     except PartError:
         return
     for group in range(reader.row_groups):
-        try:
-            for sheet, rows in reader.sheets(group):
-                for words in sheet.hashes(rows):
-                    given.append(words)
-        except PartError:
-            continue
-        finally:
-            give_back_after(reader.text_bytes[group])
+        with suppress(PartError):
+            given.add_group(reader, group)
 
 
 def _difference(taken: WordsFile, given: WordsFile, at_a_time: int) -> Words:
     """Words that occur more often in the first file than in the second, each once."""
-    lost = []
-    for words, counts, others in pieces(taken, given, at_a_time):
-        there = np.searchsorted(others, words, side="right") - np.searchsorted(others, words, side="left")
-        lost.append(words[counts > there])
-    return np.concatenate(lost)
+    return np.concatenate([words[counts > there] for words, counts, there in pieces(taken, given, at_a_time)])

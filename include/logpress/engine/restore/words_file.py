@@ -48,13 +48,24 @@ class WordsFile(NamelessFile):
         if part is not None:
             reader = PartReader(part, limits)
             for group in range(reader.row_groups):
-                for sheet, rows in reader.sheets(group):
-                    for words in sheet.hashes(rows):
-                        self.append(words)
-                give_back_after(reader.text_bytes[group])
+                self.add_group(reader, group)
         for records in read_rejects(rejects) if rejects is not None else ():
             found = [int(digests.digest_records([record.data]), 16) & 0xFFFF_FFFF_FFFF_FFFF for record in records]
             self.append(np.array(found, dtype=np.uint64))
+
+    def add_group(self, reader: PartReader, group: int) -> None:
+        """Add the words of the records of a row group.
+
+        Raises:
+            PartError: if it is damaged; words of records before the damage may be added.
+            UsageError: if TMPDIR has no room for hashes.
+        """
+        try:
+            for sheet, rows in reader.sheets(group):
+                for words in sheet.hashes(rows):
+                    self.append(words)
+        finally:
+            give_back_after(reader.text_bytes[group])
 
     def between(self, first: int, last: int) -> Words:
         """The words from `first` to `last`, both included, ascending."""
@@ -65,8 +76,11 @@ class WordsFile(NamelessFile):
         return np.sort(np.concatenate(found))
 
 
-def pieces(first: WordsFile, second: WordsFile, at_a_time: int) -> Iterator[tuple[Words, NDArray[np.int64], Words]]:
-    """Two multisets, range of words by range: distinct words of the first, how often each occurs; those of the second.
+Counts = NDArray[np.int64]
+
+
+def pieces(first: WordsFile, second: WordsFile, at_a_time: int) -> Iterator[tuple[Words, Counts, Counts]]:
+    """Two multisets, range of words by range: distinct words of the first, and how often each occurs in both.
 
     Args:
         first: a multiset.
@@ -77,13 +91,11 @@ def pieces(first: WordsFile, second: WordsFile, at_a_time: int) -> Iterator[tupl
     bounds = [(k << 64) // count for k in range(count + 1)]
     for low, high in pairwise(bounds):
         words, counts = np.unique(first.between(low, high - 1), return_counts=True)
-        yield words, counts, second.between(low, high - 1)
+        others = second.between(low, high - 1)
+        there = np.searchsorted(others, words, side="right") - np.searchsorted(others, words, side="left")
+        yield words, counts, there
 
 
 def common(first: WordsFile, second: WordsFile, at_a_time: int) -> int:
     """How many records two multisets have in common."""
-    found = 0
-    for words, counts, others in pieces(first, second, at_a_time):
-        there = np.searchsorted(others, words, side="right") - np.searchsorted(others, words, side="left")
-        found += int(np.minimum(counts, there).sum())
-    return found
+    return sum(int(np.minimum(counts, there).sum()) for _, counts, there in pieces(first, second, at_a_time))
