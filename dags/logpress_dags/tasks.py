@@ -19,7 +19,7 @@ from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
-    from logpress.quality.checks import CheckResult
+    from logpress.results import CheckResult
 
 log = logging.getLogger(__name__)
 

@@ -76,7 +76,7 @@ class CheckError(LogpressError):
     """A check of the contract with level `fail` failed. The day is not published.
 
     Attributes:
-        results: the results of all checks (`quality.checks.CheckResult`), those that passed too.
+        results: the results of all checks (`results.CheckResult`), those that passed too.
     """
 
     def __init__(self, message: str, results: Sequence[Any] = ()) -> None:

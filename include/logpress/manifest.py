@@ -11,9 +11,10 @@ import hashlib
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from logpress.errors import TooLargeError
+from logpress.results import Model, Verification
 
 _NO_CHECKSUM = "0" * 64
 _CHECKSUM = b'"manifest_sha256": "'
@@ -22,12 +23,6 @@ _CHECKSUM = b'"manifest_sha256": "'
 def file_name(prefix: str, slice_: str, sha256: str) -> str:
     """Name of a slice's part or rejects file: `part` or `_rejects`, the slice, and a digest of the content."""
     return f"{prefix}-{slice_}-{sha256[:12]}.parquet"
-
-
-class Model(BaseModel):
-    """Frozen JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SliceSpec(Model):
@@ -176,12 +171,16 @@ class DayManifest(Model):
     published_at: datetime = Field(description="UTC")
     snapshot_id: int | None = None
     run: str | None = Field(default=None, description="the run that published it; None in older manifests")
+    run_id: str | None = Field(default=None, description="Airflow's run that published it; None if none did")
     manifest_sha256: str | None = Field(
         default=None,
         description="SHA-256 of this file with zeros in place of these digits, hexadecimal; None in older manifests",
     )
     slices: tuple[SliceManifest, ...]
     erasures: tuple[Erasure, ...] = Field(default=(), description="since the day was pressed, the oldest first")
+    verification: Verification | None = Field(
+        default=None, description="what `verify` found before publication; None in older manifests"
+    )
 
     def to_bytes(self) -> bytes:
         """The file's bytes in the lake, with the checksum."""

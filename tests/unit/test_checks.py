@@ -29,9 +29,9 @@ from logpress.lake import Lake
 from logpress.limits import Limits
 from logpress.manifest import SliceManifest
 from logpress.quality import repeats, unique
-from logpress.quality.checks import CheckResult
 from logpress.quality.kernels_repeats import hash_texts
 from logpress.quality.repeats import Hashes, Repeats
+from logpress.results import CheckResult
 
 DAY = date(2021, 12, 26)
 RUN = "run"

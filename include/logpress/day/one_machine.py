@@ -36,10 +36,10 @@ from logpress.machine.companion import Companion
 from logpress.machine.workers import Job, Workers
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
-from logpress.quality.checks import CheckResult
 from logpress.quality.proof import compare, prove_files
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
+from logpress.results import CheckResult
 
 _MOSTLY = 0.7
 """Share of a day's bytes above which one slice would keep one process busy while the others wait."""

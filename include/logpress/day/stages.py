@@ -30,10 +30,11 @@ from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
-from logpress.quality.checks import CheckResult, input_warnings, kept_whole, raise_if_failed, run_checks
+from logpress.quality.checks import input_warnings, kept_whole, raise_if_failed, run_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
+from logpress.results import CheckResult
 from logpress.sources.restart import waited_for
 
 

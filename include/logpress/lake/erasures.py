@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from logpress.errors import LakeError
 from logpress.lake.lake import Lake
 from logpress.lake.storage import lake_errors
-from logpress.manifest import Model
+from logpress.results import Model
 from logpress.version import __version__
 
 _ENDED = ".ended"

@@ -8,30 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from logpress.codecs.arrow_arrays import array_of, texts_array
 from logpress.codecs.registry import codecs_of
-from logpress.contract.base import Level
 from logpress.contract.model import Check, Contract
 from logpress.errors import CheckError, ContractError
 from logpress.manifest import SliceManifest
 from logpress.quality.unique import repeated_rows
 from logpress.quality.values import column_statistics, column_values, seconds_of
+from logpress.results import CheckResult
 
 SHOWN_PLACES = 5
 """Number of records that a warning names."""
-
-
-class CheckResult(BaseModel):
-    """The result of one check."""
-
-    model_config = ConfigDict(frozen=True)
-
-    check: str
-    level: Level
-    ok: bool
-    message: str
 
 
 def run_checks(contract: Contract, manifests: Sequence[SliceManifest], parts: Sequence[str]) -> list[CheckResult]:
@@ -156,7 +144,7 @@ def _rejected(manifests: Sequence[SliceManifest]) -> str:
 
 def _result(check: Check, ok: bool, message: str) -> CheckResult:
     name = " ".join([check.kind, ", ".join(check.named)]).strip()
-    return CheckResult(check=name, level=check.level, ok=ok, message=message)
+    return CheckResult(check=name, kind=check.kind, columns=check.named, level=check.level, ok=ok, message=message)
 
 
 def _broken_rows(contract: Contract, check: Check, parts: Sequence[str]) -> int:
