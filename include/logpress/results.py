@@ -33,13 +33,6 @@ class CheckResult(Model):
     compared_with: tuple[date, ...] = Field(default=(), description="earlier days that a drift check compares with")
 
 
-class ValueCount(Model):
-    """A value of a column, and the rows that have it."""
-
-    value: str
-    rows: int
-
-
 class ColumnProfile(Model):
     """The values of a column of a day.
 
@@ -60,7 +53,9 @@ class ColumnProfile(Model):
         description="of a number, or of an instant's lag in seconds behind the table's `day` column: 0.01, 0.5, ... "
         "within 10 %, from the histogram",
     )
-    top: tuple[ValueCount, ...] = Field(default=(), description="the most frequent values, at most 50")
+    top: dict[str, int] = Field(
+        default_factory=dict, description="rows by value, the most frequent 256 values, most rows first"
+    )
     others: int = Field(default=0, description="rows with a value that is not among `top`")
     histogram: dict[int, int] = Field(
         default_factory=dict, description="rows by bin; quality/profile/bins.py says which values a bin has"
