@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from logpress.conditions.filters import Where, compile_filter
 from logpress.contract import Contract
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore
 from logpress.errors import LogpressError, PartError
 from logpress.reading.columns import columns_of
-from logpress.reading.filters import Where, compile_filter
 from logpress.reading.part import Part, Request
 from logpress.reading.scan import Scan
 from logpress.records.bulk_writer import BulkWriter

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.any_check import check_of
 from tests.conftest import DAY
 
 from logpress.contract import Contract
-from logpress.contract.model import Check
 from logpress.day import budget, published
 from logpress.day import one_machine as whole_day
 from logpress.day.budget import Budget, available_memory, parse_size, press_bytes
@@ -79,7 +79,7 @@ def test_as_many_processes_as_fit(sdk_log: Contract) -> None:
 
 def test_a_check_of_repeats_takes_its_share(sdk_log: Contract) -> None:
     shared, each = DEFAULT.imported_bytes + DEFAULT.companion_bytes, press_bytes(sdk_log)
-    strict = sdk_log.model_copy(update={"checks": (*sdk_log.checks, Check(kind="unique", column="_id"))})
+    strict = sdk_log.model_copy(update={"checks": (*sdk_log.checks, check_of(kind="unique", column="_id"))})
     more = budget.check_bytes(strict)
     assert budget.check_bytes(sdk_log) == 0
     assert DEFAULT.unique_hashes * 64 < more < each

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from logpress.conditions.parse import parse_conditions
 from logpress.errors import UsageError
-from logpress.reading.conditions import parse_conditions
 
 TYPES = {
     "code": pa.int32(),

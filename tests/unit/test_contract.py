@@ -10,6 +10,7 @@ import pytest
 from logpress.contract import Contract, contract_names, load_contract, parse_day
 from logpress.contract.columns import Instant, is_virtual
 from logpress.contract.model import RECORDS_OWN
+from logpress.engine.part.metadata import stored_contract
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import ContractError
 
@@ -56,6 +57,12 @@ def test_a_good_contract(tmp_path: Path) -> None:
     assert [name for name, column in contract.by_name.items() if is_virtual(column)] == ["shipped_at"]
 
 
+def test_personal_columns_are_not_told_of_in_part_files(tmp_path: Path) -> None:
+    contract = load_contract(write(tmp_path, GOOD + "personal: [order_id]\n"))
+    assert contract.personal == ("order_id",)
+    assert stored_contract(contract) == stored_contract(load_contract(write(tmp_path, GOOD)))
+
+
 CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text, uuid"
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
@@ -79,6 +86,7 @@ TAKES = "must name one instant column, and else integer columns in ms"
             "columns[2].residual: is not a key of a contract; did you mean 'residual_of'?",
         ),
         ("day: placed_at\n", "", 1, "day: is missing; add it"),
+        (ORDER, "personal: [who]", 1, f"`personal` names 'who', which is not a column; columns are {COLUMNS}"),
         ("day: placed_at", "day: placed", 1, f"`day` names 'placed', which is not a column; columns are {COLUMNS}"),
         ("day: placed_at", "day: amount", 1, "`day` names 'amount', whose codec is decimal; it must be instant"),
         (

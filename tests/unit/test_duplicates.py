@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.any_check import check_of
 from tests.conftest import DAY, SEED, compact, press
 
 from logpress.codecs.kernels_text import NULL
 from logpress.contract import Contract, load_contract
-from logpress.contract.model import Check
 from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
 from logpress.engine.convert import duplicates as seen
@@ -72,7 +72,7 @@ def test_equal_records_are_separate_events_where_the_contract_says_so(sdk_log, t
 
 
 def test_duplicates_do_not_count_as_bad_input(strict, tmp_path) -> None:
-    contract = strict.model_copy(update={"checks": (Check(kind="max_reject_share", max=0.1),)})
+    contract = strict.model_copy(update={"checks": (check_of(kind="max_reject_share", max=0.1),)})
     raw = tmp_path / "raw"
     raw.write_bytes(b"\n".join([record(n % 10) for n in range(20)]))
     report, checks = whole_day.run_day(contract, DAY, [str(raw)], str(tmp_path / "lake"))
@@ -109,7 +109,7 @@ def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted
     [spec] = stages.plan(strict, DAY, [str(raw)])
     staged = Lake.create(lake).staging_folder(strict.table, DAY, "run", spec.name)
     manifest = press_slice(strict, DAY, spec, staged, threads=0, limits=limits)
-    [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if "duplicates" in c.check]
+    [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if c.check == "duplicates across slices"]
     kept = manifest.rows - 60
     assert 0 < kept < len(numbers) - 60
     assert (check.ok, manifest.duplicates) == (False, len(numbers) - 60 - kept)

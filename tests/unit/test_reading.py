@@ -38,10 +38,10 @@ from logpress.contract.columns import is_virtual
 from logpress.day import one_machine as whole_day
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.opened_part import OpenedPart
+from logpress.engine.part.virtual import VirtualColumns
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
 from logpress.reading.part import Part
-from logpress.reading.virtual import VirtualColumns
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27))
 Row = dict[str, Any]

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.any_check import check_of
 from tests.conftest import SEED, compact
 
 from logpress.contract import Contract
-from logpress.contract.model import Check, Files
+from logpress.contract.checks import name_of
+from logpress.contract.model import Files
 from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
 from logpress.errors import CheckError, LakeError, LogpressError, PartError, ProofError, SourceError, UsageError
@@ -215,7 +217,7 @@ def test_a_day_that_fails_stays_as_it_was_and_leaves_no_staging(sdk_log, raw, la
     run(sdk_log, raw, lake_uri)
     before = files(lake_uri)
     write(raw / "2021/12/26/11/late.gz", [record(7, hour=11)])
-    strict = sdk_log.model_copy(update={"checks": (Check(kind="min_rows", min=1_000_000),)})
+    strict = sdk_log.model_copy(update={"checks": (check_of(kind="min_rows", min=1_000_000),)})
     with pytest.raises(CheckError):
         run(strict, raw, lake_uri)
     assert files(lake_uri) == before
@@ -310,21 +312,21 @@ def test_another_readers_different_value_is_found(sdk_log, raw, lake_uri, monkey
 @pytest.mark.parametrize(
     ("check", "broken"),
     [
-        (Check(kind="range", column="response_elapsed_ms", max=39), 40 + 1 - 1),
-        (Check(kind="range", column="response_elapsed_ms", min=0, max=700), 0),
-        (Check(kind="values", column="func_name", values=("Backend.GameData.TransactionWrite",)), 0),
-        (Check(kind="values", column="func_name", values=("other",)), 121),
-        (Check(kind="values", column="response_status_code", values=("204", "200")), 0),
-        (Check(kind="not_null", column="func_name"), 0),
-        (Check(kind="range", column="request_begin_at", min=1_640_400_000, max=1_640_700_000), 0),
-        (Check(kind="range", column="request_begin_at", max=1), 121),
-        (Check(kind="not_null", column="request_end_at"), 0),
-        (Check(kind="range", column="request_end_at", min=1_640_400_000, max=1_640_700_000), 0),
-        (Check(kind="range", column="request_end_at", min=0, max=1), 121),
-        (Check(kind="values", column="request_url", values=("other",)), 121),
-        (Check(kind="not_null", column="_id"), 0),
+        (check_of(kind="range", column="response_elapsed_ms", max=39), 40 + 1 - 1),
+        (check_of(kind="range", column="response_elapsed_ms", min=0, max=700), 0),
+        (check_of(kind="values", column="func_name", values=("Backend.GameData.TransactionWrite",)), 0),
+        (check_of(kind="values", column="func_name", values=("other",)), 121),
+        (check_of(kind="values", column="response_status_code", values=("204", "200")), 0),
+        (check_of(kind="not_null", column="func_name"), 0),
+        (check_of(kind="range", column="request_begin_at", min=1_640_400_000, max=1_640_700_000), 0),
+        (check_of(kind="range", column="request_begin_at", max=1), 121),
+        (check_of(kind="not_null", column="request_end_at"), 0),
+        (check_of(kind="range", column="request_end_at", min=1_640_400_000, max=1_640_700_000), 0),
+        (check_of(kind="range", column="request_end_at", min=0, max=1), 121),
+        (check_of(kind="values", column="request_url", values=("other",)), 121),
+        (check_of(kind="not_null", column="_id"), 0),
     ],
-    ids=lambda value: f"{value.kind} {value.column} {value.max} {value.values}" if isinstance(value, Check) else "",
+    ids=lambda value: "" if isinstance(value, int) else name_of(value),
 )
 def test_checks_count_what_breaks_them(sdk_log, raw, lake_uri, check, broken):
     manifests = pressed(sdk_log, raw, lake_uri)

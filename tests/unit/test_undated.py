@@ -128,10 +128,10 @@ def test_they_are_told_in_report_and_warning_and_verify_agrees(sdk_log, tmp_path
 
 
 def test_a_check_of_rejects_counts_them(sdk_log, tmp_path) -> None:
-    from logpress.contract.model import Check
+    from tests.any_check import check_of
 
     write(tmp_path / "raw" / "a.ndjson", [hit(1, f"{FIRST}T10:00:00Z"), hit(2, 5)])
-    strict = sdk_log.model_copy(update={"checks": (Check(kind="max_reject_share", max=0.1),)})
+    strict = sdk_log.model_copy(update={"checks": (check_of(kind="max_reject_share", max=0.1),)})
     specs = stages.plan(strict, FIRST, [str(tmp_path / "raw")])
     lake = str(tmp_path / "lake")
     manifests = [stages.press(strict, FIRST, spec, lake, "run") for spec in specs]

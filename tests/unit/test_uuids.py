@@ -18,17 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tests.any_check import check_of
 
 from logpress import open_lake
 from logpress.codecs.registry import codecs_of
 from logpress.contract import Contract
-from logpress.contract.model import Check
 from logpress.day import one_machine as whole_day
 from logpress.engine.part.metadata import restores_alike, version_of
 from logpress.errors import ContractError, PartError, UsageError
 from logpress.lake import Lake
 from logpress.lake.catalog import open_catalog
-from logpress.quality.values import column_statistics, column_values
+from logpress.quality.values import column_values
 from logpress.reading import TableReader
 
 DAY = date(2021, 12, 26)
@@ -173,21 +173,24 @@ def test_checks_see_strings(published: Published) -> None:
     contract = contract_of()
     (first, *_) = column_values(contract, "device", published.part)
     assert first.type == pa.string()
-    statistics = column_statistics(contract, "device", published.part)
-    assert sum(found.null_count for found in statistics if found is not None) == published.devices.count(None)
     lake = Lake.open(published.lake)
-    from logpress.quality.checks import run_checks
+    from logpress.quality.checks.run import run_checks
 
     slices = lake.need_day("t", DAY).slices
     values = tuple(map(str, DEVICES[1:]))
     checked = contract.model_copy(
         update={
-            "checks": (Check(kind="values", column="device", values=values), Check(kind="unique", column="request"))
+            "checks": (
+                check_of(kind="values", column="device", values=values),
+                check_of(kind="unique", column="request"),
+            )
         }
     )
-    wrong, unique = run_checks(checked, slices, [published.part])
-    assert wrong.message.startswith(f"{published.devices.count(str(DEVICES[0]))} of 2500 values of device")
+    found = run_checks(checked, slices, [published.part])
+    wrong, unique = found.checks
+    assert wrong.message.startswith(f"{published.devices.count(str(DEVICES[0]))} of 2,500 values of device")
     assert unique.ok
+    assert found.profile.by_name["device"].nulls == published.devices.count(None)
 
 
 def test_a_value_that_nobody_could_write_is_damage() -> None:

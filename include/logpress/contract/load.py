@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 from pathlib import Path
 from typing import Any, get_args
@@ -10,7 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
-from logpress.contract import base, columns, model
+from logpress.contract import base, checks, columns, model
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
 
@@ -74,18 +75,12 @@ def parse_contract(text: str, path: Path) -> Contract:
             "of a folder get a column of that name from its path, `dt=2021-12-26`; rename it, and keep its `path`"
         )
     for number, check in enumerate(contract.checks):  # checked only here, for the same reason
-        codec = contract.by_name[check.column].codec if check.column is not None else ""
-        if check.kind in _CHECKED and codec not in _CHECKED[check.kind]:
-            raise ContractError(
-                f"{path}:{_line_of_check(tree, number)}: a check of kind {check.kind} does not apply to "
-                f"{check.column!r}, whose codec is {codec}; it applies to {', '.join(_CHECKED[check.kind])}; change or "
-                "remove it"
-            )
+        try:
+            check.see_columns(contract.by_name)
+        except ValueError as error:
+            raise ContractError(f"{path}:{_line_of_check(tree, number)}: {error}") from None
     return contract
 
-
-_CHECKED = {"range": ("integer", "decimal", "instant"), "values": ("category", "text", "json", "lookup")}
-"""The codecs of columns that a check can be asked of; others have what cannot be compared with its bounds or values."""
 
 FOLDER_KEY = "dt"
 """The key of a day's folder in a lake."""
@@ -134,10 +129,12 @@ def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
     where: list[str] = []
     node = tree
     line = node.start_mark.line
-    for step in problem["loc"]:
+    for before, step in itertools.pairwise([None, *problem["loc"]]):
+        if isinstance(before, int) and step in _TAGS:
+            continue
         found = child(node, step)
         if found is None:
-            if isinstance(step, str) and step not in _CODECS:
+            if isinstance(step, str):
                 where.append(step)
             continue
         key, node = found
@@ -151,20 +148,24 @@ def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
         message += f"; did you mean {close[0]!r}?" if close else "; remove it, or correct its spelling"
     elif problem["type"] == "missing":
         message = "is missing; add it"
-    elif problem["type"] == "union_tag_invalid":
-        message = f"`codec` is not one of {', '.join(sorted(_CODECS))}"
-    elif problem["type"] == "union_tag_not_found":
-        message = f"`codec` is missing; add one of {', '.join(sorted(_CODECS))}"
+    elif problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        key = problem["ctx"]["discriminator"].strip("'")
+        known = ", ".join(sorted(_KINDS_BY_KEY[key]))
+        is_there = problem["type"] == "union_tag_invalid"
+        message = f"`{key}` is not one of {known}" if is_there else f"`{key}` is missing; add one of {known}"
     return f"{path}:{line + 1}: {place + ': ' if place else ''}{message}"
 
 
-_CODECS = frozenset(
-    codec for kind in get_args(get_args(columns.Column)[0]) for codec in get_args(kind.model_fields["codec"].annotation)
-)
+_KINDS_BY_KEY = {
+    key: frozenset(kind for one in get_args(get_args(union)[0]) for kind in get_args(one.model_fields[key].annotation))
+    for key, union in {"codec": columns.Column, "kind": checks.Check}.items()
+}
+_TAGS = frozenset().union(*_KINDS_BY_KEY.values())
+"""What pydantic names as a step to a key of a column or a check, although it is none in the YAML."""
 
 
 def _keys() -> list[str]:
-    named = [*vars(model).values(), *vars(columns).values()]
+    named = [*vars(model).values(), *vars(columns).values(), *vars(checks).values()]
     models = [kind for kind in named if isinstance(kind, type) and issubclass(kind, base.Model)]
     return sorted({key for kind in models for key in kind.model_fields})
 

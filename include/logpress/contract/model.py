@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from logpress.contract.base import Level, Model, Name, Path, Reader
+from logpress.contract.base import Model, Name, Path, Reader
+from logpress.contract.checks import Check
 from logpress.contract.columns import (
     Column,
     Copy,
@@ -24,55 +26,6 @@ from logpress.contract.columns import (
 from logpress.contract.source import Source
 
 MOST_ROW_GROUP_ROWS = 4_000_000
-
-MOST_UNIQUE_COLUMNS = 3
-"""[memory] Columns of a check of kind `unique`, as a row group of each is in memory at a time."""
-
-
-class Check(Model):
-    """A check on a day before it is published: `fail` prevents publication, `warn` is reported."""
-
-    kind: Literal["min_rows", "max_irregular_share", "max_reject_share", "not_null", "range", "values", "unique"]
-    level: Level = "fail"
-    column: Name | None = None
-    columns: tuple[Name, ...] = Field(default=(), description="of `unique`: columns that only together have no repeats")
-    min: float | None = None
-    max: float | None = None
-    values: tuple[str, ...] = ()
-    max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows that may break it")
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The columns that it is about; none where it is about the day."""
-        return self.columns or (() if self.column is None else (self.column,))
-
-    @model_validator(mode="after")
-    def _complete(self) -> Check:
-        if self.kind in ("not_null", "range", "values") and self.column is None:
-            raise ValueError(f"a check of kind {self.kind} needs `column`")
-        if self.kind == "min_rows" and self.min is None:
-            raise ValueError("a check of kind min_rows needs `min`")
-        if self.kind in ("max_irregular_share", "max_reject_share") and self.max is None:
-            raise ValueError(f"a check of kind {self.kind} needs `max`")
-        if self.kind == "range" and self.min is None and self.max is None:
-            raise ValueError("a check of kind range needs `min` or `max`")
-        if self.kind == "values" and not self.values:
-            raise ValueError("a check of kind values needs `values`")
-        self._check_columns()
-        return self
-
-    def _check_columns(self) -> None:
-        if self.columns and self.kind != "unique":
-            raise ValueError(f"a check of kind {self.kind} takes no `columns`; name one `column`")
-        if self.kind == "unique" and bool(self.columns) == (self.column is not None):
-            raise ValueError("a check of kind unique needs either `column` or `columns`")
-        if len(self.columns) > MOST_UNIQUE_COLUMNS:
-            raise ValueError(
-                f"a check of kind unique takes at most {MOST_UNIQUE_COLUMNS} columns, not {len(self.columns)}"
-            )
-        for name in self.columns:
-            if self.columns.count(name) > 1:
-                raise ValueError(f"a check of kind unique names {name!r} twice")
 
 
 class Files(Model):
@@ -104,6 +57,9 @@ class Contract(Model):
     files: Files = Files()
     storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of hidden columns")
     checks: tuple[Check, ...] = ()
+    personal: tuple[Name, ...] = Field(
+        default=(), description="columns that tell of a person: reports show how many values they have, but none"
+    )
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -153,9 +109,17 @@ def _check_names(contract: Contract) -> None:
         need(name, "`restore_order`")
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
+    for name, where in _named_elsewhere(contract):
+        need(name, where)
+
+
+def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Names of columns that any codec will do for, and where they stand."""
+    for name in contract.personal:
+        yield name, "`personal`"
     for check in contract.checks:
         for name in check.named:
-            need(name, f"a check of kind {check.kind}")
+            yield name, f"a check of kind {check.kind}"
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")

@@ -117,10 +117,10 @@ class _Places:
     """
 
     def __init__(self, lake_uri: str, table: str, day: date, where: Sequence[str]) -> None:
+        from logpress.conditions.parse import parse_conditions
         from logpress.reading import (
             open_lake,
         )  # here, because it imports pandas, which takes longer than restoring a small day
-        from logpress.reading.conditions import parse_conditions
 
         reader = open_lake(lake_uri).table(table)
         conditions = parse_conditions(where, {column.name: column.type for column in reader.columns})

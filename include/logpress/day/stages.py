@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
+from logpress.day.history import past_of
 from logpress.day.lookups import publish_with_lookups
 from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
@@ -30,7 +31,7 @@ from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
-from logpress.quality.checks import input_warnings, kept_whole, raise_if_failed, run_checks
+from logpress.quality.checks.run import input_warnings, kept_whole, raise_if_failed, run_checks, see_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
@@ -57,10 +58,12 @@ def plan(
 
     Raises:
         UsageError: if no inputs are named.
+        ContractError: if a check's condition or pattern cannot be used.
         AbsentError: if they have nothing of the day.
         NotYetError: if an index is not ready after `wait`.
         SourceError: if an input cannot be read.
     """
+    see_checks(contract)
     named = list(inputs or contract.source.inputs)
     if not named:
         raise UsageError(
@@ -271,7 +274,8 @@ def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lak
         CheckError: if a check of level `fail` fails.
     """
     parts, _ = staged_files(lake, day, manifests, run)
-    results = [*run_checks(contract, manifests, parts), *input_warnings(manifests), *kept_whole(manifests)]
+    findings = run_checks(contract, manifests, parts, past_of(lake, contract, day))
+    results = [*findings.checks, *input_warnings(manifests), *kept_whole(manifests)]
     if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
     raise_if_failed(results)

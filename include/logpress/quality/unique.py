@@ -139,7 +139,7 @@ class _Texts(_Values):
         if pa.types.is_dictionary(array.type):
             self._codes = values_of(array.indices)
             array = array.dictionary
-        self._hashes = _hashes_of(array)
+        self._hashes = hashes_of(array)
 
     def fill(self, first: int, last: int, out: NDArray[np.uint64]) -> None:
         if self._codes is None:
@@ -238,7 +238,7 @@ def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_dictionary(type_) or pa.types.is_string(type_))
 
 
-def _hashes_of(texts: pa.Array) -> Hashes:
+def hashes_of(texts: pa.Array) -> Hashes:
     """The hash of each text."""
     _, offsets_buffer, data_buffer = texts.buffers()
     hashes = np.empty((len(texts), 2), dtype=np.uint64)

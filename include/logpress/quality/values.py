@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from logpress.codecs.arrow_arrays import array_of, missing_of, values_of
+from logpress.codecs.arrow_arrays import array_of
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.registry import codecs_of
-from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader
@@ -41,19 +39,6 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
             yield file.read_row_group(group, columns=[name], use_threads=False).column(0).combine_chunks()
 
 
-def column_statistics(contract: Contract, name: str, path: str) -> list[pq.Statistics | None]:
-    """Statistics of a column in a part's footer, by row group; an empty list for a virtual column.
-
-    Raises:
-        PartError: if the file is damaged.
-    """
-    if is_virtual(contract.by_name[name]):
-        return []
-    with open_part(path) as file:
-        place = file.schema_arrow.get_field_index(name)
-        return [file.metadata.row_group(group).column(place).statistics for group in range(file.num_row_groups)]
-
-
 def register_values(contract: Contract, name: str, path: str) -> Iterator[Rows]:
     """Read the registers of a column, a row group at a time.
 
@@ -79,11 +64,3 @@ def _derived(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
         else:
             missing = rows.regs[codec.registers[0].name] == NULL
             yield array_of(~missing, pa.bool_(), missing)
-
-
-def seconds_of(array: pa.Array) -> pa.Array:
-    """Instants as seconds since 1970, the unit of a check's bounds; numbers unchanged."""
-    if not pa.types.is_timestamp(array.type):
-        return array
-    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[array.type.unit]
-    return array_of(values_of(array.view(pa.int64())) / per_second, pa.float64(), missing_of(array))

@@ -10,13 +10,13 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from logpress.conditions.filters import Where, compile_filter
+from logpress.conditions.names import no_column, no_such
 from logpress.contract.model import Contract, parse_day
 from logpress.errors import UsageError
 from logpress.lake import Lake
 from logpress.manifest import DayManifest
 from logpress.reading.columns import ColumnInfo, columns_of
-from logpress.reading.filters import Where, compile_filter
-from logpress.reading.names import no_column, no_such
 from logpress.reading.part import Part, Request, types_in_file
 from logpress.reading.scan import Scan, default_threads
 from logpress.reading.told import Told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,24 +10,23 @@ from typing import TypeAlias
 import fsspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyarrow import acero
 
 from logpress.codecs.registry import codecs_of
+from logpress.conditions.filters import Filter
+from logpress.conditions.matching import matching
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.part.part_file import named
+from logpress.engine.part.virtual import VirtualColumns
 from logpress.engine.registers.stored_columns import physical_columns
 from logpress.errors import PartError
-from logpress.reading.filters import Filter
 from logpress.reading.told import Told
-from logpress.reading.virtual import VirtualColumns
 
 Array: TypeAlias = "pa.Array | pa.ChunkedArray"
 
@@ -218,28 +217,6 @@ class Rows:
         return {name: derived[name] if name in derived else _column(table, name, count, types) for name in wanted}
 
 
-def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression) -> NDArray[np.int64]:
-    """Indices of the rows for which an expression is true, ascending.
-
-    Args:
-        columns: at least those that the expression needs, by name, `count` rows each; strings plain or as dictionaries.
-        count: the number of rows.
-        expression: true, false or null for each row.
-    """
-    plain = [_plain(array) for array in columns.values()]
-    table = pa.Table.from_arrays([*plain, pa.nulls(count, pa.bool_())], names=[*columns, ""])  # at least one column
-    # On one thread, because Arrow does not promise to keep the order with several.
-    answer = acero.Declaration.from_sequence(
-        [
-            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
-            acero.Declaration("project", acero.ProjectNodeOptions([expression], ["answer"])),
-        ]
-    ).to_table(use_threads=False)
-    mask = answer.column("answer").fill_null(False).to_numpy()
-    places: NDArray[np.int64] = np.flatnonzero(mask)
-    return places
-
-
 def types_in_file(path: str) -> tuple[str, ...] | None:
     """The types that a file's columns have in Parquet, in its order; None if it is gone or damaged."""
     try:
@@ -293,10 +270,6 @@ def _column(table: pa.Table, name: str, count: int, types: pa.Schema) -> Array:
     if name in table.column_names:
         return table.column(name)
     return pa.nulls(count, types.field(name).type)
-
-
-def _plain(array: Array) -> Array:
-    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
 
 
 def _fitted(array: Array, field: pa.Field) -> pa.Array:

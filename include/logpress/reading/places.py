@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logpress.conditions.filters import Condition, compile_filter
+from logpress.conditions.names import no_column
+from logpress.conditions.parse import parse_conditions
 from logpress.contract.model import Contract
 from logpress.errors import UsageError
 from logpress.reading.columns import columns_of
-from logpress.reading.conditions import parse_conditions
-from logpress.reading.filters import Condition, compile_filter
-from logpress.reading.names import no_column
 from logpress.reading.part import Part, Request
 from logpress.reading.scan import BATCH_ROWS
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from logpress.conditions.filters import Condition
 from logpress.contract.columns import Instant
 from logpress.contract.model import Contract
 from logpress.layout.model import Layout
-from logpress.reading.filters import Condition
 
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)

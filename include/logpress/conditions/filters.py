@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logpress.conditions.names import no_column
 from logpress.errors import UsageError
-from logpress.reading.names import no_column
 
 Condition = tuple[str, str, Any]
 Where: TypeAlias = "pc.Expression | Sequence[Condition] | Sequence[Sequence[Condition]]"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from logpress.conditions.filters import Condition
+from logpress.conditions.names import no_column
 from logpress.errors import UsageError
-from logpress.reading.filters import Condition
-from logpress.reading.names import no_column
 
 _CONDITION = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(==|!=|<>|<=|>=|=|<|>|(?:not\s+)?in\b)\s*(.*?)\s*", re.DOTALL)
 

@@ -1,0 +1,1 @@
+"""Drift: whether a day is as earlier days were, by robust statistics."""

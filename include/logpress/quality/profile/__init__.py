@@ -1,0 +1,1 @@
+"""The profile of a day: how the values of its columns are distributed."""
