@@ -4,7 +4,7 @@
 are planted from the fifth week on. A fault is found if a check that is about it fails on its day; any check that fails
 on another day is a false alarm.
 
-    python -m bench.drift --seeds 7 11 13 17
+    python -m bench.drift --seeds 7 11 13 17 --docs
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import gzip
-import json
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from bench.report import replaced
 from logpress.contract import load_contract
 from logpress.contract.model import Contract
 from logpress.day import stages
@@ -101,15 +102,15 @@ def _game_times(factor: int) -> Callable[[Lines, np.random.Generator], Lines]:
         for line, game in zip(lines, games, strict=True):
             if game == chosen:
                 for copy in range(1, factor):
-                    other = re.sub(
-                        rb'("_id":"\d+?)(\d{4})(\d*\.0")',
-                        lambda m, c=copy: m[1] + b"%04d" % ((int(m[2]) + c) % 10_000) + m[3],
-                        line,
-                    )
+                    other = re.sub(rb'("_id":"\d+?)(\d{4})(\d*\.0")', partial(_other_id, copy), line)
                     more.append(_replaced(other, b"nickName", b'"%s%d"' % (b"guest", random.integers(10**6))))
         return lines + more
 
     return plant
+
+
+def _other_id(copy: int, found: re.Match[bytes]) -> bytes:
+    return found[1] + b"%04d" % ((int(found[2]) + copy) % 10_000) + found[3]
 
 
 def _twice(lines: Lines, random: np.random.Generator) -> Lines:
@@ -277,7 +278,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 11, 13, 17])
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--records", type=int, default=RECORDS, help="of a usual day")
-    parser.add_argument("--output", type=Path, help="JSON")
+    parser.add_argument("--docs", action="store_true", help="write the table of docs/checks.md")
     given = parser.parse_args()
     results = {}
     for seed in given.seeds:
@@ -293,21 +294,30 @@ def main() -> None:
             for text in texts:
                 print(f"  false alarm on {day:%a %d %b}: {text[:200]}")
         sys.stdout.flush()
-    if given.output is not None:
-        given.output.write_text(
-            json.dumps(
-                {
-                    seed: {
-                        "found": outcome.found,
-                        "missed": outcome.missed,
-                        "false_alarms": {str(day): texts for day, texts in outcome.false_alarms.items()},
-                    }
-                    for seed, outcome in results.items()
-                },
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
+    if given.docs:
+        page = _DOCS.read_text()
+        _DOCS.write_text(replaced(page, "drift", _table(results, given.days, given.records)))
+
+
+_DOCS = Path(__file__).parent.parent / "docs/checks.md"
+_MOST_CHARACTERS = 130
+
+
+def _table(results: dict[int, Outcome], days: int, records: int) -> str:
+    """What each seed found, and of the first one the first message about each fault."""
+    quiet = days - len(FAULTS)
+    found = ", ".join(str(len(outcome.found) - len(outcome.missed)) for outcome in results.values())
+    alarms = ", ".join(str(len(outcome.false_alarms)) for outcome in results.values())
+    head = (
+        f"{days} days of {records:,} records, seeds {', '.join(map(str, results))}: {found} of {len(FAULTS)} faults found; "
+        f"{alarms} false alarms on {quiet} quiet days.\n\n| planted | first message about it |\n| --- | --- |"
+    )
+    rows = []
+    for name, texts in next(iter(results.values())).found.items():
+        text = texts[0].partition(": ")[2] if texts else "none"
+        cut = text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS].rpartition(' ')[0]} ..."
+        rows.append(f"| {name} | {cut} |")
+    return "\n".join([head, *rows])
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from logpress import __version__
 
 DAY = "2021-12-26"
 COMMANDS = (
-    "press", "restore", "verify", "upgrade", "erase", "compare", "report", "schema", "view", "tune", "sample", "warm",
-    "lake",
+    "press", "restore", "verify", "upgrade", "erase", "compare", "check", "report", "schema", "view", "tune", "sample",
+    "warm", "lake",
 )  # fmt: skip
 
 

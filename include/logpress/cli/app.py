@@ -14,7 +14,21 @@ import typer
 from typer.core import TyperGroup
 
 from logpress import __version__
-from logpress.cli import compare, erase, press, report, restore, sample, schema, tune, upgrade, verify, view, warm
+from logpress.cli import (
+    check,
+    compare,
+    erase,
+    press,
+    report,
+    restore,
+    sample,
+    schema,
+    tune,
+    upgrade,
+    verify,
+    view,
+    warm,
+)
 from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
@@ -63,6 +77,7 @@ app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=upgrade.EPILOG)(upgrade.upgrade)
 app.command(epilog=erase.EPILOG)(erase.erase)
 app.command(epilog=compare.EPILOG)(compare.compare)
+app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=view.EPILOG)(view.view)

@@ -83,17 +83,18 @@ def judge_drift(check: Drift, today: DayFigures, past: Sequence[DayFigures]) -> 
         today: the day.
         past: earlier days, those before the last week too.
     """
-    base = chosen(today.day, past)
+    base, what = chosen(today.day, past), check.of.replace("_", " ")
     days = tuple(sorted(figures.day for figures in base))
     if not base:
-        message = f"not compared, because fewer than {MIN_DAYS} earlier days have a profile"
+        message = f"{what}: not compared, because fewer than {MIN_DAYS} earlier days have a profile"
         return CheckResult(
             check=name_of(check), kind=check.kind, columns=check.named, level=check.level, ok=True, message=message
         )
     found = _MEASURES[check.of](_Comparison(check, today, base, past))
     weekday = all((today.day - day).days % 7 == 0 for day in days)
     earlier = f"{len(days)} earlier {today.day:%A}s" if weekday else f"{len(days)} days before"
-    message = f"{found.text or 'as usual'} (compared with {earlier})"
+    message = f"drift of {what}: {found.text}" if found.text else f"{what}: as usual"
+    message += f", compared with {earlier}"
     return CheckResult(
         check=name_of(check), kind=check.kind, columns=found.columns or check.named, level=check.level,
         ok=not found.text, message=message, observed=found.observed, low=found.low, high=found.high,
