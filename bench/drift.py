@@ -309,8 +309,8 @@ def _table(results: dict[int, Outcome], days: int, records: int) -> str:
     found = ", ".join(str(len(outcome.found) - len(outcome.missed)) for outcome in results.values())
     alarms = ", ".join(str(len(outcome.false_alarms)) for outcome in results.values())
     head = (
-        f"{days} days of {records:,} records, seeds {', '.join(map(str, results))}: {found} of {len(FAULTS)} faults found; "
-        f"{alarms} false alarms on {quiet} quiet days.\n\n| planted | first message about it |\n| --- | --- |"
+        f"{days} days of {records:,} records, seeds {', '.join(map(str, results))}: {found} of {len(FAULTS)} faults "
+        f"found; {alarms} false alarms on {quiet} quiet days.\n\n| planted | first message about it |\n| --- | --- |"
     )
     rows = []
     for name, texts in next(iter(results.values())).found.items():

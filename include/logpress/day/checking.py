@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from logpress.contract.model import Contract
-from logpress.day.history import past_of
+from logpress.day.past import past_of
 from logpress.errors import UsageError
 from logpress.lake import Lake
 from logpress.quality.checks.run import input_warnings, kept_whole, run_checks

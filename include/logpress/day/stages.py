@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from logpress.contract.model import Contract
 from logpress.day.budget import Budget
-from logpress.day.history import past_of
 from logpress.day.lookups import publish_with_lookups
+from logpress.day.past import past_of
 from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path

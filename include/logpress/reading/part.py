@@ -26,6 +26,7 @@ from logpress.engine.part.part_file import named
 from logpress.engine.part.virtual import VirtualColumns
 from logpress.engine.registers.stored_columns import physical_columns
 from logpress.errors import PartError
+from logpress.reading.opened import opened_part
 from logpress.reading.told import Told
 
 Array: TypeAlias = "pa.Array | pa.ChunkedArray"
@@ -86,7 +87,7 @@ class Part:
             PartError: if it is gone or damaged, was not written by logpress, or is not what the manifest tells of.
         """
         with _part_errors(path):
-            opened = OpenedPart.open(path)
+            opened = opened_part(path)
             _check_identity(path, opened.metadata)
             if told is not None:
                 told.see(opened.stored_bytes, opened.footer)
@@ -107,7 +108,7 @@ class Part:
 
     def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
         """Stored columns of a row group, and the row group's metadata if columns are derived from it."""
-        columns, is_derived = self._stored(names), bool(self._derived(names))
+        columns, is_derived = self._stored(names), bool(self.derived(names))
         with self.opened.group(group, columns, is_described=is_derived) as opened:
             table = opened.table(columns, use_threads=True)
             for column in table.columns:
@@ -118,7 +119,7 @@ class Part:
     def _rows(self, group: int, request: Request) -> Rows | None:
         count = self.opened.rows_of(group)
         left, chosen = request.filter, None
-        if left is not None and left.stored is not None and not self._derived(left.stored_columns):
+        if left is not None and left.stored is not None and not self.derived(left.stored_columns):
             table, _ = self._read(group, left.stored_columns)
             arrays = {name: _column(table, name, count, request.types) for name in left.stored_columns}
             chosen = matching(arrays, count, left.stored)
@@ -130,10 +131,10 @@ class Part:
         table, described = self._read(group, names)
         if chosen is not None and len(chosen) < count:
             table, count = _take(table, chosen), len(chosen)
-        virtual = VirtualColumns(self.opened, described, table, self._derived(names))
+        virtual = VirtualColumns(self.opened, described, table, self.derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
-    def _derived(self, names: Sequence[str]) -> list[str]:
+    def derived(self, names: Sequence[str]) -> list[str]:
         """Those of these columns that are derived in this part: virtual ones, and those of other types than stored."""
         codecs = codecs_of(self.contract)
         return [name for name in names if name in codecs and codecs[name].is_derived]
