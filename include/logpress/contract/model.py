@@ -42,6 +42,15 @@ class Files(Model):
     )
 
 
+class ByUser(Model):
+    """How days are kept sorted by user, for machines that serve."""
+
+    keep: int = Field(default=7, ge=1, le=400, description="newest days that are kept so")
+    columns: tuple[Name, ...] = Field(
+        default=(), description="columns besides those of `entity` and `time`; empty: all that part files store"
+    )
+
+
 class Contract(Model):
     """A table: source, columns, order, files and checks."""
 
@@ -57,6 +66,9 @@ class Contract(Model):
     files: Files = Files()
     storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of hidden columns")
     checks: tuple[Check, ...] = ()
+    entity: tuple[Name, ...] = Field(default=(), max_length=4, description="columns that together name a user")
+    time: Name | None = Field(default=None, description="the instant column in whose order a user's rows are")
+    by_user: ByUser | None = Field(default=None, description="whether days are kept sorted by user; None: none is")
     personal: tuple[Name, ...] = Field(
         default=(), description="columns that tell of a person: reports show how many values they have, but none"
     )
@@ -78,6 +90,8 @@ class Contract(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
+        if self.by_user is not None and not (self.entity and self.time):
+            raise ValueError("`by_user` needs `entity`, the columns that name a user, and `time`")
         _check_names(self)
         _check_paths(self)
         _check_circles(self)
@@ -101,6 +115,7 @@ def _check_names(contract: Contract) -> None:
 
     _check_stored_names(contract)
     need(contract.day, "`day`", "instant")
+    need(contract.time or contract.day, "`time`", "instant")
     for name in contract.order_by:
         need(name, "`order_by`")
         if is_virtual(columns[name]):
@@ -117,6 +132,10 @@ def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str]]:
     """Names of columns that any codec will do for, and where they stand."""
     for name in contract.personal:
         yield name, "`personal`"
+    for name in contract.entity:
+        yield name, "`entity`"
+    for name in contract.by_user.columns if contract.by_user else ():
+        yield name, "`by_user`"
     for check in contract.checks:
         for name in check.named:
             yield name, f"a check of kind {check.kind}"

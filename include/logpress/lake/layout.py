@@ -64,6 +64,22 @@ class Layout:
         """The lookups of all days."""
         return f"{self.uri}/{table}/lookups/dt=*/*.parquet"
 
+    def by_user_root(self, table: str) -> str:
+        """All of a table that is sorted by user."""
+        return f"{self.uri}/{table}/by_user"
+
+    def by_user_folder(self, table: str, day: date) -> str:
+        """A day's rows sorted by user."""
+        return f"{self.by_user_root(table)}/data/{day_name(day)}"
+
+    def by_user_manifests(self, table: str) -> str:
+        """Which files a day that is sorted by user has."""
+        return f"{self.by_user_root(table)}/manifests"
+
+    def by_user_manifest(self, table: str, day: date) -> str:
+        """The same of one day."""
+        return f"{self.by_user_manifests(table)}/{day_name(day)}.json"
+
     def parts_root(self, table: str) -> str:
         """The parts of a table, published and superseded, where the catalog finds them."""
         return f"{self.uri}/{table}/files" if self.folders == "linked" else self.data_root(table)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -20,6 +21,9 @@ from logpress.reading.columns import ColumnInfo, columns_of
 from logpress.reading.part import Part, Request, types_in_file
 from logpress.reading.scan import Scan, default_threads
 from logpress.reading.told import Told
+
+if TYPE_CHECKING:
+    from logpress.reading.user_history import History
 
 Day = date | str
 
@@ -163,6 +167,22 @@ class TableReader:
             _repeating=frozenset(column.name for column in known if column.repeats),
             _threads=threads or default_threads(),
         )
+
+    def history(self, *, days: int = 7) -> History:
+        """The last calls of users, from the newest days that are sorted by user (`logpress history build`).
+
+        Args:
+            days: how many of these days are looked at.
+
+        Raises:
+            UsageError: if no day is sorted by user.
+            LakeError: if the lake cannot be read.
+        """
+        from logpress.reading.user_history import History  # what it imports takes longer than opening a lake does
+
+        if days < 1:
+            raise UsageError(f"days is {days}; give 1 or more")
+        return History(self._lake, self.name, days)
 
     def _manifests(self, start: Day | None, end: Day | None) -> list[DayManifest]:
         """The manifests of the published days from `start` to `end`; at least one."""

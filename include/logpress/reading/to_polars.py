@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
@@ -12,10 +12,36 @@ from logpress.reading.part import Part
 if TYPE_CHECKING:
     import polars as pl
 
-    from logpress.reading.scan import Scan
+
+class Source(Protocol):
+    """What of a scan is needed here; see `Scan`."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, as readers see them."""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it has only some of the files' rows."""
+
+    def parts(self) -> Iterator[Part]:
+        """The files, opened."""
+
+    def only(self, columns: Sequence[str]) -> Self:
+        """The same rows with some of the columns."""
+
+    def of_file(self, number: int) -> Self:
+        """The rows of one of the files."""
+
+    def to_arrow(self, *, categories: bool = False) -> pa.Table:
+        """All rows."""
 
 
-def frame_of(scan: Scan) -> pl.DataFrame:
+def frame_of(scan: Source) -> pl.DataFrame:
     """All rows as a frame, with plain strings.
 
     Polars copies Arrow's strings into another form, which takes longer than to read the files. So it reads the columns
@@ -43,7 +69,7 @@ def frame_of(scan: Scan) -> pl.DataFrame:
     return found.select(scan.schema.names)
 
 
-def lazy_frame_of(scan: Scan) -> pl.LazyFrame:
+def lazy_frame_of(scan: Source) -> pl.LazyFrame:
     """A lazy frame: only the columns that a query needs are read, a file at a time, and no more than it wants."""
     from polars.io.plugins import register_io_source
 
@@ -67,7 +93,7 @@ def lazy_frame_of(scan: Scan) -> pl.LazyFrame:
     return register_io_source(source, schema=schema)
 
 
-def _direct(scan: Scan) -> list[str]:
+def _direct(scan: Source) -> list[str]:
     """The columns that Polars may read itself: stored in each file with the type that readers see."""
     if scan.is_chosen or not scan.files or any("://" in path for path in scan.files):
         return []

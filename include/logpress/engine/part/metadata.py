@@ -200,9 +200,13 @@ class PartMetadata:
             raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
 
 
+_NOT_OF_PARTS = {"source", "checks", "entity", "time", "by_user", "personal"}
+"""What a contract says of a table, but no part file needs."""
+
+
 def stored_contract(contract: Contract) -> dict[str, Any]:
     """A contract as part files hold it: with all defaults written out, so that defaults may change later."""
-    return contract.model_dump(mode="json", exclude={"source", "checks", "personal"})
+    return contract.model_dump(mode="json", exclude=_NOT_OF_PARTS)
 
 
 def restores_alike(one: Contract, other: Contract) -> bool:
