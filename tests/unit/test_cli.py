@@ -21,7 +21,7 @@ from logpress import __version__
 DAY = "2021-12-26"
 COMMANDS = (
     "press", "restore", "verify", "upgrade", "erase", "compare", "check", "report", "schema", "view", "tune", "sample",
-    "warm", "lake",
+    "warm", "serve", "history", "lake",
 )  # fmt: skip
 
 

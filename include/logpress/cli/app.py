@@ -23,12 +23,14 @@ from logpress.cli import (
     restore,
     sample,
     schema,
+    serve,
     tune,
     upgrade,
     verify,
     view,
     warm,
 )
+from logpress.cli.history import group as history
 from logpress.cli.lake.group import group as lake
 from logpress.errors import LogpressError
 
@@ -84,6 +86,8 @@ app.command(epilog=view.EPILOG)(view.view)
 app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sample.EPILOG)(sample.sample)
 app.command(epilog=warm.EPILOG)(warm.warm)
+app.command(epilog=serve.EPILOG)(serve.serve)
+app.add_typer(history)
 app.add_typer(lake)
 
 

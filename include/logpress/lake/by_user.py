@@ -165,3 +165,19 @@ def drop_by_user(lake: Lake, table: str, days: Iterable[date], *, is_forgotten: 
             dropped = True
     if dropped and is_forgotten:
         forget_metadata(lake, by_user_table(table))
+
+
+def drop_erased(lake: Lake, table: str, days: Iterable[date]) -> None:
+    """Remove days sorted by user that were made from what an erasure has replaced; nothing of it is left, nor known.
+
+    Raises:
+        LakeError: if the lake or its catalog refuses.
+    """
+    outdated = []
+    for day in days:
+        made, manifest = read_by_user(lake, table, day), lake.read_day(table, day)
+        if made is not None and (
+            manifest is None or made.made_from != made_from(manifest, made.entity, made.time, made.columns)
+        ):
+            outdated.append(day)
+    drop_by_user(lake, table, outdated, is_forgotten=True)

@@ -94,6 +94,16 @@ def build_by_user(
     return found, is_made
 
 
+def kept_days(lake: Lake, contract: Contract) -> list[date]:
+    """The published days that are kept sorted by user, ascending.
+
+    Raises:
+        LakeError: if the lake cannot be read.
+    """
+    settings, _, _ = _settings(contract)
+    return lake.days(contract.table)[-settings.keep :]
+
+
 def _settings(contract: Contract) -> tuple[ByUser, str, tuple[str, ...]]:
     if not contract.entity or contract.time is None:
         raise ContractError(
@@ -116,6 +126,8 @@ def _buckets(
     lake: Lake, contract: Contract, day: date, columns: Sequence[str], buckets: int, progress: Progress | None
 ) -> Iterator[tuple[int, pa.Table]]:
     """The day's rows, a bucket of users at a time; of several buckets, rows go through files."""
+    if not lake.need_day(contract.table, day).rows:  # of no rows the columns are not known
+        return
     batches = _told(TableReader(lake, contract.table).scan(day, columns=columns), progress)
     if buckets == 1:
         found = list(batches)

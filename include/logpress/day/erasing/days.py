@@ -16,6 +16,7 @@ from logpress.day.stages import default_threads
 from logpress.errors import ChangedError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, erasures
+from logpress.lake.by_user import drop_erased
 from logpress.lake.catalog import check_configured
 from logpress.lake.erasures import ErasedCount, ErasureEntry
 from logpress.lake.forget import GRACE, erase_lock, forget_due
@@ -127,7 +128,7 @@ def erase(
     with erase_lock(lake, contract.table):
         done = _erase_days(work, days, grace, note, tell)
         stages.begin("remove", None)
-        _forget_lookups(lake, contract.table)
+        _forget_derived(lake, contract.table)
         waiting = forget_due(lake, contract.table, at_once=at_once)
         stages.end("remove")
     return Erased(tuple(done), len(days), tuple(waiting))
@@ -149,7 +150,7 @@ def finish(contract: Contract, lake_uri: str, *, at_once: bool = False) -> list[
     """
     lake = Lake.open(lake_uri)
     with erase_lock(lake, contract.table):
-        _forget_lookups(lake, contract.table)
+        _forget_derived(lake, contract.table)
         return forget_due(lake, contract.table, at_once=at_once)
 
 
@@ -160,10 +161,12 @@ def _has_published(lake: Lake, entry: ErasureEntry) -> bool:
     return any(erasure.id == entry.id for manifest in manifests if manifest for erasure in manifest.erasures)
 
 
-def _forget_lookups(lake: Lake, table: str) -> None:
-    """Remove the lookups of parts that erasures have replaced; at once, because only views need them."""
-    for day in sorted({count.day for entry in erasures.entries(lake, table, only_open=True) for count in entry.days}):
+def _forget_derived(lake: Lake, table: str) -> None:
+    """Remove what was made of parts that erasures have replaced; at once, because it can be made anew."""
+    days = sorted({count.day for entry in erasures.entries(lake, table, only_open=True) for count in entry.days})
+    for day in days:
         forget_lookups(lake, table, day)
+    drop_erased(lake, table, days)
 
 
 def _erase_days(
