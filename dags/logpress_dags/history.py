@@ -69,7 +69,7 @@ def build(contract: Contract, day: date, uri: str) -> dict[str, Any]:
         made, is_made = build_by_user(contract, day, uri, progress=LoggedProgress(f"{contract.table} {day}"))
     stored = sum(file.stored_bytes for file in made.files)
     log.info(
-        "%s %s %s sorted by user: %s rows, %.1f MB in %s files", contract.table, day, "is" if is_made else "was already",
-        f"{made.rows:,}", stored / 1e6, len(made.files),
+        "%s %s %s sorted by user: %s rows, %.1f MB in %s files",
+        contract.table, day, "is" if is_made else "was already", f"{made.rows:,}", stored / 1e6, len(made.files),
     )  # fmt: skip
     return {"rows": made.rows, "stored_bytes": stored, "is_made": is_made}

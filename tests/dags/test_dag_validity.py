@@ -17,7 +17,8 @@ DAGS = Path(__file__).parents[2] / "dags"
 
 
 def test_there_is_a_daily_dag_for_each_contract_and_the_example(dags):
-    assert set(dags) == {f"{name}_daily" for name in contract_names()} | {"sdk_log_training_example"}
+    daily = {f"{name}_daily" for name in contract_names()}
+    assert set(dags) == daily | {"sdk_log_history", "sdk_log_training_example"}
 
 
 def test_every_dag_tells_an_operator_what_it_is(dags):
@@ -121,7 +122,7 @@ def test_a_broken_contract_takes_down_its_own_dag_only(airflow_home, tmp_path, m
     bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
     assert bag.import_errors == {}
     expected = {"sdk_log_daily", "other_daily", "broken_daily", "misnamed_daily", "wrong_daily"}
-    assert set(bag.dags) == expected | {"sdk_log_training_example"}
+    assert set(bag.dags) == expected | {"other_history", "sdk_log_history", "sdk_log_training_example"}
     assert bag.dags["other_daily"].has_task("press")
     for name, reason in {
         "broken": "broken.yaml:3: is not YAML",

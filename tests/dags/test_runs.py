@@ -204,6 +204,21 @@ def test_the_training_example_loads_the_day(dags, daily, lake):
     assert columns == 6
 
 
+def test_a_published_day_is_sorted_by_user(dags, daily, lake):
+    from logpress import open_lake
+
+    assert daily.test(logical_date=midnight(DAY)).state == "success"
+    run = dags["sdk_log_history"].test(logical_date=None, run_conf={"day": DAY.isoformat()})
+    assert run.state == "success"
+    (task,) = run.get_task_instances()
+    figures = task.xcom_pull(task_ids="sort_by_user")
+    assert figures["is_made"]
+    assert figures["rows"] > 0
+    assert open_lake(lake).table("sdk_log").history().days == [DAY]
+    again = dags["sdk_log_history"].test(logical_date=None, run_conf={"day": DAY.isoformat()})
+    assert not again.get_task_instances()[0].xcom_pull(task_ids="sort_by_user")["is_made"]
+
+
 def test_a_day_that_is_current_is_skipped_unless_it_is_forced(daily, lake):
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session

@@ -32,6 +32,7 @@ from logpress.lake import Lake
 from logpress.lake.by_user import by_user_table, read_by_user
 from logpress.lake.catalog import open_catalog
 from logpress.lake.check import check_lake
+from logpress.lake.rollback import drop_day
 from logpress.reading.users import bucket_of, hashes_of_users, key_of, order_keys
 from logpress.sample import write_sample
 from logpress.serving import build
@@ -286,6 +287,21 @@ def test_a_damaged_file_is_said(small: Any, contract: Contract) -> None:
         open_lake(lake).table(TABLE).history()
     assert build_by_user(contract, DAYS[-1], lake)[1], "a file that is gone is made again"
     assert open_lake(lake).table(TABLE).history().last(user.iloc[0], user.iloc[1].to_pydatetime()).num_rows == 50
+
+
+def test_a_check_of_the_lake_sees_its_files_and_a_dropped_day_is_gone(small: Any, contract: Contract) -> None:
+    uri = small(DAYS[-1], [bare(number) for number in range(50)])
+    build_by_user(contract, DAYS[-1], uri)
+    lake = Lake.open(uri)
+    (path,) = Path(lake.by_user_folder(TABLE, DAYS[-1])).iterdir()
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert list(check_lake(lake, [TABLE])) == []
+    (found,) = check_lake(lake, [TABLE], hash_files=True)
+    assert "is not what its manifest tells of" in found.text
+    drop_day(lake, TABLE, DAYS[-1])
+    assert read_by_user(lake, TABLE, DAYS[-1]) is None
+    assert not path.exists()
 
 
 def test_a_contract_without_users_and_a_lake_without_sorted_days_say_what_to_do(small: Any, contract: Contract) -> None:

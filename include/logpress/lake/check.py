@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError
+from logpress.lake.by_user import days_by_user, read_by_user
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.choice import is_missing
 from logpress.lake.day_files import known_days
@@ -63,6 +64,29 @@ def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> It
             yield Finding(table, None, f"{error}")
         for day in sorted({*known, *lake.days(table), *lake.days_with_files(table)}):
             yield from _check_day(lake, table, day, None if is_lost else known.get(day, set()), held, hash_files)
+        yield from _check_by_user(lake, table, hash_files)
+
+
+def _check_by_user(lake: Lake, table: str, hash_files: bool) -> Iterator[Finding]:
+    """Compare the days that are sorted by user with their files."""
+    for day in days_by_user(lake, table):
+        try:
+            made = read_by_user(lake, table, day)
+        except LakeError as error:
+            yield Finding(table, day, f"{error}; remove it, and make it again with `logpress history build {table}`")
+            continue
+        for file in made.files if made is not None else ():
+            path = f"{lake.by_user_folder(table, day)}/{file.path}"
+            with lake_errors(path):
+                is_same = lake.storage.size(path) == file.stored_bytes
+                is_same = is_same and (not hash_files or lake.storage.sha256(path) == file.sha256)
+            if not is_same:
+                yield Finding(
+                    table,
+                    day,
+                    f"{path} is missing, or is not what its manifest tells of; remove "
+                    f"{lake.by_user_manifest(table, day)}, and make it again with `logpress history build {table}`",
+                )
 
 
 def _known(lake: Lake, table: str) -> tuple[dict[date, set[str]], set[str]]:
