@@ -233,10 +233,11 @@ def to_bytes(rows: pa.Table, stamps: Stamps) -> bytes:
     told = json.dumps({"version": VERSION, "days": {day.isoformat(): stamp for day, stamp in stamps.items()}})
     sink = pa.BufferOutputStream()
     # without Arrow's own schema, which knows types that other readers do not
-    pq.write_table(
-        rows.replace_schema_metadata({_KEY: told.encode()}), sink,
-        compression="zstd", store_schema=False, write_page_checksum=True,
-    )  # fmt: skip
+    with pq.ParquetWriter(
+        sink, rows.schema, compression="zstd", store_schema=False, write_page_checksum=True
+    ) as writer:  # fmt: skip
+        writer.write_table(rows)
+        writer.add_key_value_metadata({_KEY: told.encode()})
     return bytes(sink.getvalue().to_pybytes())
 
 
