@@ -46,7 +46,7 @@ class Staged(NamedTuple):
 
     def check(self, *checks: Check) -> list[CheckResult]:
         contract = self.contract.model_copy(update={"checks": checks})
-        return stages.check(contract, DAY, self.manifests, self.lake, RUN)[: len(checks)]
+        return list(stages.check(contract, DAY, self.manifests, self.lake, RUN).checks[: len(checks)])
 
 
 def staged(contract: Contract, folder: Path, slices: Sequence[Sequence[bytes]]) -> Staged:

@@ -214,7 +214,7 @@ def test_the_stages_heal(sdk_log, raw, lake_uri, broken, fault):
     assert [manifest.kept_whole for manifest in healed] == [3, 0]
     assert healed[1] is manifests[1]
     assert [manifest.digest for manifest in healed] == [manifest.digest for manifest in manifests]
-    checks = stages.check(sdk_log, DAY, healed, Lake.open(lake_uri), RUN)
+    checks = stages.check(sdk_log, DAY, healed, Lake.open(lake_uri), RUN).checks
     assert not next(check for check in checks if check.check == "kept whole").ok
     stages.publish(sdk_log, DAY, healed, lake_uri, RUN)
     assert restored(sdk_log, lake_uri) == records_in(raw)

@@ -10,15 +10,14 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from logpress.lake.metrics import data_file
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pyiceberg.avro.codecs import AvroCompressionCodec
     from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
     from pyiceberg.table import Table
 
-_CODEC = "deflate"
+_CODEC: AvroCompressionCodec = "deflate"
 _KEPT_SNAPSHOTS = 20
 """How many snapshots a table has at most; days may be published by the hundred in an hour."""
 
@@ -40,6 +39,7 @@ def replace_partition(table: Table, partition: str, path: str | None, age: timed
     Raises:
         pyiceberg.exceptions.CommitFailedException: if the table has changed since it was loaded.
     """
+    # here, because it is slow to import, and only whoever commits needs it
     from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
     from pyiceberg.table.snapshots import Operation, Snapshot, Summary
     from pyiceberg.table.update import (
@@ -49,6 +49,8 @@ def replace_partition(table: Table, partition: str, path: str | None, age: timed
         SetSnapshotRefUpdate,
         TableUpdate,
     )
+
+    from logpress.lake.metrics import data_file
 
     before, live, metadata = table.current_snapshot(), _live(table), table.metadata
     parent = before.snapshot_id if before is not None else None
@@ -69,7 +71,7 @@ def replace_partition(table: Table, partition: str, path: str | None, age: timed
     )
     updates: list[TableUpdate] = [
         AddSnapshotUpdate(snapshot=snapshot),
-        SetSnapshotRefUpdate(
+        SetSnapshotRefUpdate(  # type: ignore[call-arg]  # the others are optional
             snapshot_id=id_, parent_snapshot_id=parent, ref_name=MAIN_BRANCH, type=SnapshotRefType.BRANCH
         ),
     ]

@@ -12,7 +12,9 @@ from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
-DAYS, CHECKS, SIZES = "logpress_days", "logpress_checks", "logpress_sizes"
+from logpress.results import INDEX_TABLES
+
+DAYS, CHECKS, SIZES = INDEX_TABLES
 
 State = Literal["published", "refused", "damaged"]
 """published: it can be read. refused: it is not published, and a run tried. damaged: its manifest cannot be read."""

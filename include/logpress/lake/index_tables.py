@@ -12,6 +12,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -113,8 +114,9 @@ def _follow(catalog: LakeCatalog, lake: Lake, table: str) -> None:
                 lake.remove(path)
             continue
         of_name = {day: rows[day] for day in stale[name] & stamps.keys()}
-        data = to_bytes(merged(name, found[name], stale[name], of_name), stamps)
-        _commit(lake, loaded[name], name, table, data)
+        now = merged(name, found[name], stale[name], of_name)
+        data = to_bytes(now, stamps)
+        _commit(lake, loaded[name], name, table, data if now.num_rows else None)
         if stale[name]:
             with lake_errors(path):
                 lake.write(path, data)
@@ -145,35 +147,82 @@ _PROPERTIES = {
 
 def _commit(lake: Lake, loaded: Table, name: str, table: str, data: bytes | None) -> None:
     """Make a file with these bytes the only one of a log table; none if there are none."""
-    begin = f"{lake.index_files(name)}/{table}-"
-    if data is not None:
-        begin += f"{hashlib.sha256(data).hexdigest()[:12]}-"
     with lake_errors(f"the catalog of {lake.uri}"):
-        before = live_files(loaded, table)
-        if [file.file_path.startswith(begin) for file in before] == [True] * (data is not None):
-            return
+        before = [file.file_path for file in live_files(loaded, table)]
         path = None
         if data is not None:
+            begin = _begin(lake, name, table, data)
+            if len(before) == 1 and before[0].startswith(begin):
+                return
             path = f"{begin}{uuid.uuid4().hex[:8]}.parquet"  # of one writer alone, so that others may remove theirs
             lake.write(path, data)
+        elif not before:
+            return
         replace_partition(loaded, table, path, KEPT)
         old = datetime.now(UTC) - KEPT
         items = lake.storage.list(lake.index_files(name))
         if sum(item.modified is not None and item.modified < old for item in items) > _MOST_OLD_FILES:
-            _remove(lake, name, needless(lake, loaded.refresh(), name, KEPT))
+            _remove(lake, name, _needless(lake, loaded.refresh(), name, (), KEPT))
+
+
+def _begin(lake: Lake, name: str, table: str, data: bytes) -> str:
+    """How the path of a file with these bytes begins."""
+    return f"{lake.index_files(name)}/{table}-{hashlib.sha256(data).hexdigest()[:12]}-"
 
 
 # -- what nobody needs
 
 
-def needless(lake: Lake, loaded: Table, name: str, age: timedelta) -> list[str]:
-    """Files of a table of the index that no snapshot needs, and that are older than this.
+@dataclass(frozen=True)
+class Outdated:
+    """What is left of what the index said earlier.
+
+    Attributes:
+        snapshots: number of the snapshots that no reader can have begun with lately.
+        paths: files that no other snapshot needs.
+    """
+
+    snapshots: int = 0
+    paths: tuple[str, ...] = ()
+
+
+def tidy_index(lake: Lake, age: timedelta = KEPT, *, remove: bool = True) -> Outdated:
+    """Find what is left of what the index said longer ago than this, and remove it.
 
     Raises:
-        LakeError: if the lake cannot be read.
+        LakeError: if the lake or its catalog refuses.
     """
+    if lake.folders == "together" or not is_configured(lake) or is_missing(lake):
+        return Outdated()
+    with _alone(lake), open_catalog(lake) as catalog:
+        found = [
+            until_deadline(
+                partial(_tidy, catalog, lake, name, age, remove), f"the catalog of {lake.uri}", f"tidy up {name}"
+            )
+            for name in TABLES
+        ]
+    return Outdated(sum(one.snapshots for one in found), tuple(path for one in found for path in one.paths))
+
+
+def _tidy(catalog: LakeCatalog, lake: Lake, name: str, age: timedelta, remove: bool) -> Outdated:
+    loaded = catalog.load(name)
+    if loaded is None:
+        return Outdated()
+    due = due_snapshots(loaded, age)
+    needless = _needless(lake, loaded, name, due, age)
+    if remove:
+        if due:
+            with lake_errors(f"the catalog of {lake.uri}"):
+                loaded.maintenance.expire_snapshots().by_ids(due).commit()
+        _remove(lake, name, needless)
+    return Outdated(len(due), tuple(needless))
+
+
+def _needless(lake: Lake, loaded: Table, name: str, due: Collection[int], age: timedelta) -> list[str]:
+    """Files that no snapshot but those that are due needs, and that are older than this."""
     with lake_errors(f"the metadata of {name} in {lake.uri}"):
-        needed = data_files(loaded) | metadata_files(loaded, loaded.snapshots())
+        snapshots = [one for one in loaded.snapshots() if one.snapshot_id not in due]
+        needed = data_files(loaded, snapshots) | metadata_files(loaded, snapshots)
         before = datetime.now(UTC) - age
         return [
             f"{folder}/{item.name}"
@@ -191,28 +240,36 @@ def _remove(lake: Lake, name: str, paths: Collection[str]) -> None:
             lake.remove(path)
 
 
-def forget_index(lake: Lake, age: timedelta) -> None:
-    """Leave nothing of what the index said longer ago than this: after an erasure, and to tidy up.
+# -- whether it is right
+
+
+def disagreements(catalog: LakeCatalog, lake: Lake, table: str, known_wrong: Collection[date]) -> list[str]:
+    """What the index says of a log table and should not, a sentence each; nothing of days that are wrong themselves.
 
     Raises:
-        LakeError: if the lake or its catalog refuses.
+        LakeError: if the lake or its catalog cannot be read.
     """
-    if lake.folders == "together" or not is_configured(lake) or is_missing(lake):
-        return
-    with _alone(lake), open_catalog(lake) as catalog:
-        for name in TABLES:
-            until_deadline(
-                partial(_forget, catalog, lake, name, age), f"the catalog of {lake.uri}", f"forget snapshots of {name}"
-            )
-
-
-def _forget(catalog: LakeCatalog, lake: Lake, name: str, age: timedelta) -> None:
-    loaded = catalog.load(name)
-    if loaded is None:
-        return
-    with lake_errors(f"the catalog of {lake.uri}"):
-        due = due_snapshots(loaded, age)
-        if due:
-            loaded.maintenance.expire_snapshots().by_ids(due).commit()
-            loaded.refresh()
-    _remove(lake, name, needless(lake, loaded, name, age))
+    if lake.folders == "together":
+        return []
+    stamps, again = stamps_of(lake, table), "`logpress lake clean --yes` or the next publication puts it right"
+    found = []
+    for name in TABLES:
+        path, has = lake.index_path(name, table), kept(lake, name, table)
+        if has.problem and stamps:
+            found.append(f"{path} {has.problem}; {again}")
+            continue
+        stale = sorted(stale_days(has, stamps) - set(known_wrong))
+        if stale:
+            what = f"{len(stale):,} days, {stale[0]} for one"
+            found.append(f"{path} does not say what manifests and attempts say of {what}; {again}")
+            continue
+        loaded = catalog.load(name)
+        with lake_errors(f"the catalog of {lake.uri}"):
+            known = [file.file_path for file in live_files(loaded, table)] if loaded is not None else []
+            data = lake.storage.read(path)
+        expected = (
+            [_begin(lake, name, table, data)] if data is not None and has.rows is not None and has.rows.num_rows else []
+        )
+        if len(known) != len(expected) or not all(map(str.startswith, known, expected)):
+            found.append(f"the catalog has another file of {name} than {path}; `logpress lake clean --yes` mends that")
+    return found

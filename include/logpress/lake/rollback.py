@@ -9,6 +9,7 @@ from logpress.errors import LakeError, UsageError
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.history import earlier, keep, publications, sizes_differ
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_files
@@ -41,7 +42,10 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
     _see_whole(lake, wanted)
     _see_erased(lake, table, day, wanted)
     run = f"rollback-{uuid.uuid4().hex[:12]}"
-    return wanted, publish_day(lake, table, day, wanted.slices, run, erasures=wanted.erasures, despite_erasures=True)
+    return wanted, publish_day(
+        lake, table, day, wanted.slices, run,
+        erasures=wanted.erasures, despite_erasures=True, verification=wanted.verification,
+    )  # fmt: skip
 
 
 def _see_erased(lake: Lake, table: str, day: date, wanted: DayManifest) -> None:
@@ -96,4 +100,5 @@ def drop_day(lake: Lake, table: str, day: date, *, grace: timedelta | None = Non
         with lake_errors(lake.uri):
             lake.remove(lake.manifest_path(table, day))
     remove_leftovers(lake, table, grace=grace)
+    follow_or_warn(lake, table)
     return before
