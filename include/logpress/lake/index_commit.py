@@ -6,6 +6,7 @@ removed, and takes longer with each; this takes a third of the time, and always 
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 _CODEC: AvroCompressionCodec = "deflate"
-_KEPT_SNAPSHOTS = 20
-"""How many snapshots a table has at most; days may be published by the hundred in an hour."""
+_KEPT_SNAPSHOTS = 5
+"""How many earlier snapshots a table has at most; days may be published by the hundred in an hour."""
 
 
 def live_files(table: Table, partition: str) -> list[DataFile]:
@@ -78,7 +79,12 @@ def replace_partition(table: Table, partition: str, path: str | None, age: timed
     due = due_snapshots(table, age)
     if due:
         updates.append(RemoveSnapshotsUpdate(snapshot_ids=due))
-    table.catalog.commit_table(table, (AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=parent),), tuple(updates))
+    unchanged = AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=parent)
+    now = table.catalog.commit_table(table, (unchanged,), tuple(updates)).metadata
+    dropped = {one.metadata_file for one in metadata.metadata_log} - {one.metadata_file for one in now.metadata_log}
+    for file in dropped:
+        with contextlib.suppress(OSError):  # it stays until the next time that somebody tidies up
+            table.io.delete(file)
 
 
 def due_snapshots(table: Table, age: timedelta) -> list[int]:

@@ -70,7 +70,7 @@ def follow(lake: Lake, table: str, catalog: LakeCatalog | None = None, *, anew: 
     Raises:
         LakeError: if the lake or its catalog refuses, or others win until the deadline.
     """
-    if lake.folders == "together" or (catalog is None and (not is_configured(lake) or is_missing(lake))):
+    if lake.folders == "together" or (catalog is None and not _has_catalog(lake)):
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone(lake))
@@ -80,6 +80,11 @@ def follow(lake: Lake, table: str, catalog: LakeCatalog | None = None, *, anew: 
         until_deadline(
             lambda: _follow(opened, lake, table), f"the catalog of {lake.uri}", f"index {table}", _DEADLINE_SECONDS
         )
+
+
+def _has_catalog(lake: Lake) -> bool:
+    """Whether the lake's catalog can be written to; a lost one is made by `register` alone, so that it is missed."""
+    return is_configured(lake) and not (is_missing(lake) and lake.tables())
 
 
 @contextlib.contextmanager
