@@ -80,9 +80,10 @@ def run(contract: Contract, raw: Path, lake_uri: str, day: date = DAY, **options
 
 
 def files(lake_uri: str) -> dict[str, str]:
+    """Digests of the Parquet files of the table; the index says when the day was proven, and differs each time."""
     return {
         str(path.relative_to(lake_uri)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in Path(lake_uri).rglob("*.parquet")
+        for path in Path(lake_uri, "sdk_log").rglob("*.parquet")
     }
 
 
