@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -183,6 +184,19 @@ def test_duckdb_reads_the_files_without_a_catalog(lake):
         f"join '{lake.uri}/{CHECKS}/*.parquet' c using (log_table, day) where not c.ok"
     ).fetchall()
     assert rows == [(DAY, 2, "rows")]
+
+
+def test_the_query_of_the_docs_finds_days_that_were_refused_or_broken(lake):
+    text = Path(__file__, "../../../docs/lake.md").resolve().read_text()
+    (query,) = re.findall(r"```sql\n(-- DuckDB: days that were refused.*?)```", text, re.DOTALL)
+    publish_names(lake, ["a"], verification=verification(check()))
+    publish_names(lake, ["a"], NEXT_DAY, verification=verification(check(ok=False)))
+    write_attempt(lake, attempt(day=LAST_DAY))
+    index_tables.follow(lake, TABLE)
+    assert duckdb.sql(query.replace("'lake/", f"'{lake.uri}/")).fetchall() == [
+        (NEXT_DAY, "published", None, "rows", "rows: told"),
+        (LAST_DAY, "refused", "it is refused; do this", None, None),
+    ]
 
 
 def test_each_table_of_a_lake_has_a_file_of_its_own(lake):

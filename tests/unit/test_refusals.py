@@ -14,7 +14,7 @@ from logpress.cli.app import main
 from logpress.contract.model import Check
 from logpress.day import one_machine, published, stages
 from logpress.day.refusals import EXAMPLES, keep_refusal, refusals_kept
-from logpress.errors import CheckError, LakeError, ProofError
+from logpress.errors import CheckError, LakeError, ProofError, SourceError
 from logpress.hashing.digest import combine
 from logpress.lake import Lake, remove_leftovers
 from logpress.lake.attempts import attempts_of
@@ -24,6 +24,12 @@ from logpress.results import Attempt, Verification
 
 TABLE = "sdk_log"
 TOO_MANY = Check(kind="min_rows", min=1e6)
+
+
+@pytest.fixture
+def sdk_log(sdk_log):
+    """The contract, by which a record that is there twice is a reject."""
+    return sdk_log.model_copy(update={"source": sdk_log.source.model_copy(update={"duplicates": "reject"})})
 
 
 @pytest.fixture
@@ -106,9 +112,10 @@ def test_a_damaged_note_is_not_published_without(sdk_log, raw, lake_uri):
         stages.publish(sdk_log, DAY, manifests, lake_uri, RUN)
 
 
-def test_verify_of_a_published_day_says_what_was_found(sdk_log, raw, lake_uri, capsys):
+def test_verify_of_a_published_day_says_what_was_found(sdk_log, raw, lake_uri, capsys, monkeypatch):
     run(sdk_log, raw, lake_uri)
-    assert main(["verify", TABLE, "--day", str(DAY), "--lake", lake_uri, "-q"]) == 0
+    monkeypatch.setattr("sys.argv", ["logpress", "verify", TABLE, "--day", str(DAY), "--lake", lake_uri, "-q"])
+    main()
     assert "when it was pressed, 59 records were proven at 20" in capsys.readouterr().out
 
 
@@ -224,10 +231,13 @@ def test_a_publication_that_is_refused_leaves_its_attempt(sdk_log, raw, lake_uri
     assert attempts_of(Lake.open(lake_uri), TABLE, DAY) == []
 
 
-def test_input_that_cannot_be_read_is_no_refusal(sdk_log, tmp_path, lake_uri):
-    write(tmp_path / "raw/2021/12/26/10/a.zst", [record(1, hour=10)])
-    with pytest.raises(Exception, match="zst"):
-        run(sdk_log, tmp_path / "raw", lake_uri)
+def test_input_that_cannot_be_read_is_no_refusal(sdk_log, raw, lake_uri, monkeypatch):
+    def failing(*_, **__):
+        raise SourceError("the disk is away")
+
+    monkeypatch.setattr(one_machine, "press", failing)
+    with pytest.raises(SourceError, match="^the disk is away$"):
+        run(sdk_log, raw, lake_uri, threads=1)
     assert attempts_of(Lake.open(lake_uri), TABLE, DAY) == []
 
 
