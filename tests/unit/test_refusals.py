@@ -236,7 +236,7 @@ def test_input_that_cannot_be_read_is_no_refusal(sdk_log, raw, lake_uri, monkeyp
         raise SourceError("the disk is away")
 
     monkeypatch.setattr(one_machine, "press", failing)
-    with pytest.raises(SourceError, match="^the disk is away$"):
+    with pytest.raises(SourceError, match=r"^the disk is away$"):
         run(sdk_log, raw, lake_uri, threads=1)
     assert attempts_of(Lake.open(lake_uri), TABLE, DAY) == []
 
