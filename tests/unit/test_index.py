@@ -27,6 +27,7 @@ from logpress.lake.clean import clean_index, clean_table
 from logpress.lake.copying import copy_lake
 from logpress.lake.history import publications
 from logpress.lake.index import Index, from_bytes, read_index, stale_days, to_bytes
+from logpress.lake.index_commit import replace_partition
 from logpress.lake.index_rows import CHECKS, DAYS, DESCRIPTIONS, FOOTERS, REJECTS_FILES, ROWS, SCHEMAS, SIZES
 from logpress.lake.register import register
 from logpress.lake.rollback import drop_day, rollback_day
@@ -92,7 +93,7 @@ def days_of(found: Index) -> dict[date, tuple[str, int | None]]:
     return {row.day: (row.state, row.rows) for row in found.days}
 
 
-def engine(lake: Lake, name: str) -> list[tuple]:
+def engine(lake: Lake, name: str) -> list[tuple[object, ...]]:
     """Rows of a table of the index, as any engine finds them by the catalog."""
     with open_catalog(lake) as catalog:
         loaded = catalog.load(name)
@@ -243,8 +244,9 @@ def test_a_day_that_is_replaced_rolled_back_and_dropped(lake):
     assert days_of(read(lake)) == {DAY: ("published", 1)}
     assert [row.check_name for row in read(lake).checks] == ["first"]
     see_engines_agree(lake)
+    write_attempt(lake, attempt(at=datetime.now(UTC) - timedelta(days=1)))  # before the publication
     drop_day(lake, TABLE, DAY)
-    assert read(lake).days == read(lake).sizes == ()
+    assert [len(read(lake).days), len(read(lake).sizes)] == [0, 0]
     assert engine(lake, DAYS) == engine(lake, SIZES) == []
     rollback_day(lake, TABLE, DAY, "previous")
     assert days_of(read(lake)) == {DAY: ("published", 1)}
@@ -306,7 +308,7 @@ def test_attempts_stay_for_the_retention(lake):
     publish_names(lake, ["a"], NEXT_DAY)
     path = write_attempt(lake, attempt())
     index_tables.follow(lake, TABLE)
-    remove_leftovers(lake, TABLE)
+    remove_leftovers(lake, TABLE, grace=timedelta(0))  # as of an object store, where replaced files go soon
     assert days_of(read(lake)) == {DAY: ("refused", 7), NEXT_DAY: ("published", 1)}
     make_old(lake.attempts_root(TABLE))
     shown = clean_table(lake, TABLE, remove=False)
@@ -464,10 +466,10 @@ def test_a_copy_has_the_same_index(lake, tmp_path):
     list(copy_lake(lake, target))
     copy = Lake.open(target)
     see_engines_agree(copy)
-    own = ("published_at", "run", "snapshot_id")
-    assert [row._replace(**dict.fromkeys(own)) for row in read(copy).days] == [
-        row._replace(**dict.fromkeys(own)) for row in read(lake).days
+    days = [
+        [row._replace(published_at=None, run=None, snapshot_id=None) for row in read(one).days] for one in (copy, lake)
     ]
+    assert days[0] == days[1]
     checks = [[row._replace(run=None) for row in read(one).checks] for one in (copy, lake)]
     assert checks[0] == checks[1]
     newer = verification(check("again"))
@@ -507,12 +509,12 @@ def test_a_day_is_published_even_if_the_index_cannot_follow(lake, monkeypatch, c
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_while_the_index_follows(lake, monkeypatch, commits, moment):
     publish_names(lake, ["a"], verification=verification(check()))
-    real, done = index_tables.replace_partition, []
+    done: list[object] = []
 
     def ending(*of):
         if len(done) == commits and moment == "before":
             raise Killed
-        real(*of)
+        replace_partition(*of)
         done.append(of)
         if len(done) == commits and moment == "after":
             raise Killed
@@ -560,13 +562,13 @@ def test_days_that_are_published_at_once_are_all_in_the_index(lake, monkeypatch,
 def test_a_commit_in_between_is_seen_and_its_day_is_kept(lake, monkeypatch):
     monkeypatch.setattr(index_tables, "_alone", lambda _: contextlib.nullcontext())
     publish_names(lake, ["a"])
-    real, calls = index_tables.replace_partition, []
+    calls: list[object] = []
 
     def with_company(*of):
         calls.append(of)
         if len(calls) == 1:  # between the list of manifests and the commit
             publish_names(lake, ["n"], NEXT_DAY, run="other")
-        real(*of)
+        replace_partition(*of)
 
     monkeypatch.setattr(index_tables, "replace_partition", with_company)
     publish_names(lake, ["a", "b"])

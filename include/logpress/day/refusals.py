@@ -15,7 +15,7 @@ from logpress.errors import CheckError, LogpressError, PartError, ProofError
 from logpress.lake import Lake
 from logpress.lake.attempts import write_attempt
 from logpress.lake.index_tables import follow_or_warn
-from logpress.lake.retention import retention_of
+from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.staged import keep_staging, read_verified
 from logpress.manifest import SliceManifest
 from logpress.results import Attempt, RejectExample, Verification
@@ -107,8 +107,7 @@ def keep_refusal(
 
 
 def _time(lake: Lake) -> str:
-    hours = retention_of(lake).total_seconds() / 3600
-    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+    return f"{refused_stay(retention_of(lake)).total_seconds() / 86400:g} days"
 
 
 def _attempt(

@@ -26,7 +26,7 @@ from logpress.lake.leftovers import (
     remove_leftovers,
 )
 from logpress.lake.links import link_differences, link_files
-from logpress.lake.retention import retention_of
+from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
@@ -93,9 +93,10 @@ def clean_table(
             known = set(known_days(loaded))
             due, held = due_snapshots(loaded, retention), data_files(loaded, kept_snapshots(loaded, retention))
             expired = snapshot_files(loaded, (one for one in loaded.snapshots() if one.snapshot_id in due))
-        for folder in due_staging(lake, table, now - age, now - retention):
+        for folder in due_staging(lake, table, now - age, now - refused_stay(retention)):
             found.append(Needless(folder, 0, "staging of a run that has ended"))
-        found += [_file(lake, path, "of a run that was refused") for path in due_attempts(lake, table, now - retention)]
+        refused = due_attempts(lake, table, now - refused_stay(retention))
+        found += [_file(lake, path, "of a run that was refused") for path in refused]
         for day, names in due_superseded(lake, table, now - retention).items():
             found += _superseded(lake, table, day, names, held)
         for folder, _ in due_links(lake, table, now - retention):

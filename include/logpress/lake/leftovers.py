@@ -19,7 +19,7 @@ from logpress.lake.links import link_day, replaced_folders
 from logpress.lake.locks import if_free, locked
 from logpress.lake.moves import NOTE, current_files, noted_at, take_back
 from logpress.lake.names import checked_name
-from logpress.lake.retention import retention_of
+from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.snapshots import held_files
 from logpress.lake.staged import kept_since
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
@@ -98,7 +98,7 @@ def note_earlier(lake: Lake, table: str, day: date) -> None:
 def remove_run(lake: Lake, table: str, day: date, run: str) -> None:
     """Remove the staging of a run that has ended, and what it has moved into place without publishing it.
 
-    Staging that is kept to be looked into stays for the retention.
+    Staging that is kept to be looked into stays for a time.
 
     Raises:
         LakeError: if something cannot be removed.
@@ -142,9 +142,9 @@ def remove_leftovers(
                     lake.remove(folder)
         for day, run in _staged_runs(lake, table):
             _mend_killed(lake, table, day, run.name, now - PUBLISHING_AGE)
-        for folder in due_staging(lake, table, now - staging_age, now - grace):
+        for folder in due_staging(lake, table, now - staging_age, now - refused_stay(grace)):
             lake.remove(folder)
-        remove_attempts(lake, table, now - grace)
+        remove_attempts(lake, table, now - refused_stay(grace))
         remove_empty_staging(lake, table)
         _remove_temporary(lake, table, now - _TEMPORARY_AGE)
 

@@ -6,6 +6,7 @@ import uuid
 from datetime import date, timedelta
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake.attempts import remove_attempts_of
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.history import earlier, keep, publications, sizes_differ
@@ -99,6 +100,7 @@ def drop_day(lake: Lake, table: str, day: date, *, grace: timedelta | None = Non
         note_superseded(lake, table, day, set())
         with lake_errors(lake.uri):
             lake.remove(lake.manifest_path(table, day))
+        remove_attempts_of(lake, table, day)
     remove_leftovers(lake, table, grace=grace)
     follow_or_warn(lake, table)
     return before

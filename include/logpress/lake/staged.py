@@ -45,7 +45,7 @@ def read_verified(lake: Lake, table: str, day: date, run: str) -> Verification |
 
 
 def keep_staging(lake: Lake, table: str, day: date, run: str, because: str) -> str:
-    """Keep a run's staging for the lake's retention, whoever cleans up: its files show what is wrong.
+    """Keep a run's staging for a time (`refused_stay`), whoever cleans up: its files show what is wrong.
 
     Returns:
         The folder.

@@ -26,9 +26,9 @@ def clean(
 ) -> None:
     """List what nobody needs any more, and with --yes remove it.
 
-    That is staging and temporary files of runs that ended a day ago; files and snapshots of earlier publications, and
-    what refused runs have left, after the retention; files that neither catalog, manifests nor a kept snapshot refer
-    to; metadata of forgotten snapshots. The index is made to say what manifests say.
+    That is staging and temporary files of runs that ended a day ago; files and snapshots of earlier publications, after
+    the retention; what refused runs have left, after 7 days at least; files that neither catalog, manifests nor a kept
+    snapshot refer to; metadata of forgotten snapshots. The index is made to say what manifests say.
     """
     from logpress.lake import Lake
     from logpress.lake.clean import Cleaning, clean_index, clean_table
