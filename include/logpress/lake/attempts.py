@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from datetime import UTC, date, datetime
 
 from pydantic import ValidationError
@@ -149,9 +151,6 @@ def remove_attempts_of(lake: Lake, table: str, day: date) -> None:
 
 def _remove_empty(lake: Lake, table: str) -> None:
     """Remove folders with nothing in them; an object store has none."""
-    import contextlib
-    import os
-
     if not lake.is_local:
         return
     root = lake.attempts_root(table)

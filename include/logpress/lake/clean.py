@@ -118,7 +118,7 @@ def clean_table(
             for one in rest:
                 lake.remove(one.path)
             remove_empty_staging(lake, table)
-            follow(lake, table, catalog, anew=True)
+            follow(lake, table, catalog)
     return Cleaning(table, len(due), (*found, *rest))
 
 

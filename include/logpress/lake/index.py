@@ -108,16 +108,8 @@ class _TableState:
         """A table of the index, with what it lacks."""
         found = self._days if name == DAYS else kept(self._lake, name, self._table)
         stale = stale_days(found, self._stamps)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            missing = sorted(stale & self._stamps.keys() - self._rows.keys())
-            self._rows.update(zip(missing, pool.map(self._of_day, missing), strict=True))
+        self._rows |= read_days(self._lake, self._table, stale - self._rows.keys(), self._stamps, is_shown=True)
         return merged(name, found, stale, {day: self._rows[day] for day in stale & self._stamps.keys()})
-
-    def _of_day(self, day: date) -> RowsOfDay:
-        try:
-            return rows_of_day(self._lake, self._table, day)
-        except LakeError as error:  # of one day; the others can be shown
-            return unreadable_day(self._table, day, str(error))
 
 
 def read_index(lake: Lake, tables: Sequence[str] = ()) -> Index:
@@ -165,8 +157,37 @@ def stamps_of(lake: Lake, table: str) -> Stamps:
     for day, runs in attempt_runs(lake, table).items():
         if runs:
             told = " ".join(f"{run}={stamp}" for run, stamp in sorted(runs.items()))
-            found[day] = f"{found.get(day, '')} {told}"
+            found[day] = f"{found.get(day, '')} {told}"  # the blank says that there are attempts
     return dict(sorted(found.items()))
+
+
+def read_days(
+    lake: Lake, table: str, days: Iterable[date], stamps: Stamps, *, is_shown: bool = False
+) -> dict[date, RowsOfDay]:
+    """Read manifests and attempts of those of some days that the lake has.
+
+    Args:
+        lake: the lake.
+        table: the log table.
+        days: the days.
+        stamps: what the lake has.
+        is_shown: whether a day that cannot be read now is a row that says so, because the others can be shown.
+
+    Raises:
+        LakeError: if one cannot be read, unless `is_shown`.
+    """
+
+    def of_day(day: date) -> RowsOfDay:
+        try:
+            return rows_of_day(lake, table, day, is_tried=" " in stamps[day])
+        except LakeError as error:
+            if not is_shown:
+                raise
+            return unreadable_day(table, day, str(error))
+
+    wanted = sorted(day for day in days if day in stamps)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(wanted, pool.map(of_day, wanted), strict=True))
 
 
 # -- what the index has

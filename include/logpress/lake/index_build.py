@@ -28,8 +28,8 @@ class RowsOfDay:
     sizes: Sequence[SizeRow] = ()
 
 
-def rows_of_day(lake: Lake, table: str, day: date) -> RowsOfDay:
-    """Read what a lake has of a day: its manifest, and its newest attempt.
+def rows_of_day(lake: Lake, table: str, day: date, *, is_tried: bool = True) -> RowsOfDay:
+    """Read what a lake has of a day: its manifest, and its newest attempt, if it may have one (`is_tried`).
 
     A damaged manifest is a row that says so; a damaged attempt is left out. A day that is neither published nor refused
     has no rows.
@@ -44,7 +44,8 @@ def rows_of_day(lake: Lake, table: str, day: date) -> RowsOfDay:
         if not isinstance(error.__cause__, ValueError | None):
             raise  # the lake could not be read, which says nothing of the manifest
         problem = str(error)
-    attempts = [one for one in attempts_of(lake, table, day) if not is_superseded(one, manifest)]
+    tried = attempts_of(lake, table, day) if is_tried else []
+    attempts = [one for one in tried if not is_superseded(one, manifest)]
     attempt = attempts[-1] if attempts else None
     if manifest is None and problem is None and attempt is None:
         return RowsOfDay()

@@ -22,8 +22,7 @@ from logpress.lake.catalog import LakeCatalog, open_catalog
 from logpress.lake.choice import is_configured, is_missing
 from logpress.lake.commit import evolve
 from logpress.lake.conflicts import until_deadline
-from logpress.lake.index import kept, merged, stale_days, stamps_of, to_bytes
-from logpress.lake.index_build import rows_of_day
+from logpress.lake.index import kept, merged, read_days, stale_days, stamps_of, to_bytes
 from logpress.lake.index_commit import due_snapshots, live_files, replace_partition
 from logpress.lake.index_rows import CHECKS, DAYS, DESCRIPTIONS, SCHEMAS, SIZES
 from logpress.lake.lake import Lake
@@ -58,14 +57,13 @@ def follow_or_warn(lake: Lake, table: str) -> None:
         )  # fmt: skip
 
 
-def follow(lake: Lake, table: str, catalog: LakeCatalog | None = None, *, anew: bool = False) -> None:
+def follow(lake: Lake, table: str, catalog: LakeCatalog | None = None) -> None:
     """Make the index say what the lake has of a log table.
 
     Args:
         lake: the lake; nothing is done where its layout, or the lack of a catalog, allows no publication.
         table: the log table.
         catalog: the lake's, if it is open.
-        anew: whether the catalog is looked at even if the files are right, as where it was lost.
 
     Raises:
         LakeError: if the lake or its catalog refuses, or others win until the deadline.
@@ -74,8 +72,6 @@ def follow(lake: Lake, table: str, catalog: LakeCatalog | None = None, *, anew: 
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone(lake))
-        if not anew and _is_right(lake, table):
-            return
         opened = catalog or stack.enter_context(open_catalog(lake))
         until_deadline(
             lambda: _follow(opened, lake, table), f"the catalog of {lake.uri}", f"index {table}", _DEADLINE_SECONDS
@@ -99,18 +95,13 @@ def _alone(lake: Lake) -> Iterator[None]:
         yield
 
 
-def _is_right(lake: Lake, table: str) -> bool:
-    stamps = stamps_of(lake, table)
-    return not any(stale_days(kept(lake, name, table), stamps) for name in TABLES)
-
-
 def _follow(catalog: LakeCatalog, lake: Lake, table: str) -> None:
     # first, so that whoever commits after the stamps were read is a conflict
     loaded = {name: _loaded(catalog, name) for name in TABLES}
     stamps = stamps_of(lake, table)
     found = {name: kept(lake, name, table) for name in TABLES}
     stale = {name: stale_days(found[name], stamps) for name in TABLES}
-    rows = {day: rows_of_day(lake, table, day) for day in set[date]().union(*stale.values()) & stamps.keys()}
+    rows = read_days(lake, table, set[date]().union(*stale.values()), stamps)
     for name in TABLES:
         path = lake.index_path(name, table)
         if not stamps:

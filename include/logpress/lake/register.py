@@ -93,7 +93,7 @@ def register(
             _make_own(catalog, lake, table)
         for table in tables or every:
             done.append(_register(catalog, lake, table, verify, (descriptions or {}).get(table, {}), progress))
-            follow(lake, table, catalog, anew=True)
+            follow(lake, table, catalog)
         if all(_is_known(catalog, lake, table) for table in every if table not in {one.table for one in done}):
             record(lake, choice)
         else:
