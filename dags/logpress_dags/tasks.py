@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -109,34 +110,43 @@ def verify(
         CheckError: if a check of level `fail` failed; all results are in the log.
     """
     from logpress.day import stages
+    from logpress.day.refusals import refusals_kept
     from logpress.lake import Lake
 
     day, manifests = date.fromisoformat(run["day"]), manifests_of(pressed)
     slices = [SliceSpec.model_validate(spec) for spec in specs]
-    with _access(contract, run, run["inputs"]), compiling_logged():
+    keeping = refusals_kept(
+        run["lake"], contract.table, day, run["name"], "verify", manifests, run_id=_run_id(),
+    )  # fmt: skip
+    with _access(contract, run, run["inputs"]), compiling_logged(), keeping:
+        began = time.monotonic()
         proven = stages.prove(
             contract, day, manifests, run["lake"], run["name"], specs=slices, memory=memory(),
             progress=LoggedProgress("proof"),
         )  # fmt: skip
+        seconds, lake_ = time.monotonic() - began, Lake.open(run["lake"])
         for manifest in proven:
             log.info("slice %s: %s", manifest.slice, _proven(manifest))
         try:
-            checks = stages.check(contract, day, proven, Lake.open(run["lake"]), run["name"])
+            verification = stages.check(contract, day, proven, lake_, run["name"], prove_seconds=seconds)
         except CheckError as error:
             _log_checks(error.results)
             raise
-    _log_checks(checks)
+        stages.note_verified(lake_, contract, day, run["name"], verification)
+    _log_checks(verification.checks)
     return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
 
 
 def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) -> dict[str, Any]:
     """Replace the day in the lake, in one commit; figures of the day, as the asset's event has them."""
     from logpress.day import stages
+    from logpress.day.refusals import refusals_kept
 
     day = date.fromisoformat(run["day"])
-    with storage_access(run["lake"]):
+    keeping = refusals_kept(run["lake"], contract.table, day, run["name"], "publish", manifests, run_id=_run_id())
+    with storage_access(run["lake"]), keeping:
         before = _files(contract, day, run["lake"])
-        manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
+        manifest = stages.publish(contract, day, manifests, run["lake"], run["name"], run_id=_run_id())
     changed = {(part.path, part.sha256) for part in (*manifest.parts, *manifest.rejects_parts)} != before
     ratio = round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None
     log.info(
@@ -186,6 +196,10 @@ def manifests_of(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
     """The manifests that mapped tasks have returned."""
     # `[:]` fetches the mapped tasks' results in one request; iterating over them takes one request each.
     return [SliceManifest.model_validate(manifest) for manifest in pressed[:]]
+
+
+def _run_id() -> str:
+    return str(get_current_context()["dag_run"].run_id)
 
 
 def _access(contract: Contract, run: Run, inputs: Sequence[str]) -> contextlib.AbstractContextManager[None]:

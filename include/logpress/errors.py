@@ -77,11 +77,13 @@ class CheckError(LogpressError):
 
     Attributes:
         results: the results of all checks (`results.CheckResult`), those that passed too.
+        verification: all that verify found (`results.Verification`); None if whoever made the checks did not say.
     """
 
-    def __init__(self, message: str, results: Sequence[Any] = ()) -> None:
+    def __init__(self, message: str, results: Sequence[Any] = (), verification: Any = None) -> None:
         super().__init__(message)
         self.results = tuple(results)
+        self.verification = verification
 
 
 class LakeError(LogpressError):

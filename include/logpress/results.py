@@ -10,6 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+INDEX_TABLES = ("logpress_days", "logpress_checks", "logpress_sizes")
+"""Names of the tables that every lake has of its own, and that no contract may take."""
+
 
 class Model(BaseModel):
     """Frozen JSON."""

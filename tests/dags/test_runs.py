@@ -29,10 +29,9 @@ def states(run) -> dict[str, set[str]]:
 
 
 def files(lake: Path) -> dict[str, str]:
-    """The Parquet files of a lake, with a digest of their bytes."""
-    return {
-        str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in lake.rglob("*.parquet")
-    }
+    """The Parquet files of a lake's table, with a digest of their bytes."""
+    paths = (lake / "sdk_log").rglob("*.parquet")
+    return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def staged(lake: Path) -> list[Path]:
@@ -131,8 +130,24 @@ def test_a_secret_in_an_input_reaches_neither_xcom_nor_logs(daily, lake, airflow
         assert secret.encode() not in path.read_bytes(), path
 
 
-def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, lake, monkeypatch):
+def test_what_verify_found_and_the_run_are_kept_with_the_day(daily, lake):
+    from logpress.lake import Lake
+    from logpress.lake.index import read_index
+
+    run = daily.test(logical_date=midnight(DAY))
+    manifest = Lake.open(str(lake)).need_day("sdk_log", DAY)
+    assert manifest.run_id == run.run_id
+    assert manifest.verification is not None
+    assert manifest.verification.records == manifest.rows + manifest.rejects
+    assert len(manifest.verification.checks) >= len(load_contract("sdk_log").checks)
+    index = read_index(Lake.open(str(lake)))
+    assert [(row.state, row.run_id) for row in index.days] == [("published", run.run_id)]
+
+
+def test_a_day_that_is_not_proven_is_not_published_and_stays_to_be_looked_into(daily, lake, monkeypatch, caplog):
     from logpress.day import stages
+    from logpress.lake import Lake
+    from logpress.lake.attempts import attempts_of
 
     def not_the_same(*args: object, **options: object) -> None:
         assert staged(lake)
@@ -147,8 +162,13 @@ def test_a_day_that_is_not_proven_is_not_published_and_leaves_no_staging(daily, 
     assert states(run)["publish"] == {"upstream_failed"}
     assert states(run)["clean"] == {"success"}
     assert [task.try_number for task in run.get_task_instances() if task.task_id == "verify"] == [1]
-    assert files(lake) == before
-    assert staged(lake) == []
+    published = {name: digest for name, digest in files(lake).items() if "/_staging/" not in name}
+    assert published == before
+    (attempt,) = attempts_of(Lake.open(str(lake)), "sdk_log", DAY)
+    assert (attempt.run_id, attempt.stage, attempt.rows > 0) == (run.run_id, "verify", True)
+    folders = {path.relative_to(lake / "sdk_log/_staging").parts[1] for path in staged(lake)}
+    assert folders == {attempt.run}
+    assert f"its files stay in {lake}/sdk_log/_staging/dt={DAY}/{attempt.run} for 7 days" in caplog.text
 
 
 def test_a_slice_that_does_not_come_back_is_healed_and_published(daily, lake, monkeypatch, caplog):

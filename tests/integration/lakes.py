@@ -103,6 +103,11 @@ class Table:
     def name(self) -> str:
         return self.contract.table
 
+    @property
+    def days(self) -> list[date]:
+        """The days that have rows."""
+        return [EPOCH.date() + timedelta(days=day) for day in sorted(set(self.rows["day"].to_pylist()))]
+
     def view(self, dialect: str, called: str, columns: Sequence[str] | None = None) -> str:
         """The query of a view of the table, which the engine calls so."""
         source = catalog_source(self.name, dialect, called)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -154,3 +155,19 @@ def test_a_local_lake_is_read_by_its_own_catalog(spark: Any, sdk_log: Contract, 
         own.conf.set(f"spark.sql.catalog.{engines.CATALOG}.{name}", value)
     ask = asking(own, f"{engines.CATALOG}.logpress.sdk_log", True)
     assert values_of(plain(ask("SELECT * FROM {t}"))) == expected.values
+
+
+def test_the_index_says_what_was_published(spark: Any, lake: Lake) -> None:
+    """Its snapshots are logpress's own (`lake/index_commit.py`)."""
+    found = spark.sql(
+        f"SELECT d.log_table, d.day, d.state, d.rows, d.stored_bytes, sum(s.stored_bytes) AS in_columns FROM "
+        f"{engines.CATALOG}.logpress.logpress_days d JOIN {engines.CATALOG}.logpress.logpress_sizes s "
+        "ON s.log_table = d.log_table AND s.day = d.day WHERE d.rows > 0 GROUP BY ALL"
+    ).toArrow()
+    expected = {(name, day): ("published", ROWS) for name, table in lake.tables.items() for day in table.days}
+    assert {(row["log_table"], row["day"]): (row["state"], row["rows"]) for row in found.to_pylist()} == expected
+    assert found["in_columns"].to_pylist() == found["stored_bytes"].to_pylist()
+    text = Path(__file__, "../../../docs/lake.md").resolve().read_text()
+    (query,) = re.findall(r"```sql\n(-- Spark .*?);\n```", text, re.DOTALL)
+    shown = spark.sql(query.replace("logpress.logpress.", f"{engines.CATALOG}.logpress.")).toArrow()
+    assert {row["month"].date() for row in shown.to_pylist()} == {DAYS[0].replace(day=1)}

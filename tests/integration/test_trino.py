@@ -158,3 +158,16 @@ def _typed(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     if pa.types.is_binary(type_):
         return pa.array([None if value is None else base64.b64decode(value) for value in values], type_)
     return pa.array([value and UUID(value) for value in values] if type_ == pa.uuid() else values, type_)
+
+
+def test_the_index_says_what_was_published(trino: Trino, lake: Lake) -> None:
+    """Its snapshots are logpress's own (`lake/index_commit.py`)."""
+    found = trino.query(
+        "SELECT d.log_table, d.day, d.state, d.rows, d.stored_bytes, sum(s.stored_bytes) "
+        "FROM lake.logpress.logpress_days d JOIN lake.logpress.logpress_sizes s "
+        "ON s.log_table = d.log_table AND s.day = d.day WHERE d.rows > 0 GROUP BY 1, 2, 3, 4, 5"
+    ).rows
+    assert {(name, day): tuple(told) for name, day, *told, _, _ in found} == {
+        (name, str(day)): ("published", ROWS) for name, table in lake.tables.items() for day in table.days
+    }
+    assert all(row[4] == row[5] for row in found)

@@ -91,7 +91,7 @@ def test_duplicates_across_slices_are_counted_and_kept(strict, tmp_path) -> None
     lake = str(tmp_path / "lake")
     specs = stages.plan(strict, DAY, [str(tmp_path / "raw")])
     manifests = [stages.press(strict, DAY, spec, lake, "run") for spec in specs]
-    found = {check.check: check for check in stages.verify(strict, DAY, manifests, lake, "run")}
+    found = {check.check: check for check in stages.verify(strict, DAY, manifests, lake, "run").checks}
     check = found["duplicates across slices"]
     assert (check.ok, check.level) == (False, "warn")
     assert check.message.startswith("7 rows equal a row of another slice")
@@ -109,7 +109,8 @@ def test_a_slice_of_many_rows_begins_anew_and_equal_rows_of_two_runs_are_counted
     [spec] = stages.plan(strict, DAY, [str(raw)])
     staged = Lake.create(lake).staging_folder(strict.table, DAY, "run", spec.name)
     manifest = press_slice(strict, DAY, spec, staged, threads=0, limits=limits)
-    [check] = [c for c in stages.verify(strict, DAY, [manifest], lake, "run") if c.check == "duplicates across slices"]
+    checks = stages.verify(strict, DAY, [manifest], lake, "run").checks
+    [check] = [c for c in checks if c.check == "duplicates across slices"]
     kept = manifest.rows - 60
     assert 0 < kept < len(numbers) - 60
     assert (check.ok, manifest.duplicates) == (False, len(numbers) - 60 - kept)

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,29 @@ from logpress.day.erasing import days as erase_module
 from logpress.day.erasing import records as record_tests
 from logpress.day.erasing import rewrite
 from logpress.day.erasing.rewrite import rewrite_slice
+from logpress.day.erasing.verified import without_erased
 from logpress.errors import ChangedError, LakeError, ProofError, UsageError
-from logpress.lake import Lake, erasures
+from logpress.lake import Lake, erasures, publish_day
+from logpress.lake.attempts import write_attempt
 from logpress.lake.catalog import open_catalog
 from logpress.lake.check import check_lake
 from logpress.lake.copying import copy_lake
 from logpress.lake.forget import erase_lock
 from logpress.lake.history import publications
+from logpress.lake.index import read_index
+from logpress.lake.index_tables import follow
 from logpress.lake.locks import locked
 from logpress.lake.rollback import drop_day, rollback_day
+from logpress.lake.staged import keep_staging
 from logpress.manifest import DayManifest
+from logpress.results import (
+    Attempt,
+    CheckResult,
+    ColumnProfile,
+    Profile,
+    RejectExample,
+    Verification,
+)
 
 DAY, NEXT_DAY = date(2021, 12, 26), date(2021, 12, 27)
 TABLE = "sdk_log"
@@ -705,3 +718,59 @@ def test_an_erasure_killed_before_it_has_noted_old_files_removes_them_when_run_a
     assert sum(slice_.erased for slice_ in manifest.slices) == 1
     left = {path.name for path in Path(lake.parts_folder(TABLE, DAY)).iterdir()}
     assert left == {part.path for part in manifest.parts}
+
+
+# -- what verify found
+
+
+def test_nothing_that_verify_or_a_refused_run_told_of_the_records_stays(contract, lake_uri, press) -> None:
+    others = [bare(n) for n in range(30)]
+    press([*others, *(bare(n, NAME) for n in range(5))])
+    lake, before = Lake.open(lake_uri), manifest_of(lake_uri)
+    assert before.verification is not None
+    told = ColumnProfile(
+        name="nickname", nulls=0, low=NAME, high=NAME, others=2,
+        top={"user 1": 6, NAME: 5},
+    )  # fmt: skip
+    unique = CheckResult(
+        check="unique nickname", kind="unique", columns=("nickname",), level="warn", ok=False, observed=0.5,
+        message=f"3 of 35 rows repeat nickname; for example {NAME!r}", examples=(NAME,),
+    )  # fmt: skip
+    verified = before.verification.model_copy(
+        update={"profile": Profile(rows=35, hours=(1,) * 24, columns=(told,)), "checks": (unique,)}
+    )
+    publish_day(lake, TABLE, DAY, before.slices, "again", verification=verified)
+    example = RejectExample(reason="not_json", origin="a", record=1, text=f"broken {NAME}")
+    write_attempt(lake, Attempt(
+        table=TABLE, day=DAY.isoformat(), run="refused", refused_at=datetime.now(UTC), stage="verify", error="no",
+        examples=(example,), verification=verified,
+    ))  # fmt: skip
+    kept = Path(keep_staging(lake, TABLE, DAY, "refused", "no"))
+    (kept / "raw.ndjson").write_bytes(bare(1, NAME))
+    follow(lake, TABLE)
+    assert NAME in read_index(lake).checks[0].message
+    assert len(holding(Path(lake_uri), [NAME])) > 5
+    erasing.erase(contract, lake_uri, WHERE, at_once=True)
+    assert holding(Path(lake_uri), [NAME]) == []
+    found = manifest_of(lake_uri).verification
+    assert found is not None
+    assert found.profile is not None
+    (column,) = found.profile.columns
+    assert (column.top, column.others, column.low, column.high) == ({"user 1": 6}, 7, None, None)
+    (check,) = found.checks
+    assert (check.check, check.ok, check.observed, check.examples) == ("unique nickname", False, 0.5, ())
+    assert read_index(lake).checks == read_index(lake).checks_of(TABLE, DAY) != ()
+    assert [str(one) for one in check_lake(lake, [TABLE])] == []
+
+
+def test_values_that_may_have_gone_go_with_each_erasure(contract, lake_uri, press) -> None:
+    top = {str(rows): rows for rows in (4, 3, 2, 1)}
+    profile = Profile(rows=11, hours=(11, *[0] * 23), columns=(ColumnProfile(name="a", nulls=0, top=top, others=1),))
+    verified = Verification(
+        proven_at=datetime.now(UTC), records=11, raw_bytes=9, files=1, digest="0" * 32, profile=profile
+    )
+    found = without_erased(verified, 2)
+    assert found is not None
+    assert found.profile is not None
+    assert (list(found.profile.columns[0].top.values()), found.profile.columns[0].others) == ([4, 3], 4)
+    assert without_erased(None, 2) is None

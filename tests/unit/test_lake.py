@@ -395,10 +395,10 @@ def test_what_a_killed_publication_leaves_is_mended_by_the_next_of_any_day(eithe
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of 3 MB."""
+    """A disk of 12 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], capture_output=True).returncode:
         pytest.skip("only root may mount a small disk")
     yield folder
     subprocess.run(["umount", folder], check=True)
@@ -664,7 +664,7 @@ def test_of_two_who_publish_the_same_day_the_last_wins_whole(lake):
 
 def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
     publish(lake, DAY, stage(lake, DAY, "h10", ["a"]))
-    real = commits._evolve
+    real = commits.evolve
     calls: list[int] = []
 
     def with_company(*arguments):
@@ -673,7 +673,7 @@ def test_a_commit_in_between_is_seen_and_its_day_kept(lake, monkeypatch):
             calls.append(1)
             publish(lake, NEXT_DAY, stage(lake, NEXT_DAY, "h10", ["n"], run="other"), run="other")
 
-    monkeypatch.setattr(commits, "_evolve", with_company)
+    monkeypatch.setattr(commits, "evolve", with_company)
     monkeypatch.setattr(commits, "_one_at_a_time", lambda *_: nullcontext())  # as if it were on another machine
     publish(lake, DAY, stage(lake, DAY, "h10", ["x"]))
     assert scan(lake) == ["n", "x"]

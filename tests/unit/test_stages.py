@@ -82,9 +82,10 @@ def run(contract: Contract, raw: Path, lake_uri: str, day: date = DAY, **options
 
 
 def files(lake_uri: str) -> dict[str, str]:
+    """Digests of the Parquet files of the table; the index says when the day was proven, and differs each time."""
     return {
         str(path.relative_to(lake_uri)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in Path(lake_uri).rglob("*.parquet")
+        for path in Path(lake_uri, "sdk_log").rglob("*.parquet")
     }
 
 
@@ -246,7 +247,7 @@ def test_progress_is_told(sdk_log, raw, lake_uri):
 
 def test_what_is_staged_is_proven(sdk_log, raw, lake_uri):
     manifests = pressed(sdk_log, raw, lake_uri)
-    results = stages.verify(sdk_log, DAY, manifests, lake_uri, RUN)
+    results = stages.verify(sdk_log, DAY, manifests, lake_uri, RUN).checks
     assert {result.level for result in results if not result.ok} <= {"warn"}
     assert not Path(lake_uri, "sdk_log/data").exists()
 
@@ -332,13 +333,13 @@ def test_checks_count_what_breaks_them(sdk_log, raw, lake_uri, check, broken):
     manifests = pressed(sdk_log, raw, lake_uri)
     one = sdk_log.model_copy(update={"checks": (check,)})
     if not broken:
-        (result,) = stages.verify(one, DAY, manifests, lake_uri, RUN)
+        (result,) = stages.verify(one, DAY, manifests, lake_uri, RUN).checks
         assert result.ok, result.message
         return
     with pytest.raises(CheckError, match=f"{broken} of 121"):
         stages.verify(one, DAY, manifests, lake_uri, RUN)
     warned = sdk_log.model_copy(update={"checks": (check.model_copy(update={"level": "warn"}),)})
-    (result,) = stages.verify(warned, DAY, manifests, lake_uri, RUN)
+    (result,) = stages.verify(warned, DAY, manifests, lake_uri, RUN).checks
     assert not result.ok
 
 

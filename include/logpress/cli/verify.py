@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from logpress.cli.options import Day, Inputs, LakeUri, Memory, Quiet, Table, Threads, contract_of, day_of, memory_of
+
+if TYPE_CHECKING:
+    from logpress.results import Verification
 
 EPILOG = (
     "Examples:\n\n"
@@ -40,6 +44,8 @@ def verify(
     print(
         f"{contract.table} {when}: {manifest.rows + manifest.rejects:,} records, digest {digest}: agrees with {against}"
     )
+    if manifest.verification is not None:
+        print(_before(manifest.verification))
     if manifest.erasures:
         last = manifest.erasures[-1].erased_at
         print(
@@ -53,3 +59,14 @@ def verify(
         )
     for uri, damage in verified.damage.items():
         print(f"logpress: warning: {uri} is damaged, and could be read in part only: {damage}", file=sys.stderr)
+
+
+def _before(verification: Verification) -> str:
+    """What was found before the day was published."""
+    broken = [check for check in verification.checks if not check.ok]
+    checks = f"{len(verification.checks)} checks, {len(broken)} of them broken" if verification.checks else "no checks"
+    named = f" ({', '.join(check.check for check in broken)})" if broken else ""
+    return (
+        f"when it was pressed, {verification.records:,} records were proven at {verification.proven_at:%Y-%m-%d %H:%M} "
+        f"UTC, with {checks}{named}"
+    )

@@ -24,6 +24,7 @@ from logpress.contract.columns import (
     is_virtual,
 )
 from logpress.contract.source import Source
+from logpress.results import INDEX_TABLES
 
 MOST_ROW_GROUP_ROWS = 4_000_000
 
@@ -92,12 +93,20 @@ class Contract(Model):
     def _consistent(self) -> Contract:
         if self.by_user is not None and not (self.entity and self.time):
             raise ValueError("`by_user` needs `entity`, the columns that name a user, and `time`")
+        _check_table(self)
         _check_names(self)
         _check_paths(self)
         _check_circles(self)
         for column in self.columns:
             column.check_references(self.by_name)
         return self
+
+
+def _check_table(contract: Contract) -> None:
+    if contract.table in INDEX_TABLES:
+        raise ValueError(
+            f"a table cannot be named {contract.table!r}, because every lake has a table of that name; rename it"
+        )
 
 
 def _check_names(contract: Contract) -> None:

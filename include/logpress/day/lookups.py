@@ -11,6 +11,7 @@ from logpress.lake import Lake, publish_day
 from logpress.lake.lookups import Rows, keep_lookups, parts_with_lookups, replace_lookups
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure, SliceManifest
+from logpress.results import Verification
 from logpress.views.lookups import lookups_of
 
 
@@ -24,6 +25,8 @@ def publish_with_lookups(
     grace: timedelta | None = None,
     replaces: DayManifest | None = None,
     erasures: Sequence[Erasure] = (),
+    verification: Verification | None = None,
+    run_id: str | None = None,
 ) -> DayManifest:
     """Replace a day by what a run has staged, after the lookups of its parts: no reader sees a part without them.
 
@@ -38,6 +41,7 @@ def publish_with_lookups(
     return publish_day(
         lake, contract.table, day, manifests, run,
         descriptions=contract.descriptions, grace=grace, replaces=replaces, erasures=erasures,
+        verification=verification, run_id=run_id,
     )  # fmt: skip
 
 

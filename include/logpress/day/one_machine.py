@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
@@ -21,13 +23,15 @@ from logpress.day.budget import Budget
 from logpress.day.lookups import staged_lookups
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
+from logpress.day.refusals import keep_refusal
 from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts, stored_schema
 from logpress.engine.restore.digest_parts import digest_files
-from logpress.errors import LogpressError, MismatchError, PartError
+from logpress.errors import CheckError, LogpressError, MismatchError, PartError
 from logpress.kernel.ahead import compile_ahead
 from logpress.kernel.compile import load_cached
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lookups import keep_lookups
 from logpress.lake.publish import publish_day, see_erasures
 from logpress.lake.storage import lake_errors
@@ -39,7 +43,7 @@ from logpress.progress import Progress, Silent, StageProgress, Summed
 from logpress.quality.proof import compare, prove_files
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
-from logpress.results import CheckResult
+from logpress.results import CheckResult, Verification
 
 _MOSTLY = 0.7
 """Share of a day's bytes above which one slice would keep one process busy while the others wait."""
@@ -76,7 +80,8 @@ def run_day(
 
     Raises:
         UsageError: if records were erased from the day, unless `despite_erasures`.
-        LogpressError: from any stage; the published day is then unchanged.
+        LogpressError: from any stage; the published day is then unchanged. If the day was pressed already, what is
+            known of it is kept in the lake as an attempt.
     """
     with contextlib.closing(companion or Companion()) as beside:
         see_apart(inputs or contract.source.inputs, lake_uri)
@@ -93,16 +98,22 @@ def run_day(
         compile_ahead("press")
         try:
             if processes > 1:
-                failures, checks = _with_processes(work, processes)
+                failures, checking = _with_processes(work, processes)
             else:
-                failures, checks = _with_threads(work, budget.threads(contract, threads))
+                failures, checking = _with_threads(work, budget.threads(contract, threads))
             work.stages.end("verify")
-            if failures:
-                checks = work.heal(failures, budget.threads(contract, threads))
-            published = _publish(work, grace, despite_erasures)
+            verification = _verified(work, failures, checking, budget.threads(contract, threads))
+            published = _publish(work, verification, grace, despite_erasures)
+        except LogpressError as error:
+            if work.stage != "press":
+                keep_refusal(
+                    lake.uri, contract.table, day, work.run, work.stage, work.in_order, error,
+                    verification=work.verification, follow=lambda *of: work.companion.call(follow_or_warn, *of),
+                )  # fmt: skip
+            raise
         finally:
             clean(contract, day, lake_uri, work.run)
-    return DayReport.of(published), checks
+    return DayReport.of(published), list(verification.checks)
 
 
 @dataclass
@@ -111,6 +122,9 @@ class _Work:
 
     Attributes:
         manifests: the manifests of the slices that are pressed, by name.
+        stage: the stage it is in.
+        began: when the proof began, by the monotonic clock.
+        verification: what verify found, once it has.
     """
 
     contract: Contract
@@ -121,6 +135,9 @@ class _Work:
     companion: Companion
     stages: StageProgress
     manifests: dict[str, SliceManifest] = field(default_factory=dict)
+    stage: Literal["press", "verify", "publish"] = "press"
+    began: float = 0.0
+    verification: Verification | None = None
 
     @property
     def in_order(self) -> list[SliceManifest]:
@@ -132,6 +149,7 @@ class _Work:
 
     def begin_verify(self) -> Progress:
         self.stages.end("press")
+        self.stage, self.began = "verify", time.monotonic()
         prove_counts(self.contract, self.day, self.in_order, self.lake, self.run)
         return self.stages.begin("verify", sum(manifest.raw_bytes for manifest in self.in_order))
 
@@ -144,7 +162,7 @@ class _Work:
             self.lake.storage.sync(path)  # now, so that publishing does not wait for the disk
         return self.companion.call(prove_readable, path)
 
-    def heal(self, failures: Failures, threads: int) -> list[CheckResult]:
+    def heal(self, failures: Failures, threads: int) -> Verification:
         """Press slices again whose records are not all restored, and repeat the day's checks."""
         size = sum(self.manifests[name].raw_bytes for name in failures)
         summed = Summed(
@@ -158,7 +176,15 @@ class _Work:
         self.stages.end("press again")
         return self.check()
 
-    def check(self) -> list[CheckResult]:
+    def proven(self, found: Verification) -> Verification:
+        """What verify found, now that the proof has ended."""
+        self.verification = found.model_copy(
+            update={"proven_at": datetime.now(UTC), "prove_seconds": time.monotonic() - self.began}
+        )
+        return self.verification
+
+    def check(self) -> Verification:
+        """Run the contract's checks, while the proof may still go on."""
         return check(self.contract, self.day, self.in_order, self.lake, self.run)
 
 
@@ -173,15 +199,25 @@ def _is_mostly_one(specs: Sequence[SliceSpec]) -> bool:
     return max(sizes) > _MOSTLY * sum(sizes)
 
 
-def _publish(work: _Work, grace: timedelta | None, despite_erasures: bool) -> DayManifest:
+def _verified(work: _Work, failures: Failures, checking: Future[Verification], threads: int) -> Verification:
+    """What verify found, after slices that failed are healed."""
+    try:
+        return work.proven(work.heal(failures, threads) if failures else checking.result())
+    except CheckError as error:
+        error.verification = work.proven(error.verification)
+        raise
+
+
+def _publish(work: _Work, verification: Verification, grace: timedelta | None, despite_erasures: bool) -> DayManifest:
     work.stages.begin("publish", None)
+    work.stage = "publish"
     contract, manifests = work.contract, work.in_order
     lookups = staged_lookups(work.lake, contract, work.day, manifests, work.run)  # here, where the engine is imported
     if lookups is not None:
         work.companion.call(keep_lookups, work.lake, contract.table, work.day, lookups)
     published = work.companion.call(
         publish_day, work.lake, contract.table, work.day, manifests, work.run,
-        descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures,
+        descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures, verification=verification,
     )  # fmt: skip
     work.stages.end("publish")
     return published
@@ -190,8 +226,11 @@ def _publish(work: _Work, grace: timedelta | None, despite_erasures: bool) -> Da
 # -- several slices: a process each
 
 
-def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckResult]]:
-    """Press all slices, the largest first, then prove them; a free process takes the next job."""
+def _with_processes(work: _Work, processes: int) -> tuple[Failures, Future[Verification]]:
+    """Press all slices, the largest first, then prove them; a free process takes the next job.
+
+    The checks are made meanwhile, and are done.
+    """
     failures: dict[str, LogpressError] = {}
     jobs = deque(
         Job(_press, (work.contract, work.day, spec, work.lake.uri, work.run))
@@ -204,7 +243,7 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
     with Workers(processes) as workers, ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
         reading: list[Future[int]] = []
-        checking: Future[list[CheckResult]] | None = None
+        checking: Future[Verification] | None = None
         try:
             while jobs or workers.is_busy:
                 while jobs and workers.free:
@@ -231,7 +270,7 @@ def _with_processes(work: _Work, processes: int) -> tuple[Failures, list[CheckRe
             for future in reading:
                 future.result()
             assert checking is not None
-            return failures, checking.result()
+            return failures, checking
         except BaseException:
             meanwhile.shutdown(wait=False, cancel_futures=True)
             raise
@@ -302,8 +341,8 @@ def _compare_if_complete(pieces: dict[str, list[Job]], job: Job, failures: dict[
 # -- one slice: threads
 
 
-def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult]]:
-    """Press one slice after the other, then prove them."""
+def _with_threads(work: _Work, threads: int) -> tuple[Failures, Future[Verification]]:
+    """Press one slice after the other, then prove them; the checks are made meanwhile, and are done."""
     with _short_turns(), ThreadPoolExecutor(max_workers=2) as meanwhile:
         seeing = meanwhile.submit(work.see_catalog)
         summed = Summed(work.begin_press())
@@ -322,7 +361,7 @@ def _with_threads(work: _Work, threads: int) -> tuple[Failures, list[CheckResult
                 threads=threads, summed=summed, readable=work.prove_readable,
             )  # fmt: skip
         seeing.result()
-        return failures, checking.result()
+        return failures, checking
 
 
 @contextlib.contextmanager

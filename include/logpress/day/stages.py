@@ -6,8 +6,9 @@ Each function depends only on (table, day, slice, run) and the lake, so it can b
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
@@ -20,13 +21,15 @@ from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
 from logpress.engine.press import press_slice
 from logpress.engine.registers.stored_columns import stored_columns
-from logpress.errors import LakeError, UsageError
+from logpress.errors import CheckError, LakeError, UsageError
+from logpress.hashing.digest import combine
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
 from logpress.lake.forget import forget_due_unless_busy
 from logpress.lake.leftovers import remove_leftovers, remove_run
 from logpress.lake.publish import see_erasures
+from logpress.lake.staged import read_verified, write_verified
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
@@ -35,7 +38,7 @@ from logpress.quality.checks.run import input_warnings, kept_whole, raise_if_fai
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
-from logpress.results import CheckResult
+from logpress.results import CheckResult, Verification
 from logpress.sources.restart import waited_for
 
 
@@ -243,15 +246,17 @@ def verify(
     threads: int | None = None,
     progress: Progress | None = None,
     memory: int | None = None,
-) -> list[CheckResult]:
+) -> Verification:
     """Prove a run's staged slices, and run the contract's checks; for the arguments see `prove`.
 
     Raises:
         ProofError: if slices have other records than were read; none is pressed again.
         CheckError: if a check of level `fail` fails.
     """
+    began = time.monotonic()
     prove(contract, day, manifests, lake_uri, run, threads=threads, progress=progress, memory=memory)
-    return check(contract, day, manifests, Lake.open(lake_uri), run)
+    lake, seconds = Lake.open(lake_uri), time.monotonic() - began
+    return note_verified(lake, contract, day, run, check(contract, day, manifests, lake, run, prove_seconds=seconds))
 
 
 def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> None:
@@ -267,19 +272,56 @@ def prove_counts(contract: Contract, day: date, manifests: Sequence[SliceManifes
     prove_distinct(lake, day, manifests, run)
 
 
-def check(contract: Contract, day: date, manifests: Sequence[SliceManifest], lake: Lake, run: str) -> list[CheckResult]:
-    """Run the contract's checks over staged slices.
+def check(
+    contract: Contract,
+    day: date,
+    manifests: Sequence[SliceManifest],
+    lake: Lake,
+    run: str,
+    *,
+    prove_seconds: float = 0.0,
+) -> Verification:
+    """Run the contract's checks over staged slices that were proven just now.
+
+    Returns:
+        What verify found.
 
     Raises:
-        CheckError: if a check of level `fail` fails.
+        CheckError: if a check of level `fail` fails; it has all that was found.
     """
-    parts, _ = staged_files(lake, day, manifests, run)
+    proven_at, began = datetime.now(UTC), time.monotonic()
+    parts, rejects = staged_files(lake, day, manifests, run)
     findings = run_checks(contract, manifests, parts, past_of(lake, contract, day))
     results = [*findings.checks, *input_warnings(manifests), *kept_whole(manifests)]
     if contract.source.duplicates == "reject":
         results += _repeats_across(lake, day, manifests, run)
-    raise_if_failed(results)
-    return results
+    found = Verification(
+        proven_at=proven_at,
+        records=sum(manifest.rows + manifest.rejects for manifest in manifests),
+        raw_bytes=sum(manifest.raw_bytes for manifest in manifests),
+        files=len(parts) + len(rejects),
+        digest=combine(manifest.digest for manifest in manifests),
+        prove_seconds=prove_seconds,
+        check_seconds=time.monotonic() - began,
+        checks=tuple(results),
+        profile=findings.profile,
+    )
+    try:
+        raise_if_failed(results)
+    except CheckError as error:
+        error.verification = found
+        raise
+    return found
+
+
+def note_verified(lake: Lake, contract: Contract, day: date, run: str, verification: Verification) -> Verification:
+    """Note what verify found in the run's staging, for `publish`; gives it back.
+
+    Raises:
+        LakeError: if staging cannot be written.
+    """
+    write_verified(lake, contract.table, day, run, verification)
+    return verification
 
 
 def _repeats_across(lake: Lake, day: date, manifests: Sequence[SliceManifest], run: str) -> list[CheckResult]:
@@ -307,14 +349,28 @@ def publish(
     run: str,
     *,
     grace: timedelta | None = None,
+    run_id: str | None = None,
 ) -> DayManifest:
-    """Publish a verified run as the day's content, in one commit.
+    """Publish a verified run as the day's content, in one commit, with what verify found.
+
+    Args:
+        contract: the table.
+        day: the UTC day.
+        manifests: the manifests of the staged slices.
+        lake_uri: the lake.
+        run: the run whose staging it is.
+        grace: how long superseded files and snapshots are kept; the lake's retention if None.
+        run_id: Airflow's run, if it is one.
 
     Raises:
         UsageError: if records were erased from the published day.
         LakeError: if the lake refuses; the published day is then unchanged.
     """
-    return publish_with_lookups(Lake.open(lake_uri), contract, day, manifests, run, grace=grace)
+    lake = Lake.open(lake_uri)
+    verification = read_verified(lake, contract.table, day, run)
+    return publish_with_lookups(
+        lake, contract, day, manifests, run, grace=grace, verification=verification, run_id=run_id
+    )
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:

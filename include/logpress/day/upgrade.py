@@ -99,8 +99,9 @@ def upgrade_day(
         stages.end("upgrade")
         stages.begin("publish", None)
         published = publish_with_lookups(
-            lake, contract, day, slices, run, grace=grace, replaces=manifest, erasures=manifest.erasures
-        )
+            lake, contract, day, slices, run,
+            grace=grace, replaces=manifest, erasures=manifest.erasures, verification=manifest.verification,
+        )  # fmt: skip
         stages.end("publish")
     finally:
         remove_run(lake, contract.table, day, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logpress.errors import LakeError
@@ -173,13 +173,15 @@ class LakeCatalog:
                     "it was changed by something else than logpress, which removes nothing there"
                 )
 
-    def create(self, table: str, schema: Schema) -> Table:
-        """Make a table, partitioned by its column `day`, unless another process just has."""
+    def create(
+        self, table: str, schema: Schema, partition: str = "day", properties: Mapping[str, str] | None = None
+    ) -> Table:
+        """Make a table, partitioned by one of its columns, unless another process just has."""
         from pyiceberg.exceptions import TableAlreadyExistsError
         from pyiceberg.partitioning import PartitionField, PartitionSpec
         from pyiceberg.transforms import IdentityTransform
 
-        day = PartitionField(schema.find_field("day").field_id, 1000, IdentityTransform(), "day")
+        by = PartitionField(schema.find_field(partition).field_id, 1000, IdentityTransform(), partition)
         with lake_errors(f"the catalog of {self._lake.uri}"):
             self._create_namespace()
             with contextlib.suppress(TableAlreadyExistsError):
@@ -187,8 +189,8 @@ class LakeCatalog:
                     self.identifier(table),
                     schema=schema,
                     location=self._lake.table_folder(table),
-                    partition_spec=PartitionSpec(day),
-                    properties=TABLE_PROPERTIES,
+                    partition_spec=PartitionSpec(by),
+                    properties={**TABLE_PROPERTIES, **(properties or {})},
                 )
         found = self.load(table)
         assert found is not None

@@ -12,6 +12,7 @@ from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.choice import is_missing
 from logpress.lake.day_files import known_days
 from logpress.lake.history import publications, sizes_differ
+from logpress.lake.index_tables import disagreements
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import superseded_names
 from logpress.lake.links import link_differences
@@ -43,7 +44,7 @@ class Finding:
 
 
 def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> Iterator[Finding]:
-    """Compare catalog, manifests and files; nothing is changed.
+    """Compare catalog, manifests, files and the index; nothing is changed.
 
     Args:
         lake: the lake.
@@ -62,9 +63,15 @@ def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> It
                 is_lost = False
         except LakeError as error:
             yield Finding(table, None, f"{error}")
+        wrong = set[date]()
         for day in sorted({*known, *lake.days(table), *lake.days_with_files(table)}):
-            yield from _check_day(lake, table, day, None if is_lost else known.get(day, set()), held, hash_files)
+            for finding in _check_day(lake, table, day, None if is_lost else known.get(day, set()), held, hash_files):
+                wrong.add(day)
+                yield finding
         yield from _check_by_user(lake, table, hash_files)
+        if not is_lost:
+            with open_catalog(lake) as catalog:
+                yield from [Finding(table, None, text) for text in disagreements(catalog, lake, table, wrong)]
 
 
 def _check_by_user(lake: Lake, table: str, hash_files: bool) -> Iterator[Finding]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from logpress.lake.attempts import due_attempts
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.check import unnamed_files
 from logpress.lake.commit import due_snapshots, expire
 from logpress.lake.day_files import known_days
 from logpress.lake.history import due_kept, kept_path
+from logpress.lake.index_tables import KEPT, follow, tidy_index
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import (
     STAGING_AGE,
@@ -24,7 +26,7 @@ from logpress.lake.leftovers import (
     remove_leftovers,
 )
 from logpress.lake.links import link_differences, link_files
-from logpress.lake.retention import retention_of
+from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
@@ -91,8 +93,10 @@ def clean_table(
             known = set(known_days(loaded))
             due, held = due_snapshots(loaded, retention), data_files(loaded, kept_snapshots(loaded, retention))
             expired = snapshot_files(loaded, (one for one in loaded.snapshots() if one.snapshot_id in due))
-        for folder in due_staging(lake, table, now - age):
+        for folder in due_staging(lake, table, now - age, now - refused_stay(retention)):
             found.append(Needless(folder, 0, "staging of a run that has ended"))
+        refused = due_attempts(lake, table, now - refused_stay(retention))
+        found += [_file(lake, path, "of a run that was refused") for path in refused]
         for day, names in due_superseded(lake, table, now - retention).items():
             found += _superseded(lake, table, day, names, held)
         for folder, _ in due_links(lake, table, now - retention):
@@ -114,7 +118,27 @@ def clean_table(
             for one in rest:
                 lake.remove(one.path)
             remove_empty_staging(lake, table)
+            follow(lake, table, catalog)
     return Cleaning(table, len(due), (*found, *rest))
+
+
+def clean_index(lake: Lake, *, remove: bool, age: timedelta = STAGING_AGE) -> Cleaning:
+    """Find what is left of earlier states of the index, and remove it.
+
+    Args:
+        lake: the lake.
+        remove: whether it is removed.
+        age: how old it is; an hour at most, because nobody reads earlier states for longer.
+
+    Raises:
+        LakeError: if the lake or its catalog cannot be read, or something cannot be removed.
+    """
+    age = min(age, KEPT)
+    due = tidy_index(lake, age, remove=False)
+    found = [_file(lake, path, "an earlier state of the index") for path in due.paths]
+    if remove:
+        tidy_index(lake, age)
+    return Cleaning("index", due.snapshots, tuple(found))
 
 
 def _of_day(

@@ -161,7 +161,7 @@ def _try(
     if changed:
         with table.transaction() as transaction:
             if added:
-                _evolve(transaction, iceberg_schema(schemas, descriptions))
+                evolve(transaction, iceberg_schema(schemas, descriptions))
             properties = {"logpress.day": ",".join(day.isoformat() for day in changed[:_NAMED_DAYS])}
             with transaction.update_snapshot(snapshot_properties=properties).overwrite() as overwrite:
                 replaced: BooleanExpression = AlwaysFalse()
@@ -246,7 +246,7 @@ def expire(table: Table, retention: timedelta) -> int:
     return len(due)
 
 
-def _evolve(transaction: Transaction, schema: Schema) -> None:
+def evolve(transaction: Transaction, schema: Schema) -> None:
     """Make the table's schema hold all columns of the files, and let readers find them by name."""
     from pyiceberg.table import TableProperties
 

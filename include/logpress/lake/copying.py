@@ -14,6 +14,7 @@ from typing import IO, Any
 from logpress.errors import LakeError, UsageError
 from logpress.lake.catalog import see_catalog
 from logpress.lake.history import sizes_differ
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.publish import publish_day, same_slices
 from logpress.lake.storage import lake_errors, normal_uri
@@ -51,7 +52,7 @@ def copy_lake(
     The copy is a lake of its own: it has its own catalog, which knows its files, and days can be pressed into it. Files
     are compared with the manifests by SHA-256 when they are read and when they are written. If it is stopped, call it
     again; days that are in the copy already are not copied again. Earlier publications are not copied, and days that
-    the source no longer has stay in the copy.
+    the source no longer has stay in the copy. The copy's index follows after the last day of a table.
 
     Args:
         source: the lake.
@@ -81,8 +82,10 @@ def copy_lake(
             publish_day(
                 copy, table, day, manifest.slices, run, descriptions=(descriptions or {}).get(table),
                 erasures=manifest.erasures, despite_erasures=_has_erasures(copy, manifest),
+                verification=manifest.verification, run_id=manifest.run_id, is_indexed=False,
             )  # fmt: skip
             yield CopiedDay(table, day, copied)
+        follow_or_warn(copy, table)
 
 
 def _see_apart(source: str, copy: str) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from logpress.lake.attempts import remove_attempts_of
 from logpress.lake.catalog import open_catalog
 from logpress.lake.choice import is_configured, is_missing
 from logpress.lake.conflicts import until_deadline
 from logpress.lake.erasures import ErasureEntry, entries, write
+from logpress.lake.index_tables import follow, tidy_index
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import PUBLISHING_AGE, note_earlier, remove_staging, remove_superseded
 from logpress.lake.locks import if_free, locked
@@ -108,8 +110,11 @@ def forget(lake: Lake, table: str, days: Iterable[date], *, grace: timedelta) ->
         note_earlier(lake, table, day)  # an erasure may have been killed before it did
         done.append(remove_superseded(lake, table, day, grace=grace))
         done.append(remove_staging(lake, table, day, age=age))
+        remove_attempts_of(lake, table, day)
     if has_catalog:
         done.append(_remove_metadata(lake, table))
+        follow(lake, table)
+        tidy_index(lake, age)
     return all(done)
 
 

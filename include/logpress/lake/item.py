@@ -21,3 +21,8 @@ class Item:
     is_folder: bool
     size: int
     modified: datetime | None
+
+    @property
+    def stamp(self) -> str:
+        """What differs once a file has been written again: its size, and when it was written, in microseconds."""
+        return f"{self.size}@{'' if self.modified is None else round(self.modified.timestamp() * 1e6)}"

@@ -19,6 +19,7 @@ from logpress.lake.names import PART, REJECTS, checked_name
 from logpress.lake.storage import TEMPORARY_PREFIX, Storage, lake_errors, normal_uri, storage_of
 from logpress.manifest import DayManifest, PartStats, file_name
 from logpress.outputs import LAKE_MARKER
+from logpress.results import INDEX_TABLES
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -262,7 +263,8 @@ class Lake(Layout):
         """The names of the tables that have days, or had some that can be theirs again, sorted."""
         with lake_errors(self.uri):
             folders = [item.name for item in self.storage.list(self.uri) if item.is_folder]
-        return [name for name in folders if not name.startswith(("_", ".")) and self.is_table(name)]
+        others = [name for name in folders if not name.startswith(("_", ".")) and name not in INDEX_TABLES]
+        return [name for name in others if self.is_table(name)]
 
     def is_table(self, name: str) -> bool:
         """Whether a table of this name has days, or had some that can be the table's again."""

@@ -127,6 +127,22 @@ class Layout:
         """Manifests of a day's publications, the current one included."""
         return f"{self.history_root(table)}/{day_name(day)}"
 
+    def attempts_root(self, table: str) -> str:
+        """What runs whose days were refused have left."""
+        return f"{self.uri}/{table}/attempts"
+
+    def attempts_folder(self, table: str, day: date) -> str:
+        """What runs have left that were refused for a day."""
+        return f"{self.attempts_root(table)}/{day_name(day)}"
+
+    def index_path(self, name: str, table: str) -> str:
+        """What a table of the index says of a log table now, for readers without the catalog."""
+        return f"{self.uri}/{name}/{table}.parquet"
+
+    def index_files(self, name: str) -> str:
+        """The files of a table of the index that the catalog has, now and before."""
+        return f"{self.uri}/{name}/data"
+
     def erasures_root(self, table: str) -> str:
         """The log of a table's erasures."""
         return f"{self.uri}/{table}/_erasures"

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake.attempts import remove_attempts
 from logpress.lake.history import publications, remove_kept
 from logpress.lake.item import Item
 from logpress.lake.lake import Lake
@@ -18,8 +19,9 @@ from logpress.lake.links import link_day, replaced_folders
 from logpress.lake.locks import if_free, locked
 from logpress.lake.moves import NOTE, current_files, noted_at, take_back
 from logpress.lake.names import checked_name
-from logpress.lake.retention import retention_of
+from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.snapshots import held_files
+from logpress.lake.staged import kept_since
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
 STAGING_AGE = timedelta(days=1)
@@ -96,26 +98,30 @@ def note_earlier(lake: Lake, table: str, day: date) -> None:
 def remove_run(lake: Lake, table: str, day: date, run: str) -> None:
     """Remove the staging of a run that has ended, and what it has moved into place without publishing it.
 
+    Staging that is kept to be looked into stays for a time.
+
     Raises:
         LakeError: if something cannot be removed.
     """
     folder = lake.staging_folder(table, day, run)
     with lake_errors(folder):
+        is_kept = kept_since(lake, folder) is not None
         if noted_at(lake, table, day, run) is not None:
             with day_lock(lake, table, day):
                 is_taken_back = take_back(lake, table, day, run)
             if not is_taken_back:  # the note stays, for a later press
-                for item in lake.storage.list(folder):
+                for item in [] if is_kept else lake.storage.list(folder):
                     if item.name != NOTE:
                         lake.remove(f"{folder}/{item.name}")
                 return
-        lake.remove(folder)
+        if not is_kept:
+            lake.remove(folder)
 
 
 def remove_leftovers(
     lake: Lake, table: str, *, grace: timedelta | None = None, staging_age: timedelta = STAGING_AGE
 ) -> None:
-    """Remove what has been superseded for longer than the retention, and what killed runs have left.
+    """Remove what has been superseded for longer than the retention, and what refused and killed runs have left.
 
     A file that a snapshot of the catalog refers to stays until that snapshot is forgotten.
 
@@ -136,8 +142,9 @@ def remove_leftovers(
                     lake.remove(folder)
         for day, run in _staged_runs(lake, table):
             _mend_killed(lake, table, day, run.name, now - PUBLISHING_AGE)
-        for folder in due_staging(lake, table, now - staging_age):
+        for folder in due_staging(lake, table, now - staging_age, now - refused_stay(grace)):
             lake.remove(folder)
+        remove_attempts(lake, table, now - refused_stay(grace))
         remove_empty_staging(lake, table)
         _remove_temporary(lake, table, now - _TEMPORARY_AGE)
 
@@ -193,12 +200,13 @@ def due_links(lake: Lake, table: str, before: datetime) -> list[tuple[str, date]
     return [(folder, day) for folder, day, since in replaced_folders(lake, table) if since <= before]
 
 
-def due_staging(lake: Lake, table: str, before: datetime) -> list[str]:
-    """Staging folders of runs that have written nothing since a moment."""
+def due_staging(lake: Lake, table: str, before: datetime, kept_before: datetime) -> list[str]:
+    """Staging folders of runs that have written nothing since a moment; of those that are kept, since another one."""
     found = []
     for day, run in _staged_runs(lake, table):
         folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
-        if _newest(lake, folder, run) < before:
+        is_kept = kept_since(lake, folder) is not None
+        if _newest(lake, folder, run) < (min(before, kept_before) if is_kept else before):
             found.append(folder)
     return found
 

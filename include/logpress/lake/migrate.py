@@ -18,6 +18,7 @@ from logpress.errors import LakeError
 from logpress.lake.catalog import check_configured, open_catalog
 from logpress.lake.choice import is_missing
 from logpress.lake.commit import move_files
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.layout import Folders, day_of_folder, is_file_name
 from logpress.lake.leftovers import day_lock
@@ -67,6 +68,9 @@ def migrate(uri: str, progress: Callable[[str, date], None] | None = None) -> Mi
                 check_configured(lake)
                 days = _migrate(lake, progress)
             left = _clear(Lake(lake.uri, "together"))
+        now = Lake.open(uri)
+        for table in now.tables():
+            follow_or_warn(now, table)
     return Migrated(days, tuple(left))
 
 

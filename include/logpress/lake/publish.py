@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
+from logpress.lake.attempts import attempt_path
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.forget import forget_due_unless_busy
 from logpress.lake.history import keep
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_day
@@ -19,6 +21,7 @@ from logpress.lake.retention import retention_of
 from logpress.lake.standing import make_day
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure, PartStats, SliceManifest
+from logpress.results import Verification
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +39,16 @@ def publish_day(
     replaces: DayManifest | None = None,
     erasures: Sequence[Erasure] = (),
     despite_erasures: bool = False,
+    verification: Verification | None = None,
+    run_id: str | None = None,
+    is_indexed: bool = True,
 ) -> DayManifest:
     """Replace a day by what a run has staged.
 
     It may be killed at any moment and called again: until the commit, readers of the catalog see the old day, from then
     on the new one. Readers of folders, in a linked lake, see it when the day's folder is exchanged. The same files as
-    are published already are not published again. If the day is refused, what was moved goes back into staging.
+    are published already are not published again, but what a newer verification found is kept with them. If the day is
+    refused, what was moved goes back into staging. The index follows the day; that it cannot is a warning.
 
     Args:
         lake: the lake.
@@ -56,6 +63,9 @@ def publish_day(
         erasures: what was erased from the day, which is kept with it.
         despite_erasures: whether a day is replaced from which records were erased since it was pressed; those that
             its input still had are published again.
+        verification: what verify found; if None, and the same is published, what it found then stays.
+        run_id: Airflow's run, if it is one.
+        is_indexed: whether the index follows; not if the caller sees to it, after several days.
 
     Raises:
         ChangedError: if the day is not as `replaces` says any more.
@@ -91,7 +101,7 @@ def publish_day(
                 _move(lake, staged, lake.file_path(table, day, part.path), part)
                 if progress is not None:
                     progress(done + 1, len(files))
-            wanted = _publication(lake, table, day, manifests, run, erasures)
+            wanted = _publication(lake, table, day, manifests, run, erasures, verification, run_id)
             manifest = make_day(catalog, lake, wanted, descriptions or {}, grace, expected)
         except BaseException:
             with contextlib.suppress(LogpressError):  # what stays now is noted, and goes back later
@@ -101,8 +111,11 @@ def publish_day(
         note_superseded(lake, table, day, {part.path for _, part in files})
         with lake_errors(lake.uri):
             lake.remove(lake.staging_folder(table, day, run))
+            lake.remove(attempt_path(lake, table, day, run))  # of an earlier try
     remove_leftovers(lake, table, grace=grace)
     forget_due_unless_busy(lake, table)
+    if is_indexed:
+        follow_or_warn(lake, table)
     return manifest
 
 
@@ -147,7 +160,14 @@ def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
 
 
 def _publication(
-    lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str, erasures: Sequence[Erasure]
+    lake: Lake,
+    table: str,
+    day: date,
+    manifests: Sequence[SliceManifest],
+    run: str,
+    erasures: Sequence[Erasure],
+    verification: Verification | None,
+    run_id: str | None,
 ) -> DayManifest:
     """What the day is to be: the publication that it is already, if that has the same slices, else a new one."""
     try:
@@ -158,10 +178,16 @@ def _publication(
     erased = tuple(erasures)
     if before is not None:
         if same_slices(before, slices) and before.erasures == erased:
-            return before
+            if verification is None or verification == before.verification:
+                return before
+            again = before.model_copy(update={"verification": verification})
+            keep(lake, again)
+            return again
         keep(lake, before)
-    now = datetime.now(UTC)
-    return DayManifest(table=table, day=day.isoformat(), published_at=now, run=run, slices=slices, erasures=erased)
+    return DayManifest(
+        table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, run_id=run_id, slices=slices,
+        erasures=erased, verification=verification,
+    )  # fmt: skip
 
 
 def same_slices(manifest: DayManifest, slices: Sequence[SliceManifest]) -> bool:

@@ -14,10 +14,12 @@ from logpress.lake.choice import EMBEDDED, CatalogChoice, choose, configured, em
 from logpress.lake.commit import DayFiles, replace_days
 from logpress.lake.day_files import known_days
 from logpress.lake.history import sizes_differ
+from logpress.lake.index_tables import follow
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
+from logpress.results import INDEX_TABLES
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def register(
     descriptions: Mapping[str, Mapping[str, str]] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Registered]:
-    """Make the catalog know the days that the manifests tell of, and no others.
+    """Make the catalog know the days that the manifests tell of, and no others; and the index say the same.
 
     It may be killed and called again, and does nothing where the catalog is right already. The catalog is recorded as
     the lake's once it knows all of the lake's tables.
@@ -87,9 +89,11 @@ def register(
     choice = target(lake, move=move)
     done = []
     with open_catalog(lake, choice) as catalog:
-        for table in tables or every:
+        for table in (*INDEX_TABLES, *(tables or every)):
             _make_own(catalog, lake, table)
+        for table in tables or every:
             done.append(_register(catalog, lake, table, verify, (descriptions or {}).get(table, {}), progress))
+            follow(lake, table, catalog)
         if all(_is_known(catalog, lake, table) for table in every if table not in {one.table for one in done}):
             record(lake, choice)
         else:

@@ -29,6 +29,11 @@ def retention_of(lake: Lake) -> timedelta:
     return parse_retention(text, RETENTION)
 
 
+def refused_stay(retention: timedelta) -> timedelta:
+    """How long what refused runs have left stays: not in the way of readers, and to be seen after a weekend."""
+    return max(retention, LOCAL_RETENTION)
+
+
 def parse_retention(text: str, what: str) -> timedelta:
     """A time such as 7d, 12h, 30m or 0.
 

@@ -6,10 +6,12 @@ import uuid
 from datetime import date, timedelta
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake.attempts import remove_attempts_of
 from logpress.lake.by_user import drop_by_user
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
 from logpress.lake.history import earlier, keep, publications, sizes_differ
+from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_files
@@ -42,7 +44,10 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
     _see_whole(lake, wanted)
     _see_erased(lake, table, day, wanted)
     run = f"rollback-{uuid.uuid4().hex[:12]}"
-    return wanted, publish_day(lake, table, day, wanted.slices, run, erasures=wanted.erasures, despite_erasures=True)
+    return wanted, publish_day(
+        lake, table, day, wanted.slices, run,
+        erasures=wanted.erasures, despite_erasures=True, verification=wanted.verification,
+    )  # fmt: skip
 
 
 def _see_erased(lake: Lake, table: str, day: date, wanted: DayManifest) -> None:
@@ -96,6 +101,8 @@ def drop_day(lake: Lake, table: str, day: date, *, grace: timedelta | None = Non
         note_superseded(lake, table, day, set())
         with lake_errors(lake.uri):
             lake.remove(lake.manifest_path(table, day))
+        remove_attempts_of(lake, table, day)
     drop_by_user(lake, table, [day])
     remove_leftovers(lake, table, grace=grace)
+    follow_or_warn(lake, table)
     return before

@@ -27,18 +27,25 @@ def clean(
     """List what nobody needs any more, and with --yes remove it.
 
     That is staging and temporary files of runs that ended a day ago; files and snapshots of earlier publications, after
-    the retention; files that neither catalog, manifests nor a kept snapshot refer to; metadata of forgotten snapshots.
+    the retention; what refused runs have left, after 7 days at least; files that neither catalog, manifests nor a kept
+    snapshot refer to; metadata of forgotten snapshots. The index is made to say what manifests say.
     """
     from logpress.lake import Lake
-    from logpress.lake.clean import clean_table
+    from logpress.lake.clean import Cleaning, clean_index, clean_table
     from logpress.lake.retention import parse_retention
 
     found = Lake.open(lake)
     kept = None if retention is None else parse_retention(retention, "--retention")
-    for name in [known_table(found, name) for name in tables or found.tables()]:
-        done = clean_table(found, name, remove=yes, retention=kept)
+
+    def tell(done: Cleaning) -> None:
         for one in done.needless:
             print(f"{one.size:>14,}  {one.path}  ({one.why})")
         size = sum(one.size for one in done.needless)
         what = f"{len(done.needless)} files and folders, {size:,} bytes, and {done.snapshots} snapshots"
-        print(f"{name}: {what} {'removed' if yes else 'would be removed; --yes does it'}")
+        print(f"{done.table}: {what} {'removed' if yes else 'would be removed; --yes does it'}")
+
+    for name in [known_table(found, name) for name in tables or found.tables()]:
+        tell(clean_table(found, name, remove=yes, retention=kept))
+    index = clean_index(found, remove=yes)
+    if index.needless or index.snapshots:
+        tell(index)

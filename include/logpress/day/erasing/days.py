@@ -11,6 +11,7 @@ from logpress.contract.model import Contract
 from logpress.day.budget import Budget
 from logpress.day.erasing.matches import Matcher, Matches
 from logpress.day.erasing.rewrite import SliceFiles, rewrite_slice
+from logpress.day.erasing.verified import without_erased
 from logpress.day.lookups import forget_lookups, publish_with_lookups
 from logpress.day.stages import default_threads
 from logpress.errors import ChangedError, UsageError
@@ -254,8 +255,9 @@ class _Work:
         erased = Erasure(id=entry.id, erased_at=now, records=sum(found.count for found in matches))
         self.stages.begin("publish", None)
         publish_with_lookups(
-            lake, self.contract, day, slices, run, replaces=manifest, erasures=[*manifest.erasures, erased]
-        )
+            lake, self.contract, day, slices, run, replaces=manifest, erasures=[*manifest.erasures, erased],
+            verification=without_erased(manifest.verification, manifest.erased + erased.records),
+        )  # fmt: skip
         self.stages.end("publish")
 
     def _find(self, day: date, manifest: DayManifest, folder: str | None) -> list[Matches]:
