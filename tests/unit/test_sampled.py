@@ -107,7 +107,8 @@ def contract_slot(contract: Contract, path: str) -> str:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
-    ['","y":"', '"}', '\\"', '\\\\","note":"', "}}", "[[", 'a","'])
+    ['","y":"', '"}', '\\"', '\\\\","note":"', "}}", "[[", 'a","']
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),

@@ -45,24 +45,23 @@ def _show(found: list[DayState]) -> None:
     from rich.text import Text
 
     styles = {"published": "green", "warned": "yellow", "missing": "red", "unreadable": "red"}
-    shown = RichTable(box=None, pad_edge=False)
+    shown = RichTable(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("day", "state"):
-        shown.add_column(name, no_wrap=True)
-    for name in ("rows", "ratio", "bytes a record", "irregular", "rejects"):
-        shown.add_column(name, justify="right", no_wrap=True)
+        shown.add_column(name, no_wrap=True, min_width=10)
+    for name in ("rows", "ratio", "a record", "irregular", "rejects"):
+        shown.add_column(name, justify="right", overflow="fold")
     shown.add_column("checks", overflow="fold")
-    shown.add_column("published (UTC)", no_wrap=True)
     for one in found:
         cells = [
-            _number(one.rows), "-" if one.ratio is None else f"{one.ratio:,.1f}",
+            _number(one.rows),
+            "-" if one.ratio is None else f"{one.ratio:,.1f}",
             "-" if one.bytes_a_record is None else f"{one.bytes_a_record:.2f}",
-            _number(one.irregular_rows), _number(one.rejects), _checks(one),
-            "-" if one.published_at is None else f"{one.published_at:%Y-%m-%d %H:%M}",
-        ]  # fmt: skip
+            _number(one.irregular_rows),
+            _number(one.rejects),
+            _checks(one),
+        ]
         state = Text(one.state, style=styles[one.state])
-        if one.state == "missing":
-            cells = []
-        shown.add_row(str(one.day), state, *cells)
+        shown.add_row(str(one.day), state, *(() if one.state == "missing" else cells))
     console = Console()
     console.print(shown)
     for one in found:

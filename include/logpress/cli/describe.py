@@ -39,7 +39,7 @@ def describe(
     html: Html = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, for a wiki or a repository.")] = False,
 ) -> None:
-    """Describe each column: meaning, source, fill, values, formula, size, how to load it; personal values are hidden."""
+    """Describe each column: meaning, source, fill, values, formula, size, how to load it; no personal values."""
     contract = contract_of(table)
     one_form(as_json, html, markdown)
     if day is not None and lake is None:

@@ -79,7 +79,7 @@ def press(
                 grace=None if grace is None else timedelta(hours=grace), despite_erasures=despite_erasures,
             )  # fmt: skip
     console = Console()
-    console.print(render_report(report, with_checks=False))  # standard error has them
+    console.print(render_report(report, console.width, with_checks=False))  # standard error has them
     for check in checks:
         if not check.ok:
             print(f"logpress: warning: {check.message}", file=sys.stderr)

@@ -83,7 +83,8 @@ def _one(contract: Contract, lake: Lake, day: str, as_json: bool, html: str | No
 
         from logpress.reports.text import render_report
 
-        Console().print(render_report(found))
+        console = Console()
+        console.print(render_report(found, console.width))
 
 
 def _range(contract: Contract, lake: Lake, first: str, last: str, as_json: bool, html: str | None) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from logpress.quality.days_report import DaysReport
 from logpress.quality.field_report import ColumnReport, FieldReport
+from logpress.quality.printable import printable
 from logpress.quality.size_report import DayReport, human_bytes
 from logpress.reports.words import change, counted, dollars, times
 
@@ -18,28 +19,34 @@ SHOWN_PLACES = 10
 """Number of places that are shown on a terminal."""
 
 _BAR = 12
+_LONGEST = 2_000
+"""Characters of a sentence."""
+
+_ROOM_FOR_ENCODING, _ROOM_FOR_VALUES = 96, 112
 
 
-def render_report(report: DayReport, *, with_checks: bool = True) -> RenderableType:
+def render_report(report: DayReport, width: int = 80, *, with_checks: bool = True) -> RenderableType:
     """The report of a day.
 
     Args:
         report: the day.
+        width: characters of a line; encodings need 96, and what is known of values 112.
         with_checks: whether broken checks are told.
     """
     parts: list[RenderableType] = [
         Text(f"{report.table} {report.day}", style="bold"), _head(report), Text(), _sizes(report), Text(),
-        _fields(report),
+        _fields(report, width),
     ]  # fmt: skip
     if report.elsewhere is not None:
         parts.append(Text(f"{_estimated(report)}. _layout: keys, punctuation and constants", style="dim"))
     for check in report.broken_checks if with_checks else ():
-        parts.append(Text(f"check {check.check}: {check.message}", style="red" if check.level == "fail" else "yellow"))
+        said = printable(f"check {check.check}: {check.message}", _LONGEST)
+        parts.append(Text(said, style="red" if check.level == "fail" else "yellow"))
     if report.unknown_paths:
         parts.append(Text("paths that the contract does not name, stored in _extra:", style="yellow"))
-        parts += [Text(f"  {path}  {count:,} rows") for path, count in report.unknown_paths.items()]
+        parts += [Text(f"  {printable(path)}  {count:,} rows") for path, count in report.unknown_paths.items()]
     for uri, damage in report.damaged_origins.items():
-        parts.append(Text(f"damaged: {uri}: {damage}", style="red"))
+        parts.append(Text(printable(f"damaged: {uri}: {damage}", _LONGEST), style="red"))
     return Group(*parts)
 
 
@@ -48,7 +55,7 @@ def _head(report: DayReport) -> Table:
     head.add_column(style="dim")
     head.add_column()
     for name, text in _facts(report):
-        head.add_row(name, Text(text, overflow="fold"))
+        head.add_row(name, Text(printable(text, _LONGEST), overflow="fold"))
     head.add_row("ratio", Text(f"{report.ratio:,.1f} times smaller", style="bold green"))
     a_record = f"{report.stored_bytes_a_record:.2f} bytes"
     if report.change is not None:
@@ -107,7 +114,7 @@ def sizes_of(report: DayReport | DaysReport) -> list[tuple[str, int, bool]]:
 
 def _sizes(report: DayReport | DaysReport) -> Table:
     """The same records in other forms, and what each costs."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in ("bytes", "times stored", "$ a month"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -126,34 +133,40 @@ def _sizes(report: DayReport | DaysReport) -> Table:
     return table
 
 
-def _fields(report: DayReport) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("column", overflow="fold")
+def _fields(report: DayReport, width: int) -> Table:
     has_raw = report.elsewhere is not None
-    has_profile = any(field.distinct is not None for field in report.fields)
-    heads = ["raw"] * has_raw + ["stored"] + ["ratio"] * has_raw + ["bytes a row"]
-    heads += ["distinct", "bits a row"] * has_profile
-    for name in heads:
+    has_profile = any(field.distinct is not None for field in report.fields) and width >= _ROOM_FOR_VALUES
+    has_encoding = width >= _ROOM_FOR_ENCODING
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("column", overflow="fold")
+    heads = ["raw"] * has_raw + ["stored"] + ["ratio"] * has_raw + ["a row"]
+    for name in heads + ["distinct", "bits"] * has_profile:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
-    table.add_column("encoding", style="dim")
+    table.add_column("", no_wrap=True)
+    if has_encoding:
+        table.add_column("encoding", style="dim", no_wrap=True)
     largest = max((field.stored_bytes for field in report.fields), default=1) or 1
+    longest = _BAR if has_encoding else _BAR // 2
     for field in report.fields:
-        bar = Text("█" * round(_BAR * field.stored_bytes / largest), style="cyan")
         own = [column for column in field.columns if column.name == field.name]
         cells = [escape(field.name)]
-        cells += [f"~{human_bytes(field.raw_bytes)}" if field.raw_bytes else ""] * has_raw + [
-            human_bytes(field.stored_bytes)
-        ]
+        cells += [f"~{human_bytes(field.raw_bytes)}" if field.raw_bytes else ""] * has_raw
+        cells += [human_bytes(field.stored_bytes)]
         cells += ["" if field.ratio is None else times(field.ratio)] * has_raw + [f"{field.bytes_a_row:.3f}"]
-        cells += [_number(field.distinct), "-" if field.entropy is None else f"{field.entropy:.2f}"] * has_profile
-        table.add_row(*cells, bar, own[0].encoding if own else "virtual" if field.is_virtual else "")
+        cells += [_number(field.distinct), "" if field.entropy is None else f"{field.entropy:.2f}"] * has_profile
+        bar = Text("█" * round(longest * field.stored_bytes / largest), style="cyan")
+        encoding = own[0].encoding if own else "virtual" if field.is_virtual else ""
+        table.add_row(*cells, bar, *[encoding] * has_encoding)
         for column in hidden_columns(field):
             filler = [""] * has_raw
-            table.add_row(
-                f"  {column.name}", *filler, human_bytes(column.stored_bytes), *filler, f"{column.bytes_a_row:.3f}",
-                *["", ""] * has_profile, "", column.encoding, style="dim",
-            )  # fmt: skip
+            cells = [
+                f"  {column.name}",
+                *filler,
+                human_bytes(column.stored_bytes),
+                *filler,
+                f"{column.bytes_a_row:.3f}",
+            ]
+            table.add_row(*cells, *["", ""] * has_profile, "", *[column.encoding] * has_encoding, style="dim")
     total = ["total"] + [human_bytes(report.raw_bytes)] * has_raw + [human_bytes(report.stored_bytes)]
     total += [times(report.ratio)] * has_raw + [f"{report.stored_bytes / max(1, report.rows):.3f}"]
     table.add_row(*total, style="bold")
@@ -166,7 +179,7 @@ def hidden_columns(field: FieldReport) -> list[ColumnReport]:
 
 
 def _number(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"
+    return "" if number is None else f"{number:,}"
 
 
 def _estimated(report: DayReport) -> str:
@@ -187,15 +200,16 @@ def render_days(report: DaysReport) -> RenderableType:
         _sizes(report),
     ]
     for day, problem in report.unreadable.items():
-        parts.append(Text(f"{day}: {problem}", style="red"))
+        parts.append(Text(printable(f"{day}: {problem}", _LONGEST), style="red"))
     return Group(*parts)
 
 
 def _days(report: DaysReport) -> Table:
-    table = Table(box=None, pad_edge=False)
+    """A row a day; `gzip` is how much smaller than with gzip, `median` the change against the days before."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
-    for name in ("rows", "rejects", "raw", "stored", "ratio", "x gzip", "bytes a record", "of median"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("rows", "rejects", "raw", "stored", "ratio", "gzip", "a record", "median"):
+        table.add_column(name, justify="right", overflow="fold")
     rows = [(day.day, day) for day in report.days] + [(day, None) for day in report.missing]
     for name, day in sorted(rows, key=lambda row: row[0]):
         if day is None:
