@@ -123,8 +123,8 @@ def test_a_page_of_a_day_tells_what_its_report_does(run: Callable[..., Ran]) -> 
         assert all(column["name"] in page.text for column in field["columns"])
     assert f"{found['rows'] + found['rejects']:,} records, proven byte for byte on 2021-12-25 01:02 UTC" in page.text
     assert "Checks: 1 of 2 hold" in page.text
-    assert "2 of 24 hours have some; none in 00:00, 01:00" in page.text
-    assert f"{found['rejects'] // 2} rejects not_json" in page.text
+    assert "2 of 24 hours have some, none in 00:00, 01:00" in page.text
+    assert f"{found['rejects'] // 2} rejects: not_json" in page.text
     assert "_source.trace, which the contract does not name" in page.text
 
 

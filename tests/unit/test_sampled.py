@@ -172,8 +172,11 @@ def test_records_that_plain_parquet_cannot_have_are_left_alone(odd: list[bytes])
     assert found is None or found > 0
 
 
+ODD: list[Any] = [1, "text", {}, [{}], [[[1]]]]
+
+
 def test_odd_records_end_no_slice(other_log: Contract, tmp_path: Path, press_bytes: PressBytes) -> None:
-    records = [compact({**READING, "x": value}) for value in (1, "text", {}, [{}], [[[1]]])]
+    records = [compact({**READING, "x": value}) for value in ODD]
     records.append(compact(READING)[:-1] + b',"deep":' + b"[" * 3_000 + b"]" * 3_000 + b"}")
     found = sample_of(press_bytes(other_log, records, tmp_path).manifest.sample)
     assert found.rows == len(records)

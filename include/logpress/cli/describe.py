@@ -13,6 +13,8 @@ EPILOG = """Examples:
 
   logpress describe sdk_log --lake lake
 
+  logpress describe sdk_log func_name ingested_at
+
   logpress describe sdk_log --lake lake --day 2021-12-26 --html sdk_log.html
 
   logpress describe sdk_log --lake lake --json | jq '.columns[] | {name, fill, distinct}'
@@ -23,6 +25,9 @@ Without a lake it tells what the contract says. `logpress schema` lists names, t
 
 def describe(
     table: Table,
+    columns: Annotated[
+        list[str] | None, typer.Argument(metavar="[COLUMN]...", help="Only these columns; all by default.")
+    ] = None,
     day: Annotated[
         str | None,
         typer.Option(
@@ -49,6 +54,8 @@ def describe(
 
     when = day_of(day) if day is not None else None
     found = described(contract, Lake.open(lake) if lake is not None else None, when)
+    if columns:
+        found = found.only(columns)
     if as_json:
         print(found.model_dump_json(indent=1))
     elif html is not None:
@@ -65,3 +72,4 @@ def describe(
         from logpress.reports.dictionary_text import render_dictionary
 
         Console().print(render_dictionary(found))
+        print(f"\nto load: {found.load}")  # in one line, to copy

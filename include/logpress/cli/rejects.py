@@ -35,6 +35,8 @@ def rejects(
     contract, when = contract_of(table), day_of(day)
     from logpress.day.rejects import rejects_of
     from logpress.lake import Lake
+    from logpress.quality.printable import printable
+    from logpress.reports.words import counted
 
     counts, examples = rejects_of(Lake.open(lake), contract.table, when, limit, reason)
     if reason is not None and reason not in counts:
@@ -48,8 +50,7 @@ def rejects(
         print(f"{contract.table} {when} has no rejects")
     for name in [reason] if reason is not None else counts:
         of_it = [one for one in found if one.reason == name]
-        print(
-            f"{name}: {counts[name]:,} rejects" + (f", the first {len(of_it):,}" if len(of_it) < counts[name] else "")
-        )
+        more = f", the first {len(of_it):,}" if len(of_it) < counts[name] else ""
+        print(f"{name}: {counted(counts[name], 'reject')}{more}")
         for one in of_it:
-            print(f"  {one.origin} record {one.record:,}\n    {one.text}")
+            print(f"  {printable(one.origin, 2_000)} record {one.record:,}\n    {one.text}")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
-from logpress.engine.registers.stored_columns import EXTRA, LAYOUT, RAW, stored_columns
+from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, ROW_GROUP, stored_columns
 from logpress.manifest import DayManifest
 from logpress.quality.estimates import REJECTS, Estimates
 
@@ -17,11 +17,13 @@ FOOTERS = "(footers)"
 """What is told of parts beside their columns: footers, with schema, statistics, layouts and checksums."""
 
 MEANINGS = {
-    LAYOUT: "Keys, punctuation and constants; stored: which layout a record has",
-    EXTRA: "Values that the contract does not name, or that their codec does not fit",
-    RAW: "Records that are kept whole",
-    FOOTERS: "Schema, layouts, statistics and checksums of the parts",
-    REJECTS: "Records that are no rows: no JSON objects, duplicates, without a day",
+    DAY: "UTC day of the record",
+    LAYOUT: "keys, punctuation and constants; stored: which layout a record has",
+    EXTRA: "values that the contract does not name, or that their codec refused",
+    RAW: "records that are kept whole",
+    ROW_GROUP: "lookups, counters and spellings that restoring needs",
+    FOOTERS: "schema, layouts, statistics and checksums of the parts",
+    REJECTS: "no JSON objects, duplicates, records without a day",
 }
 """What is told of without being a column of a contract."""
 

@@ -49,87 +49,87 @@ def legend(entries: Sequence[tuple[str, Child]]) -> Markup:
     return el("ul", [el("li", el("i", class_=colour), words) for colour, words in entries], class_="legend")
 
 
-def curve(
-    caption: Child, marks: Sequence[Mark], ticks: Sequence[tuple[int, str]], middle: Sequence[float | None] = ()
-) -> Markup:
-    """A line over days, with gaps, and perhaps a dashed one of what is usual.
+@dataclass(frozen=True)
+class Days:
+    """What the charts of one page have in common.
+
+    Attributes:
+        count: marks of each chart.
+        ticks: (position of a mark, its label) below.
+    """
+
+    count: int
+    ticks: Sequence[tuple[int, str]]
+
+    @property
+    def step(self) -> float:
+        """Width of a mark."""
+        return _WIDTH / max(1, self.count)
+
+
+def curve(what: str, more: str, days: Days, marks: Sequence[Mark], middle: Sequence[float | None]) -> Markup:
+    """A line over days, with gaps, and a dashed one of what is usual. The axis begins at 0 only if the line comes near.
 
     Args:
-        caption: above it.
+        what: headline.
+        more: further words behind it.
+        days: of the page.
         marks: one a day.
-        ticks: (position of a mark, its label) below.
-        middle: what is usual, one a mark.
+        middle: what is usual, one a day.
     """
-    top = _round_up(max([m.value for m in marks if m.value is not None] + [m for m in middle if m is not None] + [0.0]))
-    shapes: list[Markup] = [*_grid()]
-    for values, kind in (([*middle], "middle"), ([mark.value for mark in marks], "curve")):
-        path = _path(values, top)
-        shapes += [el("path", d=path, class_=kind)] if path else []
-    shapes += _hits(marks)
-    return _figure(caption, shapes, top, ticks, len(marks), "")
-
-
-def bars(caption: Child, marks: Sequence[Mark], ticks: Sequence[tuple[int, str]], colour: str = "f0") -> Markup:
-    """A bar for each mark."""
-    top = _round_up(max([mark.value or 0 for mark in marks] + [0.0]))
-    step = _WIDTH / max(1, len(marks))
-    gap = min(step / 4, 6)
+    known = [mark.value for mark in marks if mark.value is not None] + [value for value in middle if value is not None]
+    low, top = _axis(min(known, default=0.0), max(known, default=0.0))
     shapes = _grid()
-    for number, mark in enumerate(marks):
-        if mark.value is None:
-            continue
-        height = _HEIGHT * mark.value / top
-        shapes.append(
-            el(
-                "rect",
-                x=_n(number * step + gap / 2),
-                y=_n(_HEIGHT - height),
-                width=_n(step - gap),
-                height=_n(height),
-                class_=colour,
-            )
-        )
-    return _figure(caption, [*shapes, *_hits(marks)], top, ticks, len(marks), "bars")
+    for values, kind in (([*middle], "middle"), ([mark.value for mark in marks], "curve")):
+        path = _path(values, low, top, days.step)
+        shapes += [el("path", d=path, class_=kind)] if path else []
+    return _figure(what, more, days, [*shapes, *_hits(marks, days.step)], (low, top), None)
+
+
+def bars(what: str, more: str, days: Days, marks: Sequence[Mark]) -> Markup:
+    """A bar for each mark; see `curve`."""
+    parts = [None if mark.value is None else [("f0", mark.value)] for mark in marks]
+    return stacked_bars(what, more, days, parts, [mark.title for mark in marks])
 
 
 def stacked_bars(
-    caption: Child,
-    marks: Sequence[Sequence[tuple[str, float]] | None],
-    titles: Sequence[str],
-    ticks: Sequence[tuple[int, str]],
+    what: str, more: str, days: Days, marks: Sequence[Sequence[tuple[str, float]] | None], titles: Sequence[str]
 ) -> Markup:
-    """A bar of several parts for each day: (class of its colour, size); None without any."""
-    top = _round_up(max([sum(size for _, size in parts) for parts in marks if parts is not None] + [0.0]))
-    step = _WIDTH / max(1, len(marks))
-    gap = min(step / 4, 6)
+    """A bar of several parts for each mark; see `curve`.
+
+    Args:
+        what: headline.
+        more: further words behind it.
+        days: of the page.
+        marks: (class of its colour, size) of the parts; None without any.
+        titles: what pointers show.
+    """
+    top = _round_up(max([sum(size for _, size in parts) for parts in marks if parts is not None], default=0.0))
+    gap = min(days.step / 4, 6)
     shapes = _grid()
     for number, parts in enumerate(marks):
         at = float(_HEIGHT)
         for colour, size in parts or ():
             height = _HEIGHT * size / top
             at -= height
-            shapes.append(
-                el(
-                    "rect",
-                    x=_n(number * step + gap / 2),
-                    y=_n(at),
-                    width=_n(step - gap),
-                    height=_n(height),
-                    class_=colour,
-                )
-            )
-    hits = _hits([Mark(None if parts is None else 0.0, title) for parts, title in zip(marks, titles, strict=True)])
-    return _figure(caption, [*shapes, *hits], top, ticks, len(marks), "bars")
+            x, width = number * days.step + gap / 2, days.step - gap
+            shapes.append(el("rect", x=_n(x), y=_n(at), width=_n(width), height=_n(height), class_=colour))
+    hits = [Mark(None if parts is None else 0.0, title) for parts, title in zip(marks, titles, strict=True)]
+    return _figure(what, more, days, [*shapes, *_hits(hits, days.step)], (0.0, top), "bars")
 
 
 def _figure(
-    caption: Child, shapes: Sequence[Markup], top: float, ticks: Sequence[tuple[int, str]], count: int, kind: str
+    what: str, more: str, days: Days, shapes: Sequence[Markup], axis: tuple[float, float], kind: str | None
 ) -> Markup:
-    said = "".join(caption) if isinstance(caption, list) else str(caption)
-    labels = [el("span", _label(top * (4 - n) / 4), class_="y", style=f"top:{25 * n}%") for n in (0, 2, 4)]
-    below = [el("span", text, style=f"left:{100 * (at + 0.5) / max(1, count):.2f}%") for at, text in ticks]
-    plot = el("div", _svg(shapes, said, kind or None), labels, class_="plot")
-    return el("figure", el("figcaption", caption), plot, el("div", below, class_="ticks", aria_hidden="true"))
+    low, top = axis
+    labels = [
+        el("span", _label(top - (top - low) * n / 4), class_="y", style=f"top:{25 * n}%", aria_hidden="true")
+        for n in (0, 2, 4)
+    ]
+    below = [el("span", text, style=f"left:{100 * (at + 0.5) / max(1, days.count):.2f}%") for at, text in days.ticks]
+    plot = el("div", _svg(shapes, f"{what}: {more}", kind), labels, class_="plot")
+    caption = el("figcaption", what, " ", el("span", more))
+    return el("figure", caption, plot, el("div", below, class_="ticks", aria_hidden="true"))
 
 
 def _svg(shapes: Sequence[Markup], said: str, kind: str | None) -> Markup:
@@ -143,9 +143,8 @@ def _grid() -> list[Markup]:
     return [el("line", x1=0, x2=_WIDTH, y1=_HEIGHT * n // 4, y2=_HEIGHT * n // 4, class_="grid") for n in (0, 2, 4)]
 
 
-def _hits(marks: Sequence[Mark]) -> list[Markup]:
+def _hits(marks: Sequence[Mark], step: float) -> list[Markup]:
     """What pointers find: a strip for each mark, red where there is none."""
-    step = _WIDTH / max(1, len(marks))
     return [
         el(
             "rect", el("title", mark.title), x=_n(number * step), y=0, width=_n(step), height=_HEIGHT,
@@ -155,19 +154,26 @@ def _hits(marks: Sequence[Mark]) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _path(values: Sequence[float | None], top: float) -> str:
+def _path(values: Sequence[float | None], low: float, top: float, step: float) -> str:
     """Lines between neighbours; a value without neighbours is a short line."""
-    step = _WIDTH / max(1, len(values))
     said, is_down = [], False
     for number, value in enumerate(values):
         if value is None:
             is_down = False
             continue
-        x, y = _n((number + 0.5) * step), _n(_HEIGHT - _HEIGHT * value / top)
+        x, y = _n((number + 0.5) * step), _n(_HEIGHT * (top - value) / (top - low))
         is_alone = not is_down and (number + 1 == len(values) or values[number + 1] is None)
         said.append(f"{'L' if is_down else 'M'}{x} {y}" + (f"h{_n(step / 4)}" if is_alone else ""))
         is_down = True
     return "".join(said)
+
+
+def _axis(lowest: float, largest: float) -> tuple[float, float]:
+    """Begin and end of an axis for a line between these."""
+    if lowest < largest / 2:
+        return 0.0, _round_up(largest)
+    step = _round_up(max(largest - lowest, largest / 20, 1e-9))
+    return step * (floor(lowest / step)), step * (floor(largest / step) + 1)
 
 
 def _round_up(largest: float) -> float:
@@ -181,8 +187,8 @@ def _round_up(largest: float) -> float:
 def _label(value: float) -> str:
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.4g}"
 
 
 def _n(number: float) -> str:

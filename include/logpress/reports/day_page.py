@@ -5,7 +5,7 @@ from __future__ import annotations
 from logpress.contract.model import Contract
 from logpress.quality.field_report import MEANINGS, FieldReport
 from logpress.quality.size_report import DayReport, human_bytes
-from logpress.reports.charts import COLOURS, REST, Mark, bars, legend, stack
+from logpress.reports.charts import COLOURS, REST, Days, Mark, bars, legend, stack
 from logpress.reports.markup import Child, Markup, el
 from logpress.reports.page import cells, page, section, table, tiles
 from logpress.reports.text import hidden_columns, sizes_of
@@ -98,7 +98,13 @@ def _elsewhere(report: DayReport) -> Markup:
         note += f" The input came as {human_bytes(report.input_bytes)}" + (
             f", with {report.other_day:,} records of other days." if report.other_day else "."
         )
-    heads = [("form", "name"), ("bytes", "number"), ("times stored", "number"), ("a month", "number"), ("", "bar")]
+    heads = [
+        ("form", "name"),
+        ("bytes", "number"),
+        ("times stored", "number"),
+        ("a month", "number"),
+        ("to scale", "bar"),
+    ]
     return section("Beside other formats", table(heads, rows, "Bytes of the day in other formats"), note=note)
 
 
@@ -150,7 +156,7 @@ def _stack(what: str, report: DayReport, colours: dict[str, str], *, is_raw: boo
     parts.append((REST, rest, f"all others: {human_bytes(rest)}, {100 * rest / whole:.1f} %"))
     said = f"{what}: " + "; ".join(title for _, _, title in parts)
     caption = el("figcaption", what, " ", el("span", human_bytes(whole)))
-    return el("figure", caption, stack(parts, said))
+    return el("figure", caption, stack(parts, said), class_="bar")
 
 
 def _heads(report: DayReport) -> list[tuple[str, str]]:
@@ -173,7 +179,8 @@ def _has_profile(report: DayReport) -> bool:
 
 def _field(field: FieldReport, report: DayReport, contract: Contract, colours: dict[str, str]) -> list[Markup]:
     has_raw, has_profile = report.elsewhere is not None, _has_profile(report)
-    meaning = contract.descriptions.get(field.name) or MEANINGS.get(field.name)
+    meaning = contract.descriptions.get(field.name)
+    told = el("span", MEANINGS[field.name], class_="told") if field.name in MEANINGS else None
     own = [column for column in field.columns if column.name == field.name]
     largest = report.fields[0].stored_bytes or 1
     width = f"width:{100 * field.stored_bytes / largest:.2f}%"
@@ -183,7 +190,7 @@ def _field(field: FieldReport, report: DayReport, contract: Contract, colours: d
         el("span", "personal", class_="tag personal") if field.is_personal else None,
     ]
     row = cells(
-        ("name", el("span", el("code", field.name), tags, title=meaning)),
+        ("name", [el("span", el("code", field.name), tags, title=meaning), told]),
         *[("number", human_bytes(field.raw_bytes) if field.raw_bytes else "")] * has_raw,
         ("number", human_bytes(field.stored_bytes)),
         *[("number", times(field.ratio) if field.ratio else "")] * has_raw,
@@ -221,10 +228,10 @@ def _hours(report: DayReport) -> Markup | None:
     marks = [Mark(count or None, f"{hour:02d}:00 UTC: {count:,} rows") for hour, count in enumerate(report.hours)]
     empty = [f"{hour:02d}:00" for hour, count in enumerate(report.hours) if not count]
     there = len(report.hours) - len(empty)
-    said = f"Rows by hour (UTC): {there} of {len(report.hours)} hours have some"
-    said += f"; none in {', '.join(empty)}" if empty and there else ""
-    ticks = [(hour, f"{hour:02d}:00") for hour in range(0, 24, 3)]
-    return section("Hours", bars(said, marks, ticks))
+    said = f"(UTC); {there} of {len(report.hours)} hours have some"
+    said += f", none in {', '.join(empty)}" if empty and there else ""
+    days = Days(len(marks), [(hour, f"{hour:02d}") for hour in range(0, len(marks), 3)])
+    return section("Hours", bars("Rows by hour", said, days, marks))
 
 
 def _checks(report: DayReport) -> Markup | None:
@@ -243,9 +250,9 @@ def _checks(report: DayReport) -> Markup | None:
 
 def _others(report: DayReport) -> Markup | None:
     """What an operator looks into: rejects, irregular rows, unknown paths, damage, and where the input came from."""
-    items = [
-        el("li", f"{count:,} rejects ", el("strong", reason)) for reason, count in report.reject_reasons.items()
-    ]  # fmt: skip
+    items = []
+    for reason, count in report.reject_reasons.items():
+        items.append(el("li", f"{counted(count, 'reject')}: ", el("strong", reason)))
     if report.kept_whole:
         items.append(el("li", f"{report.kept_whole:,} rows are kept whole, because their layout did not restore them"))
     if report.erased:

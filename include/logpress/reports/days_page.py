@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from logpress.quality.days_report import DaysReport
 from logpress.quality.size_report import DayReport, human_bytes
-from logpress.reports.charts import COLOURS, REST, Mark, bars, curve, legend, stacked_bars
+from logpress.reports.charts import COLOURS, REST, Days, Mark, bars, curve, legend, stacked_bars
 from logpress.reports.markup import Child, Markup, el
 from logpress.reports.page import cells, page, section, table, tiles
 from logpress.reports.words import change, counted, dollars, times
@@ -68,6 +68,7 @@ def _charts(report: DaysReport) -> Markup:
     found = [known.get(name) for name in names]
     step = max(1, -(-len(names) // _MOST_TICKS))
     ticks = [(number, f"{date.fromisoformat(names[number]):%b %-d}") for number in range(0, len(names), step)]
+    days = Days(len(names), ticks)
 
     def titled(day: DayReport | None, name: str, text: str) -> str:
         return f"{name}: {text}" if day is not None else f"{name}: missing"
@@ -85,20 +86,19 @@ def _charts(report: DaysReport) -> Markup:
         for day, name in zip(found, names, strict=True)
     ]
     sizes = [f"{mark.value:.2f}" for mark in a_record if mark.value is not None]
-    caption = ["Bytes a record", el("span", f" {sizes[0]} to {sizes[-1]}; dashed: median of the 28 days before")]
+    said = f"{sizes[0]} on the first day, {sizes[-1]} on the last; " if sizes else ""
+    said += "dashed: median of the 28 days before"
     largest = max((day.rows for day in report.days), default=0)
     return section(
         "Day by day",
-        curve(caption, a_record, ticks, usual),
-        bars(["Rows", el("span", f" at most {largest:,} a day")], rows, ticks),
-        _by_column(report, found, names, ticks),
+        curve("Bytes a record", said, days, a_record, usual),
+        bars("Rows", f"at most {largest:,} a day", days, rows),
+        _by_column(report, found, names, days),
         note="Red strips are days that are not published.",
     )
 
 
-def _by_column(
-    report: DaysReport, found: list[DayReport | None], names: list[str], ticks: list[tuple[int, str]]
-) -> list[Markup]:
+def _by_column(report: DaysReport, found: list[DayReport | None], names: list[str], days: Days) -> list[Markup]:
     """What a record takes, by column."""
     colours = dict(zip((field.name for field in report.fields[:_COLOURED]), COLOURS, strict=False))
     marks: list[list[tuple[str, float]] | None] = []
@@ -115,9 +115,12 @@ def _by_column(
         marks.append([*parts, (REST, rest)])
         largest = sorted(sizes.items(), key=lambda size: -size[1])[:3]
         titles.append(f"{name}: " + ", ".join(f"{column} {size:.2f}" for column, size in largest))
-    caption = ["Bytes a record by column", el("span", " with the hidden columns that serve it")]
     entries: list[tuple[str, Child]] = [(colour, el("code", name)) for name, colour in colours.items()]
-    return [stacked_bars(caption, marks, titles, ticks), legend([*entries, (REST, "all others")])]
+    said = "with the hidden columns that serve it"
+    return [
+        stacked_bars("Bytes a record by column", said, days, marks, titles),
+        legend([*entries, (REST, "all others")]),
+    ]
 
 
 def _table(report: DaysReport) -> Markup:

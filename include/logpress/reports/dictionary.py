@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +17,7 @@ from logpress.manifest import DayManifest
 from logpress.quality.field_report import FieldReport, fields_of
 from logpress.quality.printable import printable
 from logpress.reading import open_lake
+from logpress.reading.names import no_column
 from logpress.results import ColumnProfile, ValueCount
 from logpress.views.dialects import SQL
 from logpress.views.formulas import LEFT_OUT, instant_micros
@@ -104,6 +106,18 @@ class Dictionary(BaseModel):
     key_of_day: str
     columns: tuple[DescribedColumn, ...]
     load: str
+
+    def only(self, names: Sequence[str]) -> Self:
+        """The dictionary of some columns, in this order.
+
+        Raises:
+            UsageError: if the table has no such column.
+        """
+        known = {column.name: column for column in self.columns}
+        for name in names:
+            if name not in known:
+                raise no_column(name, list(known))
+        return self.model_copy(update={"columns": tuple(known[name] for name in dict.fromkeys(names))})
 
 
 def describe(contract: Contract, lake: Lake | None = None, day: date | None = None) -> Dictionary:

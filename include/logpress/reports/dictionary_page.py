@@ -6,12 +6,15 @@ from logpress.reports.dictionary import HIDDEN, DescribedColumn, Dictionary
 from logpress.reports.markup import Child, Markup, el
 from logpress.reports.page import cells, page, section, table, tiles
 
+_SHOWN = 5
+"""Most frequent values of a column."""
+
 
 def dictionary_page(found: Dictionary) -> str:
     """The page of a table."""
     personal = sum(column.is_personal for column in found.columns)
     virtual = sum(column.is_virtual for column in found.columns)
-    rows = f"{found.rows:,} on {found.day}" if found.rows is not None else "no day looked at"
+    rows = f"{found.rows:,} rows on {found.day}" if found.rows is not None else "no day looked at"
     size = sum(column.bytes_a_row or 0 for column in found.columns)
     figures = [
         (f"{len(found.columns)}", "columns", f"{virtual} virtual: computed when they are read"),
@@ -34,7 +37,7 @@ def _overview(found: Dictionary) -> Markup:
         ("meaning", "text"),
         ("filled", "number"),
         ("bytes a row", "number"),
-        ("", "bar"),
+        ("to scale", "bar"),
     ]
     largest = max((column.bytes_a_row or 0 for column in found.columns), default=0) or 1
     rows = []
@@ -92,8 +95,8 @@ def _column(column: DescribedColumn, found: Dictionary) -> Markup:
             facts.append(("most frequent", _top(column, found)))
         elif column.example is not None:
             facts.append(("example", el("code", column.example)))
-    size = f"{column.bytes_a_row:.3f} bytes a row" if column.bytes_a_row is not None else ""
-    encoding = f" {column.encoding} " if column.encoding else " "
+    size = f", {column.bytes_a_row:.3f} bytes a row" if column.bytes_a_row is not None else ""
+    encoding = f" ({column.encoding})" if column.encoding else ""
     facts.append(("stored", [_codes(column.stored_as), el("span", encoding + size, class_="quiet")]))
     facts.append(("load", el("code", column.load)))
     said = el("dl", [el("div", el("dt", name), el("dd", what)) for name, what in facts], class_="facts")
@@ -108,7 +111,7 @@ def _codes(names: tuple[str, ...]) -> list[Child]:
 def _top(column: DescribedColumn, found: Dictionary) -> Markup:
     rows = []
     largest = column.top[0].rows or 1
-    for one in column.top:
+    for one in column.top[:_SHOWN]:
         share = f"{100 * one.rows / found.rows:.1f} %" if found.rows else ""
         bar = el("span", el("span", style=f"width:{100 * one.rows / largest:.2f}%"), class_="track")
         rows.append(
@@ -117,5 +120,5 @@ def _top(column: DescribedColumn, found: Dictionary) -> Markup:
                 cells(("text", el("code", one.value)), ("number", f"{one.rows:,}"), ("number", share), ("bar", bar)),
             )
         )
-    heads = [("value", "text"), ("rows", "number"), ("share", "number"), ("", "bar")]
+    heads = [("value", "text"), ("rows", "number"), ("share", "number"), ("to scale", "bar")]
     return table(heads, rows, f"The most frequent values of {column.name}")

@@ -15,7 +15,7 @@ _TOP = 3
 
 
 def render_dictionary(found: Dictionary) -> RenderableType:
-    """The dictionary for a terminal: a paragraph a column."""
+    """The dictionary for a terminal: a paragraph a column, without its line of Python."""
     parts: list[RenderableType] = [Text(f"{found.table}: {found.meaning}", style="bold")]
     parts.append(Text(_of_what(found), style="dim"))
     for column in found.columns:
@@ -27,10 +27,9 @@ def render_dictionary(found: Dictionary) -> RenderableType:
         facts.add_column(style="dim", no_wrap=True)
         facts.add_column(overflow="fold")
         for name, said in facts_of(column):
-            if name != "load":  # one line for all is enough here
+            if name != "load":  # one line for all is enough on a terminal
                 facts.add_row(f"  {name}", Text(said))
         parts += [head, Text(f"  {column.meaning}"), facts]
-    parts.append(Text(f"\nto load: {found.load}", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 
