@@ -144,7 +144,7 @@ def test_plain_parquet_is_of_the_size_that_a_large_file_has(tmp_path: Path) -> N
 
     def size(count: int) -> float:
         lines = b"".join(row + b"\n" for row in rows[:count])
-        found = sampled._plain_parquet(rows[:count], lines)
+        found = sampled._plain_parquet(rows[:count], lines, rows[:1])
         assert found is not None
         return found / len(lines)
 
@@ -161,18 +161,41 @@ def test_plain_parquet_is_of_the_size_that_a_large_file_has(tmp_path: Path) -> N
         [b'{"a":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}"],
         [b'{"a":{}}', b'{"a":[{}]}'],
         [b'{"key %d":1}' % number for number in range(3_000)],
+        [b'{"key %d":{"key %d":1}}' % (number % 60, number // 60) for number in range(3_000)],
         [b'{"a":1,"a":"twice"}'],
         [b'{"a":"\\ud800"}'],
     ],
-    ids=["two types", "deep array", "deep object", "empty", "keys are data", "equal keys", "half a character"],
+    ids=[
+        "two types",
+        "deep array",
+        "deep object",
+        "empty",
+        "keys are data",
+        "pairs of keys are data",
+        "equal keys",
+        "half a character",
+    ],
 )
 def test_records_that_plain_parquet_cannot_have_are_left_alone(odd: list[bytes]) -> None:
     """An array of 100,000 levels ends a process that lets pyarrow read it."""
-    found = sampled._plain_parquet(odd, b"".join(row + b"\n" for row in odd))
+    found = sampled._plain_parquet(odd, b"".join(row + b"\n" for row in odd), odd)
     assert found is None or found > 0
 
 
 ODD: list[Any] = [1, "text", {}, [{}], [[[1]]]]
+
+
+@pytest.mark.parametrize("where", ["x", "fields", ""], ids=["below a key", "below a key of the contract", "at the top"])
+def test_keys_that_are_data_take_no_memory(
+    sdk_log: Contract, tmp_path: Path, press_bytes: PressBytes, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A column of each key, with as many rows as the sample has, would take gigabytes."""
+    monkeypatch.setattr(sampled, "_flat", lambda lines: pytest.fail("pyarrow reads them"))
+    records = []
+    for number in range(700):
+        keys = {f"user {number}": 1, f"and {number}": 2}
+        records.append(compact({**SEED, **({where: {**SEED.get(where, {}), **keys}} if where else keys)}))
+    assert sample_of(press_bytes(sdk_log, records, tmp_path).manifest.sample).parquet_bytes is None
 
 
 def test_odd_records_end_no_slice(other_log: Contract, tmp_path: Path, press_bytes: PressBytes) -> None:

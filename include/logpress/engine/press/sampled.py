@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -42,12 +43,11 @@ _STRING_CONTENT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _GZIP_WINDOW = 31
 """zlib's number for its largest window, with the header of gzip."""
 
-_MOST_BRACKETS = 1_000
+_MOST_BRACKETS = 500
 """Brackets of a record that pyarrow reads: it calls itself for each level, and at 100,000 levels the stack ends."""
 
-_PROBE_BYTES = 128 << 10
 _MOST_COLUMNS = 1_000
-"""Columns of plain Parquet, in the first `_PROBE_BYTES`: records whose keys are data would make one of each key."""
+"""[memory] Columns of plain Parquet. Records whose keys are data would make one of each key, of as many rows each."""
 
 
 class Sample:
@@ -100,11 +100,23 @@ class Sample:
             raw_bytes=len(lines),
             gzip_bytes=len(zlib.compress(lines, GZIP_LEVEL, _GZIP_WINDOW)),
             zstd_bytes=len(zstandard.ZstdCompressor(ZSTD_LEVEL).compress(lines)),
-            parquet_bytes=_plain_parquet(self._records, lines),
+            parquet_bytes=_plain_parquet(self._records, lines, self._shapes()),
             field_rows=len(measured),
             field_bytes=self._fields([(self._records[row], self._states[row]) for row in measured]),
             reject_bytes=reject_bytes,
         )
+
+    def _shapes(self) -> Iterator[bytes]:
+        """Rows that have all keys: the first of each layout, and all with keys that their layout does not tell."""
+        seen: set[int] = set()
+        for record, state in zip(self._records, self._states, strict=True):
+            if state != IRREGULAR:
+                number = self._layouts.programs[state].layout
+                if number in seen:
+                    continue
+                if not any(slot.kind in (Kind.CONTAINER, Kind.ANY) for slot in self._layouts.all[number].slots):
+                    seen.add(number)
+            yield record
 
     def _fields(self, rows: Sequence[tuple[bytes, int]]) -> dict[str, int]:
         """Bytes of the rows by the column that has them: of a value its text, in its column; of the rest, in `_layout`.
@@ -163,7 +175,7 @@ def _column_of(slot: Slot, copies: dict[str, str]) -> str:
     return EXTRA if slot.role == "extra" else slot.name or copies[slot.path]
 
 
-def _plain_parquet(records: Sequence[bytes], lines: bytes) -> int | None:
+def _plain_parquet(records: Sequence[bytes], lines: bytes, shapes: Iterable[bytes]) -> int | None:
     """Bytes of the records as the Parquet that pyarrow makes of JSON: flat columns, its defaults, snappy.
 
     What the second half of the records adds to a file of the first half, twice, because a large file has dictionaries
@@ -173,24 +185,47 @@ def _plain_parquet(records: Sequence[bytes], lines: bytes) -> int | None:
     Args:
         records: the records.
         lines: the same, each with a newline behind it.
+        shapes: those of them that have all keys.
 
     Returns:
-        None if pyarrow cannot read them as one table, or if it has hundreds of columns.
+        None if pyarrow cannot read them as one table, or if that has more than `_MOST_COLUMNS` columns.
     """
     if max(record.count(b"[") + record.count(b"{") for record in records) > _MOST_BRACKETS:
         return None
     try:
-        probe = lines[: lines.rfind(b"\n", 0, _PROBE_BYTES) + 1]
-        if probe and _flat(probe).num_columns > _MOST_COLUMNS:
+        if _has_more_paths(shapes, _MOST_COLUMNS):
             return None
         table = _flat(lines)
-        half = len(records) // 2
         all_bytes = _column_bytes(table)
-        added = all_bytes - _column_bytes(table.slice(0, half)) if half else 0
+        half = len(records) // 2
+        if not half or table.num_rows != len(records):
+            return all_bytes
+        added = all_bytes - _column_bytes(table.slice(0, half))
         raw = len(lines) - sum(map(len, records[:half])) - half
         return round(added * len(lines) / raw) if added > 0 else all_bytes
     except (pa.ArrowException, ValueError):  # values of a key are of several types, for example
         return None
+
+
+def _has_more_paths(records: Iterable[bytes], most: int) -> bool:
+    """Whether JSON documents have more paths of keys than this; elements of an array have one path.
+
+    Raises:
+        ValueError: if one is not a JSON document.
+    """
+    paths: set[str] = set()
+    for record in records:
+        open_values = [("", json.loads(record))]
+        while open_values:
+            path, value = open_values.pop()
+            if isinstance(value, dict):
+                open_values += [(f"{path}.{key}", inner) for key, inner in value.items()]
+            elif isinstance(value, list):
+                open_values += [(f"{path}[]", inner) for inner in value]
+            paths.add(path)
+            if len(paths) > most:
+                return True
+    return False
 
 
 def _flat(lines: bytes) -> pa.Table:
