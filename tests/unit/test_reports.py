@@ -182,6 +182,12 @@ def test_days_of_a_period_that_is_asked_for_are_all_there(lake: Lake, run: Calla
     assert day_states(lake, "another") == []
 
 
+def test_a_table_without_days_is_told_so(lake: Lake, logpress: Callable[..., Ran]) -> None:
+    other = Path(__file__).parents[1] / "contracts" / "other_log.yaml"
+    ran = logpress("days", other, "--lake", lake.uri)
+    assert (ran.code, ran.out) == (0, f"no day of other_log is published in {lake.uri}\n")
+
+
 def test_a_day_that_cannot_be_read_is_told(lake: Lake, run: Callable[..., Ran]) -> None:
     path = Path(lake.manifest_path("sdk_log", FIRST))
     whole = path.read_bytes()

@@ -36,6 +36,9 @@ def days(
     if as_json:
         print(json.dumps([one.as_dict() for one in found], indent=1))
         return
+    if not found:
+        print(f"no day of {contract.table} is published in {lake}")
+        return
     _show(found)
 
 

@@ -35,9 +35,9 @@ def day_page(report: DayReport, contract: Contract) -> str:
 
 
 def _lead(report: DayReport) -> Child:
-    proven = f"proven byte for byte on {report.proven_at[:16].replace('T', ' ')} UTC, " if report.proven_at else ""
+    proven = f", proven byte for byte on {report.proven_at[:16].replace('T', ' ')} UTC," if report.proven_at else ""
     return (
-        f"{report.rows + report.rejects:,} records, {proven}take {human_bytes(report.stored_bytes)} in "
+        f"{report.rows + report.rejects:,} records{proven} take {human_bytes(report.stored_bytes)} in "
         f"{counted(report.files, 'file')}: {times(report.ratio)} times less than their JSON. "
         f"Published {report.published_at[:16].replace('T', ' ')} UTC."
     )
