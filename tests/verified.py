@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from logpress.manifest import DayManifest
-from logpress.results import CheckResult, ColumnProfile, Profile, ValueCount, Verification
+from logpress.results import CheckResult, ColumnProfile, Profile, Verification
 
 HOSTILE = '</script><img src=x onerror="alert(1)">|`\x1b[31m\u202e\n'
 """A value that no page, terminal or Markdown may take as more than text."""
@@ -21,12 +21,12 @@ def with_verification(manifest: DayManifest) -> DayManifest:
     columns = (
         ColumnProfile(
             name="func_name", nulls=1, distinct=2, entropy=0.5,
-            top=(ValueCount(value=HOSTILE, rows=2), ValueCount(value="Login", rows=1)), others=manifest.rows - 4,
+            top={HOSTILE: 2, "Login": 1}, others=manifest.rows - 4,
         ),
         ColumnProfile(name="response_elapsed_ms", nulls=0, distinct=60, entropy=5.9, low="0", high="59"),
         ColumnProfile(
             name="nickname", nulls=0, distinct=9, entropy=3.1, low=SECRET, high=SECRET,
-            top=(ValueCount(value=SECRET, rows=manifest.rows),),
+            top={SECRET: manifest.rows},
         ),
     )  # fmt: skip
     checks = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from logpress.codecs.registry import codecs_of
+from logpress.conditions.names import no_column
 from logpress.contract.columns import Column, Instant, Lookup, is_virtual
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import DAY, EXTRA, RAW, stored_columns
@@ -17,8 +19,7 @@ from logpress.manifest import DayManifest
 from logpress.quality.field_report import FieldReport, fields_of
 from logpress.quality.printable import printable
 from logpress.reading import open_lake
-from logpress.reading.names import no_column
-from logpress.results import ColumnProfile, ValueCount
+from logpress.results import ColumnProfile
 from logpress.views.dialects import SQL
 from logpress.views.formulas import LEFT_OUT, instant_micros
 
@@ -51,7 +52,7 @@ class DescribedColumn(BaseModel):
         entropy: bits a row, each row alone.
         low: lowest value.
         high: highest value.
-        top: the most frequent values, and their rows.
+        top: rows by value, the most frequent values first.
         example: a value.
         encoding: of its own column in part files; None if it is virtual.
         stored_as: the columns of part files that it is made of.
@@ -76,7 +77,7 @@ class DescribedColumn(BaseModel):
     entropy: float | None = None
     low: str | None = None
     high: str | None = None
-    top: tuple[ValueCount, ...] = ()
+    top: dict[str, int] = Field(default_factory=dict)
     example: str | None = None
     encoding: str | None = None
     stored_as: tuple[str, ...] = ()
@@ -191,7 +192,7 @@ def _described(
         entropy=profile.entropy if profile is not None else None,
         low=_text(shown.low) if shown is not None else None,
         high=_text(shown.high) if shown is not None else None,
-        top=tuple(_value(one) for one in shown.top[:SHOWN_VALUES]) if shown is not None else (),
+        top=_top(shown) if shown is not None else {},
         example=_known(shown) or (examples.get(name) if name not in contract.personal else None),
         encoding=own[0].encoding if own else None if is_virtual(column) else _planned(contract, name),
         stored_as=tuple(stored.name for stored in stored_columns(contract) if stored.of == name),
@@ -243,11 +244,15 @@ def _known(profile: ColumnProfile | None) -> str | None:
     """A value that a profile has."""
     if profile is None:
         return None
-    return _text(profile.top[0].value if profile.top else profile.low)
+    return _text(next(iter(profile.top), profile.low))
 
 
-def _value(one: ValueCount) -> ValueCount:
-    return ValueCount(value=printable(one.value, LONGEST_VALUE), rows=one.rows)
+def _top(profile: ColumnProfile) -> dict[str, int]:
+    """The most frequent values as they can be shown; those that are then alike are one."""
+    found: Counter[str] = Counter()
+    for value, rows in list(profile.top.items())[:SHOWN_VALUES]:
+        found[printable(value, LONGEST_VALUE)] += rows
+    return dict(found.most_common())
 
 
 def _text(value: str | None) -> str | None:

@@ -110,15 +110,12 @@ def _codes(names: tuple[str, ...]) -> list[Child]:
 
 def _top(column: DescribedColumn, found: Dictionary) -> Markup:
     rows = []
-    largest = column.top[0].rows or 1
-    for one in column.top[:_SHOWN]:
-        share = f"{100 * one.rows / found.rows:.1f} %" if found.rows else ""
-        bar = el("span", el("span", style=f"width:{100 * one.rows / largest:.2f}%"), class_="track")
-        rows.append(
-            el(
-                "tr",
-                cells(("text", el("code", one.value)), ("number", f"{one.rows:,}"), ("number", share), ("bar", bar)),
-            )
-        )
+    shown = list(column.top.items())[:_SHOWN]
+    largest = max(count for _, count in shown) or 1
+    for value, count in shown:
+        share = f"{100 * count / found.rows:.1f} %" if found.rows else ""
+        bar = el("span", el("span", style=f"width:{100 * count / largest:.2f}%"), class_="track")
+        found_cells = cells(("text", el("code", value)), ("number", f"{count:,}"), ("number", share), ("bar", bar))
+        rows.append(el("tr", found_cells))
     heads = [("value", "text"), ("rows", "number"), ("share", "number"), ("to scale", "bar")]
     return table(heads, rows, f"The most frequent values of {column.name}")

@@ -55,7 +55,7 @@ def facts_of(column: DescribedColumn) -> Iterator[tuple[str, str]]:
         if column.low is not None and column.high is not None:
             yield "range", f"{column.low} to {column.high}"
         if column.top:
-            yield "often", ", ".join(f"{one.value} ({one.rows:,})" for one in column.top[:_TOP])
+            yield "often", ", ".join(f"{value} ({rows:,})" for value, rows in list(column.top.items())[:_TOP])
         elif column.example is not None:
             yield "example", column.example
     size = f", {column.bytes_a_row:.3f} bytes a row" if column.bytes_a_row is not None else ""

@@ -203,8 +203,8 @@ def _plain_parquet(records: Sequence[bytes], lines: bytes, shapes: Iterable[byte
         added = all_bytes - _column_bytes(table.slice(0, half))
         raw = len(lines) - sum(map(len, records[:half])) - half
         return round(added * len(lines) / raw) if added > 0 else all_bytes
-    except (pa.ArrowException, ValueError):  # values of a key are of several types, for example
-        return None
+    except Exception:  # of many kinds: a key has values of several types, for example, or values are too deep
+        return None  # no slice is lost because it cannot be compared
 
 
 def _has_more_paths(records: Iterable[bytes], most: int) -> bool:
