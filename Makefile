@@ -15,7 +15,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile
 MATTERS_MOST := tests/unit/test_frozen.py tests/property/test_reference.py tests/unit/test_kernel.py tests/unit/test_lake.py tests/unit/test_part.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env check test reader-matrix kernels fuzz lint format bench bench-docs requirements clean
+.PHONY: help setup run up env check test reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test: $(READY) ## Run all tests: real servers one after the other, all else on t
 
 reader-matrix: $(READY) ## Ask every reader anew, and write the table of docs/reading.md
 	CI=true LOGPRESS_READER_MATRIX=write $(BIN)/pytest tests/integration/test_reader_matrix.py
+
+report-docs: $(READY) ## Write the examples of docs/report.md anew
+	$(BIN)/python scripts/write_report_docs.py
 
 kernels: $(READY) ## List anew which kernels commands need, after kernels or their arguments have changed
 	$(BIN)/python scripts/list_kernels.py

@@ -30,6 +30,9 @@ STILL_COMING = timedelta(days=2)
 _SHOWN_INPUTS = 5
 """Number of inputs that the log of a slice names."""
 
+_LOG_WIDTH = 120
+"""Characters of a line of the report."""
+
 
 def open_staging(contract: Contract) -> Run:
     """The settings of all the run's tasks; the lake is tried, so that no work is done for one that takes no files.
@@ -169,19 +172,20 @@ def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) ->
 
 
 def report(contract: Contract, run: Run) -> None:
-    """Log the day's size, column by column."""
+    """Log the day's size report, column by column."""
     from rich.console import Console
 
     from logpress.day import stages
-    from logpress.quality.size_report import render_report
+    from logpress.reports.text import render_report
 
     with storage_access(run["lake"]):
         found = stages.report(contract, date.fromisoformat(run["day"]), run["lake"])
-    console = Console(width=100, color_system=None)
+    console = Console(width=_LOG_WIDTH, color_system=None)
     with console.capture() as shown:
-        console.print(render_report(found))
+        console.print(render_report(found, _LOG_WIDTH))
     for line in shown.get().splitlines():
-        log.info("%s", line.rstrip())
+        if line.strip():
+            log.info("%s", line.rstrip())
 
 
 def clean(contract: Contract, run: Run) -> None:

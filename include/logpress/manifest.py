@@ -92,6 +92,27 @@ class RecordPlace(Model):
     record: int = Field(description="its number in the origin, from 1; empty lines do not count")
 
 
+class SliceSample(Model):
+    """What the first rows of a slice take in other formats, and where their bytes are.
+
+    Measured while the slice is pressed, for size reports; it says nothing of what is stored.
+    """
+
+    rows: int
+    raw_bytes: int = Field(description="bytes of these rows, each with a newline")
+    gzip_bytes: int = Field(description="the same with gzip, level 6")
+    zstd_bytes: int = Field(description="the same with zstd, level 3")
+    parquet_bytes: int | None = Field(
+        description="the same as Parquet of pyarrow: a column a JSON key, snappy; None if pyarrow cannot read them"
+    )
+    field_rows: int = Field(description="rows, evenly spaced among these, that `field_bytes` adds up")
+    field_bytes: dict[str, int] = Field(
+        description="bytes of their values by column, copies included; `_layout`: keys, punctuation and constants; "
+        "`_extra`: values that the contract does not name; `_raw`: rows kept whole. Newlines are not counted"
+    )
+    reject_bytes: int = Field(description="bytes of all the slice's rejects when it was pressed")
+
+
 class SliceManifest(Model):
     """Records that one slice read, and files that it wrote."""
 
@@ -137,6 +158,9 @@ class SliceManifest(Model):
     written_by: str | None = Field(default=None, description="version of the logpress that wrote it")
     erased: int = Field(default=0, description="records that were erased since the slice was pressed, rejects included")
     seconds: float = Field(default=0.0, description="time it took; not compared between runs")
+    sample: SliceSample | None = Field(
+        default=None, description="what its first rows take elsewhere; not compared between runs; None without rows"
+    )
 
     @property
     def duplicates(self) -> int:

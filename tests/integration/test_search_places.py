@@ -21,7 +21,7 @@ from logpress.day import stages
 from logpress.day.stages import plan
 from logpress.errors import AbsentError, NotYetError, RefusedError
 from logpress.lake import Lake
-from logpress.quality.size_report import render_report
+from logpress.reports.text import render_report
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 

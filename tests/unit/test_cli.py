@@ -20,8 +20,8 @@ from logpress import __version__
 
 DAY = "2021-12-26"
 COMMANDS = (
-    "press", "restore", "verify", "upgrade", "erase", "compare", "check", "report", "schema", "view", "tune", "sample",
-    "warm", "serve", "history", "lake",
+    "press", "restore", "verify", "upgrade", "erase", "compare", "check", "report", "days", "rejects", "describe",
+    "schema", "view", "tune", "sample", "warm", "serve", "history", "lake",
 )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_missing_input_leaves_no_lake(logpress, lake, tmp_path):
     assert not os.path.exists(lake)
 
 
-@pytest.mark.parametrize("command", ["restore", "verify", "report"])
+@pytest.mark.parametrize("command", ["restore", "verify", "report", "rejects", "describe"])
 def test_a_lake_or_day_that_is_not_there_is_told(logpress, command, published, tmp_path):
     none = one_error(logpress(command, "sdk_log", "--day", DAY, "--lake", tmp_path / "none"), 2)
     assert "is no lake" in none

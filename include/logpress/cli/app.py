@@ -17,8 +17,11 @@ from logpress import __version__
 from logpress.cli import (
     check,
     compare,
+    days,
+    describe,
     erase,
     press,
+    rejects,
     report,
     restore,
     sample,
@@ -81,6 +84,9 @@ app.command(epilog=erase.EPILOG)(erase.erase)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=days.EPILOG)(days.days)
+app.command(epilog=rejects.EPILOG)(rejects.rejects)
+app.command(epilog=describe.EPILOG)(describe.describe)
 app.command(epilog=schema.EPILOG)(schema.schema)
 app.command(epilog=view.EPILOG)(view.view)
 app.command(epilog=tune.EPILOG)(tune.tune)

@@ -63,6 +63,38 @@ Memory = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
+Html = Annotated[
+    str | None,
+    typer.Option("--html", metavar="FILE", help="Write one page with charts, which needs nothing else; - for stdout."),
+]
+
+
+def one_form(as_json: bool, html: str | None, markdown: bool = False) -> None:
+    """See that at most one form of output is asked for.
+
+    Raises:
+        UsageError: if more are.
+    """
+    if as_json + markdown + (html is not None) > 1:
+        named = ["--json"] * as_json + ["--markdown"] * markdown + ["--html"] * (html is not None)
+        raise UsageError(f"{' and '.join(named)}: choose one")
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file; to standard output if it is named `-`.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    if path == "-":
+        print(text, end="")
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
 
 def contract_of(table: str) -> Contract:
     """The contract that a `Table` names.

@@ -55,7 +55,7 @@ def press(
         from logpress.day import current, stages
         from logpress.day import one_machine as whole_day
         from logpress.day.budget import Budget
-        from logpress.quality.size_report import render_report
+        from logpress.reports.text import render_report
 
         warning = Budget.of(limit).warning(contract)
         if warning is not None:
@@ -79,7 +79,7 @@ def press(
                 grace=None if grace is None else timedelta(hours=grace), despite_erasures=despite_erasures,
             )  # fmt: skip
     console = Console()
-    console.print(render_report(report))
+    console.print(render_report(report, console.width, with_checks=False))  # standard error has them
     for check in checks:
         if not check.ok:
             print(f"logpress: warning: {check.message}", file=sys.stderr)

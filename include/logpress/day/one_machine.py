@@ -40,6 +40,7 @@ from logpress.machine.companion import Companion
 from logpress.machine.workers import Job, Workers
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
+from logpress.quality.prices import Prices
 from logpress.quality.proof import compare, prove_files
 from logpress.quality.readable import prove_readable
 from logpress.quality.size_report import DayReport
@@ -79,11 +80,13 @@ def run_day(
             back.
 
     Raises:
-        UsageError: if records were erased from the day, unless `despite_erasures`.
+        UsageError: if records were erased from the day, unless `despite_erasures`; if a price in the environment is no
+            number.
         LogpressError: from any stage; the published day is then unchanged. If the day was pressed already, what is
             known of it is kept in the lake as an attempt.
     """
     with contextlib.closing(companion or Companion()) as beside:
+        prices = Prices.of_environment()
         see_apart(inputs or contract.source.inputs, lake_uri)
         specs = plan(contract, day, inputs, wait=contract.source.wait)
         lake = Lake.create(lake_uri)
@@ -113,7 +116,7 @@ def run_day(
             raise
         finally:
             clean(contract, day, lake_uri, work.run)
-    return DayReport.of(published), list(verification.checks)
+    return DayReport.of(published, contract, prices=prices), list(verification.checks)
 
 
 @dataclass

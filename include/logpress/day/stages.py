@@ -18,6 +18,7 @@ from logpress.day.lookups import publish_with_lookups
 from logpress.day.past import past_of
 from logpress.day.plan import Changes, changed_objects, plan_day
 from logpress.day.proving import heal_all, prove_all, staged_files, write_staged
+from logpress.day.reports import report_day
 from logpress.engine.convert.duplicates import count_across, run_paths, seen_path
 from logpress.engine.press import press_slice
 from logpress.engine.registers.stored_columns import stored_columns
@@ -36,6 +37,7 @@ from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Summed
 from logpress.quality.checks.run import input_warnings, kept_whole, raise_if_failed, run_checks, see_checks
 from logpress.quality.completeness import prove_complete, prove_distinct, prove_unchanged
+from logpress.quality.prices import Prices
 from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
 from logpress.results import CheckResult, Verification
@@ -374,13 +376,13 @@ def publish(
 
 
 def report(contract: Contract, day: date, lake_uri: str) -> DayReport:
-    """The report of a published day.
+    """The report of a published day, with the median of the days before it.
 
     Raises:
-        UsageError: if the lake does not exist.
+        UsageError: if the lake does not exist, or a price in the environment is no number.
         LakeError: if the day is not published.
     """
-    return DayReport.of(Lake.open(lake_uri).need_day(contract.table, day))
+    return report_day(Lake.open(lake_uri), contract, day, Prices.of_environment())
 
 
 def clean(contract: Contract, day: date, lake_uri: str, run: str) -> None:

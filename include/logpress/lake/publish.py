@@ -191,9 +191,9 @@ def _publication(
 
 
 def same_slices(manifest: DayManifest, slices: Sequence[SliceManifest]) -> bool:
-    """Whether a publication has the same records and files, however long they took."""
-    return _without_times(manifest.slices) == _without_times(slices)
+    """Whether a publication has the same records and files, whatever was measured while they were pressed."""
+    return _without_measures(manifest.slices) == _without_measures(slices)
 
 
-def _without_times(slices: Sequence[SliceManifest]) -> list[SliceManifest]:
-    return [slice_.model_copy(update={"seconds": 0.0}) for slice_ in slices]
+def _without_measures(slices: Sequence[SliceManifest]) -> list[SliceManifest]:
+    return [slice_.model_copy(update={"seconds": 0.0, "sample": None}) for slice_ in slices]

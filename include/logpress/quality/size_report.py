@@ -1,32 +1,24 @@
-"""The report of a published day: rows, rejects, bytes saved, and bytes of each column."""
+"""The report of a published day: rows, rejects, bytes saved, and where the bytes of each column are."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
 
 from pydantic import BaseModel, ConfigDict
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from logpress.contract.model import Contract
 from logpress.manifest import DayManifest, OriginStats
+from logpress.quality.estimates import Estimates, estimate
+from logpress.quality.field_report import ColumnReport, FieldReport, columns_of, fields_of
+from logpress.quality.prices import DEFAULT, Prices
+from logpress.results import CheckResult
 from logpress.sources.dated import folder_above
 from logpress.sources.search.address import is_cluster
 
-SHOWN_PLACES = 10
-"""Number of places that are shown on a terminal."""
-
-
-class ColumnReport(BaseModel):
-    """One column of a day."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    stored_bytes: int
-    bytes_a_row: float
-    encodings: tuple[str, ...]
+MEDIAN_DAYS = 28
+"""Days before a day whose median it is compared with."""
 
 
 class PlaceReport(BaseModel):
@@ -40,18 +32,49 @@ class PlaceReport(BaseModel):
     stored_bytes: int
 
 
+class Elsewhere(BaseModel):
+    """What a day takes in other formats: estimated from the first MB of rows of each slice.
+
+    Attributes:
+        sampled_rows: rows that were measured.
+        sampled_bytes: their bytes.
+        gzip_bytes: with gzip, level 6.
+        zstd_bytes: with zstd, level 3.
+        parquet_bytes: as Parquet of pyarrow: a column a JSON key, snappy; None if pyarrow cannot read the records.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sampled_rows: int
+    sampled_bytes: int
+    gzip_bytes: int
+    zstd_bytes: int
+    parquet_bytes: int | None
+
+
 class DayReport(BaseModel):
     """A published day in figures.
 
     Attributes:
         raw_bytes: bytes of the records, separators not counted.
         stored_bytes: bytes of all Parquet files, rejects included.
+        input_bytes: stored bytes of the raw objects that were read, as they came, records of other days included.
         without_day: rejects whose day cannot be read, from inputs that name no day.
         ratio: raw_bytes / stored_bytes.
         erased: records that were erased since the day was pressed, the last of them at `erased_at` (UTC).
         kept_whole: rows kept whole because the proof found that their layouts did not restore them.
         taken_from: the input that was read, if only the first that has the day is (`use: first`).
         places: folders (without subfolders that name a time) and indices of the raw input, most records first.
+        columns: the columns of the part files, hidden ones too, the largest first; the last is FOOTERS.
+        fields: the columns as readers see them, the largest first. Their bytes, with those of FOOTERS and REJECTS, are
+            the bytes of the files, and their raw bytes are `raw_bytes`, both to the byte.
+        elsewhere: the day in other formats; None if it was pressed before that was measured.
+        usd_a_month: dollars a month for `days_kept` days like this one, at `usd_per_gb_month`.
+        median_bytes_a_record: median of stored_bytes_a_record of the published days among the 28 before; None without
+            any, or if they were not looked at.
+        proven_at: when the proof ended (UTC); None if it is not known.
+        hours: rows by hour (UTC), 24 numbers; empty if they were not counted.
+        checks: the results of all checks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +94,7 @@ class DayReport(BaseModel):
     other_day: int
     raw_bytes: int
     stored_bytes: int
+    input_bytes: int = 0
     ratio: float
     stored_bytes_a_record: float
     reject_reasons: dict[str, int]
@@ -79,51 +103,44 @@ class DayReport(BaseModel):
     taken_from: tuple[str, ...]
     places: tuple[PlaceReport, ...]
     columns: tuple[ColumnReport, ...]
+    fields: tuple[FieldReport, ...] = ()
+    elsewhere: Elsewhere | None = None
+    usd_a_month: float = 0.0
+    usd_per_gb_month: float = 0.0
+    days_kept: int = 0
+    median_bytes_a_record: float | None = None
+    median_days: int = 0
+    proven_at: str | None = None
+    hours: tuple[int, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
 
     @classmethod
-    def of(cls, manifest: DayManifest) -> DayReport:
-        """The report of a published day."""
-        parts = [entry.part for entry in manifest.slices if entry.part is not None]
-        rejects = [entry.rejects_part for entry in manifest.slices if entry.rejects_part is not None]
-        sizes: Counter[str] = Counter()
-        encodings: dict[str, set[str]] = {}
-        for part in parts:
-            for column in part.columns:
-                sizes[column.name] += column.stored_bytes
-                encodings.setdefault(column.name, set()).update(column.encodings)
-        reasons: Counter[str] = Counter()
-        unknown: Counter[str] = Counter()
-        for entry in manifest.slices:
-            reasons.update(entry.reject_reasons)
-            unknown.update(entry.unknown_paths)
-        records = manifest.rows + manifest.rejects
+    def of(
+        cls,
+        manifest: DayManifest,
+        contract: Contract | None = None,
+        *,
+        earlier: Sequence[float] = (),
+        prices: Prices = DEFAULT,
+    ) -> DayReport:
+        """The report of a published day.
+
+        Args:
+            manifest: the day.
+            contract: the table; says which column a hidden column serves. Each serves itself if None.
+            earlier: `bytes_a_record` of the published days among the `MEDIAN_DAYS` before.
+            prices: what storage costs.
+        """
         stored = manifest.stored_bytes
-        columns = [
-            ColumnReport(
-                name=name,
-                stored_bytes=size,
-                bytes_a_row=round(size / max(1, manifest.rows), 4),
-                encodings=tuple(sorted(encodings[name])),
-            )
-            for name, size in sizes.most_common()
-        ]
-        in_columns = sum(sizes.values())
-        footers = sum(part.stored_bytes for part in parts) - in_columns
-        if parts:
-            columns.append(
-                ColumnReport(
-                    name="(footers)",
-                    stored_bytes=footers,
-                    bytes_a_row=round(footers / max(1, manifest.rows), 4),
-                    encodings=(),
-                )
-            )
+        estimates = estimate(manifest.slices)
+        found = manifest.verification
+        a_record = bytes_a_record(manifest)
         return cls(
             table=manifest.table,
             day=manifest.day,
             published_at=manifest.published_at.isoformat(),
             slices=len(manifest.slices),
-            files=len(parts) + len(rejects),
+            files=len(manifest.parts) + len(manifest.rejects_parts),
             rows=manifest.rows,
             irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
             kept_whole=sum(entry.kept_whole for entry in manifest.slices),
@@ -134,15 +151,61 @@ class DayReport(BaseModel):
             other_day=sum(entry.other_day for entry in manifest.slices),
             raw_bytes=manifest.raw_bytes,
             stored_bytes=stored,
+            input_bytes=sum(origin.stored_bytes for entry in manifest.slices for origin in entry.origins),
             ratio=round(manifest.raw_bytes / stored, 2) if stored else 0.0,
-            stored_bytes_a_record=round(stored / records, 4) if records else 0.0,
-            reject_reasons=dict(sorted(reasons.items())),
-            unknown_paths=dict(sorted(unknown.items())),
+            stored_bytes_a_record=round(a_record or 0.0, 4),
+            reject_reasons=_summed(entry.reject_reasons for entry in manifest.slices),
+            unknown_paths=_summed(entry.unknown_paths for entry in manifest.slices),
             damaged_origins=manifest.damage,
             taken_from=manifest.taken_from,
             places=_places(manifest),
-            columns=tuple(columns),
+            columns=columns_of(manifest),
+            fields=fields_of(manifest, contract, estimates),
+            elsewhere=_elsewhere(estimates),
+            usd_a_month=prices.usd_a_month(stored),
+            usd_per_gb_month=prices.usd_per_gb_month,
+            days_kept=prices.days_kept,
+            median_bytes_a_record=median(earlier) if earlier else None,
+            median_days=len(earlier),
+            proven_at=found.proven_at.isoformat() if found else None,
+            hours=found.profile.hours if found and found.profile else (),
+            checks=found.checks if found else (),
         )
+
+    @property
+    def broken_checks(self) -> list[CheckResult]:
+        """The checks that are broken."""
+        return [check for check in self.checks if not check.ok]
+
+    @property
+    def change(self) -> float | None:
+        """How much larger a record is than the median of the days before: 0.1 is 10 %; None without one."""
+        return self.stored_bytes_a_record / self.median_bytes_a_record - 1 if self.median_bytes_a_record else None
+
+
+def bytes_a_record(manifest: DayManifest) -> float | None:
+    """Stored bytes a row or reject of a day; None if it has none."""
+    records = manifest.rows + manifest.rejects
+    return manifest.stored_bytes / records if records else None
+
+
+def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for some in counts:
+        total.update(some)
+    return dict(sorted(total.items()))
+
+
+def _elsewhere(estimates: Estimates | None) -> Elsewhere | None:
+    if estimates is None:
+        return None
+    return Elsewhere(
+        sampled_rows=estimates.rows,
+        sampled_bytes=estimates.sampled_bytes,
+        gzip_bytes=estimates.gzip_bytes,
+        zstd_bytes=estimates.zstd_bytes,
+        parquet_bytes=estimates.parquet_bytes,
+    )
 
 
 def _places(manifest: DayManifest) -> tuple[PlaceReport, ...]:
@@ -171,55 +234,3 @@ def human_bytes(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def render_report(report: DayReport, contract: Contract | None = None) -> RenderableType:
-    """The report as tables with bars, for a terminal."""
-    head = Table.grid(padding=(0, 2))
-    head.add_column(style="dim")
-    head.add_column()
-    head.add_row(
-        "rows", f"{report.rows:,}" + (f" ({report.irregular_rows:,} irregular)" if report.irregular_rows else "")
-    )
-    if report.kept_whole:
-        head.add_row("kept whole", f"{report.kept_whole:,} (their layouts did not restore them)")
-    if report.rejects:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reject_reasons.items())
-        head.add_row("rejects", f"{report.rejects:,} ({reasons})")
-    if report.erased:
-        head.add_row("erased", f"{report.erased:,} since the day was pressed, the last at {report.erased_at}")
-    if report.without_day:
-        head.add_row("without a day", f"{report.without_day:,} (rejects: neither record nor input names a day)")
-    if report.other_day:
-        head.add_row("of other days", f"{report.other_day:,} (not in these files)")
-    for uri in report.taken_from:
-        head.add_row("read from", Text(f"{uri}, the first input that has the day", overflow="fold"))
-    for number, place in enumerate(report.places[:SHOWN_PLACES]):
-        text = (
-            f"{place.place}, {place.records:,} records in {place.inputs:,} {'inputs' if place.inputs > 1 else 'input'}"
-        )
-        head.add_row("" if number else "from", Text(text, overflow="fold"))
-    if len(report.places) > SHOWN_PLACES:
-        head.add_row("", f"and {len(report.places) - SHOWN_PLACES:,} more places")
-    head.add_row("raw", human_bytes(report.raw_bytes))
-    head.add_row("stored", f"{human_bytes(report.stored_bytes)} in {report.files} files")
-    head.add_row("ratio", Text(f"{report.ratio:,.1f} times smaller", style="bold green"))
-    head.add_row("a record", f"{report.stored_bytes_a_record:.2f} bytes")
-    columns = Table(box=None, pad_edge=False)
-    columns.add_column("column")
-    columns.add_column("bytes a row", justify="right")
-    columns.add_column("")
-    largest = max((column.bytes_a_row for column in report.columns), default=1.0) or 1.0
-    meanings = {column.name: column.description for column in contract.columns} if contract else {}
-    for column in report.columns:
-        bar = "█" * max(0, round(30 * column.bytes_a_row / largest))
-        columns.add_row(
-            column.name, f"{column.bytes_a_row:.3f}", Text(bar, style="cyan"), meanings.get(column.name, "")
-        )
-    parts: list[RenderableType] = [Text(f"{report.table} {report.day}", style="bold"), head, Text(), columns]
-    if report.unknown_paths:
-        parts.append(Text("paths that the contract does not name, stored in _extra:", style="yellow"))
-        parts += [Text(f"  {path}  {count:,} rows") for path, count in report.unknown_paths.items()]
-    for uri, damage in report.damaged_origins.items():
-        parts.append(Text(f"damaged: {uri}: {damage}", style="red"))
-    return Group(*parts)

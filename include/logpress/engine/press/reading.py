@@ -17,6 +17,7 @@ from logpress.engine.part.rejects import DUPLICATE, NO_DAY, NO_DAY_MESSAGE, Reje
 from logpress.engine.press.conversion import Conversion, Converted
 from logpress.engine.press.files import SliceFiles
 from logpress.engine.press.pressed_day import PressedDay
+from logpress.engine.press.sampled import Sample
 from logpress.engine.registers.kernels_codes import DROPPED, IRREGULAR
 from logpress.engine.registers.programs import Layouts
 from logpress.engine.row_group.row_group import SECONDS_A_DAY
@@ -54,6 +55,7 @@ class SliceReading:
         others: bad records of inputs of other days, which are left to those days.
         kept_whole: rows that were kept whole because of `keep_whole`.
         kept_places: places of the first of these.
+        sample: the first rows of the day; None if they are not read from raw input.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class SliceReading:
         self._to_keep_whole = keep_whole
         self._undated = undated_in(contract, day.day, spec) if undated is None else undated
         self._conversion = Conversion(layouts, threads, limits)
+        self.sample = Sample(layouts, day) if source is None else None
         self._settler = Settler(layouts.registers, layouts)
         self._source = source or (lambda buffers: SliceInput(spec, contract.source, buffers))
         self._seen = (
@@ -143,6 +146,8 @@ class SliceReading:
             )
         for block in converted.blocks:
             self._settle(block, origin)
+            if self.sample is not None and not self.sample.is_full:
+                self.sample.add(block, self._undated[origin] is Undated.ours)
             self._rows.append(block, self._undated[origin] is Undated.ours)
             self.numbers[origin] += block.rows
             self._files.write_rejects(self.rejects, self._limits.pending_reject_bytes)

@@ -23,7 +23,7 @@ from logpress.errors import BrokenOffError
 from logpress.hashing import digest as digests
 from logpress.limits import DEFAULT, Limits
 from logpress.machine.memory import keep_freed_memory
-from logpress.manifest import SliceManifest, SliceSpec
+from logpress.manifest import SliceManifest, SliceSample, SliceSpec
 from logpress.progress import Progress
 from logpress.records.raw_blocks import Buffers
 from logpress.records.slice_input import Undated
@@ -124,8 +124,11 @@ class SlicePress:
     def finish(self) -> SliceManifest:
         """Complete and name the files; returns the manifest."""
         try:
+            reading = self._reading
+            # meanwhile the last row group is written
+            sample = reading.sample.measured(reading.rejects.record_bytes) if reading.sample is not None else None
             self._groups.wait()
-            return self._close()
+            return self._close(sample)
         except BaseException:
             self._discard()
             raise
@@ -136,7 +139,7 @@ class SlicePress:
         self._groups.stop()
         self._files.discard()
 
-    def _close(self) -> SliceManifest:
+    def _close(self, sample: SliceSample | None) -> SliceManifest:
         groups, reading, files = self._groups, self._reading, self._files
         contract, spec, layouts = self._contract, self._spec, tuple(self._layouts.all)
         day, (rows, other_day, row_bytes) = self._day.isoformat(), groups.totals.tolist()
@@ -177,6 +180,7 @@ class SlicePress:
             contract_sha256=contract.sha256,
             written_by=__version__,
             seconds=round(time.monotonic() - self._began, 3),
+            sample=sample,
         )
 
     def _irregular(self) -> tuple[int, Counter[str]]:
