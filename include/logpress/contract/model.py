@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
@@ -109,17 +108,33 @@ def _check_names(contract: Contract) -> None:
         need(name, "`restore_order`")
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
-    for name, where in _named_elsewhere(contract):
-        need(name, where)
-
-
-def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str]]:
-    """Names of columns that any codec will do for, and where they stand."""
     for name in contract.personal:
-        yield name, "`personal`"
-    for check in contract.checks:
-        for name in check.named:
-            yield name, f"a check of kind {check.kind}"
+        need(name, "`personal`")
+    _check_checks(contract)
+
+
+def _check_checks(contract: Contract) -> None:
+    columns = contract.by_name
+    for number, check in enumerate(contract.checks):
+        missing = [name for name in check.named if name not in columns]
+        if missing:
+            raise PlacedError(
+                f"a check of kind {check.kind} names {missing[0]!r}, which is not a column; columns are "
+                f"{', '.join(columns)}",
+                ("checks", number),
+            )
+
+
+class PlacedError(ValueError):
+    """What is wrong with one of the contract's entries, found when all of them are known.
+
+    Attributes:
+        place: the keys and numbers that lead to it.
+    """
+
+    def __init__(self, message: str, place: tuple[str | int, ...]) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")
