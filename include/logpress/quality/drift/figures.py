@@ -29,7 +29,7 @@ class DayFigures:
         rows, irregular, rejects, duplicates: numbers of records; duplicates are rejects too.
         reject_reasons: rejects by reason.
         stored_bytes: bytes of all files.
-        profile: of the columns.
+        profile: of the columns; also of rows that were erased since.
     """
 
     day: date

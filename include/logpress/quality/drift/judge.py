@@ -131,7 +131,7 @@ class _Comparison:
         """
         if not self.today.rows:
             return
-        days = [day.profile.by_name for day in self.base if day.rows]
+        days = [day.profile.by_name for day in self.base if day.profile.rows]
         for column in self.today.profile.columns:
             if self.check.column is None or column.name == self.check.column:
                 before = [columns[column.name] for columns in days if column.name in columns]
@@ -140,11 +140,11 @@ class _Comparison:
 
     def ever(self, name: str) -> list[ColumnProfile]:
         """A column on all earlier days that know it, and have rows."""
-        return [day.profile.by_name[name] for day in self.past if day.rows and name in day.profile.by_name]
+        return [day.profile.by_name[name] for day in self.past if day.profile.rows and name in day.profile.by_name]
 
     def shares_of(self, before: Sequence[ColumnProfile], count: Callable[[ColumnProfile], int]) -> list[float]:
         """A column's share of rows on the earlier days."""
-        rows = {id(column): day.rows for day in self.base for column in day.profile.columns}
+        rows = {id(column): day.profile.rows for day in self.base for column in day.profile.columns}
         return [count(column) / max(1, rows[id(column)]) for column in before]
 
 
@@ -152,7 +152,7 @@ class _Comparison:
 
 
 def _rows(one: _Comparison) -> Found:
-    return _ratio(one, float(one.today.rows), [float(day.rows) for day in one.base], "rows")
+    return _ratio(one, float(one.today.rows), [float(day.profile.rows) for day in one.base], "rows")
 
 
 def _bytes(one: _Comparison) -> Found:
@@ -203,13 +203,13 @@ def _departs(one: _Comparison, observed: float, expected: Sequence[float], clust
 
 
 def _hours(one: _Comparison) -> Found:
-    base = [day for day in one.base if day.rows]
+    base = [day for day in one.base if day.profile.rows]
     if len(base) < MIN_DAYS:
         return Found()
     days = [{hour: float(rows) for hour, rows in enumerate(day.profile.hours)} for day in base]
     clusters, found = clustering(days), []
     for hour, observed in enumerate(one.today.profile.hours):
-        expected = [day[hour] / figures.rows * one.today.rows for day, figures in zip(days, base, strict=True)]
+        expected = [day[hour] / figures.profile.rows * one.today.rows for day, figures in zip(days, base, strict=True)]
         if _departs(one, observed, expected, clusters):
             usual = Usual.of(expected).median
             found.append(f"{observed:,} rows from {hour:02}:00 to {hour + 1:02}:00, usually {usual:,.0f}")
@@ -235,7 +235,7 @@ def _fields(one: _Comparison) -> Found:
         if rows >= least and path not in ever and is_new(rows, len(one.past), 1.0)
     ]
     for path in before[0]:
-        shares = [paths.get(path, 0) / max(1, day.rows) for paths, day in zip(before, one.base, strict=True)]
+        shares = [paths.get(path, 0) / max(1, day.profile.rows) for paths, day in zip(before, one.base, strict=True)]
         expected = Usual.of(shares).median * one.today.rows
         if path not in now and min(shares) >= one.min_change and _is_enough(expected, 1.0):
             found.append(f"the field {path} is gone, usually in {expected:,.0f} rows")
