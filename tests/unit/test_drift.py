@@ -90,7 +90,7 @@ def day_cases() -> dict[str, Case]:
     paths = [figures(ago, unknown_paths={"old.path": 5_000, "rare": 10}) for ago in WEEKS]
     return {
         "fewer rows": ("rows", figures(0, rows=75_000), figures(0, rows=60_000), plain, "60,000 rows, usually 100,500"),
-        "more rows": ("rows", figures(0, rows=135_000), figures(0, rows=145_000), plain, "145,000 rows, usually 100,500"),
+        "more rows": ("rows", figures(0, rows=135_000), figures(0, rows=145_000), plain, "145,000 rows, usually 100,5"),
         "no rows": ("rows", figures(0), figures(0, rows=0), plain, "0 rows, usually 100,500"),
         "an outage": (
             "hours", figures(0, hours=tuple(int(n * 1.1) for n in HOURS)), figures(0, hours=outage), plain,
@@ -104,14 +104,16 @@ def day_cases() -> dict[str, Case]:
             "irregular", figures(0, irregular=900), figures(0, irregular=1_200), plain,
             "1.20% of the records are irregular rows, usually 0.10%",
         ),
-        "rejects": ("rejects", figures(0, rejects=1_000), figures(0, rejects=1_300), plain, "1.28% of the records are rejects"),
+        "rejects": (
+            "rejects", figures(0, rejects=1_000), figures(0, rejects=1_300), plain, "1.28% of the records are rejects"
+        ),
         "duplicates": (
             "duplicates", figures(0, rejects=900, duplicates=900), figures(0, rejects=5_000, duplicates=5_000), plain,
             "4.76% of the records are duplicates, usually 0.00%",
         ),
         "duplicates are no rejects": (
-            "rejects", figures(0, rejects=50_000, duplicates=50_000), figures(0, rejects=50_000, duplicates=40_000), plain,
-            "6.67% of the records are rejects",
+            "rejects", figures(0, rejects=50_000, duplicates=50_000), figures(0, rejects=50_000, duplicates=40_000),
+            plain, "6.67% of the records are rejects",
         ),
         "layouts": ("layouts", figures(0, layouts=55), figures(0, layouts=61), plain, "61 layouts, usually 30"),
         "a new field": (
@@ -149,19 +151,22 @@ def column_cases() -> dict[str, Case]:
             "9.00% of the labels are wrong, usually 0.10%",
         ),
         "values that move": case(
-            "distribution", values, values(1), moved, "a Jensen-Shannon distance of 0.26, usually 0.00; 'a' 60",
+            "distribution", values, values(1), moved,
+            "a Jensen-Shannon distance of 0.27, usually 0.00; 'b' 30.0% -> 60.2%",
         ),
         "bins that move": case(
             "distribution", bins, bins(1), of_bins({20: 0.2, 21: 0.3, 40: 0.5})(1),
-            "a Jensen-Shannon distance of 0.28, usually 0.00; the median is 81",
+            "a Jensen-Shannon distance of 0.31, usually 0.00; the median is 81",
         ),
-        "a value that triples": case("shares", values, values(1), triple, "'d' has 3.0"),
+        "a value that triples": case("shares", values, values(1), triple, "'d' has 2.96% of the rows, usually 1.00%"),
         "a new value": case("new_values", values, values(1), column(noisy(1, new)), "a new value 'new' in "),
         "a new value that is rare": case(
             "new_values", values, column({**noisy(1, USUAL), "new": 19}), column({**noisy(1, USUAL), "new": 150}),
             "a new value 'new' in 150 rows",
         ),
-        "a value that is gone": case("vanished_values", values, values(1), column(noisy(1, gone)), "no 'd', usually in 1,0"),
+        "a value that is gone": case(
+            "vanished_values", values, values(1), column(noisy(1, gone)), "no 'd', usually in 1,0"
+        ),
         "a field that is gone": case(
             "vanished_values", values, values(1), column(nulls=ROWS), "no 'a', usually in 6",
         ),
@@ -184,7 +189,8 @@ def test_a_day_that_is_as_usual_passes_and_one_that_is_not_is_told(name: str) ->
     assert failed.columns == (("column",) if other.profile.columns else ())
     if failed.observed is not None:
         assert not (failed.low or 0) <= failed.observed <= (failed.high or 0)
-    assert judged(of, other, past, min_change=1e9).ok or of in ("layouts", "fields", "new_values", "vanished_values")
+    if other.rows:
+        assert judged(of, other, past, min_change=1e9).ok
 
 
 def test_each_measure_is_tried() -> None:
@@ -264,9 +270,7 @@ def test_days_without_rows_are_no_faults_but_of_rows(of: Measure) -> None:
                for some in past[0].profile.columns]  # fmt: skip
     empty = figures(0, nothing, rows=0, irregular=0, rejects=0, stored_bytes=0, layouts=0)
     result = judged(of, empty, past)
-    assert result.ok == (of not in ("rows", "fields") or (of == "fields" and not past[0].profile.unknown_paths)), (
-        result.message
-    )
+    assert result.ok == (of != "rows"), result.message
     same = next(case[1] for case in CASES.values() if case[0] == of)
     other = next(case[2] for case in CASES.values() if case[0] == of)
     gone = figures(7, nothing, rows=0, irregular=0, rejects=0, stored_bytes=0, layouts=0)
@@ -366,7 +370,7 @@ def test_days_drawn_from_the_same_shares_pass(seed: int) -> None:
 
     past = [figures(ago, [drawn(ago)]) for ago in WEEKS]
     for of in ("nulls", "distribution", "shares", "new_values", "vanished_values", "corrected_labels"):
-        result = judged(of, figures(0, [drawn(0)]), past)  # type: ignore[arg-type]
+        result = judged(of, figures(0, [drawn(0)]), past)
         assert result.ok, result.message
 
 
@@ -381,8 +385,8 @@ def contract() -> Contract:
 def write_day(lake: Lake, day: date, *, has_profile: bool = True, rows: int = 5) -> None:
     """Publish a manifest of a day, as reading of earlier days sees it."""
     entry = SliceManifest(
-        table="sdk_log", day=str(day), slice=f"{day}T10", origins=(), records=rows, rows=rows, irregular_rows=0, rejects=0,
-        other_day=0, raw_bytes=0, digest="0" * 32, part=None,
+        table="sdk_log", day=str(day), slice=f"{day}T10", origins=(), records=rows, rows=rows, irregular_rows=0,
+        rejects=0, other_day=0, raw_bytes=0, digest="0" * 32, part=None,
     )  # fmt: skip
     at = datetime(2022, 3, 1, tzinfo=UTC)
     proven = Verification(

@@ -86,7 +86,7 @@ def test_bounds_of_ratios_have_the_median_in_their_middle(
 
 
 def test_a_day_without_rows_is_no_reason_to_take_any_number_for_usual() -> None:
-    assert ratio_bounds([1000, 0, 1000, 1000], 0.4, 5) == (pytest.approx(1000 / 1.4), pytest.approx(1400))
+    assert ratio_bounds([1000, 0, 1000, 1000], 0.4, 5) == pytest.approx((1000 / 1.4, 1400))
     assert ratio_bounds([0, 0, 1000], 0.4, 5) == (0.0, math.inf)
     assert ratio_bounds([0, 0, 1000, 1000], 0.4, 5) == (0.0, math.inf)
 
