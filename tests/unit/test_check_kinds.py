@@ -76,7 +76,7 @@ BROKEN: list[tuple[dict[str, Any], list[bytes], str]] = [
     (
         {"kind": "max_reject_share", "max": 0.01},
         [b"no record"],
-        "1 of 49 records are rejects (2.041%); at most 1.000% are allowed (1 records are rejects: 1 not_json)",
+        "1 of 49 records are rejects (2.041%); at most 1.000% are allowed (1 record is a reject: 1 not_json)",
     ),
     (
         {"kind": "max_duplicate_share", "max": 0.01},

@@ -227,6 +227,10 @@ ID = "  - {name: _id, path: _id, codec: kinesis_sequence, arrival: placed_at}\nc
             "{kind: range, column: amount, min: .nan}",
             "checks[0].min: must be a finite number; leave it out if any is allowed",
         ),
+        (
+            "{kind: range, column: placed_at, min: 2021-12-26T00:00:00Z}",
+            "checks[0].min: must be a number; an instant is given in seconds since 1970, UTC",
+        ),
         ("{kind: max_rows, max: .inf}", "checks[0].max: must be a finite number; leave it out if any is allowed"),
         ("{kind: min_rows, min: .nan}", "checks[0].min: must be a finite number; leave it out if any is allowed"),
         ("{kind: max_irregular_share, max: 2}", "checks[0].max: Input should be less than or equal to 1"),

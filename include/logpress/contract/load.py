@@ -184,6 +184,7 @@ _CORRECTIONS = {
     "too_long": "takes {max_length} at most, not {actual_length}; remove some",
     "model_attributes_type": "must have keys and values, as {{key: value}} has",
     "model_type": "must have keys and values, as {{key: value}} has",
+    "float_type": "must be a number; an instant is given in seconds since 1970, UTC",
     "finite_number": "must be a finite number; leave it out if any is allowed",
     "time_delta_parsing": "must be a duration, such as PT1H, PT30S or P1D",
 }

@@ -111,7 +111,8 @@ def _rejected(today: DayFigures) -> str:
         return ""
     reasons = sorted(today.reject_reasons.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
-    return f" ({today.rejects:,} records are rejects: {named})"
+    what = "record is a reject" if today.rejects == 1 else "records are rejects"
+    return f" ({today.rejects:,} {what}: {named})"
 
 
 def _spans(hours: Sequence[int]) -> list[str]:
