@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,15 +101,20 @@ def _game_times(factor: int) -> Callable[[Lines, np.random.Generator], Lines]:
         for line, game in zip(lines, games, strict=True):
             if game == chosen:
                 for copy in range(1, factor):
-                    other = re.sub(rb'("_id":"\d+?)(\d{4})(\d*\.0")', partial(_other_id, copy), line)
+                    other = _other_id(line, copy)
                     more.append(_replaced(other, b"nickName", b'"%s%d"' % (b"guest", random.integers(10**6))))
         return lines + more
 
     return plant
 
 
-def _other_id(copy: int, found: re.Match[bytes]) -> bytes:
-    return found[1] + b"%04d" % ((int(found[2]) + copy) % 10_000) + found[3]
+def _other_id(line: bytes, more: int) -> bytes:
+    """The line with another sequence number."""
+
+    def changed(found: re.Match[bytes]) -> bytes:
+        return found[1] + b"%04d" % ((int(found[2]) + more) % 10_000) + found[3]
+
+    return re.sub(rb'("_id":"\d+?)(\d{4})(\d*\.0")', changed, line)
 
 
 def _twice(lines: Lines, random: np.random.Generator) -> Lines:

@@ -44,7 +44,7 @@ class ColumnProfile(Model):
 
     name: str
     nulls: int = Field(description="rows without a value")
-    distinct: int | None = Field(default=None, description="distinct values; beyond 4,096 an estimate within 5 %")
+    distinct: int | None = Field(default=None, description="distinct values; beyond 8,192 an estimate within 5 %")
     entropy: float | None = Field(
         default=None,
         description="bits a row of the distribution of values, each row alone; estimated like distinct",
@@ -54,14 +54,15 @@ class ColumnProfile(Model):
     quantiles: dict[str, float] = Field(
         default_factory=dict,
         description="of a number, or of an instant's lag in seconds behind the table's `day` column: 0.01, 0.5, ... "
-        "within 10 %, from the histogram",
+        "within 12.5 %, from the histogram; none of personal columns",
     )
     top: dict[str, int] = Field(
         default_factory=dict, description="rows by value, the most frequent 256 values, most rows first"
     )
     others: int = Field(default=0, description="rows with a value that is not among `top`")
     histogram: dict[int, int] = Field(
-        default_factory=dict, description="rows by bin; quality/profile/bins.py says which values a bin has"
+        default_factory=dict,
+        description="rows by bin; quality/profile/bins.py says which values a bin has; none of personal columns",
     )
     corrected: int | None = Field(default=None, description="rows whose label of the instant was wrong; None: no label")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
+from logpress.contract.checks import Compare
 from logpress.contract.columns import Instant, is_virtual
 from logpress.contract.model import RECORDS_OWN
 from logpress.engine.part.metadata import stored_contract
@@ -193,40 +194,188 @@ def test_a_contract_survives_json(contract: Contract) -> None:
     assert Contract.model_validate(contract.model_dump(mode="json", exclude_defaults=True)) == contract
 
 
+KINDS = (
+    "compare, corrected_labels, drift, filled, hours, lateness, max_duplicate_share, max_irregular_share, "
+    "max_reject_share, max_rows, min_rows, not_null, order, pattern, range, unique, values, where"
+)
+OTHER = "; name another column, or another measure"
+NO_COLUMN = "'amont', which is not a column; columns are order_id, placed_at, shipped_at, amount, _id"
+ID = "  - {name: _id, path: _id, codec: kinesis_sequence, arrival: placed_at}\ncopies:"
+
+
 @pytest.mark.parametrize(
     ("check", "sentence"),
     [
-        ("{kind: not_null}", "a check of kind not_null needs `column`"),
-        ("{kind: min_rows}", "a check of kind min_rows needs `min`"),
-        ("{kind: max_reject_share}", "a check of kind max_reject_share needs `max`"),
-        ("{kind: range, column: amount}", "a check of kind range needs `min` or `max`"),
-        ("{kind: values, column: order_id}", "a check of kind values needs `values`"),
-        ("{kind: unique}", "a check of kind unique needs either `column` or `columns`"),
+        ("{}", f"checks[0]: `kind` is missing; add one of {KINDS}"),
+        ("{kind: nott_null, column: amount}", f"checks[0]: `kind` is not one of {KINDS}"),
+        ("{kind: [not_null]}", f"checks[0]: `kind` is not one of {KINDS}"),
+        ("not_null", "checks[0]: must have keys and values, as {key: value} has"),
+        ("{kind: not_null}", "checks[0].column: is missing; add it"),
+        ("{kind: min_rows}", "checks[0].min: is missing; add it"),
+        ("{kind: max_reject_share}", "checks[0].max: is missing; add it"),
+        ("{kind: lateness, column: placed_at, since: shipped_at}", "checks[0].max: is missing; add it"),
+        ("{kind: drift}", "checks[0].of: is missing; add it"),
+        ("{kind: values, column: order_id}", "checks[0].values: is missing; add it"),
+        ("{kind: where}", "checks[0].conditions: is missing; add it"),
+        ("{kind: where, conditions: []}", "checks[0].conditions: needs 1 or more, not 0; add some"),
+        ("{kind: range, column: amount}", "checks[0]: a check of kind range needs `min` or `max`"),
         (
-            "{kind: unique, column: amount, columns: [order_id]}",
-            "a check of kind unique needs either `column` or `columns`",
+            "{kind: range, column: amount, min: 5, max: 1}",
+            "checks[0]: a check of kind range has a `min` above its `max`",
         ),
-        ("{kind: unique, columns: [a, b, c, d]}", "a check of kind unique takes at most 3 columns, not 4"),
-        ("{kind: unique, columns: [amount, amount]}", "a check of kind unique names 'amount' twice"),
-        ("{kind: not_null, columns: [amount]}", "a check of kind not_null needs `column`"),
+        (
+            "{kind: range, column: amount, min: .nan}",
+            "checks[0].min: must be a finite number; leave it out if any is allowed",
+        ),
+        (
+            "{kind: range, column: placed_at, min: 2021-12-26T00:00:00Z}",
+            "checks[0].min: must be a number; an instant is given in seconds since 1970, UTC",
+        ),
+        ("{kind: max_rows, max: .inf}", "checks[0].max: must be a finite number; leave it out if any is allowed"),
+        ("{kind: min_rows, min: .nan}", "checks[0].min: must be a finite number; leave it out if any is allowed"),
+        ("{kind: max_irregular_share, max: 2}", "checks[0].max: Input should be less than or equal to 1"),
+        ("{kind: hours, min: 25}", "checks[0].min: Input should be less than or equal to 24"),
+        ("{kind: values, column: order_id, values: [200]}", "checks[0].values[0]: must be a text; write it in quotes"),
+        ("{kind: values, column: order_id, values: []}", "checks[0].values: needs 1 or more, not 0; add some"),
         (
             "{kind: not_null, column: amount, columns: [amount]}",
-            "a check of kind not_null takes no `columns`; name one `column`",
+            "checks[0].columns: is not a key of a check of kind not_null; did you mean 'column'?",
+        ),
+        (
+            "{kind: where, conditions: amount > 5, wher: amount < 9}",
+            "checks[0].wher: is not a key of a check of kind where; did you mean 'where'?",
+        ),
+        (
+            "{kind: filled, column: amount, max_share: 0.5, level: warn}",
+            "checks[0].max_share: is not a key of a check of kind filled; did you mean 'min_share'?",
+        ),
+        (
+            "{kind: filled, column: amount, where: amount > 5}",
+            "checks[0].where: is not a key of a check of kind filled; its keys are column, level, min_share",
+        ),
+        ("{kind: not_null, column: amount, level: error}", "checks[0].level: Input should be 'fail' or 'warn'"),
+        ("{kind: unique}", "checks[0]: a check of kind unique needs either `column` or `columns`"),
+        (
+            "{kind: unique, column: amount, columns: [order_id]}",
+            "checks[0]: a check of kind unique needs either `column` or `columns`",
+        ),
+        (
+            "{kind: unique, columns: [a, b, c, d]}",
+            "checks[0]: a check of kind unique takes at most 3 columns, not 4",
+        ),
+        (
+            "{kind: unique, columns: [amount, amount]}",
+            "checks[0]: a check of kind unique names 'amount' twice",
+        ),
+        ("{kind: compare, columns: [amount], operator: =}", "checks[0].columns[1]: is missing; add it"),
+        (
+            "{kind: compare, columns: [amount, order_id, _id], operator: =}",
+            "checks[0].columns: takes 2 at most, not 3; remove some",
+        ),
+        (
+            "{kind: compare, columns: [amount, amount], operator: ==}",
+            "checks[0].operator: Input should be '=', '!=', '<', '<=', '>' or '>='",
+        ),
+        ("{kind: order, columns: [placed_at]}", "checks[0].columns: needs 2 or more, not 1; add some"),
+        (
+            "{kind: lateness, column: placed_at, since: shipped_at, max: 1 hour}",
+            "checks[0].max: must be a duration, such as PT1H, PT30S or P1D",
+        ),
+        (
+            "{kind: order, columns: [placed_at, shipped_at], tolerance: -PT1S}",
+            "checks[0].tolerance: Input should be greater than or equal to 0 seconds",
+        ),
+        (
+            "{kind: drift, of: rows, column: amount}",
+            "checks[0]: a check of kind drift has no `column` for rows, which is of the whole day",
+        ),
+        # columns that are none
+        ("{kind: unique, column: amont}", f"checks[0]: a check of kind unique names {NO_COLUMN}"),
+        ("{kind: unique, columns: [order_id, amont]}", f"checks[0]: a check of kind unique names {NO_COLUMN}"),
+        ("{kind: drift, of: nulls, column: amont}", f"checks[0]: a check of kind drift names {NO_COLUMN}"),
+        (
+            "{kind: lateness, column: placed_at, since: amont, max: PT1H}",
+            f"checks[0]: a check of kind lateness names {NO_COLUMN}",
+        ),
+        # columns of another codec
+        (
+            "{kind: range, column: order_id, min: 1}",
+            "a check of kind range does not apply to 'order_id', whose codec is text; it applies to integer, decimal, "
+            "instant; change or remove it",
+        ),
+        (
+            "{kind: pattern, column: amount, pattern: a}",
+            "a check of kind pattern does not apply to 'amount', whose codec is decimal; it applies to category, text, "
+            "json, lookup; change or remove it",
+        ),
+        (
+            "{kind: order, columns: [placed_at, amount]}",
+            "a check of kind order does not apply to 'amount', whose codec is decimal; it applies to instant; change "
+            "or remove it",
+        ),
+        (
+            "{kind: compare, columns: [amount, placed_at], operator: <}",
+            "a check of kind compare cannot compare 'amount' with 'placed_at'; name two columns of numbers, of "
+            "instants, of booleans or of texts",
+        ),
+        (
+            "{kind: compare, columns: [_id, _id], operator: =}",
+            "a check of kind compare cannot compare '_id' with '_id'; name two columns of numbers, of instants, of "
+            "booleans or of texts",
+        ),
+        (
+            "{kind: corrected_labels, column: placed_at, max_share: 0.1}",
+            "a check of kind corrected_labels needs a column with `label_checked_by`; 'placed_at' has none",
+        ),
+        (
+            "{kind: drift, of: corrected_labels, column: placed_at}",
+            "a check of kind drift cannot compare corrected_labels of 'placed_at', which has no `label_checked_by`"
+            f"{OTHER}",
+        ),
+        (
+            "{kind: drift, of: nulls, column: _id}",
+            "a check of kind drift cannot compare nulls of '_id', which has the codec kinesis_sequence, whose values "
+            f"are not compared{OTHER}",
+        ),
+        (
+            "{kind: drift, of: new_values, column: placed_at}",
+            "a check of kind drift cannot compare new_values of 'placed_at', which is an instant, whose values hardly "
+            f"ever repeat{OTHER}",
+        ),
+        (
+            "{kind: drift, of: distribution, column: order_id}",
+            "a check of kind drift cannot compare distribution of 'order_id', which is personal, so no values of it "
+            f"are kept{OTHER}",
         ),
     ],
-)
-def test_incomplete_checks(tmp_path: Path, check: str, sentence: str) -> None:
-    path = write(tmp_path, f"{GOOD}checks:\n  - {check}\n")
+)  # fmt: skip
+def test_wrong_checks(tmp_path: Path, check: str, sentence: str) -> None:
+    """Each is told with its line, below two checks that are right."""
+    text = GOOD.replace("copies:", ID) + "personal: [order_id]\nchecks:\n"
+    path = write(tmp_path, f"{text}  - {check}\n  - {{kind: min_rows, min: 1}}\n")
     with pytest.raises(ContractError) as caught:
         load_contract(path)
-    assert str(caught.value) == f"{path}:22: checks[0]: {sentence}"
+    assert str(caught.value) == f"{path}:24: {sentence}"
 
 
-@pytest.mark.parametrize("columns", ["column: amont", "columns: [order_id, amont]"])
-def test_a_check_of_a_column_that_is_none(tmp_path: Path, columns: str) -> None:
-    path = write(tmp_path, f"{GOOD}checks:\n  - {{kind: unique, {columns}}}\n")
-    with pytest.raises(ContractError, match="a check of kind unique names 'amont', which is not a column"):
+def test_each_wrong_check_is_told_by_its_own_line(tmp_path: Path) -> None:
+    checks = "checks:\n  - {kind: min_rows, min: 1}\n  - kind: not_null\n    colum: amount\n  - {kind: unique}\n"
+    path = write(tmp_path, GOOD + checks)
+    with pytest.raises(ContractError) as caught:
         load_contract(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}:23: checks[1].column: is missing; add it",
+        f"{path}:24: checks[1].colum: is not a key of a check of kind not_null; did you mean 'column'?",
+        f"{path}:25: checks[2]: a check of kind unique needs either `column` or `columns`",
+    ]
+
+
+@pytest.mark.parametrize("operator", ["=", "'='", '">="', "<", "<=", '"!="'])
+def test_operators_as_people_write_them(tmp_path: Path, operator: str) -> None:
+    check = f"{{kind: compare, columns: [placed_at, shipped_at], operator: {operator}}}"
+    (found,) = load_contract(write(tmp_path, f"{GOOD}checks:\n  - {check}\n")).checks
+    assert isinstance(found, Compare)
+    assert found.operator == operator.strip("'\"")
 
 
 @pytest.mark.parametrize("text", ["2021-12-26", "0001-01-01", "2024-02-29"])

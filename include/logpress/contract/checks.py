@@ -7,7 +7,7 @@ each kind by example; `logpress.quality.checks` runs them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -20,6 +20,7 @@ MOST_UNIQUE_COLUMNS = 3
 """[memory] Columns of a check of kind `unique`, as a row group of each is in memory at a time."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 _NUMBERS = ("integer", "decimal", "instant")
 _TEXTS = ("category", "text", "json", "lookup")
@@ -46,8 +47,12 @@ class CheckBase(Model):
         """The columns that must be read for it, row by row, besides those of `where`; none if counts suffice."""
         return ()
 
-    def see_columns(self, columns: Mapping[str, Column]) -> None:
+    def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
         """See that it can be asked of its columns, all of which the table has.
+
+        Args:
+            columns: of the table, by name.
+            personal: the columns of which no value is told.
 
         Raises:
             ValueError: if it cannot.
@@ -64,14 +69,14 @@ class MinRows(CheckBase):
     """The day has so many rows at least."""
 
     kind: Literal["min_rows"]
-    min: float = Field(ge=0)
+    min: Finite = Field(ge=0)
 
 
 class MaxRows(CheckBase):
     """The day has so many rows at most."""
 
     kind: Literal["max_rows"]
-    max: float = Field(ge=0)
+    max: Finite = Field(ge=0)
 
 
 class MaxIrregularShare(CheckBase):
@@ -143,7 +148,7 @@ class NotNull(ColumnCheck):
 
 
 class Filled(CheckBase):
-    """More rows than a share of `min_share` have a value: by default, one at least."""
+    """A share of `min_share` of the rows has a value, and one row at least."""
 
     kind: Literal["filled"]
     column: Name
@@ -166,8 +171,8 @@ class Range(ColumnCheck):
     codecs = _NUMBERS
 
     kind: Literal["range"]
-    min: float | None = None
-    max: float | None = None
+    min: Finite | None = None
+    max: Finite | None = None
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> Range:
@@ -240,7 +245,7 @@ class Compare(RowsCheck):
         """Both columns."""
         return self.columns
 
-    def see_columns(self, columns: Mapping[str, Column]) -> None:
+    def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
         """See that values of both columns can be compared."""
         kinds = {_group_of(columns[name]) for name in self.columns}
         if len(kinds) > 1 or None in kinds:
@@ -315,9 +320,9 @@ class CorrectedLabels(CheckBase):
         """The column."""
         return (self.column,)
 
-    def see_columns(self, columns: Mapping[str, Column]) -> None:
+    def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
         """See that the labels are checked."""
-        super().see_columns(columns)
+        super().see_columns(columns, personal)
         column = columns[self.column]
         if not isinstance(column, Instant) or column.label_checked_by is None:
             raise ValueError(
@@ -336,6 +341,10 @@ OF_THE_DAY: tuple[Measure, ...] = (
 """Measures that are not of a column."""
 
 
+OF_VALUES: tuple[Measure, ...] = ("shares", "new_values", "vanished_values")
+"""Measures of single values of a column."""
+
+
 class Drift(CheckBase):
     """A measure of the day is as it was on earlier days.
 
@@ -346,10 +355,10 @@ class Drift(CheckBase):
     kind: Literal["drift"]
     of: Measure
     column: Name | None = Field(default=None, description="of a measure of columns; None: all that have it")
-    min_change: float | None = Field(
+    min_change: Finite | None = Field(
         default=None, gt=0, description="smallest change that counts, in the measure's own unit; None: its default"
     )
-    deviations: float = Field(
+    deviations: Finite = Field(
         default=5.0, gt=0, description="robust standard deviations from the median that are still as usual"
     )
 
@@ -363,6 +372,27 @@ class Drift(CheckBase):
         if self.column is not None and self.of in OF_THE_DAY:
             raise ValueError(f"a check of kind drift has no `column` for {self.of}, which is of the whole day")
         return self
+
+    def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
+        """See that the profile of a day has what is compared of the column, because else nothing ever would be."""
+        if self.column is None:
+            return
+        column = columns[self.column]
+        lacks = ""
+        if self.of == "corrected_labels":
+            if not isinstance(column, Instant) or column.label_checked_by is None:
+                lacks = "has no `label_checked_by`"
+        elif _group_of(column) is None:
+            lacks = f"has the codec {column.codec}, whose values are not compared"
+        elif self.of in OF_VALUES and column.codec == "instant":
+            lacks = "is an instant, whose values hardly ever repeat"
+        elif self.of in (*OF_VALUES, "distribution") and self.column in personal:
+            lacks = "is personal, so no values of it are kept"
+        if lacks:
+            raise ValueError(
+                f"a check of kind drift cannot compare {self.of} of {self.column!r}, which {lacks}; name another "
+                "column, or another measure"
+            )
 
 
 Check = Annotated[

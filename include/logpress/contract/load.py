@@ -18,6 +18,15 @@ from logpress.errors import ContractError
 _TABLES = Path(__file__).parent / "tables"
 
 
+class _Loader(yaml.SafeLoader):
+    """For which a lone `=` is a text, as it is in YAML 1.2; YAML 1.1 gives it a meaning that no value has."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: resolvers for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items() if first != "="
+}
+
+
 def _folders() -> list[Path]:
     own = os.environ.get("LOGPRESS_CONTRACTS", "")
     return [*(Path(folder) for folder in own.split(os.pathsep) if folder), _TABLES]
@@ -58,7 +67,7 @@ def parse_contract(text: str, path: Path) -> Contract:
     """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -68,7 +77,9 @@ def parse_contract(text: str, path: Path) -> Contract:
     try:
         contract = Contract.model_validate(data)
     except ValidationError as error:
-        raise ContractError("\n".join(_sentence(path, tree, dict(problem)) for problem in error.errors())) from None
+        problems = [dict(problem) for problem in error.errors()]
+        told = [problem for problem in problems if not _follows(problem, problems)]
+        raise ContractError("\n".join(_sentence(path, tree, problem) for problem in told)) from None
     if FOLDER_KEY in contract.by_name:  # checked only here, so that old files with such a column can be restored
         raise ContractError(
             f"{path}:{_line_of_column(tree, FOLDER_KEY)}: a column cannot be named {FOLDER_KEY!r}, because readers "
@@ -76,7 +87,7 @@ def parse_contract(text: str, path: Path) -> Contract:
         )
     for number, check in enumerate(contract.checks):  # checked only here, for the same reason
         try:
-            check.see_columns(contract.by_name)
+            check.see_columns(contract.by_name, contract.personal)
         except ValueError as error:
             raise ContractError(f"{path}:{_line_of_check(tree, number)}: {error}") from None
     return contract
@@ -125,37 +136,73 @@ def is_built_in(path: Path) -> bool:
     return path.resolve().is_relative_to(_TABLES.resolve())
 
 
+def _follows(problem: dict[str, Any], problems: list[dict[str, Any]]) -> bool:
+    """Whether a list is only too short because of its entries, whose own problems are told."""
+    loc = problem["loc"]
+    return problem["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems
+    )
+
+
 def _sentence(path: Path, tree: yaml.Node, problem: dict[str, Any]) -> str:
     where: list[str] = []
     node = tree
     line = node.start_mark.line
-    for before, step in itertools.pairwise([None, *problem["loc"]]):
+    steps = [*getattr(problem.get("ctx", {}).get("error"), "place", ()), *problem["loc"]]
+    for before, step in itertools.pairwise([None, *steps]):
         if isinstance(before, int) and step in _TAGS:
             continue
         found = child(node, step)
         if found is None:
-            if isinstance(step, str):
-                where.append(step)
+            where.append(f"[{step}]" if isinstance(step, int) else step)
             continue
         key, node = found
         line = key.start_mark.line
         where.append(f"[{step}]" if isinstance(step, int) else step)
     place = ".".join(where).replace(".[", "[")
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = "is not a key of a contract"
-        close = difflib.get_close_matches(where[-1], _keys(), 1) if where else []
-        message += f"; did you mean {close[0]!r}?" if close else "; remove it, or correct its spelling"
-    elif problem["type"] == "missing":
-        message = "is missing; add it"
-    elif problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        key = problem["ctx"]["discriminator"].strip("'")
+    return f"{path}:{line + 1}: {place + ': ' if place else ''}{_correction(problem)}"
+
+
+def _correction(problem: dict[str, Any]) -> str:
+    """What is wrong, and what to do."""
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _misspelt([step for step in problem["loc"] if isinstance(step, str)])
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        key = context["discriminator"].strip("'")
         known = ", ".join(sorted(_KINDS_BY_KEY[key]))
-        is_there = problem["type"] == "union_tag_invalid"
-        message = f"`{key}` is not one of {known}" if is_there else f"`{key}` is missing; add one of {known}"
-    return f"{path}:{line + 1}: {place + ': ' if place else ''}{message}"
+        is_there = kind == "union_tag_invalid"
+        return f"`{key}` is not one of {known}" if is_there else f"`{key}` is missing; add one of {known}"
+    mend = _CORRECTIONS.get(kind)
+    return mend.format(**context) if mend else str(problem["msg"]).removeprefix("Value error, ")
 
 
+_CORRECTIONS = {
+    "missing": "is missing; add it",
+    "string_type": "must be a text; write it in quotes",
+    "too_short": "needs {min_length} or more, not {actual_length}; add some",
+    "too_long": "takes {max_length} at most, not {actual_length}; remove some",
+    "model_attributes_type": "must have keys and values, as {{key: value}} has",
+    "model_type": "must have keys and values, as {{key: value}} has",
+    "float_type": "must be a number; an instant is given in seconds since 1970, UTC",
+    "finite_number": "must be a finite number; leave it out if any is allowed",
+    "time_delta_parsing": "must be a duration, such as PT1H, PT30S or P1D",
+}
+"""What to do, by pydantic's names of what is wrong."""
+
+
+def _misspelt(steps: list[str]) -> str:
+    """What to do about a key that is none, at the end of the keys that lead to it."""
+    key = steps[-1]
+    check = _CHECKS.get(steps[1]) if steps[0] == "checks" and len(steps) > 2 else None
+    keys = _keys() if check is None else sorted(set(check.model_fields) - {"kind"})
+    close = difflib.get_close_matches(key, [known for known in keys if known != key], 1)
+    what = "a contract" if check is None else f"a check of kind {steps[1]}"
+    mend = "remove it, or correct its spelling" if check is None else f"its keys are {', '.join(keys)}"
+    return f"is not a key of {what}; {f'did you mean {close[0]!r}?' if close else mend}"
+
+
+_CHECKS = {get_args(one.model_fields["kind"].annotation)[0]: one for one in get_args(get_args(checks.Check)[0])}
 _KINDS_BY_KEY = {
     key: frozenset(kind for one in get_args(get_args(union)[0]) for kind in get_args(one.model_fields[key].annotation))
     for key, union in {"codec": columns.Column, "kind": checks.Check}.items()

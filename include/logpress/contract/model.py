@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
@@ -133,21 +132,38 @@ def _check_names(contract: Contract) -> None:
         need(name, "`restore_order`")
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
-    for name, where in _named_elsewhere(contract):
-        need(name, where)
+    for where, named in {
+        "`personal`": contract.personal,
+        "`entity`": contract.entity,
+        "`by_user`": contract.by_user.columns if contract.by_user else (),
+    }.items():
+        for name in named:
+            need(name, where)
+    _check_checks(contract)
 
 
-def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str]]:
-    """Names of columns that any codec will do for, and where they stand."""
-    for name in contract.personal:
-        yield name, "`personal`"
-    for name in contract.entity:
-        yield name, "`entity`"
-    for name in contract.by_user.columns if contract.by_user else ():
-        yield name, "`by_user`"
-    for check in contract.checks:
-        for name in check.named:
-            yield name, f"a check of kind {check.kind}"
+def _check_checks(contract: Contract) -> None:
+    columns = contract.by_name
+    for number, check in enumerate(contract.checks):
+        missing = [name for name in check.named if name not in columns]
+        if missing:
+            raise PlacedError(
+                f"a check of kind {check.kind} names {missing[0]!r}, which is not a column; columns are "
+                f"{', '.join(columns)}",
+                ("checks", number),
+            )
+
+
+class PlacedError(ValueError):
+    """What is wrong with one of the contract's entries, found when all of them are known.
+
+    Attributes:
+        place: the keys and numbers that lead to it.
+    """
+
+    def __init__(self, message: str, place: tuple[str | int, ...]) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")

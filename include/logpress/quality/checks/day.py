@@ -22,7 +22,12 @@ from logpress.results import CheckResult, Profile
 
 
 def judge_day(
-    check: Check, today: DayFigures, profile: Profile, *, repeated: tuple[int, Sequence[str]] = (0, ())
+    check: Check,
+    today: DayFigures,
+    profile: Profile,
+    *,
+    repeated: tuple[int, Sequence[str]] = (0, ()),
+    nulls: int | None = None,
 ) -> CheckResult:
     """The result of a check that needs no row.
 
@@ -31,6 +36,7 @@ def judge_day(
         today: the day's counts.
         profile: its profile.
         repeated: for `unique`: the rows that repeat another one, and examples.
+        nulls: for `filled`: the rows without a value, of a column that the profile does not have.
     """
     examples: tuple[str, ...] = ()
     low: float | None = None
@@ -55,17 +61,17 @@ def judge_day(
         missing = [hour for hour, rows in enumerate(profile.hours) if rows < check.min_rows]
         observed, low = float(24 - len(missing)), float(check.min)
         few = "no rows" if check.min_rows == 1 else f"fewer than {check.min_rows:,} rows"
-        message = f"{24 - len(missing)} of 24 hours have rows; at least {check.min} are expected"
+        has = "rows" if check.min_rows == 1 else f"{check.min_rows:,} rows or more"
+        message = f"{24 - len(missing)} of 24 hours have {has}; at least {check.min} are expected"
         if missing:
             message += f"; {few} between {', '.join(_spans(missing))} UTC"
     elif isinstance(check, Filled):
-        column = profile.by_name.get(check.column)
-        nulls = profile.rows if column is None else column.nulls
-        observed = 1 - nulls / profile.rows if profile.rows else 1.0
-        low = check.min_share
-        message = f"{profile.rows - nulls:,} of {profile.rows:,} values of {check.column} are there ({observed:.3%}); "
-        message += f"more than {check.min_share:.3%} are expected"
-        ok = observed > check.min_share or not profile.rows
+        filled = profile.rows - (profile.by_name[check.column].nulls if nulls is None else nulls)
+        observed, low = filled / profile.rows if profile.rows else 1.0, check.min_share
+        wanted = f"at least {low:.3%} are" if low else "at least one is"
+        message = f"{filled:,} of {profile.rows:,} values of {check.column} are there ({observed:.3%}); "
+        message += f"{wanted} expected"
+        ok = not profile.rows or (filled > 0 and observed >= low)
         return _result(check, ok, message, observed, low, high, ())
     elif isinstance(check, CorrectedLabels):
         corrected = profile.by_name[check.column].corrected or 0
@@ -105,7 +111,8 @@ def _rejected(today: DayFigures) -> str:
         return ""
     reasons = sorted(today.reject_reasons.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
-    return f" ({today.rejects:,} records are rejects: {named})"
+    what = "record is a reject" if today.rejects == 1 else "records are rejects"
+    return f" ({today.rejects:,} {what}: {named})"
 
 
 def _spans(hours: Sequence[int]) -> list[str]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from logpress.codecs.arrow_arrays import missing_of, texts_array, values_of
 from logpress.codecs.registry import codecs_of
 from logpress.contract.checks import (
     Compare,
+    Filled,
     Lateness,
     NotNull,
     Order,
@@ -26,16 +24,18 @@ from logpress.contract.checks import (
     Where,
 )
 from logpress.contract.model import Contract
-from logpress.errors import ContractError, UsageError
+from logpress.errors import ContractError
+from logpress.quality.checks.conditions import Flags, compiled, flags_of
 from logpress.quality.columns import Group
-
-Flags = NDArray[np.bool_]
 
 _SHOWN_VALUES = 5
 """Values that a result shows."""
 
-_LOOKED_AT = 10_000
-"""Broken rows of a row group among which the most frequent values are looked for."""
+_LOOKED_AT = 1_000
+"""Broken rows of a row group, evenly spaced, among which the most frequent values are looked for."""
+
+_KEPT_VALUES = 10_000
+"""[memory] Values that are kept for this; those with fewest rows leave."""
 
 _MICROS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,24 +45,24 @@ class Counted(ABC):
     """A check of rows while the row groups of a day go by.
 
     Attributes:
-        check: the check.
+        check: the check; it is met by rows, or, for `filled`, by some of them.
         rows: the rows that were looked at: those for which `where` holds.
         broken: those that break it.
     """
 
-    def __init__(self, contract: Contract, check: RowsCheck | Lateness, personal: frozenset[str]) -> None:
+    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
         self.check = check
         self.rows = 0
         self.broken = 0
         self._found: Counter[str] = Counter()
         self._is_told = not personal.intersection(check.named)
         where = check.where if isinstance(check, RowsCheck) else ()
-        self._where = _compiled(contract, where) if where else None
+        self._where = compiled(contract, where) if where else None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads."""
-        return (*self.check.read, *(self._where[1] if self._where else ()))
+        return (*self.check.read, *(self._where.columns if self._where else ()))
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -83,8 +83,10 @@ class Counted(ABC):
         places = np.flatnonzero(broken)
         self.broken += len(places)
         if self._is_told and len(places):
-            for place in places[:_LOOKED_AT]:
+            for place in places[:: -(-len(places) // _LOOKED_AT)]:
                 self._found[self._text(group, int(place))] += 1
+            if len(self._found) > _KEPT_VALUES:
+                self._found = Counter(dict(self._found.most_common(_KEPT_VALUES // 2)))
 
     @abstractmethod
     def _broken(self, group: Group) -> Flags:
@@ -95,9 +97,7 @@ class Counted(ABC):
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     def _chosen(self, group: Group) -> Flags | None:
-        if self._where is None:
-            return None
-        return _matching(group, *self._where)
+        return None if self._where is None else self._where.matching(group)
 
 
 class _OfColumn(Counted):
@@ -106,7 +106,7 @@ class _OfColumn(Counted):
     def _broken(self, group: Group) -> Flags:
         array = group.arrays.get(self.check.named[0])
         if array is None:
-            return np.full(group.count, isinstance(self.check, NotNull))
+            return np.full(group.count, isinstance(self.check, NotNull | Filled))
         return self._broken_values(array)
 
     def _broken_values(self, array: pa.Array) -> Flags:
@@ -114,6 +114,10 @@ class _OfColumn(Counted):
 
 
 class _NotNull(_OfColumn):
+    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
+        super().__init__(contract, check, personal)
+        self._is_told = False  # that a null is null tells nothing
+
     def _broken_values(self, array: pa.Array) -> Flags:
         missing = missing_of(array)
         return np.zeros(len(array), dtype=np.bool_) if missing is None else missing
@@ -180,7 +184,7 @@ class _Compare(Counted):
             "=": one != two, "!=": one == two, "<": one >= two, "<=": one > two, ">": one <= two, ">=": one < two,
         }[check.operator]  # fmt: skip
         columns = {name: group.arrays[name] for name in set(check.columns)}
-        return _flags(matching(columns, group.count, expression), group.count)
+        return flags_of(matching(columns, group.count, expression), group.count)
 
 
 class _Order(Counted):
@@ -189,28 +193,33 @@ class _Order(Counted):
         assert isinstance(check, Order)
         broken = np.zeros(group.count, dtype=np.bool_)
         tolerance = check.tolerance // timedelta(microseconds=1)
-        present = [group.arrays[name] for name in check.columns if name in group.arrays]
-        for before, after in pairwise(present):
-            broken |= _there(_there(values_of(after) + tolerance < values_of(before), before), after)
+        last, is_known = np.zeros(group.count, dtype=np.int64), np.zeros(group.count, dtype=np.bool_)
+        for name in check.columns:
+            if name not in group.arrays:
+                continue
+            values, missing = values_of(group.arrays[name]), missing_of(group.arrays[name])
+            is_there = np.ones(group.count, dtype=np.bool_) if missing is None else ~missing
+            broken |= is_known & is_there & (last - values > tolerance)
+            last, is_known = np.where(is_there, values, last), is_known | is_there
         return broken
 
 
 class _Where(Counted):
-    def __init__(self, contract: Contract, check: RowsCheck | Lateness, personal: frozenset[str]) -> None:
+    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
         assert isinstance(check, Where)
         super().__init__(contract, check, personal)
-        self._conditions = _compiled(contract, check.conditions)
-        self._is_told = not personal.intersection(self._conditions[1])
+        self._conditions = compiled(contract, check.conditions)
+        self._is_told = not personal.intersection(self._conditions.columns)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*super().columns, *self._conditions[1])
+        return (*super().columns, *self._conditions.columns)
 
     def _broken(self, group: Group) -> Flags:
-        return _matching(group, *self._conditions)
+        return self._conditions.matching(group)
 
     def _text(self, group: Group, row: int) -> str:
-        names = [name for name in self._conditions[1] if name in group.arrays]
+        names = [name for name in self._conditions.columns if name in group.arrays]
         return ", ".join(f"{name} {_shown(group.arrays[name], row)}" for name in names)
 
 
@@ -234,6 +243,7 @@ class _Lateness(Counted):
 
 
 _KINDS: dict[type, type[Counted]] = {
+    Filled: _NotNull,
     NotNull: _NotNull,
     Range: _Range,
     Values: _Values,
@@ -246,60 +256,39 @@ _KINDS: dict[type, type[Counted]] = {
 
 
 def counted(contract: Contract, check: object, personal: frozenset[str]) -> Counted | None:
-    """What counts the rows that break a check; None if it is not one of rows.
+    """What counts the rows that break a check; None if it is not one of rows, or if the profile has the answer.
 
     Raises:
         ContractError: if its conditions or its pattern cannot be used.
     """
     kind = _KINDS.get(type(check))
-    if kind is None:
+    if kind is None or (isinstance(check, Filled) and codecs_of(contract)[check.column].is_comparable):
         return None
-    assert isinstance(check, RowsCheck | Lateness)
+    assert isinstance(check, RowsCheck | Lateness | Filled)
     if isinstance(check, Pattern):
-        try:
-            _matches(texts_array([b""], pa.string()), check)
-        except pa.ArrowInvalid as error:
-            raise ContractError(
-                f"the check of kind pattern of {check.column} has a regular expression that RE2 does not know: "
-                f"{check.pattern!r}: {error}; correct it"
-            ) from error
+        _see_pattern(check)
     return kind(contract, check, personal)
 
 
-def _compiled(contract: Contract, conditions: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
-    """Conditions as an expression, and the columns that it needs."""
-    from logpress.conditions.filters import compile_filter
-    from logpress.conditions.parse import parse_conditions
+def _see_pattern(check: Pattern) -> None:
+    """See that a regular expression can be used, by itself too: `a)|(b` closes the group around it."""
+    import pyarrow.compute as pc
 
-    codecs = codecs_of(contract)
-    schema = pa.schema([pa.field(name, codec.type) for name, codec in codecs.items() if codec.is_comparable])
+    nothing = texts_array([b""], pa.string())
     try:
-        parsed = parse_conditions(conditions, {field.name: field.type for field in schema})
-        found = compile_filter(parsed, schema, frozenset())
-    except UsageError as error:
-        raise ContractError(f"a check of {contract.table} has the conditions {list(conditions)}: {error}") from error
-    assert found is not None
-    return found.expression, found.columns
-
-
-def _matching(group: Group, expression: Any, columns: tuple[str, ...]) -> Flags:
-    from logpress.conditions.matching import matching
-
-    if not group.arrays.keys() >= set(columns):  # a part that is older than a column: nothing is known of it
-        return np.zeros(group.count, dtype=np.bool_)
-    return _flags(matching({name: group.arrays[name] for name in columns}, group.count, expression), group.count)
+        pc.match_substring_regex(nothing, check.pattern)
+        _matches(nothing, check)
+    except pa.ArrowInvalid as error:
+        raise ContractError(
+            f"the check of kind pattern of {check.column} has a regular expression that RE2 does not know: "
+            f"{check.pattern!r}: {error}; correct it"
+        ) from error
 
 
 def _matches(texts: pa.Array, check: Pattern) -> pa.Array:
     import pyarrow.compute as pc
 
     return pc.match_substring_regex(texts.cast(pa.string()), f"^(?:{check.pattern})$").fill_null(False)
-
-
-def _flags(places: NDArray[np.int64], count: int) -> Flags:
-    found = np.zeros(count, dtype=np.bool_)
-    found[places] = True
-    return found
 
 
 def _there(broken: Flags, array: pa.Array) -> Flags:

@@ -107,7 +107,10 @@ class DayChecks:
         today = DayFigures.of(manifests, profile)
         results = []
         for check, rows in self._counted:
-            if rows is not None:
+            if check.kind == "filled":
+                nulls = None if rows is None else rows.broken
+                results.append(judge_day(check, today, profile, nulls=nulls))
+            elif rows is not None:
                 results.append(verdict(check, rows))
             elif check.kind == "unique":
                 broken, examples = repeated_rows(self.contract, check.named, self._parts)

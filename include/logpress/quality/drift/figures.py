@@ -29,7 +29,7 @@ class DayFigures:
         rows, irregular, rejects, duplicates: numbers of records; duplicates are rejects too.
         reject_reasons: rejects by reason.
         stored_bytes: bytes of all files.
-        profile: of the columns.
+        profile: of the columns; also of rows that were erased since.
     """
 
     day: date
@@ -74,18 +74,27 @@ class DayFigures:
 
 def candidates(day: date) -> list[date]:
     """The days with which a day may be compared: the same weekdays first, then the days before."""
-    weekdays = [day - timedelta(weeks=week) for week in range(1, SAME_WEEKDAYS + 1)]
-    before = [day - timedelta(days=number) for number in range(1, DAYS_BEFORE + 1)]
-    return list(dict.fromkeys([*weekdays, *before]))
+    return list(dict.fromkeys([*_weekdays(day), *_days_before(day)]))
 
 
 def chosen(day: date, past: Sequence[DayFigures]) -> list[DayFigures]:
     """The days with which a day is compared, newest first; none if there are fewer than MIN_DAYS."""
     by_day = {figures.day: figures for figures in past}
-    weekdays = [day - timedelta(weeks=week) for week in range(1, SAME_WEEKDAYS + 1)]
-    before = [day - timedelta(days=number) for number in range(1, DAYS_BEFORE + 1)]
-    for days in (weekdays, before):
+    for days in (_weekdays(day), _days_before(day)):
         found = [by_day[one] for one in days if one in by_day]
         if len(found) >= MIN_DAYS:
             return found
     return []
+
+
+def _weekdays(day: date) -> list[date]:
+    return _earlier(day, [7 * week for week in range(1, SAME_WEEKDAYS + 1)])
+
+
+def _days_before(day: date) -> list[date]:
+    return _earlier(day, range(1, DAYS_BEFORE + 1))
+
+
+def _earlier(day: date, days: Sequence[int]) -> list[date]:
+    """So many days before a day, those that the calendar has."""
+    return [day - timedelta(days=number) for number in days if number <= (day - date.min).days]

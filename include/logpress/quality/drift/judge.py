@@ -7,12 +7,12 @@ earlier days, where chance alone makes no smaller one. docs/checks.md says what 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from logpress.contract.checks import Drift, Measure, name_of
 from logpress.quality.drift.figures import MIN_DAYS, DayFigures, chosen
+from logpress.quality.drift.shapes import pooled, shapes_of, tells_enough
 from logpress.quality.drift.statistics import (
     Usual,
     clustering,
@@ -120,41 +120,64 @@ class _Comparison:
     def min_change(self) -> float:
         return MIN_CHANGES[self.check.of] if self.check.min_change is None else self.check.min_change
 
+    def figures_of(self, value: Callable[[DayFigures], float]) -> tuple[float, list[float]] | None:
+        """A figure of records, today and on the earlier days; None without records, which have no figures."""
+        before = [value(day) for day in self.base if day.records]
+        return (value(self.today), before) if self.today.records and len(before) >= MIN_DAYS else None
+
     def columns(self) -> Iterator[tuple[ColumnProfile, list[ColumnProfile]]]:
-        """The columns that the check is about, today and on the earlier days that know them."""
+        """The columns that the check is about, today and on the earlier days that know them; none of days without rows.
+
+        These have no values, which would be taken for none of the usual ones.
+        """
+        if not self.today.rows:
+            return
+        days = [day.profile.by_name for day in self.base if day.profile.rows]
         for column in self.today.profile.columns:
             if self.check.column is None or column.name == self.check.column:
-                before = [day.profile.by_name[column.name] for day in self.base if column.name in day.profile.by_name]
+                before = [columns[column.name] for columns in days if column.name in columns]
                 if len(before) >= MIN_DAYS:
                     yield column, before
 
     def ever(self, name: str) -> list[ColumnProfile]:
-        """A column on all earlier days that know it."""
-        return [day.profile.by_name[name] for day in self.past if name in day.profile.by_name]
+        """A column on all earlier days that know it, and have rows."""
+        return [day.profile.by_name[name] for day in self.past if day.profile.rows and name in day.profile.by_name]
 
     def shares_of(self, before: Sequence[ColumnProfile], count: Callable[[ColumnProfile], int]) -> list[float]:
         """A column's share of rows on the earlier days."""
-        rows = {id(column): day.rows for day in self.base for column in day.profile.columns}
+        rows = {id(column): day.profile.rows for day in self.base for column in day.profile.columns}
         return [count(column) / max(1, rows[id(column)]) for column in before]
 
 
 # -- measures of the day
 
 
-def _ratio(one: _Comparison, what: str, value: Callable[[DayFigures], float], unit: str = "") -> Found:
-    observed, before = value(one.today), [value(day) for day in one.base]
+def _rows(one: _Comparison) -> Found:
+    return _ratio(one, float(one.today.rows), [float(day.profile.rows) for day in one.base], "rows")
+
+
+def _bytes(one: _Comparison) -> Found:
+    found = one.figures_of(lambda day: day.stored_bytes / day.records)
+    return Found() if found is None else _ratio(one, *found, "bytes a record")
+
+
+def _ratio(one: _Comparison, observed: float, before: Sequence[float], what: str) -> Found:
     low, high = ratio_bounds(before, one.min_change, one.check.deviations)
     text = ""
     if not low <= observed <= high:
-        text = f"{observed:,.4g}{unit} {what}, usually {Usual.of(before).median:,.4g}"
-        if observed >= 10_000:
-            text = f"{observed:,.0f}{unit} {what}, usually {Usual.of(before).median:,.0f}"
+        text = f"{_figure(observed)} {what}, usually {_figure(Usual.of(before).median)}"
     return Found(text, (), observed, low, None if math.isinf(high) else high)
 
 
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10_000 else f"{number:,.4g}"
+
+
 def _share(one: _Comparison, what: str, count: Callable[[DayFigures], int]) -> Found:
-    before = [count(day) / max(1, day.records) for day in one.base]
-    observed = count(one.today) / max(1, one.today.records)
+    figures = one.figures_of(lambda day: count(day) / day.records)
+    if figures is None:
+        return Found()
+    observed, before = figures
     _, high = share_bounds(before, one.today.records, one.min_change, one.check.deviations)
     text = ""
     if observed > high:  # fewer than usual are no fault
@@ -181,12 +204,13 @@ def _departs(one: _Comparison, observed: float, expected: Sequence[float], clust
 
 
 def _hours(one: _Comparison) -> Found:
-    days = [{hour: float(rows) for hour, rows in enumerate(day.profile.hours)} for day in one.base]
+    base = [day for day in one.base if day.profile.rows]
+    if len(base) < MIN_DAYS:
+        return Found()
+    days = [{hour: float(rows) for hour, rows in enumerate(day.profile.hours)} for day in base]
     clusters, found = clustering(days), []
     for hour, observed in enumerate(one.today.profile.hours):
-        expected = [
-            day[hour] / max(1, figures.rows) * one.today.rows for day, figures in zip(days, one.base, strict=True)
-        ]
+        expected = [day[hour] / figures.profile.rows * one.today.rows for day, figures in zip(days, base, strict=True)]
         if _departs(one, observed, expected, clusters):
             usual = Usual.of(expected).median
             found.append(f"{observed:,} rows from {hour:02}:00 to {hour + 1:02}:00, usually {usual:,.0f}")
@@ -212,7 +236,7 @@ def _fields(one: _Comparison) -> Found:
         if rows >= least and path not in ever and is_new(rows, len(one.past), 1.0)
     ]
     for path in before[0]:
-        shares = [paths.get(path, 0) / max(1, day.rows) for paths, day in zip(before, one.base, strict=True)]
+        shares = [paths.get(path, 0) / max(1, day.profile.rows) for paths, day in zip(before, one.base, strict=True)]
         expected = Usual.of(shares).median * one.today.rows
         if path not in now and min(shares) >= one.min_change and _is_enough(expected, 1.0):
             found.append(f"the field {path} is gone, usually in {expected:,.0f} rows")
@@ -251,24 +275,25 @@ def _corrected(one: _Comparison, column: ColumnProfile, before: list[ColumnProfi
 
 
 def _distribution(one: _Comparison, column: ColumnProfile, before: list[ColumnProfile]) -> Iterator[str]:
-    now, earlier = _weights(column), [_weights(some) for some in before]
-    if now is None or any(weights is None for weights in earlier):
+    usable = [some for some in before if tells_enough(some)]
+    every = shapes_of([column, *usable, *filter(tells_enough, one.ever(column.name))])
+    if every is None:
         return
-    shapes = [weights for weights in earlier if weights]
+    now, shapes = every[0], [shape for shape in every[1 : 1 + len(usable)] if shape]
     if len(shapes) < MIN_DAYS or not now:
         return
-    pooled = _pooled(shapes)
-    observed = distance(now, pooled)
+    whole = pooled(shapes)
+    observed = distance(now, whole)
     # each earlier day against the others, as the day is against all of them
-    own = [distance(shape, _pooled([other for other in shapes if other is not shape])) for shape in shapes]
+    own = [distance(shape, pooled([other for other in shapes if other is not shape])) for shape in shapes]
     usual = Usual.of(own)
     clusters = clustering(shapes)
-    sizes = sum(now.values()) / clusters, sum(pooled.values()) / clusters
-    chance = distance_by_chance(len(now.keys() | pooled.keys()), *sizes)
+    sizes = sum(now.values()) / clusters, sum(whole.values()) / clusters
+    chance = distance_by_chance(len(now.keys() | whole.keys()), *sizes)
     high = max(one.min_change, usual.median + one.check.deviations * usual.spread, 1.5 * max(own), 2 * chance)
-    seen = [weights for weights in map(_weights, one.ever(column.name)) if weights]
+    seen = [shape for shape in every[1:] if shape]
     if observed > high and min(distance(now, shape) for shape in seen) > high:  # else a change that was told already
-        yield f"a Jensen-Shannon distance of {observed:.2f}, usually {usual.median:.2f}{_moved(column, now, pooled)}"
+        yield f"a Jensen-Shannon distance of {observed:.2f}, usually {usual.median:.2f}{_moved(column, now, whole)}"
 
 
 def _shares(one: _Comparison, column: ColumnProfile, before: list[ColumnProfile]) -> Iterator[str]:
@@ -314,9 +339,9 @@ def _is_enough(expected: float, clusters: float) -> bool:
 
 
 _MEASURES: Mapping[Measure, Callable[[_Comparison], Found]] = {
-    "rows": lambda one: _ratio(one, "rows", lambda day: float(day.rows)),
+    "rows": _rows,
     "hours": _hours,
-    "bytes_a_record": lambda one: _ratio(one, "bytes a record", lambda day: day.stored_bytes / max(1, day.records)),
+    "bytes_a_record": _bytes,
     "irregular": lambda one: _share(one, "irregular rows", lambda day: day.irregular),
     "rejects": lambda one: _share(one, "rejects", lambda day: day.rejects - day.duplicates),
     "duplicates": lambda one: _share(one, "duplicates", lambda day: day.duplicates),
@@ -331,47 +356,18 @@ _MEASURES: Mapping[Measure, Callable[[_Comparison], Found]] = {
 }
 
 
-# -- distributions
+# -- words
 
 
-_MOST_TOLD_APART = 64
-"""Whole numbers with at most so many values are compared by value, others by bin."""
-
-
-def _weights(column: ColumnProfile) -> dict[object, float] | None:
-    """Rows by value, or by bin; None if the profile tells too little of them."""
-    if column.histogram and not (column.top and not column.others and len(column.top) <= _MOST_TOLD_APART):
-        return {f"bin {place}": float(rows) for place, rows in column.histogram.items()}
-    if not column.top:
-        return {} if column.others == 0 else None
-    if column.others > sum(column.top.values()):
-        return None
-    found: dict[object, float] = {value: float(rows) for value, rows in column.top.items()}
-    if column.others:
-        found[None] = float(column.others)
-    return found
-
-
-def _pooled(shapes: Sequence[Mapping[object, float]]) -> dict[object, float]:
-    """The mean of distributions, each with the same weight, as large as all together."""
-    whole = sum(sum(shape.values()) for shape in shapes)
-    pooled: Counter[object] = Counter()
-    for shape in shapes:
-        size = sum(shape.values())
-        for value, rows in shape.items():
-            pooled[value] += rows / size * whole / len(shapes)  # type: ignore[assignment]
-    return dict(pooled)
-
-
-def _moved(column: ColumnProfile, now: Mapping[object, float], pooled: Mapping[object, float]) -> str:
+def _moved(column: ColumnProfile, now: Mapping[object, float], usual: Mapping[object, float]) -> str:
     """The values that moved most, for a message; or the median of a number."""
     if any(isinstance(value, str) and value.startswith("bin ") for value in now):
         middle = column.quantiles.get("0.5")
         return "" if middle is None else f"; the median is {middle:,.6g}"
-    whole_now, whole_before = sum(now.values()), sum(pooled.values())
+    whole_now, whole_before = sum(now.values()), sum(usual.values())
     changes = {
-        value: (pooled.get(value, 0.0) / whole_before, now.get(value, 0.0) / whole_now)
-        for value in now.keys() | pooled.keys()
+        value: (usual.get(value, 0.0) / whole_before, now.get(value, 0.0) / whole_now)
+        for value in now.keys() | usual.keys()
         if value is not None
     }
     largest = sorted(changes.items(), key=lambda item: -abs(item[1][1] - item[1][0]))[:2]

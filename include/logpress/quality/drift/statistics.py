@@ -37,13 +37,14 @@ def ratio_bounds(values: Sequence[float], min_change: float, deviations: float) 
     Ratios are compared by their logarithms, so half and double are as far away.
 
     Args:
-        values: those of earlier days; positive, or the bounds are 0 and infinite.
+        values: those of earlier days; 0 is infinitely far from all others. If the median is 0, any number is as usual.
         min_change: smallest change that counts: 0.4 for 40 % more, or as much less (1 / 1.4).
         deviations: robust standard deviations that are still as usual.
     """
-    if min(values) <= 0:
+    logarithms = [math.log(value) if value > 0 else -math.inf for value in values]
+    if math.isinf(median(logarithms)):
         return 0.0, math.inf
-    usual = Usual.of([math.log(value) for value in values])
+    usual = Usual.of(logarithms)
     width = max(math.log1p(min_change), deviations * usual.spread)
     return math.exp(usual.median - width), math.exp(usual.median + width)
 

@@ -71,7 +71,7 @@ class DayCounts:
                 counts.add_nulls(group.count)
             else:
                 counts.add(array, None if name == self._day else arrival)
-        for helper in self.helpers_of(names):
+        for helper in self.helpers_of([name for name in names if is_first or name != self._day]):
             if helper in group.helpers:
                 self._columns[self._shifts[helper]].add_corrected(group.helpers[helper])
 

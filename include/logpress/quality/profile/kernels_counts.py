@@ -5,8 +5,8 @@ table of level k keeps the values whose hash ends in k zero bits, at most MOST, 
 values, not of rows. A table of level 0 has all values. When one more would not fit, the level rises, and about half
 of the values leave. So 2^level times the number of kept values estimates the number of distinct values (Gibbons,
 "Distinct sampling for highly-accurate answers to distinct values queries and event reports", VLDB 2001), and 2^level
-times a sum over kept values the sum over all. With MOST / 2 to MOST values kept, the standard error is 1 / sqrt(MOST
-/ 2) = 2 % at most.
+times a sum over kept values the sum over all. With about MOST / 2 to MOST values kept, the standard error of the number
+is 1 / sqrt(MOST / 2) = 1.6 % at most.
 
 **Bins.** The bin of a number is that of its magnitude, of which 4 lie in each power of 2: 2^e, 1.25, 1.5 and 1.75
 times 2^e for e from 2 on; smaller numbers have a bin of their own. Negative numbers have the negative bins.
@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from logpress.kernel.compile import inner_kernel, kernel
 from logpress.kernel.words import highest_bit
 
-SLOTS = 16_384
+SLOTS = 32_768
 """Places of a table."""
 
-MOST = 4_096
+MOST = 8_192
 """Values that a table keeps at most."""
 
 LEVEL, USED = 0, 1
@@ -228,8 +228,8 @@ def bin_numbers(
     Args:
         numbers: int64[n].
         missing: bool[n], which of them are null; bool[0] if none is.
-        subtract_from: int64[n]: not the numbers, but how far they lie below these, are counted; int64[0] for the
-            numbers themselves. Rows in which these are the lowest int64 are left out.
+        subtract_from: int64[n]: not the numbers, but how far they lie below these, are counted, modulo 2^64; int64[0]
+            for the numbers themselves. Rows in which these are the lowest int64 are left out.
         bins: int64[2 * LAST_BIN + 1], added to; bin b at b + LAST_BIN.
         found: int64[2], LOW and HIGH of the numbers; updated.
     """
@@ -243,7 +243,7 @@ def bin_numbers(
         if is_lag:
             if subtract_from[i] == np.int64(-0x8000000000000000):
                 continue
-            number = subtract_from[i] - number
+            number = np.int64(np.uint64(subtract_from[i]) - np.uint64(number))  # signed overflow is undefined
         bins[bin_of(number) + LAST_BIN] += 1
     found[LOW], found[HIGH] = low, high
 
