@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypedDict
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from logpress.day.run_day import day_of_run
 from logpress.errors import UsageError
 from logpress.uris import refuse_secret
-from logpress_dags.day import day_of_run, staging_name
+from logpress_dags.day import staging_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
