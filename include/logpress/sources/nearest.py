@@ -68,9 +68,7 @@ def _days_at(text: str, day: date, place: Place) -> Iterator[date]:
     storage: Storage = LocalFiles() if is_local(named) else RemoteFiles(fill_in(named, day), place.options)
     if has_places(named):
         yield from _filled_days(storage, named, day)
-    elif glob.has_magic(named):
-        yield from filter(None, (day_of_path(f"{path}/", place.zone) for path in storage.matches(named)))
-    else:
+    elif not glob.has_magic(named):  # which matches nothing, or all days
         yield from _days_below(storage, named, day, place)
 
 
