@@ -1,11 +1,11 @@
-"""Days of runs, for Airflow's scheduler and API server: runs by hand show their day, and runs know when they are late.
+"""Days of runs, for Airflow's scheduler, API server and triggerer: runs by hand show their day, late ones are told of.
 
 A plugin, because these parts of Airflow do not import the folder of DAGs.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,8 +21,6 @@ from logpress.errors import UsageError
 if TYPE_CHECKING:
     from airflow.models import DagRun
     from sqlalchemy.orm import Session
-
-log = logging.getLogger(__name__)
 
 TAG = "logpress"
 
@@ -86,6 +84,37 @@ class DayIsDue(BaseDeadlineReference):
             return None
         due = _midnight(day + timedelta(days=1)) + timedelta(seconds=self.due_seconds)
         return due if due > datetime.now(UTC) else None
+
+
+async def tell_late(table: str, due_seconds: float, context: dict[str, Any]) -> None:
+    """Tell that a day is late; the triggerer runs this when the deadline of a run has passed.
+
+    Not an executor: the token of its callbacks may read neither Variables nor connections (Airflow 3.3).
+
+    Args:
+        table: of the day.
+        due_seconds: how long after its end the day was due.
+        context: the run, as the API shows it.
+    """
+    await asyncio.to_thread(_tell_late, table, due_seconds, context)
+
+
+def _tell_late(table: str, due_seconds: float, context: dict[str, Any]) -> None:
+    _see_dags(context["dag_run"])
+    from logpress_dags.notifiers import LateNotifier
+
+    LateNotifier(table, due_seconds).notify(context)
+
+
+def _see_dags(run: dict[str, Any]) -> None:
+    """Put the folder of the run's DAG on the path, as Airflow does for tasks."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    version = run["dag_versions"][-1]
+    bundle = DagBundlesManager().get_bundle(version["bundle_name"], version["bundle_version"])
+    bundle.initialize()
+    if str(bundle.path) not in sys.path:
+        sys.path.append(str(bundle.path))
 
 
 def _midnight(day: date) -> datetime:

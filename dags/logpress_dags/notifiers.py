@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from logpress.day.run_day import day_of_run
 from logpress.errors import LogpressError, UsageError
 from logpress_dags import channels
 from logpress_dags.messages import Message, to_do_after
-from logpress_dags.settings import lake, storage_access
+from logpress_dags.settings import lake, storage_environment
 
 if TYPE_CHECKING:
     from datetime import date
@@ -27,6 +30,9 @@ log = logging.getLogger(__name__)
 
 _MOST_WARNINGS = 5
 """Warnings that a message has; the log has all."""
+
+_LOOK_SECONDS = 120.0
+"""Longest time that a look into the lake may take."""
 
 
 class FailureNotifier(BaseNotifier):
@@ -63,10 +69,10 @@ class FailureNotifier(BaseNotifier):
 
 
 class LateNotifier(BaseNotifier):
-    """Tells that a day was not published in time: the callback of a DeadlineAlert, which an executor runs."""
+    """Tells that a day was not published in time: what the callback of a DeadlineAlert does."""
 
-    def __init__(self, table: str, due_seconds: float, context: Context | None = None) -> None:
-        super().__init__(context)
+    def __init__(self, table: str, due_seconds: float) -> None:
+        super().__init__()
         self.table = table
         self.due = timedelta(seconds=due_seconds)
 
@@ -178,15 +184,28 @@ def _has_failed_before(task: Any) -> bool:
     return any(state == "failed" and name != own for name, state in states.get(task.run_id, {}).items())
 
 
-def _is_published(table: str, day: date) -> bool:
-    from logpress.lake import Lake
+_LOOK = """
+import sys
+from datetime import date
+from logpress.lake import Lake
+sys.exit(Lake.open(sys.argv[1]).read_day(sys.argv[2], date.fromisoformat(sys.argv[3])) is None)
+"""
 
+
+def _is_published(table: str, day: date) -> bool:
+    """Whether a day is published in this Airflow's lake; False if that cannot be known.
+
+    Asked in a process of its own, because the triggerer's environment is that of all its triggers.
+    """
     try:
         uri = lake()
-        with storage_access(uri):
-            return Lake.open(uri).read_day(table, day) is not None
-    except LogpressError:
+        environment = {**os.environ, **storage_environment(uri)}
+        command = [sys.executable, "-c", _LOOK, uri, table, day.isoformat()]
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=_LOOK_SECONDS, check=False)
+    except (LogpressError, OSError, subprocess.SubprocessError) as error:
+        log.warning("whether %s %s is published is not known: %s", table, day, type(error).__name__)
         return False
+    return done.returncode == 0
 
 
 # The last failure or warning that somebody was told of, so that the first good day after it is told, too.

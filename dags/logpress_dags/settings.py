@@ -108,6 +108,22 @@ def memory() -> int | None:
     return parse_size(text)
 
 
+def storage_environment(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> dict[str, str]:
+    """The environment that gives a process access to S3 and clusters by Airflow connections; see `storage_access`.
+
+    Raises:
+        UsageError: if a connection other than the default one does not exist.
+    """
+    found: dict[str, str] = {}
+    needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
+    if any(uri.startswith(_CLUSTERS) for uri in uris):
+        found |= _search_environment(connection)
+        needs_aws |= aws or {**os.environ, **found}.get("OPENSEARCH_AUTH") == "aws"
+    if needs_aws:
+        found |= _aws_environment()
+    return found
+
+
 @contextmanager
 def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> Iterator[None]:
     """Use Airflow connections for access to S3 and clusters inside this context, in this process only.
@@ -122,13 +138,7 @@ def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = 
     Raises:
         UsageError: if a connection other than the default one does not exist.
     """
-    found: dict[str, str] = {}
-    needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
-    if any(uri.startswith(_CLUSTERS) for uri in uris):
-        found |= _search_environment(connection)
-        needs_aws |= aws or {**os.environ, **found}.get("OPENSEARCH_AUTH") == "aws"
-    if needs_aws:
-        found |= _aws_environment()
+    found = storage_environment(*uris, connection=connection, aws=aws)
     before = {name: os.environ.get(name) for name in found}
     os.environ.update(found)
     try:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import (
     DAG,
     Asset,
+    AsyncCallback,
     CronPartitionTimetable,
     DeadlineAlert,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
-    SyncCallback,
     dag,
     get_current_context,
     setup,
@@ -29,7 +29,7 @@ from logpress_dags import tasks
 from logpress_dags.day import is_complete
 from logpress_dags.docs import BROKEN, DAILY
 from logpress_dags.metrics import timed
-from logpress_dags.notifiers import FailureNotifier, LateNotifier
+from logpress_dags.notifiers import FailureNotifier
 from logpress_dags.settings import Run, day_of, is_other_lake
 from logpress_dags.task_log import FINAL, TaskEndedForGood, explained
 
@@ -230,13 +230,13 @@ def _deadline(contract: Contract) -> DeadlineAlert | None:
     if due is None:
         return None
     try:
-        from run_days import DayIsDue  # plugins/run_days.py: Airflow puts its folder of plugins on the path
+        from run_days import DayIsDue, tell_late  # plugins/run_days.py: Airflow's folder of plugins is on the path
     except ImportError as error:
         raise ContractError(
             "`alerts.due` needs the plugin run_days.py in Airflow's folder of plugins; copy plugins/ there, or remove "
             "the key"
         ) from error
-    told = SyncCallback(LateNotifier, {"table": contract.table, "due_seconds": due.total_seconds()})
+    told = AsyncCallback(tell_late, {"table": contract.table, "due_seconds": due.total_seconds()})
     return DeadlineAlert(reference=DayIsDue(due.total_seconds()), interval=timedelta(0), callback=told, name="due")
 
 

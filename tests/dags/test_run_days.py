@@ -117,7 +117,7 @@ def test_alerts_due_becomes_a_deadline_that_can_be_stored(plugin, tmp_path, monk
     dag = bag.dags["sdk_log_daily"]
     (alert,) = dag.deadline
     assert alert.reference.due_seconds == timedelta(hours=3).total_seconds()
-    assert alert.callback.path == "logpress_dags.notifiers.LateNotifier"
+    assert alert.callback.path == "run_days.tell_late"
     assert DagSerialization.serialize_dag(dag)
 
 
