@@ -110,11 +110,11 @@ def _see_dags(run: dict[str, Any]) -> None:
     """Put the folder of the run's DAG on the path, as Airflow does for tasks."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
 
-    version = run["dag_versions"][-1]
-    bundle = DagBundlesManager().get_bundle(version["bundle_name"], version["bundle_version"])
-    bundle.initialize()
-    if str(bundle.path) not in sys.path:
-        sys.path.append(str(bundle.path))
+    for version in run["dag_versions"][-1:]:
+        bundle = DagBundlesManager().get_bundle(version["bundle_name"], version["bundle_version"])
+        bundle.initialize()
+        if str(bundle.path) not in sys.path:
+            sys.path.append(str(bundle.path))
 
 
 def _midnight(day: date) -> datetime:

@@ -90,7 +90,7 @@ class LateNotifier(BaseNotifier):
             table=self.table,
             day=day.isoformat(),
             sentence=f"{self.table} {day} is not published {self.due} after the end of the day (`alerts.due`); "
-            f"its run is {run['state']}.",
+            f"its run is in state {run['state']}.",
             to_do="See in the run which task waits, is retried, or has failed; readers do not see the day yet.",
             task=None,
             run=run["dag_run_id"],

@@ -59,7 +59,8 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except LogpressError as error:
-            end(error, for_good=isinstance(error, FINAL))
+            where = "; the log has the results of all checks" if isinstance(error, CheckError) else ""
+            end(error, for_good=isinstance(error, FINAL), because=where)
 
     return explaining
 

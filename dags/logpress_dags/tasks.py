@@ -130,7 +130,7 @@ def verify(
             _tell_checks(contract, run, error.results)
             if not is_other_lake(run["lake"]):
                 metrics.day_refused(contract.table, day, error.results, Lake.open(run["lake"]).days(contract.table))
-            end(error, for_good=True, because="; the results of all checks stand above")
+            raise
     _tell_checks(contract, run, checks)
     get_current_context()["ti"].xcom_push(CHECKS, [check.model_dump(mode="json") for check in checks])
     return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]

@@ -218,6 +218,7 @@ def test_a_day_that_is_current_is_skipped_unless_it_is_forced(daily, lake):
 
     first = run()
     assert events(first) == 1
+    assert events(run(lake=str(lake.parent / "other"))) == 0  # what is published elsewhere is nobody else's business
     before = {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()}
     skipped = run()
     assert skipped.state == "success"
