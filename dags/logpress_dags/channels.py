@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +78,7 @@ def tell(message: Message) -> bool:
             _send(name, message)
             log.info("told %s that %s", name, message.title)
         except Exception as error:
-            log.error("%s cannot be told that %s: %s", name, message.title, _reason(name, error))
+            log.error("%s cannot be told that %s: %s", name, message.title, _reason(error))
     return bool(wanting)
 
 
@@ -100,8 +99,8 @@ def _mail(name: str, connection: Connection, message: Message) -> None:
     extra = connection.extra_dejson
     to = extra.get("to") or []
     receivers = [part.strip() for part in to.split(",")] if isinstance(to, str) else list(to)
-    if not receivers:
-        raise UsageError('its extra names no receiver; set {"to": "team@example.com", "from_email": "..."}')
+    if not receivers or not extra.get("from_email"):
+        raise UsageError('its extra lacks `to` or `from_email`; set {"to": "team@example.com", "from_email": "..."}')
     with SmtpHook(smtp_conn_id=name) as hook:
         hook.send_email_smtp(
             to=receivers,
@@ -159,25 +158,10 @@ def _post(url: str, body: Any, headers: dict[str, str]) -> None:
         raise UsageError(f"it answers with status {answer.status}")
 
 
-def _reason(name: str, error: Exception) -> str:
-    """What went wrong, without anything that the connection keeps to itself; its address may be a secret, too."""
-    text = str(error)
-    try:
-        secrets = sorted(_secrets(Connection.get(name)), key=len, reverse=True)
-    except Exception:
-        secrets = []
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text if isinstance(error, UsageError) else f"{type(error).__name__}: {text}"
-
-
-def _secrets(connection: Connection) -> Iterator[str]:
-    values: list[Any] = [connection.password, connection.login, connection.extra_dejson]
-    while values:
-        value = values.pop()
-        if isinstance(value, dict):
-            values += value.values()
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            values += value
-        elif isinstance(value, str) and len(value) > 3:
-            yield value
+def _reason(error: BaseException) -> str:
+    """What went wrong, without the texts of other libraries' errors, which may have an address or a token in them."""
+    if isinstance(error, UsageError):
+        return str(error)
+    known = getattr(error, "smtp_code", None) or getattr(error, "strerror", None)
+    cause = error.__cause__ or error.__context__
+    return f"{type(error).__name__}{f' {known}' if known else ''}{f', {_reason(cause)}' if cause else ''}"

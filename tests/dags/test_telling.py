@@ -120,6 +120,15 @@ def test_a_mail_says_it_all(connect):
     assert f'<a href="{MESSAGE.page_url}">' in text
 
 
+def test_a_password_that_a_mail_server_refuses_is_not_repeated(connect, caplog):
+    with mails("robot", "another") as server:
+        connect("mail", **{**MAIL, "port": server.port}, login="robot", password=SECRET, extra=RECEIVERS)
+        channels.tell(MESSAGE)
+    assert server.received == []
+    assert "mail cannot be told that sdk_log 2021-12-23 failed in verify: SMTPAuthenticationError 535" in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_only_those_are_told_who_want_that_kind(connect, monkeypatch):
     with webhooks() as server:
         connect("hook", **web(server.port))
@@ -128,13 +137,19 @@ def test_only_those_are_told_who_want_that_kind(connect, monkeypatch):
     assert server.posted == []
 
 
+MAIL = {"conn_type": "smtp", "host": "127.0.0.1", "port": 9}
+RECEIVERS = {"to": "team@example.com", "from_email": "airflow@example.com", "disable_ssl": True, "disable_tls": True}
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (web(9), "NewConnectionError"),
+        (web(9), "NewConnectionError, ConnectionRefusedError Connection refused"),
+        ({**web(9), "host": "http://[::1", "extra": {"endpoint": SECRET}}, "LocationParseError"),
+        ({**web(9), "password": f"{SECRET}\n"}, "ValueError"),  # whose text has the header in it, with the token
         ({"conn_type": "ftp", "host": "127.0.0.1"}, "a connection of type ftp cannot be told anything"),
-        ({"conn_type": "smtp", "host": "127.0.0.1", "port": 9}, "its extra names no receiver"),
-        ({"conn_type": "smtp", "host": "127.0.0.1", "port": 9, "extra": {"to": "team@example.com"}}, "Error"),
+        (MAIL, "its extra lacks `to` or `from_email`"),
+        ({**MAIL, "extra": RECEIVERS}, "ConnectionRefusedError Connection refused"),
         (None, "AirflowNotFoundException"),
     ],
 )
@@ -142,7 +157,7 @@ def test_a_channel_that_fails_is_logged_and_the_others_are_told(connect, monkeyp
     with webhooks() as server:
         connect("good", **web(server.port))
         if broken is not None:
-            connect("bad", login="robot", password=SECRET, **broken)
+            connect("bad", **{"password": SECRET, **broken})
         monkeypatch.setenv("LOGPRESS_NOTIFY", "bad,good")
         assert channels.tell(MESSAGE)
     assert len(server.posted) == 1
