@@ -48,7 +48,7 @@ def _send(datasets: Callable[[], dict[str, list[Any]] | None]) -> None:
         if is_openlineage_active() and (found := datasets()) is not None:
             emit_dataset_lineage(**found)
     except Exception as error:
-        log.warning("OpenLineage is not told of the day: %s: %s", type(error).__name__, error)
+        log.warning("OpenLineage is not told of the day: %s", type(error).__name__)
 
 
 def name_of(uri: str) -> tuple[str, str]:
