@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -79,8 +79,12 @@ class LateNotifier(BaseNotifier):
     def notify(self, context: Context) -> None:
         """Tell, unless the run has succeeded or another one has published the day meanwhile."""
         run: Any = context["dag_run"]  # as the API shows it: Airflow gives these callbacks no other context
-        form_day = (run.get("conf") or {}).get("day")
-        day = day_of_run(run.get("partition_key"), form_day, None)
+        logical_date = run.get("logical_date")
+        day = day_of_run(
+            run.get("partition_key"),
+            (run.get("conf") or {}).get("day"),
+            datetime.fromisoformat(logical_date) if logical_date else None,
+        )
         if run["state"] == "success" or _is_published(self.table, day):
             log.info("nobody is told, because %s %s is published", self.table, day)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from tests.dags.receivers import mails, webhooks
 
 from logpress.errors import UsageError
+from logpress.lake import Lake
+from logpress.manifest import DayManifest
 from logpress_dags import channels
 from logpress_dags.channels import Channel, parse
 from logpress_dags.messages import KINDS, Message, to_do_after
-from logpress_dags.notifiers import FailureNotifier, page_url
+from logpress_dags.notifiers import FailureNotifier, LateNotifier, page_url
 from logpress_dags.task_log import TaskEndedForGood
 
 SECRET = "wJalrXUtnFEMI-K7MDENG"
@@ -218,6 +221,37 @@ def test_of_slices_that_fail_the_first_is_told(connect):
         for number in (0, 1):
             FailureNotifier("sdk_log")(failed(None, "press", map_index=number, get_task_states=states))
     assert len(server.posted) == 1
+
+
+def is_late(**parts: Any) -> dict[str, Any]:
+    """What Airflow gives the callback of a deadline."""
+    run = {"dag_id": "sdk_log_daily", "dag_run_id": "scheduled__2021", "state": "failed", "conf": None}
+    return {"dag_run": {**run, **parts}}
+
+
+@pytest.mark.parametrize(
+    "day",
+    [{"partition_key": "2021-12-26"}, {"conf": {"day": "2021-12-26"}}, {"logical_date": "2021-12-26T00:00:00Z"}],
+    ids=["key", "form", "logical date"],
+)
+def test_a_day_that_is_late_is_told_unless_it_is_published_meanwhile(connect, tmp_path, monkeypatch, day):
+    monkeypatch.setenv("LOGPRESS_LAKE", str(tmp_path))
+    Lake.create(str(tmp_path))
+    with webhooks() as server:
+        connect("hook", **web(server.port))
+        LateNotifier("sdk_log", 10_800)(is_late(**day))
+        LateNotifier("sdk_log", 10_800)(is_late(**day, state="success"))
+        manifests = tmp_path / "sdk_log" / "manifests"
+        manifests.mkdir(parents=True)
+        published = datetime(2021, 12, 27, tzinfo=UTC)
+        manifest = DayManifest(table="sdk_log", day="2021-12-26", published_at=published, slices=())
+        (manifests / "dt=2021-12-26.json").write_bytes(manifest.to_bytes())
+        LateNotifier("sdk_log", 10_800)(is_late(**day))
+    (posted,) = server.posted
+    assert posted.json["title"] == "sdk_log 2021-12-26 is late"
+    said = "sdk_log 2021-12-26 is not published 3:00:00 after the end of the day (`alerts.due`)"
+    assert posted.json["sentence"] == f"{said}; its run is in state failed."
+    assert posted.json["log_url"].endswith("/dags/sdk_log_daily/runs/scheduled__2021")
 
 
 def test_there_is_something_to_do_after_each_task(dags):
