@@ -84,7 +84,7 @@ $(PEERS): $(READY) requirements-bench.txt
 	@touch $@
 
 requirements: $(READY) ## Compile the pins anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra airflow --extra celery --extra metrics --extra readers --extra serve --python-version 3.11 --no-header -o requirements.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra airflow --extra celery --extra metrics --extra lineage --extra readers --extra serve --python-version 3.11 --no-header -o requirements.txt
 	$(BIN)/uv pip compile --quiet --group dev -c requirements.txt --python-version 3.11 --no-header -o requirements-dev.pins
 	@{ echo "-r requirements.txt"; cat requirements-dev.pins; } > requirements-dev.txt && rm requirements-dev.pins
 	$(BIN)/uv pip compile --quiet --group bench -c requirements-dev.txt --python-version 3.11 --no-header -o requirements-bench.pins

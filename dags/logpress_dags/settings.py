@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypedDict
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from logpress.day.run_day import day_of_run
 from logpress.errors import UsageError
 from logpress.uris import refuse_secret
-from logpress_dags.day import day_of_run, staging_name
+from logpress_dags.day import staging_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,16 +68,30 @@ def run_of(context: Context, contract: Contract) -> Run:
     )
 
 
+def setting(name: str) -> str | None:
+    """The Airflow Variable `logpress_<name>`, else the environment's LOGPRESS_<NAME>; None if neither is set."""
+    variable: str | None = Variable.get(f"logpress_{name}", default=None)
+    return variable or os.environ.get(f"LOGPRESS_{name.upper()}")
+
+
 def lake() -> str:
     """The lake of this Airflow.
 
     Raises:
         UsageError: if none is set.
     """
-    found = _setting("lake")
+    found = setting("lake")
     if not found:
         raise UsageError("no lake is named; set the Variable logpress_lake, or LOGPRESS_LAKE")
     return found
+
+
+def is_other_lake(uri: str) -> bool:
+    """Whether a lake is not that of this Airflow, so that what is published there is nobody else's business."""
+    from logpress.lake.storage import normal_uri
+
+    own = setting("lake")
+    return bool(own) and normal_uri(uri) != normal_uri(own or "")
 
 
 def memory() -> int | None:
@@ -85,12 +100,28 @@ def memory() -> int | None:
     Raises:
         UsageError: if the setting is not a size.
     """
-    text = _setting("memory")
+    text = setting("memory")
     if not text:
         return None
     from logpress.day.budget import parse_size
 
     return parse_size(text)
+
+
+def storage_environment(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = False) -> dict[str, str]:
+    """The environment that gives a process access to S3 and clusters by Airflow connections; see `storage_access`.
+
+    Raises:
+        UsageError: if a connection other than the default one does not exist.
+    """
+    found: dict[str, str] = {}
+    needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
+    if any(uri.startswith(_CLUSTERS) for uri in uris):
+        found |= _search_environment(connection)
+        needs_aws |= aws or {**os.environ, **found}.get("OPENSEARCH_AUTH") == "aws"
+    if needs_aws:
+        found |= _aws_environment()
+    return found
 
 
 @contextmanager
@@ -107,13 +138,7 @@ def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = 
     Raises:
         UsageError: if a connection other than the default one does not exist.
     """
-    found: dict[str, str] = {}
-    needs_aws = any(uri.startswith(("s3://", "s3a://")) for uri in uris)
-    if any(uri.startswith(_CLUSTERS) for uri in uris):
-        found |= _search_environment(connection)
-        needs_aws |= aws or {**os.environ, **found}.get("OPENSEARCH_AUTH") == "aws"
-    if needs_aws:
-        found |= _aws_environment()
+    found = storage_environment(*uris, connection=connection, aws=aws)
     before = {name: os.environ.get(name) for name in found}
     os.environ.update(found)
     try:
@@ -124,11 +149,6 @@ def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = 
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _setting(name: str) -> str | None:
-    variable: str | None = Variable.get(f"logpress_{name}", default=None)
-    return variable or os.environ.get(f"LOGPRESS_{name.upper()}")
 
 
 def _inputs(contract: Contract) -> list[str]:

@@ -263,6 +263,7 @@ def test_a_day_that_is_current_is_skipped_unless_it_is_forced(daily, lake):
     forced = run(force=True)
     assert states(forced)["publish"] == {"success"}
     assert events(forced) == 1
+    assert events(run(lake=str(lake.parent / "other"))) == 0  # what is published elsewhere is nobody else's business
 
 
 def test_the_log_says_what_was_pressed_proven_and_published(daily, lake, caplog):

@@ -33,7 +33,10 @@ def test_an_error_is_the_last_line_and_has_no_traceback(caplog, error: LogpressE
     assert type(end.value) is ended
     assert end.value.code == error.exit_code
     assert end.value.__suppress_context__
-    assert caplog.messages == [f"{type(error).__name__}: {error}"]
+    (said,) = caplog.messages
+    where = "; the log has the results of all checks" if isinstance(error, CheckError) else ""
+    assert said == f"{type(error).__name__}: {error}{where}"
+    assert end.value.sentence == said
     assert caplog.records[0].exc_info is None
 
 

@@ -200,12 +200,15 @@ class PartMetadata:
             raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
 
 
-_NOT_OF_PARTS = {"source", "checks", "entity", "time", "by_user", "personal"}
+_NOT_OF_PARTS = {"source", "checks", "alerts", "entity", "time", "by_user", "personal"}
 """What a contract says of a table, but no part file needs."""
 
 
 def stored_contract(contract: Contract) -> dict[str, Any]:
-    """A contract as part files hold it: with all defaults written out, so that defaults may change later."""
+    """A contract as part files hold it: with all defaults written out, so that defaults may change later.
+
+    What does not matter to the file is left out: where records come from, checks, and who is told.
+    """
     return contract.model_dump(mode="json", exclude=_NOT_OF_PARTS)
 
 
