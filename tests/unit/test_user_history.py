@@ -370,7 +370,11 @@ def test_the_server_answers_whoever_has_the_token(client: TestClient, lake: str)
     every = frame_of(lake, ENTITY).dropna()
     game, created = every.iloc[0]
     address = f"/history/{TABLE}"
-    question = {"user": [game, created.isoformat().replace("+00:00", "Z")], "calls": 5, "columns": ["func_name", TIME]}
+    question: dict[str, Any] = {
+        "user": [game, created.isoformat().replace("+00:00", "Z")],
+        "calls": 5,
+        "columns": ["func_name", TIME],
+    }
     assert client.get("/health").text == "ok\n"
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
         assert client.get(address, params=question, headers=headers).status_code == 401
@@ -413,7 +417,7 @@ def test_the_server_sees_days_that_are_made_later(
     build_by_user(contract, DAYS[1], lake)
     game, created = frame_of(lake, ENTITY).iloc[0]
     client = TestClient(server_of(lake, TOKEN))
-    question = {"user": [game, created.isoformat()]}
+    question: dict[str, Any] = {"user": [game, created.isoformat()]}
     told = {"Authorization": f"Bearer {TOKEN}"}
     assert len(client.get(f"/history/{TABLE}", params=question, headers=told).json()["calls"]) == 10
     small(DAYS[2], [bare(number, day=DAYS[2]) for number in range(10)])
