@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from logpress_dags.docs import TRAINING_EXAMPLE
 from logpress_dags.settings import day_of, lake, storage_access
@@ -37,12 +38,14 @@ def sdk_log_training_example() -> None:
 
     @task
     def load_day() -> list[int]:
-        """Load a few columns of the day into pandas, and print their size."""
+        """Load a few columns of the day into pandas, and print their size; skip it if nothing has changed."""
         from logpress import open_lake
 
         context = get_current_context()
         day = day_of(context)
         events = context["triggering_asset_events"].get(TABLE, [])
+        if events and not any(event.extra.get("changed", True) for event in events):
+            raise AirflowSkipException(f"{day} was published again with the same files")
         uri = next((event.extra["lake"] for event in reversed(events) if "lake" in event.extra), None) or lake()
         with storage_access(uri):
             frame = open_lake(uri).table("sdk_log").scan(day, day, columns=COLUMNS).to_pandas()

@@ -32,6 +32,7 @@ COMMENTED = """
 # AIRFLOW_METRICS=True                # with the profile metrics
 # LOGPRESS_INPUT=s3://raw-logs/{year}/{month}/{day_of_month}
 # LOGPRESS_LAKE=s3://game-lake/logs
+# LOGPRESS_NOTIFY=mail_team, slack_ops=failure+late     # Airflow connections
 # LOGPRESS_CATALOG_TYPE=glue          # or LOGPRESS_CATALOG_URI=postgresql+psycopg2://user@host/db, or a REST catalog
 # AWS_REGION=us-east-1                # keys only where the machine has no role
 # AWS_ENDPOINT_URL=http://s3:8333     # these three with the profile s3

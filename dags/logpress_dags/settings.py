@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypedDict
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from logpress.day.run_day import day_of_run
 from logpress.errors import UsageError
 from logpress.uris import refuse_secret
-from logpress_dags.day import day_of_run, staging_name
+from logpress_dags.day import staging_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,16 +68,30 @@ def run_of(context: Context, contract: Contract) -> Run:
     )
 
 
+def setting(name: str) -> str | None:
+    """The Airflow Variable `logpress_<name>`, else the environment's LOGPRESS_<NAME>; None if neither is set."""
+    variable: str | None = Variable.get(f"logpress_{name}", default=None)
+    return variable or os.environ.get(f"LOGPRESS_{name.upper()}")
+
+
 def lake() -> str:
     """The lake of this Airflow.
 
     Raises:
         UsageError: if none is set.
     """
-    found = _setting("lake")
+    found = setting("lake")
     if not found:
         raise UsageError("no lake is named; set the Variable logpress_lake, or LOGPRESS_LAKE")
     return found
+
+
+def is_other_lake(uri: str) -> bool:
+    """Whether a lake is not that of this Airflow, so that what is published there is nobody else's business."""
+    from logpress.lake.storage import normal_uri
+
+    own = setting("lake")
+    return bool(own) and normal_uri(uri) != normal_uri(own or "")
 
 
 def memory() -> int | None:
@@ -85,7 +100,7 @@ def memory() -> int | None:
     Raises:
         UsageError: if the setting is not a size.
     """
-    text = _setting("memory")
+    text = setting("memory")
     if not text:
         return None
     from logpress.day.budget import parse_size
@@ -124,11 +139,6 @@ def storage_access(*uris: str, connection: str = SEARCH_CONNECTION, aws: bool = 
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _setting(name: str) -> str | None:
-    variable: str | None = Variable.get(f"logpress_{name}", default=None)
-    return variable or os.environ.get(f"LOGPRESS_{name.upper()}")
 
 
 def _inputs(contract: Contract) -> list[str]:

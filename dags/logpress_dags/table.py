@@ -11,10 +11,12 @@ from airflow.sdk import (
     DAG,
     Asset,
     CronPartitionTimetable,
+    DeadlineAlert,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
+    SyncCallback,
     dag,
     get_current_context,
     setup,
@@ -26,7 +28,9 @@ from logpress.errors import ContractError
 from logpress_dags import tasks
 from logpress_dags.day import is_complete
 from logpress_dags.docs import BROKEN, DAILY
-from logpress_dags.settings import Run, day_of
+from logpress_dags.metrics import timed
+from logpress_dags.notifiers import FailureNotifier, LateNotifier
+from logpress_dags.settings import Run, day_of, is_other_lake
 from logpress_dags.task_log import FINAL, TaskEndedForGood, explained
 
 if TYPE_CHECKING:
@@ -120,7 +124,9 @@ def table_dag(contract: Contract) -> DAG:
             "max_retry_delay": timedelta(minutes=30),
             "retry_policy": NO_RETRY,
             "execution_timeout": SHORT,
+            "on_failure_callback": FailureNotifier(contract.table),
         },
+        deadline=_deadline(contract),
     )
     def daily() -> None:
         @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=3).total_seconds())
@@ -139,7 +145,8 @@ def table_dag(contract: Contract) -> DAG:
         @explained
         def plan(run: Run) -> list[dict[str, Any]]:
             """Cut the day's raw input into slices; skip the run if the day is current."""
-            return tasks.plan(contract, run)
+            with timed(contract.table, "plan"):
+                return tasks.plan(contract, run)
 
         # Setups, because they create the staging that `clean` removes. So Airflow presses and verifies again whenever
         # a later task is cleared, and never publishes files that this try has not proven.
@@ -166,7 +173,8 @@ def table_dag(contract: Contract) -> DAG:
 
             A slice whose records are not all restored is pressed again. Returns the manifests of such slices.
             """
-            return tasks.verify(contract, run, specs, pressed)
+            with timed(contract.table, "verify"):
+                return tasks.verify(contract, run, specs, pressed)
 
         @task(outlets=[asset])
         @explained
@@ -176,9 +184,14 @@ def table_dag(contract: Contract) -> DAG:
             """Replace the day in the lake, in one commit, and update the asset so that dependent DAGs start."""
             again = {manifest.slice: manifest for manifest in tasks.manifests_of(healed)}
             manifests = [again.get(manifest.slice, manifest) for manifest in tasks.manifests_of(pressed)]
-            figures = tasks.publish(contract, run, manifests)
+            with timed(contract.table, "publish"):
+                figures = tasks.publish(contract, run, manifests)
+            context = get_current_context()
+            if is_other_lake(run["lake"]):
+                context["task"].outlets = []  # of this try only; Airflow updates what the task has when it ends
+                return figures
             outlet_events[asset].extra = figures
-            if get_current_context()["dag_run"].partition_key is None:
+            if context["dag_run"].partition_key is None:
                 outlet_events[asset].add_partitions(run["day"])
             return figures
 
@@ -186,7 +199,8 @@ def table_dag(contract: Contract) -> DAG:
         @explained
         def report(run: Run) -> None:
             """Log the day's size, column by column."""
-            tasks.report(contract, run)
+            with timed(contract.table, "report"):
+                tasks.report(contract, run)
 
         @teardown
         @explained
@@ -204,6 +218,26 @@ def table_dag(contract: Contract) -> DAG:
         [run, pressed, verified, published] >> clean(run)
 
     return daily()
+
+
+def _deadline(contract: Contract) -> DeadlineAlert | None:
+    """The deadline of a contract's `alerts.due`; None if it has none.
+
+    Raises:
+        ContractError: if Airflow lacks the plugin that knows when the day of a run is due.
+    """
+    due = contract.alerts.due
+    if due is None:
+        return None
+    try:
+        from run_days import DayIsDue  # plugins/run_days.py: Airflow puts its folder of plugins on the path
+    except ImportError as error:
+        raise ContractError(
+            "`alerts.due` needs the plugin run_days.py in Airflow's folder of plugins; copy plugins/ there, or remove "
+            "the key"
+        ) from error
+    told = SyncCallback(LateNotifier, {"table": contract.table, "due_seconds": due.total_seconds()})
+    return DeadlineAlert(reference=DayIsDue(due.total_seconds()), interval=timedelta(0), callback=told, name="due")
 
 
 def broken_dag(name: str, reason: str) -> DAG:
@@ -224,7 +258,12 @@ def broken_dag(name: str, reason: str) -> DAG:
         max_active_runs=1,
         params=form(),
         tags=["logpress", "broken contract"],
-        default_args={"owner": OWNER, "retries": 1, "retry_policy": NO_RETRY},
+        default_args={
+            "owner": OWNER,
+            "retries": 1,
+            "retry_policy": NO_RETRY,
+            "on_failure_callback": FailureNotifier(name),
+        },
     )
     def broken() -> None:
         @task

@@ -30,7 +30,14 @@ class TaskEnded(SystemExit):
 
     Airflow logs the exit code of a task that exits, but the traceback of any other exception, below which the sentence
     would be lost. It retries both alike.
+
+    Attributes:
+        sentence: what the log says, for those who are told of the failure.
     """
+
+    def __init__(self, exit_code: int = 1, sentence: str | None = None) -> None:
+        super().__init__(exit_code)
+        self.sentence = sentence
 
 
 class TaskEndedForGood(TaskEnded):
@@ -64,8 +71,9 @@ def end(error: LogpressError, *, for_good: bool, because: str = "") -> NoReturn:
         TaskEndedForGood: if a retry cannot cure it; `because` says why, if the error does not.
         TaskEnded: otherwise.
     """
-    log.error("%s: %s%s", type(error).__name__, error, because)
-    raise (TaskEndedForGood if for_good else TaskEnded)(error.exit_code) from None
+    sentence = f"{type(error).__name__}: {error}{because}"
+    log.error("%s", sentence)
+    raise (TaskEndedForGood if for_good else TaskEnded)(error.exit_code, sentence) from None
 
 
 class LoggedProgress:

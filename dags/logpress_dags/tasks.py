@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from logpress.errors import AbsentError, CheckError, LogpressError
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress_dags import lineage, metrics, notifiers
 from logpress_dags.day import complete_at
-from logpress_dags.settings import Run, lake, memory, run_of, storage_access
+from logpress_dags.settings import Run, is_other_lake, memory, run_of, storage_access
 from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 STILL_COMING = timedelta(days=2)
 """How long after a day is complete its missing raw input is still tried again."""
+
+CHECKS = "checks"
+"""The XCom of `verify` with the results of its checks."""
 
 _SHOWN_INPUTS = 5
 """Number of inputs that the log of a slice names."""
@@ -123,20 +127,25 @@ def verify(
         try:
             checks = stages.check(contract, day, proven, Lake.open(run["lake"]), run["name"])
         except CheckError as error:
-            _log_checks(error.results)
-            raise
-    _log_checks(checks)
+            _tell_checks(contract, run, error.results)
+            if not is_other_lake(run["lake"]):
+                metrics.day_refused(contract.table, day, error.results, Lake.open(run["lake"]).days(contract.table))
+            end(error, for_good=True, because="; the results of all checks stand above")
+    _tell_checks(contract, run, checks)
+    get_current_context()["ti"].xcom_push(CHECKS, [check.model_dump(mode="json") for check in checks])
     return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
 
 
 def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) -> dict[str, Any]:
     """Replace the day in the lake, in one commit; figures of the day, as the asset's event has them."""
     from logpress.day import stages
+    from logpress.lake import Lake
 
     day = date.fromisoformat(run["day"])
     with storage_access(run["lake"]):
         before = _files(contract, day, run["lake"])
         manifest = stages.publish(contract, day, manifests, run["lake"], run["name"])
+        days = Lake.open(run["lake"]).days(contract.table)
     changed = {(part.path, part.sha256) for part in (*manifest.parts, *manifest.rejects_parts)} != before
     ratio = round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None
     log.info(
@@ -144,10 +153,14 @@ def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) ->
         contract.table, day, "published" if changed else "unchanged", run["lake"], f"{manifest.rows:,}",
         manifest.raw_bytes / 1e6, manifest.stored_bytes / 1e6, ratio, manifest.snapshot_id,
     )  # fmt: skip
-    if run["lake"] != lake():
-        log.warning(
-            "the asset %s is updated although this run published into another lake, %s", contract.table, run["lake"]
-        )
+    checks = _checks(manifest)
+    if is_other_lake(run["lake"]):
+        log.info("the asset %s is not updated, because %s is not the lake of this Airflow", contract.table, run["lake"])
+    else:
+        metrics.day_published(manifest, checks, days)
+        warnings = [check.message for check in checks if not check.ok]
+        notifiers.published(get_current_context(), contract.table, run["day"], warnings)
+    lineage.day_published(manifest, run["lake"], run["inputs"])
     return {
         "lake": run["lake"],
         "rows": manifest.rows,
@@ -224,10 +237,21 @@ def _proven(manifest: SliceManifest) -> str:
     )
 
 
-def _log_checks(checks: Sequence[CheckResult]) -> None:
+def _tell_checks(contract: Contract, run: Run, checks: Sequence[CheckResult]) -> None:
     for check in checks:
         level = logging.INFO if check.ok else logging.ERROR if check.level == "fail" else logging.WARNING
         log.log(level, "check %s: %s", check.check, check.message)
+    lineage.day_checked(contract.table, run["lake"], checks)
+
+
+def _checks(manifest: DayManifest) -> list[CheckResult]:
+    """The results of a published day's checks: of its manifest, else as `verify` has handed them on."""
+    from logpress.results import CheckResult
+
+    if manifest.verification is not None:
+        return list(manifest.verification.checks)
+    found = get_current_context()["ti"].xcom_pull(task_ids="verify", key=CHECKS) or []
+    return [CheckResult.model_validate(check) for check in found]
 
 
 def _files(contract: Contract, day: date, lake_uri: str) -> set[tuple[str, str]]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logpress.day.run_day import day_of_run
 from logpress.errors import UsageError
-from logpress_dags.day import complete_at, day_of_run, is_complete, staging_name
+from logpress_dags.day import complete_at, is_complete, staging_name
 
 DAY = date(2021, 12, 26)
 SEOUL = timezone(timedelta(hours=9))

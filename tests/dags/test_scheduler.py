@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote
@@ -20,8 +13,8 @@ from urllib.parse import quote, unquote
 import psutil
 import pytest
 from tests.dags.airflow_api import Api, wait_for
+from tests.dags.running import Started, started
 
-ROOT = Path(__file__).parents[2]
 BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
 BY_HAND = "2021-12-28"
 SECONDS = 300
@@ -37,53 +30,12 @@ WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
 PUBLISHED = [*BACKFILLED, *(day for _, day in WAYS.values() if day)]
 
 
-@dataclass
-class Started:
-    """A running `scripts/up.py`."""
-
-    api: Api
-    process: subprocess.Popen[str]
-    lake: Path
-
-
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory, raw) -> Iterator[Started]:
     for day in (*BACKFILLED, BY_HAND):
         raw(date.fromisoformat(day))
-    home = tmp_path_factory.mktemp("airflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("AIRFLOW") or name == "AIRFLOW__CORE__DAGS_FOLDER"
-    }
-    own = {"AIRFLOW_HOME": str(home), "AIRFLOW__API__PORT": str(port), "LOGPRESS_LAKE": str(home / "lake")}
-    command: list[str | Path] = [ROOT / "scripts/with-airflow", sys.executable, ROOT / "scripts/up.py"]
-    process = subprocess.Popen(command, env=inherited | own, stdout=subprocess.PIPE, text=True)
-    try:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "Ctrl-C" in line:
-                break
-        assert any("Airflow is ready: http://127.0.0.1:" in line for line in said), said
-        api = Api(f"http://127.0.0.1:{port}")
-        password = json.loads((home / "simple_auth_manager_passwords.json.generated").read_text())["admin"]
-        assert any(password in line for line in said)
-        api.token = api("POST", "/auth/token", {"username": "admin", "password": password})["access_token"]
-        yield Started(api, process, home / "lake")
-    finally:
-        family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
-        process.send_signal(signal.SIGINT)
-        process.stdout.close()
-        try:
-            process.wait(60)
-        finally:
-            for member in family:
-                if member.pid != process.pid and member.is_running():
-                    member.kill()
+    with started(tmp_path_factory.mktemp("airflow")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +104,17 @@ def test_a_key_that_is_no_day_is_refused_when_triggered(airflow):
 def test_each_published_day_is_an_event_with_its_key_and_figures(finished):
     assert sorted(event["partition_key"] for event in finished["events"]) == sorted(PUBLISHED)
     assert all(event["extra"]["rows"] > 0 and event["extra"]["ratio"] > 1 for event in finished["events"])
+
+
+def test_a_run_by_hand_shows_its_day_as_scheduled_runs_do(finished):
+    keys = {way: finished["runs"][run_id]["partition_key"] for way, run_id in finished["by_hand"].items()}
+    assert keys == {
+        "partition key": BY_HAND,
+        "form": BY_HAND,
+        "key and form disagree": BY_HAND,
+        "nothing": None,
+        "a key that is no day as we write it": "2021-12-6",
+    }
 
 
 def test_the_example_follows_each_published_day(finished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import stat
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_all_of_airflow_is_there():
         "celery": {"redis", "worker"},
         "s3": {"s3"},
         "search": {"search"},
-        "metrics": {"statsd-exporter", "prometheus"},
+        "metrics": {"statsd-exporter", "prometheus", "grafana"},
     }
 
 
@@ -71,7 +72,7 @@ def test_the_container_of_tasks_has_room_for_all_that_run_at_once(make_env):
 
 def test_ports_are_open_on_this_machine_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert published == [f"127.0.0.1:{port}:{port}" for port in (8080, 8333, 9200, 9090)]
+    assert published == [f"127.0.0.1:{port}:{port}" for port in (8080, 8333, 9200, 9090, 3000)]
     assert all("network_mode" not in service for service in SERVICES.values())
 
 
@@ -108,7 +109,7 @@ def test_every_mounted_path_is_there(make_env, tmp_path):
     make_env.main(tmp_path)
     mounts = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
     folders = {mount for mount in mounts if mount.startswith(".")}
-    assert folders == {"./dags", "./plugins", "./contracts", "./sample", "./lake"}
+    assert folders == {"./dags", "./plugins", "./contracts", "./sample", "./lake", "./monitoring/grafana"}
     assert all((ROOT / folder).is_dir() or (tmp_path / folder).is_dir() for folder in folders)
     assert mounts - folders == set(yaml.safe_load(COMPOSE)["volumes"])
 
@@ -137,3 +138,46 @@ def test_services_run_what_airflow_knows():
         assert SERVICES[name]["command"] == [name]
         assert SERVICES[name]["depends_on"]["init"] == {"condition": "service_completed_successfully"}
     assert SERVICES["init"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+
+
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "monitoring/grafana/dashboards/logpress.json").read_text())
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are_and_for_all_of_them():
+    from logpress_dags import metrics
+
+    # As StatsD's exporter names what Airflow sends with its prefix.
+    known = {f"airflow.{metrics.PREFIX}.{name}".replace(".", "_") for name in metrics.DAY}
+    known.add(f"airflow.{metrics.SECONDS}".replace(".", "_"))
+    queries = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    queries += [variable["query"]["query"] for variable in DASHBOARD["templating"]["list"]]
+    assert {name for query in queries for name in re.findall(r"airflow_\w+", query)} == known
+    assert all(query.count("{") == query.count("}") and query.count("(") == query.count(")") for query in queries)
+
+
+def test_the_dashboard_is_one_that_grafana_takes():
+    needed = {"uid", "title", "schemaVersion", "panels", "templating", "time", "timezone", "version", "annotations"}
+    assert needed <= set(DASHBOARD)
+    source = yaml.safe_load((ROOT / "monitoring/grafana/datasources/prometheus.yaml").read_text())["datasources"][0]
+    assert source["url"] == "http://prometheus:9090"
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        assert {"id", "title", "type", "gridPos", "targets", "datasource", "fieldConfig", "options"} <= set(panel)
+        assert panel["type"] in ("stat", "timeseries")
+        assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        place = panel["gridPos"]
+        cells = {(place["x"] + dx, place["y"] + dy) for dx in range(place["w"]) for dy in range(place["h"])}
+        assert max(x for x, _ in cells) < 24
+        assert not cells & taken
+        taken |= cells
+
+
+def test_grafana_finds_its_dashboard_and_shows_it_to_nobody_from_outside():
+    grafana = SERVICES["grafana"]
+    provider = yaml.safe_load((ROOT / "monitoring/grafana/dashboards/logpress.yaml").read_text())["providers"][0]
+    inside = grafana["volumes"][0].split(":")[1]
+    assert provider["options"]["path"] == f"{inside}/dashboards"
+    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{inside}/dashboards/logpress.json"
+    assert SERVICES["scheduler"]["environment"]["AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED"] == "True"

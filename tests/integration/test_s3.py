@@ -35,7 +35,7 @@ from logpress.comparing import Named, compare_day
 from logpress.contract import Contract
 from logpress.day import one_machine as whole_day
 from logpress.day import published, stages
-from logpress.errors import LogpressError, RefusedError, SourceError
+from logpress.errors import AbsentError, LogpressError, RefusedError, SourceError
 from logpress.lake import Lake
 from logpress.sample import write_sample
 from logpress.sources import direct, open_raw, remote
@@ -593,3 +593,15 @@ def test_options_of_the_contract_reach_the_server(
     assert gets
     assert all(headers["x-amz-request-payer"] == "requester" for headers in gets)
     assert all("x-amz-request-payer" in headers["authorization"] for headers in gets)
+
+
+def test_a_missing_day_says_which_days_are_near(s3):
+    for key in ("2021/11/30/23", "2021/12/20/10", "2021/12/29/00"):
+        s3.pipe(f"{BUCKET}/raw/{key}/a.gz", gzip.compress(b"{}\n"))
+    contract = contract_package.load_contract("sdk_log")
+    near = "the nearest days there are 2021-11-30, 2021-12-20, 2021-12-29$"
+    with pytest.raises(AbsentError, match=f"there is no raw input for 2021-12-26 at s3://{BUCKET}/raw; {near}"):
+        stages.plan(contract, DAY, [f"s3://{BUCKET}/raw"])
+    pattern = f"s3://{BUCKET}/raw/{{year}}/{{month}}/{{day_of_month}}"
+    with pytest.raises(AbsentError, match=f"raw/2021/12/26: there is no such file or folder; {near}"):
+        stages.plan(contract, DAY, [pattern])

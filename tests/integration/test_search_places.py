@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -88,6 +88,35 @@ def test_what_does_not_come_in_time_is_refused_and_says_so(opensearch):
         plan(sdk_log(), DAY, [opensearch.uri])
     with pytest.raises(RefusedError, match=r"there is no such index$"):
         plan(sdk_log(missing_index="fail"), DAY, [opensearch.uri], wait=timedelta(seconds=60))
+
+
+@pytest.fixture
+def neighbours(opensearch: Node) -> Iterator[Node]:
+    """A server that has days around, but not the day."""
+    days = ("2021-12-23", "2021-12-25", "2021-12-28")
+    for day in days:
+        make(opensearch, f"pulled-log-{day}", 2)
+    opensearch.ask("POST", "/pulled-log-*/_refresh")
+    yield opensearch
+    for day in days:
+        opensearch.ask("DELETE", f"/pulled-log-{day}")
+
+
+def test_what_is_missing_says_which_days_are_there(neighbours):
+    near = r"there is no such index; the nearest days there are 2021-12-23, 2021-12-25, 2021-12-28$"
+    with pytest.raises(NotYetError, match=near):
+        plan(sdk_log(), DAY, [neighbours.uri])
+    with pytest.raises(RefusedError, match=near):
+        plan(sdk_log(missing_index="fail"), DAY, [f"{neighbours.uri}/pulled-log-2021-12-26"])
+
+
+def test_an_index_of_many_days_says_which_it_has(neighbours):
+    neighbours.put("pulled-log-2021-12-23", "other", DOCUMENT.replace(b"-26T", b"-20T"))
+    neighbours.ask("POST", "/pulled-log-*/_refresh")
+    contract = sdk_log(index="pulled-log-2021-12-23", time_field="timestamp", missing_index="fail")
+    day = date(2021, 12, 24)
+    with pytest.raises(RefusedError, match=r"the nearest days there are 2021-12-20, 2021-12-26$"):
+        plan(contract, day, [neighbours.uri])
 
 
 # -- two places of one day

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from logpress.contract import Contract, contract_names, load_contract, parse_day
 from logpress.contract.columns import Instant, is_virtual
 from logpress.contract.model import RECORDS_OWN
+from logpress.engine.part.metadata import stored_contract
 from logpress.engine.registers.stored_columns import stored_columns
 from logpress.errors import ContractError
 
@@ -326,3 +327,28 @@ def test_the_names_that_are_checked_are_those_of_the_files(contract: Contract) -
     plain = [column.name for column in contract.columns if not is_virtual(column)]
     stored = [column.name for column in stored_columns(contract)]
     assert sorted([*helpers, *plain, *RECORDS_OWN]) == sorted(stored)
+
+
+def test_when_a_day_is_due_matters_neither_to_files_nor_to_what_is_current(tmp_path: Path) -> None:
+    plain = load_contract(write(tmp_path, GOOD))
+    due = load_contract(write(tmp_path, GOOD + "alerts: {due: PT3H}\n"))
+    assert plain.alerts.due is None
+    assert due.alerts.due == timedelta(hours=3)
+    assert due.sha256 == plain.sha256
+    assert stored_contract(due) == stored_contract(plain)
+    assert "alerts" not in stored_contract(due)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "said"),
+    [
+        ("{due: PT1H}", "`alerts.due` is 1:00:00, but pressing begins 1:00:00 after the end of a day"),
+        ("{due: PT0S}", "alerts.due"),
+        ("{due: soon}", "alerts.due"),
+        ("{duo: PT3H}", "alerts.duo"),
+    ],
+)
+def test_a_day_that_cannot_be_in_time_is_refused(tmp_path: Path, alerts: str, said: str) -> None:
+    with pytest.raises(ContractError) as found:
+        load_contract(write(tmp_path, GOOD + f"alerts: {alerts}\n"))
+    assert said in str(found.value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -89,6 +89,16 @@ class Files(Model):
     )
 
 
+class Alerts(Model):
+    """What people are told about a table's days, beside failures."""
+
+    due: timedelta | None = Field(
+        default=None,
+        gt=timedelta(0),
+        description="how long after its end a day is to be published, such as PT3H; after that it is late",
+    )
+
+
 class Contract(Model):
     """A table: source, columns, order, files and checks."""
 
@@ -104,6 +114,7 @@ class Contract(Model):
     files: Files = Files()
     storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of hidden columns")
     checks: tuple[Check, ...] = ()
+    alerts: Alerts = Alerts()
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -112,8 +123,8 @@ class Contract(Model):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the contract with all defaults, as JSON; hexadecimal. It changes with any key."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the contract with all defaults, as JSON; hexadecimal. It changes with any key but `alerts`."""
+        return hashlib.sha256(self.model_dump_json(exclude={"alerts"}).encode()).hexdigest()
 
     @property
     def descriptions(self) -> dict[str, str]:
@@ -127,6 +138,11 @@ class Contract(Model):
         _check_circles(self)
         for column in self.columns:
             column.check_references(self.by_name)
+        if self.alerts.due is not None and self.alerts.due <= self.source.lateness:
+            raise ValueError(
+                f"`alerts.due` is {self.alerts.due}, but pressing begins {self.source.lateness} after the end of a day "
+                "(`source.lateness`); make it longer"
+            )
         return self
 
 

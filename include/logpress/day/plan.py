@@ -16,6 +16,7 @@ from logpress.lake.storage import normal_uri
 from logpress.manifest import DayManifest, SliceSpec
 from logpress.sources import Place, RawObject, day_of_path, hour_of_path, list_inputs
 from logpress.sources.lakes import lake_error
+from logpress.sources.nearest import near_days, nearest, nearest_days, places_of
 from logpress.sources.search.address import Address, is_cluster
 from logpress.sources.stored import is_local
 
@@ -58,7 +59,7 @@ def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[Sli
 
                 specs = plan_cluster(uri, day, source)
             else:
-                specs = _plan_objects(contract, day, [uri])
+                specs = cut_slices(contract, _objects(contract, day, [uri]))
         except AbsentError as error:
             absent.append(str(error))
             continue
@@ -69,7 +70,8 @@ def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[Sli
             contract.table, day, uri, len(named), skipped,
         )  # fmt: skip
         return [spec.model_copy(update={"taken_from": uri}) for spec in specs]
-    what = f"no input has records of {day}: {'; '.join(absent)}"
+    near = nearest((other for uri in named for other in _near(contract, day, uri)), day)
+    what = f"no input has records of {day}: {'; '.join(absent)}{near_days(near)}"
     if not any(map(is_cluster, named)):
         raise AbsentError(what)
     from logpress.sources.search.index import may_come
@@ -78,10 +80,27 @@ def _plan_first(contract: Contract, day: date, named: Sequence[str]) -> list[Sli
 
 
 def _plan_objects(contract: Contract, day: date, named: Sequence[str]) -> list[SliceSpec]:
+    try:
+        return cut_slices(contract, _objects(contract, day, named))
+    except AbsentError as error:
+        near = nearest_days(named, day, _place(contract))
+        raise AbsentError(f"{error}{near_days(near) or '; no day near it was found there'}") from error
+
+
+def _objects(contract: Contract, day: date, named: Sequence[str]) -> list[RawObject]:
     objects = list_objects(contract, day, named)
     if not objects:
-        raise AbsentError(f"there is no raw input for {day} at {', '.join(named)}")
-    return cut_slices(contract, objects)
+        looked = ", ".join(places_of(named, day, _place(contract)))
+        raise AbsentError(f"there is no raw input for {day} at {looked}")
+    return objects
+
+
+def _near(contract: Contract, day: date, uri: str) -> list[date]:
+    if not is_cluster(uri):
+        return nearest_days([uri], day, _place(contract))
+    from logpress.sources.search import nearest as in_cluster
+
+    return in_cluster.nearest_days(uri, day, contract.source)
 
 
 def see_apart(inputs: Sequence[str], lake_uri: str) -> None:
@@ -127,9 +146,12 @@ def list_objects(contract: Contract, day: date, inputs: Sequence[str]) -> list[R
         UsageError: if an input has no day to fill in, or its kind of storage is unknown.
         SourceError: if an input is missing, or cannot be read.
     """
+    return list_inputs(inputs, day, lateness=contract.source.lateness, place=_place(contract))
+
+
+def _place(contract: Contract) -> Place:
     source = contract.source
-    place = Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
-    return list_inputs(inputs, day, lateness=source.lateness, place=place)
+    return Place(ZoneInfo(source.path_time_zone), source.skip, source.storage_options)
 
 
 @dataclass(frozen=True)

@@ -78,18 +78,22 @@ def filled_in(text: str, window: Window | None) -> Iterator[Filled]:
     Raises:
         UsageError: if there are places, and no day to put there.
     """
-    places = [place for place in _FORMS if place in text]
-    if window is None or not places:
+    if window is None or not has_places(text):
         yield Filled(fill_in(text, None))
         return
     names_days = "{day}" in text or "{day_of_month}" in text
-    root = text[: min(map(text.index, places))].rpartition("/")[0]
+    root = text[: min(text.index(place) for place in _FORMS if place in text)].rpartition("/")[0]
     found: dict[str, Filled] = {}
     for day, is_needed in window.days().items():
         uri = fill_in(text, day)
         is_needed = is_needed or (uri in found and found[uri].is_needed)  # as a month of several days
         found[uri] = Filled(uri, day if names_days else None, is_needed, root)
     yield from found.values()
+
+
+def has_places(text: str) -> bool:
+    """Whether a day can be filled into an input."""
+    return any(place in text for place in _FORMS)
 
 
 def fill_in(text: str, day: date | None) -> str:

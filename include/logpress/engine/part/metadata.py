@@ -201,8 +201,11 @@ class PartMetadata:
 
 
 def stored_contract(contract: Contract) -> dict[str, Any]:
-    """A contract as part files hold it: with all defaults written out, so that defaults may change later."""
-    return contract.model_dump(mode="json", exclude={"source", "checks"})
+    """A contract as part files hold it: with all defaults written out, so that defaults may change later.
+
+    What does not matter to the file is left out: where records come from, checks, and who is told.
+    """
+    return contract.model_dump(mode="json", exclude={"source", "checks", "alerts"})
 
 
 def restores_alike(one: Contract, other: Contract) -> bool:

@@ -13,10 +13,12 @@ from logpress.contract.source import ClusterSource
 from logpress.errors import AbsentError, SourceError, UsageError
 from logpress.manifest import SliceSpec
 from logpress.sources.listing import fill_in
+from logpress.sources.nearest import near_days
 from logpress.sources.restart import begun_again
 from logpress.sources.search.address import Address, Hours
 from logpress.sources.search.cluster import BusyError, Cluster
 from logpress.sources.search.index import counts_of, may_come, refresh, shards_of, standing
+from logpress.sources.search.nearest import DAY_FORMS, nearest_days
 from logpress.sources.search.scroll import hits_of, search_path
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ def plan_clusters(uris: Sequence[str], day: date, source: ClusterSource) -> list
             specs += plan_cluster(uri, day, source, prefix)
         except AbsentError as error:
             if source.missing_index != "empty":
-                raise may_come(str(error), source.missing_index) from error
+                near = near_days(nearest_days(uri, day, source))
+                raise may_come(f"{error}{near}", source.missing_index) from error
             specs.append(SliceSpec(name=f"{prefix}empty", inputs=()))
     return specs
 
@@ -100,7 +103,7 @@ def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[Slice
     if named.shard is not None or named.rest is not None:
         raise UsageError(f"{uri}: names a part of an index, as plan does; name the index, or some hours of it")
     address = replace(named, index=fill_in(pattern, day))
-    is_daily = address.index != pattern or any(day.strftime(form) in pattern for form in _DAY_FORMS)
+    is_daily = address.index != pattern or any(day.strftime(form) in pattern for form in DAY_FORMS)
     hours = named.hours or (None if is_daily else Hours.of_day(day))
     if hours is not None and not source.time_field:
         raise UsageError(f"{address}: may hold other days too; let `source.time_field` say by which field to tell")
@@ -146,9 +149,6 @@ def _plan(uri: str, day: date, source: ClusterSource, prefix: str) -> list[Slice
         )
         for name, cells in slices
     ]
-
-
-_DAY_FORMS = ("%Y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y_%m_%d")
 
 
 def _ranges(cluster: Cluster, universe: Address, day: date, source: ClusterSource, shards: list[int]) -> list[_Range]:
