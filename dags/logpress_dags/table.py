@@ -28,6 +28,7 @@ from logpress.errors import ContractError
 from logpress_dags import tasks
 from logpress_dags.day import is_complete
 from logpress_dags.docs import BROKEN, DAILY
+from logpress_dags.links import DayLink
 from logpress_dags.metrics import timed
 from logpress_dags.notifiers import FailureNotifier, LateNotifier
 from logpress_dags.settings import Run, day_of, is_other_lake
@@ -214,7 +215,10 @@ def table_dag(contract: Contract) -> DAG:
         pressed = press.partial(run=run).expand(spec=specs)
         verified = verify(run, specs, pressed)
         published = publish(run, pressed, verified)
-        published >> report(run)
+        reported = report(run)
+        published >> reported
+        for task_ in (published, reported):
+            task_.operator.operator_extra_links = (DayLink(contract.table),)
         [run, pressed, verified, published] >> clean(run)
 
     return daily()

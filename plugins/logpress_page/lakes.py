@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,12 @@ from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from logpress.contract import contract_names, load_contract
+from logpress.contract.load import contract_path
 from logpress.errors import ContractError, LogpressError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from logpress.contract.model import Contract
     from logpress.lake import Lake
     from logpress.lake.index import Index
@@ -144,12 +148,19 @@ def contracts() -> tuple[dict[str, Contract], dict[str, str]]:
     broken: dict[str, str] = {}
     for name in contract_names():
         try:
-            contract = load_contract(name)
-        except ContractError as error:
+            path = contract_path(name)
+            contract = _contract(path, path.stat().st_mtime_ns)
+        except (ContractError, OSError) as error:
             broken[name] = str(error)
         else:
             found[contract.table] = contract
     return found, broken
+
+
+@lru_cache(maxsize=100)
+def _contract(path: Path, changed: int) -> Contract:
+    """A contract; read again when its file has changed, because reading takes longer than all else of a page."""
+    return load_contract(path)
 
 
 def due_after(contract: Contract | None) -> timedelta:

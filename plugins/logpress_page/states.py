@@ -78,6 +78,16 @@ class Day:
     says: str
 
     @property
+    def briefly(self) -> str:
+        """Its state as a sentence, without what errors say."""
+        if self.state == "damaged":
+            return "cannot be read"
+        if self.row is not None and self.state == "refused":
+            still = "; the earlier publication is still read" if self.figures is not None else ""
+            return f"was refused by {self.row.refused_stage or 'its run'} at {words.moment(self.row.refused_at)} UTC{still}"
+        return self.says
+
+    @property
     def figures(self) -> DayRow | None:
         """The figures of the published day; None if none can be read."""
         return self.row if self.row is not None and self.row.state == "published" else None
@@ -123,6 +133,11 @@ class TableDays:
     def week_before(self, day: Day) -> DayRow | None:
         """The published day a week before a day."""
         return self.of(day.day - timedelta(days=7)).figures
+
+    @property
+    def newest_published(self) -> Day | None:
+        """The newest day that can be read; None if none can."""
+        return next((one for one in reversed(self.days) if one.figures is not None), None)
 
     def usual(self, day: date, days: int = 28) -> list[DayRow]:
         """The published days among so many before a day."""

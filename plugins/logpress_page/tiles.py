@@ -39,7 +39,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Answer:
-    """A day in a sentence and four tiles."""
+    """A day in a sentence and four tiles; in no tiles if it cannot be read."""
 
     day: Day
     sentence: str
@@ -50,8 +50,7 @@ def answer(days: TableDays, day: Day) -> Answer:
     """The answer for a day."""
     row = day.figures
     if row is None:
-        nothing = tuple(Tile(name, "unknown", words.NONE) for name in ("complete", "exact", "small", "clean"))
-        return Answer(day, f"{words.long_day(day.day)} {day.says}.", nothing)
+        return Answer(day, f"{words.long_day(day.day)} {day.briefly}.", ())
     usual = days.usual(day.day)
     tiles = (_complete(row), _exact(row), _small(row, usual), _clean(row, usual))
     return Answer(day, _sentence(day, row, tiles), tiles)
@@ -64,8 +63,10 @@ def _sentence(day: Day, row: DayRow, tiles: tuple[Tile, ...]) -> str:
     text += f", with {words.count(row.rows)} rows"
     if bad:
         text += f"; but {words.listed(bad)}"
-    if day.state in ("refused", "running"):
-        text += f". A later run {day.says}" if day.state == "refused" else f". It {day.says}"
+    if day.state == "refused":
+        text += f". A later run {day.briefly}"
+    elif day.state == "running":
+        text += f". It {day.says}"
     return text.rstrip(".") + "."
 
 

@@ -34,6 +34,7 @@ class TableView:
     Attributes:
         problem: what is wrong with its contract or its index; the rest is shown all the same.
         answer: for the newest day that is due; None if none is known.
+        before: for the newest day that can be read.
         gaps: due days that are not there, the newest first.
         may_trigger: whether the user may press its days.
     """
@@ -43,6 +44,7 @@ class TableView:
     lake: str | None
     days: TableDays
     answer: tiles.Answer | None
+    before: tiles.Answer | None
     calendar: Calendar
     gaps: list[Day]
     notes: list[str]
@@ -130,12 +132,13 @@ def _table(
     runs = airflow_side.runs_of(name, uri, session) if airflow_side.may_see_runs(user, name) else []
     own = [row for row in rows if row.log_table == name]
     days = table_days(name, own, runs, lakes.due_after(contract), now)
-    newest = days.newest_due
+    newest, readable = days.newest_due, days.newest_published
     notes = [broken] if broken else []
     notes += [note for note in index.notes if note.startswith(f"{name}:")] if index is not None else []
     return TableView(
         table=name, description=contract.description if contract is not None else "", lake=uri, days=days,
-        answer=tiles.answer(days, newest) if newest is not None else None, calendar=calendar(days),
+        answer=tiles.answer(days, newest) if newest is not None else None,
+        before=tiles.answer(days, readable) if readable is not None else None, calendar=calendar(days),
         gaps=[day for day in reversed(days.days) if day.state in ("late", "missing", "failed")], notes=notes,
         may_trigger=airflow_side.may_trigger(user, name), contract=contract, opened=lake,
     )  # fmt: skip

@@ -12,7 +12,7 @@
   const short = {
     count: (value) => (value >= 1e6 ? `${+(value / 1e6).toFixed(2)} M` : value >= 1e3 ? `${+(value / 1e3).toFixed(1)} k` : `${value}`),
     bytes: (value) => `${+value.toFixed(2)}`,
-    share: (value) => `${+(100 * value).toFixed(3)} %`,
+    share: (value) => `${+(100 * value).toPrecision(3)} %`,
   };
   const isoDay = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const shortDay = (seconds) => new Date(seconds * 1000).toLocaleDateString("en", { timeZone: "UTC", day: "numeric", month: "short", ...(days.length > 180 && { year: "2-digit", day: undefined }) });
@@ -41,7 +41,7 @@
       const options = {
         width: Math.max(240, box.clientWidth),
         height: 150,
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
         legend: { show: false },
         cursor: { sync: { key: "days" }, points: { size: 7 }, drag: { x: true, y: false, dist: 6 }, bind: {} },

@@ -11,6 +11,7 @@ from typing import Any
 from logpress.contract import load_contract
 from logpress.lake import Lake
 from logpress.lake.attempts import write_attempt
+from logpress.lake.catalog import open_catalog
 from logpress.lake.index_tables import follow
 from logpress.manifest import ColumnStats, DayManifest, OriginStats, PartStats, SliceManifest, file_name
 from logpress.results import (
@@ -211,4 +212,6 @@ def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0) -> None:
         path = write_manifest(folder, manifest_of(day, hours, seed=seed, **fault))
         if back == damaged:
             path.write_bytes(path.read_bytes()[:-40])
-    follow(Lake.open(str(folder)), TABLE)
+    lake = Lake.open(str(folder))
+    with open_catalog(lake) as catalog:
+        follow(lake, TABLE, catalog)
