@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from logpress.contract import load_contract
+from logpress.contract.model import Contract
 from logpress.lake import Lake
 from logpress.lake.attempts import write_attempt
 from logpress.lake.catalog import open_catalog
@@ -45,16 +47,16 @@ def manifest_of(day: date, hours: list[int] | None = None, *, seed: int = 0, **f
         hours: rows by hour; those of `hours_of` if None.
         seed: for figures.
         fault: `irregular` and `rejects` as shares, `larger` as a factor of stored bytes, `broken` as results of checks,
-            `unknown` as paths, `verified` false for a manifest as older versions wrote it.
+            `unknown` as paths, `slices` as their number, `verified` false for a manifest as older versions wrote it.
     """
     rng = random.Random(f"{seed} {day} figures")
     hours = hours_of(day, seed) if hours is None else hours
-    contract = load_contract(TABLE)
+    contract = _contract()
     weights = {column.name: rng.uniform(0.9, 1.1) * 3.2 / (number + 1.2) ** 1.3 for number, column in enumerate(contract.columns)}
     weights |= {"_extra": 0.02, "_layout": 0.05}
-    slices = [
-        _slice(day, hour, rows, weights, fault, rng) for hour, rows in enumerate(hours) if rows
-    ]
+    width = HOURS // fault.get("slices", HOURS)
+    of_slices = {hour: sum(hours[hour : hour + width]) for hour in range(0, HOURS, width)}
+    slices = [_slice(day, hour, rows, weights, fault, rng) for hour, rows in of_slices.items() if rows]
     rows = sum(one.rows for one in slices)
     published_at = datetime.combine(day + timedelta(days=1), time(1, 6), tzinfo=UTC) + timedelta(seconds=rng.uniform(0, 600))
     manifest = DayManifest(
@@ -79,6 +81,11 @@ def manifest_of(day: date, hours: list[int] | None = None, *, seed: int = 0, **f
         digest=f"{rng.getrandbits(128):032x}", prove_seconds=2.1, check_seconds=0.2, checks=checks, profile=profile,
     )  # fmt: skip
     return manifest.model_copy(update={"verification": verification})
+
+
+@cache
+def _contract() -> Contract:
+    return load_contract(TABLE)
 
 
 def _slice(
@@ -186,7 +193,7 @@ def write_manifest(lake: Path, manifest: DayManifest) -> Path:
     return path
 
 
-def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0) -> None:
+def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0, slices: int = HOURS) -> None:
     """A lake of many days up to the last one.
 
     Four days are not there, one was refused and one twice as large, a game's outage leaves an hour empty, a check warns
@@ -201,14 +208,14 @@ def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0) -> None:
         if back == refused:
             write_attempt(Lake.open(str(folder)), attempt_of(day))
             continue
-        fault: dict[str, Any] = {}
+        fault: dict[str, Any] = {"slices": slices}
         hours = hours_of(day, seed)
         if back == warned:
-            fault = {"broken": (broken_check(),), "unknown": {"_source.device.battery": 700_121}, "irregular": 0.03}
+            fault |= {"broken": (broken_check(),), "unknown": {"_source.device.battery": 700_121}, "irregular": 0.03}
         elif back == outage:
             hours[14] = hours[15] = 0
         elif back == larger:
-            fault = {"larger": 1.5}
+            fault |= {"larger": 1.5}
         path = write_manifest(folder, manifest_of(day, hours, seed=seed, **fault))
         if back == damaged:
             path.write_bytes(path.read_bytes()[:-40])
