@@ -78,6 +78,15 @@ class SliceLine:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where records of a day come from."""
+
+    where: str
+    inputs: int
+    records: int
+
+
+@dataclass(frozen=True)
 class Hour:
     """An hour of the day: its rows, and those of the day before."""
 
@@ -227,6 +236,20 @@ def slices(manifest: DayManifest) -> list[SliceLine]:
         )
         for entry in manifest.slices
     ]  # fmt: skip
+
+
+def places(manifest: DayManifest) -> list[Place]:
+    """Folders (without subfolders that name a time) and indices of the raw input, most records first."""
+    from logpress.sources.dated import folder_above
+    from logpress.sources.search.address import is_cluster
+
+    inputs: Counter[str] = Counter()
+    records: Counter[str] = Counter()
+    for origin in (origin for entry in manifest.slices for origin in entry.origins):
+        where = origin.uri.partition("?")[0] if is_cluster(origin.uri) else folder_above(origin.uri)
+        inputs[where] += 1
+        records[where] += origin.records
+    return [Place(where, inputs[where], number) for where, number in records.most_common()]
 
 
 def kept_whole(manifest: DayManifest) -> tuple[int, list[str]]:

@@ -172,6 +172,7 @@ class DayView:
     columns: list[details.ColumnLine] = field(default_factory=list)
     footers: Any = None
     slices: list[details.SliceLine] = field(default_factory=list)
+    places: list[details.Place] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)
     examples: tuple[RejectExample, ...] = ()
     unknown_paths: dict[str, int] = field(default_factory=dict)
@@ -213,6 +214,7 @@ def _read(table: TableView, lake: Lake, day: Day) -> dict[str, Any]:
             "columns": lines,
             "footers": details.footers(manifest, lines),
             "slices": details.slices(manifest),
+            "places": details.places(manifest),
             "reasons": details.reject_reasons(manifest),
             "unknown_paths": details.unknown_paths(manifest),
             "kept_whole": details.kept_whole(manifest),

@@ -60,11 +60,6 @@ def log_in(page: Any, base: str, user: str, password: str) -> None:
     page.wait_for_url(lambda url: "/auth/" not in url)
 
 
-def use_theme(page: Any, theme: str) -> None:
-    """Choose Airflow's theme, as its switch stores it."""
-    page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
-
-
 def frame_of(page: Any) -> Any:
     """The page within Airflow's frame, once it is there."""
     frame = page.frame_locator("iframe")

@@ -69,6 +69,7 @@ def test_a_day_says_what_changed_and_where_its_bytes_are(shown, ask):
     assert "a record takes +" in page
     assert "bytes a row, +5" in page
     assert "The function called string from _source.func_name or func_name" in page
+    assert "records from s3://raw-logs/sdk , 24 inputs" in page
     assert f"logpress restore {TABLE} --day {back(26)} --lake {shown} --output" in page
     assert f"open_lake('{shown}').table('{TABLE}')" in page.replace("&#39;", "'")
 
