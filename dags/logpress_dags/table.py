@@ -217,11 +217,16 @@ def table_dag(contract: Contract) -> DAG:
         published = publish(run, pressed, verified)
         reported = report(run)
         published >> reported
-        for task_ in (published, reported):
-            task_.operator.operator_extra_links = (DayLink(contract.table),)
+        _link_to_page(contract, published, reported)
         [run, pressed, verified, published] >> clean(run)
 
     return daily()
+
+
+def _link_to_page(contract: Contract, *tasks_: Any) -> None:
+    """Give tasks a link to the page of their day."""
+    for one in tasks_:
+        one.operator.operator_extra_links = (DayLink(contract.table),)
 
 
 def _deadline(contract: Contract) -> DeadlineAlert | None:

@@ -155,5 +155,3 @@ def _day_page(
     if not found.tables:
         raise HTTPException(404, found.problem or f"there is no table {table}, or you may not see it")
     return page(request, "day.html", view=views.day_view(found.tables[0], day, user), is_tab=is_tab)
-
-

@@ -254,7 +254,9 @@ def places(manifest: DayManifest) -> list[Place]:
 
 def kept_whole(manifest: DayManifest) -> tuple[int, list[str]]:
     """(Records that had to be kept whole, where the first of them are)."""
-    places = [f"{place.origin} record {place.record:,}" for entry in manifest.slices for place in entry.kept_whole_first]
+    places = [
+        f"{place.origin} record {place.record:,}" for entry in manifest.slices for place in entry.kept_whole_first
+    ]
     return sum(entry.kept_whole for entry in manifest.slices), places[:5]
 
 

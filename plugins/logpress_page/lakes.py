@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from logpress.lake import Lake
     from logpress.lake.index import Index
     from logpress.manifest import DayManifest
-    from logpress.results import Attempt
+    from logpress.results import Attempt, RejectExample
 
 AWS_CONNECTION = "aws_default"
+EXAMPLES = 3
+"""Rejects of a reason that are shown of a published day."""
 
 _one_at_a_time = RLock()
 """Rights of connections are in the environment, which all threads of the api-server share."""
@@ -109,8 +111,8 @@ def open_lake(uri: str) -> Lake | None:
         bare = Lake(place)
         if bare.storage.exists(place) and bare.storage.list(place):
             raise UsageError(
-                f"{place}: is not empty and no lake; set the Variable logpress_lake, or LOGPRESS_LAKE, to the lake that "
-                "the DAGs publish to"
+                f"{place}: is not empty and no lake; set the Variable logpress_lake, or LOGPRESS_LAKE, to the lake "
+                "that the DAGs publish to"
             ) from None
         return None
 
@@ -140,6 +142,17 @@ def read_attempt(lake: Lake, table: str, day: date) -> Attempt | None:
 
     found = attempts_of(lake, table, day)
     return found[-1] if found else None
+
+
+def reject_examples(lake: Lake, table: str, day: date) -> tuple[RejectExample, ...]:
+    """Some rejects of a published day, a few of each reason.
+
+    Raises:
+        LogpressError: if a rejects file is missing or damaged.
+    """
+    from logpress.day.rejects import rejects_of
+
+    return tuple(rejects_of(lake, table, day, EXAMPLES)[1])
 
 
 def contracts() -> tuple[dict[str, Contract], dict[str, str]]:

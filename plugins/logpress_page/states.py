@@ -84,7 +84,8 @@ class Day:
             return "cannot be read"
         if self.row is not None and self.state == "refused":
             still = "; the earlier publication is still read" if self.figures is not None else ""
-            return f"was refused by {self.row.refused_stage or 'its run'} at {words.moment(self.row.refused_at)} UTC{still}"
+            by = self.row.refused_stage or "its run"
+            return f"was refused by {by} at {words.moment(self.row.refused_at)} UTC{still}"
         return self.says
 
     @property
@@ -145,9 +146,7 @@ class TableDays:
         return [one.figures for one in before if one is not None and one.figures is not None]
 
 
-def table_days(
-    table: str, rows: Sequence[DayRow], runs: Sequence[Run], due: timedelta, now: datetime
-) -> TableDays:
+def table_days(table: str, rows: Sequence[DayRow], runs: Sequence[Run], due: timedelta, now: datetime) -> TableDays:
     """The days of a table.
 
     Args:

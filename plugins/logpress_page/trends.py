@@ -70,7 +70,9 @@ def bands(values: Sequence[float | None]) -> Iterator[tuple[float | None, float 
 
 
 def _middle(values: Sequence[float | None], number: int) -> float | None:
-    weeks = [one for back in range(7, 7 * WEEKS + 1, 7) if back <= number and (one := values[number - back]) is not None]
+    weeks = [
+        one for back in range(7, 7 * WEEKS + 1, 7) if back <= number and (one := values[number - back]) is not None
+    ]
     if len(weeks) >= _NEEDED_WEEKS:
         return median(weeks)
     days = [one for one in values[max(0, number - DAYS) : number] if one is not None]

@@ -194,7 +194,7 @@ def day_view(table: TableView, day: date, user: BaseUser) -> DayView:
         with lakes.said_as_lake_error(table.lake):
             shown |= _read(table, table.opened, one)
     except LogpressError as error:
-        return DayView(**shown, problem=str(error))
+        shown["problem"] = str(error)
     return DayView(**shown)
 
 
@@ -219,9 +219,12 @@ def _read(table: TableView, lake: Lake, day: Day) -> dict[str, Any]:
             "unknown_paths": details.unknown_paths(manifest),
             "kept_whole": details.kept_whole(manifest),
         }
+        if attempt is None and found["reasons"]:
+            try:
+                found["examples"] = lakes.reject_examples(lake, table.table, day.day)
+            except LogpressError as error:
+                found["problem"] = str(error)
     if attempt is not None:
         found |= {"reasons": attempt.reject_reasons, "examples": attempt.examples}
     found["checks"] = verification.checks if verification is not None else ()
     return found
-
-

@@ -1,4 +1,4 @@
-"""A lake with the manifests and attempts of many days, and no part files: what the page reads, with faults to show."""
+"""A lake with manifests, rejects files and attempts of many days, and no parts: what the page reads, with faults."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from logpress.contract import load_contract
 from logpress.contract.model import Contract
+from logpress.engine.part.rejects import REJECTS_SCHEMA
 from logpress.lake import Lake
 from logpress.lake.attempts import write_attempt
 from logpress.lake.catalog import open_catalog
@@ -52,34 +56,57 @@ def manifest_of(day: date, hours: list[int] | None = None, *, seed: int = 0, **f
     rng = random.Random(f"{seed} {day} figures")
     hours = hours_of(day, seed) if hours is None else hours
     contract = _contract()
-    weights = {column.name: rng.uniform(0.9, 1.1) * 3.2 / (number + 1.2) ** 1.3 for number, column in enumerate(contract.columns)}
+    weights = {
+        column.name: rng.uniform(0.9, 1.1) * 3.2 / (number + 1.2) ** 1.3
+        for number, column in enumerate(contract.columns)
+    }
     weights |= {"_extra": 0.02, "_layout": 0.05}
     width = HOURS // fault.get("slices", HOURS)
     of_slices = {hour: sum(hours[hour : hour + width]) for hour in range(0, HOURS, width)}
     slices = [_slice(day, hour, rows, weights, fault, rng) for hour, rows in of_slices.items() if rows]
     rows = sum(one.rows for one in slices)
-    published_at = datetime.combine(day + timedelta(days=1), time(1, 6), tzinfo=UTC) + timedelta(seconds=rng.uniform(0, 600))
+    published_at = datetime.combine(day + timedelta(days=1), time(1, 6), tzinfo=UTC) + timedelta(
+        seconds=rng.uniform(0, 600)
+    )
     manifest = DayManifest(
-        table=TABLE, day=day.isoformat(), published_at=published_at, snapshot_id=rng.getrandbits(62),
-        run=f"scheduled-{day}", run_id=f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00", slices=tuple(slices),
-    )  # fmt: skip
+        table=TABLE,
+        day=day.isoformat(),
+        published_at=published_at,
+        snapshot_id=rng.getrandbits(62),
+        run=f"scheduled-{day}",
+        run_id=f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00",
+        slices=tuple(slices),
+    )
     if not fault.get("verified", True):
         return manifest
     checks = (*_checks(rows, hours), *fault.get("broken", ()))
     profile = Profile(
-        rows=rows, hours=tuple(hours), layouts=17, unknown_paths=dict(fault.get("unknown", {})),
+        rows=rows,
+        hours=tuple(hours),
+        layouts=17,
+        unknown_paths=dict(fault.get("unknown", {})),
         columns=tuple(
             ColumnProfile(
-                name=column.name, nulls=int(rows * (0.0 if number % 4 else 0.03)), distinct=int(10 ** rng.uniform(1, 6)),
-                entropy=rng.uniform(1, 12), top=(ValueCount(value="a", rows=rows // 2),),
+                name=column.name,
+                nulls=int(rows * (0.0 if number % 4 else 0.03)),
+                distinct=int(10 ** rng.uniform(1, 6)),
+                entropy=rng.uniform(1, 12),
+                top=(ValueCount(value="a", rows=rows // 2),),
             )
             for number, column in enumerate(contract.columns)
         ),
-    )  # fmt: skip
+    )
     verification = Verification(
-        proven_at=published_at - timedelta(seconds=40), records=rows, raw_bytes=manifest.raw_bytes, files=len(slices),
-        digest=f"{rng.getrandbits(128):032x}", prove_seconds=2.1, check_seconds=0.2, checks=checks, profile=profile,
-    )  # fmt: skip
+        proven_at=published_at - timedelta(seconds=40),
+        records=rows,
+        raw_bytes=manifest.raw_bytes,
+        files=len(slices),
+        digest=f"{rng.getrandbits(128):032x}",
+        prove_seconds=2.1,
+        check_seconds=0.2,
+        checks=checks,
+        profile=profile,
+    )
     return manifest.model_copy(update={"verification": verification})
 
 
@@ -99,89 +126,159 @@ def _slice(
         for column, weight in weights.items()
     )
     stored = sum(column.stored_bytes for column in columns) + 9_000
-    rejects = int(rows * fault.get("rejects", 0.00002))
+    rejects = int(rows * fault.get("rejects", 0.0003)) if hour == 12 else 0
     raw = (rows + rejects) * _A_RECORD
     origin = OriginStats(
-        uri=f"s3://raw-logs/sdk/{day:%Y/%m/%d}/{hour:02d}/part-0.gz", stored_bytes=raw // 8, raw_bytes=raw,
-        compression="gzip", records=rows + rejects,
-    )  # fmt: skip
+        uri=f"s3://raw-logs/sdk/{day:%Y/%m/%d}/{hour:02d}/part-0.gz",
+        stored_bytes=raw // 8,
+        raw_bytes=raw,
+        compression="gzip",
+        records=rows + rejects,
+    )
     return SliceManifest(
-        table=TABLE, day=day.isoformat(), slice=name, origins=(origin,), records=rows + rejects, rows=rows,
-        irregular_rows=int(rows * fault.get("irregular", 0.0004) * rng.uniform(0.8, 1.2)), rejects=rejects, other_day=0,
-        raw_bytes=raw, digest=digest[:32], seconds=rows * 1.1e-6 * rng.uniform(0.9, 1.2), layouts=17,
+        table=TABLE,
+        day=day.isoformat(),
+        slice=name,
+        origins=(origin,),
+        records=rows + rejects,
+        rows=rows,
+        irregular_rows=int(rows * fault.get("irregular", 0.0004) * rng.uniform(0.8, 1.2)),
+        rejects=rejects,
+        other_day=0,
+        raw_bytes=raw,
+        digest=digest[:32],
+        seconds=rows * 1.1e-6 * rng.uniform(0.9, 1.2),
+        layouts=17,
         part=PartStats(
-            path=file_name("part", name, digest), rows=rows, row_groups=1, stored_bytes=stored, sha256=digest,
+            path=file_name("part", name, digest),
+            rows=rows,
+            row_groups=1,
+            stored_bytes=stored,
+            sha256=digest,
             columns=columns,
         ),
         rejects_part=PartStats(
-            path=file_name("_rejects", name, digest), rows=rejects, row_groups=1, stored_bytes=2_400, sha256=digest,
+            path=file_name("_rejects", name, digest),
+            rows=rejects,
+            row_groups=1,
+            stored_bytes=2_400,
+            sha256=digest,
             columns=(),
-        ) if rejects else None,
+        )
+        if rejects
+        else None,
         reject_reasons={"duplicate": rejects} if rejects else {},
         unknown_paths=dict(fault.get("unknown", {})) if hour == 0 else {},
-        contract_sha256="ab" * 32, written_by="0.9.0",
-    )  # fmt: skip
+        contract_sha256="ab" * 32,
+        written_by="0.9.0",
+    )
 
 
 def _checks(rows: int, hours: list[int]) -> tuple[CheckResult, ...]:
     present = sum(count > 0 for count in hours)
     return (
-        CheckResult(check="completeness", kind="completeness", level="fail", ok=True, message="every record is counted"),
         CheckResult(
-            check="rows against the same weekday", kind="rows_change", level="warn", ok=True, observed=0.01, high=0.5,
+            check="completeness", kind="completeness", level="fail", ok=True, message="every record is counted"
+        ),
+        CheckResult(
+            check="rows against the same weekday",
+            kind="rows_change",
+            level="warn",
+            ok=True,
+            observed=0.01,
+            high=0.5,
             message=f"{rows:,} rows, 1.0 % more than the median of 4 days, at most 50 % may be",
         ),
         CheckResult(
-            check="hours present", kind="hours_present", level="warn", ok=present == HOURS, observed=present, low=HOURS,
+            check="hours present",
+            kind="hours_present",
+            level="warn",
+            ok=present == HOURS,
+            observed=present,
+            low=HOURS,
             message=f"{present} of 24 hours have rows, 24 are expected",
         ),
         CheckResult(
-            check="values http_status", kind="values", columns=("http_status",), level="fail", ok=True,
+            check="values http_status",
+            kind="values",
+            columns=("http_status",),
+            level="fail",
+            ok=True,
             message="every value is allowed",
         ),
         CheckResult(
-            check="irregular", kind="max_irregular_share", level="warn", ok=True, observed=0.0004, high=0.05,
+            check="irregular",
+            kind="max_irregular_share",
+            level="warn",
+            ok=True,
+            observed=0.0004,
+            high=0.05,
             message="0.04 % of the rows are irregular, at most 5 % may be",
         ),
-    )  # fmt: skip
+    )
 
 
 def broken_check() -> CheckResult:
     """A check that warns."""
     return CheckResult(
-        check="new values sdk_version", kind="new_values", columns=("sdk_version",), level="warn", ok=False, observed=0.31,
-        high=0.05, message="31.0 % of the rows have a value that no day before had, at most 5 % may", examples=("6.0.0",),
+        check="new values sdk_version",
+        kind="new_values",
+        columns=("sdk_version",),
+        level="warn",
+        ok=False,
+        observed=0.31,
+        high=0.05,
+        message="31.0 % of the rows have a value that no day before had, at most 5 % may",
+        examples=("6.0.0",),
         compared_with=tuple(date(2026, 1, 1) + timedelta(days=number) for number in range(7)),
-    )  # fmt: skip
+    )
 
 
 def attempt_of(day: date) -> Attempt:
     """What a refused run left."""
     rows = 410_233
     failed = CheckResult(
-        check="max_reject_share", kind="max_reject_share", level="fail", ok=False, observed=0.79, high=0.01,
+        check="max_reject_share",
+        kind="max_reject_share",
+        level="fail",
+        ok=False,
+        observed=0.79,
+        high=0.01,
         message="79.2 % of the records are rejects (not_json), at most 1 % may be",
-    )  # fmt: skip
+    )
     return Attempt(
-        table=TABLE, day=day.isoformat(), run=f"scheduled-{day}-tried",
+        table=TABLE,
+        day=day.isoformat(),
+        run=f"scheduled-{day}-tried",
         run_id=f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00",
-        refused_at=datetime.combine(day + timedelta(days=1), time(1, 9), tzinfo=UTC), stage="verify",
-        error="CheckError: 79.2 % of the records are rejects (not_json), at most 1 % may be; correct the raw objects, or "
-        "change the check in the contract",
-        records=1_972_274, rows=rows, rejects=1_562_041, raw_bytes=1_717_000_000, stored_bytes=9_120_000,
+        refused_at=datetime.combine(day + timedelta(days=1), time(1, 9), tzinfo=UTC),
+        stage="verify",
+        error="CheckError: 79.2 % of the records are rejects (not_json), at most 1 % may be; correct the raw objects, "
+        "or change the check in the contract",
+        records=1_972_274,
+        rows=rows,
+        rejects=1_562_041,
+        raw_bytes=1_717_000_000,
+        stored_bytes=9_120_000,
         reject_reasons={"not_json": 1_562_041},
         examples=tuple(
             RejectExample(
-                reason="not_json", origin=f"s3://raw-logs/sdk/{day:%Y/%m/%d}/{hour:02d}/part-0.gz", record=number,
-                text='<html><head><title>503 Service Unavailable</title></head><body>',
+                reason="not_json",
+                origin=f"s3://raw-logs/sdk/{day:%Y/%m/%d}/{hour:02d}/part-0.gz",
+                record=number,
+                text="<html><head><title>503 Service Unavailable</title></head><body>",
             )
             for hour, number in ((4, 17), (4, 18), (5, 1))
         ),
         verification=Verification(
-            proven_at=datetime.combine(day + timedelta(days=1), time(1, 8), tzinfo=UTC), records=rows, raw_bytes=1,
-            files=24, digest="0f" * 16, checks=(failed, *_checks(rows, hours_of(day))),
+            proven_at=datetime.combine(day + timedelta(days=1), time(1, 8), tzinfo=UTC),
+            records=rows,
+            raw_bytes=1,
+            files=24,
+            digest="0f" * 16,
+            checks=(failed, *_checks(rows, hours_of(day))),
         ),
-    )  # fmt: skip
+    )
 
 
 def write_manifest(lake: Path, manifest: DayManifest) -> Path:
@@ -190,7 +287,27 @@ def write_manifest(lake: Path, manifest: DayManifest) -> Path:
     path = Path(found.manifest_path(manifest.table, date.fromisoformat(manifest.day)))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(manifest.to_bytes())
+    for slice_ in manifest.slices:
+        if slice_.rejects_part is not None:
+            _write_rejects(Path(found.files(manifest)[1][0]), slice_)
     return path
+
+
+def _write_rejects(path: Path, slice_: SliceManifest) -> None:
+    text = b'{"_source":{"client_app_id":"game-7","func_name":"GetUserInfo","nickName":"Kim"},"_id":"AX9"}'
+    rows = [
+        {
+            "origin": slice_.origins[0].uri,
+            "record_number": 100 + 7 * number,
+            "reason": "duplicate",
+            "message": "equals an earlier record",
+            "continued": False,
+            "record": text,
+        }
+        for number in range(slice_.rejects)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=REJECTS_SCHEMA), path)
 
 
 def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0, slices: int = HOURS) -> None:
@@ -208,7 +325,7 @@ def make_lake(folder: Path, last: date, days: int = 60, seed: int = 0, slices: i
         if back == refused:
             write_attempt(Lake.open(str(folder)), attempt_of(day))
             continue
-        fault: dict[str, Any] = {"slices": slices}
+        fault: dict[str, Any] = {"slices": slices} if days <= 100 else {"slices": slices, "rejects": 0}
         hours = hours_of(day, seed)
         if back == warned:
             fault |= {"broken": (broken_check(),), "unknown": {"_source.device.battery": 700_121}, "irregular": 0.03}

@@ -7,6 +7,7 @@ import io
 import re
 import time
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def test_the_table_says_how_the_newest_day_is_and_lists_every_day(shown, ask):
 
 
 @pytest.mark.parametrize(
-    ("days", "state"), [(0, "published"), (5, "refused"), (9, "warned"), (13, "warned"), (19, "missing"), (40, "damaged")]
+    ("days", "state"),
+    [(0, "published"), (5, "refused"), (9, "warned"), (13, "warned"), (19, "missing"), (40, "damaged")],
 )
 def test_the_calendar_has_the_state_of_each_day_as_text_and_shape(shown, ask, days, state):
     cell = re.search(rf'<a class="cell" href="/logpress/{TABLE}/{back(days)}".*?</a>', ask("/").text).group()
@@ -93,6 +95,22 @@ def test_a_refused_day_shows_why_with_examples_and_what_was_found(shown, ask):
     assert "&lt;html&gt;&lt;head&gt;" in page
     assert "<head><title>503" not in page
     assert "1,562,041 not_json" in text_of(page)
+
+
+def test_rejects_of_a_published_day_are_shown_to_those_who_may_press_it(shown, ask):
+    page = ask(f"/{TABLE}/{YESTERDAY}").text
+    assert page.count("/12/part-0.gz</code> record 1") == 3
+    assert page.count("&#34;client_app_id&#34;") == 3
+    assert "client_app_id&#34;" not in ask(f"/{TABLE}/{YESTERDAY}", role="VIEWER").text
+
+
+def test_a_missing_rejects_file_is_said_and_all_else_is_shown(lake, ask):
+    manifest = manifest_of(YESTERDAY)
+    write_manifest(lake, manifest)
+    Path(Lake.open(str(lake)).files(manifest)[1][0]).unlink()
+    page = ask(f"/{TABLE}/{YESTERDAY}").text
+    assert "_rejects-" in page.split('role="alert"')[1].split("</div>")[0]
+    assert "Rows by hour" in page
 
 
 def test_a_day_that_is_not_there_says_when_it_was_due_and_can_be_pressed(shown, ask):
@@ -221,13 +239,15 @@ def test_an_older_manifest_has_no_proof_and_no_hours(lake, ask):
     assert "Rows by hour" not in page
 
 
-@pytest.mark.parametrize("path", ["/nothing", f"/nothing/{YESTERDAY}", f"/{TABLE}/soon", "/..%2f..%2fetc", "/nothing/days.csv"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", f"/nothing/{YESTERDAY}", f"/{TABLE}/soon", "/..%2f..%2fetc", "/nothing/days.csv"]
+)
 def test_what_is_not_there_is_not_found(shown, ask, path):
     assert ask(path).status_code == 404
 
 
 def test_what_is_shown_is_text_not_html(lake, ask):
-    evil = '<img src=x onerror=alert(1)>"\'</script>'
+    evil = "<img src=x onerror=alert(1)>\"'</script>"
     check = broken_check().model_copy(update={"message": evil, "examples": (evil,)})
     write_manifest(lake, manifest_of(YESTERDAY, unknown={evil: 3}, broken=(check,)))
     Lake.open(str(lake))
@@ -304,7 +324,7 @@ def test_pages_have_no_script_or_style_of_their_own(shown, ask):
         assert "<main>" in page
         levels = [int(level) for level in re.findall(r"<h(\d)", page)]
         assert levels[0] == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_the_static_files_are_the_pinned_library_with_its_licence():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
+from logpress.lake.index_rows import DayRow
 from logpress_page import words
 from logpress_page.calendar import calendar
 from logpress_page.states import Run, TableDays, table_days
 from logpress_page.tiles import Answer, answer
 from logpress_page.trends import bands
-
-from logpress.lake.index_rows import DayRow
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 DAY = date(2026, 11, 28)
@@ -21,11 +21,28 @@ HOUR = timedelta(hours=1)
 def row(day: date = DAY, **parts: object) -> DayRow:
     """A published day that nothing is wrong with."""
     usual = {
-        "log_table": "t", "day": day, "state": "published", "published_at": NOW, "proven_at": NOW, "digest": "ab" * 16,
-        "records": 1010, "rows": 1000, "irregular_rows": 1, "rejects": 10, "raw_bytes": 1_010_000, "input_bytes": 101_000,
-        "stored_bytes": 10_100, "slices": 24, "layouts": 9, "hours_present": 24, "checks": 5, "checks_warned": 0,
-        "checks_failed": 0, "kept_whole": 0, "run_id": "published",
-    }  # fmt: skip
+        "log_table": "t",
+        "day": day,
+        "state": "published",
+        "published_at": NOW,
+        "proven_at": NOW,
+        "digest": "ab" * 16,
+        "records": 1010,
+        "rows": 1000,
+        "irregular_rows": 1,
+        "rejects": 10,
+        "raw_bytes": 1_010_000,
+        "input_bytes": 101_000,
+        "stored_bytes": 10_100,
+        "slices": 24,
+        "layouts": 9,
+        "hours_present": 24,
+        "checks": 5,
+        "checks_warned": 0,
+        "checks_failed": 0,
+        "kept_whole": 0,
+        "run_id": "published",
+    }
     return DayRow(**{**dict.fromkeys(DayRow._fields), **usual, **parts})
 
 
@@ -181,14 +198,30 @@ def test_there_is_no_band_until_enough_is_known_nor_because_of_gaps():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (words.share(0), "0 %"), (words.share(1), "100 %"), (words.share(0.00001), "< 0.01 %"), (words.share(None), "–"),
-        (words.share(1, 0), "–"), (words.share(0.5), "50.0 %"), (words.change(110, 100), "+10 %"),
-        (words.change(1, 0), "new"), (words.change(0, 0), "±0 %"), (words.change(None, 1), "–"),
-        (words.points(0.03, 0.01), "+2.00 points"), (words.size(1500), "1.5 kB"), (words.size(3e12), "3.0 TB"),
-        (words.size(None), "–"), (words.times(8.04), "8.0×"), (words.times(126.4), "126×"), (words.duration(5), "5.0 s"),
-        (words.duration(3600), "60 min"), (words.duration(7200), "2 h"), (words.duration(3e5), "3 days"),
-        (words.listed(["a"]), "a"), (words.listed(["a", "b", "c"]), "a, b and c"), (words.counted(1, "day"), "1 day"),
+        (words.share(0), "0 %"),
+        (words.share(1), "100 %"),
+        (words.share(0.00001), "< 0.01 %"),
+        (words.share(None), "–"),
+        (words.share(1, 0), "–"),
+        (words.share(0.5), "50.0 %"),
+        (words.change(110, 100), "+10 %"),
+        (words.change(1, 0), "new"),
+        (words.change(0, 0), "±0 %"),
+        (words.change(None, 1), "–"),
+        (words.points(0.03, 0.01), "+2.00 points"),
+        (words.size(1500), "1.5 kB"),
+        (words.size(3e12), "3.0 TB"),
+        (words.size(None), "–"),
+        (words.times(8.04), "8.0×"),
+        (words.times(126.4), "126×"),
+        (words.duration(5), "5.0 s"),
+        (words.duration(3600), "60 min"),
+        (words.duration(7200), "2 h"),
+        (words.duration(3e5), "3 days"),
+        (words.listed(["a"]), "a"),
+        (words.listed(["a", "b", "c"]), "a, b and c"),
+        (words.counted(1, "day"), "1 day"),
     ],
-)  # fmt: skip
+)
 def test_figures_as_words(text, expected):
     assert text == expected
