@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import attrs
 from airflow.configuration import conf
-from airflow.sdk import BaseOperatorLink, get_current_context
+from airflow.sdk import BaseOperatorLink
 
 from logpress.errors import UsageError
 from logpress_dags.settings import day_of, is_other_lake
@@ -35,7 +35,7 @@ class DayLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         """The address; none if the run has no day, or publishes into another lake than the page shows."""
-        context = get_current_context()
+        context = ti_key.get_template_context()  # of the running task: Airflow gives more here than its types say
         try:
             day = day_of(context)
         except UsageError:

@@ -14,6 +14,11 @@
     bytes: (value) => `${+value.toFixed(2)}`,
     share: (value) => `${+(100 * value).toPrecision(3)} %`,
   };
+  const rangeOf = (unit, low, high) => {
+    if (low === null || high === null) return [0, 1];
+    const room = 0.1 * (high - low || high || 1); // a single value, or none but zeros, has a range, too
+    return [unit === "share" || low < 0.5 * high ? 0 : low - room, high + room];
+  };
   const isoDay = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const shortDay = (seconds) => new Date(seconds * 1000).toLocaleDateString("en", { timeZone: "UTC", day: "numeric", month: "short", ...(days.length > 180 && { year: "2-digit", day: undefined }) });
   const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -45,7 +50,7 @@
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
         legend: { show: false },
         cursor: { sync: { key: "days" }, points: { size: 7 }, drag: { x: true, y: false, dist: 6 }, bind: {} },
-        scales: { y: { range: (_, low, high) => [line.unit === "share" || low < 0.5 * high ? 0 : low - 0.1 * (high - low), high + 0.1 * (high - low) || 1] } },
+        scales: { y: { range: (_, low, high) => rangeOf(line.unit, low, high) } },
         axes: [
           { ...axis, size: 24, space: 64, values: (_, ticks) => ticks.map(shortDay) },
           { ...axis, size: 58, values: (_, ticks) => ticks.map(short[line.unit]) },

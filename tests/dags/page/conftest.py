@@ -63,6 +63,7 @@ def runs(airflow_home: Path) -> Iterator[Callable[..., str]]:
     """Makes runs of the table's DAG: `runs(day, state)` gives the run's id."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
     from sqlalchemy import delete
 
     made: list[str] = []
@@ -71,7 +72,7 @@ def runs(airflow_home: Path) -> Iterator[Callable[..., str]]:
         run_id = f"made_{len(made)}_{day}"
         with create_session() as session:
             run = DagRun(
-                dag_id=dag_id, run_id=run_id, run_type="manual", state=state, run_after=datetime.now(UTC),
+                dag_id=dag_id, run_id=run_id, run_type="manual", state=DagRunState(state), run_after=datetime.now(UTC),
                 partition_key=day.isoformat(), start_date=datetime.now(UTC), **parts,
             )  # fmt: skip
             run.end_date = datetime.now(UTC) if state in ("failed", "success") else None

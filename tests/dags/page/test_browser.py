@@ -237,8 +237,9 @@ def test_an_operator_presses_a_missing_day_and_sees_it_published(airflow, visit)
     assert (
         "is published" in frame.locator(".sentence").inner_text() or " is " in frame.locator(".sentence").inner_text()
     )
-    frame.locator("a", has_text="Log").click()
+    frame.get_by_role("link", name="Log", exact=True).click()
     page.wait_for_url(re.compile("/dags/sdk_log_daily/runs/"))
+    assert visit("operator", "/logpress/").locator(".plot canvas").count() == 4  # of one published day
     page.goto(f"{airflow.api.base}/dags/sdk_log_daily/runs/{run['dag_run_id']}/plugin/pressed-day")
     frame = frame_of(page)
     assert frame.locator("h1").inner_text() == f"{back(PRESSED):%a} {back(PRESSED)}"
