@@ -47,6 +47,7 @@ def main() -> None:
         lake = Path(folder) / "lake"
         make_lake(lake, YESTERDAY)
         settings = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", "LOGPRESS_LAKE": str(lake)}
+        settings["LOGPRESS_INPUT"] = f"{folder}/raw/{{day}}"
         home.mkdir()
         with started(home, **settings) as airflow, browser() as chromium:
             api = airflow.api

@@ -72,7 +72,7 @@ def _sentence(day: Day, row: DayRow, tiles: tuple[Tile, ...]) -> str:
 
 def _complete(row: DayRow) -> Tile:
     hours = row.hours_present
-    published = f"published {words.moment(row.published_at)}"
+    published = f"published {words.moment(row.published_at)} UTC"
     if hours is None:
         return Tile("complete", "yes", words.counted(row.slices or 0, "slice"), (published, "hours were not counted"))
     lines = (published, f"{words.count(row.rows)} rows")
@@ -86,7 +86,7 @@ def _exact(row: DayRow) -> Tile:
     if row.proven_at is None:
         return Tile("exact", "unknown", "not recorded", ("an older logpress published it", "logpress verify proves it"))
     records = words.count((row.rows or 0) + (row.rejects or 0))
-    lines = (f"{words.moment(row.proven_at)}, {records} records", f"digest {(row.digest or '')[:12]}")
+    lines = (f"proven {words.moment(row.proven_at)} UTC", f"{records} records", f"digest {(row.digest or '')[:12]}")
     return Tile("exact", "yes", "byte for byte", lines)
 
 
