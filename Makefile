@@ -15,7 +15,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile
 MATTERS_MOST := tests/unit/test_frozen.py tests/property/test_reference.py tests/unit/test_kernel.py tests/unit/test_lake.py tests/unit/test_part.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env check test reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
+.PHONY: help setup run up env check test browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,17 @@ env: ## Write .env with random passwords for docker compose, if there is none
 check: lint ## Style, types and the tests of what matters most
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(MATTERS_MOST)
 
-test: $(READY) ## Run all tests: real servers one after the other, all else on two processes
+test: $(READY) browser ## Run all tests: real servers one after the other, all else on two processes
 	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/integration
 	$(BIN)/pytest tests/integration
+
+browser: $(READY) ## Find or install a Chromium, in which the page is tested
+	@command -v chromium chromium-browser google-chrome || $(BIN)/playwright install chromium \
+	|| { apt-get update --quiet --quiet && apt-get install --yes --quiet --no-install-recommends chromium; } \
+	|| { echo "NO CHROMIUM: the page will not be tested in a browser" >&2; test -z "$$CI"; }
+
+screenshots: browser ## Make the screenshots of docs/operations.md anew
+	@$(AIRFLOW) python scripts/screenshots.py
 
 reader-matrix: $(READY) ## Ask every reader anew, and write the table of docs/reading.md
 	CI=true LOGPRESS_READER_MATRIX=write $(BIN)/pytest tests/integration/test_reader_matrix.py

@@ -28,6 +28,7 @@ from logpress.errors import ContractError
 from logpress_dags import tasks
 from logpress_dags.day import is_complete
 from logpress_dags.docs import BROKEN, DAILY
+from logpress_dags.links import DayLink
 from logpress_dags.metrics import timed
 from logpress_dags.notifiers import FailureNotifier
 from logpress_dags.settings import Run, day_of, is_other_lake
@@ -214,10 +215,18 @@ def table_dag(contract: Contract) -> DAG:
         pressed = press.partial(run=run).expand(spec=specs)
         verified = verify(run, specs, pressed)
         published = publish(run, pressed, verified)
-        published >> report(run)
+        reported = report(run)
+        published >> reported
+        _link_to_page(contract, published, reported)
         [run, pressed, verified, published] >> clean(run)
 
     return daily()
+
+
+def _link_to_page(contract: Contract, *tasks_: Any) -> None:
+    """Give tasks a link to the page of their day."""
+    for one in tasks_:
+        one.operator.operator_extra_links = (DayLink(contract.table),)
 
 
 def _deadline(contract: Contract) -> DeadlineAlert | None:
