@@ -15,7 +15,7 @@ from logpress.errors import AbsentError, CheckError, LogpressError
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress_dags.day import complete_at
 from logpress_dags.settings import Run, lake, memory, run_of, storage_access
-from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate
+from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate, show_name
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
@@ -84,7 +84,7 @@ def press(contract: Contract, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
     from logpress.day import stages
 
     slice_ = SliceSpec.model_validate(spec)
-    _show_name(slice_.name)
+    show_name(slice_.name, "slice_name")
     shown = [*slice_.inputs[:_SHOWN_INPUTS], *["..."] * (len(slice_.inputs) > _SHOWN_INPUTS)]
     log.info(
         "slice %s: %s, %.1f MB as stored: %s",
@@ -190,16 +190,6 @@ def manifests_of(pressed: Sequence[dict[str, Any]]) -> list[SliceManifest]:
 
 def _access(contract: Contract, run: Run, inputs: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     return storage_access(run["lake"], *inputs, connection=run["connection"], aws=contract.source.aws)
-
-
-def _show_name(name: str) -> None:
-    """Name a mapped task after its slice, while it runs already: Airflow renders names only when tasks end."""
-    get_current_context()["slice_name"] = name  # type: ignore[literal-required]  # our own name, for the template
-    with contextlib.suppress(ImportError, AttributeError):  # private parts of Airflow's SDK
-        from airflow.sdk.execution_time import task_runner
-        from airflow.sdk.execution_time.comms import SetRenderedMapIndex
-
-        task_runner.SUPERVISOR_COMMS.send(msg=SetRenderedMapIndex(rendered_map_index=name))
 
 
 def _counted(number: int, what: str) -> str:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote
@@ -20,11 +13,10 @@ from urllib.parse import quote, unquote
 import psutil
 import pytest
 from tests.dags.airflow_api import Api, wait_for
+from tests.dags.started import Started, started
 
-ROOT = Path(__file__).parents[2]
 BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
 BY_HAND = "2021-12-28"
-SECONDS = 300
 
 # What a run by hand is triggered with, and the day it is (None: it is refused).
 WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -37,60 +29,19 @@ WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
 PUBLISHED = [*BACKFILLED, *(day for _, day in WAYS.values() if day)]
 
 
-@dataclass
-class Started:
-    """A running `scripts/up.py`."""
-
-    api: Api
-    process: subprocess.Popen[str]
-    lake: Path
-
-
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory, raw) -> Iterator[Started]:
     for day in (*BACKFILLED, BY_HAND):
         raw(date.fromisoformat(day))
-    home = tmp_path_factory.mktemp("airflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("AIRFLOW") or name == "AIRFLOW__CORE__DAGS_FOLDER"
-    }
-    own = {"AIRFLOW_HOME": str(home), "AIRFLOW__API__PORT": str(port), "LOGPRESS_LAKE": str(home / "lake")}
-    command: list[str | Path] = [ROOT / "scripts/with-airflow", sys.executable, ROOT / "scripts/up.py"]
-    process = subprocess.Popen(command, env=inherited | own, stdout=subprocess.PIPE, text=True)
-    try:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "Ctrl-C" in line:
-                break
-        assert any("Airflow is ready: http://127.0.0.1:" in line for line in said), said
-        api = Api(f"http://127.0.0.1:{port}")
-        password = json.loads((home / "simple_auth_manager_passwords.json.generated").read_text())["admin"]
-        assert any(password in line for line in said)
-        api.token = api("POST", "/auth/token", {"username": "admin", "password": password})["access_token"]
-        yield Started(api, process, home / "lake")
-    finally:
-        family = [process, *psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
-        process.send_signal(signal.SIGINT)
-        process.stdout.close()
-        try:
-            process.wait(60)
-        finally:
-            for member in family:
-                if member.pid != process.pid and member.is_running():
-                    member.kill()
+    with started(tmp_path_factory.mktemp("airflow")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def finished(airflow: Started) -> dict[str, Any]:
     """All runs, finished: a backfill, and one run for each way to start it by hand."""
     api = airflow.api
-    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 2)
+    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 3)
     backfill = {
         "dag_id": "sdk_log_daily",
         "from_date": f"{BACKFILLED[0]}T00:00:00Z",

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.forget import forget_due_unless_busy
-from logpress.lake.history import keep
+from logpress.lake.history import keep, kept
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_day
@@ -149,7 +149,7 @@ def _move(lake: Lake, staged: str, target: str, part: PartStats) -> None:
 def _publication(
     lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str, erasures: Sequence[Erasure]
 ) -> DayManifest:
-    """What the day is to be: the publication that it is already, if that has the same slices, else a new one."""
+    """What the day is to be: the publication that it is, or that the run has begun, if that has the same slices."""
     try:
         before = lake.read_day(table, day)
     except LakeError:
@@ -160,6 +160,9 @@ def _publication(
         if same_slices(before, slices) and before.erasures == erased:
             return before
         keep(lake, before)
+    for last in kept(lake, table, day)[-1:]:
+        if last.run == run and same_slices(last, slices) and last.erasures == erased:  # it was killed, and goes on
+            return last.model_copy(update={"snapshot_id": None})
     now = datetime.now(UTC)
     return DayManifest(table=table, day=day.isoformat(), published_at=now, run=run, slices=slices, erasures=erased)
 
