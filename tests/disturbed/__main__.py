@@ -179,7 +179,12 @@ def main() -> None:
         else:
             place = Bucket(home, stack)
         os.environ.update(
-            {"LOGPRESS_CONTRACTS": str(home / "contracts"), "LOGPRESS_RETENTION": "7d", **place.environment}
+            {
+                "LOGPRESS_CONTRACTS": str(home / "contracts"),
+                "LOGPRESS_RETENTION": "7d",
+                "LOGPRESS_COMMIT": "0" * 40,  # which files name; whoever runs this may commit meanwhile
+                **place.environment,
+            }
         )
         done = apart(lambda: prepare(place, home), home / "log")
         if done.code:

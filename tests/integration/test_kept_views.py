@@ -70,7 +70,7 @@ class Kept:
 
 @pytest.fixture
 def calls(sdk_log: Contract) -> Contract:
-    files = sdk_log.files.model_copy(update={"row_group_rows": 300})
+    files = sdk_log.files.model_copy(update={"row_group_rows": 1000})
     return sdk_log.model_copy(update={"files": files, "checks": ()})
 
 

@@ -156,7 +156,7 @@ def test_what_was_killed_before_its_commit_is_no_publication(lake, monkeypatch):
 
 def test_a_publication_that_was_killed_after_its_commit_is_one_publication(lake, monkeypatch):
     publish_names(lake, ["a"])
-    manifest = stage(lake, DAY, "h10", ["b"])
+    manifest = stage(lake, DAY, "h10", ["b"], run="killed")
     with monkeypatch.context() as patched:
         patched.setattr("logpress.lake.standing._write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         patched.setattr("logpress.lake.publish.take_back", lambda *_: None)  # as where the process is killed

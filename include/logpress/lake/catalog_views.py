@@ -6,9 +6,10 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from logpress.errors import UsageError
+from logpress.errors import LakeError, UsageError
 from logpress.lake.catalog import LakeCatalog, open_catalog
 from logpress.lake.choice import choose, is_configured
 from logpress.lake.lake import Lake
@@ -147,11 +148,22 @@ class _RestViews:
                 )
                 self._catalog.create_view(identifier, schema, version, properties=properties)
                 return
+            known = (one.schema_id for one in found.schemas().values() if one.fields == schema.fields)
+            schema_id = next(known, None)  # one that the view has already cannot be added
             version = ViewVersion(
-                version_id=1 + max(one.version_id for one in found.versions), schema_id=_LAST,
+                version_id=1 + max(one.version_id for one in found.versions),
+                schema_id=_LAST if schema_id is None else schema_id,
                 representations=representations, default_namespace=identifier[:-1],
+                summary={"changed-at": datetime.now(UTC).isoformat()},  # nor can a version that it has
             )  # fmt: skip
-            self._replace(identifier, str(found.uuid()), schema, version, properties)
+            updates = [
+                {"action": "add-view-version", "view-version": _as_json(version)},
+                {"action": "set-current-view-version", "view-version-id": _LAST},
+                {"action": "set-properties", "updates": properties},
+            ]
+            if schema_id is None:
+                updates.insert(0, {"action": "add-schema", "schema": _as_json(schema)})
+            self._replace(identifier, str(found.uuid()), updates)
 
     def _load(self, name: str) -> Any:
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchViewError
@@ -162,24 +174,20 @@ class _RestViews:
             except (NoSuchViewError, NoSuchNamespaceError):
                 return None
 
-    def _replace(
-        self, identifier: tuple[str, ...], uuid: str, schema: Any, version: Any, notes: dict[str, str]
-    ) -> None:
+    def _replace(self, identifier: tuple[str, ...], uuid: str, updates: list[dict[str, Any]]) -> None:
         """What pyiceberg has no method for: REST's "replace a view" (specification, `CommitViewRequest`)."""
-        body = {
-            "requirements": [{"type": "assert-view-uuid", "uuid": uuid}],
-            "updates": [
-                {"action": "add-schema", "schema": json.loads(schema.model_dump_json())},
-                {"action": "add-view-version", "view-version": json.loads(version.model_dump_json())},
-                {"action": "set-current-view-version", "view-version-id": _LAST},
-                {"action": "set-properties", "updates": notes},
-            ],
-        }
         from pyiceberg.catalog.rest import Endpoints, IdentifierKind
 
         path = self._catalog._split_identifier_for_path(identifier, IdentifierKind.VIEW)
         url = self._catalog.url(Endpoints.load_view, prefixed=True, **path)
-        self._catalog._session.post(url, json=body).raise_for_status()
+        body = {"requirements": [{"type": "assert-view-uuid", "uuid": uuid}], "updates": updates}
+        answer = self._catalog._session.post(url, json=body)
+        if not answer.ok:
+            raise LakeError(f"{self._place}: refuses to replace {identifier[-1]}: {answer.text[:300]}")
+
+
+def _as_json(model: Any) -> Any:
+    return json.loads(model.model_dump_json())
 
 
 _LAST = -1
