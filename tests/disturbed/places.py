@@ -150,6 +150,8 @@ class Bucket:
         client = self._client
         for key in _keys(client):
             client.delete_object(Bucket="disturbed", Key=key)
+        client.delete_bucket(Bucket="disturbed")  # with the empty folders that this server lists
+        client.create_bucket(Bucket="disturbed")
         with suppress(Exception):  # before anything was published, there are no tables
             self.lose_catalog()
         if name is None:

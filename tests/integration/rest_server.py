@@ -25,7 +25,7 @@ _JARS = (
     ("org.junit.jupiter", "junit-jupiter-api", "5.13.4", "jar", ""),
     ("org.assertj", "assertj-core", "3.27.3", "jar", ""),
 )
-_S3_JARS = (("org.apache.iceberg", "iceberg-aws-bundle", _ICEBERG, "jar", ""),)
+_S3_JARS = tuple(("org.apache.iceberg", name, _ICEBERG, "jar", "") for name in ("iceberg-aws", "iceberg-aws-bundle"))
 _START_SECONDS = 120
 
 
