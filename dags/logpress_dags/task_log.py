@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, ParamSpec, TypeVar
+
+from airflow.sdk import get_current_context
 
 from logpress.errors import CheckError, ContractError, LogpressError, ProofError, RefusedError, UsageError
 
@@ -75,6 +78,21 @@ def end(error: LogpressError, *, for_good: bool, because: str = "") -> NoReturn:
     sentence = f"{type(error).__name__}: {error}{because}"
     log.error("%s", sentence)
     raise (TaskEndedForGood if for_good else TaskEnded)(error.exit_code, sentence) from None
+
+
+def show_name(name: str, template: str) -> None:
+    """Name a mapped task while it runs already: Airflow renders names only when tasks end.
+
+    Args:
+        name: what it is called.
+        template: what its `map_index_template` calls that.
+    """
+    get_current_context()[template] = name  # type: ignore[literal-required]  # our own name, for the template
+    with contextlib.suppress(ImportError, AttributeError):  # private parts of Airflow's SDK
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import SetRenderedMapIndex
+
+        task_runner.SUPERVISOR_COMMS.send(msg=SetRenderedMapIndex(rendered_map_index=name))
 
 
 class LoggedProgress:

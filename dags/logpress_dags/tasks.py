@@ -17,7 +17,7 @@ from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress_dags import lineage, metrics, notifiers
 from logpress_dags.day import complete_at
 from logpress_dags.settings import Run, is_other_lake, memory, run_of, storage_access
-from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate
+from logpress_dags.task_log import LoggedProgress, compiling_logged, end, rate, show_name
 
 if TYPE_CHECKING:
     from logpress.contract.model import Contract
@@ -92,7 +92,7 @@ def press(contract: Contract, run: Run, spec: dict[str, Any]) -> dict[str, Any]:
     from logpress.day import stages
 
     slice_ = SliceSpec.model_validate(spec)
-    _show_name(slice_.name)
+    show_name(slice_.name, "slice_name")
     shown = [*slice_.inputs[:_SHOWN_INPUTS], *["..."] * (len(slice_.inputs) > _SHOWN_INPUTS)]
     log.info(
         "slice %s: %s, %.1f MB as stored: %s",
@@ -221,16 +221,6 @@ def _run_id() -> str:
 
 def _access(contract: Contract, run: Run, inputs: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     return storage_access(run["lake"], *inputs, connection=run["connection"], aws=contract.source.aws)
-
-
-def _show_name(name: str) -> None:
-    """Name a mapped task after its slice, while it runs already: Airflow renders names only when tasks end."""
-    get_current_context()["slice_name"] = name  # type: ignore[literal-required]  # our own name, for the template
-    with contextlib.suppress(ImportError, AttributeError):  # private parts of Airflow's SDK
-        from airflow.sdk.execution_time import task_runner
-        from airflow.sdk.execution_time.comms import SetRenderedMapIndex
-
-        task_runner.SUPERVISOR_COMMS.send(msg=SetRenderedMapIndex(rendered_map_index=name))
 
 
 def _counted(number: int, what: str) -> str:

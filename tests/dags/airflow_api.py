@@ -69,11 +69,11 @@ class Api:
         return [run for run in runs if run["run_type"] != "scheduled"]
 
 
-def wait_for(what: str, check: Any, seen: Any = lambda: "") -> Any:
+def wait_for(what: str, check: Any, seen: Any = lambda: "", seconds: float = SECONDS) -> Any:
     """What `check` gives once it gives something; `seen` tells a failure how far it came."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := check():
             return found
         time.sleep(2)
-    raise AssertionError(f"after {SECONDS} s still waiting for {what}: {seen()}")
+    raise AssertionError(f"after {seconds} s still waiting for {what}: {seen()}")

@@ -16,9 +16,11 @@ from logpress_dags.task_log import TaskEnded, TaskEndedForGood
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-def test_there_is_a_daily_dag_for_each_contract_and_the_example(dags):
-    daily = {f"{name}_daily" for name in contract_names()}
-    assert set(dags) == daily | {"sdk_log_history", "sdk_log_training_example"}
+OTHERS = {"sdk_log_history", "sdk_log_training_example", "logpress_lake_clean"}
+
+
+def test_there_is_a_daily_dag_for_each_contract_and_one_for_the_lake_and_the_example(dags):
+    assert set(dags) == {f"{name}_daily" for name in contract_names()} | OTHERS
 
 
 def test_every_dag_tells_an_operator_what_it_is(dags):
@@ -90,7 +92,7 @@ def test_parsing_imports_nothing_heavy():
 import sys, airflow.sdk
 sys.path.insert(0, {str(DAGS)!r})
 before = set(sys.modules)
-import daily, sdk_log_training_example
+import daily, lake_clean, sdk_log_training_example
 heavy = {{"numba", "numpy", "pandas", "pyarrow", "pyiceberg", "boto3", "logpress.engine", "logpress.day.stages"}}
 sys.exit(", ".join(sorted(heavy & (set(sys.modules) - before))) or None)
 """
@@ -122,7 +124,7 @@ def test_a_broken_contract_takes_down_its_own_dag_only(airflow_home, tmp_path, m
     bag = DagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
     assert bag.import_errors == {}
     expected = {"sdk_log_daily", "other_daily", "broken_daily", "misnamed_daily", "wrong_daily"}
-    assert set(bag.dags) == expected | {"other_history", "sdk_log_history", "sdk_log_training_example"}
+    assert set(bag.dags) == expected | OTHERS | {"other_history"}
     assert bag.dags["other_daily"].has_task("press")
     for name, reason in {
         "broken": "broken.yaml:3: is not YAML",

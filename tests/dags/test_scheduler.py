@@ -17,7 +17,6 @@ from tests.dags.running import Started, started
 
 BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
 BY_HAND = "2021-12-28"
-SECONDS = 300
 
 # What a run by hand is triggered with, and the day it is (None: it is refused).
 WAYS: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -42,7 +41,7 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
 def finished(airflow: Started) -> dict[str, Any]:
     """All runs, finished: a backfill, and one run for each way to start it by hand."""
     api = airflow.api
-    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 2)
+    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 3)
     backfill = {
         "dag_id": "sdk_log_daily",
         "from_date": f"{BACKFILLED[0]}T00:00:00Z",

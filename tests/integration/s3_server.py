@@ -144,11 +144,12 @@ class Proxy:
         cut_after: bytes from the server after which a connection is cut; None for never.
         cuts_left: how many connections are cut, before they are left alone.
         on_bytes: called once, when so many bytes have come from the server.
+        is_lost: whether connections are closed as soon as they are made.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own: int = 0) -> None:
         self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", own))
         self.port: int = self._listener.getsockname()[1]
         self.cut_after: int | None = None
         self.cuts_left = 0
@@ -156,6 +157,7 @@ class Proxy:
         self.connections = 0
         self.given = 0
         self.on_bytes: tuple[int, Callable[[], None]] | None = None
+        self.is_lost = False
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -179,6 +181,9 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                if self.is_lost:
+                    client.close()
+                    continue
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return

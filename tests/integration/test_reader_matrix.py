@@ -6,14 +6,12 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from tests.every_type import every_type
@@ -26,7 +24,7 @@ from tests.integration.matrix.questions import KINDS, Column, Kind, Question
 from tests.integration.matrix.readers import READERS, RUNS, SPARK_35, Reader, known_of, python_of
 from tests.integration.matrix.worker import answers_of
 from tests.integration.nodes import CannotStartError, find_java
-from tests.integration.s3_server import free_port
+from tests.integration.rest_server import of_lake
 
 from logpress.contract import Contract
 
@@ -42,47 +40,6 @@ SPARK_JARS = {
     "spark-4.1": (("org.apache.iceberg", f"iceberg-spark-runtime-{engines.SPARK}_2.13", engines.ICEBERG, "jar"),),
     "spark-3.5": (("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", engines.ICEBERG, "jar"),),
 }
-REST_ICEBERG = "1.10.0"  # the last whose REST catalog for tests can be had
-REST_JARS = (
-    ("org.apache.iceberg", "iceberg-core", REST_ICEBERG, "jar", ""),
-    ("org.apache.iceberg", "iceberg-core", REST_ICEBERG, "jar", "tests"),
-    ("org.apache.iceberg", "iceberg-open-api", REST_ICEBERG, "jar", "test-fixtures"),
-    ("org.eclipse.jetty", "jetty-servlet", "11.0.25", "jar", ""),
-    ("org.xerial", "sqlite-jdbc", engines.SQLITE, "jar", ""),
-    ("org.apache.hadoop", "hadoop-client-api", "3.4.1", "jar", ""),
-    ("org.apache.hadoop", "hadoop-client-runtime", "3.4.1", "jar", ""),
-    ("org.junit.jupiter", "junit-jupiter-api", "5.13.4", "jar", ""),
-    ("org.assertj", "assertj-core", "3.27.3", "jar", ""),
-)
-
-
-@contextmanager
-def rest_catalog(lake: Path, log: Path) -> Iterator[str]:
-    """Iceberg's REST catalog in front of a lake's own; where it answers."""
-    java, port = find_java(17), free_port()
-    path = engines.class_path_of(REST_JARS)
-    properties = {
-        "type": "jdbc", "uri": f"jdbc:sqlite:{lake}/catalog.sqlite", "jdbc.schema-version": "V1",
-        "warehouse": str(lake), "io-impl": "org.apache.iceberg.hadoop.HadoopFileIO",
-    }  # fmt: skip
-    command = [java, "-Xmx300m", "-XX:+UseSerialGC", "-cp", path, str(Path(__file__).with_name("RestCatalog.java"))]
-    command += [str(port), *(f"{name}={value}" for name, value in properties.items())]
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urlopen(f"http://127.0.0.1:{port}/v1/config", timeout=10).close()
-                break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise CannotStartError(f"the REST catalog does not start: {log.read_text()[-1000:]}") from error
-            time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def ask_process(run: str, home: Path, expected: Mapping[str, Expected]) -> Answers:
@@ -96,7 +53,7 @@ def ask_process(run: str, home: Path, expected: Mapping[str, Expected]) -> Answe
             environment["LOGPRESS_JARS"] = ",".join(map(str, jars))
             environment["JAVA_HOME"] = str(Path(find_java(17, exact=True)).parents[1])
         if run == "spark-4.1":
-            environment["LOGPRESS_REST"] = stack.enter_context(rest_catalog(home / "lake", home / "rest.log"))
+            environment["LOGPRESS_REST"] = stack.enter_context(of_lake(home / "lake", home / "rest.log"))
         command = [
             python_of(RUNS[run]),
             "-m",

@@ -98,6 +98,26 @@ def test_an_earlier_publication_becomes_the_day_again(lake, to):
     assert check(lake, hash_files=True) == []
 
 
+@pytest.mark.parametrize("to", ["previous", "its snapshot"])
+@pytest.mark.parametrize("step", ["logpress.lake.standing._write", "link_day", "note_superseded"])
+def test_a_rollback_that_was_killed_is_ended_and_not_undone_when_it_is_called_again(lake, monkeypatch, step, to):
+    first = publish_names(lake, ["a"])
+    publish_names(lake, ["b"])
+    wanted = "previous" if to == "previous" else str(first.snapshot_id)
+    with monkeypatch.context() as patched:
+        name = step if "." in step else f"logpress.lake.publish.{step}"
+        patched.setattr(name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("logpress.lake.publish.take_back", lambda *_: None)  # as where the process is killed
+        with pytest.raises(KeyboardInterrupt):
+            rollback_day(lake, TABLE, DAY, wanted)
+    _, now = rollback_day(lake, TABLE, DAY, wanted)
+    assert now.slices == first.slices
+    assert scan(lake) == ["a"]
+    assert check(lake, hash_files=True) == []
+    with pytest.raises(UsageError, match=f"is the publication of snapshot {first.snapshot_id} already"):
+        rollback_day(lake, TABLE, DAY, str(first.snapshot_id))
+
+
 def test_a_rollback_that_cannot_be_is_refused_and_changes_nothing(lake):
     first = publish_names(lake, ["a"])
     with pytest.raises(UsageError, match="has no earlier publication that is kept; kept are: none"):
@@ -132,6 +152,32 @@ def test_what_was_killed_before_its_commit_is_no_publication(lake, monkeypatch):
         rollback_day(lake, TABLE, DAY, "previous")
     clean_table(lake, TABLE, remove=True, retention=NOTHING, age=NOTHING)
     assert len(list_publications(lake, TABLE, DAY)) == 1
+
+
+def test_a_publication_that_was_killed_after_its_commit_is_one_publication(lake, monkeypatch):
+    publish_names(lake, ["a"])
+    manifest = stage(lake, DAY, "h10", ["b"], run="killed")
+    with monkeypatch.context() as patched:
+        patched.setattr("logpress.lake.standing._write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("logpress.lake.publish.take_back", lambda *_: None)  # as where the process is killed
+        with pytest.raises(KeyboardInterrupt):
+            publish(lake, DAY, manifest, run="killed")
+    publish(lake, DAY, manifest, run="killed")
+    assert [(one.rows, one.is_current) for one in list_publications(lake, TABLE, DAY)] == [(1, False), (1, True)]
+    assert len({one.snapshot_id for one in list_publications(lake, TABLE, DAY)}) == 2
+    assert scan(lake) == ["b"]
+    assert check(lake, hash_files=True) == []
+
+
+def test_temporary_files_of_the_lake_itself_are_cleaned(lake):
+    publish_names(lake, ["a"])
+    temporary = Path(lake.uri, ".tmp-of-a-marker")
+    temporary.write_bytes(b"{")
+    assert clean_table(lake, TABLE, remove=True).needless == ()
+    make_old(str(temporary))
+    assert [one.path for one in clean_table(lake, TABLE, remove=False).needless] == [str(temporary)]
+    clean_table(lake, TABLE, remove=True)
+    assert not temporary.exists()
 
 
 # -- dropped days

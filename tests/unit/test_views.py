@@ -23,7 +23,11 @@ from logpress.contract import Contract
 from logpress.day import one_machine, stages
 from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, lookups
+from logpress.lake.catalog import open_catalog
+from logpress.lake.clean import clean_table
 from logpress.lake.commit import replace_day
+from logpress.lake.rollback import drop_day
+from logpress.lake.snapshots import metadata_files
 from logpress.views.lookups import lookups_of
 from logpress.views.periods import contracts_of, periods_of
 
@@ -214,6 +218,53 @@ def publish_in_process(contract: Contract, home: Path) -> None:
     [spec] = stages.plan(contract, DAYS[0], [str(home / "2021-12-26.ndjson")])
     manifest = stages.press(contract, DAYS[0], spec, uri, "run", threads=1)
     stages.publish(contract, DAYS[0], [manifest], uri, "run")
+
+
+def test_lookups_of_parts_that_are_gone_are_cleaned_with_their_metadata(sdk_log: Contract, tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        publish(sdk_log, DAYS[0], tmp_path, seed, grace=timedelta(0))
+    publish(sdk_log, DAYS[1], tmp_path)
+    lake = Lake.open(str(tmp_path / "lake"))
+    drop_day(lake, "sdk_log", DAYS[1], grace=timedelta(0))
+    metadata = Path(lake.metadata_folder(lookups.lookups_table("sdk_log")))
+
+    def lookup_files() -> list[Path]:
+        return sorted(Path(lake.lookups_root("sdk_log")).rglob("*.parquet"))
+
+    assert len(lookup_files()) == 4
+
+    def clean(**options: Any) -> list[str]:
+        return [one.path for one in clean_table(lake, "sdk_log", **options).needless]
+
+    young = clean(remove=True, retention=timedelta(0))  # they may be of parts that are about to be published
+    assert len(lookup_files()) == 4
+    assert any(path.startswith(str(metadata)) for path in young)
+    shown_first = clean(remove=False, retention=timedelta(0), age=timedelta(0))
+    assert len(lookup_files()) == 4
+    removed = clean(remove=True, retention=timedelta(0), age=timedelta(0))
+    assert {path for path in shown_first if "/lookups/" in path} == {path for path in removed if "/lookups/" in path}
+    assert len(lookup_files()) == 1
+    with open_catalog(lake) as catalog:
+        table = catalog.load(lookups.lookups_table("sdk_log"))
+        assert table is not None
+        assert {str(path) for path in metadata.iterdir()} <= metadata_files(table, table.snapshots())
+        assert [snapshot.snapshot_id for snapshot in table.snapshots()] == [table.metadata.current_snapshot_id]
+        assert {task.file.file_path for task in table.scan().plan_files()} == {str(path) for path in lookup_files()}
+    assert clean(remove=False, retention=timedelta(0), age=timedelta(0)) == []
+    see_equal(shown(tmp_path), tmp_path)
+
+
+def test_lookups_stay_as_long_as_a_snapshot_has_them(sdk_log: Contract, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        publish(sdk_log, DAYS[0], tmp_path, seed, grace=timedelta(0))
+    lake = Lake.open(str(tmp_path / "lake"))
+    clean_table(lake, "sdk_log", remove=True, retention=timedelta(days=7), age=timedelta(0))
+    with open_catalog(lake) as catalog:
+        table = catalog.load(lookups.lookups_table("sdk_log"))
+        assert table is not None
+        read = [table.scan(snapshot_id=one.snapshot_id).to_arrow().num_rows for one in table.snapshots()]
+    assert len(read) >= 3
+    assert all(read)
 
 
 def test_tables_without_lookups_have_no_table_of_lookups(sdk_log: Contract, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Publish a day with the lookups of its parts, which are read from their metadata."""
+"""Publish a day with the lookups of its parts, which are read from their metadata, and with the catalog's view."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from logpress.contract.columns import Lookup
 from logpress.contract.model import Contract
+from logpress.day.kept_views import contract_of_part, kept_view
 from logpress.lake import Lake, publish_day
 from logpress.lake.lookups import Rows, keep_lookups, parts_with_lookups, replace_lookups
 from logpress.lake.storage import lake_errors
@@ -38,11 +39,17 @@ def publish_with_lookups(
     rows = staged_lookups(lake, contract, day, manifests, run)
     if rows is not None:
         keep_lookups(lake, contract.table, day, rows)
-    return publish_day(
-        lake, contract.table, day, manifests, run,
-        descriptions=contract.descriptions, grace=grace, replaces=replaces, erasures=erasures,
-        verification=verification, run_id=run_id,
-    )  # fmt: skip
+
+    def pressed_with() -> Contract | None:
+        paths = list(_staged(lake, contract.table, day, manifests, run).values())
+        return contract_of_part(paths[0]) if paths else None
+
+    with kept_view(lake, contract.table, day, pressed_with):
+        return publish_day(
+            lake, contract.table, day, manifests, run,
+            descriptions=contract.descriptions, grace=grace, replaces=replaces, erasures=erasures,
+            verification=verification, run_id=run_id,
+        )  # fmt: skip
 
 
 def staged_lookups(
@@ -56,14 +63,19 @@ def staged_lookups(
     """
     if not any(isinstance(column, Lookup) for column in contract.columns):
         return None
-    folder, parts = lake.parts_folder(contract.table, day), {}
+    return _read(_staged(lake, contract.table, day, manifests, run), day)
+
+
+def _staged(lake: Lake, table: str, day: date, manifests: Sequence[SliceManifest], run: str) -> dict[str, str]:
+    """Where the parts of a run are, by name: a run that is called again has moved some."""
+    folder, parts = lake.parts_folder(table, day), {}
     for manifest in manifests:
         if manifest.part is not None:
             name = manifest.part.path
-            staged = f"{lake.staging_folder(contract.table, day, run, manifest.slice)}/{name}"
-            with lake_errors(staged):  # a run that is called again has moved some
+            staged = f"{lake.staging_folder(table, day, run, manifest.slice)}/{name}"
+            with lake_errors(staged):
                 parts[name] = staged if lake.storage.size(staged) is not None else f"{folder}/{name}"
-    return _read(parts, day)
+    return parts
 
 
 def forget_lookups(lake: Lake, table: str, day: date) -> None:

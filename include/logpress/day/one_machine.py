@@ -20,6 +20,7 @@ from typing import Literal
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
 from logpress.day.budget import Budget
+from logpress.day.kept_views import kept_view
 from logpress.day.lookups import staged_lookups
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
@@ -218,10 +219,12 @@ def _publish(work: _Work, verification: Verification, grace: timedelta | None, d
     lookups = staged_lookups(work.lake, contract, work.day, manifests, work.run)  # here, where the engine is imported
     if lookups is not None:
         work.companion.call(keep_lookups, work.lake, contract.table, work.day, lookups)
-    published = work.companion.call(
-        publish_day, work.lake, contract.table, work.day, manifests, work.run,
-        descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures, verification=verification,
-    )  # fmt: skip
+    with kept_view(work.lake, contract.table, work.day, lambda: contract, work.companion.call):
+        published = work.companion.call(
+            publish_day, work.lake, contract.table, work.day, manifests, work.run,
+            descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures,
+            verification=verification,
+        )  # fmt: skip
     work.stages.end("publish")
     return published
 

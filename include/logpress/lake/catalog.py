@@ -203,6 +203,18 @@ class LakeCatalog:
         with lake_errors(f"the catalog of {self._lake.uri}"), contextlib.suppress(NoSuchTableError):
             self.catalog.drop_table(self.identifier(table))
 
+    def make_namespace(self) -> bool:
+        """Make the namespace, unless it is there; whether it was made.
+
+        Raises:
+            LakeError: if the catalog refuses.
+        """
+        with lake_errors(f"the catalog of {self._lake.uri}"):
+            if self.catalog.namespace_exists(self._namespace):
+                return False
+            self._create_namespace()
+            return True
+
     def _create_namespace(self) -> None:
         """Make the namespace, unless another process just has."""
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from logpress.lake.attempts import due_attempts
 from logpress.lake.catalog import open_catalog, see_not_lost
@@ -26,27 +25,10 @@ from logpress.lake.leftovers import (
     remove_leftovers,
 )
 from logpress.lake.links import link_differences, link_files
+from logpress.lake.needless import Needless, clean_lookups, needless_metadata
 from logpress.lake.retention import refused_stay, retention_of
-from logpress.lake.snapshots import data_files, kept_snapshots, metadata_files, snapshot_files
+from logpress.lake.snapshots import data_files, kept_snapshots, snapshot_files
 from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
-
-if TYPE_CHECKING:
-    from pyiceberg.table import Table
-
-
-@dataclass(frozen=True)
-class Needless:
-    """Something that can go.
-
-    Attributes:
-        path: the file or folder.
-        size: bytes of a file; 0 if they are not known.
-        why: what it is.
-    """
-
-    path: str
-    size: int
-    why: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +37,7 @@ class Cleaning:
 
     Attributes:
         table: the table.
-        snapshots: snapshots that are older than the retention.
+        snapshots: snapshots that are older than the retention, those of the lookups included.
         needless: files and folders.
     """
 
@@ -113,13 +95,14 @@ def clean_table(
             found += _of_day(lake, table, day, held, now - retention, age, remove=remove)
             found += _links(lake, table, day, remove=remove, is_known=day in known)
         if loaded is not None:
-            rest += _metadata(lake, table, loaded, retention, expired, now - age)
+            rest += needless_metadata(lake, table, loaded, retention, expired, now - age)
         if remove:
             for one in rest:
                 lake.remove(one.path)
             remove_empty_staging(lake, table)
             follow(lake, table, catalog)
-    return Cleaning(table, len(due), (*found, *rest))
+    of_lookups, forgotten = clean_lookups(lake, table, remove=remove, retention=retention, age=age)
+    return Cleaning(table, len(due) + forgotten, (*found, *rest, *of_lookups))
 
 
 def clean_index(lake: Lake, *, remove: bool, age: timedelta = STAGING_AGE) -> Cleaning:
@@ -181,30 +164,14 @@ def _superseded(lake: Lake, table: str, day: date, names: set[str], held: set[st
     return [_file(lake, path, "superseded") for path in paths if path not in needed]
 
 
-def _metadata(
-    lake: Lake, table: str, loaded: Table, retention: timedelta, expired: set[str], before: datetime
-) -> list[Needless]:
-    """Iceberg's files that no kept snapshot needs: those of forgotten ones, and what killed commits have left."""
-    needed = metadata_files(loaded, kept_snapshots(loaded, retention))
-    folder = lake.metadata_folder(table)
-    found = []
-    for item in lake.storage.list(folder):
-        path = f"{folder}/{item.name}"
-        if item.is_folder or path in needed or item.name.startswith(TEMPORARY_PREFIX):
-            continue
-        if path in expired:
-            found.append(Needless(path, item.size, "of a snapshot that is forgotten"))
-        elif item.modified is not None and item.modified < before:
-            found.append(Needless(path, item.size, "metadata that nothing refers to"))
-    return found
-
-
 def _temporary(lake: Lake, table: str, before: datetime) -> list[Needless]:
-    """Files of writes that were killed; an object store has none."""
+    """Files of writes of a table, or of the lake itself, that were killed; an object store has none."""
     if not lake.is_local:
         return []
     found = []
-    for folder, _, names in os.walk(lake.table_folder(table)):
+    beside = [item.name for item in lake.storage.list(lake.uri) if not item.is_folder]
+    folders = [(folder, names) for folder, _, names in os.walk(lake.table_folder(table))]
+    for folder, names in [(lake.uri, beside), *folders]:
         for name in names:
             path = f"{folder}/{name}"
             if name.startswith(TEMPORARY_PREFIX) and not path.startswith(f"{lake.staging_root(table)}/"):

@@ -44,24 +44,33 @@ def publications(lake: Lake, table: str, day: date) -> list[DayManifest]:
     Raises:
         LakeError: if the lake cannot be read.
     """
-    found = {}
+    found = {kept_path(lake, manifest): manifest for manifest in kept(lake, table, day)}
+    current = lake.read_day(table, day)
+    if current is not None:
+        found[kept_path(lake, current)] = current
+    return sorted(found.values(), key=lambda manifest: manifest.published_at)
+
+
+def kept(lake: Lake, table: str, day: date) -> list[DayManifest]:
+    """The kept publications of a day, the oldest first; of those that are damaged it is told.
+
+    Raises:
+        LakeError: if the lake cannot be read.
+    """
+    found = []
     folder = lake.history_folder(table, day)
     with lake_errors(folder):
         for item in lake.storage.list(folder):
             if item.is_folder or not item.name.endswith(".json"):
                 continue
-            path = f"{folder}/{item.name}"
             try:
-                manifest = lake.read_manifest(path, table, day)
+                manifest = lake.read_manifest(f"{folder}/{item.name}", table, day)
             except LakeError as error:
                 log.warning("%s", error)
                 continue
             if manifest is not None:
-                found[kept_path(lake, manifest)] = manifest
-    current = lake.read_day(table, day)
-    if current is not None:
-        found[kept_path(lake, current)] = current
-    return sorted(found.values(), key=lambda manifest: manifest.published_at)
+                found.append(manifest)
+    return sorted(found, key=lambda manifest: manifest.published_at)
 
 
 def is_whole(lake: Lake, manifest: DayManifest) -> bool:
@@ -101,12 +110,18 @@ def earlier(lake: Lake, table: str, day: date, to: str) -> DayManifest:
         if not before:
             raise UsageError(f"{lake.uri}: {table} {day} has no earlier publication that is kept; kept are: {ids}")
         return before[-1]
-    if current is not None and str(current.snapshot_id) == to:
+    if current is not None and is_publication(lake, current, to):
         raise UsageError(f"{lake.uri}: {table} {day} is the publication of snapshot {to} already")
     found = [one for one in others if str(one.snapshot_id) == to]
     if not found:
         raise UsageError(f"{lake.uri}: {table} {day} has no kept publication of snapshot {to}; kept are: {ids}")
     return found[-1]
+
+
+def is_publication(lake: Lake, manifest: DayManifest, to: str) -> bool:
+    """Whether a manifest has the files of the publication whose snapshot has the id `to`."""
+    known = publications(lake, manifest.table, date.fromisoformat(manifest.day))
+    return any(str(one.snapshot_id) == to and _files(one) == _files(manifest) for one in known)
 
 
 def _files(manifest: DayManifest) -> list[str]:

@@ -283,6 +283,10 @@ class Lake(Layout):
         """Days of which manifests of publications are kept, in order."""
         return self._days_of_folders(self.history_root(table))
 
+    def days_with_lookups(self, table: str) -> list[date]:
+        """Days of which there is a folder of lookups, in order."""
+        return self._days_of_folders(self.lookups_root(table))
+
     def _days_of_folders(self, root: str) -> list[date]:
         with lake_errors(root):
             items = self.storage.list(root)

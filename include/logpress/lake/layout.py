@@ -56,13 +56,17 @@ class Layout:
         """The published parts of all days, for readers of folders."""
         return f"{self.data_root(table)}/dt=*/{PART}-*.parquet"
 
+    def lookups_root(self, table: str) -> str:
+        """The lookups of all days, in folders of days."""
+        return f"{self.uri}/{table}/lookups"
+
     def lookups_folder(self, table: str, day: date) -> str:
         """The lookups of a day's parts, as rows."""
-        return f"{self.uri}/{table}/lookups/{day_name(day)}"
+        return f"{self.lookups_root(table)}/{day_name(day)}"
 
     def lookups_glob(self, table: str) -> str:
         """The lookups of all days."""
-        return f"{self.uri}/{table}/lookups/dt=*/*.parquet"
+        return f"{self.lookups_root(table)}/dt=*/*.parquet"
 
     def by_user_root(self, table: str) -> str:
         """All of a table that is sorted by user."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import fsspec
@@ -98,7 +98,7 @@ def keep_lookups(lake: Lake, table: str, day: date, rows: Mapping[str, Rows]) ->
         parts_by_file = _parts_by_file(lake, folder)
         known = set().union(*parts_by_file.values())
         _write(lake, folder, [found for name, found in sorted(rows.items()) if name not in known])
-        abandoned = _abandoned(lake, table, day, parts_by_file, rows.keys())
+        abandoned = _abandoned(lake, table, day, parts_by_file, STAGING_AGE, rows.keys())
         for _ in range(_TRIES):
             names = _names(lake, folder) - abandoned  # with those of runs that were killed before they committed
             with open_catalog(lake) as catalog:
@@ -166,11 +166,33 @@ def _parts_of(path: str) -> set[str]:
         return set(pq.read_table(handle, columns=["file"]).column("file").unique().to_pylist())
 
 
+def abandoned_lookups(lake: Lake, table: str, day: date, age: timedelta) -> set[str]:
+    """Names of the files of a day's lookups none of whose parts lies in the day's folder, published or superseded.
+
+    Args:
+        lake: the lake.
+        table: the table whose lookups they are.
+        day: the UTC day; the lock of its lookups is held.
+        age: younger ones may be those of a part that is about to be published.
+
+    Raises:
+        LakeError: if the lake cannot be read.
+    """
+    folder = lake.lookups_folder(table, day)
+    with lake_errors(folder):
+        return _abandoned(lake, table, day, _parts_by_file(lake, folder), age)
+
+
 def _abandoned(
-    lake: Lake, table: str, day: date, parts_by_file: Mapping[str, set[str]], published: Iterable[str]
+    lake: Lake,
+    table: str,
+    day: date,
+    parts_by_file: Mapping[str, set[str]],
+    age: timedelta,
+    published: Iterable[str] = (),
 ) -> set[str]:
     """Old files of lookups none of whose parts is there, or about to be."""
-    before = datetime.now(UTC) - STAGING_AGE
+    before = datetime.now(UTC) - age
     present = {item.name for item in lake.storage.list(lake.parts_folder(table, day))}.union(published)
     return {
         item.name

@@ -11,7 +11,7 @@ from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
 from logpress.lake.attempts import attempt_path
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.forget import forget_due_unless_busy
-from logpress.lake.history import keep
+from logpress.lake.history import keep, kept
 from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
@@ -169,7 +169,7 @@ def _publication(
     verification: Verification | None,
     run_id: str | None,
 ) -> DayManifest:
-    """What the day is to be: the publication that it is already, if that has the same slices, else a new one."""
+    """What the day is to be: the publication that it is, or that the run has begun, if that has the same slices."""
     try:
         before = lake.read_day(table, day)
     except LakeError:
@@ -184,6 +184,10 @@ def _publication(
             keep(lake, again)
             return again
         keep(lake, before)
+    for last in kept(lake, table, day)[-1:]:
+        if last.run == run and same_slices(last, slices) and last.erasures == erased:  # it was killed, and goes on
+            found = verification or last.verification
+            return last.model_copy(update={"snapshot_id": None, "verification": found})
     return DayManifest(
         table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, run_id=run_id, slices=slices,
         erasures=erased, verification=verification,

@@ -10,11 +10,12 @@ from logpress.lake.attempts import remove_attempts_of
 from logpress.lake.by_user import drop_by_user
 from logpress.lake.catalog import open_catalog, see_not_lost
 from logpress.lake.commit import replace_day
-from logpress.lake.history import earlier, keep, publications, sizes_differ
+from logpress.lake.history import earlier, is_publication, keep, publications, sizes_differ
 from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_files
+from logpress.lake.moves import noted_at
 from logpress.lake.publish import publish_day
 from logpress.lake.retention import retention_of
 from logpress.lake.storage import lake_errors
@@ -25,7 +26,7 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
     """Make an earlier publication of a day the day again: one commit, then the manifest.
 
     Its files are compared with its manifest by SHA-256 before. What was the day until now is kept like any replaced
-    publication, so this can be undone. It may be killed and called again.
+    publication, so this can be undone. It may be killed and called again: what was stopped is then ended.
 
     Args:
         lake: the lake.
@@ -40,14 +41,31 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
         UsageError: if there is no such publication, or records that were erased since would be back.
         LakeError: if its files are gone or damaged, or the catalog refuses.
     """
+    stopped = _finished(lake, table, day)
+    if stopped is not None and (to == "previous" or is_publication(lake, stopped, to)):
+        return stopped, stopped
     wanted = earlier(lake, table, day, to)
     _see_whole(lake, wanted)
     _see_erased(lake, table, day, wanted)
-    run = f"rollback-{uuid.uuid4().hex[:12]}"
+    run = f"{_RUN}{uuid.uuid4().hex[:12]}"
     return wanted, publish_day(
         lake, table, day, wanted.slices, run,
         erasures=wanted.erasures, despite_erasures=True, verification=wanted.verification,
     )  # fmt: skip
+
+
+_RUN = "rollback-"
+
+
+def _finished(lake: Lake, table: str, day: date) -> DayManifest | None:
+    """The day as a rollback has made it that was stopped before its end, and is ended now; None if there is none.
+
+    Without this, going back to the previous publication once more would undo what was asked for.
+    """
+    now = lake.read_day(table, day)
+    if now is None or now.run is None or not now.run.startswith(_RUN) or noted_at(lake, table, day, now.run) is None:
+        return None
+    return publish_day(lake, table, day, now.slices, now.run, erasures=now.erasures, despite_erasures=True)
 
 
 def _see_erased(lake: Lake, table: str, day: date, wanted: DayManifest) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,6 +61,25 @@ def contracts_of(lake: Lake, table: str) -> list[tuple[date, Contract]]:
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         contracts = pool.map(lambda found: OpenedPart.open(found[1]).metadata.contract, paths)
         return [(day, contract) for (day, _), contract in zip(paths, contracts, strict=True)]
+
+
+def noted(periods: Sequence[Period]) -> str:
+    """Periods as a short text: the last day of each, and a digest of what its formulas depend on."""
+    return json.dumps([[period.last and period.last.isoformat(), _digest(period.contract)] for period in periods])
+
+
+def is_noted(text: str, day: date, contract: Contract) -> bool:
+    """Whether a text of `noted` has a day in a period of the same columns; not if it is damaged."""
+    try:
+        digests = [digest for last, digest in json.loads(text) if last is None or day <= date.fromisoformat(last)]
+    except (ValueError, TypeError):
+        return False
+    return digests[:1] == [_digest(contract)]
+
+
+def _digest(contract: Contract) -> str:
+    said = {name: column.model_dump(mode="json") for name, column in _columns(contract).items()}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _columns(contract: Contract) -> dict[str, Column]:

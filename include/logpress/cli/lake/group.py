@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from logpress.cli.lake import check, clean, copy, days, drop_day, history, migrate, register, rollback, tables
+from logpress.cli.lake import (
+    check,
+    clean,
+    copy,
+    days,
+    drop_day,
+    history,
+    init,
+    migrate,
+    register,
+    rollback,
+    tables,
+    views,
+)  # fmt: skip
 
 EPILOG = "Examples:\n\n  logpress lake days sdk_log --lake lake\n\n  logpress lake check --lake lake"
 
@@ -18,6 +31,7 @@ group = typer.Typer(
 )
 
 # In this order --help lists them.
+group.command(epilog=init.EPILOG)(init.init)
 group.command(epilog=tables.EPILOG)(tables.tables)
 group.command(epilog=days.EPILOG)(days.days)
 group.command(epilog=history.EPILOG)(history.history)
@@ -27,4 +41,5 @@ group.command(epilog=check.EPILOG)(check.check)
 group.command(epilog=clean.EPILOG)(clean.clean)
 group.command(epilog=register.EPILOG)(register.register)
 group.command(epilog=copy.EPILOG)(copy.copy)
+group.command(epilog=views.EPILOG)(views.views)
 group.command(epilog=migrate.EPILOG)(migrate.migrate)

@@ -27,11 +27,13 @@ def rollback(
 
     Its files are compared with its manifest by SHA-256 first.
     """
+    from logpress.day.kept_views import follow_contract, published_contract
     from logpress.lake import Lake
     from logpress.lake.rollback import rollback_day
 
     found, when = Lake.open(lake), day_argument(day)
     was, now = rollback_day(found, table, when, to)
+    follow_contract(found, table, when, lambda: published_contract(found, table, when))
     print(
         f"{table} {when}: is what was published at {was.published_at:%Y-%m-%d %H:%M:%S} UTC again: {now.rows:,} rows, "
         f"{now.rejects:,} rejects"
