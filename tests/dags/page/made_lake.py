@@ -26,7 +26,6 @@ from logpress.results import (
     ColumnProfile,
     Profile,
     RejectExample,
-    ValueCount,
     Verification,
 )
 
@@ -91,7 +90,7 @@ def manifest_of(day: date, hours: list[int] | None = None, *, seed: int = 0, **f
                 nulls=int(rows * (0.0 if number % 4 else 0.03)),
                 distinct=int(10 ** rng.uniform(1, 6)),
                 entropy=rng.uniform(1, 12),
-                top=(ValueCount(value="a", rows=rows // 2),),
+                top={"a": rows // 2},
             )
             for number, column in enumerate(contract.columns)
         ),
