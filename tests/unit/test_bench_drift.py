@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.drift import FAULTS, run
 
-RECORDS = 40_000
+RECORDS = 60_000
 """Of a usual day; the measurement itself takes 200,000."""
 
 
