@@ -13,7 +13,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from logpress.errors import AbsentError, CheckError, LogpressError
-from logpress.manifest import DayManifest, SliceManifest, SliceSpec
+from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags import lineage, metrics, notifiers
 from logpress_dags.day import complete_at
 from logpress_dags.settings import Run, is_other_lake, memory, run_of, storage_access
@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 
 STILL_COMING = timedelta(days=2)
 """How long after a day is complete its missing raw input is still tried again."""
-
-CHECKS = "checks"
-"""The XCom of `verify` with the results of its checks."""
 
 _SHOWN_INPUTS = 5
 """Number of inputs that the log of a slice names."""
@@ -143,7 +140,6 @@ def verify(
             raise
         stages.note_verified(lake_, contract, day, run["name"], verification)
     _tell_checks(contract, run, verification.checks)
-    get_current_context()["ti"].xcom_push(CHECKS, [check.model_dump(mode="json") for check in verification.checks])
     return [manifest.model_dump(mode="json") for manifest in proven if manifest not in manifests]
 
 
@@ -166,7 +162,7 @@ def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) ->
         contract.table, day, "published" if changed else "unchanged", run["lake"], f"{manifest.rows:,}",
         manifest.raw_bytes / 1e6, manifest.stored_bytes / 1e6, ratio, manifest.snapshot_id,
     )  # fmt: skip
-    checks = _checks(manifest)
+    checks = list(manifest.verification.checks) if manifest.verification is not None else []
     if is_other_lake(run["lake"]):
         log.info("the asset %s is not updated, because %s is not the lake of this Airflow", contract.table, run["lake"])
     else:
@@ -252,21 +248,13 @@ def _tell_checks(contract: Contract, run: Run, checks: Sequence[CheckResult]) ->
     lineage.day_checked(contract.table, run["lake"], checks)
 
 
-def _checks(manifest: DayManifest) -> list[CheckResult]:
-    """The results of a published day's checks: of its manifest, else as `verify` has handed them on."""
-    from logpress.results import CheckResult
-
-    if manifest.verification is not None:
-        return list(manifest.verification.checks)
-    found = get_current_context()["ti"].xcom_pull(task_ids="verify", key=CHECKS) or []
-    return [CheckResult.model_validate(check) for check in found]
-
-
 def _files(contract: Contract, day: date, lake_uri: str) -> set[tuple[str, str]]:
     """Names and digests of a day's published files; empty if there are none, or none that can be read."""
     from logpress.lake import Lake
 
-    found: DayManifest | None = None
-    with contextlib.suppress(LogpressError):
+    try:
         found = Lake.open(lake_uri).read_day(contract.table, day)
+    except LogpressError as error:
+        log.warning("what %s %s was before is not known: %s", contract.table, day, error)
+        found = None
     return {(part.path, part.sha256) for part in (*found.parts, *found.rejects_parts)} if found else set()
