@@ -95,12 +95,13 @@ class Day:
 
     @property
     def run_id(self) -> str | None:
-        """Airflow's run that published it, or that was refused."""
+        """Airflow's run that published it, or that was refused; its newest run if that was not noted."""
         if self.row is not None and self.state == "refused":
             return self.row.refused_run_id
         if self.run is not None and (self.run.is_active or self.figures is None):
             return self.run.run_id
-        return self.row.run_id if self.row is not None else None
+        published_by = self.row.run_id if self.row is not None else None
+        return published_by or (self.run.run_id if self.run is not None else None)
 
 
 @dataclass(frozen=True)

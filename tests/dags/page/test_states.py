@@ -98,6 +98,14 @@ def test_a_published_day_whose_later_run_was_refused_is_refused_and_still_has_fi
     assert one.says == "was refused by verify: why; the earlier publication is still read"
 
 
+def test_the_run_of_a_day_is_that_which_published_it_or_is_at_work_else_the_newest():
+    assert days(row(), runs=(run("failed"),)).of(DAY).run_id == "published"
+    assert days(row(), runs=(run("running"),)).of(DAY).run_id == "run-running"
+    assert days(row(run_id=None), runs=(run("success"),)).of(DAY).run_id == "run-success"
+    assert days(runs=(run("failed"),)).of(DAY).run_id == "run-failed"
+    assert days(row()).of(DAY).run_id == "published"
+
+
 def test_the_newest_day_that_is_due_is_asked_for_even_if_it_is_not_there():
     assert days(row(DAY - timedelta(days=3))).newest_due.day == DAY
     assert days(row(), due=timedelta(days=1)).newest_due is None
