@@ -30,6 +30,8 @@ PAUSE_MS = 30 * 60_000
 DAY_MS = 86_400_000
 LEAST_CALLS = 40
 """Calls of a half of the day from which a user's habits are judged."""
+LEAST_USERS = 30
+"""New users from whom a share who come back is worked out."""
 
 _STATUS = np.array([answer.status for answer in ANSWERS])
 
@@ -119,8 +121,8 @@ class Learned:
     Attributes:
         users: how many were seen.
         seen_again: share of them with calls that began on more than one day.
-        retention: of those who signed up and were seen on one of the days, the share with calls 1, 2, ... days later, as far as the
-            days go; nan if nobody signed up.
+        retention: of those who were seen on the day they signed up, the share with calls 1, 2, ... days later, as
+            far as the days go; empty if there are fewer than 30 of them.
         return_next_day: of users with calls on a day, the share with calls on the next one.
         function_bits: entropy of the function of a call.
         game_bits: what the game says of it (mutual information), less what it says if games are shuffled.
@@ -185,10 +187,10 @@ def retention(calls: Calls, pairs: NDArray[np.int64], last: int) -> tuple[float,
     users, signed = users[seen], signed[seen]
     shares = []
     for later in range(1, last - int(calls.arrived.min()) + 1):
-        new = users[(signed >= calls.arrived.min()) & (signed + later <= last)]
-        if not len(new):
-            return ()
-        shares.append(float(np.isin(new * 100_000 + signed[new] + later, pairs).mean()))
+        new = (signed >= calls.arrived.min()) & (signed + later <= last)
+        if new.sum() < LEAST_USERS:
+            break
+        shares.append(float(np.isin(users[new] * 100_000 + signed[new] + later, pairs).mean()))
     return tuple(shares)
 
 

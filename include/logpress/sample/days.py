@@ -81,7 +81,7 @@ def write_days(
         )  # fmt: skip
         summaries.append(summary)
     if truth is not None:
-        write_truth(truth, world, list(counts))
+        write_truth(truth, world, [Plan(one, count, seed, first, last) for one, count in counts.items()])
     return summaries
 
 

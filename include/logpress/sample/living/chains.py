@@ -90,17 +90,19 @@ def chains(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint16], NDArray[np
         uint16[games, 2, functions, functions], weights of each function's successors, forward and backward;
         float64[games, functions], how often each function is called, as shares, apart from logins.
     """
-    flow = np.tensordot(weights, _CYCLES, axes=1)
-    shares = flow.sum(axis=2)
-    shares /= shares.sum(axis=1, keepdims=True)
-    flow /= flow.sum(axis=(1, 2), keepdims=True)
-    routine = 1.0 - rates.ASIDE_SHARE - rates.REPEAT_SHARE
-    flow = routine * flow + rates.ASIDE_SHARE * shares[:, :, None] * shares[:, None, :]
-    both = np.stack([flow, flow.transpose(0, 2, 1)], axis=1)
+    weights = weights / (weights @ _CYCLES.sum(axis=(1, 2)))[:, None]
+    shares = weights @ _CYCLES.sum(axis=2)
+    flow = (weights @ _CYCLES.reshape(len(_CYCLES), -1)).reshape(-1, COUNT, COUNT)
+    flow *= 1.0 - rates.ASIDE_SHARE - rates.REPEAT_SHARE
+    flow += rates.ASIDE_SHARE * shares[:, :, None] * shares[:, None, :]
     every = np.arange(COUNT)
-    both[:, :, every, every] += rates.REPEAT_SHARE * shares[:, None, :]
-    sums = both.sum(axis=3, keepdims=True)
+    flow[:, every, every] += rates.REPEAT_SHARE * shares
+    # what enters or leaves a function is its share, so divided by it the flow is a distribution
+    scale = np.divide(WEIGHT_SUM, shares, out=np.zeros_like(shares), where=shares > 0)[:, :, None]
+    successors = np.empty((len(weights), 2, COUNT, COUNT), dtype=np.uint16)
+    successors[:, 0] = flow * scale + 0.5
+    successors[:, 1] = flow.transpose(0, 2, 1) * scale + 0.5
     known = np.array([_START.get(function.name.removeprefix("Backend."), 0.0) for function in FUNCTIONS])
-    start = 0.7 * known + 0.3 * shares
-    both = np.where(sums > 0, both / np.where(sums > 0, sums, 1.0), start[:, None, None, :])
-    return np.rint(both * WEIGHT_SUM).astype(np.uint16), shares
+    game, never = np.nonzero(shares == 0)
+    successors[game, :, never] = np.rint((0.7 * known + 0.3 * shares) * WEIGHT_SUM)[game][:, None, :]
+    return successors, shares

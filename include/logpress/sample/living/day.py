@@ -28,10 +28,11 @@ from logpress.sample.vocabulary import FUNCTIONS, LOGINS, SUCCESS_STATUSES
 
 _KINDS = 3
 _PIECE = 1 << 17
-_OUT: tuple[tuple[str, type], ...] = (
+COLUMNS: tuple[tuple[str, type], ...] = (
     ("begin", np.int64), ("stamp", np.uint32), ("user", np.int32), ("elapsed", np.uint16), ("slip", np.uint16),
     ("tick", np.uint16), ("call", np.uint8), ("answer", np.uint8), ("behind", np.uint8), ("other_url", np.uint8),
 )  # fmt: skip
+"""Columns of rows that the kernel writes."""
 _LOGIN_ANSWER = SUCCESS_STATUSES.index(FUNCTIONS[LOGINS[0]].status)
 
 
@@ -112,6 +113,12 @@ class LivingDay:
         )
         return replace(self, people=join([self.people, more]), visits=_joined([self.visits, visits]))
 
+    @property
+    def guests(self) -> People:
+        """Users who are there only because the population is too small for the records."""
+        day = self.plan.day.toordinal()
+        return self.people.take(np.arange(len(alive(self.world, day - 1, day)), len(self.people)))
+
     # What is written
 
     @cached_property
@@ -174,9 +181,10 @@ class LivingDay:
                 drawn = end
                 rows = np.concatenate([waiting, *pool.map(self._draw, self._pieces(some))])
                 now = rows["stamp"] < plan.start + 3600 * (number + 1)
-                waiting, rows = rows[~now], rows[now]
                 key = (arrival_seconds(rows) - plan.day_start) << 16 | rows["tick"]
-                rows = rows[np.argsort(key, kind="stable")][: plan.records - done]
+                arriving = np.flatnonzero(now)
+                waiting, rows = rows[~now], rows[arriving[np.argsort(key[arriving], kind="stable")]]
+                rows = rows[: plan.records - done]
                 first, last = np.searchsorted(places, [done, done + len(rows)]).tolist()
                 self._mark(rows, places[first:last] - done, kinds[first:last])
                 done += len(rows)
@@ -204,11 +212,11 @@ class LivingDay:
         """The rows of some sessions that arrive in the hours."""
         visits = self.visits.take(some)
         count = int(self.inside[some].sum())
-        out = _columns(count)
+        out = columns(count)
         written = draw_calls(*self.arguments(visits), np.empty(len(visits), dtype=np.int64), out)
         assert written == count
         rows = np.zeros(count, dtype=ROW)
-        for (name, _), column in zip(_OUT, out, strict=True):
+        for (name, _), column in zip(COLUMNS, out, strict=True):
             rows[name] = column
         return rows
 
@@ -259,7 +267,7 @@ def count_inside(day: LivingDay, threads: int = 2) -> NDArray[np.int64]:
     """int64[sessions], records of each session that arrive in the hours."""
     visits = day.visits
     inside = np.zeros(len(visits), dtype=np.int64)
-    nowhere = _columns(0)
+    nowhere = columns(0)
     edges = np.unique(np.append(np.arange(0, len(visits), 2_000), len(visits))).tolist()
 
     def count(cut: slice) -> None:
@@ -271,8 +279,9 @@ def count_inside(day: LivingDay, threads: int = 2) -> NDArray[np.int64]:
     return inside
 
 
-def _columns(count: int) -> tuple[NDArray[Any], ...]:
-    return tuple(np.empty(count, dtype=kind) for _, kind in _OUT)
+def columns(count: int) -> tuple[NDArray[Any], ...]:
+    """Arrays for so many rows, uninitialised, as the kernel writes them."""
+    return tuple(np.empty(count, dtype=kind) for _, kind in COLUMNS)
 
 
 def _joined(some: list[Visits]) -> Visits:

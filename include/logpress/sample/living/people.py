@@ -65,8 +65,9 @@ class People:
 
     def play_chance(self) -> NDArray[np.float64]:
         """Chance to play on an average day without a break."""
-        eager: NDArray[np.float64] = 1 / (1 + np.exp(-1.1 * self.eager - 0.1))
-        return rates.PLAY_LEAST + rates.PLAY_RANGE * eager
+        chance: NDArray[np.float64] = np.full(len(self), rates.PLAY_LEAST)
+        chance += rates.PLAY_RANGE / (1 + np.exp(-1.1 * self.eager - 0.1))
+        return chance
 
     def break_share(self) -> NDArray[np.float64]:
         """Share of weeks in which he takes a break."""

@@ -95,7 +95,7 @@ GAME_ERROR_SIGMA = 0.4
 
 RELEASE_DAYS = 45
 BUILD_DAYS = (15, 400)
-"""Days between releases of the SDK, and from one build of a game, with the SDK of that day, to its next: least and most,
+"""Days between releases of the SDK, and from one build of a game, with the SDK of its day, to the next: least and most,
 and most games build often."""
 ADOPTION_MEAN_DAYS = 2.5
 ADOPTION_MOST_DAYS = 40

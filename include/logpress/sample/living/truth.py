@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,27 @@ import pyarrow.parquet as pq
 from logpress.errors import LogpressError
 from logpress.outputs import written
 from logpress.sample.living import chains
-from logpress.sample.living.people import EPOCH_ORDINAL, People, alive
+from logpress.sample.living.day import LivingDay
+from logpress.sample.living.people import EPOCH_ORDINAL, People, alive, join
 from logpress.sample.living.world import World
+from logpress.sample.plan import Plan
 from logpress.sample.unusual import MODELS
 
 NETWORKS = ("good", "mobile", "weak")
 USERS, GAMES = "users.parquet", "games.parquet"
 
 
-def write_truth(folder: Path, world: World, days: Sequence[date]) -> tuple[Path, Path]:
-    """Write `users.parquet` and `games.parquet`: every user who may play on one of the days, and every game.
+def write_truth(folder: Path, world: World, plans: Sequence[Plan]) -> tuple[Path, Path]:
+    """Write `users.parquet` and `games.parquet`: every user who may play on one of the plans' days, and every game.
 
     Users have the columns `client_app_id` and `user_created_at` (epoch milliseconds, UTC), by which records name them.
 
     Raises:
         LogpressError: if a file cannot be written.
     """
-    first, last = min(days).toordinal(), max(days).toordinal()
-    tables = {USERS: users_table(world, alive(world, first - 1, last)), GAMES: games_table(world)}
+    days = [plan.day.toordinal() for plan in plans]
+    people = [alive(world, min(days) - 1, max(days)), *(LivingDay.draw(plan, world).guests for plan in plans)]
+    tables = {USERS: users_table(world, join(people)), GAMES: games_table(world)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
