@@ -51,7 +51,7 @@ def week() -> list[tuple[Rows, Population]]:
     return [drawn(day, records_of(day, 60_000), world) for day in series(DAY, 8)]
 
 
-def identities(rows: Rows, population: Population) -> np.ndarray:  # type: ignore[type-arg]
+def identities(rows: Rows, population: Population) -> np.ndarray:
     user = rows["user"]
     return np.array([population.game[user], population.created[user]]).T
 
