@@ -201,6 +201,17 @@ def test_what_begins_before_midnight_arrives_after_it(week: list[tuple[Rows, Pop
         assert len(np.unique(both)) > 0.99 * len(both)
 
 
+def test_a_session_over_midnight_is_in_two_days_and_whole() -> None:
+    world = World(7, 200_000)
+    first, second = (LivingDay.draw(Plan(day, 200_000), world) for day in series(DAY, 2))
+    shared, one, two = np.intersect1d(first.visits.key, second.visits.key, return_indices=True)
+    assert len(shared) > 10
+    assert (first.visits.calls[one] == second.visits.calls[two]).all()
+    seen = first.inside[one] + second.inside[two]
+    assert (seen <= first.visits.calls[one]).all()
+    assert np.mean(seen == first.visits.calls[one]) > 0.95  # of the others, records arrive a day later
+
+
 def test_memory_grows_with_an_hour_and_not_with_the_day() -> None:
     plan = Plan(DAY, 400_000)
     living = LivingDay.draw(plan, World.of(plan), 1)

@@ -84,8 +84,8 @@ def write_sample(
     """Write a day of raw logs into `output` as `YYYY/MM/DD/HH/sdk-log-1-YYYY-MM-DD-HH-MM-SS-<uuid>.gz`.
 
     Records are in order of arrival, in the folder of their hour (UTC) of arrival. The same arguments produce the same
-    bytes. Memory: a few megabytes a thread, and 32 bytes a record of the day, or, of a world, of an hour, with 80 bytes
-    a user.
+    bytes. Memory: a few megabytes a thread, and 32 bytes a record of the day; of a world, 250 bytes a user who may play
+    and 125 bytes a record of an hour.
 
     Args:
         output: folder; created if missing.

@@ -47,7 +47,7 @@ def successor(weights, liked, function, bits):
     for k in range(len(liked)):
         total += np.int64(weights[function, k]) * np.int64(liked[k])
     left = bits * total >> 32
-    for k in range(len(liked)):
+    for k in range(len(liked) - 1):
         left -= np.int64(weights[function, k]) * np.int64(liked[k])
         if left < 0:
             return k

@@ -94,7 +94,8 @@ class People:
         """Factor of the elapsed times of his calls, by network, device and place."""
         network, device = np.asarray(rates.NETWORK_TIME), np.asarray(rates.DEVICE_TIME)
         own: NDArray[np.float64] = np.exp(rates.SPEED_SIGMA * normal(keyed(self.key, _SPEED)))
-        return own * network[self.network] * device[self.device]
+        own *= network[self.network] * device[self.device]
+        return own
 
     def errors(self) -> NDArray[np.float64]:
         """Factor of the share of his calls that fail."""
