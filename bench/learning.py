@@ -294,7 +294,7 @@ def table_of(found: dict[str, Learned]) -> Table:
     table = Table("", *found)
 
     def row(name: str, text: str, values: Iterable[float]) -> None:
-        table.add_row(name, *(format(value, text) for value in values))
+        table.add_row(name, *("none" if np.isnan(value) else format(value, text) for value in values))
 
     every = list(found.values())
     row("users", ",", (one.users for one in every))
