@@ -48,8 +48,9 @@ test: $(READY) browser ## Run all tests: real servers one after the other, all e
 	$(BIN)/pytest tests/integration
 
 browser: $(READY) ## Find or install a Chromium, in which the page is tested
-	@command -v chromium chromium-browser google-chrome || $(BIN)/playwright install chromium \
+	@command -v chromium chromium-browser google-chrome \
 	|| { apt-get update --quiet --quiet && apt-get install --yes --quiet --no-install-recommends chromium; } \
+	|| $(BIN)/playwright install chromium \
 	|| { echo "NO CHROMIUM: the page will not be tested in a browser" >&2; test -z "$$CI"; }
 
 screenshots: browser ## Make the screenshots of docs/operations.md anew
