@@ -13,7 +13,7 @@ import pytest
 from tests.dags.airflow_api import wait_for
 from tests.dags.running import Started, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 DAYS = [date(2022, 3, 1) + timedelta(days=number) for number in range(10)]
 FAILING = DAYS[6]
@@ -33,8 +33,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, raw: Callable[..., Path]) 
 
 def backfill(airflow: Started, reprocess: str) -> tuple[dict[str, dict[str, Any]], float]:
     """Run one to its end: its runs by day, and how long it took in seconds."""
-    known = {run["dag_run_id"]: run["end_date"] for run in airflow.api.runs("sdk_log_daily")}
     wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 3)
+    known = {run["dag_run_id"]: run["end_date"] for run in airflow.api.runs("sdk_log_daily")}
     begin = time.monotonic()
     asked = {
         "dag_id": "sdk_log_daily", "from_date": f"{DAYS[0]}T00:00:00Z", "to_date": f"{DAYS[-1]}T00:00:00Z",

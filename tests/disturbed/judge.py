@@ -140,4 +140,5 @@ def _all_files(lake: Lake) -> Iterator[str]:
 
         filesystem, path = fsspec.core.url_to_fs(lake.uri)
         filesystem.invalidate_cache()
-        yield from (f"s3://{name}" for name in filesystem.find(path))
+        # an empty object named like a folder is what Arrow's client leaves, by which pyiceberg removes metadata
+        yield from (f"s3://{name}" for name in filesystem.find(path) if not name.endswith("/"))

@@ -61,6 +61,11 @@ class CatalogViews(Protocol):
         """Make a view, or replace one of this name at once."""
 
 
+def view_name(table: str) -> str:
+    """What the view of a table is called, in a catalog as elsewhere."""
+    return f"{table}_all"
+
+
 def catalog_views(catalog: LakeCatalog) -> CatalogViews | None:
     """The views of a lake's catalog; None if it has none that logpress can keep."""
     if catalog.choice.kind == "glue":

@@ -38,7 +38,7 @@ def views(
     ] = None,
 ) -> None:
     """Make the view TABLE_all of each table in the lake's catalog, with virtual columns too; later days keep it."""
-    from logpress.day.kept_views import keep_view
+    from logpress.day.catalog_view import keep_view
     from logpress.lake import Lake
 
     found = Lake.open(lake)
