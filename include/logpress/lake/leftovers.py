@@ -323,7 +323,10 @@ def _has_files(lake: Lake, folder: str) -> bool:
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:
-    """When anything in a folder was last written; of a link, when it was made: what it leads to is not the lake's."""
+    """When anything in a folder was last written; of a link, when it was made: what it leads to is not the lake's.
+
+    An empty folder that a store lists says no time, and keeps no other waiting.
+    """
     if lake.is_local and os.path.islink(path):
         return datetime.fromtimestamp(os.lstat(path).st_mtime, UTC)
     times = [item.modified] if item.modified is not None and not item.is_folder else []
@@ -331,4 +334,4 @@ def _newest(lake: Lake, path: str, item: Item) -> datetime:
         if lake.is_local and item.modified is not None:
             times.append(item.modified)
         times += [_newest(lake, f"{path}/{inner.name}", inner) for inner in lake.storage.list(path)]
-    return max(times, default=datetime.now(UTC))
+    return max(times, default=datetime.min.replace(tzinfo=UTC))
