@@ -191,6 +191,7 @@ def test_staging_of_a_dead_run_is_due_where_a_store_lists_empty_folders(tmp_path
     memory.mkdir(f"{folder}/h10")  # its files were moved into place, and the store keeps the folder
     before = datetime.now(UTC)
     try:
+        memory.mkdir(f"{folder}-empty/h10")
         assert due_staging(lake, TABLE, before) == [folder]
         assert due_staging(lake, TABLE, datetime.now(UTC) - timedelta(hours=1)) == []
     finally:

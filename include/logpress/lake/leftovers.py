@@ -198,7 +198,8 @@ def due_staging(lake: Lake, table: str, before: datetime) -> list[str]:
     found = []
     for day, run in _staged_runs(lake, table):
         folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
-        if _newest(lake, folder, run) < before:
+        # a store that lists empty folders has nothing to remove there
+        if _newest(lake, folder, run) < before and (lake.is_local or _has_files(lake, folder)):
             found.append(folder)
     return found
 
