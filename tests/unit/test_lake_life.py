@@ -19,6 +19,7 @@ from logpress.lake.check import check_lake
 from logpress.lake.clean import clean_table
 from logpress.lake.copying import copy_lake
 from logpress.lake.history import publications
+from logpress.lake.leftovers import due_staging
 from logpress.lake.retention import parse_retention, retention_of
 from logpress.lake.rollback import drop_day, rollback_day
 from logpress.lake.snapshots import metadata_files
@@ -178,6 +179,23 @@ def test_temporary_files_of_the_lake_itself_are_cleaned(lake):
     assert [one.path for one in clean_table(lake, TABLE, remove=False).needless] == [str(temporary)]
     clean_table(lake, TABLE, remove=True)
     assert not temporary.exists()
+
+
+def test_staging_of_a_dead_run_is_due_where_a_store_lists_empty_folders(tmp_path):
+    import fsspec
+
+    lake = Lake.create(f"memory://{tmp_path.name}")
+    folder = lake.staging_folder(TABLE, DAY, "killed")
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file(f"{folder}/_moving.json", b"{}")
+    memory.mkdir(f"{folder}/h10")  # its files were moved into place, and the store keeps the folder
+    before = datetime.now(UTC)
+    try:
+        memory.mkdir(f"{folder}-empty/h10")
+        assert due_staging(lake, TABLE, before) == [folder]
+        assert due_staging(lake, TABLE, datetime.now(UTC) - timedelta(hours=1)) == []
+    finally:
+        memory.rm(f"/{tmp_path.name}", recursive=True)
 
 
 # -- dropped days

@@ -206,7 +206,9 @@ def due_staging(lake: Lake, table: str, before: datetime, kept_before: datetime)
     for day, run in _staged_runs(lake, table):
         folder = f"{lake.staging_root(table)}/{day_name(day)}/{run.name}"
         is_kept = kept_since(lake, folder) is not None
-        if _newest(lake, folder, run) < (min(before, kept_before) if is_kept else before):
+        is_due = _newest(lake, folder, run) < (min(before, kept_before) if is_kept else before)
+        # a store that lists empty folders has nothing to remove there
+        if is_due and (lake.is_local or _has_files(lake, folder)):
             found.append(folder)
     return found
 
@@ -331,7 +333,10 @@ def _has_files(lake: Lake, folder: str) -> bool:
 
 
 def _newest(lake: Lake, path: str, item: Item) -> datetime:
-    """When anything in a folder was last written; of a link, when it was made: what it leads to is not the lake's."""
+    """When anything in a folder was last written; of a link, when it was made: what it leads to is not the lake's.
+
+    An empty folder that a store lists says no time, and keeps no other waiting.
+    """
     if lake.is_local and os.path.islink(path):
         return datetime.fromtimestamp(os.lstat(path).st_mtime, UTC)
     times = [item.modified] if item.modified is not None and not item.is_folder else []
@@ -339,4 +344,4 @@ def _newest(lake: Lake, path: str, item: Item) -> datetime:
         if lake.is_local and item.modified is not None:
             times.append(item.modified)
         times += [_newest(lake, f"{path}/{inner.name}", inner) for inner in lake.storage.list(path)]
-    return max(times, default=datetime.now(UTC))
+    return max(times, default=datetime.min.replace(tzinfo=UTC))
