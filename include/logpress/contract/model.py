@@ -1,8 +1,8 @@
 """What a table is: the pydantic models behind a contract's YAML.
 
 A contract names the source, the columns (a value's path in a record, how its text becomes a typed value, and
-how that is stored), the order of rows, the checks, and how late records may arrive. The engine knows fields of
-logs from contracts only.
+how that is stored), the order of rows, the checks, how late records may arrive, and whose a record is. The engine
+knows fields of logs from contracts only.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ class Contract(Model):
     personal: tuple[Name, ...] = Field(
         default=(), description="columns that tell of a person: reports show how many values they have, but none"
     )
+    entity: tuple[Name, ...] = Field(
+        default=(), description="columns that say together whose a record is: for sequences and histories of users"
+    )
+    time: Name | None = Field(default=None, description="the instant column that orders the records of an entity")
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -68,8 +72,11 @@ class Contract(Model):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the contract with all defaults, as JSON; hexadecimal. It changes with any key."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the contract with all defaults, as JSON; hexadecimal.
+
+        It changes with any key but `entity` and `time`: readers alone use them, so no day is pressed again for them.
+        """
+        return hashlib.sha256(self.model_dump_json(exclude={"entity", "time"}).encode()).hexdigest()
 
     @property
     def descriptions(self) -> dict[str, str]:
@@ -109,17 +116,24 @@ def _check_names(contract: Contract) -> None:
         need(name, "`restore_order`")
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
-    for name, where in _named_elsewhere(contract):
-        need(name, where)
+    twice = next((name for name in contract.entity if contract.entity.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"`entity` names {twice!r} twice; remove one")
+    for name, where, codec in _named_elsewhere(contract):
+        need(name, where, codec)
 
 
-def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str]]:
-    """Names of columns that any codec will do for, and where they stand."""
+def _named_elsewhere(contract: Contract) -> Iterator[tuple[str, str, str]]:
+    """Names of columns that the files do not depend on, where they stand, and the codec they need; "" for any."""
     for name in contract.personal:
-        yield name, "`personal`"
+        yield name, "`personal`", ""
+    for name in contract.entity:
+        yield name, "`entity`", ""
+    if contract.time is not None:
+        yield contract.time, "`time`", "instant"
     for check in contract.checks:
         for name in check.named:
-            yield name, f"a check of kind {check.kind}"
+            yield name, f"a check of kind {check.kind}", ""
 
 
 RECORDS_OWN = ("day", "_layout", "_extra", "_raw", "_row_group")

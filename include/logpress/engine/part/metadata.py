@@ -75,7 +75,7 @@ class PartMetadata:
     """The metadata of a part file.
 
     Attributes:
-        contract: the contract it was written with, without source, checks and personal columns.
+        contract: the contract it was written with, without source, checks, personal columns, entity and time.
         layouts: the skeletons of its records, by number.
         version: of the format.
         identity: identity of the part; None before format 5.
@@ -202,7 +202,7 @@ class PartMetadata:
 
 def stored_contract(contract: Contract) -> dict[str, Any]:
     """A contract as part files hold it: with all defaults written out, so that defaults may change later."""
-    return contract.model_dump(mode="json", exclude={"source", "checks", "personal"})
+    return contract.model_dump(mode="json", exclude={"source", "checks", "personal", "entity", "time"})
 
 
 def restores_alike(one: Contract, other: Contract) -> bool:
