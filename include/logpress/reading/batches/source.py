@@ -1,0 +1,118 @@
+"""The rows of a scan as row groups: how many rows of each are wanted, and their columns as arrays of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logpress.errors import PartError
+from logpress.reading.batches.columns import CodesOf, Numbers
+from logpress.reading.part import Part, Request
+from logpress.reading.told import Told
+
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
+
+_AT_ONCE = 1 << 17
+"""[memory] Rows that are derived and filtered at a time."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A row group.
+
+    Attributes:
+        file: number of its file in the scan.
+        number: its number in the file.
+        rows: how many of its rows are wanted.
+    """
+
+    file: int
+    number: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a scan reads, for batches.
+
+    Attributes:
+        files: the part files.
+        told: what the days' manifests say of them.
+        request: the columns and rows.
+        columns: the columns as numbers.
+        threads: row groups that are decoded at a time.
+    """
+
+    files: tuple[str, ...]
+    told: tuple[Told | None, ...]
+    request: Request
+    columns: tuple[Numbers, ...]
+    threads: int
+
+    def groups(self) -> list[Group]:
+        """The row groups that have rows which are wanted, in the order of the scan.
+
+        With a condition, the columns that it needs are read once, to count.
+
+        Raises:
+            PartError: if a file is gone or damaged.
+        """
+        nothing = Request((), self.request.types, self.request.filter)
+
+        def of_file(file: int) -> list[Group]:
+            part = self._open(file, nothing)
+            if nothing.filter is None:
+                counts = [(number, part.opened.rows_of(number)) for number in part.groups]
+            else:
+                found = [(number, part.rows(number, nothing)) for number in part.groups]
+                counts = [(number, 0 if rows is None else rows.matches(_AT_ONCE)) for number, rows in found]
+            return [Group(file, number, count) for number, count in counts if count]
+
+        with ThreadPoolExecutor(self.threads, "count") as pool:
+            return [group for groups in pool.map(of_file, range(len(self.files))) for group in groups]
+
+    def decode(self, group: Group) -> Arrays:
+        """The arrays of a row group, each `group.rows` long.
+
+        Raises:
+            PartError: if the file is gone or damaged, or has other rows than were counted.
+        """
+        rows = self._open(group.file, self.request).rows(group.number, self.request)
+        schema, names = self._schema(), [column.name for column in self.columns]
+        arrays = {name: np.empty(group.rows, dtype) for column in self.columns for name, dtype in column.arrays}
+        codes, first = CodesOf(), 0
+        for batch in rows.batches(schema, _AT_ONCE) if rows is not None else ():
+            last = first + batch.num_rows
+            if last > group.rows:
+                break
+            for column, name in zip(self.columns, names, strict=True):
+                values = column.convert(batch.column(name), codes)
+                for (target, _), found in zip(column.arrays, values, strict=True):
+                    arrays[target][first:last] = found
+            first = last
+        if first != group.rows:
+            raise PartError(
+                f"{self.files[group.file]}: row group {group.number} has not the {group.rows} rows that were counted; "
+                "its day was published again: make a new scan"
+            )
+        return arrays
+
+    def _open(self, file: int, request: Request) -> Part:
+        return Part.open(self.files[file], request, self.told[file])
+
+    def _schema(self) -> pa.Schema:
+        types = self.request.types
+        return pa.schema([pa.field(one.name, one.field() or types.field(one.name).type) for one in self.columns])
+
+
+def joined(pieces: Sequence[Arrays]) -> Arrays:
+    """Arrays one after the other."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
