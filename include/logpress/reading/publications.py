@@ -11,7 +11,7 @@ from typing import Any, Self
 from logpress.errors import UsageError
 
 _DIGITS = 400
-"""Hexadecimal digits that tell days apart; of many days, each has few."""
+"""[format] Hexadecimal digits that tell days apart; of many days, each has few."""
 
 
 def digest(*items: object) -> str:
@@ -47,7 +47,7 @@ class Publications:
             "last": str(self.days[-1]),
             "days": len(self.days),
             "all": digest(self.days, self.digests),
-            "each": "".join(one[: self._digits] for one in self.digests),
+            "each": "".join(one for _, one in self._told),
         }
 
     def check(self, said: dict[str, Any]) -> None:
@@ -63,18 +63,22 @@ class Publications:
             if found[key] != said.get(key):
                 was, now = (f"{one.get('first')} to {one.get('last')}, {one.get('days')} days" for one in (said, found))
                 raise UsageError(f"the state is of a scan of {was}, and this one is of {now}; scan those days")
-        each, size = str(said.get("each")), self._digits
-        others = [
-            str(day)
-            for number, (day, one) in enumerate(zip(self.days, self.digests, strict=True))
-            if each[number * size : number * size + size] != one[:size]
-        ]
-        which = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        each, place, others = str(said.get("each")), 0, []
+        for days, one in self._told:
+            others += days if each[place : place + len(one)] != one else []
+            place += len(one)
+        which = ", ".join(map(str, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise UsageError(
             f"{which or 'a day'} was published again since the state was saved, so its rows are others; begin the "
             "epoch anew, or roll the day back (`logpress lake rollback`)"
         )
 
     @property
-    def _digits(self) -> int:
-        return max(1, min(8, _DIGITS // max(1, len(self.days))))
+    def _told(self) -> list[tuple[tuple[date, ...], str]]:
+        """Some digits for each day; for some days together if there are very many."""
+        count = len(self.days)
+        together, digits = -(-count // _DIGITS), max(1, min(8, _DIGITS // max(1, count)))
+        return [
+            (self.days[first : first + together], digest(self.digests[first : first + together])[:digits])
+            for first in range(0, count, together or 1)
+        ]

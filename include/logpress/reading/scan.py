@@ -196,7 +196,7 @@ class Scan:
             fill: what stands for a missing value instead, by column.
             seed: of the order.
             shuffle: whether rows are shuffled.
-            window_rows: about how many rows are decoded at a time, so that they come in any order; 4 million if None.
+            window_rows: about how many rows are decoded at a time, so that they come in any order; 2 million if None.
             rank: this process, of those that train together.
             world: how many processes train together.
             drop_last: whether rows that do not fill a batch of each rank are left out. Else the last batches are

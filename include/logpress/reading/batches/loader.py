@@ -19,7 +19,7 @@ from logpress.reading.publications import Publications, digest
 if TYPE_CHECKING:
     from logpress.reading.vocabulary import Vocabulary
 
-WINDOW_ROWS = 4_000_000
+WINDOW_ROWS = 2_000_000
 """[memory] Rows of the row groups that are decoded at a time, unless asked otherwise."""
 
 

@@ -197,4 +197,5 @@ class _Epoch:
         count = int(np.prod(shape))
         random = (words(count, self._plan.seed, self._plan.epoch, "negatives", first) >> np.uint64(11)) * 2.0**-53
         codes = np.searchsorted(self._drawn, random * self._drawn[-1], "right")
-        return np.minimum(codes, len(self._drawn) - 1).astype(np.int32).reshape(shape)
+        found: NDArray[np.int32] = np.minimum(codes, len(self._drawn) - 1).astype(np.int32).reshape(shape)
+        return found

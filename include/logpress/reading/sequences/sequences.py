@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ from logpress.reading.sequences.users import lists
 if TYPE_CHECKING:
     from logpress.reading.sequences.torch_loader import TorchSequences
     from logpress.reading.vocabulary import Vocabulary
+
+Kind = TypeVar("Kind", bound=SequenceLoader)
 
 BUCKET_ROWS = 4_000_000
 """[memory] Records that are sorted at a time, about; of more, each bucket has a file."""
@@ -205,12 +207,12 @@ class Sequences:
 
     def _loader(
         self,
-        kind: Callable[..., Any],
+        kind: type[Kind],
         users: int,
         length: int,
         negatives: tuple[str, int] | None,
         *settings: Any,
-    ) -> Any:
+    ) -> Kind:
         seed, shuffle, rank, world, drop_last = settings
         if users < 1:
             raise UsageError(f"users is {users}; give a number, 1 or more")
