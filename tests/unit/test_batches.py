@@ -376,7 +376,7 @@ def test_a_state_is_small_however_many_days_there_are() -> None:
     files[500] = files[500].replace("part-00-", "part-01-")
     with pytest.raises(UsageError, match="was published again"):
         Publications.of(days, files).check(found.to_json())
-    with pytest.raises(UsageError, match="1000 days, and this one is of .* 999 days"):
+    with pytest.raises(UsageError, match=r"1000 days, and this one is of .* 999 days"):
         Publications.of(days[1:], files[1:]).check(found.to_json())
 
 
@@ -392,7 +392,7 @@ def test_a_state_is_small_however_many_days_there_are() -> None:
     ],
 )
 def test_a_state_of_other_batches_is_refused(scan: Scan, options: dict[str, Any], says: str) -> None:
-    made = {"batch_rows": 100, "codes": CODES, "seed": 9}
+    made: dict[str, Any] = {"batch_rows": 100, "codes": CODES, "seed": 9}
     state = scan.to_numpy_batches(**made).state_dict()
     with pytest.raises(UsageError, match=says):
         scan.to_numpy_batches(**{**made, **options}).load_state_dict(state)
@@ -400,7 +400,7 @@ def test_a_state_of_other_batches_is_refused(scan: Scan, options: dict[str, Any]
 
 def test_a_state_of_another_scan_is_refused(calls: Sample, scan: Scan) -> None:
     def loader(*days: Any, **options: Any) -> Any:
-        return calls.table.scan(*days, columns=COLUMNS, **options).to_numpy_batches(codes=CODES)
+        return calls.table.scan(days[0], days[-1], columns=COLUMNS, **options).to_numpy_batches(codes=CODES)
 
     state = scan.to_numpy_batches(codes=CODES).state_dict()
     with pytest.raises(UsageError, match="of a scan of 2021-12-26 to 2021-12-27, 2 days"):
@@ -432,7 +432,7 @@ def test_a_republished_day_is_a_sentence_and_not_other_data(sdk_log: Contract, t
     again = loader(open_lake(tmp_path / "lake").table("sdk_log"))
     again.load_state_dict(state)  # nothing has changed
     table = publish(DAYS[1], 301)
-    with pytest.raises(UsageError, match="^2021-12-27 was published again since the state was saved"):
+    with pytest.raises(UsageError, match=r"^2021-12-27 was published again since the state was saved"):
         loader(table).load_state_dict(state)
     assert len(list(batches)) == 11  # who has begun goes on: superseded files stay for the retention
 
@@ -440,7 +440,7 @@ def test_a_republished_day_is_a_sentence_and_not_other_data(sdk_log: Contract, t
 def test_a_file_that_has_other_rows_than_were_counted_is_refused(calls: Sample, scan: Scan) -> None:
     loader = scan.to_numpy_batches(codes=CODES, batch_rows=10)
     loader._groups[0] = replace(loader._groups[0], rows=loader._groups[0].rows - 1)
-    with pytest.raises(PartError, match="has not the .* rows that were counted"):
+    with pytest.raises(PartError, match=r"has not the .* rows that were counted"):
         list(loader)
 
 

@@ -63,7 +63,8 @@ class Publications:
             if found[key] != said.get(key):
                 was, now = (f"{one.get('first')} to {one.get('last')}, {one.get('days')} days" for one in (said, found))
                 raise UsageError(f"the state is of a scan of {was}, and this one is of {now}; scan those days")
-        each, place, others = str(said.get("each")), 0, []
+        each, place = str(said.get("each")), 0
+        others: list[date] = []
         for days, one in self._told:
             others += days if each[place : place + len(one)] != one else []
             place += len(one)

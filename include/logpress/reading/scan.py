@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from logpress.reading.batches.loader import NumpyLoader, Settings
+    from logpress.reading.batches.loader import NumpyLoader
     from logpress.reading.batches.torch_loader import TorchLoader
     from logpress.reading.vocabulary import DayFiles, Vocabularies, Vocabulary
 
@@ -35,7 +35,6 @@ _PARTS_AHEAD = 4
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Loader = TypeVar("Loader", bound="NumpyLoader")
 
 
 @dataclass(frozen=True)
@@ -207,50 +206,34 @@ class Scan:
             LakeError: if a vocabulary cannot be read, or lacks words and cannot be written.
             PartError: if a file is gone or damaged.
         """
+        from logpress.reading.batches.columns import numbers_of
         from logpress.reading.batches.loader import WINDOW_ROWS, NumpyLoader, Settings
+        from logpress.reading.batches.source import Source
+        from logpress.reading.publications import Publications
 
+        if self._share != (0, 1):
+            raise UsageError("this scan is a share; make batches of the whole scan, with `rank` and `world`")
         window = WINDOW_ROWS if window_rows is None else window_rows
         settings = Settings(batch_rows, seed, shuffle, window, rank, world, drop_last)
-        return self._loader(NumpyLoader, codes, fill, settings)
+        columns = numbers_of(self.schema, self.coded(codes), fill)
+        source = Source(self.files, self._told, self._request, columns, self._threads)
+        return NumpyLoader(source, Publications.of(self.days, self.files), settings)
 
-    def to_torch(
-        self,
-        *,
-        batch_rows: int = 4096,
-        codes: Sequence[str] | Mapping[str, Vocabulary] = (),
-        fill: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        shuffle: bool = True,
-        window_rows: int | None = None,
-        rank: int = 0,
-        world: int = 1,
-        drop_last: bool = True,
-    ) -> TorchLoader:
+    def to_torch(self, **options: Any) -> TorchLoader:
         """As `to_numpy_batches`, with tensors; codes are int64. It is an IterableDataset of batches for a DataLoader.
 
         Args:
-            batch_rows: as there, as all others.
-            codes: columns of texts that become codes.
-            fill: what stands for a missing value.
-            seed: of the order.
-            shuffle: whether rows are shuffled.
-            window_rows: about how many rows are decoded at a time.
-            rank: this process.
-            world: how many processes train together.
-            drop_last: whether rows that do not fill a batch of each rank are left out.
+            **options: those of `to_numpy_batches`.
 
         Raises:
             ImportError: if PyTorch is not installed: `pip install '.[torch]'`.
-            UsageError: if an argument makes no sense, a column of texts is not in `codes`, or the scan is a share.
+            UsageError: if an option makes no sense, a column of texts is not in `codes`, or the scan is a share.
             LakeError: if a vocabulary cannot be read, or lacks words and cannot be written.
             PartError: if a file is gone or damaged.
         """
-        from logpress.reading.batches.loader import WINDOW_ROWS, Settings
         from logpress.reading.batches.torch_loader import TorchLoader
 
-        window = WINDOW_ROWS if window_rows is None else window_rows
-        settings = Settings(batch_rows, seed, shuffle, window, rank, world, drop_last)
-        return self._loader(TorchLoader, codes, fill, settings)
+        return TorchLoader(*self.to_numpy_batches(**options).made_of)
 
     def count(self) -> int:
         """The number of rows; without a condition or share, it is taken from the manifests.
@@ -280,23 +263,6 @@ class Scan:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream (the Arrow PyCapsule interface)."""
         return self.to_batches().__arrow_c_stream__(requested_schema)
-
-    def _loader(
-        self,
-        kind: type[Loader],
-        codes: Sequence[str] | Mapping[str, Vocabulary],
-        fill: Mapping[str, Any] | None,
-        settings: Settings,
-    ) -> Loader:
-        from logpress.reading.batches.columns import numbers_of
-        from logpress.reading.batches.source import Source
-        from logpress.reading.publications import Publications
-
-        if self._share != (0, 1):
-            raise UsageError("this scan is a share; make batches of the whole scan, with `rank` and `world`")
-        columns = numbers_of(self.schema, self.coded(codes), fill)
-        source = Source(self.files, self._told, self._request, columns, self._threads)
-        return kind(source, Publications.of(self.days, self.files), settings)
 
     def coded(self, codes: Sequence[str] | Mapping[str, Vocabulary]) -> dict[str, Vocabulary]:
         """The vocabularies of these columns, with the words of the scan's days.

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpress.errors import UsageError
+from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, vocabularies
 from logpress.lake.vocabularies import Words
 from logpress.reading.part import Part, Request
@@ -184,14 +184,15 @@ class Vocabularies:
                     words = _with_day(words, day, counted[day.digest])
             if words is found.words or vocabularies.publish(self.lake, self.table, found, words):
                 return Vocabulary.of(words, min_count)
-        raise UsageError(f"{self.table}: others write the vocabulary of {column} again and again; try again later")
+        raise LakeError(f"{self.table}: others write the vocabulary of {column} again and again; try again later")
 
-    def forget(self, days: Sequence[DayFiles], types: pa.Schema, threads: int) -> int:
+    def forget(self, column: str, days: Sequence[DayFiles], types: pa.Schema, threads: int) -> int:
         """Erase words that no row has any more; their codes stay reserved.
 
         Args:
-            days: all published days.
-            types: the types of the columns.
+            column: the column.
+            days: all published days that have it.
+            types: the types of the columns on these days.
             threads: row groups that are read at a time.
 
         Returns:
@@ -201,24 +202,20 @@ class Vocabularies:
             LakeError: if the lake cannot be read or written.
             PartError: if a file is gone or damaged.
         """
-        erased = 0
-        for column in vocabularies.columns(self.lake, self.table):
-            left: set[str] = set()
-            if column in types.names:
-                for day in days:
-                    left.update(word_counts(day.files, day.told, types, column, threads))
-            for _ in range(_TRIES):
-                found = vocabularies.read(self.lake, self.table, column)
-                kept = tuple(word if word in left else None for word in found.words.words)
-                changed = sum(one != other for one, other in zip(kept, found.words.words, strict=True))
-                counts = tuple(
-                    0 if word is None else count for word, count in zip(kept, found.words.counts, strict=True)
-                )
-                words = found.words.model_copy(update={"words": kept, "counts": counts})
-                if not changed or vocabularies.publish(self.lake, self.table, found, words, keep_earlier=False):
-                    erased += changed
-                    break
-        return erased
+        left: set[str] = set()
+        for day in days:
+            left.update(word_counts(day.files, day.told, types, column, threads))
+        for _ in range(_TRIES):
+            found = vocabularies.read(self.lake, self.table, column)
+            pairs = list(zip(found.words.words, found.words.counts, strict=True))
+            kept = [(word, count) if word in left else (None, 0) for word, count in pairs]
+            erased = sum(word is not None for word, _ in pairs) - sum(word is not None for word, _ in kept)
+            words = found.words.model_copy(
+                update={"words": tuple(word for word, _ in kept), "counts": tuple(count for _, count in kept)}
+            )
+            if not erased or vocabularies.publish(self.lake, self.table, found, words, keep_earlier=False):
+                return erased
+        raise LakeError(f"{self.table}: others write the vocabulary of {column} again and again; try again later")
 
 
 def word_counts(

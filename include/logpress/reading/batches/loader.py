@@ -223,6 +223,11 @@ class NumpyLoader(Loader):
         super().__init__(publications, settings)
         self._source = source
 
+    @property
+    def made_of(self) -> tuple[Source, Publications, Settings]:
+        """What another loader of the same batches is made of."""
+        return self._source, self._publications, self._options
+
     @cached_property
     def _groups(self) -> list[Group]:
         return self._source.groups()

@@ -102,6 +102,11 @@ class SequenceLoader(Loader):
         super().__init__(publications, settings)
         self._fill, self._padding, self._digests = fill, padding, asked
 
+    @property
+    def made_of(self) -> tuple[Callable[[], Filled], Padding, dict[str, str], Publications, Settings]:
+        """What another loader of the same batches is made of."""
+        return self._fill, self._padding, self._digests, self._publications, self._options
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what was read, which another process reads again."""
         return {name: value for name, value in vars(self).items() if name not in ("_filled", "_counted")}

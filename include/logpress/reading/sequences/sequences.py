@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,8 +25,6 @@ from logpress.reading.sequences.users import lists
 if TYPE_CHECKING:
     from logpress.reading.sequences.torch_loader import TorchSequences
     from logpress.reading.vocabulary import Vocabulary
-
-Kind = TypeVar("Kind", bound=SequenceLoader)
 
 BUCKET_ROWS = 4_000_000
 """[memory] Records that are sorted at a time, about; of more, each bucket has a file."""
@@ -171,64 +169,36 @@ class Sequences:
         Raises:
             UsageError: if an argument makes no sense, or a column of texts is not one of codes.
         """
-        return self._loader(SequenceLoader, users, length, negatives, seed, shuffle, rank, world, drop_last)
-
-    def to_torch(
-        self,
-        *,
-        users: int = 256,
-        length: int = 128,
-        negatives: tuple[str, int] | None = None,
-        seed: int = 0,
-        shuffle: bool = True,
-        rank: int = 0,
-        world: int = 1,
-        drop_last: bool = False,
-    ) -> TorchSequences:
-        """As `to_numpy_batches`, with tensors; codes are int64. It is an IterableDataset of batches for a DataLoader.
-
-        Args:
-            users: as there, as all others.
-            length: records of an entity.
-            negatives: a column of codes and a number.
-            seed: of the order, and of negatives.
-            shuffle: whether entities are shuffled.
-            rank: this process.
-            world: how many processes train together.
-            drop_last: whether entities that do not fill a batch of each rank are left out.
-
-        Raises:
-            ImportError: if PyTorch is not installed: `pip install '.[torch]'`.
-            UsageError: if an argument makes no sense, or a column of texts is not one of codes.
-        """
-        from logpress.reading.sequences.torch_loader import TorchSequences
-
-        return self._loader(TorchSequences, users, length, negatives, seed, shuffle, rank, world, drop_last)
-
-    def _loader(
-        self,
-        kind: type[Kind],
-        users: int,
-        length: int,
-        negatives: tuple[str, int] | None,
-        *settings: Any,
-    ) -> Kind:
-        seed, shuffle, rank, world, drop_last = settings
         if users < 1:
             raise UsageError(f"users is {users}; give a number, 1 or more")
         padding = Padding.of(self._scan.schema, self.columns, self.codes, length, negatives)
-        scans = [(label.name, label.scan) for label in self.labels]
-        days = [*self._scan.days, *(day for _, scan in scans for day in scan.days)]
-        files = [*self._scan.files, *(path for _, scan in scans for path in scan.files)]
+        scans = [self._scan, *(label.scan for label in self.labels)]
         asked = {
             "columns": digest(
                 self.entity, self.time, self.columns, self.last, padding.length, padding.negatives,
                 [(label.name, label.start, label.end) for label in self.labels],
             )[:16],
-            "where": digest([scan.condition for scan in (self._scan, *(scan for _, scan in scans))])[:16],
+            "where": digest([scan.condition for scan in scans])[:16],
         }  # fmt: skip
-        publications = Publications.of(list(dict.fromkeys(days)), list(dict.fromkeys(files)))
-        return kind(self.fill, padding, asked, publications, Settings(users, seed, shuffle, 1, rank, world, drop_last))
+        days = dict.fromkeys(day for scan in scans for day in scan.days)
+        files = dict.fromkeys(path for scan in scans for path in scan.files)
+        publications = Publications.of(list(days), list(files))
+        settings = Settings(users, seed, shuffle, 1, rank, world, drop_last)
+        return SequenceLoader(self.fill, padding, asked, publications, settings)
+
+    def to_torch(self, **options: Any) -> TorchSequences:
+        """As `to_numpy_batches`, with tensors; codes are int64. It is an IterableDataset of batches for a DataLoader.
+
+        Args:
+            **options: those of `to_numpy_batches`.
+
+        Raises:
+            ImportError: if PyTorch is not installed: `pip install '.[torch]'`.
+            UsageError: if an option makes no sense, or a column of texts is not one of codes.
+        """
+        from logpress.reading.sequences.torch_loader import TorchSequences
+
+        return TorchSequences(*self.to_numpy_batches(**options).made_of)
 
     @property
     def _names(self) -> list[str]:
