@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.reading.batches.plan import Plan
-from logpress.reading.batches.source import Arrays, Group, Source, joined
+from logpress.reading.batches.source import Arrays, Group, Source
 
 
 class Epoch:
@@ -25,8 +25,8 @@ class Epoch:
         self._source, self._groups, self._plan = source, groups, plan
         self._decoders = ThreadPoolExecutor(source.threads, "decode")
         self._stager = ThreadPoolExecutor(1, "stage")
-        self._decoded: dict[int, Future[Arrays]] = {}
-        self._stages: dict[int, Future[tuple[Arrays, NDArray[np.int64]]]] = {}
+        self._decoded: dict[int, Future[NDArray[np.void]]] = {}
+        self._stages: dict[int, Future[tuple[NDArray[np.void], NDArray[np.int64]]]] = {}
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -49,13 +49,12 @@ class Epoch:
         while first < last:
             stage = plan.stage_of(first)
             start, end = int(plan.starts[stage]), min(last, int(plan.starts[stage + 1]))
-            arrays, order = self._stage(stage)
-            chosen = order[first - start : end - start]
-            pieces.append({name: values.take(chosen) for name, values in arrays.items()})
+            rows, order = self._stage(stage)
+            pieces.append(rows.take(order[first - start : end - start]))
             first = end
-        return joined(pieces)
+        return self._source.arrays(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
 
-    def _stage(self, stage: int) -> tuple[Arrays, NDArray[np.int64]]:
+    def _stage(self, stage: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
         """The rows of a stage, and their order."""
         for number in (stage, stage + 1):
             if number < self._plan.stages and number not in self._stages:
@@ -64,7 +63,7 @@ class Epoch:
             del self._stages[number]
         return self._stages[stage].result()
 
-    def _prepare(self, stage: int) -> tuple[Arrays, NDArray[np.int64]]:
+    def _prepare(self, stage: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
         """In the thread of stages, one after the other."""
         plan, window = self._plan, self._plan.positions(stage)
         for position in [position for position in self._decoded if position not in window]:
@@ -74,11 +73,12 @@ class Epoch:
                 group = self._groups[plan.order[position]]
                 self._decoded[position] = self._decoders.submit(self._source.decode, group)
         picked = [plan.picked(position, stage) for position in window]
-        count = sum(map(len, picked))
-        order = plan.shuffled(stage, count)
-        pieces = []
+        order = plan.shuffled(stage, sum(map(len, picked)))
+        found = np.empty(len(order), dtype=f"V{self._source.row.itemsize}")
+        first = 0
         for position, rows in zip(window, picked, strict=True):
-            arrays = self._decoded[position].result()
-            is_all = len(rows) == self._groups[plan.order[position]].rows
-            pieces.append(arrays if is_all else {name: values.take(rows) for name, values in arrays.items()})
-        return joined(pieces), order
+            last = first + len(rows)
+            # `rows` are within the row group; "clip" writes to `out` without a copy between
+            self._decoded[position].result().take(rows, out=found[first:last], mode="clip")
+            first = last
+        return found, order

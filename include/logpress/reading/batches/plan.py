@@ -109,9 +109,11 @@ class Plan:
         # of each `len(stages)` rows in a row, one is in each stage; which one is random
         ways, turn = len(stages), stage - stages.start
         whole = count // ways
-        turns = words(-(-whole // 4), self.seed, self.epoch, "deal", position).view(np.uint16)[:whole]
+        turns = words(-(-whole // 4), self.seed, self.epoch, "deal", position).view(np.uint16)[:whole] % np.uint16(ways)
+        turns += np.uint16(turn)  # `ways` is at most 1,024
+        turns -= np.where(turns >= ways, np.uint16(ways), np.uint16(0))
         found = np.empty(whole + (turn < count % ways), dtype=np.int64)
-        found[:whole] = np.arange(whole) * ways + (turns.astype(np.int64) + turn) % ways
+        np.add(np.arange(0, whole * ways, ways), turns, out=found[:whole])
         found[whole:] = whole * ways + turn
         return found
 

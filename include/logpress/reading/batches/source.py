@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,8 @@ from logpress.reading.told import Told
 
 Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 
+_MOST_OPENED = 1024
+"""[memory] Parts whose metadata are kept."""
 _AT_ONCE = 1 << 17
 """[memory] Rows that are derived and filtered at a time."""
 
@@ -54,6 +57,11 @@ class Source:
     request: Request
     columns: tuple[Numbers, ...]
     threads: int
+    _opened: dict[int, Part] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[Source], tuple[Any, ...]]:
+        """Without opened files."""
+        return Source, (self.files, self.told, self.request, self.columns, self.threads)
 
     def groups(self) -> list[Group]:
         """The row groups that have rows which are wanted, in the order of the scan.
@@ -66,7 +74,7 @@ class Source:
         nothing = Request((), self.request.types, self.request.filter)
 
         def of_file(file: int) -> list[Group]:
-            part = self._open(file, nothing)
+            part = self._open(file)
             if nothing.filter is None:
                 counts = [(number, part.opened.rows_of(number)) for number in part.groups]
             else:
@@ -77,15 +85,31 @@ class Source:
         with ThreadPoolExecutor(self.threads, "count") as pool:
             return [group for groups in pool.map(of_file, range(len(self.files))) for group in groups]
 
-    def decode(self, group: Group) -> Arrays:
-        """The arrays of a row group, each `group.rows` long.
+    @cached_property
+    def row(self) -> np.dtype[Any]:
+        """A row with a field for each array: rows are shuffled whole, because one copy is quicker than one a column."""
+        fields = [field for column in self.columns for field in column.arrays]
+        fields.sort(key=lambda field: -field[1].itemsize)
+        ends = np.cumsum([dtype.itemsize for _, dtype in fields]).tolist()
+        size = next((size for size in (1, 2, 4, 8, 16, 32) if size >= ends[-1]), -(-ends[-1] // 8) * 8)
+        offsets = [end - dtype.itemsize for end, (_, dtype) in zip(ends, fields, strict=True)]
+        names, formats = [name for name, _ in fields], [dtype for _, dtype in fields]
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+    def arrays(self, rows: NDArray[np.void]) -> Arrays:
+        """The fields of rows as arrays, in the order of the columns."""
+        fields = rows.view(self.row)
+        return {name: np.ascontiguousarray(fields[name]) for column in self.columns for name, _ in column.arrays}
+
+    def decode(self, group: Group) -> NDArray[np.void]:
+        """The rows of a row group, as bytes; `arrays` takes them apart.
 
         Raises:
             PartError: if the file is gone or damaged, or has other rows than were counted.
         """
-        rows = self._open(group.file, self.request).rows(group.number, self.request)
+        rows = self._open(group.file).rows(group.number, self.request)
         schema, names = self._schema(), [column.name for column in self.columns]
-        arrays = {name: np.empty(group.rows, dtype) for column in self.columns for name, dtype in column.arrays}
+        arrays = np.empty(group.rows, self.row)
         codes, first = CodesOf(), 0
         for batch in rows.batches(schema, _AT_ONCE) if rows is not None else ():
             last = first + batch.num_rows
@@ -101,10 +125,15 @@ class Source:
                 f"{self.files[group.file]}: row group {group.number} has not the {group.rows} rows that were counted; "
                 "its day was published again: make a new scan"
             )
-        return arrays
+        return arrays.view(f"V{self.row.itemsize}")
 
-    def _open(self, file: int, request: Request) -> Part:
-        return Part.open(self.files[file], request, self.told[file])
+    def _open(self, file: int) -> Part:
+        """A part, opened once for its rows: what a part says of itself does not change."""
+        if file not in self._opened:
+            if len(self._opened) >= _MOST_OPENED:
+                self._opened.clear()
+            self._opened[file] = Part.open(self.files[file], self.request, self.told[file])
+        return self._opened[file]
 
     def _schema(self) -> pa.Schema:
         types = self.request.types
