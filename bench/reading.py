@@ -49,11 +49,7 @@ def main() -> None:
         table = open_lake(asked.lake).table(asked.table)
         print(json.dumps(_measured(READERS[asked.only], table, (first, last or first), asked.window_rows)))
         return
-    needs = {
-        "logpress to_torch": "torch",
-        "Hugging Face, arrow format": "datasets",
-        "sequences, DuckDB list()": "duckdb",
-    }
+    needs = {"logpress to_torch": "torch", "Hugging Face, arrow format": "datasets"}
     names = [name for name in READERS if name not in needs or importlib.util.find_spec(needs[name])]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(asked.runs):
@@ -81,8 +77,7 @@ def _measured(reader: Reader, table: TableReader, days: tuple[str, str], window_
         table.vocabulary(name, *days)
     made = reader(table, days, window_rows)
     begin, cpu, rows, games = time.perf_counter(), time.process_time(), 0, []
-    for number, batch in enumerate(made):
-        count, of_games = batch
+    for number, (count, of_games) in enumerate(made):
         rows += count
         if of_games is not None and number % 50 == 0:
             games.append(len(np.unique(of_games)))
@@ -154,7 +149,8 @@ def _duckdb_lists(table: TableReader, days: tuple[str, str], _: int) -> Any:
         for name in ("func_name", "response_elapsed_ms", "request_begin_at")
     )
     query = f"SELECT {', '.join(KEYS)}, {lists} FROM read_parquet([{files}]) GROUP BY {', '.join(KEYS)}"
-    for batch in duckdb.sql(query).to_arrow_reader(4096):
+    found: Any = duckdb.sql(query)
+    for batch in found.to_arrow_reader(4096):
         yield len(batch.column("func_name").flatten()), None
 
 

@@ -111,6 +111,8 @@ def test_virtual_columns_and_conditions_are_those_of_a_scan(calls: Sample) -> No
         )
     )
     assert rows_of(loader, *columns) == expected
+    assert "ingested_at_missing" in next(iter(loader))
+    assert "day_missing" not in next(iter(loader))  # a row always has a day
 
 
 def test_without_shuffling_rows_come_as_in_the_scan(scan: Scan) -> None:

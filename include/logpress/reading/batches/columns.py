@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.conditions.names import no_such
+from logpress.engine.registers.stored_columns import DAY
 from logpress.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ def _numbers(field: pa.Field, words: Vocabulary | None, fill: Mapping[str, Any])
     value = fill.get(name, float("nan") if is_float else 0)
     if not _fits(value, dtype):
         raise UsageError(f"`fill` has {value!r} for {name!r}, which holds {dtype}; give a value of that type")
-    return Numbers(name, dtype, None, bool(value) if dtype.kind == "b" else value, not is_float and name not in fill)
+    return Numbers(
+        name, dtype, None, bool(value) if dtype.kind == "b" else value, not is_float and name not in (*fill, DAY)
+    )
 
 
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
