@@ -64,6 +64,15 @@ def test_personal_columns_are_not_told_of_in_part_files(tmp_path: Path) -> None:
     assert stored_contract(contract) == stored_contract(load_contract(write(tmp_path, GOOD)))
 
 
+def test_entity_and_time_are_for_readers_alone(tmp_path: Path) -> None:
+    contract = load_contract(write(tmp_path, GOOD + "entity: [order_id]\ntime: placed_at\n"))
+    plain = load_contract(write(tmp_path, GOOD))
+    assert (contract.entity, contract.time) == (("order_id",), "placed_at")
+    assert (plain.entity, plain.time) == ((), None)
+    assert stored_contract(contract) == stored_contract(plain)
+    assert contract.sha256 == plain.sha256  # a day need not be pressed again for them
+
+
 CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text, uuid"
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
@@ -88,6 +97,10 @@ TAKES = "must name one instant column, and else integer columns in ms"
         ),
         ("day: placed_at\n", "", 1, "day: is missing; add it"),
         (ORDER, "personal: [who]", 1, f"`personal` names 'who', which is not a column; columns are {COLUMNS}"),
+        (ORDER, "entity: [who]", 1, f"`entity` names 'who', which is not a column; columns are {COLUMNS}"),
+        (ORDER, "entity: [order_id, order_id]", 1, "`entity` names 'order_id' twice; remove one"),
+        (ORDER, "time: when", 1, f"`time` names 'when', which is not a column; columns are {COLUMNS}"),
+        (ORDER, "time: amount", 1, "`time` names 'amount', whose codec is decimal; it must be instant"),
         ("day: placed_at", "day: placed", 1, f"`day` names 'placed', which is not a column; columns are {COLUMNS}"),
         ("day: placed_at", "day: amount", 1, "`day` names 'amount', whose codec is decimal; it must be instant"),
         (

@@ -192,8 +192,9 @@ def test_staging_of_a_dead_run_is_due_where_a_store_lists_empty_folders(tmp_path
     before = datetime.now(UTC)
     try:
         memory.mkdir(f"{folder}-empty/h10")
-        assert due_staging(lake, TABLE, before) == [folder]
-        assert due_staging(lake, TABLE, datetime.now(UTC) - timedelta(hours=1)) == []
+        assert due_staging(lake, TABLE, before, before) == [folder]
+        earlier = datetime.now(UTC) - timedelta(hours=1)
+        assert due_staging(lake, TABLE, earlier, earlier) == []
     finally:
         memory.rm(f"/{tmp_path.name}", recursive=True)
 

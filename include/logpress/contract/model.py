@@ -1,8 +1,8 @@
 """What a table is: the pydantic models behind a contract's YAML.
 
 A contract names the source, the columns (a value's path in a record, how its text becomes a typed value, and
-how that is stored), the order of rows, the checks, and how late records may arrive. The engine knows fields of
-logs from contracts only.
+how that is stored), the order of rows, the checks, how late records may arrive, and whose a record is. The engine
+knows fields of logs from contracts only.
 """
 
 from __future__ import annotations
@@ -152,14 +152,23 @@ def _check_names(contract: Contract) -> None:
         need(name, "`restore_order`")
     for copy in contract.copies:
         need(copy.of, f"the copy at {copy.path}", "instant")
+    twice = next((name for name in contract.entity if contract.entity.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"`entity` names {twice!r} twice; remove one")
+    _check_named(contract)
+    _check_checks(contract)
+
+
+def _check_named(contract: Contract) -> None:
+    columns = contract.by_name
     for where, named in {
         "`personal`": contract.personal,
         "`entity`": contract.entity,
         "`by_user`": contract.by_user.columns if contract.by_user else (),
     }.items():
         for name in named:
-            need(name, where)
-    _check_checks(contract)
+            if name not in columns:
+                raise ValueError(f"{where} names {name!r}, which is not a column; columns are {', '.join(columns)}")
 
 
 def _check_checks(contract: Contract) -> None:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import IO, Any
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake import vocabularies
 from logpress.lake.catalog import see_catalog
 from logpress.lake.history import sizes_differ
 from logpress.lake.index_tables import follow_or_warn
@@ -52,7 +53,8 @@ def copy_lake(
     The copy is a lake of its own: it has its own catalog, which knows its files, and days can be pressed into it. Files
     are compared with the manifests by SHA-256 when they are read and when they are written. If it is stopped, call it
     again; days that are in the copy already are not copied again. Earlier publications are not copied, and days that
-    the source no longer has stay in the copy. The copy's index follows after the last day of a table.
+    the source no longer has stay in the copy. Vocabularies are copied, so that codes are the same. The copy's index
+    follows after the last day of a table.
 
     Args:
         source: the lake.
@@ -65,7 +67,8 @@ def copy_lake(
 
     Raises:
         UsageError: if there is another lake or something else, or nothing names a catalog for the copy.
-        LakeError: if a file is missing or damaged, or a lake or catalog refuses.
+        LakeError: if a file is missing or damaged, a vocabulary of the copy has other codes, or a lake or catalog
+            refuses.
     """
     _see_apart(source.uri, normal_uri(uri))
     copy = Lake.create(uri)
@@ -86,6 +89,7 @@ def copy_lake(
             )  # fmt: skip
             yield CopiedDay(table, day, copied)
         follow_or_warn(copy, table)
+        vocabularies.copy(source, copy, table)
 
 
 def _see_apart(source: str, copy: str) -> None:

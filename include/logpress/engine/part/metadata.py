@@ -75,7 +75,7 @@ class PartMetadata:
     """The metadata of a part file.
 
     Attributes:
-        contract: the contract it was written with, without source, checks and personal columns.
+        contract: the contract it was written with, without source, checks, personal columns, entity and time.
         layouts: the skeletons of its records, by number.
         version: of the format.
         identity: identity of the part; None before format 5.
