@@ -521,3 +521,13 @@ def test_a_day_that_cannot_be_in_time_is_refused(tmp_path: Path, alerts: str, sa
     with pytest.raises(ContractError) as found:
         load_contract(write(tmp_path, GOOD + f"alerts: {alerts}\n"))
     assert said in str(found.value)
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text("table: t\nday: at\ncolumns:\n  - {name: at, name: b, path: at, codec: instant}\n")
+    with pytest.raises(ContractError, match=r"t.yaml:4: the key 'name' stands twice, in line 4 too; remove one"):
+        load_contract(path)
+    path.write_text("table: t\nday: at\ncolumns: [{name: at, path: at, codec: instant}]\nday: b\n")
+    with pytest.raises(ContractError, match=r"t.yaml:4: the key 'day' stands twice, in line 2 too"):
+        load_contract(path)

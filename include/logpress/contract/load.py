@@ -74,6 +74,7 @@ def parse_contract(text: str, path: Path) -> Contract:
         raise ContractError(f"{line}: is not YAML: {getattr(error, 'problem', error)}") from error
     if tree is None or not isinstance(data, dict):
         raise ContractError(f"{path}:1: a contract must be a mapping with the keys table, day and columns")
+    _see_once(path, tree)
     try:
         contract = Contract.model_validate(data)
     except ValidationError as error:
@@ -215,6 +216,28 @@ def _keys() -> list[str]:
     named = [*vars(model).values(), *vars(columns).values(), *vars(checks).values()]
     models = [kind for kind in named if isinstance(kind, type) and issubclass(kind, base.Model)]
     return sorted({key for kind in models for key in kind.model_fields})
+
+
+def _see_once(path: Path, node: yaml.Node) -> None:
+    """See that no key stands twice in a mapping, because YAML would take the last one silently.
+
+    Raises:
+        ContractError: naming the second one.
+    """
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[Any, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ContractError(
+                    f"{path}:{line}: the key {key.value!r} stands twice, in line {seen[key.value]} too; remove one"
+                )
+            if isinstance(key, yaml.ScalarNode):
+                seen[key.value] = line
+            _see_once(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            _see_once(path, entry)
 
 
 def child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
