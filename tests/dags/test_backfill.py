@@ -31,9 +31,16 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, raw: Callable[..., Path]) 
         yield found
 
 
+def backfills(airflow: Started) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = airflow.api("GET", "/api/v2/backfills?dag_id=sdk_log_daily")["backfills"]
+    return found
+
+
 def backfill(airflow: Started, reprocess: str) -> tuple[dict[str, dict[str, Any]], float]:
     """Run one to its end: its runs by day, and how long it took in seconds."""
     wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 3)
+    # Airflow refuses another one before
+    wait_for("the backfill before", lambda: all(one["completed_at"] for one in backfills(airflow)))
     known = {run["dag_run_id"]: run["end_date"] for run in airflow.api.runs("sdk_log_daily")}
     begin = time.monotonic()
     asked = {
