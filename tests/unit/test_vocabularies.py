@@ -91,7 +91,8 @@ def test_days_add_words_and_change_none(table: TableReader, sdk_log: Contract, t
     assert again.words == (*second.words, "New")
     assert again.counts.tolist() == [5, 9, 4, 1, 1]
     files = sorted((tmp_path / "lake" / "sdk_log" / "vocabularies" / "func_name").iterdir())
-    assert [path.name for path in files] == ["000000002.json", "000000003.json"]  # the one before is still being read
+    assert [path.name for path in files] == ["000000001.json", "000000002.json", "000000003.json"]
+    assert [path.stat().st_size > 0 for path in files] == [False, True, True]  # the one before is still being read
 
 
 def test_nothing_is_read_again_or_written_without_need(table: TableReader, tmp_path: Path, monkeypatch) -> None:
@@ -141,6 +142,12 @@ def test_one_of_two_publications_wins(tmp_path: Path, place: str, monkeypatch: p
     assert not vocabularies.publish(lake, "t", found, other)
     assert not lake.storage.create(f"{lake.vocabulary_folder('t', 'c')}/000000001.json", b"x")
     assert vocabularies.read(lake, "t", "c") == Version(1, one)
+    for number in range(1, 4):  # who is late finds that its number is taken, though the file is empty now
+        version = vocabularies.read(lake, "t", "c")
+        assert vocabularies.publish(lake, "t", version, version.words.with_more([f"{number}"], (1,) * (number + 1), {}))
+    assert not lake.storage.create(f"{lake.vocabulary_folder('t', 'c')}/000000002.json", b"x")
+    assert not vocabularies.publish(lake, "t", found, other)
+    assert vocabularies.read(lake, "t", "c").words.words == ("a", "1", "2", "3")
     assert vocabularies.columns(lake, "t") == ["c"]
     if place == "memory":
         fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
@@ -177,7 +184,7 @@ def test_a_copy_has_the_same_codes(table: TableReader, tmp_path: Path) -> None:
 def test_a_damaged_vocabulary_is_told(table: TableReader, damage: dict[str, object]) -> None:
     table.vocabulary("func_name")
     assert list(check_lake(table._lake, ["sdk_log"])) == []
-    path = next(Path(table._lake.vocabulary_folder("sdk_log", "func_name")).iterdir())
+    (path,) = Path(table._lake.vocabulary_folder("sdk_log", "func_name")).iterdir()
     path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
     with pytest.raises(LakeError, match="is damaged, or of a newer logpress"):
         table.vocabulary("func_name")

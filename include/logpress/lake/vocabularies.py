@@ -1,7 +1,8 @@
 """The vocabularies of a table: which number stands for which text of a column, for ever.
 
 A vocabulary is a file that is written anew when words come to it, under the next number. Whoever writes that number
-first has added words, and others begin again from them; so no two texts ever get one number.
+first has added words, and others begin again from them; so no two texts ever get one number. Earlier files are emptied,
+and their names stay, so that nobody who is late can take a number that was taken.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from logpress.lake.locks import locked
 from logpress.lake.storage import lake_errors
 from logpress.results import Model
 
-_ENDING = ".json"
+_ENDING = "json"
 _TRIES = 3
 
 
@@ -87,7 +88,7 @@ def read(lake: Lake, table: str, column: str) -> Version:
                 return Version(0, Words(column=column))
             path = _path(folder, numbers[-1])
             data = lake.storage.read(path)
-            if data is not None:  # else it was replaced meanwhile
+            if data:  # else later ones were written meanwhile
                 return Version(numbers[-1], _parsed(data, path, column))
     raise LakeError(f"{folder}: is being written again and again; try again")
 
@@ -121,9 +122,11 @@ def publish(lake: Lake, table: str, found: Version, words: Words, *, keep_earlie
             return False
         if not lake.storage.create(path, words.model_dump_json(indent=1).encode()):
             return False
-        for number in _numbers(lake, folder):
-            if number < found.number or (number == found.number and not keep_earlier):
-                lake.remove(_path(folder, number))
+        for item in lake.storage.list(folder):
+            number = _number(item.name)
+            is_earlier = number is not None and (number < found.number or (number == found.number and not keep_earlier))
+            if is_earlier and item.size:
+                lake.write(f"{folder}/{item.name}", b"")  # its name stays taken
     return True
 
 
@@ -189,9 +192,14 @@ def _parsed(data: bytes, path: str, column: str) -> Words:
 
 def _numbers(lake: Lake, folder: str) -> list[int]:
     """The numbers of a vocabulary's files, ascending."""
-    names = [item.name.removesuffix(_ENDING) for item in lake.storage.list(folder) if item.name.endswith(_ENDING)]
-    return sorted(int(name) for name in names if name.isdigit())
+    return sorted(number for item in lake.storage.list(folder) if (number := _number(item.name)) is not None)
+
+
+def _number(name: str) -> int | None:
+    """The number of a vocabulary's file; None for any other name."""
+    digits, _, ending = name.partition(".")
+    return int(digits) if ending == _ENDING and digits.isdigit() else None
 
 
 def _path(folder: str, number: int) -> str:
-    return f"{folder}/{number:09d}{_ENDING}"
+    return f"{folder}/{number:09d}.{_ENDING}"
