@@ -110,6 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "records/kernels_lines": ("tests/unit/test_kernels_lines.py",),
     "records/kernels_objects": ("tests/unit/test_kernels_objects.py",),
     "sample/kernels_lines": ("tests/unit/test_sample.py",),
+    "sample/living/kernels_sessions": ("tests/unit/test_sample_chance.py",),
 }
 """Which tests belong to a module: twins of its kernels, which take seconds, rather than whole records and files."""
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,25 @@ def test_a_sample_can_be_pressed(logpress, lake, tmp_path):
         assert logpress("sample", *options, "--output", folder, "--shape", shape).code == 0
         assert logpress("press", "sdk_log", "--day", DAY, "--input", folder, "--lake", f"{lake}-{shape}").code == 0
     assert "hours" in one_error(logpress("sample", *options[:4], "--hours", "9-99", "--output", tmp_path / "x"), 2)
+
+
+def test_days_of_living_users_are_samples_too(logpress, lake, tmp_path):
+    options = ("sample", "--records", "400", "--day", DAY, "--seed", "3", "--output")
+    said = logpress(*options, tmp_path / "raw", "--days", "2", "--truth", tmp_path / "truth")
+    assert said.code == 0
+    assert re.search(r"\d+ records in \d+ objects under", said.err)
+    year, month, number = map(int, DAY.split("-"))
+    days = [date(year, month, number) + timedelta(later) for later in (0, 1)]
+    assert all((tmp_path / "raw" / f"{day:%Y/%m/%d}").is_dir() for day in days)
+    assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["games.parquet", "users.parquet"]
+    assert logpress("press", "sdk_log", "--day", str(days[1]), "--input", tmp_path / "raw", "--lake", lake).code == 0
+
+    assert "400 records" in logpress(*options, tmp_path / "one", "--users", "living").err
+    assert "800 records" in logpress(*options, tmp_path / "still", "--users", "still", "--days", "2").err
+    assert "--truth" in one_error(logpress(*options, tmp_path / "x", "--truth", tmp_path / "truth"), 2)
+    assert "raw input" in one_error(
+        logpress(*options, tmp_path / "x", "--days", "1", "--truth", tmp_path / "x" / "y"), 2
+    )
 
 
 def test_a_reader_that_has_closed_standard_output_ends_restoring_without_a_message(published):

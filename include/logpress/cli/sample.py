@@ -11,7 +11,11 @@ import typer
 
 from logpress.cli.options import Day, Quiet, day_of
 
-EPILOG = "Example:\n\n  logpress sample --records 1000000 --day 2021-12-26 --hours 10-11 --output sample"
+EPILOG = (
+    "Examples:\n\n"
+    "  logpress sample --records 1000000 --day 2021-12-26 --hours 10-11 --output sample\n\n"
+    "  logpress sample --records 300000 --day 2021-12-20 --days 8 --output raw --truth truth"
+)
 
 
 class Shape(Enum):
@@ -19,6 +23,13 @@ class Shape(Enum):
 
     hit = "hit"
     document = "document"
+
+
+class Users(Enum):
+    """Whose records `sample` writes."""
+
+    living = "living"
+    still = "still"
 
 
 class Compression(Enum):
@@ -41,19 +52,48 @@ def sample(
         Shape, typer.Option("--shape", help="hit: whole search hits; document: bare documents.")
     ] = Shape.hit,
     compression: Annotated[Compression, typer.Option("--compression", help="gzip, zstd or none.")] = Compression.gzip,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, help="How many days, from --day on; --records is of an average one.")
+    ] = None,
+    users: Annotated[
+        Users | None,
+        typer.Option(
+            "--users", help="living: users who live over days, the default with --days. still: of each day alone."
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", metavar="DIR", help="Folder for the traits of living users and of games, as Parquet."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write realistic raw input: gzipped NDJSON objects under YYYY/MM/DD/HH/, in the order records arrived."""
     when = day_of(day)
     from logpress.cli.bars import Bars
-    from logpress.sample import parse_hours, write_sample
+    from logpress.errors import UsageError
+    from logpress.sample import SampleSummary, parse_hours, records_of, series, write_days, write_sample
 
     span = parse_hours(hours) if hours else None
+    living = users is Users.living or (users is None and days is not None)
+    if truth is not None and not living:
+        raise UsageError("--truth: users of one day have no lasting traits; give --days or --users living")
+    written: list[SampleSummary] = []
     with Bars(quiet=quiet) as bars:
-        tell = bars.begin("sample", None, records)
-        summary = write_sample(
-            output, when, records, seed=seed, hours=span, shape=shape.value, compression=compression.value,
-            progress=lambda done: tell(0, done),
-        )  # fmt: skip
+        dates = series(when, days or 1)
+        total = sum(records_of(one, records) for one in dates) if living and days else records * len(dates)
+        tell = bars.begin("sample", None, total)
+        if living:
+            written += write_days(
+                output, when, records, days, seed=seed, hours=span, shape=shape.value, compression=compression.value,
+                truth=truth, progress=lambda done: tell(0, done),
+            )  # fmt: skip
+        else:
+            for number, one in enumerate(dates):
+                summary = write_sample(
+                    output, one, records, seed=seed, hours=span, shape=shape.value, compression=compression.value,
+                    progress=lambda done, before=number * records: tell(0, before + done),  # type: ignore[misc]
+                )  # fmt: skip
+                written.append(summary)
         bars.end("sample")
-    print(f"{records:,} records in {summary.files} objects under {output}", file=sys.stderr)
+    count, files = sum(summary.records for summary in written), sum(summary.files for summary in written)
+    print(f"{count:,} records in {files} objects under {output}", file=sys.stderr)

@@ -92,7 +92,7 @@ def actions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     from logpress.comparing import Named, compare_day
     from logpress.contract import load_contract
     from logpress.day import one_machine, published
-    from logpress.sample import write_sample
+    from logpress.sample import write_days, write_sample
 
     sdk_log, path = load_contract("sdk_log"), folder / "warm.yaml"
     path.write_text(_EVERY_TYPE)
@@ -101,6 +101,7 @@ def actions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     lake, nowhere = str(folder / "lake"), Path(os.devnull)
 
     yield "sample", partial(write_sample, raw, _DAY, _DAYS_RECORDS, seed=7, hours=(10, 11))
+    yield "sample", partial(write_days, folder / "living", _DAY, 100)
     hits.write_bytes(b"".join(_pretty(raw)))
     other.write_bytes(b"".join(_records()))
     hours = sdk_log.model_copy(update={"files": sdk_log.files.model_copy(update={"merge_bytes": 0})})

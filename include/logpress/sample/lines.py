@@ -20,7 +20,7 @@ from logpress.sample.plan import Plan, Shape
 from logpress.sample.population import Population
 from logpress.sample.sequence import Sequences
 from logpress.sample.unusual import unusual_line
-from logpress.sample.vocabulary import ANSWERS, FUNCTIONS, VERSIONS
+from logpress.sample.vocabulary import ANSWERS, FUNCTIONS
 
 CHUNK_BYTES = 2 << 20
 
@@ -89,7 +89,7 @@ class Printer:
             [function.url for function in FUNCTIONS],
             [function.other_url for function in FUNCTIONS],
             [json.dumps(answer.reason, ensure_ascii=False)[1:-1] for answer in ANSWERS],
-            VERSIONS,
+            population.versions,
         ]
         sizes = [len(literals), *map(len, dictionaries)]
         texts, offsets = _joined([text.encode() for texts in (literals, *dictionaries) for text in texts])

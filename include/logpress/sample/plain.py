@@ -8,7 +8,7 @@ from typing import Any
 
 from logpress.sample.draw import Rows
 from logpress.sample.population import Population
-from logpress.sample.vocabulary import ANSWERS, FUNCTIONS, VERSIONS
+from logpress.sample.vocabulary import ANSWERS, FUNCTIONS
 
 LABEL = "+09:00"
 """UTC offset that clients write after their times, although these are in UTC."""
@@ -38,7 +38,7 @@ def document(rows: Rows, row: int, population: Population) -> dict[str, Any]:
         "response_elapsed_time": int(drawn["elapsed"]),
         "response_reason": answer.reason,
         "response_status_code": answer.status,
-        "sdk_version": VERSIONS[population.version[user]],
+        "sdk_version": population.versions[population.version[user]],
         "timestamp": instant(int(drawn["stamp"]) * 1000)[:19] + "Z",
         "user_inDate": instant(int(population.created[user])) + "Z",
     }

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from logpress.sample import rates
 from logpress.sample.plan import Plan
-from logpress.sample.vocabulary import KOREAN_HEADS, KOREAN_TAILS, LATIN_HEADS, LATIN_TAILS, SYMBOLS, VERSION_WEIGHTS
+from logpress.sample.vocabulary import (
+    KOREAN_HEADS,
+    KOREAN_TAILS,
+    LATIN_HEADS,
+    LATIN_TAILS,
+    SYMBOLS,
+    VERSION_WEIGHTS,
+    VERSIONS,
+)
 
 _GAMES, _USERS, _NAMES = 101, 102, 103
 _DAY_MS = 86_400_000
@@ -23,10 +31,11 @@ class Population:
     Attributes:
         games: client app ids, each a UUID and 4 digits.
         game: int32[users], index into `games`.
-        version: uint8[users], index into `VERSIONS`.
+        version: uint8[users], index into `versions`.
         created: int64[users], instant of sign-up, epoch ms.
         names: nicknames, escaped for JSON, UTF-8, concatenated.
         name_ends: int64[users], the end of each in `names`.
+        versions: SDK versions.
     """
 
     games: tuple[str, ...]
@@ -35,6 +44,7 @@ class Population:
     created: NDArray[np.int64]
     names: bytes
     name_ends: NDArray[np.int64]
+    versions: tuple[str, ...] = VERSIONS
 
     def nickname(self, user: int) -> str:
         """The nickname of a user."""
@@ -56,7 +66,7 @@ def weighted(
 def draw_population(plan: Plan, users: int) -> Population:
     """Games, which depend on the seed but not on the day, and users."""
     random = np.random.default_rng([plan.seed, _GAMES])
-    games = tuple(_client_app_id(random) for _ in range(rates.GAMES))
+    games = _client_app_ids(random)
     game_version = weighted(random, VERSION_WEIGHTS, rates.GAMES).astype(np.uint8)
 
     random = plan.stream(_USERS)
@@ -67,9 +77,16 @@ def draw_population(plan: Plan, users: int) -> Population:
     version[other] = weighted(random, VERSION_WEIGHTS, int(other.sum()))
     age = np.minimum(random.exponential(120.0, users), 900.0)
     created = plan.start * 1000 - 1 - (age * _DAY_MS).astype(np.int64)
-    names = [json.dumps(name, ensure_ascii=False)[1:-1].encode() for name in _nicknames(plan, users)]
-    ends = np.cumsum(np.fromiter(map(len, names), dtype=np.int64, count=users))
-    return Population(games, game, version, created, b"".join(names), ends)
+    return Population(games, game, version, created, *escaped(_nicknames(plan, users)))
+
+
+def client_app_ids(seed: int) -> tuple[str, ...]:
+    """The games' ids, which depend on the seed alone."""
+    return _client_app_ids(np.random.default_rng([seed, _GAMES]))
+
+
+def _client_app_ids(random: np.random.Generator) -> tuple[str, ...]:
+    return tuple(_client_app_id(random) for _ in range(rates.GAMES))
 
 
 def _client_app_id(random: np.random.Generator) -> str:
@@ -81,15 +98,44 @@ def _nicknames(plan: Plan, users: int) -> list[str]:
     random = plan.stream(_NAMES)
     korean = random.random(users) < 0.5
     mixed = random.random(users) < 0.12
-    heads = [*KOREAN_HEADS, *LATIN_HEADS]
-    tails = [*KOREAN_TAILS, *LATIN_TAILS]
-    head = random.integers(len(LATIN_HEADS), size=users) % np.where(korean, len(KOREAN_HEADS), len(LATIN_HEADS))
-    tail = random.integers(len(LATIN_TAILS), size=users) % np.where(korean ^ mixed, len(KOREAN_TAILS), len(LATIN_TAILS))
-    head += np.where(korean, 0, len(KOREAN_HEADS))
-    tail += np.where(korean ^ mixed, 0, len(KOREAN_TAILS))
+    head = random.integers(len(LATIN_HEADS), size=users)
+    tail = random.integers(len(LATIN_TAILS), size=users)
     number = random.integers(10_000, size=users)
     number[random.random(users) < 0.55] = -1
     symbol = random.integers(len(SYMBOLS), size=users)
     symbol[random.random(users) < 0.95] = -1
+    return spelled(korean, mixed, head, tail, number, symbol)
+
+
+def spelled(
+    korean: NDArray[np.bool_],
+    mixed: NDArray[np.bool_],
+    head: NDArray[np.int64],
+    tail: NDArray[np.int64],
+    number: NDArray[np.int64],
+    symbol: NDArray[np.int64],
+) -> list[str]:
+    """Nicknames of their parts.
+
+    Args:
+        korean: whether the first part is Korean.
+        mixed: whether the second part is of the other script.
+        head: the first part, at least 0, modulo the number of those there are.
+        tail: the second part, the same.
+        number: number behind them; -1 for none.
+        symbol: index of a symbol behind them; -1 for none.
+    """
+    heads = [*KOREAN_HEADS, *LATIN_HEADS]
+    tails = [*KOREAN_TAILS, *LATIN_TAILS]
+    ends_korean = korean ^ mixed
+    head = head % np.where(korean, len(KOREAN_HEADS), len(LATIN_HEADS)) + np.where(korean, 0, len(KOREAN_HEADS))
+    tail = tail % np.where(ends_korean, len(KOREAN_TAILS), len(LATIN_TAILS))
+    tail += np.where(ends_korean, 0, len(KOREAN_TAILS))
     rows = zip(head.tolist(), tail.tolist(), number.tolist(), symbol.tolist(), strict=True)
     return [f"{heads[h]}{tails[t]}{'' if n < 0 else n}{'' if s < 0 else SYMBOLS[s]}" for h, t, n, s in rows]
+
+
+def escaped(names: list[str]) -> tuple[bytes, NDArray[np.int64]]:
+    """Names as `Population` has them: escaped for JSON and concatenated, and where each ends, int64[names]."""
+    texts = [json.dumps(name, ensure_ascii=False)[1:-1].encode() for name in names]
+    return b"".join(texts), np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))

@@ -22,6 +22,7 @@ from logpress.outputs import refuse_output, written
 from logpress.sample.draw import draw_hours, draw_sessions
 from logpress.sample.kinds import counts
 from logpress.sample.lines import Hour, Printer
+from logpress.sample.living import LivingDay, World
 from logpress.sample.plan import Plan, Shape
 from logpress.sample.population import draw_population
 from logpress.sample.sequence import Sequencer
@@ -78,11 +79,13 @@ def write_sample(
     shape: Shape = "hit",
     compression: Compression = "gzip",
     progress: Callable[[int], None] | None = None,
+    world: World | None = None,
 ) -> SampleSummary:
     """Write a day of raw logs into `output` as `YYYY/MM/DD/HH/sdk-log-1-YYYY-MM-DD-HH-MM-SS-<uuid>.gz`.
 
     Records are in order of arrival, in the folder of their hour (UTC) of arrival. The same arguments produce the same
-    bytes. Memory: 32 bytes a record, and a few megabytes a thread.
+    bytes. Memory: a few megabytes a thread, and 32 bytes a record of the day; of a world, 250 bytes a user who may play
+    and 125 bytes a record of an hour.
 
     Args:
         output: folder; created if missing.
@@ -93,6 +96,7 @@ def write_sample(
         shape: whole search hits, or bare documents; the documents are the same.
         compression: compression of the objects.
         progress: called with the number of records written so far.
+        world: the living population whose day it is; users of this day alone if None.
 
     Raises:
         UsageError: if an argument is not valid, or the hours' folders have other objects.
@@ -101,12 +105,13 @@ def write_sample(
     plan = _plan(day, records, seed, hours)
     _check(shape, Shape, "shape")
     _check(compression, Compression, "compression")
-    run = hashlib.blake2b(repr((plan, shape, compression)).encode(), digest_size=4).digest()
+    of = (plan, shape, compression) if world is None else (plan, world, shape, compression)
+    run = hashlib.blake2b(repr(of).encode(), digest_size=4).digest()
     refuse_output(output)
     folders = [output / f"{day:%Y/%m/%d}/{hour:02d}" for hour in range(plan.first_hour, plan.last_hour + 1)]
     _refuse_others(folders, run, compression)
 
-    printer, arrivals = _prepare(plan, shape)
+    printer, arrivals = _prepare(plan, shape, world)
     written: list[tuple[Path, int, int]] = []
     pending: deque[Future[tuple[Path, int, int]]] = deque()
     waiting: deque[int] = deque()
@@ -140,7 +145,12 @@ def write_sample(
 
 
 def generate_lines(
-    day: date, records: int, seed: int = 7, hours: tuple[int, int] | None = None, shape: Shape = "hit"
+    day: date,
+    records: int,
+    seed: int = 7,
+    hours: tuple[int, int] | None = None,
+    shape: Shape = "hit",
+    world: World | None = None,
 ) -> Iterator[bytes]:
     """The lines that `write_sample` writes, in the same order, in chunks of whole lines of some megabytes.
 
@@ -148,7 +158,7 @@ def generate_lines(
         UsageError: if an argument is not valid.
     """
     _check(shape, Shape, "shape")
-    printer, arrivals = _prepare(_plan(day, records, seed, hours), shape)
+    printer, arrivals = _prepare(_plan(day, records, seed, hours), shape, world)
     for hour in arrivals:
         for chunk in printer.chunks(hour, 0, len(hour.rows)):
             yield bytes(chunk)
@@ -164,13 +174,19 @@ def _check(value: str, choices: object, what: str) -> None:
         raise UsageError(f"{value!r} is not a {what} of a sample; give one of {', '.join(get_args(choices))}")
 
 
-def _prepare(plan: Plan, shape: Shape) -> tuple[Printer, Iterator[Hour]]:
-    sessions = draw_sessions(plan)
-    printer = Printer(plan, draw_population(plan, sessions.users), shape)
+def _prepare(plan: Plan, shape: Shape, world: World | None) -> tuple[Printer, Iterator[Hour]]:
+    if world is None:
+        sessions = draw_sessions(plan)
+        population = draw_population(plan, sessions.users)
+        hours = draw_hours(plan, sessions, THREADS)
+    else:
+        living = LivingDay.draw(plan, world, THREADS)
+        population, hours = living.population, living.hours(THREADS)
+    printer = Printer(plan, population, shape)
     sequencer = Sequencer(plan)
 
     def arrivals() -> Iterator[Hour]:
-        for number, rows in enumerate(draw_hours(plan, sessions, THREADS)):
+        for number, rows in enumerate(hours):
             yield printer.hour(rows, sequencer.take(number, rows))
 
     return printer, arrivals()
