@@ -28,7 +28,12 @@ def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     folder = os.path.dirname(path)
     deadline = time.monotonic() + wait_seconds
     while True:
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except FileExistsError:
+            if os.path.exists(folder) and not os.path.isdir(folder):
+                raise
+            continue  # whoever let go just now took the empty folder away while it was looked at
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
