@@ -243,3 +243,29 @@ def test_a_lake_of_format_1_is_migrated(files: Any, lake: Lake, stage: Any, step
         assert catalog_files(found, TABLE, day) == sorted(parts)
         assert all(files.exists(path) for path in [*parts, *rejects])
     assert not [name for name in everything(files, found) if name.startswith(f"{TABLE}/dt=")]
+
+
+def test_words_that_many_add_at_once_get_one_code_each(lake: Lake) -> None:
+    """No lock keeps others away in an object store: the put of the next number is conditional."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from logpress.lake import vocabularies
+
+    def add(word: str) -> int:
+        while True:
+            found = vocabularies.read(lake, TABLE, "func_name")
+            words = found.words.with_more([word], (*found.words.counts, 1), {})
+            if vocabularies.publish(lake, TABLE, found, words):
+                return words.words.index(word)
+
+    names = [f"word {number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        codes = list(pool.map(add, names))
+    final = vocabularies.read(lake, TABLE, "func_name")
+    assert final.number == len(names)
+    assert [final.words.words[code] for code in codes] == names
+    assert sorted(codes) == list(range(len(names)))
+    assert vocabularies.columns(lake, TABLE) == ["func_name"]
+    files = lake.storage.list(lake.vocabulary_folder(TABLE, "func_name"))
+    assert [item.name for item in files] == [f"{number:09d}.json" for number in range(1, 13)]
+    assert [item.size > 0 for item in files] == [False] * 10 + [True] * 2

@@ -1,4 +1,4 @@
-"""Whether a lake's catalog, manifests and files agree."""
+"""Whether a lake's catalog, manifests and files agree, and its vocabularies can be read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from logpress.lake.leftovers import superseded_names
 from logpress.lake.links import link_differences
 from logpress.lake.snapshots import data_files
 from logpress.lake.storage import lake_errors
+from logpress.lake.vocabularies import faults
 from logpress.manifest import DayManifest
 
 _YOUNG = timedelta(hours=1)
@@ -61,6 +62,8 @@ def check_lake(lake: Lake, tables: list[str], *, hash_files: bool = False) -> It
                 is_lost = False
         except LakeError as error:
             yield Finding(table, None, f"{error}")
+        for fault in faults(lake, table):
+            yield Finding(table, None, fault)
         for day in sorted({*known, *lake.days(table), *lake.days_with_files(table)}):
             yield from _check_day(lake, table, day, None if is_lost else known.get(day, set()), held, hash_files)
 

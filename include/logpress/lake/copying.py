@@ -12,6 +12,7 @@ from datetime import date
 from typing import IO, Any
 
 from logpress.errors import LakeError, UsageError
+from logpress.lake import vocabularies
 from logpress.lake.catalog import see_catalog
 from logpress.lake.history import sizes_differ
 from logpress.lake.lake import Lake
@@ -51,7 +52,7 @@ def copy_lake(
     The copy is a lake of its own: it has its own catalog, which knows its files, and days can be pressed into it. Files
     are compared with the manifests by SHA-256 when they are read and when they are written. If it is stopped, call it
     again; days that are in the copy already are not copied again. Earlier publications are not copied, and days that
-    the source no longer has stay in the copy.
+    the source no longer has stay in the copy. Vocabularies are copied, so that codes are the same.
 
     Args:
         source: the lake.
@@ -64,7 +65,8 @@ def copy_lake(
 
     Raises:
         UsageError: if there is another lake or something else, or nothing names a catalog for the copy.
-        LakeError: if a file is missing or damaged, or a lake or catalog refuses.
+        LakeError: if a file is missing or damaged, a vocabulary of the copy has other codes, or a lake or catalog
+            refuses.
     """
     _see_apart(source.uri, normal_uri(uri))
     copy = Lake.create(uri)
@@ -83,6 +85,7 @@ def copy_lake(
                 erasures=manifest.erasures, despite_erasures=_has_erasures(copy, manifest),
             )  # fmt: skip
             yield CopiedDay(table, day, copied)
+        vocabularies.copy(source, copy, table)
 
 
 def _see_apart(source: str, copy: str) -> None:

@@ -115,6 +115,14 @@ class Layout:
         """The log of a table's erasures."""
         return f"{self.uri}/{table}/_erasures"
 
+    def vocabularies_root(self, table: str) -> str:
+        """The vocabularies of a table's columns."""
+        return f"{self.uri}/{table}/vocabularies"
+
+    def vocabulary_folder(self, table: str, column: str) -> str:
+        """A vocabulary: a file for each time that it grew, of which the last counts."""
+        return f"{self.vocabularies_root(table)}/{column}"
+
     def staging_root(self, table: str) -> str:
         """Staging of all days and runs of a table."""
         return f"{self.uri}/{table}/_staging"

@@ -56,6 +56,21 @@ class RemoteStorage:
         """Write a small file: readers see the old one or the new one, whole."""
         self._filesystem.pipe_file(path, data)
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a small object, unless there is one; whether it was written.
+
+        Of two that do it at once, one does, if the store knows conditional writes. The object is read again, so that
+        one of two that do it one after the other is told in any store.
+        """
+        try:
+            self._filesystem.pipe_file(path, data, mode="create")
+        except Exception:  # clients tell of a condition that does not hold in ways of their own
+            found = self.read(path)
+            if found is None:
+                raise
+            return found == data  # it was written, and the answer was lost
+        return self.read(path) == data
+
     def list(self, folder: str) -> list[Item]:
         """What lies in a folder, by name; nothing if there is none."""
         self._filesystem.invalidate_cache()

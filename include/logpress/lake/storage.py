@@ -40,6 +40,12 @@ class Storage(Protocol):
     def write(self, path: str, data: bytes) -> None:
         """Write a small file: readers see the old one or the new one, whole."""
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a small file, whole, unless there is one; whether it was written. Of two that do it at once, one does.
+
+        On a disk without hard links a lock must keep others away.
+        """
+
     def list(self, folder: str) -> list[Item]:
         """What lies in a folder, by name; nothing if there is none."""
 
@@ -136,20 +142,28 @@ class LocalStorage:
 
     def write(self, path: str, data: bytes) -> None:
         """Write a small file: readers see the old one or the new one, whole."""
-        folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
-        temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with _written(path, data) as temporary:
             os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        sync_folder(folder)
+        sync_folder(os.path.dirname(path))
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a small file, whole, unless there is one; whether it was written. Of two that do it at once, one does.
+
+        On a disk without hard links a lock must keep others away.
+        """
+        with _written(path, data) as temporary:
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                if os.path.lexists(path):
+                    return False
+                os.replace(temporary, path)
+        sync_folder(os.path.dirname(path))
+        return True
 
     def list(self, folder: str) -> list[Item]:
         """What lies in a folder, by name; nothing if there is none."""
@@ -222,6 +236,23 @@ class LocalStorage:
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
+
+
+@contextlib.contextmanager
+def _written(path: str, data: bytes) -> Iterator[str]:
+    """A temporary file with these bytes beside a path; gone in the end."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # there still if it was not renamed
 
 
 def sync_folder(folder: str) -> None:

@@ -11,6 +11,7 @@ from logpress.contract.model import Contract
 from logpress.day.budget import Budget
 from logpress.day.erasing.matches import Matcher, Matches
 from logpress.day.erasing.rewrite import SliceFiles, rewrite_slice
+from logpress.day.erasing.words import forget_words
 from logpress.day.lookups import forget_lookups, publish_with_lookups
 from logpress.day.stages import default_threads
 from logpress.errors import ChangedError, UsageError
@@ -128,6 +129,7 @@ def erase(
         done = _erase_days(work, days, grace, note, tell)
         stages.begin("remove", None)
         _forget_lookups(lake, contract.table)
+        _forget_words(lake, contract.table)
         waiting = forget_due(lake, contract.table, at_once=at_once)
         stages.end("remove")
     return Erased(tuple(done), len(days), tuple(waiting))
@@ -150,6 +152,7 @@ def finish(contract: Contract, lake_uri: str, *, at_once: bool = False) -> list[
     lake = Lake.open(lake_uri)
     with erase_lock(lake, contract.table):
         _forget_lookups(lake, contract.table)
+        _forget_words(lake, contract.table)
         return forget_due(lake, contract.table, at_once=at_once)
 
 
@@ -164,6 +167,12 @@ def _forget_lookups(lake: Lake, table: str) -> None:
     """Remove the lookups of parts that erasures have replaced; at once, because only views need them."""
     for day in sorted({count.day for entry in erasures.entries(lake, table, only_open=True) for count in entry.days}):
         forget_lookups(lake, table, day)
+
+
+def _forget_words(lake: Lake, table: str) -> None:
+    """Take words out of the vocabularies that no record has any more, as long as an erasure is not done with."""
+    if erasures.entries(lake, table, only_open=True):
+        forget_words(lake, table, default_threads())
 
 
 def _erase_days(
