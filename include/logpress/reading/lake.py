@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +19,10 @@ from logpress.manifest import DayManifest
 from logpress.reading.columns import ColumnInfo, columns_of
 from logpress.reading.part import Part, Request, types_in_file
 from logpress.reading.scan import Scan, default_threads
+from logpress.reading.sequences.entity import entity_of
+from logpress.reading.sequences.sequences import Sequences, end_of
 from logpress.reading.told import Told
+from logpress.reading.vocabulary import Vocabularies, Vocabulary
 
 Day = date | str
 
@@ -162,7 +165,72 @@ class TableReader:
             _request=Request(tuple(names), types, wanted),
             _repeating=frozenset(column.name for column in known if column.repeats),
             _threads=threads or default_threads(),
+            _vocabularies=Vocabularies(self._lake, self.name),
         )
+
+    def vocabulary(
+        self, column: str, start: Day | None = None, end: Day | None = None, *, min_count: int = 1
+    ) -> Vocabulary:
+        """The codes of a column's texts, which the lake keeps for ever; words of days that are not in it are added.
+
+        Args:
+            column: a column of texts.
+            start: first day (UTC) whose words are added, if they are not there yet; None for all published days.
+            end: last day, included; as `start` if None.
+            min_count: words that have fewer rows, on each of the days, have the code of unknown ones, 1.
+
+        Raises:
+            UsageError: if there is no such column, it is not of texts, or an argument is not valid.
+            LakeError: if the lake cannot be read, or words are missing and it cannot be written.
+            PartError: if a file is damaged.
+        """
+        scan = self.scan(start, end, columns=[column])
+        days = scan.day_files()
+        types = pa.schema([scan.schema.field(column)])
+        return Vocabularies(self._lake, self.name).extended(column, days, types, default_threads(), min_count=min_count)
+
+    def sequences(
+        self,
+        start: Day | None = None,
+        end: Day | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        *,
+        last: int = 512,
+        codes: Sequence[str] | Mapping[str, Vocabulary] = (),
+        entity: Sequence[str] | None = None,
+        time: str | None = None,
+        threads: int | None = None,
+    ) -> Sequences:
+        """The records of each entity, such as a user, in the order of time, whatever days and parts they are in.
+
+        Args:
+            start: first day (UTC), as for `scan`.
+            end: last day, included; as `start` if None.
+            columns: those that become lists; those of the contract without underscore if None.
+            where: which records, as for `scan`.
+            last: how many of the last records of an entity are kept.
+            codes: columns of texts that become codes, by the vocabularies of the lake, to which words of these days
+                are added first; or vocabularies by column.
+            entity: the columns that say whose a record is; those of the table's contract if None.
+            time: the column that orders them; that of the contract if None.
+            threads: row groups that are read at a time.
+
+        Raises:
+            UsageError: if an argument is not valid, or nothing says whose a record is.
+            LakeError: if the lake cannot be read, or a vocabulary lacks words and cannot be written.
+            PartError: if a file is damaged.
+        """
+        if last < 1:
+            raise UsageError(f"last is {last}; give a number of records, 1 or more")
+        wide = self.scan(start, end, columns)
+        types = pa.schema([pa.field(column.name, column.type) for column in self.columns])
+        keys, by = entity_of(self.name, types, entity, time)
+        names = tuple(wide.schema.names)
+        scan = self.scan(start, end, [*dict.fromkeys([*keys, by, *names])], where, threads=threads)
+        ends = end if end is not None else start
+        as_of = scan.days[-1] if ends is None else _day(ends)
+        return Sequences(keys, by, names, last, scan.coded(codes), end_of(as_of), scan, self.scan, self.days)
 
     def _manifests(self, start: Day | None, end: Day | None) -> list[DayManifest]:
         """The manifests of the published days from `start` to `end`; at least one."""

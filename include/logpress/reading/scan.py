@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from logpress.conditions.names import no_such
 from logpress.errors import UsageError
 from logpress.reading.part import Part, Request, Rows
 from logpress.reading.told import Told
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import polars as pl
+
+    from logpress.reading.batches.loader import NumpyLoader
+    from logpress.reading.batches.torch_loader import TorchLoader
+    from logpress.reading.vocabulary import DayFiles, Vocabularies, Vocabulary
 
 BATCH_ROWS = 1 << 16
 """[memory] Rows of a batch, unless asked otherwise."""
@@ -55,6 +60,12 @@ class Scan:
     _repeating: frozenset[str]
     _threads: int
     _share: tuple[int, int] = (0, 1)
+    _vocabularies: Vocabularies | None = None
+
+    @property
+    def condition(self) -> str | None:
+        """The condition on its rows, as text; None if all are wanted."""
+        return None if self._request.filter is None else str(self._request.filter.expression)
 
     def share(self, index: int, count: int) -> Scan:
         """One of `count` scans that together return each row of this one once, for workers that read in parallel.
@@ -158,6 +169,72 @@ class Scan:
 
         return (connection or duckdb.default_connection()).from_arrow(self)
 
+    def to_numpy_batches(
+        self,
+        *,
+        batch_rows: int = 4096,
+        codes: Sequence[str] | Mapping[str, Vocabulary] = (),
+        fill: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        window_rows: int | None = None,
+        rank: int = 0,
+        world: int = 1,
+        drop_last: bool = True,
+    ) -> NumpyLoader:
+        """Batches for training: dicts of NumPy arrays, in a seeded order, the same wherever and however they are read.
+
+        The columns are those of the scan, by name: codes int32, numbers and booleans as they are, instants int64 in
+        microseconds since 1970 UTC, days int32 since 1970. A missing value is 0, and `<column>_missing` (bool) says
+        where; in a column of decimals it is NaN, and among codes 0.
+
+        Args:
+            batch_rows: rows of a batch.
+            codes: columns of texts that become codes, by the vocabularies of the lake, to which words of the scan's
+                days are added first; or vocabularies by column.
+            fill: what stands for a missing value instead, by column.
+            seed: of the order.
+            shuffle: whether rows are shuffled.
+            window_rows: about how many rows are decoded at a time, so that they come in any order; 2 million if None.
+            rank: this process, of those that train together.
+            world: how many processes train together.
+            drop_last: whether rows that do not fill a batch of each rank are left out. Else the last batches are
+                shorter, and of equal rows at each rank.
+
+        Raises:
+            UsageError: if an argument makes no sense, a column of texts is not in `codes`, or the scan is a share.
+            LakeError: if a vocabulary cannot be read, or lacks words and cannot be written.
+            PartError: if a file is gone or damaged.
+        """
+        from logpress.reading.batches.columns import numbers_of
+        from logpress.reading.batches.loader import WINDOW_ROWS, NumpyLoader, Settings
+        from logpress.reading.batches.source import Source
+        from logpress.reading.publications import Publications
+
+        if self._share != (0, 1):
+            raise UsageError("this scan is a share; make batches of the whole scan, with `rank` and `world`")
+        window = WINDOW_ROWS if window_rows is None else window_rows
+        settings = Settings(batch_rows, seed, shuffle, window, rank, world, drop_last)
+        columns = numbers_of(self.schema, self.coded(codes), fill)
+        source = Source(self.files, self._told, self._request, columns, self._threads)
+        return NumpyLoader(source, Publications.of(self.days, self.files), settings)
+
+    def to_torch(self, **options: Any) -> TorchLoader:
+        """As `to_numpy_batches`, with tensors; codes are int64. It is an IterableDataset of batches for a DataLoader.
+
+        Args:
+            **options: those of `to_numpy_batches`.
+
+        Raises:
+            ImportError: if PyTorch is not installed: `pip install '.[torch]'`.
+            UsageError: if an option makes no sense, a column of texts is not in `codes`, or the scan is a share.
+            LakeError: if a vocabulary cannot be read, or lacks words and cannot be written.
+            PartError: if a file is gone or damaged.
+        """
+        from logpress.reading.batches.torch_loader import TorchLoader
+
+        return TorchLoader(*self.to_numpy_batches(**options).made_of)
+
     def count(self) -> int:
         """The number of rows; without a condition or share, it is taken from the manifests.
 
@@ -186,6 +263,38 @@ class Scan:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream (the Arrow PyCapsule interface)."""
         return self.to_batches().__arrow_c_stream__(requested_schema)
+
+    def coded(self, codes: Sequence[str] | Mapping[str, Vocabulary]) -> dict[str, Vocabulary]:
+        """The vocabularies of these columns, with the words of the scan's days.
+
+        Raises:
+            UsageError: if a column is not one of the scan's, or not of texts.
+            LakeError: if a vocabulary cannot be read, or lacks words and cannot be written.
+            PartError: if a file is gone or damaged.
+        """
+        if isinstance(codes, Mapping):
+            return dict(codes)
+        if isinstance(codes, str):
+            raise UsageError(f"`codes` is {codes!r}; give a list of columns")
+        for name in codes:
+            if name not in self.schema.names:
+                raise no_such("column in `codes`", name, self.schema.names)
+        days, types = self.day_files(), self._request.types
+        assert self._vocabularies is not None
+        return {name: self._vocabularies.extended(name, days, types, self._threads) for name in codes}
+
+    def day_files(self) -> list[DayFiles]:
+        """The files of each day."""
+        from logpress.reading.publications import Publications
+        from logpress.reading.vocabulary import DayFiles
+
+        found = []
+        for day in self.days:
+            places = [place for place, path in enumerate(self.files) if path.rsplit("/", 2)[1] == f"dt={day}"]
+            files = tuple(self.files[place] for place in places)
+            told = tuple(self._told[place] for place in places)
+            found.append(DayFiles(Publications.of([day], files), files, told))
+        return found
 
     def _schema(self, categories: bool) -> pa.Schema:
         if not categories:
