@@ -31,7 +31,7 @@ def locked(path: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
         try:
             os.makedirs(folder, exist_ok=True)
         except FileExistsError:
-            if os.path.exists(folder) and not os.path.isdir(folder):
+            if os.path.lexists(folder) and not os.path.isdir(folder):
                 raise
             continue  # whoever let go just now took the empty folder away while it was looked at
         try:
