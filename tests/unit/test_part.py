@@ -23,7 +23,7 @@ from logpress.codecs.counters import Counters, Sequences
 from logpress.codecs.spelling import STYLES, Spelling
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
-from logpress.engine.part.metadata import MAJOR, METADATA_KEY, restores_alike
+from logpress.engine.part.metadata import MAJOR, METADATA_KEY, NOT_OF_PARTS, restores_alike
 from logpress.engine.part.part_reader import PartReader
 from logpress.errors import PartError
 from logpress.hashing.digest import digest_records
@@ -68,9 +68,7 @@ def in_packed(change: Change) -> Change:
 def test_metadata_comes_back_and_is_small(part: Path, sdk_log: Contract) -> None:
     metadata = PartReader(str(part)).metadata
     assert restores_alike(metadata.contract, sdk_log)
-    assert metadata.contract.model_dump(exclude={"source", "checks"}) == sdk_log.model_dump(
-        exclude={"source", "checks"}
-    )
+    assert metadata.contract.model_dump(exclude=NOT_OF_PARTS) == sdk_log.model_dump(exclude=NOT_OF_PARTS)
     text = pq.read_metadata(part).metadata[METADATA_KEY].decode()
     assert metadata.to_text() == text
     assert len(text) < 4_000
@@ -100,7 +98,7 @@ def test_all_defaults_of_the_contract_are_in_the_file(part: Path) -> None:
     data = json.loads(pq.read_metadata(part).metadata[METADATA_KEY])
     packed = json.loads(zstandard.ZstdDecompressor().decompress(base64.b64decode(data["packed"])))
     without = Contract.model_validate(packed["contract"])
-    assert without.model_fields_set >= set(Contract.model_fields) - {"source", "checks"}
+    assert without.model_fields_set >= set(Contract.model_fields) - NOT_OF_PARTS
     for column in without.columns:
         assert column.model_fields_set == set(type(column).model_fields)
 

@@ -1,7 +1,8 @@
 """The checks of a contract, by kind: what a day must be like before it is published.
 
 A check of level `fail` that fails keeps the day out of the lake, one of level `warn` is reported. docs/checks.md shows
-each kind by example; `logpress.quality.checks` runs them.
+each kind by example; `logpress.quality.checks` runs them. The kinds are one module, because they are one list, each of
+a few lines.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
@@ -35,7 +35,6 @@ def publish_day(
     *,
     descriptions: Mapping[str, str] | None = None,
     grace: timedelta | None = None,
-    progress: Callable[[int, int], None] | None = None,
     replaces: DayManifest | None = None,
     erasures: Sequence[Erasure] = (),
     despite_erasures: bool = False,
@@ -58,7 +57,6 @@ def publish_day(
         run: whose staging it is; it is removed.
         descriptions: what columns mean, for the catalog.
         grace: how long files and snapshots that were published before stay; the lake's retention if None.
-        progress: called with files moved so far, and in all.
         replaces: the publication that the files were made from; any if None.
         erasures: what was erased from the day, which is kept with it.
         despite_erasures: whether a day is replaced from which records were erased since it was pressed; those that
@@ -96,11 +94,9 @@ def publish_day(
         expected = None if replaces is None or lake.is_local else lake.files(replaces)[0]
         note_moves(lake, table, day, run, {part.path: slice_ for slice_, part in files})
         try:
-            for done, (slice_, part) in enumerate(files):
+            for slice_, part in files:
                 staged = f"{lake.staging_folder(table, day, run, slice_)}/{part.path}"
                 _move(lake, staged, lake.file_path(table, day, part.path), part)
-                if progress is not None:
-                    progress(done + 1, len(files))
             wanted = _publication(lake, table, day, manifests, run, erasures, verification, run_id)
             manifest = make_day(catalog, lake, wanted, descriptions or {}, grace, expected)
         except BaseException:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from logpress.conditions.names import no_such
 from logpress.errors import UsageError
+from logpress.reading.ahead import ahead_of
 from logpress.reading.part import Part, Request, Rows
 from logpress.reading.told import Told
 
@@ -353,9 +353,9 @@ class Scan:
         request = request or self._request
         with ThreadPoolExecutor(self._threads, "scan") as pool:
             files = zip(self.files, self._told, strict=True)
-            parts = _ahead(pool, lambda one: Part.open(one[0], request, one[1]), files, _PARTS_AHEAD)
+            parts = ahead_of(pool, lambda one: Part.open(one[0], request, one[1]), files, _PARTS_AHEAD)
             groups = self._groups(parts)
-            yield from _ahead(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
+            yield from ahead_of(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
 
     def _groups(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
         """The row groups of this share that may match."""
@@ -376,21 +376,6 @@ class _Dictionaries:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.scan.to_batches(categories=True).__arrow_c_stream__(requested_schema)
-
-
-def _ahead(pool: ThreadPoolExecutor, function: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
-    """Apply a function in a pool and yield the results in order, computing at most `ahead` of them in advance."""
-    waiting: deque[Future[Out]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 _PANDAS_NULLABLE = {

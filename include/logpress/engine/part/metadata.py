@@ -200,7 +200,7 @@ class PartMetadata:
             raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
 
 
-_NOT_OF_PARTS = {"source", "checks", "alerts", "entity", "time", "by_user", "personal"}
+NOT_OF_PARTS = {"source", "checks", "alerts", "entity", "time", "by_user", "personal"}
 """What a contract says of a table, but no part file needs."""
 
 
@@ -209,7 +209,7 @@ def stored_contract(contract: Contract) -> dict[str, Any]:
 
     What does not matter to the file is left out: where records come from, checks, and who is told.
     """
-    return contract.model_dump(mode="json", exclude=_NOT_OF_PARTS)
+    return contract.model_dump(mode="json", exclude=NOT_OF_PARTS)
 
 
 def restores_alike(one: Contract, other: Contract) -> bool:
