@@ -181,10 +181,11 @@ def test_a_day_that_is_as_usual_passes_and_one_that_is_not_is_told(name: str) ->
     of, same, other, past, told = CASES[name]
     passed, failed = judged(of, same, past), judged(of, other, past)
     assert passed.ok, passed.message
-    assert passed.message == "as usual (compared with 4 earlier Sundays)"
+    what = of.replace("_", " ")
+    assert passed.message == f"{what}: as usual, compared with 4 earlier Sundays"
     assert not failed.ok
     assert told in failed.message
-    assert failed.message.endswith(" (compared with 4 earlier Sundays)")
+    assert failed.message.endswith(", compared with 4 earlier Sundays")
     assert failed.compared_with == tuple(sorted(day.day for day in past))
     assert failed.columns == (("column",) if other.profile.columns else ())
     if failed.observed is not None:
@@ -231,7 +232,7 @@ def test_the_same_weekdays_come_before_the_days_before() -> None:
     assert chosen(TODAY, [figures(7), figures(14), figures(1)]) == []
     gaps = [figures(ago) for ago in (2, 4, 6)]
     assert chosen(TODAY, gaps) == gaps
-    assert judged("rows", figures(0), gaps).message == "as usual (compared with 3 days before)"
+    assert judged("rows", figures(0), gaps).message == "rows: as usual, compared with 3 days before"
 
 
 @given(st.sets(st.integers(-40, 60)))
@@ -257,7 +258,7 @@ def test_with_fewer_than_three_days_nothing_is_compared(of: Measure) -> None:
     past = next(case[3] for case in CASES.values() if case[0] == of)
     result = judged(of, today, past[:2])
     assert result.ok
-    assert result.message == "not compared, because fewer than 3 earlier days have a profile"
+    assert result.message == f"{of.replace('_', ' ')}: not compared, because fewer than 3 earlier days have a profile"
     assert result.compared_with == ()
     assert not judged(of, today, past[:3]).ok
 
@@ -354,7 +355,7 @@ def test_five_findings_are_named_and_long_values_are_cut() -> None:
     today = column({**noisy(1, USUAL), **{f"{number} {'x' * 100}": 1_000 for number in range(9)}})
     message = judged("new_values", figures(0, [today]), columns_of(of_values(USUAL))).message
     assert message.count("a new value") == 5
-    assert "; and 4 more (" in message
+    assert "; and 4 more, compared" in message
     assert "x" * 58 + "..." in message
     assert len(message) < 700
 

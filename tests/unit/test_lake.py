@@ -24,6 +24,7 @@ from logpress.lake import commit as commits
 from logpress.lake.catalog import check_configured, open_catalog
 from logpress.lake.choice import settings
 from logpress.lake.locks import locked
+from logpress.lake.publish import Verified
 from logpress.lake.snapshots import catalog_files
 from logpress.lake.storage import LocalStorage
 from logpress.manifest import PartStats, SliceManifest
@@ -89,8 +90,10 @@ def stage(
     )  # fmt: skip
 
 
-def publish(lake: Lake, day: date, *manifests: SliceManifest, run: str = "run", **options):
-    return publish_day(lake, TABLE, day, manifests, run, **options)
+def publish(
+    lake: Lake, day: date, *manifests: SliceManifest, run: str = "run", verification=None, run_id=None, **options
+):
+    return publish_day(lake, TABLE, day, manifests, run, verified=Verified(verification, run_id), **options)
 
 
 def scan(lake: Lake, day: date | None = None) -> list[str]:

@@ -10,6 +10,7 @@ from logpress.contract.model import Contract
 from logpress.day.kept_views import contract_of_part, kept_view
 from logpress.lake import Lake, publish_day
 from logpress.lake.lookups import Rows, keep_lookups, parts_with_lookups, replace_lookups
+from logpress.lake.publish import Verified
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest, Erasure, SliceManifest
 from logpress.results import Verification
@@ -48,7 +49,7 @@ def publish_with_lookups(
         return publish_day(
             lake, contract.table, day, manifests, run,
             descriptions=contract.descriptions, grace=grace, replaces=replaces, erasures=erasures,
-            verification=verification, run_id=run_id,
+            verified=Verified(verification, run_id),
         )  # fmt: skip
 
 

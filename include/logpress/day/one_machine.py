@@ -34,7 +34,7 @@ from logpress.lake import Lake
 from logpress.lake.catalog import check_configured
 from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lookups import keep_lookups
-from logpress.lake.publish import publish_day, see_erasures
+from logpress.lake.publish import Verified, publish_day, see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
@@ -223,7 +223,7 @@ def _publish(work: _Work, verification: Verification, grace: timedelta | None, d
         published = work.companion.call(
             publish_day, work.lake, contract.table, work.day, manifests, work.run,
             descriptions=contract.descriptions, grace=grace, despite_erasures=despite_erasures,
-            verification=verification,
+            verified=Verified(verification),
         )  # fmt: skip
     work.stages.end("publish")
     return published

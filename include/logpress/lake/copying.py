@@ -17,7 +17,7 @@ from logpress.lake.catalog import see_catalog
 from logpress.lake.history import sizes_differ
 from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.lake import Lake
-from logpress.lake.publish import publish_day, same_slices
+from logpress.lake.publish import Verified, publish_day, same_slices
 from logpress.lake.storage import lake_errors, normal_uri
 from logpress.manifest import DayManifest, PartStats
 
@@ -85,7 +85,7 @@ def copy_lake(
             publish_day(
                 copy, table, day, manifest.slices, run, descriptions=(descriptions or {}).get(table),
                 erasures=manifest.erasures, despite_erasures=_has_erasures(copy, manifest),
-                verification=manifest.verification, run_id=manifest.run_id, is_indexed=False,
+                verified=Verified(manifest.verification, manifest.run_id), is_indexed=False,
             )  # fmt: skip
             yield CopiedDay(table, day, copied)
         follow_or_warn(copy, table)

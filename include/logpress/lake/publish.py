@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.errors import ChangedError, LakeError, LogpressError, UsageError
@@ -26,6 +27,22 @@ from logpress.results import Verification
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What is kept with a publication.
+
+    Attributes:
+        verification: what verify found; None if nothing is known.
+        run_id: Airflow's run; None if it is none.
+    """
+
+    verification: Verification | None = None
+    run_id: str | None = None
+
+
+NOT_VERIFIED = Verified()
+
+
 def publish_day(
     lake: Lake,
     table: str,
@@ -38,8 +55,7 @@ def publish_day(
     replaces: DayManifest | None = None,
     erasures: Sequence[Erasure] = (),
     despite_erasures: bool = False,
-    verification: Verification | None = None,
-    run_id: str | None = None,
+    verified: Verified = NOT_VERIFIED,
     is_indexed: bool = True,
 ) -> DayManifest:
     """Replace a day by what a run has staged.
@@ -61,8 +77,8 @@ def publish_day(
         erasures: what was erased from the day, which is kept with it.
         despite_erasures: whether a day is replaced from which records were erased since it was pressed; those that
             its input still had are published again.
-        verification: what verify found; if None, and the same is published, what it found then stays.
-        run_id: Airflow's run, if it is one.
+        verified: what verify found, and in which run; if it found nothing, and the same is published, what it found
+            then stays.
         is_indexed: whether the index follows; not if the caller sees to it, after several days.
 
     Raises:
@@ -97,7 +113,7 @@ def publish_day(
             for slice_, part in files:
                 staged = f"{lake.staging_folder(table, day, run, slice_)}/{part.path}"
                 _move(lake, staged, lake.file_path(table, day, part.path), part)
-            wanted = _publication(lake, table, day, manifests, run, erasures, verification, run_id)
+            wanted = _publication(lake, table, day, manifests, run, erasures, verified)
             manifest = make_day(catalog, lake, wanted, descriptions or {}, grace, expected)
         except BaseException:
             with contextlib.suppress(LogpressError):  # what stays now is noted, and goes back later
@@ -162,8 +178,7 @@ def _publication(
     manifests: Sequence[SliceManifest],
     run: str,
     erasures: Sequence[Erasure],
-    verification: Verification | None,
-    run_id: str | None,
+    verified: Verified,
 ) -> DayManifest:
     """What the day is to be: the publication that it is, or that the run has begun, if that has the same slices."""
     try:
@@ -174,19 +189,19 @@ def _publication(
     erased = tuple(erasures)
     if before is not None:
         if same_slices(before, slices) and before.erasures == erased:
-            if verification is None or verification == before.verification:
+            if verified.verification is None or verified.verification == before.verification:
                 return before
-            again = before.model_copy(update={"verification": verification})
+            again = before.model_copy(update={"verification": verified.verification})
             keep(lake, again)
             return again
         keep(lake, before)
     for last in kept(lake, table, day)[-1:]:
         if last.run == run and same_slices(last, slices) and last.erasures == erased:  # it was killed, and goes on
-            found = verification or last.verification
+            found = verified.verification or last.verification
             return last.model_copy(update={"snapshot_id": None, "verification": found})
     return DayManifest(
-        table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, run_id=run_id, slices=slices,
-        erasures=erased, verification=verification,
+        table=table, day=day.isoformat(), published_at=datetime.now(UTC), run=run, slices=slices, erasures=erased,
+        run_id=verified.run_id, verification=verified.verification,
     )  # fmt: skip
 
 

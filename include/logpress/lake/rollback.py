@@ -16,7 +16,7 @@ from logpress.lake.lake import Lake
 from logpress.lake.leftovers import day_lock, note_superseded, remove_leftovers
 from logpress.lake.links import link_files
 from logpress.lake.moves import noted_at
-from logpress.lake.publish import publish_day
+from logpress.lake.publish import Verified, publish_day
 from logpress.lake.retention import retention_of
 from logpress.lake.storage import lake_errors
 from logpress.manifest import DayManifest
@@ -50,7 +50,7 @@ def rollback_day(lake: Lake, table: str, day: date, to: str) -> tuple[DayManifes
     run = f"{_RUN}{uuid.uuid4().hex[:12]}"
     return wanted, publish_day(
         lake, table, day, wanted.slices, run,
-        erasures=wanted.erasures, despite_erasures=True, verification=wanted.verification,
+        erasures=wanted.erasures, despite_erasures=True, verified=Verified(wanted.verification),
     )  # fmt: skip
 
 
