@@ -32,13 +32,16 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Lake:
-    """Three days and a gap; the second one has what `verify` found, with a broken check."""
+    """Three days and a gap; the second one has what `verify` found, with a broken check, the others are older."""
     home = tmp_path_factory.mktemp("reports")
     for day in DAYS:
         press(contract, home / "lake", home, day, {3: 40, 10: 25})
     found = Lake.open(str(home / "lake"))
-    path = Path(found.manifest_path("sdk_log", DAYS[1]))
-    path.write_bytes(with_verification(DayManifest.from_bytes(path.read_bytes())).to_bytes())
+    for day in DAYS:
+        path = Path(found.manifest_path("sdk_log", day))
+        manifest = DayManifest.from_bytes(path.read_bytes())
+        older = manifest.model_copy(update={"verification": None})
+        path.write_bytes((with_verification(manifest) if day == DAYS[1] else older).to_bytes())
     return found
 
 
