@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 
 from logpress_dags import cleaning
 from logpress_dags.docs import LAKE_CLEAN
@@ -20,23 +20,7 @@ from logpress_dags.task_log import explained
     start_date=START,
     catchup=False,
     max_active_runs=1,
-    params={
-        "lake": Param(
-            None,
-            type=["null", "string"],
-            title="Lake",
-            description="Folder or URI of the lake; left empty: as configured",
-        ),
-        "retention": Param(
-            None,
-            type=["null", "string"],
-            title="Retention",
-            description="How long earlier publications stay, as 7d, 12h or 30m; left empty: LOGPRESS_RETENTION",
-        ),
-        "dry_run": Param(
-            False, type="boolean", title="Only list", description="List what would be removed, and remove nothing"
-        ),
-    },
+    params=cleaning.form(),
     tags=["logpress", "lake"],
     default_args={
         "owner": OWNER,

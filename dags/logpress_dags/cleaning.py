@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import logging
 
-from airflow.sdk import get_current_context
+from airflow.sdk import Param, get_current_context
 
 from logpress.errors import UsageError
 from logpress_dags.settings import lake, storage_access
 from logpress_dags.task_log import show_name
 
 log = logging.getLogger(__name__)
+
+
+def form() -> dict[str, Param]:
+    """The form of a run."""
+    return {
+        "lake": Param(
+            None,
+            type=["null", "string"],
+            title="Lake",
+            description="Folder or URI of the lake; left empty: as configured",
+        ),
+        "retention": Param(
+            None,
+            type=["null", "string"],
+            title="Retention",
+            description="How long earlier publications stay, as 7d, 12h or 30m; left empty: LOGPRESS_RETENTION",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Only list", description="List what would be removed, and remove nothing"
+        ),
+    }
 
 
 def tables() -> list[str]:
