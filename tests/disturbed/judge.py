@@ -14,12 +14,13 @@ from logpress.lake import Lake
 from logpress.lake.catalog import LakeCatalog, open_catalog
 from logpress.lake.check import check_lake
 from logpress.lake.choice import EMBEDDED, catalog_path, is_missing
-from logpress.lake.clean import clean_table
+from logpress.lake.clean import clean_index, clean_table
 from logpress.lake.day_files import known_days
 from logpress.lake.erasures import entries
 from logpress.lake.history import is_whole, kept_path, publications
+from logpress.lake.index_tables import TABLES
 from logpress.lake.lookups import lookups_table
-from logpress.lake.snapshots import metadata_files
+from logpress.lake.snapshots import data_files, metadata_files
 
 State = dict[str, Any]
 NOTHING = timedelta(0)
@@ -84,6 +85,7 @@ def complaints(uri: str, wanted: State, *, is_erased: bool) -> Iterator[str]:
         yield f"ends otherwise: {_different(now, wanted)}"
     yield from (f"check: {one}" for one in check_lake(lake, lake.tables(), hash_files=True))
     clean_table(lake, TABLE, remove=True, retention=NOTHING, age=NOTHING)
+    clean_index(lake, remove=True, age=NOTHING)
     again = clean_table(lake, TABLE, remove=False, retention=NOTHING, age=NOTHING)
     yield from (f"is not removed: {one.path} ({one.why})" for one in again.needless)
     yield from (f"orphan: {path}" for path in orphans(lake))
@@ -113,7 +115,19 @@ def orphans(lake: Lake) -> list[str]:
             named.add(catalog_path(lake))
         for table in lake.tables():
             named.update(_named(lake, catalog, table))
+            named.update(_attempts(lake, table))
+            named.update(lake.index_path(name, table) for name in TABLES)
+        for name in TABLES:
+            found = catalog.load(name)
+            if found is not None:
+                named.update(data_files(found) | metadata_files(found, found.snapshots()))
     return sorted(path for path in _all_files(lake) if path not in named and "/_erasures/" not in path)
+
+
+def _attempts(lake: Lake, table: str) -> Iterator[str]:
+    """What refused runs have left, which stays for a week."""
+    root = f"{lake.table_folder(table)}/attempts/"
+    yield from (path for path in _all_files(lake) if path.startswith(root))
 
 
 def _named(lake: Lake, catalog: LakeCatalog, table: str) -> Iterator[str]:
