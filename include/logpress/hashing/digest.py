@@ -10,9 +10,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from logpress.hashing.kernels_xxh3 import hash128
-from logpress.kernel.words import PADDING
-
 _MODULUS = 1 << 128
 _WORD = (1 << 64) - 1
 
@@ -35,6 +32,10 @@ def combine(digests: Iterable[str]) -> str:
 
 def digest_records(records: Iterable[bytes]) -> str:
     """The digest of some records."""
+    # here, because kernels are slow to import, and digests are added up where nothing is hashed
+    from logpress.hashing.kernels_xxh3 import hash128
+    from logpress.kernel.words import PADDING
+
     total = 0
     for record in records:
         low, high = hash128(np.frombuffer(record + bytes(PADDING), dtype=np.uint8), 0, len(record))
