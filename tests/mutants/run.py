@@ -39,6 +39,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.json")
 KILLED, SURVIVED, SAME, WAITING = "killed", "survived", "equivalent", "not run"
 
 TESTS: dict[str, tuple[str, ...]] = {
+    "quality/profile/kernels_counts": ("tests/unit/test_kernels_counts.py",),
+    "serving/kernels_words": ("tests/unit/test_user_history.py",),
     "codecs/kernels_instants": (
         "tests/unit/test_kernels_values.py",
         "tests/unit/test_bit_tricks.py",
