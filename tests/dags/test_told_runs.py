@@ -95,7 +95,7 @@ def told(tmp_path_factory) -> Iterator[Told]:
         }
         airflow = stack.enter_context(started(home, **settings))
         found = Told(airflow, home / "other", hook, mail, lines, lineage)
-        wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 2)
+        wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 4)
         forms: dict[str, dict[str, Any]] = {
             "failed": {"day": FAILED},
             "warned": {"day": WARNED},
