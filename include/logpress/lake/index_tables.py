@@ -28,7 +28,7 @@ from logpress.lake.index_rows import CHECKS, DAYS, DESCRIPTIONS, SCHEMAS, SIZES
 from logpress.lake.lake import Lake
 from logpress.lake.locks import locked
 from logpress.lake.snapshots import data_files, metadata_files
-from logpress.lake.storage import lake_errors
+from logpress.lake.storage import TEMPORARY_PREFIX, lake_errors
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -215,17 +215,18 @@ def _tidy(catalog: LakeCatalog, lake: Lake, name: str, age: timedelta, remove: b
 
 
 def _needless(lake: Lake, loaded: Table, name: str, due: Collection[int], age: timedelta) -> list[str]:
-    """Files that no snapshot but those that are due needs, and that are older than this."""
+    """Files that no snapshot but those that are due needs, or that a killed run was writing, older than this."""
     with lake_errors(f"the metadata of {name} in {lake.uri}"):
         snapshots = [one for one in loaded.snapshots() if one.snapshot_id not in due]
         needed = data_files(loaded, snapshots) | metadata_files(loaded, snapshots)
         before = datetime.now(UTC) - age
         return [
             f"{folder}/{item.name}"
-            for folder in (lake.index_files(name), lake.metadata_folder(name))
+            for folder in (lake.index_files(name), lake.metadata_folder(name), lake.table_folder(name))
             for item in lake.storage.list(folder)
             if not item.is_folder
             and f"{folder}/{item.name}" not in needed
+            and (folder != lake.table_folder(name) or item.name.startswith(TEMPORARY_PREFIX))
             and (item.modified is None or item.modified <= before)
         ]
 
