@@ -252,8 +252,10 @@ class Ran(NamedTuple):
 
 @pytest.fixture
 def logpress(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run a command in this process."""
+    """Run a command in this process, which names no lake: the tests of DAGs give their processes one."""
     from logpress.cli.app import main
+
+    monkeypatch.delenv("LOGPRESS_LAKE", raising=False)
 
     def run(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["logpress", *map(str, arguments)])
