@@ -8,6 +8,8 @@ Counts are numbers of records. Each record that was read is a row, a reject, of 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -23,6 +25,14 @@ _CHECKSUM = b'"manifest_sha256": "'
 def file_name(prefix: str, slice_: str, sha256: str) -> str:
     """Name of a slice's part or rejects file: `part` or `_rejects`, the slice, and a digest of the content."""
     return f"{prefix}-{slice_}-{sha256[:12]}.parquet"
+
+
+def summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    """Counts by name of several slices, added up: rejects by reason, or rows by path."""
+    found: Counter[str] = Counter()
+    for some in counts:
+        found.update(some)
+    return found
 
 
 class SliceSpec(Model):
@@ -242,6 +252,33 @@ class DayManifest(Model):
     def rejects_parts(self) -> tuple[PartStats, ...]:
         """The rejects files, in the order of the slices."""
         return tuple(manifest.rejects_part for manifest in self.slices if manifest.rejects_part is not None)
+
+    @property
+    def columns(self) -> tuple[ColumnStats, ...]:
+        """The columns of all parts together, the largest first."""
+        sizes = summed({column.name: column.stored_bytes} for part in self.parts for column in part.columns)
+        encodings: dict[str, set[str]] = {name: set() for name in sizes}
+        for column in (column for part in self.parts for column in part.columns):
+            encodings[column.name].update(column.encodings)
+        return tuple(
+            ColumnStats(name=name, stored_bytes=size, encodings=tuple(sorted(encodings[name])))
+            for name, size in sizes.most_common()
+        )
+
+    @property
+    def footer_bytes(self) -> int:
+        """Bytes of the parts that are in no column: footers, with schema, statistics, layouts and checksums."""
+        return sum(part.stored_bytes - sum(one.stored_bytes for one in part.columns) for part in self.parts)
+
+    @property
+    def reject_reasons(self) -> Counter[str]:
+        """Rejects by reason."""
+        return summed(manifest.reject_reasons for manifest in self.slices)
+
+    @property
+    def unknown_paths(self) -> Counter[str]:
+        """Rows by path that the contract does not name."""
+        return summed(manifest.unknown_paths for manifest in self.slices)
 
     @property
     def rows(self) -> int:

@@ -78,15 +78,6 @@ class SliceLine:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where records of a day come from."""
-
-    where: str
-    inputs: int
-    records: int
-
-
-@dataclass(frozen=True)
 class Hour:
     """An hour of the day: its rows, and those of the day before."""
 
@@ -145,15 +136,15 @@ def hours(manifest: DayManifest, before: DayManifest | None) -> list[Hour]:
 
 def columns(manifest: DayManifest, before: DayManifest | None, contract: Contract | None) -> list[ColumnLine]:
     """The columns of a day's parts, the largest first; last what of the parts is in no column."""
-    sizes, encodings = _sizes(manifest)
-    earlier = _sizes(before)[0] if before is not None else Counter()
+    earlier = _sizes(before) if before is not None else Counter()
     profile = manifest.verification.profile if manifest.verification is not None else None
     known = profile.by_name if profile is not None else {}
     named = contract.by_name if contract is not None else {}
     helpers = {helper: column.name for column in named.values() for helper in column.helpers}
     rows, rows_before, stored = max(1, manifest.rows), max(1, before.rows if before else 1), manifest.stored_bytes or 1
     found = []
-    for name, size in sizes.most_common():
+    for stored_column in manifest.columns:
+        name, size = stored_column.name, stored_column.stored_bytes
         column, profiled = named.get(name), known.get(name)
         meaning = column.description if column is not None else _OWN.get(name, "")
         if name in helpers:
@@ -166,7 +157,7 @@ def columns(manifest: DayManifest, before: DayManifest | None, contract: Contrac
                 distinct=None if profiled is None else profiled.distinct, stored_bytes=size, share=size / stored,
                 bytes_a_row=size / rows,
                 change=words.change(size / rows, earlier[name] / rows_before) if before is not None else words.NONE,
-                encodings=", ".join(sorted(encodings[name])), is_hidden=column is None,
+                encodings=", ".join(stored_column.encodings), is_hidden=column is None,
                 is_personal=bool(getattr(column, "personal", False)),
             )
         )  # fmt: skip
@@ -185,7 +176,7 @@ def changed_columns(manifest: DayManifest, before: DayManifest | None) -> list[s
     """Sentences about columns that are new, gone, or took much more or less than the day before."""
     if before is None:
         return []
-    now, past = _sizes(manifest)[0], _sizes(before)[0]
+    now, past = _sizes(manifest), _sizes(before)
     rows, rows_before = max(1, manifest.rows), max(1, before.rows)
     found = [f"{name} is new" for name in now.keys() - past.keys()]
     found += [f"{name} is gone" for name in past.keys() - now.keys()]
@@ -194,36 +185,14 @@ def changed_columns(manifest: DayManifest, before: DayManifest | None) -> list[s
         size, other = now[name] / rows, past[name] / rows_before
         if abs(size - other) > max(GREW * other, GREW_OF_DAY * of_day):
             found.append(f"{name} takes {size:.3f} bytes a row, {words.change(size, other)}")
-    for path, count in unknown_paths(manifest).items():
-        if path not in unknown_paths(before):
-            found.append(f"{path}, which the contract does not name, came with {words.counted(count, 'row')}")
+    unknown = manifest.unknown_paths
+    for path in unknown.keys() - before.unknown_paths.keys():
+        found.append(f"{path}, which the contract does not name, came with {words.counted(unknown[path], 'row')}")
     return sorted(found)
 
 
-def _sizes(manifest: DayManifest) -> tuple[Counter[str], dict[str, set[str]]]:
-    sizes: Counter[str] = Counter()
-    encodings: dict[str, set[str]] = {}
-    for part in manifest.parts:
-        for column in part.columns:
-            sizes[column.name] += column.stored_bytes
-            encodings.setdefault(column.name, set()).update(column.encodings)
-    return sizes, encodings
-
-
-def unknown_paths(manifest: DayManifest) -> dict[str, int]:
-    """Rows by path that the contract does not name, the most frequent first."""
-    found: Counter[str] = Counter()
-    for entry in manifest.slices:
-        found.update(entry.unknown_paths)
-    return dict(found.most_common())
-
-
-def reject_reasons(manifest: DayManifest) -> dict[str, int]:
-    """Rejects by reason, the most frequent first."""
-    found: Counter[str] = Counter()
-    for entry in manifest.slices:
-        found.update(entry.reject_reasons)
-    return dict(found.most_common())
+def _sizes(manifest: DayManifest) -> Counter[str]:
+    return Counter({column.name: column.stored_bytes for column in manifest.columns})
 
 
 def slices(manifest: DayManifest) -> list[SliceLine]:
@@ -238,20 +207,6 @@ def slices(manifest: DayManifest) -> list[SliceLine]:
     ]  # fmt: skip
 
 
-def places(manifest: DayManifest) -> list[Place]:
-    """Folders (without subfolders that name a time) and indices of the raw input, most records first."""
-    from logpress.sources.dated import folder_above
-    from logpress.sources.search.address import is_cluster
-
-    inputs: Counter[str] = Counter()
-    records: Counter[str] = Counter()
-    for origin in (origin for entry in manifest.slices for origin in entry.origins):
-        where = origin.uri.partition("?")[0] if is_cluster(origin.uri) else folder_above(origin.uri)
-        inputs[where] += 1
-        records[where] += origin.records
-    return [Place(where, inputs[where], number) for where, number in records.most_common()]
-
-
 def kept_whole(manifest: DayManifest) -> tuple[int, list[str]]:
     """(Records that had to be kept whole, where the first of them are)."""
     places = [
@@ -260,11 +215,10 @@ def kept_whole(manifest: DayManifest) -> tuple[int, list[str]]:
     return sum(entry.kept_whole for entry in manifest.slices), places[:5]
 
 
-def footers(manifest: DayManifest, lines: Sequence[ColumnLine]) -> Mapping[str, int]:
+def footers(manifest: DayManifest) -> Mapping[str, int]:
     """Bytes of a day that are in no column, by what they are."""
-    parts = sum(part.stored_bytes for part in manifest.parts)
     rest = {
-        "Footers and page indices": parts - sum(line.stored_bytes for line in lines),
+        "Footers and page indices": manifest.footer_bytes,
         "Rejects files": sum(part.stored_bytes for part in manifest.rejects_parts),
     }
     return {name: size for name, size in rest.items() if size}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from logpress.lake import Lake
     from logpress.lake.index import Index
     from logpress.lake.index_rows import DayRow
+    from logpress.quality.size_report import PlaceReport
     from logpress.results import CheckResult, RejectExample
     from logpress_page.states import Day
 
@@ -172,7 +173,7 @@ class DayView:
     columns: list[details.ColumnLine] = field(default_factory=list)
     footers: Any = None
     slices: list[details.SliceLine] = field(default_factory=list)
-    places: list[details.Place] = field(default_factory=list)
+    places: tuple[PlaceReport, ...] = ()
     reasons: dict[str, int] = field(default_factory=dict)
     examples: tuple[RejectExample, ...] = ()
     unknown_paths: dict[str, int] = field(default_factory=dict)
@@ -199,6 +200,8 @@ def day_view(table: TableView, day: date, user: BaseUser) -> DayView:
 
 
 def _read(table: TableView, lake: Lake, day: Day) -> dict[str, Any]:
+    from logpress.quality.size_report import places_of
+
     manifest = lakes.read_manifest(lake, table.table, day.day)
     attempt = lakes.read_attempt(lake, table.table, day.day) if day.row is not None and day.row.refused_at else None
     found: dict[str, Any] = {"attempt": attempt, "manifest": manifest}
@@ -206,17 +209,16 @@ def _read(table: TableView, lake: Lake, day: Day) -> dict[str, Any]:
     if manifest is not None:
         before = lakes.read_manifest(lake, table.table, day.day - timedelta(days=1))
         verification = verification or manifest.verification
-        lines = details.columns(manifest, before, table.contract)
         found |= {
             "changes": details.changes(table.days, day),
             "changed": details.changed_columns(manifest, before),
             "hours": details.hours(manifest, before),
-            "columns": lines,
-            "footers": details.footers(manifest, lines),
+            "columns": details.columns(manifest, before, table.contract),
+            "footers": details.footers(manifest),
             "slices": details.slices(manifest),
-            "places": details.places(manifest),
-            "reasons": details.reject_reasons(manifest),
-            "unknown_paths": details.unknown_paths(manifest),
+            "places": places_of(manifest),
+            "reasons": dict(manifest.reject_reasons.most_common()),
+            "unknown_paths": dict(manifest.unknown_paths.most_common()),
             "kept_whole": details.kept_whole(manifest),
         }
         if attempt is None and found["reasons"]:

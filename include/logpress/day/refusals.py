@@ -17,7 +17,7 @@ from logpress.lake.attempts import write_attempt
 from logpress.lake.index_tables import follow_or_warn
 from logpress.lake.retention import refused_stay, retention_of
 from logpress.lake.staged import keep_staging, read_verified
-from logpress.manifest import SliceManifest
+from logpress.manifest import SliceManifest, summed
 from logpress.results import Attempt, RejectExample, Verification
 
 log = logging.getLogger(__name__)
@@ -123,9 +123,7 @@ def _attempt(
     verification: Verification | None,
 ) -> Attempt:
     parts = [part for one in manifests for part in (one.part, one.rejects_part) if part is not None]
-    reasons: Counter[str] = Counter()
-    for manifest in manifests:
-        reasons.update(manifest.reject_reasons)
+    reasons = summed(manifest.reject_reasons for manifest in manifests)
     return Attempt(
         table=table, day=day.isoformat(), run=run, run_id=run_id, refused_at=datetime.now(UTC), stage=stage,
         error=error,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
@@ -28,9 +27,6 @@ def rejects_of(
         PartError: while examples are read, if a rejects file is missing or damaged.
     """
     manifest = lake.need_day(table, day)
-    counts: Counter[str] = Counter()
-    for entry in manifest.slices:
-        counts.update(entry.reject_reasons)
     entries = [entry for entry in manifest.slices if entry.rejects_part is not None]
     files = zip(lake.files(manifest)[1], (entry.reject_reasons for entry in entries), strict=True)
-    return dict(sorted(counts.items())), reject_examples(files, limit, reason)
+    return dict(sorted(manifest.reject_reasons.items())), reject_examples(files, limit, reason)

@@ -165,23 +165,17 @@ def _checks(
 
 def _sizes(table: str, day: date, manifest: DayManifest) -> list[SizeRow]:
     """The sizes of a day's columns, the largest first; then what is in no column."""
-    sizes: Counter[str] = Counter()
-    encodings: dict[str, set[str]] = {}
-    for part in manifest.parts:
-        for column in part.columns:
-            sizes[column.name] += column.stored_bytes
-            encodings.setdefault(column.name, set()).update(column.encodings)
     profile = manifest.verification.profile if manifest.verification is not None else None
     known = profile.by_name if profile is not None else {}
     found = [
-        _size(table, day, manifest, name, size, encodings[name], known.get(name)) for name, size in sizes.most_common()
+        _size(table, day, manifest, one.name, one.stored_bytes, one.encodings, known.get(one.name))
+        for one in manifest.columns
     ]
-    footers = sum(part.stored_bytes for part in manifest.parts) - sizes.total()
     rejects = sum(part.stored_bytes for part in manifest.rejects_parts)
     if manifest.parts:
-        found.append(_size(table, day, manifest, FOOTERS, footers, set(), None))
+        found.append(_size(table, day, manifest, FOOTERS, manifest.footer_bytes, (), None))
     if manifest.rejects_parts:
-        found.append(_size(table, day, manifest, REJECTS_FILES, rejects, set(), None))
+        found.append(_size(table, day, manifest, REJECTS_FILES, rejects, (), None))
     return found
 
 
@@ -191,7 +185,7 @@ def _size(
     manifest: DayManifest,
     name: str,
     size: int,
-    encodings: set[str],
+    encodings: Sequence[str],
     profile: ColumnProfile | None,
 ) -> SizeRow:
     return SizeRow(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
 from pydantic import BaseModel, ConfigDict
 
 from logpress.contract.columns import is_virtual
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, ROW_GROUP, stored_columns
-from logpress.manifest import DayManifest
+from logpress.manifest import ColumnStats, DayManifest
 from logpress.quality.estimates import REJECTS, Estimates
 
 FOOTERS = "(footers)"
@@ -83,24 +80,18 @@ class FieldReport(BaseModel):
 
 def columns_of(manifest: DayManifest) -> tuple[ColumnReport, ...]:
     """The columns of the part files, the largest first, and their footers."""
-    sizes: Counter[str] = Counter()
-    encodings: dict[str, set[str]] = {}
-    for part in manifest.parts:
-        for column in part.columns:
-            sizes[column.name] += column.stored_bytes
-            encodings.setdefault(column.name, set()).update(column.encodings)
-    if manifest.parts:
-        footers = sum(part.stored_bytes for part in manifest.parts) - sum(sizes.values())
-        return tuple(
-            _column(name, size, manifest.rows, sorted(encodings.get(name, ())))
-            for name, size in [*sizes.most_common(), (FOOTERS, footers)]
+    if not manifest.parts:
+        return ()
+    footers = ColumnStats(name=FOOTERS, stored_bytes=manifest.footer_bytes, encodings=())
+    return tuple(
+        ColumnReport(
+            name=column.name,
+            stored_bytes=column.stored_bytes,
+            bytes_a_row=round(column.stored_bytes / max(1, manifest.rows), 4),
+            encodings=column.encodings,
         )
-    return ()
-
-
-def _column(name: str, size: int, rows: int, encodings: Sequence[str]) -> ColumnReport:
-    a_row = round(size / max(1, rows), 4)
-    return ColumnReport(name=name, stored_bytes=size, bytes_a_row=a_row, encodings=tuple(encodings))
+        for column in (*manifest.columns, footers)
+    )
 
 
 def fields_of(manifest: DayManifest, contract: Contract | None, estimates: Estimates | None) -> tuple[FieldReport, ...]:

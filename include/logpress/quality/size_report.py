@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
@@ -154,11 +153,11 @@ class DayReport(BaseModel):
             input_bytes=sum(origin.stored_bytes for entry in manifest.slices for origin in entry.origins),
             ratio=round(manifest.raw_bytes / stored, 2) if stored else 0.0,
             stored_bytes_a_record=round(a_record or 0.0, 4),
-            reject_reasons=_summed(entry.reject_reasons for entry in manifest.slices),
-            unknown_paths=_summed(entry.unknown_paths for entry in manifest.slices),
+            reject_reasons=dict(sorted(manifest.reject_reasons.items())),
+            unknown_paths=dict(sorted(manifest.unknown_paths.items())),
             damaged_origins=manifest.damage,
             taken_from=manifest.taken_from,
-            places=_places(manifest),
+            places=places_of(manifest),
             columns=columns_of(manifest),
             fields=fields_of(manifest, contract, estimates),
             elsewhere=_elsewhere(estimates),
@@ -189,13 +188,6 @@ def bytes_a_record(manifest: DayManifest) -> float | None:
     return manifest.stored_bytes / records if records else None
 
 
-def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for some in counts:
-        total.update(some)
-    return dict(sorted(total.items()))
-
-
 def _elsewhere(estimates: Estimates | None) -> Elsewhere | None:
     if estimates is None:
         return None
@@ -208,8 +200,8 @@ def _elsewhere(estimates: Estimates | None) -> Elsewhere | None:
     )
 
 
-def _places(manifest: DayManifest) -> tuple[PlaceReport, ...]:
-    """Records and bytes of a day's inputs, summed by place."""
+def places_of(manifest: DayManifest) -> tuple[PlaceReport, ...]:
+    """Folders (without subfolders that name a time) and indices of the raw input, most records first."""
     found: dict[str, list[OriginStats]] = {}
     for entry in manifest.slices:
         for origin in entry.origins:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from logpress.manifest import DayManifest, SliceManifest
+from logpress.manifest import DayManifest, SliceManifest, summed
 from logpress.results import Profile
 
 SAME_WEEKDAYS = 4
@@ -44,9 +43,6 @@ class DayFigures:
     @classmethod
     def of(cls, manifests: Sequence[SliceManifest], profile: Profile) -> DayFigures:
         """The figures of a day's slices; of none, those of an empty day."""
-        reasons: Counter[str] = Counter()
-        for manifest in manifests:
-            reasons.update(manifest.reject_reasons)
         files = [part for entry in manifests for part in (entry.part, entry.rejects_part) if part is not None]
         return cls(
             day=date.fromisoformat(manifests[0].day) if manifests else date.min,
@@ -54,7 +50,7 @@ class DayFigures:
             irregular=sum(manifest.irregular_rows for manifest in manifests),
             rejects=sum(manifest.rejects for manifest in manifests),
             duplicates=sum(manifest.duplicates for manifest in manifests),
-            reject_reasons=reasons,
+            reject_reasons=summed(manifest.reject_reasons for manifest in manifests),
             stored_bytes=sum(part.stored_bytes for part in files),
             profile=profile,
         )
