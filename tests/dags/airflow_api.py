@@ -11,6 +11,9 @@ from urllib.request import Request, urlopen
 
 SECONDS = 300
 
+DAG_IDS = {"sdk_log_daily", "sdk_log_history", "logpress_lake_clean", "sdk_log_training_example"}
+"""All that dags/ makes of the contracts of this checkout."""
+
 
 @dataclass
 class Api:
@@ -67,6 +70,17 @@ class Api:
         """All runs of a DAG but those that its schedule has started."""
         runs = self("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
         return [run for run in runs if run["run_type"] != "scheduled"]
+
+    def wait_for_dags(self) -> None:
+        """Wait until Airflow has read all DAGs."""
+        known: set[str] = set()
+
+        def are_known() -> bool:
+            nonlocal known
+            known = {dag["dag_id"] for dag in self("GET", "/api/v2/dags")["dags"]}
+            return known == DAG_IDS
+
+        wait_for("the DAGs", are_known, lambda: f"it knows {sorted(known)}")
 
 
 def wait_for(what: str, check: Any, seen: Any = lambda: "", seconds: float = SECONDS) -> Any:

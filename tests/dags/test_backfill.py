@@ -38,7 +38,7 @@ def backfills(airflow: Started) -> list[dict[str, Any]]:
 
 def backfill(airflow: Started, reprocess: str) -> tuple[dict[str, dict[str, Any]], float]:
     """Run one to its end: its runs by day, and how long it took in seconds."""
-    wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 4)
+    airflow.api.wait_for_dags()
     # Airflow refuses another one before
     wait_for("the backfill before", lambda: all(one["completed_at"] for one in backfills(airflow)))
     known = {run["dag_run_id"]: run["end_date"] for run in airflow.api.runs("sdk_log_daily")}

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tests.dags.airflow_api import DAG_IDS
 
 from logpress.contract import contract_names, load_contract
 from logpress.errors import CheckError, ContractError, LakeError, ProofError, SourceError, UsageError
@@ -16,7 +17,7 @@ from logpress_dags.task_log import TaskEnded, TaskEndedForGood
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-OTHERS = {"sdk_log_history", "sdk_log_training_example", "logpress_lake_clean"}
+OTHERS = DAG_IDS - {"sdk_log_daily"}
 
 
 def test_there_is_a_daily_dag_for_each_contract_and_one_for_the_lake_and_the_example(dags):

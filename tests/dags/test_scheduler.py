@@ -41,7 +41,7 @@ def airflow(tmp_path_factory, raw) -> Iterator[Started]:
 def finished(airflow: Started) -> dict[str, Any]:
     """All runs, finished: a backfill, and one run for each way to start it by hand."""
     api = airflow.api
-    wait_for("the DAGs", lambda: len(api("GET", "/api/v2/dags")["dags"]) == 3)
+    api.wait_for_dags()
     backfill = {
         "dag_id": "sdk_log_daily",
         "from_date": f"{BACKFILLED[0]}T00:00:00Z",

@@ -95,7 +95,7 @@ def told(tmp_path_factory) -> Iterator[Told]:
         }
         airflow = stack.enter_context(started(home, **settings))
         found = Told(airflow, home / "other", hook, mail, lines, lineage)
-        wait_for("the DAGs", lambda: len(airflow.api("GET", "/api/v2/dags")["dags"]) == 4)
+        airflow.api.wait_for_dags()
         forms: dict[str, dict[str, Any]] = {
             "failed": {"day": FAILED},
             "warned": {"day": WARNED},
@@ -156,7 +156,7 @@ def test_a_day_that_fails_is_told_once_to_all_who_want_it(told):
 def test_a_day_with_warnings_is_told_and_then_the_first_good_one(told):
     (warning,) = told.messages(kind="warning")
     assert warning["title"] == f"sdk_log {WARNED} is published with warnings"
-    assert "of 2200 records are rejects (9." in warning["sentence"]
+    assert "of 2,200 records are rejects (9." in warning["sentence"]
     (recovery,) = told.messages(kind="recovery")
     assert recovery["title"] == f"sdk_log {GOOD} is good again"
     assert recovery["sentence"].endswith(f"the first good day after the warning of {WARNED}.")
