@@ -19,10 +19,12 @@ from tests.verified import HOSTILE, SECRET, with_verification
 from logpress.contract import Contract, load_contract
 from logpress.day.states import day_states
 from logpress.lake import Lake
+from logpress.lake.attempts import write_attempt
 from logpress.manifest import DayManifest
 from logpress.quality.printable import printable
 from logpress.reports.dictionary import describe
 from logpress.reports.markup import Markup, el
+from logpress.results import Attempt
 
 
 @pytest.fixture(scope="module")
@@ -196,11 +198,48 @@ def test_a_day_that_cannot_be_read_is_told(lake: Lake, run: Callable[..., Ran]) 
     whole = path.read_bytes()
     try:
         path.write_bytes(b"{")
-        assert "unreadable" in (ran := run("days")).out
+        assert "damaged" in (ran := run("days")).out
         assert "is damaged" in ran.out
         assert ran.code == 0
     finally:
         path.write_bytes(whole)
+
+
+def test_a_day_that_was_refused_is_told_and_keeps_the_figures_of_its_publication(
+    lake: Lake, run: Callable[..., Ran]
+) -> None:
+    manifest = lake.need_day("sdk_log", DAYS[1])
+    later = manifest.published_at + timedelta(hours=1)
+    never = FIRST + timedelta(days=2)
+    kept = [
+        write_attempt(
+            lake,
+            Attempt(
+                table="sdk_log", day=str(day), run="again", refused_at=later, stage="verify", rows=7,
+                error=f"the day has 7 rows; at least {least} are expected",
+                verification=with_verification(manifest).verification,
+            ),
+        )
+        for day, least in [(DAYS[1], 60), (never, 50)]
+    ]  # fmt: skip
+    try:
+        found = {one["day"]: one for one in json.loads(run("days", "--json").out)}
+        again, only = found[str(DAYS[1])], found[str(never)]
+        assert (again["state"], again["rows"], again["published_at"]) == (
+            "refused",
+            65,
+            manifest.published_at.isoformat(),
+        )
+        assert (only["state"], only["rows"], only["published_at"]) == ("refused", 7, None)
+        assert again["broken"] == only["broken"] == ["range elapsed"]
+        shown = " ".join(run("days").out.split())
+        still = "is refused; the earlier publication is still read: the day has 7 rows; at least 60 are expected"
+        assert f"{DAYS[1]} {still}" in shown
+        assert f"{never} is refused: the day has 7 rows; at least 50 are expected" in shown
+    finally:
+        for path in kept:
+            Path(path).unlink()
+    assert [one["state"] for one in json.loads(run("days", "--json").out)][1:3] == ["warned", "missing"]
 
 
 # -- rejects

@@ -25,7 +25,7 @@ EPILOG = """Examples:
 def days(
     table: Table, lake: LakeUri, first: FirstDay = FIRST_DAY, last: LastDay = LAST_DAY, as_json: AsJson = False
 ) -> None:
-    """List the days of a table and how they are: published, warned or missing; rows, ratio, checks, rejects."""
+    """List the days of a table: published, warned, refused or missing; rows, ratio, checks, rejects."""
     contract = contract_of(table)
     since = None if first == FIRST_DAY else day_of(first, "--from")
     until = None if last == LAST_DAY else day_of(last, "--to")
@@ -47,7 +47,7 @@ def _show(found: list[DayState]) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    styles = {"published": "green", "warned": "yellow", "missing": "red", "unreadable": "red"}
+    styles = {"published": "green", "warned": "yellow", "refused": "red", "missing": "red", "damaged": "red"}
     shown = RichTable(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("day", "state"):
         shown.add_column(name, no_wrap=True, min_width=10)
@@ -69,7 +69,13 @@ def _show(found: list[DayState]) -> None:
     console.print(shown)
     for one in found:
         if one.problem is not None:
-            console.print(Text(f"{one.day}: {one.problem}", style="red"))
+            console.print(Text(f"{one.day}{_told(one)}: {one.problem}", style="red"))
+
+
+def _told(one: DayState) -> str:
+    if one.state != "refused":
+        return ""
+    return " is refused" if one.published_at is None else " is refused; the earlier publication is still read"
 
 
 def _number(number: int | None) -> str:

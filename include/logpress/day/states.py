@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from logpress.errors import LogpressError, UsageError
+from logpress.errors import UsageError
 from logpress.lake import Lake
-from logpress.manifest import DayManifest
-from logpress.quality.size_report import bytes_a_record
+from logpress.lake.index import read_index
+from logpress.lake.index_rows import CheckRow, DayRow
 
-State = Literal["published", "warned", "missing", "unreadable"]
-
-_AT_ONCE = 8
-"""Manifests that are read at a time; each takes a round trip from an object store."""
+State = Literal["published", "warned", "refused", "missing", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -24,18 +21,19 @@ class DayState:
 
     Attributes:
         day: the UTC day.
-        state: `warned` if checks of a published day are broken; `unreadable` if its manifest cannot be read.
-        rows: rows.
+        state: `warned` if checks of a published day are broken; `refused` if the newest run that tried it was refused,
+            whether an earlier publication is still read or not; `damaged` if its manifest cannot be read.
+        rows: rows, like all figures those of the publication; of a day without one, of the refused run.
         ratio: raw bytes by stored bytes.
         bytes_a_record: stored bytes a row or reject.
         irregular_rows: rows of which some or all bytes are kept as text.
         rejects: records in the rejects files.
         erased: records that were erased since.
         checks: checks that were made; None if that was not kept.
-        broken: those that are broken.
-        published_at: UTC.
+        broken: those that are broken; if the day is refused, those of the refused run.
+        published_at: UTC; None if nothing is published.
         proven_at: UTC; None if that was not kept.
-        problem: why it is unreadable.
+        problem: why it is damaged or refused.
     """
 
     day: date
@@ -63,47 +61,45 @@ def day_states(lake: Lake, table: str, first: date | None = None, last: date | N
     Args:
         lake: the lake.
         table: the table.
-        first: first day; the first published one if None.
-        last: last day, included; the last published one if None.
+        first: first day; the first that is published or was refused if None.
+        last: last day, included; the last that is published or was refused if None.
 
     Raises:
         UsageError: if the first day is after the last.
         LakeError: if the lake cannot be read.
     """
-    published = lake.days(table)
-    first, last = first or (published[0] if published else last), last or (published[-1] if published else first)
+    index = read_index(lake, [table])
+    known = {row.day: row for row in index.days}
+    first, last = first or min(known, default=last), last or max(known, default=first)
     if first is None or last is None:
         return []
     if first > last:
         raise UsageError(f"the first day, {first}, is after the last, {last}")
-    known = set(published)
+    checks: dict[date, list[CheckRow]] = {}
+    for check in index.checks:
+        checks.setdefault(check.day, []).append(check)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda day: _state(lake, table, day) if day in known else DayState(day, "missing"), days))
+    return [_state(known[day], checks.get(day, ())) if day in known else DayState(day, "missing") for day in days]
 
 
-def _state(lake: Lake, table: str, day: date) -> DayState:
-    try:
-        manifest = lake.need_day(table, day)
-    except LogpressError as error:
-        return DayState(day, "unreadable", problem=str(error))
-    return _published(day, manifest)
-
-
-def _published(day: date, manifest: DayManifest) -> DayState:
-    found = manifest.verification
-    broken = tuple(check.check for check in found.checks if not check.ok) if found else ()
+def _state(row: DayRow, checks: Sequence[CheckRow]) -> DayState:
+    is_refused = row.state == "refused" or (row.state == "published" and row.refused_at is not None)
+    broken = tuple(check.check_name for check in checks if not check.ok and check.is_refused == is_refused)
+    state: State = "warned" if row.state == "published" and broken else row.state
+    records = None if row.rows is None or row.rejects is None else row.rows + row.rejects
+    stored, raw = row.stored_bytes, row.raw_bytes
     return DayState(
-        day,
-        "warned" if broken else "published",
-        rows=manifest.rows,
-        ratio=manifest.raw_bytes / manifest.stored_bytes if manifest.stored_bytes else None,
-        bytes_a_record=bytes_a_record(manifest),
-        irregular_rows=sum(entry.irregular_rows for entry in manifest.slices),
-        rejects=manifest.rejects,
-        erased=manifest.erased,
-        checks=len(found.checks) if found else None,
+        row.day,
+        "refused" if is_refused else state,
+        rows=row.rows,
+        ratio=raw / stored if raw is not None and stored else None,
+        bytes_a_record=stored / records if stored is not None and records else None,
+        irregular_rows=row.irregular_rows,
+        rejects=row.rejects,
+        erased=row.erased,
+        checks=row.checks,
         broken=broken,
-        published_at=manifest.published_at,
-        proven_at=found.proven_at if found else None,
+        published_at=row.published_at,
+        proven_at=row.proven_at,
+        problem=row.refused_because if is_refused else row.problem,
     )
