@@ -12,7 +12,7 @@ FUZZ_SECONDS := 120
 # Files of tests are shared out, so that what a file starts for its tests is started once.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 # Bytes of files that exist, the second reader, the store of kernels, the lake, the command.
-MATTERS_MOST := tests/unit/test_frozen.py tests/property/test_reference.py tests/unit/test_kernel.py tests/unit/test_lake.py tests/unit/test_part.py
+MATTERS_MOST := tests/unit/engine/part/test_frozen.py tests/property/test_reference.py tests/unit/kernel/test_kernel.py tests/unit/lake/test_lake.py tests/unit/engine/part/test_part.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up env check test browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean

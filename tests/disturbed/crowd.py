@@ -29,7 +29,7 @@ from tests.disturbed.apart import Apart, apart
 from tests.integration.postgres_server import postgres_server
 from tests.integration.rest_server import on_s3
 from tests.integration.s3_server import s3_server
-from tests.unit.test_lake import TABLE, stage
+from tests.unit.lake.test_lake import TABLE, stage
 
 from logpress.errors import LogpressError
 from logpress.lake import Lake, publish_day

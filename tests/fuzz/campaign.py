@@ -26,14 +26,14 @@ KINDS = {
         "tests/fuzz/test_contracts_fuzz.py",
         "tests/property/test_round_trip.py::test_damaged_records_come_back",
     ],
-    "kernels": ["tests/fuzz/test_kernels_fuzz.py", "tests/unit/test_json_kernels.py"],
-    "damaged files": ["tests/unit/test_damage.py"],
+    "kernels": ["tests/fuzz/test_kernels_fuzz.py", "tests/unit/layout/test_json_kernels.py"],
+    "damaged files": ["tests/unit/day/test_damage.py"],
     "framing": [
-        "tests/unit/test_framing.py::test_documents_of_any_content_come_as_they_are",
-        "tests/unit/test_framing.py::test_lines_of_a_file_come_as_those_of_pieces",
-        "tests/unit/test_framing.py::test_rubble_is_framed_as_the_twin_does",
-        "tests/unit/test_framing.py::test_the_end_of_an_object_is_where_the_twin_finds_it",
-        "tests/unit/test_bulk_input.py::test_no_line_is_lost_where_a_block_ends",
+        "tests/unit/records/test_framing.py::test_documents_of_any_content_come_as_they_are",
+        "tests/unit/records/test_framing.py::test_lines_of_a_file_come_as_those_of_pieces",
+        "tests/unit/records/test_framing.py::test_rubble_is_framed_as_the_twin_does",
+        "tests/unit/records/test_framing.py::test_the_end_of_an_object_is_where_the_twin_finds_it",
+        "tests/unit/records/test_bulk_input.py::test_no_line_is_lost_where_a_block_ends",
     ],
 }
 

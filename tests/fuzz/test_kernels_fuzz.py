@@ -219,7 +219,7 @@ def _cases() -> Iterator[str]:
     yield "tests/property/test_round_trip.py::test_many_slots_come_back"
     yield "tests/property/test_round_trip.py::test_row_groups_of_any_size"
     yield "tests/property/test_round_trip.py::test_a_block_of_records_kept_whole_that_each_bring_two_texts"
-    yield "tests/unit/test_codecs.py"
+    yield "tests/unit/codecs/test_codecs.py"
 
 
 @pytest.mark.skipif(

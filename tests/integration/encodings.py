@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tests.unit.test_readers import ROWS, VALUES
+from tests.unit.quality.test_readers import ROWS, VALUES
 
 from logpress.contract import load_contract
 from logpress.contract.base import Encoding, Reader

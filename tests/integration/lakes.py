@@ -20,7 +20,7 @@ import pytest
 from tests import every_type, moved
 from tests.integration.encodings import Encoded, register, write_encoded
 from tests.integration.s3_server import S3Server
-from tests.unit.test_reading import sdk_log_row
+from tests.unit.reading.test_reading import sdk_log_row
 
 from logpress import open_lake
 from logpress.contract import Contract

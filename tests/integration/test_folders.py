@@ -94,7 +94,7 @@ REPLACE = """
 import os
 import sys
 from datetime import date
-from tests.unit.test_lake import stage
+from tests.unit.lake.test_lake import stage
 from logpress.lake import Lake, publish_day
 
 lake, day, turn = Lake.create(sys.argv[1]), date.fromisoformat(sys.argv[2]), 0

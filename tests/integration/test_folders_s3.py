@@ -15,8 +15,8 @@ import pytest
 from tests.integration.engines import skip_loudly
 from tests.integration.nodes import CannotStartError
 from tests.integration.s3_server import S3Server, find_weed, s3_server
-from tests.unit.test_lake import DAY, NEXT_DAY, TABLE, scan
-from tests.unit.test_lake import stage as stage_locally
+from tests.unit.lake.test_lake import DAY, NEXT_DAY, TABLE, scan
+from tests.unit.lake.test_lake import stage as stage_locally
 
 from logpress.errors import LakeError, UsageError
 from logpress.lake import Lake, leftovers, publish_day, remove_leftovers, standing

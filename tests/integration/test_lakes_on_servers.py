@@ -17,7 +17,7 @@ from tests.integration.engines import skip_loudly
 from tests.integration.nodes import CannotStartError
 from tests.integration.postgres_server import find_postgres, postgres_server
 from tests.integration.s3_server import S3Server, find_weed, s3_server
-from tests.unit.test_lake import TABLE, publish, scan, stage
+from tests.unit.lake.test_lake import TABLE, publish, scan, stage
 
 from logpress.errors import LakeError
 from logpress.lake import Lake, publish_day

@@ -28,7 +28,7 @@ from tests.conftest import SEED, compact
 from tests.integration.proxy import answer, proxied
 from tests.integration.s3_server import Proxy, S3Server, need_weed, s3_server
 from tests.twins import objects_of
-from tests.unit.test_framing import pretty
+from tests.unit.records.test_framing import pretty
 
 from logpress import contract as contract_package
 from logpress.comparing import Named, compare_day

@@ -2,7 +2,7 @@
 
 `needed.txt` lists them: one line for each kernel and types of arguments, callees before their callers. The list only
 saves time. A kernel that it lacks is compiled on its first call; a line that names no kernel is ignored.
-scripts/list_kernels.py writes it, and tests/unit/test_ahead.py fails when it must be written anew.
+scripts/list_kernels.py writes it, and tests/unit/kernel/test_ahead.py fails when it must be written anew.
 """
 
 from __future__ import annotations

@@ -64,15 +64,15 @@ class Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    Gap("fastparquet", "byte_stream_split", _FIXED, "raises NotImplementedError", "tests/unit/test_readers.py"),
+    Gap("fastparquet", "byte_stream_split", _FIXED, "raises NotImplementedError", "tests/unit/quality/test_readers.py"),
     Gap(
         "fastparquet", "delta", frozenset({"text"}),
-        "raises NotImplementedError for DELTA_LENGTH_BYTE_ARRAY in v1 pages", "tests/unit/test_readers.py",
+        "raises NotImplementedError for DELTA_LENGTH_BYTE_ARRAY in v1 pages", "tests/unit/quality/test_readers.py",
     ),
     Gap(
         "fastparquet", "delta", frozenset({"int32", "int64"}),
         "reads other values where a block's deltas take more than 28 bits, and crashes beyond 56",
-        "tests/unit/test_readers.py",
+        "tests/unit/quality/test_readers.py",
     ),
     Gap("trino", "byte_stream_split", _INTEGERS, "decodes it for floats only", "trinodb/trino, pull request 12809"),
     Gap("athena", "byte_stream_split", _FIXED, "not documented; engine 3 follows Trino", "Athena engine version 3"),
@@ -101,7 +101,7 @@ class TypeGap:
 TYPE_GAPS: tuple[TypeGap, ...] = (
     TypeGap(
         "fastparquet", "uuid", "reads bytes, and drops the zeros at their end: 1 UUID in 256 has some",
-        "tests/unit/test_readers.py",
+        "tests/unit/quality/test_readers.py",
     ),
     TypeGap(
         "spark", "uuid", "refuses the whole file unless it is given a schema; by way of Iceberg it reads strings",

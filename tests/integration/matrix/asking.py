@@ -81,7 +81,7 @@ def expected_of(table: Table, lake: Path | None = None, home: Path | None = None
         lake: the lake's folder.
         home: where the table is made as Iceberg's Hadoop catalog has it.
     """
-    # each reader shows UUIDs in its own way: docs/codecs.md, tests/unit/test_uuids.py
+    # each reader shows UUIDs in its own way: docs/codecs.md, tests/unit/codecs/test_uuids.py
     uuids = {column.name for column in table.contract.columns if column.codec == "uuid"}
     names = [name for name in table.rows.column_names if name not in uuids]
     columns = tuple(Column(name, _type(table, name)) for name in names)

@@ -159,8 +159,8 @@ KNOWN: tuple[Known, ...] = (
         _cells("sdk_log", "rows", "instant", "string", "integer", "bounds"),
         "request_begin_at|missing values",
         "`sdk_log` only: deltas of more than 28 bits are read wrongly. No issue of its project has it;"
-        " `tests/unit/test_readers.py` does. Use pandas' default engine, or contracts with fastparquet among their"
-        " readers.",
+        " `tests/unit/quality/test_readers.py` does. Use pandas' default engine, or contracts with fastparquet among"
+        " their readers.",
     ),
     Known(
         frozenset({"fastparquet-rows"}),
