@@ -38,6 +38,7 @@ from logpress.lake.publish import Verified, publish_day, see_erasures
 from logpress.lake.storage import lake_errors
 from logpress.lake.types import see_table
 from logpress.machine.companion import Companion
+from logpress.machine.memory import give_back_once
 from logpress.machine.workers import Job, Workers
 from logpress.manifest import DayManifest, SliceManifest, SliceSpec
 from logpress.progress import Progress, Silent, StageProgress, Summed
@@ -318,6 +319,7 @@ def _prove(
     progress: Progress,
 ) -> tuple[int, int, str] | PartError:
     """Counts and digest of these row groups' records; without row groups: of the rejects, after checking the files."""
+    give_back_once()  # what pressing took; the day's checks need memory meanwhile
     parts, rejects = staged_files(Lake.open(lake_uri), day, [manifest], run)
     if groups is not None:
         try:

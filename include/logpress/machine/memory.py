@@ -40,5 +40,16 @@ def give_back_after(text_bytes: int) -> None:
     Long texts are arrays of all sizes, and the holes that they leave in the heap would add up, row group by row group.
     """
     if text_bytes > MUCH_BYTES:
-        with contextlib.suppress(AttributeError, OSError):
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back()
+
+
+def give_back() -> None:
+    """Return freed memory to the system, as before work that needs other memory; see malloc_trim(3)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@cache
+def give_back_once() -> None:
+    """Return freed memory to the system at the first call in a process."""
+    give_back()
