@@ -278,7 +278,7 @@ def trino_server(folder: Path, catalog_uri: str, s3: S3Server) -> Iterator[Trino
 
     Args:
         folder: its own, new.
-        catalog_uri: of the SQL catalog, as JDBC has it.
+        catalog_uri: of the REST catalog, or of the SQL catalog as JDBC has it.
         s3: where the files lie.
 
     Raises:
@@ -302,13 +302,18 @@ def trino_server(folder: Path, catalog_uri: str, s3: S3Server) -> Iterator[Trino
         "query.max-memory-per-node": "300MB",
         "memory.heap-headroom-per-node": "200MB",
     })  # fmt: skip
+    of_catalog = {"iceberg.catalog.type": "rest", "iceberg.rest-catalog.uri": catalog_uri}
+    if catalog_uri.startswith("jdbc:"):
+        of_catalog = {
+            "iceberg.catalog.type": "jdbc",
+            "iceberg.jdbc-catalog.driver-class": "org.sqlite.JDBC",
+            "iceberg.jdbc-catalog.connection-url": catalog_uri,
+            "iceberg.jdbc-catalog.catalog-name": CATALOG,
+            "iceberg.jdbc-catalog.default-warehouse-dir": "s3://lakes/lake",
+        }
     _write(folder / "catalog" / "lake.properties", {
         "connector.name": "iceberg",
-        "iceberg.catalog.type": "jdbc",
-        "iceberg.jdbc-catalog.driver-class": "org.sqlite.JDBC",
-        "iceberg.jdbc-catalog.connection-url": catalog_uri,
-        "iceberg.jdbc-catalog.catalog-name": CATALOG,
-        "iceberg.jdbc-catalog.default-warehouse-dir": "s3://lakes/lake",
+        **of_catalog,
         "fs.native-s3.enabled": "true",
         "s3.endpoint": s3.endpoint,
         "s3.region": "us-east-1",

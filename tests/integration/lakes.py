@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import operator
 import random
 from collections import Counter
@@ -98,6 +99,16 @@ class Table:
         for name in found.column_names:  # said one by one, what differs is found sooner
             assert Counter(found[name].to_pylist()) == Counter(self.shown[name].to_pylist()), name
         assert values_of(found) == values_of(self.shown)
+
+    def see_all_shown_by_trino(self, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
+        """See that a view gave every value of some columns, in the form of Trino's JSON."""
+        wanted = self.shown.select(list(names))
+        instants = {column.name for column in self.contract.columns if column.codec == "instant"}
+        found = [[_of_trino(value, wanted, n, n in instants) for value, n in zip(row, names, strict=True)]
+                 for row in rows]  # fmt: skip
+        for place, name in enumerate(names):  # said one by one, what differs is found sooner
+            assert Counter(row[place] for row in found) == Counter(wanted[name].to_pylist()), name
+        assert Counter(map(tuple, found)) == values_of(wanted)
 
     @property
     def name(self) -> str:
@@ -225,6 +236,17 @@ def plain(table: pa.Table) -> pa.Table:
             column = pa.chunked_array([[value and str(value) for value in column.to_pylist()]], pa.string())
         columns.append(column)
     return pa.table(columns, names=table.column_names)
+
+
+def _of_trino(value: Any, wanted: pa.Table, name: str, is_instant: bool) -> Any:
+    """A value of Trino's JSON, as `Table.shown` has it; instants end with `UTC`, but not those of Athena."""
+    if value is None:
+        return None
+    if is_instant:
+        return (datetime.fromisoformat(value.removesuffix(" UTC") + "+00:00") - EPOCH) // timedelta(microseconds=1)
+    if name == "day":
+        return (date.fromisoformat(value) - EPOCH.date()).days
+    return base64.b64decode(value) if wanted[name].type == pa.binary() else value
 
 
 def values_of(table: pa.Table) -> Counter[tuple[Any, ...]]:

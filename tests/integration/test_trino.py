@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pytest
 from tests.integration.encodings import NAMESPACE, Encoded
 from tests.integration.engines import Answer, Trino, TrinoError
-from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table, values_of
+from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table
 
 Ask = Callable[[str], Answer]
 
@@ -64,24 +64,7 @@ def test_a_view_has_the_values_of_virtual_columns(trino: Trino, lake: Lake, name
         query = table.view(
             dialect, f"lake.logpress.{name}", [found for found in names if found in table.contract.by_name]
         )
-    wanted = table.shown.select(names)
-    instants = {column.name for column in table.contract.columns if column.codec == "instant"}
-    rows = [[shown_value(value, wanted, n, n in instants) for value, n in zip(row, names, strict=True)]
-            for row in trino.query(query).rows]  # fmt: skip
-    for place, one in enumerate(names):  # said one by one, what differs is found sooner
-        assert Counter(row[place] for row in rows) == Counter(wanted[one].to_pylist()), one
-    assert Counter(map(tuple, rows)) == values_of(wanted)
-
-
-def shown_value(value: Any, wanted: pa.Table, name: str, is_instant: bool) -> Any:
-    """A value of Trino's JSON, as `Table.shown` has it; instants end with `UTC`, but not those of Athena."""
-    if value is None:
-        return None
-    if is_instant:
-        return (datetime.fromisoformat(value.removesuffix(" UTC") + "+00:00") - EPOCH) // timedelta(microseconds=1)
-    if name == "day":
-        return (date.fromisoformat(value) - EPOCH.date()).days
-    return base64.b64decode(value) if wanted[name].type == pa.binary() else value
+    table.see_all_shown_by_trino(trino.query(query).rows, names)
 
 
 def test_filters_on_instants_lose_and_add_no_row(ask: Ask, table: Table) -> None:
