@@ -48,6 +48,17 @@ class Filter:
     stored_columns: tuple[str, ...]
     is_stored: bool
 
+    def and_also(self, other: Filter) -> Filter:
+        """The condition that both hold."""
+        stored = [one for one in (self, other) if one.stored is not None]
+        return Filter(
+            self.expression & other.expression,
+            tuple(dict.fromkeys([*self.columns, *other.columns])),
+            _any_of([[one.stored for one in stored]]) if stored else None,
+            tuple(dict.fromkeys(name for one in stored for name in one.stored_columns)),
+            self.is_stored and other.is_stored,
+        )
+
 
 def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> Filter | None:
     """Compile a filter; None if all rows are selected.
