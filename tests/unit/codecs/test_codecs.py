@@ -828,5 +828,5 @@ def test_bits_of_a_slice_are_those_of_its_rows(values: list[bool | None], first:
     missing = missing_of(array)
     assert (missing.tolist() if missing is not None else [False] * len(array)) == [not v.is_valid for v in array]
     present = [v.as_py() for v in array if v.is_valid]
-    found = values_of(array)[[v.is_valid for v in array]] if len(array) else []
-    assert list(found) == present
+    known = np.array([v.is_valid for v in array], dtype=np.bool_)
+    assert values_of(array)[known].tolist() == present
