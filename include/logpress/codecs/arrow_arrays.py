@@ -64,5 +64,6 @@ def missing_of(array: pa.Array) -> NDArray[np.bool_] | None:
 def _bits(buffer: pa.Buffer | None, array: pa.Array) -> NDArray[np.bool_]:
     if buffer is None:
         return np.empty(0, dtype=np.bool_)
-    bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little", count=array.offset + len(array))
-    return bits[array.offset :].view(np.bool_)
+    used = np.frombuffer(buffer, dtype=np.uint8)[array.offset >> 3 :]  # slices share the buffer of the whole array
+    first = array.offset & 7
+    return np.unpackbits(used, bitorder="little", count=first + len(array))[first:].view(np.bool_)

@@ -111,18 +111,17 @@ def _count_pairs(
     return np.unique(keys[present].astype(np.int64) * (1 << 32) + codes[present], return_counts=True)
 
 
-def _values(texts: Texts) -> tuple[pa.Array, Ints]:
-    """The distinct values of texts, and the index of each text's value; a last index, -1, stands for null.
+def _values(texts: Texts) -> tuple[pa.Array, NDArray[np.int32]]:
+    """The distinct values of texts, and the index of each text's value, behind a first one, -1, that stands for null.
 
     Texts are escaped as between JSON quotes. Two texts may have the same value: with different escapes, or as an
     exception of one key and the usual text of another. Arrow requires distinct dictionary entries.
     """
     places: dict[str, int] = {}
     found = [places.setdefault(unescape(texts[number]), len(places)) for number in range(len(texts))]
-    return texts_array([value.encode() for value in places], pa.string()), np.array([*found, -1], dtype=np.int64)
+    return texts_array([value.encode() for value in places], pa.string()), np.array([-1, *found], dtype=np.int32)
 
 
-def _strings(codes: Ints, entries: pa.Array, places: Ints) -> pa.Array:
-    missing = codes == NULL
-    indices = places[np.where(missing, -1, codes)].astype(np.int32)
-    return pa.DictionaryArray.from_arrays(array_of(indices, pa.int32(), missing), entries)
+def _strings(codes: Ints, entries: pa.Array, places: NDArray[np.int32]) -> pa.Array:
+    indices = places.take(codes + 1, mode="clip")  # NULL, the only negative number, becomes place 0
+    return pa.DictionaryArray.from_arrays(array_of(indices, pa.int32(), indices < 0), entries)

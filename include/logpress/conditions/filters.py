@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
@@ -40,6 +40,7 @@ class Filter:
             maybe for others; None if there is none.
         stored_columns: the columns that `stored` needs.
         is_stored: whether `stored` selects the same rows as `expression`.
+        each: the conditions whose conjunction `stored` is, with the one column that each needs; empty if it is none.
     """
 
     expression: pc.Expression
@@ -47,6 +48,18 @@ class Filter:
     stored: pc.Expression | None
     stored_columns: tuple[str, ...]
     is_stored: bool
+    each: tuple[tuple[str, pc.Expression], ...] = ()
+
+    def and_also(self, other: Filter) -> Filter:
+        """The condition that both hold."""
+        stored = [one for one in (self, other) if one.stored is not None]
+        return Filter(
+            self.expression & other.expression,
+            tuple(dict.fromkeys([*self.columns, *other.columns])),
+            _any_of([[one.stored for one in stored]]) if stored else None,
+            tuple(dict.fromkeys(name for one in stored for name in one.stored_columns)),
+            self.is_stored and other.is_stored,
+        )
 
 
 def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> Filter | None:
@@ -61,6 +74,7 @@ def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> 
         UsageError: if a condition names an unknown column, or does not fit its type.
     """
     stored: pc.Expression | None
+    each: list[tuple[str, pc.Expression]] = []
     if isinstance(where, pc.Expression):
         expression, columns = where, _columns_of(where, schema)
         stored = None if derived.intersection(columns) else where
@@ -69,17 +83,14 @@ def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> 
         if not ways:
             return None
         expression = _any_of([[_condition(item, schema) for item in way] for way in ways])
-        columns = _columns_of(expression, schema)
+        columns = _columns_of(expression, schema, {item[0] for way in ways for item in way})
         # An alternative without conditions on stored columns cannot exclude a row before others are derived.
         on_stored = [[item for item in way if item[0] not in derived] for way in ways]
         stored = _any_of([[_condition(item, schema) for item in way] for way in on_stored]) if all(on_stored) else None
-    return Filter(
-        expression,
-        columns,
-        stored,
-        () if stored is None else _columns_of(stored, schema),
-        not derived.intersection(columns),
-    )
+        if len(ways) == 1:
+            each = [(item[0], _condition(item, schema)) for item in on_stored[0]]
+    stored_columns = () if stored is None else tuple(name for name in columns if name not in derived)
+    return Filter(expression, columns, stored, stored_columns, not derived.intersection(columns), tuple(each))
 
 
 def _ways(where: object) -> list[list[Condition]]:
@@ -206,14 +217,18 @@ def _date(value: Any) -> date:
     return value
 
 
-def _columns_of(expression: pc.Expression, schema: pa.Schema) -> tuple[str, ...]:
-    """The columns that an expression needs, found by the columns that Arrow reports as missing."""
-    if "FieldPath(" in str(expression):
+def _columns_of(expression: pc.Expression, schema: pa.Schema, known: Collection[str] | None = None) -> tuple[str, ...]:
+    """The columns that an expression needs; if they are not known, those are found that Arrow reports as missing."""
+    if known is None and "FieldPath(" in str(expression):
         raise UsageError(f"the condition {expression} refers to a column by its number; use its name")
     empty = schema.empty_table()
     try:
         empty.filter(expression)
-        return tuple(name for name in schema.names if not _holds(expression, empty.drop_columns([name])))
+        return tuple(
+            name
+            for name in schema.names
+            if (name in known if known is not None else not _holds(expression, empty.drop_columns([name])))
+        )
     except pa.ArrowException as error:
         text = str(error)
         missing = re.match(r"No match for FieldRef\.Name\((.*?)\) in ", text, re.DOTALL)

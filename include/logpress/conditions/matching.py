@@ -36,5 +36,28 @@ def matching(columns: Mapping[str, Array], count: int, expression: pc.Expression
     return places
 
 
+def matching_one(name: str, array: Array, expression: pc.Expression) -> NDArray[np.int64]:
+    """Indices of the rows for which an expression of one column is true, ascending.
+
+    Of a dictionary, the expression is computed once for each of its entries.
+
+    Args:
+        name: the column's.
+        array: the column.
+        expression: true, false or null for each row.
+    """
+    if not pa.types.is_dictionary(array.type):
+        return matching({name: array}, len(array), expression)
+    found, first = [np.empty(0, dtype=np.int64)], 0
+    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
+        entries = pa.concat_arrays([chunk.dictionary, pa.nulls(1, chunk.type.value_type)])
+        wanted = np.zeros(len(entries), dtype=np.bool_)
+        wanted[matching({name: entries}, len(entries), expression)] = True
+        codes = chunk.indices.fill_null(len(entries) - 1).to_numpy()
+        found.append(first + np.flatnonzero(wanted[codes]))
+        first += len(chunk)
+    return np.concatenate(found)
+
+
 def _plain(array: Array) -> Array:
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array

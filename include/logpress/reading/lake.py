@@ -170,6 +170,7 @@ class TableReader:
             _repeating=frozenset(column.name for column in known if column.repeats),
             _threads=threads or default_threads(),
             _vocabularies=Vocabularies(self._lake, self.name),
+            _derived=derived,
         )
 
     def history(self, *, days: int = 7) -> History:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import fsspec
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from logpress.codecs.registry import codecs_of
 from logpress.conditions.filters import Filter
-from logpress.conditions.matching import matching
+from logpress.conditions.matching import matching, matching_one
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import PartMetadata
@@ -120,9 +120,7 @@ class Part:
         count = self.opened.rows_of(group)
         left, chosen = request.filter, None
         if left is not None and left.stored is not None and not self.derived(left.stored_columns):
-            table, _ = self._read(group, left.stored_columns)
-            arrays = {name: _column(table, name, count, request.types) for name in left.stored_columns}
-            chosen = matching(arrays, count, left.stored)
+            chosen = self._chosen(group, left, request.types)
             if len(chosen) == 0:
                 return None
             if left.is_stored:
@@ -130,9 +128,35 @@ class Part:
         names = list(dict.fromkeys([*request.names, *(left.columns if left is not None else ())]))
         table, described = self._read(group, names)
         if chosen is not None and len(chosen) < count:
-            table, count = _take(table, chosen), len(chosen)
+            table, count = _some(table, chosen), len(chosen)
         virtual = VirtualColumns(self.opened, described, table, self.derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
+
+    def _chosen(self, group: int, wanted: Filter, types: pa.Schema) -> NDArray[np.int64]:
+        """Indices of the rows that match what stored columns can decide, ascending.
+
+        Conditions on texts come first, because dictionaries are quick to read, and to decide: if no row matches them,
+        no other column is read.
+        """
+        count = self.opened.rows_of(group)
+        if not wanted.each:
+            assert wanted.stored is not None
+            table, _ = self._read(group, wanted.stored_columns)
+            arrays = {name: _column(table, name, count, types) for name in wanted.stored_columns}
+            return matching(arrays, count, wanted.stored)
+        chosen: NDArray[np.int64] = np.arange(count)
+        is_text = [pa.types.is_string(types.field(name).type) for name, _ in wanted.each]
+        for kind in (True, False):
+            conditions = [one for one, is_one in zip(wanted.each, is_text, strict=True) if is_one == kind]
+            if not conditions or len(chosen) == 0:
+                continue
+            table, _ = self._read(group, list(dict.fromkeys(name for name, _ in conditions)))
+            for name, expression in conditions:
+                if len(chosen) == 0:
+                    break
+                array = _some(_column(table, name, count, types), chosen)
+                chosen = chosen[matching_one(name, array, expression)]
+        return chosen
 
     def derived(self, names: Sequence[str]) -> list[str]:
         """Those of these columns that are derived in this part: virtual ones, and those of other types than stored."""
@@ -258,12 +282,12 @@ def _groups_that_match(fragment: ds.ParquetFileFragment, wanted: Filter, types: 
         return tuple(group.id for group in fragment.row_groups)
 
 
-def _take(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
-    """Some rows of a table; without a copy if they are consecutive, as rows with the same key are."""
+def _some(rows: Any, places: NDArray[np.int64]) -> Any:
+    """Some rows of a table or column; without a copy if they are consecutive, as rows with the same key are."""
     first, last = int(places[0]), int(places[-1])
     if last - first + 1 == len(places):
-        return table.slice(first, len(places))
-    return table.take(pa.array(places))
+        return rows.slice(first, len(places))
+    return rows.take(pa.array(places))
 
 
 def _column(table: pa.Table, name: str, count: int, types: pa.Schema) -> Array:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
+from logpress.contract.columns import Instant
+from logpress.engine.registers.stored_columns import physical_columns, stored_columns
 from logpress.reading.part import Part
+from logpress.reading.polars_instants import instant, is_told, stages_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,8 +48,8 @@ def frame_of(scan: Source) -> pl.DataFrame:
     """All rows as a frame, with plain strings.
 
     Polars copies Arrow's strings into another form, which takes longer than to read the files. So it reads the columns
-    that are stored as readers see them, after their bytes were compared with their checksums. Columns that are derived,
-    and scans with a condition, come through Arrow.
+    that are stored as readers see them, after their bytes were compared with their checksums, and computes virtual
+    instants itself. Other columns that are derived, and scans with a condition, come through Arrow.
 
     Raises:
         PartError: if a file is gone or damaged.
@@ -55,17 +58,13 @@ def frame_of(scan: Source) -> pl.DataFrame:
 
     direct = _direct(scan)
     if not direct:
-        frame = pl.from_arrow(scan.to_arrow())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return _through_arrow(scan)
     types = {field.name: _polars_type(field.type) for field in scan.schema if field.name in direct}
-    frames = [pl.read_parquet(path, columns=direct, hive_partitioning=False) for path in scan.files]
+    frames = [_read(part, direct) for part in _checked(scan, direct)]
     found = pl.concat([frame.select(pl.col(name).cast(type_) for name, type_ in types.items()) for frame in frames])
     others = [name for name in scan.schema.names if name not in direct]
     if others:
-        derived = pl.from_arrow(scan.only(others).to_arrow(categories=True))  # each string is then copied once
-        assert isinstance(derived, pl.DataFrame)
-        found = found.hstack(derived.cast({pl.Categorical: pl.String}))
+        found = found.hstack(_through_arrow(scan.only(others)))
     return found.select(scan.schema.names)
 
 
@@ -94,29 +93,75 @@ def lazy_frame_of(scan: Source) -> pl.LazyFrame:
 
 
 def _direct(scan: Source) -> list[str]:
-    """The columns that Polars may read itself: stored in each file with the type that readers see."""
+    """The columns that Polars may make itself: stored in each file with the type that readers see, or told by them."""
     if scan.is_chosen or not scan.files or any("://" in path for path in scan.files):
         return []
     names: list[str] | None = None
     for part in scan.parts():
         in_file = {field.name: field.type for field in part.footer.schema.to_arrow_schema()}
+        stored = {column.name: column.type for column in stored_columns(part.contract)}
         derived = set(part.derived(scan.schema.names))
-        stored = [
+        made = [
             field.name
             for field in scan.schema
-            if field.name not in derived and in_file.get(field.name) == field.type and not _is_nested(field.type)
+            if (
+                _is_told(part, field.name, in_file)
+                if field.name in derived
+                else field.name in stored and in_file.get(field.name) == field.type and not _is_nested(field.type)
+            )
         ]
-        names = stored if names is None else [name for name in names if name in stored]
+        names = made if names is None else [name for name in names if name in made]
         if not names:
             return []
-        _check(part, names)
     return names or []
 
 
-def _check(part: Part, names: Sequence[str]) -> None:
-    for group in part.groups:
-        with part.opened.group(group, names, is_described=False):
-            pass  # opening it compares the bytes of its columns with their checksums
+def _is_told(part: Part, name: str, in_file: Mapping[str, pa.DataType]) -> bool:
+    """Whether a virtual column has an expression, and the file the columns that it is of, in today's types."""
+    if not is_told(name, part.contract.by_name):
+        return False
+    types = {column.name: column.type for column in stored_columns(part.contract)}
+    return all(in_file.get(needed) == types[needed] for needed in physical_columns(part.contract, [name]))
+
+
+def _checked(scan: Source, names: Sequence[str]) -> Iterator[Part]:
+    """The files, of which the bytes of these columns, and of those that they are made of, match their checksums."""
+    for part in scan.parts():
+        needed = physical_columns(part.contract, names)
+        for group in part.groups:
+            with part.opened.group(group, needed, is_described=False):
+                pass  # opening it compares the bytes of its columns with their checksums
+        yield part
+
+
+def _read(part: Part, names: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
+    contract = part.contract
+    columns = contract.by_name
+    needed = physical_columns(contract, names)
+    frame = pl.read_parquet(part.path, columns=needed, hive_partitioning=False)
+    for name in stages_of([name for name in names if name in columns], columns):
+        column = columns[name]
+        assert isinstance(column, Instant)
+        frame = frame.with_columns(instant(column, columns))
+    return frame
+
+
+def _through_arrow(scan: Source) -> pl.DataFrame:
+    """All rows; each string of few distinct values is taken from its dictionary, and so copied once."""
+    import polars as pl
+
+    table = scan.to_arrow(categories=True)
+    made = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if not pa.types.is_dictionary(field.type):
+            made.append(pl.Series(field.name, column))
+            continue
+        dictionary = column.chunk(0).dictionary if column.num_chunks else pa.array([], field.type.value_type)
+        indices = pa.chunked_array([chunk.indices for chunk in column.chunks], field.type.index_type)
+        made.append(pl.Series(field.name, dictionary).gather(pl.Series(indices)).alias(field.name))
+    return pl.DataFrame(made)
 
 
 def _is_nested(type_: pa.DataType) -> bool:

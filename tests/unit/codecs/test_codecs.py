@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xxhash
 from hypothesis import example, given
@@ -21,6 +22,7 @@ from tests.conftest import SEED, compact, padded
 from tests.twins import read_instant
 
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed, kernels_uuid
+from logpress.codecs.arrow_arrays import missing_of, values_of
 from logpress.codecs.instant import corrected_shift_min
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.lenient import LenientReader
@@ -818,3 +820,13 @@ def test_read_date_refuses_what_is_no_date(parts: tuple[int, int, int], place: i
             expected = int(BAD)
         assert kernels_instants.read_date(padded(bytes(text)), 0) == expected
         text[place] = byte
+
+
+@given(st.lists(st.none() | st.booleans(), max_size=100), st.integers(0, 100), st.integers(0, 100))
+def test_bits_of_a_slice_are_those_of_its_rows(values: list[bool | None], first: int, count: int) -> None:
+    array = pa.array(values, pa.bool_()).slice(min(first, len(values)), count)
+    missing = missing_of(array)
+    assert (missing.tolist() if missing is not None else [False] * len(array)) == [not v.is_valid for v in array]
+    present = [v.as_py() for v in array if v.is_valid]
+    known = np.array([v.is_valid for v in array], dtype=np.bool_)
+    assert values_of(array)[known].tolist() == present
