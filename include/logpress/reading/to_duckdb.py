@@ -27,7 +27,7 @@ class PushedDown(ds.Dataset):  # type: ignore[misc]
     """A scan as DuckDB takes it: strings of few distinct values are dictionaries, which it groups 4 times as fast.
 
     DuckDB gives the columns and conditions of a query to Arrow's datasets alone, and knows them by their class. It
-    calls `scanner` and `schema`. No other method may be called, because there is no dataset of Arrow's behind it.
+    calls `scanner` and `schema`. Other methods are refused, because there is no dataset of Arrow's behind it.
     """
 
     def __new__(cls, scan: Source) -> PushedDown:
@@ -38,6 +38,12 @@ class PushedDown(ds.Dataset):  # type: ignore[misc]
     def __init__(self, scan: Source) -> None:
         """Keep the scan."""
         self._scan = scan
+
+    def __getattribute__(self, name: str) -> Any:
+        """Refuse what Arrow's datasets can do besides."""
+        if name in ("schema", "scanner") or name.startswith("_"):
+            return super().__getattribute__(name)
+        raise AttributeError(f"a scan that DuckDB reads has no {name!r}; use the scan itself")
 
     @property
     def schema(self) -> pa.Schema:
