@@ -197,12 +197,14 @@ class ColumnCodec(ABC, Generic[C]):
         repeats: whether values are strings with few distinct ones.
         is_comparable: whether checks may compare values, or only test for null.
         needs: columns of the record itself (as `_layout`) that a virtual column is derived from.
+        encoding: of a virtual column, its encoding where it is stored too, if the contract gives none.
         since: minor version of format 5 that added the codec; a file with it has this version, or a later one.
     """
 
     repeats: ClassVar[bool] = False
     is_comparable: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
+    encoding: ClassVar[Encoding] = "plain"
     since: ClassVar[int] = 0
 
     def __init__(self, column: C, columns: Mapping[str, Column]) -> None:

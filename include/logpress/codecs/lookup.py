@@ -30,6 +30,7 @@ class LookupCodec(StringCodec[Lookup]):
 
     repeats = True
     needs = (LAYOUT,)
+    encoding = "dictionary"
 
     def __init__(self, column: Lookup, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)

@@ -38,7 +38,11 @@ class ColumnBase(Model):
     )
     description: str = ""
     nullable: bool = True
-    storage: Storage = Storage()
+    storage: Storage | Literal["stored"] = Field(
+        default=Storage(),
+        description="how the column is encoded; `stored`: of a virtual column, that files have it beside what it is "
+        "derived from, encoded as the contract's `storage` says",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -247,9 +251,19 @@ class Copy(Model):
     )
 
 
+def is_predicted(column: ColumnBase) -> bool:
+    """Whether a record's text is restored from other columns and a small difference, not from the column itself."""
+    return bool(column.dependencies)
+
+
+def is_stored_too(column: ColumnBase) -> bool:
+    """Whether the file has a predicted column under its own name, for readers; restoring does not need it."""
+    return is_predicted(column) and column.storage == "stored"
+
+
 def is_virtual(column: ColumnBase) -> bool:
     """Whether the column is derived from others when read, and is not in the file under its own name."""
-    return bool(column.dependencies)
+    return is_predicted(column) and not is_stored_too(column)
 
 
 def instant_of(columns: Mapping[str, Column], name: str) -> Instant:

@@ -20,7 +20,7 @@ from logpress.contract.columns import (
     Column,
     Copy,
     Storage,
-    is_virtual,
+    is_predicted,
 )
 from logpress.contract.source import Source
 from logpress.results import INDEX_TABLES
@@ -74,7 +74,9 @@ class Contract(Model):
     order_by: tuple[Name, ...] = ()
     restore_order: tuple[Name, ...] = ()
     files: Files = Files()
-    storage: dict[str, Storage] = Field(default_factory=dict, description="encodings of hidden columns")
+    storage: dict[str, Storage] = Field(
+        default_factory=dict, description="encodings of hidden columns, and of virtual ones that are stored"
+    )
     checks: tuple[Check, ...] = ()
     entity: tuple[Name, ...] = Field(default=(), max_length=4, description="columns that together name a user")
     time: Name | None = Field(default=None, description="the instant column in whose order a user's rows are")
@@ -142,11 +144,12 @@ def _check_names(contract: Contract) -> None:
             raise ValueError(f"{where} names {name!r}, whose codec is {columns[name].codec}; it must be {codec}")
 
     _check_stored_names(contract)
+    _check_stored_too(contract)
     need(contract.day, "`day`", "instant")
     need(contract.time or contract.day, "`time`", "instant")
     for name in contract.order_by:
         need(name, "`order_by`")
-        if is_virtual(columns[name]):
+        if is_predicted(columns[name]):
             raise ValueError(f"`order_by` names {name!r}, which is virtual; name stored columns only")
     for name in contract.restore_order:
         need(name, "`restore_order`")
@@ -219,6 +222,14 @@ def _check_stored_names(contract: Contract) -> None:
                     f"column {name!r}; rename one"
                 )
             owners[name] = column.name
+
+
+def _check_stored_too(contract: Contract) -> None:
+    for column in contract.columns:
+        if column.storage == "stored" and not is_predicted(column):
+            raise ValueError(
+                f"`storage` of {column.name!r} is `stored`, which is for virtual columns; files have this one anyway"
+            )
 
 
 def _check_paths(contract: Contract) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from logpress.layout.kernels_tree import (
     KIND_ANY,
@@ -123,3 +127,9 @@ class Layout:
         for kind, role, name, path, *instant in data["slots"]:
             slots.append(Slot(Kind(kind), role, name, path, InstantFormat(*instant) if instant else None))
         return cls(tuple(literal.encode() for literal in data["literals"]), tuple(slots))
+
+
+def layouts_with(layouts: Sequence[Layout], column: str) -> NDArray[np.bool_]:
+    """bool[layouts]: whether a layout has a slot for the column."""
+    has = [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in layouts]
+    return np.array(has, dtype=bool)

@@ -13,7 +13,7 @@ from logpress.codecs.registry import codecs_of
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.part.part_file import named
 from logpress.engine.part.virtual import VirtualColumns
-from logpress.engine.registers.stored_columns import physical_columns
+from logpress.engine.registers.stored_columns import physical_columns, register_columns
 
 COLUMNS_BYTES = 192 << 20
 """[memory] Columns of a row group that are in memory at a time, about; those that are needed together always are."""
@@ -87,12 +87,14 @@ class PartColumns:
         """
         opened, codecs = self._opened, self._codecs
         known = [name for name in names if name in codecs]
-        derived = [name for name in known if codecs[name].is_derived]
-        wanted = list(dict.fromkeys([*physical_columns(self._contract, known), *helpers]))
+        derived = [name for name in known if codecs[name].is_derived or not codecs[name].is_comparable]
+        columns = [name for name in known if name not in derived]
+        needed = physical_columns(self._contract, columns) + register_columns(self._contract, derived)
+        wanted = list(dict.fromkeys([*needed, *helpers]))
         stored = [name for name in wanted if name in opened.names]
         with named(opened.path), opened.group(group, stored, is_described=bool(derived)) as file:
             table = file.table(stored)
-            arrays = {name: _whole(table, name) for name in known if name not in derived}
+            arrays = {name: _whole(table, name) for name in columns}
             if derived:
                 described = file.described()
                 virtual = VirtualColumns(opened, described, table, [n for n in derived if codecs[n].is_comparable])
@@ -102,8 +104,8 @@ class PartColumns:
                     virtual.release()
                 for name in derived:
                     if not codecs[name].is_comparable:
-                        columns = table.select(physical_columns(self._contract, [name]))
-                        rows = opened.decoder(described, columns).rows(0, table.num_rows)
+                        made_of = table.select(register_columns(self._contract, [name]))
+                        rows = opened.decoder(described, made_of).rows(0, table.num_rows)
                         missing = rows[codecs[name].registers[0].name] == NULL
                         arrays[name] = array_of(~missing, pa.bool_(), missing)
             found = {name: _whole(table, name) for name in helpers if name in stored}

@@ -13,7 +13,7 @@ from logpress.contract.model import Contract
 from logpress.engine.part.part_file import open_part
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.registers.rows import Rows
-from logpress.engine.registers.stored_columns import physical_columns
+from logpress.engine.registers.stored_columns import register_columns
 
 
 def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array]:
@@ -31,7 +31,7 @@ def column_values(contract: Contract, name: str, path: str) -> Iterator[pa.Array
     Raises:
         PartError: if the file is damaged.
     """
-    if codecs_of(contract)[name].is_derived:
+    if codecs_of(contract)[name].is_derived or not codecs_of(contract)[name].is_comparable:
         yield from _derived(contract, name, path)
         return
     with open_part(path, [name] if codecs_of(contract)[name].is_text else []) as file:
@@ -50,7 +50,7 @@ def register_values(contract: Contract, name: str, path: str) -> Iterator[Rows]:
     Raises:
         PartError: if the file is damaged.
     """
-    needed = physical_columns(contract, [name])
+    needed = register_columns(contract, [name])
     reader = PartReader(path)
     for group in range(reader.row_groups):
         yield reader.decoder(group, needed).all_rows()

@@ -235,7 +235,7 @@ def _formula(column: Column) -> str | None:
 
 
 def _sql(column: Column, contract: Contract) -> str | None:
-    if isinstance(column, Instant) and column.residual_of:
+    if isinstance(column, Instant) and is_virtual(column):
         return instant_micros(column, contract.by_name, SQL["duckdb"])
     return None
 

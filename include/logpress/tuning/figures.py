@@ -22,7 +22,9 @@ def candidate_report(sample: ColumnSample, candidate: Candidate, not_read_by: Se
     )
 
 
-def variant_report(kind: str, title: str, pressed: Pressed, *, is_today: bool = False) -> VariantReport:
+def variant_report(
+    kind: str, title: str, pressed: Pressed, *, is_today: bool = False, costs: float | None = None
+) -> VariantReport:
     """The figures of a variant of the whole file."""
     return VariantReport(
         kind=kind,
@@ -30,6 +32,7 @@ def variant_report(kind: str, title: str, pressed: Pressed, *, is_today: bool = 
         bytes_a_record=round(pressed.bytes_a_record, 4),
         press_seconds=round(pressed.seconds, 3),
         is_today=is_today,
+        costs_bytes_a_record=None if costs is None else round(costs, 4),
     )
 
 

@@ -65,11 +65,12 @@ class LevelReport(Model):
 
 
 class VariantReport(Model):
-    """The whole file pressed with another order, size of row groups, choice of stored instant, or codec.
+    """The whole file pressed with another order, size of row groups, choice of stored instant, codec, or column.
 
     Attributes:
         bytes_a_record: size of the whole part file; None if it was not pressed.
         press_seconds: wall time to press the sample with all threads; noisy.
+        costs_bytes_a_record: what a virtual column that is stored, too, adds to the file; None for other variants.
         note: the reason why it was not pressed.
     """
 
@@ -77,6 +78,7 @@ class VariantReport(Model):
     title: str
     bytes_a_record: float | None
     press_seconds: float | None = None
+    costs_bytes_a_record: float | None = None
     is_today: bool = False
     is_chosen: bool = False
     note: str = ""
@@ -128,6 +130,7 @@ _HEADINGS = {
     "row_group_rows": "row groups of",
     "residual_of": "instants",
     "codec": "codecs",
+    "stored": "virtual columns",
 }
 
 
@@ -243,9 +246,9 @@ def _variants(heading: str, variants: Iterable[VariantReport]) -> Table:
     table = _table(heading, "bytes", "press seconds", "")
     key = lambda variant: (variant.bytes_a_record is None, variant.bytes_a_record)  # noqa: E731
     for variant in sorted(variants, key=key):
-        marks = [name for name, is_so in (("today", variant.is_today), ("chosen", variant.is_chosen)) if is_so] + [
-            variant.note
-        ] * bool(variant.note)
+        marks = [name for name, is_so in (("today", variant.is_today), ("chosen", variant.is_chosen)) if is_so]
+        marks += [f"costs {costs:+.3f}"] if (costs := variant.costs_bytes_a_record) is not None else []
+        marks += [variant.note] * bool(variant.note)
         table.add_row(
             escape(variant.title),
             "" if variant.bytes_a_record is None else f"{variant.bytes_a_record:.3f}",

@@ -26,7 +26,7 @@ from logpress.tuning.measure import Candidate, columns_of, measure_column
 from logpress.tuning.pressed import Pressed, press_sample, prove
 from logpress.tuning.report import ColumnReport, TuneReport, VariantReport
 from logpress.tuning.sample import Sample, objects_of, take_sample
-from logpress.tuning.variants import Variant, instants, letters_of, orders, row_groups, uuids
+from logpress.tuning.variants import Variant, instants, letters_of, orders, row_groups, stored, uuids
 
 RECORDS = (100_000, 1_000_000)
 """Sample size without --records: two row groups, clamped to this range; one row group if that alone is larger."""
@@ -201,6 +201,7 @@ class _Tuning:
             *orders(contract, _distinct(contract, before.path)),
             *row_groups(contract, before.manifest.rows),
             *instants(contract),
+            *stored(contract),
             *uuids(contract, _letters(contract, before.path), [TITLES[gap.reader] for gap in gaps]),
         ]
         titles = {
@@ -208,12 +209,13 @@ class _Tuning:
             "row_group_rows": f"{contract.files.row_group_rows:,} rows",
             "residual_of": "as it is",
             "codec": "as it is",
+            "stored": "not stored, but derived when read",
         }
         tell = self.stages.begin("variants", None, len(variants), "files")
         reports: list[VariantReport] = []
         chosen: dict[Steps, Value] = {}
         today_of: dict[tuple[str, ...], Pressed] = {}
-        for kind in ("order_by", "row_group_rows", "residual_of", "codec"):
+        for kind in ("order_by", "row_group_rows", "residual_of", "codec", "stored"):
             # One row group is enough to compare orders and instants, but not to compare sizes of row groups.
             is_one_enough = kind != "row_group_rows" and sample.runs[0].records >= contract.files.row_group_rows
             files = tuple(sample.runs[0].files) if is_one_enough else sample.files
@@ -229,7 +231,8 @@ class _Tuning:
                     found.append(VariantReport(kind=kind, title=variant.title, bytes_a_record=None, note=variant.note))
                 else:
                     other = self._press(variant.contract, files, day)
-                    found.append(variant_report(kind, variant.title, other))
+                    costs = other.bytes_a_record - today.bytes_a_record if kind == "stored" else None
+                    found.append(variant_report(kind, variant.title, other, costs=costs))
                     if variant.changes is not None and other.bytes_a_record < best[0]:
                         best = (other.bytes_a_record, variant)
                     other.remove()
@@ -358,7 +361,7 @@ def _storage_changes(contract: Contract, columns: Sequence[ColumnReport]) -> dic
             continue
         # Storage of a contract's column is in its own entry, that of hidden columns in the contract's `storage`.
         steps: Steps = ("storage", column.name)
-        if column.of == column.name:
+        if column.of == column.name and contract.by_name[column.of].storage != "stored":
             steps = ("columns", places[column.name], "storage")
         if column.proposed.encoding != column.today.encoding:
             changes[(*steps, "encoding")] = column.proposed.encoding

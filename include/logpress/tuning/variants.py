@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from logpress.contract.columns import Instant, is_virtual
+from logpress.contract.columns import Instant, is_predicted, is_virtual
 from logpress.contract.edit import Changes, changed_contract
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
@@ -29,7 +29,7 @@ MOST_DISTINCT = 1_000
 MOST_ORDERS = 16
 """Largest number of orders that are tried."""
 
-Kind = Literal["order_by", "row_group_rows", "residual_of", "codec"]
+Kind = Literal["order_by", "row_group_rows", "residual_of", "codec", "stored"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _orders(contract: Contract, distinct: Mapping[str, int]) -> Iterator[tuple[s
     else:
         for place in range(len(keys) - 1):
             yield (*keys[:place], keys[place + 1], keys[place], *keys[place + 2 :])
-    instants = [c.name for c in contract.columns if isinstance(c, Instant) and not is_virtual(c)]
+    instants = [c.name for c in contract.columns if isinstance(c, Instant) and not is_predicted(c)]
     categories = [
         c.name
         for c in contract.columns
@@ -110,17 +110,17 @@ def instants(contract: Contract) -> list[Variant]:
         name, others = column.name, column.residual_of
 
         def stored(data: dict[str, Any], name: str = name) -> None:
-            _column(data, name).pop("residual_of")
+            _without_prediction(_column(data, name))
 
         def swapped(data: dict[str, Any], name: str = name, other: str = others[0]) -> None:
-            _column(data, name).pop("residual_of")
+            _without_prediction(_column(data, name))
             _column(data, other)["residual_of"] = [name]
             data["order_by"] = [name if key == other else key for key in data.get("order_by", [])]
 
         variants.append(_rebuilt(contract, f"{name} stored, not derived from {' + '.join(others)}", stored))
         title = f"{name} stored, and {others[0]} derived from it"
         first = contract.by_name[others[0]]
-        if len(others) > 1 or is_virtual(first):
+        if len(others) > 1 or is_predicted(first):
             note = "not tried: possible only if one stored column predicts the instant"
             variants.append(Variant("residual_of", title, None, note=note))
         else:
@@ -164,6 +164,24 @@ def letters_of(texts: Iterable[str]) -> str:
 
 _UUIDS = {case: re.compile("-".join(f"[0-9{a_to_f}]{{{n}}}" for n in (8, 4, 4, 4, 12))) for case, a_to_f in
           (("lower", "a-f"), ("upper", "A-F"))}  # fmt: skip
+
+
+def stored(contract: Contract) -> list[Variant]:
+    """For each virtual column: stored, too. It is shown, and not chosen, because it saves no bytes."""
+    variants = []
+    for column in filter(is_virtual, contract.columns):
+
+        def too(data: dict[str, Any], name: str = column.name) -> None:
+            _column(data, name)["storage"] = "stored"
+
+        variants.append(_rebuilt(contract, f"{column.name} stored, too", too, "stored"))
+    return variants
+
+
+def _without_prediction(column: dict[str, Any]) -> None:
+    column.pop("residual_of")
+    if column.get("storage") == "stored":
+        column.pop("storage")
 
 
 def _column(data: dict[str, Any], name: str) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from logpress.contract.columns import Column, Lookup, Uuid
+from logpress.contract.columns import Column, Uuid
 from logpress.contract.model import Contract
 from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW
 from logpress.views.dialects import Terms
 from logpress.views.formulas import micros_name
-from logpress.views.view import FILE, Plan, Source
+from logpress.views.view import FILE, Plan, Source, is_looked_up
 
 
 class Polars(Terms):
@@ -114,10 +114,10 @@ def _joined(plan: Plan, column: Column, number: int, terms: Polars, frame: str) 
     places, value = f"#place_{number}", f"#value_{number}"
 
     def key_of(found: Column, contract: Contract) -> str | None:
-        return terms.column(found.key) if isinstance(found, Lookup) else None
+        return terms.column(found.key) if is_looked_up(found) else None
 
     def value_of(found: Column, contract: Contract) -> str:
-        if not isinstance(found, Lookup):
+        if not is_looked_up(found):
             return terms.column(name)
         other = terms.column(found.helper("other"))
         return f"pl.coalesce({other}, pl.when({terms.column(places)}).then({terms.column(value)}))"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from textwrap import wrap
+from typing import TypeGuard
 
 from logpress.contract.columns import Column, Instant, Lookup, is_virtual
 from logpress.contract.model import Contract
@@ -31,6 +32,11 @@ class Source:
 
     table: str
     lookups: str
+
+
+def is_looked_up(column: Column) -> TypeGuard[Lookup]:
+    """Whether a column's values come from the lookups: it is one, and files do not have it, too."""
+    return isinstance(column, Lookup) and is_virtual(column)
 
 
 class Plan:
@@ -67,7 +73,7 @@ class Plan:
 
     def is_lookup(self, column: Column) -> bool:
         """Whether a column's values come from the lookups, on any day."""
-        return any(isinstance(found, Lookup) for found in self._over_time(column.name))
+        return any(map(is_looked_up, self._over_time(column.name)))
 
     def is_computed(self, column: Column) -> bool:
         """Whether a column is an instant that is virtual, on any day."""
@@ -180,10 +186,10 @@ def _lookup(plan: Plan, name: str, number: int, dialect: Sql, source: Source) ->
     of = f"{TABLE}."
 
     def key(column: Column, contract: Contract) -> str | None:
-        return f"{of}{col(column.key)}" if isinstance(column, Lookup) else None
+        return f"{of}{col(column.key)}" if is_looked_up(column) else None
 
     def value(column: Column, contract: Contract) -> str:
-        return derived if isinstance(column, Lookup) else f"{of}{col(name)}"
+        return derived if is_looked_up(column) else f"{of}{col(name)}"
 
     places, meanings = f"places_{number}", f"meanings_{number}"
     keys = _by_day(plan.by_period(name, key), dialect, of, dialect.string)

@@ -5,7 +5,7 @@ Codecs make the columns. Data that decoding needs besides the columns goes into 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,18 @@ from logpress.codecs.texts import Ints, Texts
 from logpress.engine.order.keys import SAMPLED_ROWS, Keys
 from logpress.engine.order.sort import sort_by
 from logpress.engine.part.encode_spelling import Allowance, Spelled
+from logpress.engine.part.encode_stored_too import stored_too_arrays
 from logpress.engine.part.encode_texts import plain_texts, string_column
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.kernels_columns import map_codes
 from logpress.engine.part.sorted_registers import SortedRegisters
 from logpress.engine.registers.row_major import used_texts
-from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, ROW_GROUP, stored_columns
+from logpress.engine.registers.stored_columns import DAY, EXTRA, LAYOUT, RAW, ROW_GROUP, stored_columns, stored_too
 from logpress.engine.row_group.row_group import RowGroup
+from logpress.layout.model import Layout
 
 
-def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.Table:
+def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints, layouts: Sequence[Layout]) -> pa.Table:
     """The sorted table of a row group; its first row holds the row group's metadata.
 
     Args:
@@ -37,6 +39,7 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
         day: value of the `day` column, in days since 1970-01-01.
         spelled: spellings of its strings; its values are consumed.
         room: int64[wide registers * capacity], scratch; the table's columns may lie in it, and in the group's store.
+        layouts: all that the rows have, by number.
     """
     registers = group.registers
     spellings, values, allowance = spelled.spellings, spelled.values, spelled.allowance
@@ -58,14 +61,28 @@ def encode_rows(group: RowGroup, day: int, spelled: Spelled, room: Ints) -> pa.T
     metadata = GroupMetadata(rows, spellings, store.lookups, store.sequences, sample)
     columns[ROW_GROUP] = _in_first_row(metadata.to_bytes(), rows)
     stored_order = stored_columns(registers.contract)
+    too = stored_too(registers.contract)
     arrays = []
     for stored in stored_order:
+        if stored.name in too:
+            continue
         array = columns.pop(stored.name)  # so that the dictionary is freed when its texts are copied
         is_plain = pa.types.is_dictionary(array.type) and stored.encoding != "dictionary"
         arrays.append(plain_texts(array) if is_plain else array)
         del array
-    schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(stored_order, arrays, strict=True)])
-    return pa.Table.from_arrays(arrays, schema=schema)
+    own = [c for c in stored_order if c.name not in too]
+    schema = pa.schema([pa.field(c.name, a.type, c.name != DAY) for c, a in zip(own, arrays, strict=True)])
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    made = stored_too_arrays(registers.contract, table, metadata, layouts)
+    for place, stored in enumerate(stored_order):
+        if stored.name in too:
+            array = made.pop(stored.name)
+            if pa.types.is_dictionary(array.type) and stored.encoding != "dictionary":
+                array = plain_texts(array)
+            elif pa.types.is_string(array.type) and stored.encoding == "dictionary":
+                array = array.dictionary_encode()
+            table = table.add_column(place, pa.field(stored.name, array.type), array)
+    return table
 
 
 class _Columns:

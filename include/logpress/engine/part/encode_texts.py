@@ -33,6 +33,29 @@ def string_column(
     return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), codes < 0), entries, safe=False)
 
 
+def used_entries(indices: pa.Array, entries: pa.Array) -> pa.DictionaryArray:
+    """A dictionary array of the entries in use, in order of first use.
+
+    Args:
+        indices: int32[rows], of entries.
+        entries: distinct strings without nulls.
+    """
+    missing = missing_of(indices)
+    codes = np.array(values_of(indices), dtype=np.int32)
+    if missing is not None:
+        codes[missing] = -1
+    used = np.empty(len(entries), dtype=np.int64)
+    count = renumber(codes, np.full(len(entries), -1, dtype=np.int64), used, 0, np.int32(-1))
+    used = used[:count]
+    bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
+    texts = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
+    data = np.empty(size_of_texts(used, bounds), dtype=np.uint8)
+    offsets = np.empty(len(used) + 1, dtype=np.int32)
+    collect_texts(texts, bounds, used, data, offsets)
+    found = pa.Array.from_buffers(entries.type, len(used), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), codes < 0), found, safe=False)
+
+
 def _share(codes: NDArray[np.int32], dictionary: Dictionary, values: dict[int, str]) -> None:
     """Give texts with the same value the same number, because Arrow requires distinct dictionary entries.
 

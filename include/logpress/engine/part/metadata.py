@@ -28,9 +28,9 @@ from logpress.engine.part.group_metadata import GroupMetadata, unpacked
 from logpress.engine.part.layout_checks import check_layouts
 from logpress.engine.part.part_file import METADATA_KEY as METADATA_KEY
 from logpress.engine.registers.registers import Registers
-from logpress.engine.registers.stored_columns import DAY, ROW_GROUP, StoredColumn, stored_columns
+from logpress.engine.registers.stored_columns import DAY, ROW_GROUP, StoredColumn, stored_columns, stored_too
 from logpress.errors import PartError
-from logpress.layout.model import Layout
+from logpress.layout.model import Layout, layouts_with
 from logpress.parquet.metadata import CHECKSUM_KEY
 from logpress.parquet.schema import FileColumn
 from logpress.parquet.writer import FileWriter, Sink
@@ -39,7 +39,7 @@ from logpress.version import __version__, commit
 CREATED_BY = "logpress version "
 """Begin of `created_by` in the footer of a part."""
 
-MAJOR, MINOR = 5, 1
+MAJOR, MINOR = 5, 2
 """[format] The latest version. A reader ignores unknown parts of a later minor one, and refuses a later major one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
@@ -169,10 +169,7 @@ class PartMetadata:
 
     def layouts_with(self, column: str) -> NDArray[np.bool_]:
         """bool[layouts]: whether a layout has a slot for the column."""
-        return np.array(
-            [any(slot.role == "column" and slot.name == column for slot in layout.slots) for layout in self.layouts],
-            dtype=bool,
-        )
+        return layouts_with(self.layouts, column)
 
     def checksums_of(self, group: int) -> tuple[int, ...] | None:
         """CRC-32 of each column chunk of a row group; None if the file has none."""
@@ -227,7 +224,12 @@ _TELL_READERS = {"description", "nullable", "storage"}
 
 def version_of(contract: Contract) -> str:
     """The lowest version that has all that a file of this contract holds, so that readers of that version take it."""
-    return f"{MAJOR}.{max(codec.since for codec in codecs_of(contract).values())}"
+    minors = [codec.since for codec in codecs_of(contract).values()]
+    return f"{MAJOR}.{max(*minors, _STORED_TOO_SINCE if stored_too(contract) else 0)}"
+
+
+_STORED_TOO_SINCE = 2
+"""[format] The first minor version whose files have predicted columns under their own names."""
 
 
 def _major(version: object) -> int:

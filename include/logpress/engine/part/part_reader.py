@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from logpress.codecs.kernels_text import NULL
+from logpress.engine.part.compare_stored_too import Comparison
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.registers.rows import Slice
-from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
+from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns, stored_too
 from logpress.engine.render.renderer import Renderer, Sheet
 from logpress.errors import PartError
 from logpress.limits import DEFAULT, Limits
@@ -29,9 +30,10 @@ class PartReader:
     Args:
         path: a path or fsspec URI.
         limits: number of rows decoded at a time, and size of buffers of records.
+        compares: whether `slices` and `sheets` also compare the columns of `stored_too` with what readers derive.
     """
 
-    def __init__(self, path: str, limits: Limits = DEFAULT) -> None:
+    def __init__(self, path: str, limits: Limits = DEFAULT, *, compares: bool = False) -> None:
         self.path = path
         self._limits = limits
         self._part = part = OpenedPart.open(path)
@@ -40,8 +42,11 @@ class PartReader:
         self.row_groups = footer.num_row_groups
         self.rows_by_group = [part.rows_of(i) for i in range(footer.num_row_groups)]
         self.text_bytes = [_text_bytes(footer.row_group(i)) for i in range(footer.num_row_groups)]
-        known = [column.name for column in stored_columns(self.metadata.contract) if column.name != ROW_GROUP]
+        contract = self.metadata.contract
+        too = stored_too(contract)
+        known = [column.name for column in stored_columns(contract) if column.name not in (ROW_GROUP, *too)]
         self._stored = [name for name in footer.schema.to_arrow_schema().names if name in known]
+        self._compared = too if compares else []
         self.renderer = Renderer(self.metadata.registers, self.metadata.layouts)
 
     def decoder(self, group: int, columns: Sequence[str] | None = None) -> GroupDecoder:
@@ -73,9 +78,10 @@ class PartReader:
         if first >= last:
             return
         part = self._part
-        with part.group(group, self._stored, is_described=True) as opened:
+        read = [*self._stored, *self._compared]
+        with part.group(group, read, is_described=True) as opened:
             chunks = [self.footer.row_group(group).column(number) for number in range(self.footer.num_columns)]
-            chunks = [chunk for chunk in chunks if chunk.path_in_schema in self._stored]
+            chunks = [chunk for chunk in chunks if chunk.path_in_schema in read]
             # reading in pieces needs a dictionary that does not grow from page to page
             whole = [
                 c.path_in_schema for c in chunks
@@ -86,6 +92,7 @@ class PartReader:
             # first, because it reads a batch of one row, and pyarrow keeps the size of batches of the last call
             described = opened.described()
             found: GroupDecoder | None = None
+            comparison: Comparison | None = None
             at = 0
             most = self._limits.decoded_rows
             for batch in opened.batches(others, most * (1 + self.text_bytes[group] // DICTIONARIES_BYTES)):
@@ -93,7 +100,12 @@ class PartReader:
                 for begin in range(max(first, at), end, most):
                     table = pa.Table.from_batches([batch]).slice(begin - at, min(most, end - begin))
                     found = found or part.decoder(described, table, texts)
-                    yield self._slice(found, table, begin)
+                    rows = self._slice(found, table, begin)
+                    if self._compared:
+                        where = f"{self.path}: row group {group}"
+                        comparison = comparison or Comparison(self.metadata.contract, self._compared, found, where)
+                        comparison.compare(rows, self.metadata.registers.numbers, table, texts)
+                    yield rows
                 at += batch.num_rows
                 if at >= last:
                     return

@@ -9,7 +9,7 @@ import pyarrow as pa
 from logpress.codecs.registry import codecs_of
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.opened_part import OpenedPart
-from logpress.engine.registers.stored_columns import physical_columns
+from logpress.engine.registers.stored_columns import register_columns
 from logpress.errors import PartError
 
 
@@ -22,7 +22,7 @@ class VirtualColumns:
         Args:
             part: whose rows.
             group: what the part says of the row group; None will do where there are no names.
-            table: all of its rows or any of them, in any order: the columns that `physical_columns` names, or more.
+            table: all of its rows or any of them, in any order: the columns that `register_columns` names, or more.
             names: derived columns of the contract.
 
         Raises:
@@ -30,7 +30,7 @@ class VirtualColumns:
         """
         contract = part.metadata.contract
         codecs = codecs_of(contract)
-        needed = physical_columns(contract, names)
+        needed = register_columns(contract, names)
         missing = sorted(set(needed) - set(table.column_names))
         if missing:
             raise PartError(f"the file lacks the column {missing[0]}, which is needed for {', '.join(names)}")

@@ -106,7 +106,7 @@ class RowGroups:
         text_bytes = group.text_bytes
         spelled = choose_spellings(group, Allowance(self._limits.row_group_metadata_bytes))
         keep_whole(group, spelled.untold_rows, self._renderer_of(layouts))
-        table = encode_rows(group, self._day.number, spelled, room)
+        table = encode_rows(group, self._day.number, spelled, room, layouts)
         del spelled
         counts = np.zeros(len(layouts) + 1, dtype=np.int64)
         count_codes(group.register(LAYOUT), counts)

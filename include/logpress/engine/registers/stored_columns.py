@@ -11,7 +11,7 @@ from logpress.codecs.base import LAYOUT as LAYOUT
 from logpress.codecs.base import StoredAs
 from logpress.codecs.registry import codecs_of
 from logpress.contract.base import Encoding
-from logpress.contract.columns import Storage, is_virtual
+from logpress.contract.columns import Storage, is_predicted, is_stored_too
 from logpress.contract.model import Contract
 
 DAY, EXTRA, RAW, ROW_GROUP = "day", "_extra", "_raw", "_row_group"
@@ -64,9 +64,12 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
 
     default = Storage()
     for codec in codecs_of(contract).values():
+        own = codec.column.storage
+        if is_stored_too(codec.column):
+            add(StoredAs(codec.name, codec.type, codec.encoding), codec.name, contract.storage.get(codec.name, default))
         for stored in codec.stored():
-            is_its_own = stored.name == codec.name
-            add(stored, codec.name, codec.column.storage if is_its_own else contract.storage.get(stored.name, default))
+            is_its_own = stored.name == codec.name and isinstance(own, Storage)
+            add(stored, codec.name, own if is_its_own else contract.storage.get(stored.name, default))
     for stored in _OWN:
         add(stored, "", contract.storage.get(stored.name, default))
     meaning = "In the first row of a row group, further data that restoring needs; else null"
@@ -76,7 +79,24 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
 
 
 def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
-    """The file's columns that are needed for these columns, stored or virtual, in the file's order.
+    """The file's columns that readers need for these columns, stored or virtual, in the file's order.
+
+    Raises:
+        KeyError: if the table has no such column.
+    """
+    columns = contract.by_name
+    own = {name for name in names if name in columns and is_stored_too(columns[name])}
+    needed = own.union(register_columns(contract, [name for name in names if name not in own]))
+    return [column.name for column in stored_columns(contract) if column.name in needed]
+
+
+def stored_too(contract: Contract) -> list[str]:
+    """The contract's columns that files have for readers only: no record is restored from them."""
+    return [column.name for column in contract.columns if is_stored_too(column)]
+
+
+def register_columns(contract: Contract, names: Sequence[str]) -> list[str]:
+    """The file's columns that the registers of these columns are decoded from, in the file's order.
 
     Raises:
         KeyError: if the table has no such column.
@@ -93,10 +113,10 @@ def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
                 raise KeyError(name)
             needed.add(name)
             return
-        if not is_virtual(codec.column):
+        if not is_predicted(codec.column):
             needed.add(name)
             return
-        needed.update(c.name for c in stored if c.of == name)
+        needed.update(codec.column.helpers)
         needed.update(codec.needs)
         for other in codec.column.dependencies:
             need(other)

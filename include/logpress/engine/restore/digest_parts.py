@@ -32,7 +32,8 @@ def digest_files(
 ) -> tuple[int, int, str]:
     """(records, their bytes, multiset digest) of all records that these files restore.
 
-    Every record is rendered and hashed; nothing is taken from statistics.
+    Every record is rendered and hashed; nothing is taken from statistics. Virtual columns that are stored, too, are
+    compared with what readers derive: restoring does not need them, and so would not notice a wrong value.
 
     Args:
         parts: part files, paths or fsspec URIs.
@@ -44,7 +45,7 @@ def digest_files(
         limits: number of rows decoded at a time.
 
     Raises:
-        PartError: if a file is damaged.
+        PartError: if a file is damaged, or a stored virtual column has another value than is derived.
     """
     keep_freed_memory()
     totals = np.zeros(2, dtype=np.int64)
@@ -86,7 +87,7 @@ def _sheets(
     parts: Sequence[str], groups: range | None, share: tuple[int, int], limits: Limits
 ) -> Iterator[tuple[Sheet, Slice]]:
     """The rows for `digest_files`, with their sheets."""
-    for reader in (PartReader(path, limits) for path in parts):
+    for reader in (PartReader(path, limits, compares=True) for path in parts):
         for group in range(reader.row_groups) if groups is None else groups:
             first, last = (reader.rows_by_group[group] * (share[0] + k) // share[1] for k in (0, 1))
             yield from reader.sheets(group, first, last)
