@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from logpress.codecs.registry import codecs_of
+from logpress.contract.columns import is_stored_too
 from logpress.contract.model import Contract
 from logpress.engine.convert.duplicates import table_bytes
 from logpress.engine.registers.registers import Registers
@@ -99,12 +101,19 @@ def press_bytes(contract: Contract, *, threads: int = 0, limits: Limits = DEFAUL
     wide = len(registers) - narrow
     # a row: its registers while the row group fills, a sorted copy of the wide ones, and its columns
     columns = sum(16 if column.type == pa.uuid() else 10 for column in stored_columns(contract))
+    # of virtual columns that are stored, too, those whose registers number no texts have a text of its own in each row
+    too = [codec for codec in codecs_of(contract).values() if is_stored_too(codec.column)]
+    columns += sum(_SEQUENCE_BYTES for codec in too if pa.types.is_string(codec.type) and not codec.is_text)
     row = 8 * wide * 2 + 4 * narrow + columns
     group = row * contract.files.row_group_rows + limits.pressed_text_copies * limits.row_group_text_bytes
     seen = table_bytes(limits) if contract.source.duplicates == "reject" else 0
     groups = max(threads, limits.row_groups_of_threads) if threads else 1
     record = limits.record_copies * limits.longest_record_bytes
     return max(1, threads) * limits.converting_bytes + groups * group + seen + record
+
+
+_SEQUENCE_BYTES = 128
+"""Bytes of the text of a sequence number in a row group's table: twice, while its pieces become one."""
 
 
 def check_bytes(contract: Contract, limits: Limits = DEFAULT) -> int:

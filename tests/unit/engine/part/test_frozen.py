@@ -33,7 +33,7 @@ from logpress.quality.proof import prove_accounts, prove_bytes, prove_files
 
 FROZEN = Path(__file__).parents[2].parent / "frozen"
 GOLDEN = FROZEN / "golden.json"
-GOLDEN_TABLES = {"5.0": "every", "5.1": "uuids"}
+GOLDEN_TABLES = {"5.0": "every", "5.1": "uuids", "5.2": "stored"}
 """By version of the format, the frozen table whose files need it. Files that need no later version keep theirs."""
 
 SHA256 = {
@@ -99,6 +99,8 @@ SHA256 = {
     "5/sdk_log.rejects.parquet": "f3cd6c39308add947c120ee45ea3f9bb93db89790d46b4a99ad08e51459bb87d",
     "5/separators.ndjson": "afdd6a32cefc74e2c6c65b07c6de0332af676e770aba9a769318420d476f775c",
     "5/separators.parquet": "748110ed8d597e2a7450b360af9ba7176773c527e624747e2a4a99068754d05d",
+    "5/stored.ndjson": "66e17a11eda2fe8e89a23f9978318ab27fde2e004e0cde50236bf630a03c045d",
+    "5/stored.parquet": "084bf0a347d3f64bf0307329e0e3c3b8ce8c59f57889e8def70bb1d86b46cc55",
     "5/uuids.ndjson": "6a20b19affc4a5795967a99fa421a78f18711969d1dc5dd29525a800d1a81609",
     "5/uuids.parquet": "9035750236e1c2d6ffec15e95c29e1bd3d7e956ede4cf9b4c36127f6d2f62095",
     "5/whole.ndjson": "a071f8ca88982b857e26e5e9faf942e0fdd2bcf71c14179ecd3461c9a8d45a87",
