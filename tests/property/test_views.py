@@ -56,6 +56,9 @@ def any_contract(rng: random.Random) -> Contract:
     columns += [
         {"name": f"l{place}", "path": f"l{place}", "codec": "lookup", "key": "key"} for place in range(rng.randrange(3))
     ]
+    for column in columns:
+        if ("key" in column or "residual_of" in column) and rng.random() < 0.3:
+            column["storage"] = "stored"
     rng.shuffle(columns)
     contract = Contract.model_validate({"table": "any", "description": "", "day": "at", "columns": columns})
     return keeping_duplicates(contract)
