@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from logpress.contract import Contract, load_contract
+from logpress.contract.columns import is_predicted
 
 _CONTRACT = Path(__file__).parent / "contracts" / "every_type.yaml"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,6 +39,15 @@ def instant(rng: random.Random, micros: int) -> str:
     at -= at % micros
     found = (_EPOCH + timedelta(microseconds=at)).isoformat(timespec=_DIGITS[micros])
     return found.replace("+00:00", "Z")
+
+
+def with_stored(contract: Contract) -> Contract:
+    """The contract with all of its virtual columns stored, too."""
+    data = contract.model_dump(mode="json", exclude_unset=True)
+    for column, of in zip(data["columns"], contract.columns, strict=True):
+        if is_predicted(of):
+            column["storage"] = "stored"
+    return Contract.model_validate(data)
 
 
 _MISSING = [

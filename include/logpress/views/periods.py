@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
-from logpress.contract.columns import Column
+from logpress.contract.columns import Column, is_stored_too
 from logpress.contract.model import Contract
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.lake import Lake
@@ -83,8 +83,9 @@ def _digest(contract: Contract) -> str:
 
 
 def _columns(contract: Contract) -> dict[str, Column]:
-    """What formulas depend on."""
+    """What formulas depend on, and whether files have virtual columns, too."""
+    left_out = {"path": ("any",), "description": "", "nullable": True}
     return {
-        column.name: column.model_copy(update={"path": ("any",), "description": "", "nullable": True, "storage": None})
+        column.name: column.model_copy(update={**left_out, "storage": "stored" if is_stored_too(column) else None})
         for column in contract.columns
     }

@@ -22,7 +22,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import NestedField
 from tests.conftest import PressBytes
-from tests.every_type import every_type, records
+from tests.every_type import every_type, records, with_stored
 from tests.integration.lakes import plain, press, records_of
 
 from logpress.contract import Contract
@@ -86,14 +86,16 @@ class Registered:
         return self.table.schema()
 
 
-@pytest.fixture(scope="module", params=["sdk_log", "every_type"])
+@pytest.fixture(scope="module", params=["sdk_log", "every_type", "stored"])
 def registered(
     request: pytest.FixtureRequest, sdk_log: Contract, tmp_path_factory: pytest.TempPathFactory
 ) -> Registered:
     """Each table in turn: two days of two files, each of two row groups."""
     home = tmp_path_factory.mktemp("spec")
     files = sdk_log.files.model_copy(update={"row_group_rows": 1000})
-    contract = every_type() if request.param == "every_type" else sdk_log.model_copy(update={"files": files})
+    contract = every_type() if request.param != "sdk_log" else sdk_log.model_copy(update={"files": files})
+    if request.param == "stored":
+        contract = with_stored(contract)
     for day in DAYS:
         press(contract, day, records_of(contract, day), str(home / "lake"), home)
     with open_catalog(Lake.open(str(home / "lake"))) as catalog:
