@@ -31,6 +31,7 @@ from logpress.sources import list_inputs
 from logpress.tuning import Options, tune
 from logpress.tuning.choose import LEAST_OF_FILE_BY_COLUMN, NS_A_BYTE, choose
 from logpress.tuning.measure import Candidate, Cost
+from logpress.tuning.pressed import press_sample
 from logpress.tuning.sample import take_sample
 from logpress.tuning.variants import instants, letters_of, orders, row_groups
 
@@ -418,6 +419,44 @@ columns:
   - {name: device, path: device, codec: category}
   - {name: almost, path: almost, codec: category}
 """
+
+
+def test_each_virtual_column_has_what_storing_it_costs(tuned, raw, tmp_path):
+    found, path = tuned
+    today, *shown = [variant for variant in found.report.variants if variant.kind == "stored"]
+    assert {v.title for v in shown} == {
+        f"{n} stored, too" for n in ("_id", "ingested_at", "request_end_at", "request_url")
+    }
+    assert today.costs_bytes_a_record is None
+    assert not any(v.is_chosen for v in shown)
+    contract = changed_contract(
+        load_contract(path), {("columns", place_of(path, "request_end_at"), "storage"): "stored"}
+    )
+    one, two = (press_sample(c, [str(f) for f in sorted(raw.rglob("*.gz"))], DAY, tmp_path / name, 1)
+                for name, c in (("without", load_contract(path)), ("with", contract)))  # fmt: skip
+    # found at the contract's own storage, these files at the tuned one: only the column's own bytes are alike
+    cost = next(v.costs_bytes_a_record for v in shown if v.title.startswith("request_end_at"))
+    assert cost == pytest.approx(two.bytes_a_record - one.bytes_a_record, rel=0.1)
+
+
+def place_of(path, name):
+    return [column.name for column in load_contract(path).columns].index(name)
+
+
+def test_a_virtual_column_that_is_stored_is_tuned_in_the_contracts_storage(raw, mine):
+    contract = load_contract(mine)
+    write_contract(mine, mine, contract, {("columns", place_of(mine, "request_url"), "storage"): "stored"})
+    contract = load_contract(mine)
+    write_contract(mine, mine, contract, {("storage", "request_url", "encoding"): "plain"})
+    contract = load_contract(mine)
+    found = tune(contract, [str(raw)], Options(day=DAY, whole_file="skip"))
+    assert found.changes[("storage", "request_url", "encoding")] == "dictionary"
+    write_contract(mine, mine, contract, found.changes)
+    assert load_contract(mine).by_name["request_url"].storage == "stored"
+    variants = instants(
+        changed_contract(load_contract(mine), {("columns", place_of(mine, "ingested_at"), "storage"): "stored"})
+    )
+    assert next(v for v in variants if v.title.startswith("ingested_at stored, not derived")).contract is not None
 
 
 def test_columns_of_uuids_are_shown_with_their_codec(tmp_path):
