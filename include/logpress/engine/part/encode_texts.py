@@ -48,7 +48,8 @@ def used_entries(indices: pa.Array, entries: pa.Array) -> pa.DictionaryArray:
     count = renumber(codes, np.full(len(entries), -1, dtype=np.int64), used, 0, np.int32(-1))
     used = used[:count]
     bounds = np.frombuffer(entries.buffers()[1], dtype=np.int32)[entries.offset : entries.offset + len(entries) + 1]
-    texts = np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8)
+    # of the types that `_entries` has, so that no kernel is compiled for others
+    bounds, texts = bounds.astype(np.int64), np.frombuffer(entries.buffers()[2] or b"", dtype=np.uint8).copy()
     data = np.empty(size_of_texts(used, bounds), dtype=np.uint8)
     offsets = np.empty(len(used) + 1, dtype=np.int32)
     collect_texts(texts, bounds, used, data, offsets)
