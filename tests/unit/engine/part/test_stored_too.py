@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -32,6 +34,7 @@ from logpress.engine.restore.in_order import restore
 from logpress.errors import PartError, ProofError
 from logpress.lake import Lake
 from logpress.manifest import SliceSpec
+from logpress.quality.readable import prove_readable
 from logpress.quality.values import column_values
 
 DAYS = (date(2021, 12, 26), date(2021, 12, 27))
@@ -110,6 +113,10 @@ def test_values_are_those_that_are_derived(part: str, tmp_path: Path) -> None:
         )
         assert len(set(derived)) > 3
         assert table[name].to_pylist() == derived == read
+        assert pl.read_parquet(part, columns=[name])[name].to_list() == derived
+        by_pandas = pd.read_parquet(part, columns=[name])[name]
+        assert [None if pd.isna(value) else value for value in by_pandas] == derived
+    assert prove_readable(part) > 0  # by fastparquet
     present = [a.is_valid().to_pylist() for a in column_values(with_stored(every_type()), "_id", part)]
     assert [valid for group in present for valid in group] == table["_id"].is_valid().to_pylist()
 
