@@ -50,6 +50,10 @@ class Comparison:
         for name, derive in self._derive.items():
             is_here = name in table.column_names
             column = table.column(name) if is_here else texts.column(name).slice(rows.first, rows.count)
+            try:
+                column.validate(full=True)  # that texts are UTF-8, and in the dictionary
+            except pa.ArrowInvalid as error:
+                raise PartError(f"{self._where}: is damaged: column {name}: {error}") from error
             stored = _plain(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks())
             derived = _plain(derive(regs))
             if stored.type != derived.type:

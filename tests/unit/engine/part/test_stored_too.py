@@ -197,6 +197,18 @@ def test_a_value_that_its_formula_does_not_give_is_found(
     assert Counter(b"".join(chunks).split(b"\n")[:-1]) == Counter(records(DAYS[0], COUNT))
 
 
+def no_utf_8(array: pa.Array) -> pa.Array:
+    values = [b"\xff", *([b"x"] * (len(array) - 1))]
+    return pa.Array.from_buffers(pa.string(), len(array), pa.array(values, pa.binary()).buffers())
+
+
+def test_texts_that_are_none_are_damage(tampering: Callable[[str, Change], None], tmp_path: Path) -> None:
+    tampering("_id", no_utf_8)
+    part = pressed(with_stored(every_type()), tmp_path, 50)
+    with pytest.raises(PartError, match=r"is damaged: column _id: .*UTF8"):
+        digest_files([part], [], threads=0)
+
+
 def publish(contract: Contract, day: date, home: Path) -> None:
     raw = home / f"{day:%Y/%m/%d}"
     raw.mkdir(parents=True, exist_ok=True)
