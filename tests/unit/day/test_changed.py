@@ -225,12 +225,8 @@ print(found.model_copy(update={"seconds": 0.0, "sample": None}).model_dump_json(
 def test_a_manifest_does_not_depend_on_the_order_of_hashes(pressing: Pressing, tmp_path: Path) -> None:
     """Python hashes texts otherwise in each process; 300 unknown paths are as frequent, and 200 are named."""
     document = copy.deepcopy(SEED)
-    lines = []
-    for hour in range(3):
-        document["_source"].update({f"k{number}": number for number in range(hour * 100, hour * 100 + 100)})
-        document["_source"]["timestamp"] = "2021-12-26T10:11:12Z"
-        lines.append(compact(document))
-    write_hours(pressing.raw, {10: lines})
+    document["_source"].update({f"k{number}": number for number in range(300)}, timestamp="2021-12-26T10:11:12Z")
+    write_hours(pressing.raw, {10: [compact(document)] * 2})
     found = set()
     for seed, threads in (("0", "0"), ("1", "2"), ("2", "0"), ("3", "2")):
         command = [sys.executable, "-c", _PRESS, str(pressing.raw), str(tmp_path / f"lake-{seed}"), threads]
