@@ -55,6 +55,7 @@ browser: $(READY) ## Find or install a Chromium, in which the page is tested
 
 screenshots: browser ## Make the screenshots of docs/operations.md anew
 	@$(AIRFLOW) python scripts/screenshots.py
+	@$(AIRFLOW) python scripts/backfill_screenshots.py
 
 reader-matrix: $(READY) ## Ask every reader anew, and write the table of docs/reading.md
 	CI=true LOGPRESS_READER_MATRIX=write $(BIN)/pytest tests/integration/test_reader_matrix.py

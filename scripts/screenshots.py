@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.dags.airflow_api import wait_for  # noqa: E402
-from tests.dags.page.browser import NARROW, WIDE, browser, frame_of, log_in  # noqa: E402
+from tests.dags.page.browser import NARROW, WIDE, browser, frame_of, log_in, picture  # noqa: E402
 from tests.dags.page.made_lake import make_lake  # noqa: E402
 from tests.dags.running import started  # noqa: E402
 
@@ -74,7 +74,7 @@ def _take(page: Any, base: str, name: str, path: str, theme: str, size: Any, pla
     if name == "page-missing":
         inner.locator("summary").click()
     page.wait_for_timeout(800)
-    page.screenshot(path=IMAGES / f"{name}.png")
+    picture(page, IMAGES / f"{name}.png")
     print(f"docs/images/{name}.png")
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from airflow.sdk import Connection, Variable
@@ -37,6 +37,8 @@ class Run(TypedDict):
     inputs: list[str]
     connection: str
     name: str
+    began: str
+    """When staging was opened, which is done anew if the run is cleared, and not if a task is tried again; UTC."""
 
 
 def day_of(context: Context) -> date:
@@ -65,6 +67,7 @@ def run_of(context: Context, contract: Contract) -> Run:
         inputs=[refuse_secret(_with_host(uri, connection)) for uri in inputs],
         connection=connection,
         name=staging_name(context["dag_run"].run_id),
+        began=datetime.now(UTC).isoformat(),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from logpress.errors import AbsentError, CheckError, LogpressError
+from logpress.errors import AbsentError, CheckError
 from logpress.manifest import SliceManifest, SliceSpec
 from logpress_dags import lineage, metrics, notifiers
 from logpress_dags.day import complete_at
@@ -146,16 +146,19 @@ def verify(
 def publish(contract: Contract, run: Run, manifests: Sequence[SliceManifest]) -> dict[str, Any]:
     """Replace the day in the lake, in one commit; figures of the day, as the asset's event has them."""
     from logpress.day import stages
+    from logpress.day.changed import Publisher, is_changed, published_before
     from logpress.day.refusals import refusals_kept
     from logpress.lake import Lake
 
     day = date.fromisoformat(run["day"])
     keeping = refusals_kept(run["lake"], contract.table, day, run["name"], "publish", manifests, run_id=_run_id())
+    began = run.get("began")  # not where an older logpress opened staging
+    publisher = Publisher(run["name"], datetime.fromisoformat(began) if began else datetime.now(UTC))
     with storage_access(run["lake"]), keeping:
-        before = _files(contract, day, run["lake"])
+        before = published_before(run["lake"], contract.table, day, publisher)
         manifest = stages.publish(contract, day, manifests, run["lake"], run["name"], run_id=_run_id())
         days = Lake.open(run["lake"]).days(contract.table)
-    changed = {(part.path, part.sha256) for part in (*manifest.parts, *manifest.rejects_parts)} != before
+    changed = is_changed(before, manifest, publisher)
     ratio = round(manifest.raw_bytes / manifest.stored_bytes, 1) if manifest.stored_bytes else None
     log.info(
         "%s %s is %s in %s: %s rows, %.1f MB raw, %.1f MB stored, ratio %s, snapshot %s",
@@ -246,15 +249,3 @@ def _tell_checks(contract: Contract, run: Run, checks: Sequence[CheckResult]) ->
         level = logging.INFO if check.ok else logging.ERROR if check.level == "fail" else logging.WARNING
         log.log(level, "check %s: %s", check.check, check.message)
     lineage.day_checked(contract.table, run["lake"], checks)
-
-
-def _files(contract: Contract, day: date, lake_uri: str) -> set[tuple[str, str]]:
-    """Names and digests of a day's published files; empty if there are none, or none that can be read."""
-    from logpress.lake import Lake
-
-    try:
-        found = Lake.open(lake_uri).read_day(contract.table, day)
-    except LogpressError as error:
-        log.warning("what %s %s was before is not known: %s", contract.table, day, error)
-        found = None
-    return {(part.path, part.sha256) for part in (*found.parts, *found.rejects_parts)} if found else set()

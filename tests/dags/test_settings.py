@@ -1,7 +1,7 @@
 """Inputs and lake of a run, and its access to S3."""
 
 import os
-from datetime import date
+from datetime import date, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -95,7 +95,9 @@ def test_a_run_keeps_its_staging_name_and_its_day(settings):
         return settings.run_of(context(run_id, lake="/lake", input=["/raw"]), contract())
 
     first = run("backfill__2021-12-26T00:00:00+00:00")
-    assert first == run("backfill__2021-12-26T00:00:00+00:00")
+    again = run("backfill__2021-12-26T00:00:00+00:00")  # as after it was cleared
+    assert {**first, "began": again["began"]} == again
+    assert datetime.fromisoformat(first["began"]) < datetime.fromisoformat(again["began"])
     assert first["name"] != run("backfill__2021-12-26T00:00:00-00:00")["name"]
     assert date.fromisoformat(first["day"]) == date(2021, 12, 26)
 

@@ -167,7 +167,7 @@ class SlicePress:
             digest=digests.combine([*groups.digests, *reading.rejects.digests]),
             part=part,
             rejects_part=rejects_part,
-            unknown_paths=dict(sorted(unknown.most_common(MOST_UNKNOWN_PATHS))),
+            unknown_paths=_most_frequent(unknown),
             reject_reasons=dict(sorted(reading.rejects.reasons.items())),
             layouts=len(layouts),
             source=spec.source,
@@ -196,6 +196,11 @@ class SlicePress:
             irregular += count if paths & named else 0
             unknown.update(dict.fromkeys(paths - named, count))
         return irregular, unknown
+
+
+def _most_frequent(counts: Counter[str]) -> dict[str, int]:
+    """The most frequent unknown paths by name; of equally frequent ones the first by name, whatever was seen first."""
+    return dict(sorted(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MOST_UNKNOWN_PATHS]))
 
 
 class _Reads(Protocol):
