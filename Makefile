@@ -9,8 +9,8 @@ PEERS := $(VENV)/.peers
 # Airflow of this checkout: one place says how it is set up.
 AIRFLOW := scripts/with-airflow
 FUZZ_SECONDS := 120
-# Files of tests are shared out, so that what a file starts for its tests is started once.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Files of tests are shared out, so that what a file starts for its tests is started once; the longest first (tests/longest.py).
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 # Bytes of files that exist, the second reader, the store of kernels, the lake, the command.
 MATTERS_MOST := tests/unit/engine/part/test_frozen.py tests/property/test_reference.py tests/unit/kernel/test_kernel.py tests/unit/lake/test_lake.py tests/unit/engine/part/test_part.py
 

@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", choices=list(SCENARIOS), help="only these commands")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
     if given.on == "disk":
         _take_mounts()
     with tempfile.TemporaryDirectory(prefix="logpress-disturbed-") as folder, ExitStack() as stack:

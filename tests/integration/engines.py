@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from urllib.request import Request, urlopen
 from xml.sax.saxutils import escape
 
 import pytest
-from tests.integration.nodes import NOT_TESTED, CannotStartError, find_java
+from tests.integration.nodes import NOT_TESTED, CannotStartError, built_class_path, find_java
 from tests.integration.s3_server import S3Server, free_port
 
 ICEBERG, SPARK, TRINO, SQLITE = "1.12.0", "4.1", "476", "3.54.1.0"
@@ -58,22 +59,14 @@ def skip_loudly(engine: str, error: CannotStartError) -> NoReturn:
     pytest.skip(f"{engine}: {error}")
 
 
+@functools.cache
 def _class_path(dependencies: str, named: str) -> str:
     """What Maven makes of dependencies, as its pom.xml has them: paths, as Java takes them.
 
     Raises:
         CannotStartError: if there is no Maven, or it finds one of them nowhere; `named` tells which they are.
     """
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise CannotStartError("there is no Maven (mvn)")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "pom.xml").write_text(_POM.format(dependencies))
-        command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            raise CannotStartError(f"Maven cannot fetch {named}: {done.stdout.strip()[:300]}")
-        return Path(folder, "cp").read_text().strip()
+    return built_class_path(_POM.format(dependencies), named)
 
 
 def fetched(artifacts: Sequence[tuple[str, str, str, str]]) -> list[Path]:

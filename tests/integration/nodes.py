@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import glob
 import json
 import os
@@ -85,22 +87,34 @@ def find_java(least: int, exact: bool = False) -> str:
     )
 
 
+@functools.cache
 def class_path(kind: Kind) -> str:
     """The class path of a server; Maven fetches it once.
 
     Raises:
         CannotStartError: if there is no Maven, or it finds nothing.
     """
+    pom = _POM.format(group=kind.group, artifact=kind.artifact, version=kind.version)
+    return built_class_path(pom, kind.artifact)
+
+
+def built_class_path(pom: str, named: str) -> str:
+    """What Maven makes of a pom.xml: paths, as Java takes them. One process at a time, because they share its folder.
+
+    Raises:
+        CannotStartError: if there is no Maven, or it finds something nowhere; `named` tells what was asked for.
+    """
     maven = shutil.which("mvn")
     if maven is None:
         raise CannotStartError("there is no Maven (mvn)")
-    with tempfile.TemporaryDirectory() as folder:
-        pom = _POM.format(group=kind.group, artifact=kind.artifact, version=kind.version)
+    lock = Path(tempfile.gettempdir(), f"logpress-maven-{os.getuid()}.lock")
+    with tempfile.TemporaryDirectory() as folder, lock.open("a") as held:
         Path(folder, "pom.xml").write_text(pom)
         command = [maven, "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=cp"]
+        fcntl.flock(held, fcntl.LOCK_EX)
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            raise CannotStartError(f"Maven cannot fetch {kind.artifact}: {done.stdout.strip()[:300]}")
+            raise CannotStartError(f"Maven cannot fetch {named}: {done.stdout.strip()[:300]}")
         return Path(folder, "cp").read_text().strip()
 
 

@@ -188,6 +188,8 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
+            for end in (client, server):  # else the second of two small packets waits 40 ms for the first one's answer
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open += [client, server]
             for source, target, counts in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self._pump, args=(source, target, counts), daemon=True).start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,39 +28,93 @@ SEED = os.environ.get("LOGPRESS_SEED", "0")
 pytestmark = pytest.mark.timeout(1800)
 
 
-def run(*arguments: str) -> str:
-    """What a campaign has printed, once it has found nothing wrong."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LOGPRESS_", "AWS_"))}
-    environment |= {name: os.environ[name] for name in ("LOGPRESS_CACHE_DIR",) if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "include"), str(ROOT)])
-    command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
+ON_S3 = ("publish", "erase", "copy", "clean")
+
+
+class Campaign:
+    """A campaign that goes on in a process of its own, and what it has printed so far."""
+
+    def __init__(self, *arguments: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOGPRESS_", "AWS_"))}
+        kept |= {name: os.environ[name] for name in ("LOGPRESS_CACHE_DIR",) if name in os.environ}
+        kept["PYTHONPATH"] = os.pathsep.join([str(ROOT / "include"), str(ROOT)])
+        command = [sys.executable, "-m", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.told = ""
+
+    def line_of(self, name: str) -> str:
+        """The line that sums up a command's runs, once it is there; "" if there is none."""
+        while not (said := [line for line in self.told.splitlines() if line.startswith(f"{name}: ")]):
+            assert self.process.stdout is not None
+            line = self.process.stdout.readline()
+            if not line:
+                return ""
+            self.told += line
+        return said[0]
+
+    def end(self) -> int:
+        """Wait until it has ended; its exit code."""
+        self.told += self.process.communicate()[0]
+        return self.process.returncode
+
+
+def campaign(request: pytest.FixtureRequest, place: str, runs: int) -> Iterator[Campaign]:
+    """One campaign of all commands of a place that are tested now, so that its lakes are made once."""
+    test = f"{getattr(TESTS[place], '__name__', '')}["
+    chosen = [item for item in request.session.items if item.name.startswith(test)]
+    names = [str(item.callspec.params["name"]) for item in chosen if isinstance(item, pytest.Function)]
+    only = [word for name in dict.fromkeys(names) for word in ("--only", name)]
+    found = Campaign("tests.disturbed", "--on", place, "--runs", str(runs), "--seed", SEED, *only)
+    try:
+        yield found
+    finally:
+        try:  # it stops its servers by itself, after the last command
+            found.process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            found.process.terminate()
+            found.end()
+
+
+@pytest.fixture(scope="module")
+def on_disk(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+    need_mounts()
+    yield from campaign(request, "disk", 5)
+
+
+@pytest.fixture(scope="module")
+def on_s3(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+    need_servers()
+    yield from campaign(request, "s3", 3)
+
+
+def assert_none_wrong(campaign: Campaign, name: str, runs: int) -> None:
+    said = campaign.line_of(name)
+    assert f"; {runs} runs (" in said, campaign.told[-4000:]
+    assert said.endswith(": 0 wrong"), campaign.told[-4000:]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_disturbed_command_on_a_disk(name: str) -> None:
-    need_mounts()
-    told = run("tests.disturbed", "--on", "disk", "--runs", "5", "--seed", SEED, "--only", name)
-    assert f"{name}: " in told
-    assert "5 runs" in told
-    assert told.rstrip().endswith(": 0 wrong")
+def test_a_disturbed_command_on_a_disk(on_disk: Campaign, name: str) -> None:
+    assert_none_wrong(on_disk, name, 5)
 
 
-@pytest.mark.parametrize("name", ["publish", "erase", "copy", "clean"])
-def test_a_disturbed_command_on_s3(name: str) -> None:
-    need_servers()
-    told = run("tests.disturbed", "--on", "s3", "--runs", "3", "--seed", SEED, "--only", name)
-    assert told.rstrip().endswith(": 0 wrong")
+@pytest.mark.parametrize("name", ON_S3)
+def test_a_disturbed_command_on_s3(on_s3: Campaign, name: str) -> None:
+    assert_none_wrong(on_s3, name, 3)
+
+
+TESTS = {"disk": test_a_disturbed_command_on_a_disk, "s3": test_a_disturbed_command_on_s3}
 
 
 @pytest.mark.parametrize("catalog", ["postgres", "rest"])
 def test_a_crowd_of_runs_publishes_whole_days_on_s3(catalog: str) -> None:
     need_servers()
-    told = run("tests.disturbed.crowd", "--catalog", catalog, "--runs", "8", "--days", "3", "--rounds", "1")
-    assert "8 runs, " in told
-    assert told.rstrip().endswith("; 0 wrong")
+    crowd = Campaign("tests.disturbed.crowd", "--catalog", catalog, "--runs", "8", "--days", "3", "--rounds", "1")
+    assert crowd.end() == 0, crowd.told[-4000:]
+    assert "8 runs, " in crowd.told
+    assert crowd.told.rstrip().endswith("; 0 wrong")
 
 
 def need_mounts() -> None:
