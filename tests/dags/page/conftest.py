@@ -33,8 +33,21 @@ def app(airflow_home: Path, plugins_on_path: None) -> Any:
     return create_app(apps="core")
 
 
+@pytest.fixture(scope="module")
+def nothing_ran(airflow_home: Path) -> None:
+    """Airflow's database has no runs and no assets, whichever tests ran before in this process."""
+    from airflow.models.asset import AssetModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(DagRun))
+        session.execute(delete(AssetModel))
+
+
 @pytest.fixture
-def ask(app: Any) -> Ask:
+def ask(app: Any, nothing_ran: None) -> Ask:
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
