@@ -139,7 +139,8 @@ def _lance(rows: pa.Table, entity: Sequence[str], time_: str, calls: int, folder
     def ask(user: User) -> int:
         texts = [str(pa.scalar(v, named[n].type).cast(pa.string())) for v, n in zip(user, entity, strict=True)]
         called = "|".join(texts).replace("'", "''")
-        return int(found.to_table(columns=rows.column_names, filter=f"user = '{called}'").slice(-calls).num_rows)
+        own = found.to_table(columns=rows.column_names, filter=f"user = '{called}'")
+        return int(own.slice(max(0, own.num_rows - calls)).num_rows)
 
     return ask, sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
 
