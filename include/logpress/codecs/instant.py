@@ -133,13 +133,14 @@ class InstantCodec(ColumnCodec[Instant]):
         return stored
 
     def encode(self, rows: RowsToStore) -> None:
-        """Subtract the prediction, or scale to microseconds."""
+        """Subtract the prediction, or scale to microseconds; in place, as no later column is predicted from it."""
         values = rows.regs[self.name]
         if self.column.residual_of:
             self._less_predicted(rows.regs, 1, values)
             rows.store_numbers(self._stored_residual, values, pa.int64())
         else:
-            rows.store(self.name, numbers_array(self._micros(values), pa.int64()).view(_TYPE))
+            np.multiply(values, 1_000_000 // self._units, out=values, where=values != NULL)
+            rows.store(self.name, numbers_array(values, pa.int64()).view(_TYPE))
         if self.column.label_checked_by:
             rows.store_numbers(self._stored_shift, rows.regs[self._shift], pa.int16())
 
