@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Column, Instant, Integer, is_virtual
+from logpress.contract.columns import Column, Instant, Integer, is_predicted, is_stored_too
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +22,8 @@ def stages_of(names: Sequence[str], columns: Mapping[str, Column]) -> list[str]:
         names: columns that `is_told` is true for; those that are stored are left out.
         columns: all of the contract's, by name.
     """
-    return list(dict.fromkeys(stage for name in names for stage in _chain(columns[name], columns)))
+    made = [columns[name] for name in names if not is_stored_too(columns[name])]
+    return list(dict.fromkeys(stage for column in made for stage in _chain(column, columns)))
 
 
 def is_told(name: str, columns: Mapping[str, Column]) -> bool:
@@ -67,7 +68,7 @@ def _chain(column: Column, columns: Mapping[str, Column]) -> Iterator[str]:
 
 
 def _predicts(column: Column, columns: Mapping[str, Column]) -> bool:
-    if is_virtual(column):
+    if is_predicted(column):
         return is_told(column.name, columns)
     return isinstance(column, Instant) or (isinstance(column, Integer) and column.type in _NARROW)
 

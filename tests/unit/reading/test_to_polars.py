@@ -95,6 +95,26 @@ def test_virtual_instants_are_those_of_scans(lake: str, monkeypatch: pytest.Monk
         assert scan.to_polars(lazy=True).select(name).collect().equals(expected.select(name)), name
 
 
+@pytest.mark.parametrize(
+    "stored", [("ended",), ("exact", "seconds"), ("of_wide",), ("of_that", "ended", "url")], ids="-".join
+)
+def test_virtual_instants_that_some_days_store_are_those_of_scans(tmp_path: Path, stored: tuple[str, ...]) -> None:
+    too = [{**one, "storage": "stored"} if one["name"] in stored else one for one in COLUMNS]
+    rng = random.Random(SEED)
+    for day, columns in ((26, COLUMNS), (27, too)):
+        contract = Contract.model_validate({"table": "times", "day": "at", "columns": columns})
+        records = [record(rng).replace(b'"at": "2021-12-26', b'"at": "2021-12-%d' % day) for _ in range(500)]
+        press(contract, tmp_path / "lake", tmp_path, datetime(2021, 12, day, tzinfo=UTC).date(), records)
+    both = open_lake(tmp_path / "lake").table("times")
+    for scan in (both.scan("2021-12-27"), both.scan()):
+        expected = pl.from_arrow(scan.to_arrow())
+        assert isinstance(expected, pl.DataFrame)
+        assert len(expected) == 500 * len(scan.days)
+        assert scan.to_polars().equals(expected)
+        for name in scan.schema.names:
+            assert scan.only([name]).to_polars().equals(expected.select(name)), name
+
+
 def test_lazy_frames_filter_by_virtual_columns(lake: str) -> None:
     scan = open_lake(lake).table("times").scan()
     late = (pl.col("ended") - pl.col("begun") > pl.duration(seconds=2)) & pl.col("url").is_not_null()
