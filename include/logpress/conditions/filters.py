@@ -82,13 +82,14 @@ def compile_filter(where: Where, schema: pa.Schema, derived: frozenset[str]) -> 
         ways = _ways(where)
         if not ways:
             return None
-        expression = _any_of([[_condition(item, schema) for item in way] for way in ways])
-        columns = _columns_of(expression, schema, {item[0] for way in ways for item in way})
+        told = [[(item[0], _condition(item, schema)) for item in way] for way in ways]
+        expression = _any_of([[condition for _, condition in way] for way in told])
+        columns = _columns_of(expression, schema, {name for way in told for name, _ in way})
         # An alternative without conditions on stored columns cannot exclude a row before others are derived.
-        on_stored = [[item for item in way if item[0] not in derived] for way in ways]
-        stored = _any_of([[_condition(item, schema) for item in way] for way in on_stored]) if all(on_stored) else None
+        on_stored = [[one for one in way if one[0] not in derived] for way in told]
+        stored = _any_of([[condition for _, condition in way] for way in on_stored]) if all(on_stored) else None
         if len(ways) == 1:
-            each = [(item[0], _condition(item, schema)) for item in on_stored[0]]
+            each = on_stored[0]
     stored_columns = () if stored is None else tuple(name for name in columns if name not in derived)
     return Filter(expression, columns, stored, stored_columns, not derived.intersection(columns), tuple(each))
 
