@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from logpress.errors import LakeError, UsageError
 from logpress.lake.choice import PREFIX
+from logpress.lake.storage import lake_errors
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,7 +27,7 @@ def until_deadline(attempt: Callable[[], T], place: str, what: str, seconds: flo
     """Do what others' commits may thwart again, with waits that grow and differ, until it is done.
 
     Args:
-        attempt: reads the state anew each time it is called.
+        attempt: reads the state anew each time it is called; a catalog's own errors may come out of it as they are.
         place: the catalog, for the message.
         what: what is tried, for the message.
         seconds: how long; as the environment says if None.
@@ -40,7 +41,8 @@ def until_deadline(attempt: Callable[[], T], place: str, what: str, seconds: flo
     while True:
         tries += 1
         try:
-            done = attempt()
+            with lake_errors(place):  # what clients raise, too, wherever the attempt meets it
+                done = attempt()
         except LakeError as error:
             if not _is_others(error):
                 raise

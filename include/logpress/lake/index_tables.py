@@ -120,14 +120,11 @@ def _follow(catalog: LakeCatalog, lake: Lake, table: str) -> None:
 
 def _loaded(catalog: LakeCatalog, name: str) -> Table:
     """A table of the index, with today's columns; made if it is missing."""
-    found = catalog.load(name)
-    if found is not None and found.schema().column_names == SCHEMAS[name].names:
-        return found
     from logpress.lake.schema import iceberg_schema
 
     schema = iceberg_schema([SCHEMAS[name]], DESCRIPTIONS[name])
-    found = found or catalog.create(name, schema, "log_table", _PROPERTIES)
-    with found.transaction() as transaction:
+    found = catalog.load(name) or catalog.create(name, schema, "log_table", _PROPERTIES)
+    with found.transaction() as transaction:  # nothing is committed where nothing is missing
         evolve(transaction, schema)
     return found
 

@@ -576,6 +576,41 @@ def test_a_commit_in_between_is_seen_and_its_day_is_kept(lake, monkeypatch):
     see_engines_agree(lake)
 
 
+def test_a_commit_while_the_index_gets_its_new_columns_is_seen(lake, monkeypatch):
+    monkeypatch.setattr(index_tables, "_alone", lambda _: contextlib.nullcontext())
+    publish_names(lake, ["a"])
+    with open_catalog(lake) as catalog:  # as an earlier version has left it
+        earlier = catalog.load(DAYS)
+        assert earlier is not None
+        with earlier.update_schema() as update:
+            update.delete_column(SCHEMAS[DAYS].names[-1])
+    evolve, calls = index_tables.evolve, []
+
+    def with_company(*of):
+        calls.append(of)
+        evolve(*of)
+        if len(calls) == 1:  # a snapshot of another, which the new columns were not made for
+            publish_names(lake, ["n"], NEXT_DAY, run="other")
+
+    monkeypatch.setattr(index_tables, "evolve", with_company)
+    publish_names(lake, ["a", "b"])
+    assert len(calls) > 1
+    assert days_of(read(lake)) == {DAY: ("published", 2), NEXT_DAY: ("published", 1)}
+    see_engines_agree(lake)
+
+
+def test_killed_between_a_table_of_the_index_and_the_names_of_its_columns(lake, monkeypatch):
+    def ending(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(index_tables, "evolve", ending)
+        with contextlib.suppress(Killed):
+            publish_names(lake, ["a"])
+    publish_names(lake, ["n"], NEXT_DAY)
+    see_engines_agree(lake)
+
+
 # -- what it leaves
 
 
