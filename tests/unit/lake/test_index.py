@@ -24,6 +24,7 @@ from logpress.lake.attempts import attempt_path, write_attempt
 from logpress.lake.catalog import open_catalog
 from logpress.lake.check import check_lake
 from logpress.lake.clean import clean_index, clean_table
+from logpress.lake.commit import evolve
 from logpress.lake.copying import copy_lake
 from logpress.lake.history import publications
 from logpress.lake.index import Index, from_bytes, read_index, stale_days, to_bytes
@@ -584,7 +585,7 @@ def test_a_commit_while_the_index_gets_its_new_columns_is_seen(lake, monkeypatch
         assert earlier is not None
         with earlier.update_schema() as update:
             update.delete_column(SCHEMAS[DAYS].names[-1])
-    evolve, calls = index_tables.evolve, []
+    calls: list[object] = []
 
     def with_company(*of):
         calls.append(of)
