@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from logpress.codecs.base import ColumnCodec
@@ -17,6 +18,7 @@ from logpress.codecs.lookup import LookupCodec
 from logpress.codecs.text import TextCodec
 from logpress.codecs.uuid import UuidCodec
 from logpress.contract.model import Contract
+from logpress.contract.once import once_per_contract
 
 CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
     "category": CategoryCodec,
@@ -32,10 +34,11 @@ CODECS: Mapping[str, type[ColumnCodec[Any]]] = {
 }
 
 
-def codecs_of(contract: Contract) -> dict[str, ColumnCodec[Any]]:
+@once_per_contract
+def codecs_of(contract: Contract) -> Mapping[str, ColumnCodec[Any]]:
     """The codecs of a contract's columns, by name, in the contract's order."""
     columns = contract.by_name
-    return {name: CODECS[column.codec](column, columns) for name, column in columns.items()}
+    return MappingProxyType({name: CODECS[column.codec](column, columns) for name, column in columns.items()})
 
 
 def in_order_of_dependency(codecs: Mapping[str, ColumnCodec[Any]]) -> list[ColumnCodec[Any]]:

@@ -106,11 +106,15 @@ class Part:
         with _part_errors(self.path):
             return self._rows(group, request)
 
-    def _read(self, group: int, names: Sequence[str]) -> tuple[pa.Table, GroupMetadata | None]:
-        """Stored columns of a row group, and the row group's metadata if columns are derived from it."""
+    def _read(
+        self, group: int, names: Sequence[str], chosen: NDArray[np.int64] | None = None
+    ) -> tuple[pa.Table, GroupMetadata | None]:
+        """Stored columns of a row group's rows, or of those chosen, and its metadata if columns are derived from it."""
         columns, is_derived = self._stored(names), bool(self.derived(names))
         with self.opened.group(group, columns, is_described=is_derived) as opened:
             table = opened.table(columns, use_threads=True)
+            if chosen is not None and len(chosen) < self.opened.rows_of(group):
+                table = _some(table, chosen)
             for column in table.columns:
                 if not pa.types.is_primitive(column.type):
                     column.validate(full=True)  # that texts are UTF-8
@@ -126,9 +130,9 @@ class Part:
             if left.is_stored:
                 left = None
         names = list(dict.fromkeys([*request.names, *(left.columns if left is not None else ())]))
-        table, described = self._read(group, names)
-        if chosen is not None and len(chosen) < count:
-            table, count = _some(table, chosen), len(chosen)
+        table, described = self._read(group, names, chosen)
+        if chosen is not None:
+            count = len(chosen)
         virtual = VirtualColumns(self.opened, described, table, self.derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 

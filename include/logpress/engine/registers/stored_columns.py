@@ -13,6 +13,7 @@ from logpress.codecs.registry import codecs_of
 from logpress.contract.base import Encoding
 from logpress.contract.columns import Storage, is_predicted, is_stored_too
 from logpress.contract.model import Contract
+from logpress.contract.once import once_per_contract
 
 DAY, EXTRA, RAW, ROW_GROUP = "day", "_extra", "_raw", "_row_group"
 _ROW_GROUP_ZSTD = 15  # 100 KB take some milliseconds
@@ -54,7 +55,8 @@ _OWN = (
 )  # fmt: skip
 
 
-def stored_columns(contract: Contract) -> list[StoredColumn]:
+@once_per_contract
+def stored_columns(contract: Contract) -> tuple[StoredColumn, ...]:
     """All columns of a part file, in their order: first those for readers, then those for restoring."""
     found: list[StoredColumn] = []
 
@@ -75,7 +77,7 @@ def stored_columns(contract: Contract) -> list[StoredColumn]:
     meaning = "In the first row of a row group, further data that restoring needs; else null"
     found.append(StoredColumn(ROW_GROUP, pa.binary(), "", "plain", _ROW_GROUP_ZSTD, meaning))
     readable = [column for column in found if not column.name.startswith("_")]
-    return readable + [column for column in found if column.name.startswith("_")]
+    return (*readable, *(column for column in found if column.name.startswith("_")))
 
 
 def physical_columns(contract: Contract, names: Sequence[str]) -> list[str]:
