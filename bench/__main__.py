@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.engine import measure_engine, measure_start
-from bench.entropy import entropy_bytes
 from bench.field import PHASES, measure_field, steps
 from bench.measure import MeasureError
 from bench.peers import PEERS, Peer
+from bench.populations import Users, entropies
 from bench.report import field_tables
 from bench.results import Field, Machine, save
 from bench.sample import HOURS, generate, plan_of
@@ -51,6 +51,7 @@ def main(
     ] = ",".join(MEASURES),
     quick: Annotated[bool, typer.Option("--quick", help="As --peers duckdb --only press.")] = False,
     slow_mb: Annotated[int, typer.Option(min=1, help="MB of input for slow tools, which run once.")] = 128,
+    users: Annotated[Users, typer.Option(help="Whose records: `logpress sample --users`.")] = "living",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
     scratch: Annotated[
         Path | None,
@@ -68,7 +69,7 @@ def main(
         _warn(f"{name} is skipped: {lacking} (make bench installs packages)")
     present = [peer for peer in asked if peer.name not in missing]
     try:
-        found = measure(present, records, runs, measures, slow_mb * 1_000_000, missing, scratch)
+        found = measure(present, records, runs, measures, slow_mb * 1_000_000, missing, scratch, users)
     except MeasureError as error:
         _warn(str(error))
         raise typer.Exit(1) from error
@@ -89,6 +90,7 @@ def measure(
     slow_bytes: int,
     missing: dict[str, str],
     scratch: Path | None,
+    users: Users,
 ) -> Field:
     """Make the sample, and run the measurements.
 
@@ -106,9 +108,9 @@ def measure(
         def tell(what: str) -> None:
             bar.update(task, description=what, advance=1)
 
-        whole = generate(folder / "sample", records)
+        whole = generate(folder / "sample", records, users=users)
         tell("working out the entropy")
-        entropy = entropy_bytes(plan_of(records, HOURS))
+        entropy = entropies(plan_of(records, HOURS), users).total
         results, failures = measure_field(
             peers if phases else [],
             whole,
@@ -128,6 +130,7 @@ def measure(
             start = measure_start(folder, runs)
     return Field(
         machine=Machine.this(),
+        users=users,
         records=records,
         raw_bytes=whole.raw_bytes,
         entropy_bytes=entropy,

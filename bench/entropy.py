@@ -1,4 +1,4 @@
-"""Compute the smallest possible size of the sample: the entropy of its generator, in bytes a record.
+"""Compute the smallest possible size of the sample of still users: the entropy of its generator, in bytes a record.
 
     python bench/entropy.py --records 1000000
 
@@ -254,12 +254,6 @@ def draw(plan: Plan) -> Drawn:
     smallest = np.full(len(groups), np.iinfo(np.int64).max)
     np.minimum.at(smallest, group, counter)
     return Drawn(sessions, rows, groups, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival)
-
-
-def entropy_bytes(plan: Plan) -> float:
-    """The generator's entropy, bytes a record."""
-    drawn = draw(plan)
-    return sum(line.bytes_a_record for line in generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.exact import Exactness
 from bench.measure import Run, median
+from bench.populations import Users
 
 
 class _Kept(BaseModel):
@@ -140,6 +141,7 @@ class Field(_Kept):
     """A whole comparison of tools.
 
     Attributes:
+        users: of the sample.
         records: of the sample, damaged ones included.
         raw_bytes: of the sample.
         entropy_bytes: of the sample's generator, a record.
@@ -148,6 +150,7 @@ class Field(_Kept):
     """
 
     machine: Machine
+    users: Users
     records: int
     raw_bytes: int
     entropy_bytes: float
@@ -230,10 +233,12 @@ class Sizes(_Kept):
     """Size of pressed files by column.
 
     Attributes:
+        users: of the sample.
         generator_entropy: of all that is drawn, bytes a record.
     """
 
     machine: Machine
+    users: Users
     records: int
     columns: list[ColumnSize]
     generator_entropy: float

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from bench.measure import MeasureError, files_bytes
+from bench.populations import Users
 from logpress.sample import parse_hours
 from logpress.sample.plan import Plan
 
@@ -46,7 +47,9 @@ def objects_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def generate(folder: Path, records: int, *, hours: str = HOURS, compression: str = "none") -> Input:
+def generate(
+    folder: Path, records: int, *, hours: str = HOURS, compression: str = "none", users: Users = "living"
+) -> Input:
     """Write a sample with `logpress sample`.
 
     Raises:
@@ -54,7 +57,7 @@ def generate(folder: Path, records: int, *, hours: str = HOURS, compression: str
     """
     command = [
         LOGPRESS, "sample", "--records", str(records), "--day", DAY, "--hours", hours, "--compression", compression,
-        "--output", str(folder), "--quiet",
+        "--users", users, "--output", str(folder), "--quiet",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

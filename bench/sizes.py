@@ -1,7 +1,7 @@
 """Measure the bytes of pressed files by column, and compare them with entropies: `python -m bench.sizes`.
 
-Entropies are the generator's (`bench/entropy.py`): of a column's values as they are drawn, each for itself. A code that
-looks at nothing else cannot take less; one that knows the other columns, or the row before, could.
+Entropies are the generator's (`bench/populations.py`): of a column's values, each for itself. A code that looks at
+nothing else cannot take less; one that knows the other columns, or the row before, could.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from bench.entropy import column_lines, draw, generator_lines
+from bench.populations import Users, entropies
 from bench.results import ColumnSize, Machine, Sizes, save
 from bench.sample import DAY, HOURS, generate, plan_of
 
@@ -29,23 +29,24 @@ COLUMNS = {
     "response_status_code": "status",
     "_id_arrival": "arrival",
 }
-"""The entropies of columns."""
+"""The entropies of columns: how the names of choices begin, or names of columns."""
 
 USERS = ("client_app_id", "user_created_at", "nickname", "sdk_version")
 """Columns that are equal in all records of a user."""
 
-OF_USERS = ("sessions: start, length", "users: game, signing up, nickname", "games: id, SDK version")
+OF_USERS = ("sessions", "users", "games")
 FOOTERS = "(footers, with the smallest counters)"
 OTHERS = "all else"
 
 
 def main(
     records: Annotated[int, typer.Option(min=1, help="How many records.")] = 1_000_000,
+    users: Annotated[Users, typer.Option(help="Whose records: `logpress sample --users`.")] = "living",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the figures.")] = None,
 ) -> None:
     """Print bytes a record."""
     with tempfile.TemporaryDirectory(prefix="logpress-bench-") as name:
-        found = measure(records, Path(name))
+        found = measure(records, Path(name), users)
     if output is not None:
         save(found, output)
     from rich.console import Console
@@ -55,25 +56,22 @@ def main(
     Console(width=120).print(sizes_table(found).rich())
 
 
-def measure(records: int, folder: Path) -> Sizes:
+def measure(records: int, folder: Path, users: Users) -> Sizes:
     """Press a sample, and measure its files."""
-    stored = stored_bytes(generate(folder / "sample", records).folder, folder)
-    plan = plan_of(records, HOURS)
-    drawn = draw(plan)
-    lines = generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups)
-    total = sum(line.bytes_a_record for line in lines)
-    lines += column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
-    entropy = {line.name: line.bytes_a_record for line in lines}
-    sizes = [
-        ColumnSize(name=name, stored=sum(map(stored.pop, name.split(", "))) / records, entropy=entropy[line], of=line)
-        for name, line in COLUMNS.items()
-    ]
-    users = sum(stored.pop(name) for name in USERS) / records
-    of_users = sum(entropy[line] for line in OF_USERS)
-    sizes.append(ColumnSize(name=", ".join(USERS), stored=users, entropy=of_users, of="sessions, users, games"))
+    stored = stored_bytes(generate(folder / "sample", records, users=users).folder, folder)
+    drawn = entropies(plan_of(records, HOURS), users)
+    sizes = []
+    for name, names in {**{name: (line,) for name, line in COLUMNS.items()}, ", ".join(USERS): OF_USERS}.items():
+        lines = [drawn.of(line) for line in names]
+        sizes.append(
+            ColumnSize(
+                name=name, stored=sum(map(stored.pop, name.split(", "))) / records,
+                entropy=sum(line.bytes_a_record for line in lines), of="; ".join(line.name for line in lines),
+            )
+        )  # fmt: skip
     sizes.append(ColumnSize(name=FOOTERS, stored=stored.pop(FOOTERS) / records, entropy=None, of=""))
     sizes.append(ColumnSize(name=OTHERS, stored=stored.total() / records, entropy=None, of=""))
-    return Sizes(machine=Machine.this(), records=records, columns=sizes, generator_entropy=total)
+    return Sizes(machine=Machine.this(), users=users, records=records, columns=sizes, generator_entropy=drawn.total)
 
 
 def stored_bytes(source: Path, folder: Path) -> Counter[str]:

@@ -56,11 +56,9 @@ def sample(
         int | None, typer.Option("--days", min=1, help="How many days, from --day on; --records is of an average one.")
     ] = None,
     users: Annotated[
-        Users | None,
-        typer.Option(
-            "--users", help="living: users who live over days, the default with --days. still: of each day alone."
-        ),
-    ] = None,
+        Users,
+        typer.Option("--users", help="living: users who live over days. still: of each day alone, who learn nothing."),
+    ] = Users.living,
     truth: Annotated[
         Path | None,
         typer.Option("--truth", metavar="DIR", help="Folder for the traits of living users and of games, as Parquet."),
@@ -74,9 +72,9 @@ def sample(
     from logpress.sample import SampleSummary, parse_hours, records_of, series, write_days, write_sample
 
     span = parse_hours(hours) if hours else None
-    living = users is Users.living or (users is None and days is not None)
+    living = users is Users.living
     if truth is not None and not living:
-        raise UsageError("--truth: users of one day have no lasting traits; give --days or --users living")
+        raise UsageError("--truth: users of one day have no lasting traits; leave out --users still")
     written: list[SampleSummary] = []
     with Bars(quiet=quiet) as bars:
         dates = series(when, days or 1)

@@ -120,11 +120,17 @@ def _follow(catalog: LakeCatalog, lake: Lake, table: str) -> None:
 
 def _loaded(catalog: LakeCatalog, name: str) -> Table:
     """A table of the index, with today's columns; made if it is missing."""
+    from pyiceberg.table import TableProperties
+
+    found = catalog.load(name)
+    is_named = found is not None and TableProperties.DEFAULT_NAME_MAPPING in found.properties
+    if found is not None and is_named and found.schema().column_names == SCHEMAS[name].names:
+        return found
     from logpress.lake.schema import iceberg_schema
 
     schema = iceberg_schema([SCHEMAS[name]], DESCRIPTIONS[name])
-    found = catalog.load(name) or catalog.create(name, schema, "log_table", _PROPERTIES)
-    with found.transaction() as transaction:  # nothing is committed where nothing is missing
+    found = found or catalog.create(name, schema, "log_table", _PROPERTIES)
+    with found.transaction() as transaction:
         evolve(transaction, schema)
     return found
 

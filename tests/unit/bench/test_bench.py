@@ -64,6 +64,7 @@ def peer_result(name: str, seconds: float, stored_bytes: int, **changes: object)
 def found() -> Field:
     return Field(
         machine=MACHINE,
+        users="living",
         records=1000,
         raw_bytes=868_000,
         entropy_bytes=5.0,
@@ -233,7 +234,7 @@ def sizes():
         ColumnSize(name="elapsed", stored=1.02, entropy=0.94, of="how long"),
         ColumnSize(name="all else", stored=0.08, entropy=None, of=""),
     ]
-    return Sizes(machine=Machine.this(), records=1_000, columns=columns, generator_entropy=0.9)
+    return Sizes(machine=Machine.this(), users="living", records=1_000, columns=columns, generator_entropy=0.9)
 
 
 def test_sizes_of_columns_are_those_of_whole_files(tmp_path):

@@ -304,9 +304,10 @@ def test_days_of_living_users_are_samples_too(logpress, lake, tmp_path):
     assert sorted(path.name for path in (tmp_path / "truth").iterdir()) == ["games.parquet", "users.parquet"]
     assert logpress("press", "sdk_log", "--day", str(days[1]), "--input", tmp_path / "raw", "--lake", lake).code == 0
 
-    assert "400 records" in logpress(*options, tmp_path / "one", "--users", "living").err
+    assert "400 records" in logpress(*options, tmp_path / "one", "--truth", tmp_path / "truth").err
     assert "800 records" in logpress(*options, tmp_path / "still", "--users", "still", "--days", "2").err
-    assert "--truth" in one_error(logpress(*options, tmp_path / "x", "--truth", tmp_path / "truth"), 2)
+    still = (tmp_path / "x", "--users", "still", "--truth", tmp_path / "truth")
+    assert "--truth" in one_error(logpress(*options, *still), 2)
     assert "raw input" in one_error(
         logpress(*options, tmp_path / "x", "--days", "1", "--truth", tmp_path / "x" / "y"), 2
     )
