@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,9 @@ MOST_UNIQUE_COLUMNS = 3
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+_MOST_VALUES = 10
+"""Allowed values that a message names."""
 
 _NUMBERS = ("integer", "decimal", "instant")
 _TEXTS = ("category", "text", "json", "lookup")
@@ -35,6 +38,9 @@ class CheckBase(Model):
     """
 
     codecs: ClassVar[tuple[str, ...]] = ()
+
+    if TYPE_CHECKING:
+        kind: str  # each kind has its own, the first of its keys
 
     level: Level = "fail"
 
@@ -61,7 +67,7 @@ class CheckBase(Model):
         for name in self.named:
             if self.codecs and columns[name].codec not in self.codecs:
                 raise ValueError(
-                    f"a check of kind {self.kind} does not apply to {name!r}, whose codec is "  # type: ignore[attr-defined]
+                    f"a check of kind {self.kind} does not apply to {name!r}, whose codec is "
                     f"{columns[name].codec}; it applies to {', '.join(self.codecs)}; change or remove it"
                 )
 
@@ -109,8 +115,22 @@ class Hours(CheckBase):
     min_rows: int = Field(default=1, ge=1)
 
 
-class RowsCheck(CheckBase):
-    """A check that each row passes or breaks, of all rows, or of those for which all conditions of `where` hold."""
+class CountedCheck(CheckBase):
+    """A check that each row passes or breaks; of a day, that few break it."""
+
+    @property
+    def allowed(self) -> float:
+        """The share of rows that may break it."""
+        raise NotImplementedError
+
+    @property
+    def fault(self) -> str:
+        """What rows that break it are or have, after "3 of 1,000 "."""
+        raise NotImplementedError
+
+
+class RowsCheck(CountedCheck):
+    """A counted check of all rows, or of those for which all conditions of `where` hold."""
 
     max_share: Share = Field(default=0.0, description="share of rows that may break it")
     where: tuple[str, ...] = Field(default=(), description="conditions as on the command line: `func_name = Login`")
@@ -124,6 +144,11 @@ class RowsCheck(CheckBase):
                 for key, value in data.items()
             }
         return data
+
+    @property
+    def allowed(self) -> float:
+        """`max_share`."""
+        return self.max_share
 
 
 class ColumnCheck(RowsCheck):
@@ -146,6 +171,11 @@ class NotNull(ColumnCheck):
     """Rows have a value."""
 
     kind: Literal["not_null"]
+
+    @property
+    def fault(self) -> str:
+        """Which values break it."""
+        return f"values of {self.column} are null"
 
 
 class Filled(CheckBase):
@@ -183,6 +213,12 @@ class Range(ColumnCheck):
             raise ValueError("a check of kind range has a `min` above its `max`")
         return self
 
+    @property
+    def fault(self) -> str:
+        """Which values break it."""
+        low, high = ("any" if bound is None else f"{bound:.12g}" for bound in (self.min, self.max))
+        return f"values of {self.column} are outside {low} to {high}"
+
 
 class Values(ColumnCheck):
     """Values are among these."""
@@ -192,6 +228,12 @@ class Values(ColumnCheck):
     kind: Literal["values"]
     values: tuple[str, ...] = Field(min_length=1)
 
+    @property
+    def fault(self) -> str:
+        """Which values break it."""
+        named, more = ", ".join(self.values[:_MOST_VALUES]), len(self.values) - _MOST_VALUES
+        return f"values of {self.column} are not among {named}" + (f" and {more:,} more" if more > 0 else "")
+
 
 class Pattern(ColumnCheck):
     """Values match a regular expression (RE2) from their beginning to their end."""
@@ -200,6 +242,11 @@ class Pattern(ColumnCheck):
 
     kind: Literal["pattern"]
     pattern: str = Field(min_length=1, max_length=1000)
+
+    @property
+    def fault(self) -> str:
+        """Which values break it."""
+        return f"values of {self.column} do not match {self.pattern}"
 
 
 class Unique(CheckBase):
@@ -246,6 +293,11 @@ class Compare(RowsCheck):
         """Both columns."""
         return self.columns
 
+    @property
+    def fault(self) -> str:
+        """What rows that break it do."""
+        return f"rows break {self.columns[0]} {self.operator} {self.columns[1]}"
+
     def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
         """See that values of both columns can be compared."""
         kinds = {_group_of(columns[name]) for name in self.columns}
@@ -275,6 +327,12 @@ class Order(RowsCheck):
         """The columns."""
         return self.columns
 
+    @property
+    def fault(self) -> str:
+        """What rows that break it have."""
+        within = f" by more than {self.tolerance}" if self.tolerance else ""
+        return f"rows have {', '.join(self.columns)} in another order{within}"
+
 
 class Where(RowsCheck):
     """Rows for which all these conditions hold break it."""
@@ -284,8 +342,13 @@ class Where(RowsCheck):
         min_length=1, description="as on the command line: `response_status_code >= 500`"
     )
 
+    @property
+    def fault(self) -> str:
+        """What rows that break it have."""
+        return f"rows have {' and '.join(self.conditions)}"
 
-class Lateness(CheckBase):
+
+class Lateness(CountedCheck):
     """An instant follows another within `max`, in a share of `quantile` of the rows."""
 
     codecs = ("instant",)
@@ -305,6 +368,16 @@ class Lateness(CheckBase):
     def read(self) -> tuple[str, ...]:
         """Both columns."""
         return self.column, self.since
+
+    @property
+    def allowed(self) -> float:
+        """All but `quantile`."""
+        return 1 - self.quantile
+
+    @property
+    def fault(self) -> str:
+        """What rows that break it have."""
+        return f"rows have {self.column} more than {self.max} after {self.since}"
 
 
 class CorrectedLabels(CheckBase):
@@ -433,7 +506,7 @@ def _group_of(column: Column) -> str | None:
     return {"instant": "instants", "boolean": "booleans", "uuid": "uuids"}.get(column.codec)
 
 
-def name_of(check: Check) -> str:
+def name_of(check: CheckBase) -> str:
     """A check's name: its kind, its measure, its columns, and its conditions."""
     words = [check.kind, check.of if isinstance(check, Drift) else "", ", ".join(check.named)]
     if isinstance(check, Compare):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from logpress.contract import Contract, contract_names, load_contract, parse_day
+from logpress.contract.checks import KINDS as ALL_KINDS
 from logpress.contract.checks import Compare
 from logpress.contract.columns import Instant, is_virtual
 from logpress.contract.model import RECORDS_OWN
@@ -207,10 +208,7 @@ def test_a_contract_survives_json(contract: Contract) -> None:
     assert Contract.model_validate(contract.model_dump(mode="json", exclude_defaults=True)) == contract
 
 
-KINDS = (
-    "compare, corrected_labels, drift, filled, hours, lateness, max_duplicate_share, max_irregular_share, "
-    "max_reject_share, max_rows, min_rows, not_null, order, pattern, range, unique, values, where"
-)
+KINDS = ", ".join(sorted(ALL_KINDS))
 OTHER = "; name another column, or another measure"
 NO_COLUMN = "'amont', which is not a column; columns are order_id, placed_at, shipped_at, amount, _id"
 ID = "  - {name: _id, path: _id, codec: kinesis_sequence, arrival: placed_at}\ncopies:"

@@ -13,6 +13,7 @@ from logpress.codecs.arrow_arrays import missing_of, texts_array, values_of
 from logpress.codecs.registry import codecs_of
 from logpress.contract.checks import (
     Compare,
+    CountedCheck,
     Filled,
     Lateness,
     NotNull,
@@ -22,11 +23,13 @@ from logpress.contract.checks import (
     RowsCheck,
     Values,
     Where,
+    name_of,
 )
 from logpress.contract.model import Contract
 from logpress.errors import ContractError
 from logpress.quality.checks.conditions import Flags, compiled, flags_of
 from logpress.quality.columns import Group
+from logpress.results import CheckResult
 
 _SHOWN_VALUES = 5
 """Values that a result shows."""
@@ -50,7 +53,7 @@ class Counted(ABC):
         broken: those that break it.
     """
 
-    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
+    def __init__(self, contract: Contract, check: CountedCheck | Filled, personal: frozenset[str]) -> None:
         self.check = check
         self.rows = 0
         self.broken = 0
@@ -68,6 +71,22 @@ class Counted(ABC):
     def examples(self) -> tuple[str, ...]:
         """The most frequent values that broke it, as they read; none of personal columns."""
         return tuple(text for text, _ in self._found.most_common(_SHOWN_VALUES))
+
+    def result(self) -> CheckResult:
+        """The result, when all row groups have gone by; not of `filled`, which is met by some rows."""
+        check = self.check
+        assert isinstance(check, CountedCheck)
+        share = self.broken / self.rows if self.rows else 0.0
+        ok = share <= check.allowed + 1e-12  # 1 - 0.9 is a little more than 0.1
+        message = f"{self.broken:,} of {self.rows:,} {check.fault} ({share:.3%}); at most {check.allowed:.3%} may"
+        if isinstance(check, RowsCheck) and check.where:
+            message += f"; looked at are rows where {' and '.join(check.where)}"
+        if self.examples and not ok:
+            message += f"; for example {', '.join(self.examples)}"
+        return CheckResult(
+            check=name_of(check), kind=check.kind, columns=check.named, level=check.level, ok=ok, message=message,
+            observed=share, high=check.allowed, examples=self.examples,
+        )  # fmt: skip
 
     def add(self, group: Group) -> None:
         """Look at a row group.
@@ -114,7 +133,7 @@ class _OfColumn(Counted):
 
 
 class _NotNull(_OfColumn):
-    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
+    def __init__(self, contract: Contract, check: CountedCheck | Filled, personal: frozenset[str]) -> None:
         super().__init__(contract, check, personal)
         self._is_told = False  # that a null is null tells nothing
 
@@ -205,7 +224,7 @@ class _Order(Counted):
 
 
 class _Where(Counted):
-    def __init__(self, contract: Contract, check: RowsCheck | Lateness | Filled, personal: frozenset[str]) -> None:
+    def __init__(self, contract: Contract, check: CountedCheck | Filled, personal: frozenset[str]) -> None:
         assert isinstance(check, Where)
         super().__init__(contract, check, personal)
         self._conditions = compiled(contract, check.conditions)
@@ -264,7 +283,7 @@ def counted(contract: Contract, check: object, personal: frozenset[str]) -> Coun
     kind = _KINDS.get(type(check))
     if kind is None or (isinstance(check, Filled) and codecs_of(contract)[check.column].is_comparable):
         return None
-    assert isinstance(check, RowsCheck | Lateness | Filled)
+    assert isinstance(check, CountedCheck | Filled)
     if isinstance(check, Pattern):
         _see_pattern(check)
     return kind(contract, check, personal)

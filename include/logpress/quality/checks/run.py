@@ -13,7 +13,6 @@ from logpress.errors import CheckError
 from logpress.manifest import SliceManifest
 from logpress.quality.checks.day import judge_day
 from logpress.quality.checks.rows import Counted, counted
-from logpress.quality.checks.verdict import verdict
 from logpress.quality.columns import PartColumns
 from logpress.quality.drift.figures import DayFigures
 from logpress.quality.drift.judge import judge_drift
@@ -111,7 +110,7 @@ class DayChecks:
                 nulls = None if rows is None else rows.broken
                 results.append(judge_day(check, today, profile, nulls=nulls))
             elif rows is not None:
-                results.append(verdict(check, rows))
+                results.append(rows.result())
             elif check.kind == "unique":
                 broken, examples = repeated_rows(self.contract, check.named, self._parts)
                 is_told = not set(self.contract.personal).intersection(check.named)
