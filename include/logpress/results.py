@@ -44,7 +44,9 @@ class ColumnProfile(Model):
 
     name: str
     nulls: int = Field(description="rows without a value")
-    distinct: int | None = Field(default=None, description="distinct values; beyond 8,192 an estimate, of a standard error of 1.6 %")
+    distinct: int | None = Field(
+        default=None, description="distinct values; beyond 8,192 an estimate, of a standard error of 1.6 %"
+    )
     entropy: float | None = Field(
         default=None,
         description="bits a row of the distribution of values, each row alone; estimated like distinct",

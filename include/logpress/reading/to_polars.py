@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
@@ -60,12 +61,17 @@ def frame_of(scan: Source) -> pl.DataFrame:
     if not direct:
         return _through_arrow(scan)
     types = {field.name: _polars_type(field.type) for field in scan.schema if field.name in direct}
-    frames = [_read(part, direct) for part in _checked(scan, direct)]
-    found = pl.concat([frame.select(pl.col(name).cast(type_) for name, type_ in types.items()) for frame in frames])
     others = [name for name in scan.schema.names if name not in direct]
-    if others:
-        found = found.hstack(_through_arrow(scan.only(others)))
-    return found.select(scan.schema.names)
+    frames = [
+        _lazy(_checked(part, direct), direct).select(pl.col(name).cast(type_) for name, type_ in types.items())
+        for part in scan.parts()
+    ]
+    if not others:
+        return pl.concat(pl.collect_all(frames)).select(scan.schema.names)
+    with ThreadPoolExecutor(1, "polars") as pool:
+        read = pool.submit(pl.collect_all, frames)
+        derived = _through_arrow(scan.only(others))
+        return pl.concat(read.result()).hstack(derived).select(scan.schema.names)
 
 
 def lazy_frame_of(scan: Source) -> pl.LazyFrame:
@@ -124,23 +130,21 @@ def _is_told(part: Part, name: str, in_file: Mapping[str, pa.DataType]) -> bool:
     return all(in_file.get(needed) == types[needed] for needed in physical_columns(part.contract, [name]))
 
 
-def _checked(scan: Source, names: Sequence[str]) -> Iterator[Part]:
-    """The files, of which the bytes of these columns, and of those that they are made of, match their checksums."""
-    for part in scan.parts():
-        needed = physical_columns(part.contract, names)
-        for group in part.groups:
-            with part.opened.group(group, needed, is_described=False):
-                pass  # opening it compares the bytes of its columns with their checksums
-        yield part
+def _checked(part: Part, names: Sequence[str]) -> Part:
+    """A part, once the bytes of these columns, and of those that they are made of, match their checksums."""
+    needed = physical_columns(part.contract, names)
+    for group in part.groups:
+        with part.opened.group(group, needed, is_described=False):
+            pass  # opening it compares the bytes of its columns with their checksums
+    return part
 
 
-def _read(part: Part, names: Sequence[str]) -> pl.DataFrame:
+def _lazy(part: Part, names: Sequence[str]) -> pl.LazyFrame:
+    """Columns of a part that Polars makes by itself, with those that they are made of."""
     import polars as pl
 
-    contract = part.contract
-    columns = contract.by_name
-    needed = physical_columns(contract, names)
-    frame = pl.read_parquet(part.path, columns=needed, hive_partitioning=False)
+    columns = part.contract.by_name
+    frame = pl.scan_parquet(part.path, hive_partitioning=False).select(physical_columns(part.contract, names))
     for name in stages_of([name for name in names if name in columns], columns):
         column = columns[name]
         assert isinstance(column, Instant)
