@@ -15,7 +15,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 MATTERS_MOST := tests/unit/engine/part/test_frozen.py tests/property/test_reference.py tests/unit/kernel/test_kernel.py tests/unit/lake/test_lake.py tests/unit/engine/part/test_part.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env check test browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
+.PHONY: help setup run up env check test long browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,12 @@ env: ## Write .env with random passwords for docker compose, if there is none
 check: lint ## Style, types and the tests of what matters most
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(MATTERS_MOST)
 
-test: $(READY) browser ## Run all tests: real servers one after the other, all else on two processes
-	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/integration
-	$(BIN)/pytest tests/integration
+test: $(READY) ## Run the tests but for the long ones: 10 minutes on two cores
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long"
+
+long: $(READY) browser ## Run the long tests: Airflow itself, real servers and engines, campaigns: half an hour
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m long --ignore=tests/integration
+	$(BIN)/pytest -m long tests/integration
 
 browser: $(READY) ## Find or install a Chromium, in which the page is tested
 	@command -v chromium chromium-browser google-chrome \

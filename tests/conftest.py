@@ -105,7 +105,7 @@ def padded(text: bytes, behind: bytes = b"") -> NDArray[np.uint8]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes more than some seconds; leave out with -m 'not slow'")
+    config.addinivalue_line("markers", "long: campaigns, real servers and engines at length; run by `make long`")
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -229,19 +230,7 @@ class DayManifest(Model):
         Raises:
             ValueError: if it is damaged, or a later logpress wrote it.
         """
-        try:
-            found = cls.model_validate_json(data)
-        except ValidationError as error:
-            reasons = {reason["type"] for reason in error.errors()}
-            if reasons == {"extra_forbidden"}:
-                raise ValueError("was written by a newer logpress; upgrade this one to read it") from error
-            raise ValueError(f"is damaged: {error.errors()[0]['msg']}") from error
-        if found.manifest_sha256 is not None:
-            place = data.find(_CHECKSUM) + len(_CHECKSUM)
-            blank = data[:place] + _NO_CHECKSUM.encode() + data[place + len(_NO_CHECKSUM) :]
-            if hashlib.sha256(blank).hexdigest() != found.manifest_sha256:
-                raise ValueError("is damaged: its checksum does not match its content")
-        return found.model_copy(update={"manifest_sha256": None})  # a checksum of the file, not of the model
+        return _kept(data) if len(data) <= _MOST_KEPT_BYTES else _parsed(data)
 
     @property
     def parts(self) -> tuple[PartStats, ...]:
@@ -314,3 +303,25 @@ class DayManifest(Model):
     def stored_bytes(self) -> int:
         """Bytes of all the day's Parquet files, rejects included."""
         return sum(part.stored_bytes for part in (*self.parts, *self.rejects_parts))
+
+
+def _parsed(data: bytes) -> DayManifest:
+    try:
+        found = DayManifest.model_validate_json(data)
+    except ValidationError as error:
+        reasons = {reason["type"] for reason in error.errors()}
+        if reasons == {"extra_forbidden"}:
+            raise ValueError("was written by a newer logpress; upgrade this one to read it") from error
+        raise ValueError(f"is damaged: {error.errors()[0]['msg']}") from error
+    if found.manifest_sha256 is not None:
+        place = data.find(_CHECKSUM) + len(_CHECKSUM)
+        blank = data[:place] + _NO_CHECKSUM.encode() + data[place + len(_NO_CHECKSUM) :]
+        if hashlib.sha256(blank).hexdigest() != found.manifest_sha256:
+            raise ValueError("is damaged: its checksum does not match its content")
+    return found.model_copy(update={"manifest_sha256": None})  # a checksum of the file, not of the model
+
+
+_MOST_KEPT_BYTES = 1 << 18
+"""[memory] Manifests up to this size are kept parsed, those of about 8 slices; it then takes 10 times its bytes."""
+
+_kept = lru_cache(maxsize=16)(_parsed)  # whoever scans again and again reads the same days

@@ -13,7 +13,7 @@ import pytest
 from tests.dags.airflow_api import wait_for
 from tests.dags.running import Started, started
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 DAYS = [date(2022, 3, 1) + timedelta(days=number) for number in range(10)]
 FAILING = DAYS[6]

@@ -23,6 +23,8 @@ from logpress.day import one_machine
 from logpress.lake import Lake
 from logpress.sample import parse_hours, write_sample
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 DAY = date(2021, 12, 26)
 WORKERS = ("first", "second")

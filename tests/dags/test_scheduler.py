@@ -15,6 +15,8 @@ import pytest
 from tests.dags.airflow_api import Api, wait_for
 from tests.dags.running import Started, started
 
+pytestmark = pytest.mark.long
+
 BACKFILLED = ["2021-12-25", "2021-12-26", "2021-12-27"]
 BY_HAND = "2021-12-28"
 

@@ -19,6 +19,8 @@ from logpress.contract import load_contract
 from logpress.day import published
 from logpress.lake import Lake
 
+pytestmark = pytest.mark.long
+
 RECORDS = 200_000 if os.environ.get("LOGPRESS_FULL") == "1" else 20_000
 INDEX = f"sdk-log-{DAY}"
 DATE = datetime(2021, 12, 26, tzinfo=UTC)

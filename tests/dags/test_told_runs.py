@@ -21,7 +21,7 @@ from tests.dags.running import ROOT, Started, started
 
 from logpress.sample import parse_hours, write_sample
 
-pytestmark = pytest.mark.timeout(1_500)  # the first test waits for all runs
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1_500)]  # the first test waits for all runs
 
 FAILED, WARNED, GOOD = "2021-12-23", "2021-12-24", "2021-12-25"
 SECRET = "wJalrXUtnFEMI-K7MDENG"

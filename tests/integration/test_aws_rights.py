@@ -22,6 +22,8 @@ from logpress.errors import LogpressError
 from logpress.lake import Lake
 from logpress.lake.snapshots import catalog_files
 
+pytestmark = pytest.mark.long
+
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 ROLES = ("writer", "reader", "eraser")
 DAY, OTHER_DAY = date(2021, 12, 26), date(2021, 12, 27)

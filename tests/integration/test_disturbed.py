@@ -25,7 +25,7 @@ from logpress.day import one_machine
 ROOT = Path(__file__).parents[2]
 SEED = os.environ.get("LOGPRESS_SEED", "0")
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 ON_S3 = ("publish", "erase", "copy", "clean")

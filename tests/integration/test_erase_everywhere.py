@@ -29,6 +29,8 @@ from logpress.lake import Lake, erasures
 from logpress.lake.catalog import open_catalog
 from logpress.lake.snapshots import catalog_files
 
+pytestmark = pytest.mark.long
+
 TABLE = "sdk_log"
 NAME = "AAA 지워질사람"  # before all others in the alphabet, so that it is a bound of its column
 FIRST = date(2021, 12, 1)
@@ -99,7 +101,6 @@ def see_all_gone(lake: Path, left: dict[date, Counter[bytes]]) -> None:
     assert not list(lake.glob(f"{TABLE}/_staging/*/*"))
 
 
-@pytest.mark.slow
 def test_a_user_of_1000_records_is_gone_from_30_days(tmp_path: Path) -> None:
     left = press(tmp_path, 30, 300, 34)
     lake = tmp_path / "lake"
@@ -158,7 +159,6 @@ def kill(process: subprocess.Popen[bytes]) -> bool:
     return was_running
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_whoever_is_killed_and_run_again_ends_erased(base, lake: Path, moment: str) -> None:
     _, left = base
@@ -176,7 +176,6 @@ def test_whoever_is_killed_and_run_again_ends_erased(base, lake: Path, moment: s
     assert sum(entry.done_at is not None for entry in entries) <= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4, 2.7, 3.0])
 def test_whoever_is_killed_at_any_time_and_run_again_ends_erased(base, lake: Path, seconds: float) -> None:
     _, left = base

@@ -72,6 +72,7 @@ def test_the_folder_of_a_table_or_day_gives_exactly_its_rows(
         assert Counter(found) == expected[day]
 
 
+@pytest.mark.long
 def test_spark_reads_the_folder_of_a_table_and_of_a_day(
     published: tuple[str, dict[date, Counter[Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,8 @@ from logpress.lake.moves import note_moves
 from logpress.lake.snapshots import catalog_files
 from logpress.manifest import SliceManifest
 
+pytestmark = pytest.mark.long
+
 BUCKET = "folders"
 
 

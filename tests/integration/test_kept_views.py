@@ -30,6 +30,8 @@ from logpress.errors import LogpressError, UsageError
 from logpress.lake import Lake
 from logpress.lake.catalog import open_catalog
 
+pytestmark = pytest.mark.long
+
 SPARK = """
 import sys
 import pyarrow.parquet as pq

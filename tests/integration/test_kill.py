@@ -25,6 +25,8 @@ from logpress.day import one_machine as whole_day
 from logpress.lake import Lake
 from logpress.lake.snapshots import catalog_files
 
+pytestmark = pytest.mark.long
+
 DAY = date(2021, 12, 26)
 TABLE = "sdk_log"
 COMMAND = [sys.executable, "-m", "logpress.cli", "press", TABLE, "--day", str(DAY), "--quiet", "--grace", "0"]

@@ -28,7 +28,7 @@ from tests.integration.rest_server import of_lake
 
 from logpress.contract import Contract
 
-pytestmark = pytest.mark.timeout(1800)  # the first test of a reader waits for its process
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]  # the first test of a reader waits for its process
 
 TABLES = ("sdk_log", "every_type")
 ROOT = Path(__file__).parents[2]

@@ -40,6 +40,8 @@ from logpress.lake import Lake
 from logpress.sample import write_sample
 from logpress.sources import direct, open_raw, remote
 
+pytestmark = pytest.mark.long
+
 DAY = date(2021, 12, 26)
 BUCKET = "logs"
 
@@ -363,7 +365,6 @@ def footprint(contract: Path, uri: str, folder: Path, environment: dict[str, str
     return Footprint(peak, written, held)
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_an_object_and_nothing_of_it_is_copied_to_disk(
     s3: Any, server: S3Server, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.integration.pulling import DAY, INDEX, is_published
 
 from logpress import contract
 
-pytestmark = pytest.mark.usefixtures("undisturbed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undisturbed")]
 
 
 PASSWORD = ("reader", "a-secret")

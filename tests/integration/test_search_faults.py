@@ -23,7 +23,7 @@ from logpress.errors import BrokenOffError, LogpressError, ProofError, RefusedEr
 from logpress.lake import Lake
 from logpress.sources import restart
 
-pytestmark = pytest.mark.usefixtures("undisturbed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undisturbed")]
 
 
 RECORDS = 3_000

@@ -13,7 +13,7 @@ from tests.integration.pulling import DAY, INDEX, is_published, open_scrolls, ru
 from logpress.day.stages import plan
 from logpress.errors import ProofError, RefusedError
 
-pytestmark = pytest.mark.usefixtures("undisturbed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undisturbed")]
 
 
 RECORDS = 3_000

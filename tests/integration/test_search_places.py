@@ -23,7 +23,7 @@ from logpress.errors import AbsentError, NotYetError, RefusedError
 from logpress.lake import Lake
 from logpress.reports.text import render_report
 
-pytestmark = pytest.mark.usefixtures("undisturbed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undisturbed")]
 
 
 @pytest.fixture

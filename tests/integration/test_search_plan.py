@@ -12,7 +12,7 @@ from tests.integration.pulling import DAY, DOCUMENT, FORBIDDEN, INDEX, is_publis
 from logpress.day.stages import plan
 from logpress.errors import NotYetError, ProofError, RefusedError
 
-pytestmark = pytest.mark.usefixtures("undisturbed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undisturbed")]
 
 
 @pytest.fixture

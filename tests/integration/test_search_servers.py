@@ -26,6 +26,8 @@ from logpress.lake import Lake
 from logpress.manifest import DayManifest
 from logpress.progress import Summed
 
+pytestmark = pytest.mark.long
+
 DAY = date(2021, 12, 26)
 INDEX = f"sdk-log-{DAY}"
 RECORDS = 200_000 if os.environ.get("LOGPRESS_FULL") == "1" else 20_000

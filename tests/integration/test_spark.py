@@ -20,7 +20,7 @@ from logpress.contract import Contract
 
 Ask = Callable[[str], pa.Table]
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PySpark's own
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]  # PySpark's own
 
 
 @pytest.fixture(scope="module")

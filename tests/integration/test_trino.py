@@ -18,6 +18,8 @@ from tests.integration.encodings import NAMESPACE, Encoded
 from tests.integration.engines import Answer, Trino, TrinoError
 from tests.integration.lakes import DAYS, EMPTY_DAY, EPOCH, ROWS, Lake, Table
 
+pytestmark = pytest.mark.long
+
 Ask = Callable[[str], Answer]
 
 

@@ -33,6 +33,8 @@ from logpress.contract import Contract
 from logpress.parquet.zstd.frames import BYTES, MATCHINGS, WHOLE_DELTAS, Matching, compress_numbers
 from logpress.sample import write_sample
 
+pytestmark = pytest.mark.long
+
 AIRCOMPRESSOR = ("io.airlift", "aircompressor", "2.0.3", "jar")
 """Java alone; version 3 can call libzstd where it finds it."""
 

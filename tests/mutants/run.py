@@ -354,7 +354,7 @@ def run_tests(
     from numba.core import config
 
     config.reload_config()
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "--no-header"]
     code = int(pytest.main([*options, *tests], plugins=[NamedFirst(kernels)]))
     found = Path(sys.modules["logpress"].__file__ or "").parent if "logpress" in sys.modules else None
     os._exit(NOT_THE_COPY if found != Path(include) / "logpress" and code != 4 else code)

@@ -841,7 +841,7 @@ def test_pieces_of_a_record_that_is_too_long_are_put_together(sdk_log: Contract,
             assert pressed.restored == Counter({seed: 2, long: 2})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_line_of_a_hundred_megabytes(sdk_log: Contract, tmp_path: Path, seed: bytes) -> None:
     long, longer = (b'{"pad":"' + b"x" * size + b'"}' for size in (30_000_000, 100_000_000))
     pressed = assert_round_trip(sdk_log, [seed, long, seed, long[:-1]], tmp_path)

@@ -276,11 +276,13 @@ class TableReader:
             for part, path in zip(manifest.parts, self._lake.files(manifest)[0], strict=True):
                 told = Told.of(part)
                 of_days.setdefault((manifest.day, told.columns), (path, told))
-        if len(of_days) > 1:
+        paths = [path for path, _ in of_days.values()]
+        types: list[tuple[str, ...] | None] = [()] * len(paths)
+        if len(paths) > 1 and any("://" in path for path in paths):
             with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
-                types = list(pool.map(types_in_file, [path for path, _ in of_days.values()]))
-        else:
-            types = [()] * len(of_days)
+                types = list(pool.map(types_in_file, paths))
+        elif len(paths) > 1:
+            types = [types_in_file(path) for path in paths]
         found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, Told]] = {}
         for (path, told), types_of_it in zip(of_days.values(), types, strict=True):
             if types_of_it is not None:  # else the file is gone or damaged, which is told when it is read

@@ -249,9 +249,12 @@ class Rows:
 def types_in_file(path: str) -> tuple[str, ...] | None:
     """The types that a file's columns have in Parquet, in its order; None if it is gone or damaged."""
     try:
-        filesystem, name = _filesystem(path)
-        schema = pq.read_schema(name, filesystem=filesystem)
-    except (OSError, pa.ArrowException):
+        if "://" not in path:  # a scan opens it, too
+            schema = opened_part(path).schema
+        else:
+            filesystem, name = _filesystem(path)
+            schema = pq.read_schema(name, filesystem=filesystem)
+    except (OSError, pa.ArrowException, PartError):
         return None
     return tuple(str(type_) for type_ in schema.types)
 

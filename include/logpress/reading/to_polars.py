@@ -104,7 +104,7 @@ def _direct(scan: Source) -> list[str]:
         return []
     names: list[str] | None = None
     for part in scan.parts():
-        in_file = {field.name: field.type for field in part.footer.schema.to_arrow_schema()}
+        in_file = {field.name: field.type for field in part.opened.schema}
         stored = {column.name: column.type for column in stored_columns(part.contract)}
         derived = set(part.derived(scan.schema.names))
         made = [

@@ -16,6 +16,8 @@ from tests.dags.page.browser import NARROW, WIDE, axe, browser, frame_of, log_in
 from tests.dags.page.made_lake import make_lake
 from tests.dags.running import Started, started
 
+pytestmark = pytest.mark.long
+
 USERS = "admin:admin,viewer:viewer,operator:user"
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 UI = "/plugin/pressed-days"

@@ -17,7 +17,7 @@ def words(text: str) -> Counter[str]:
     return Counter(re.sub(r"[-+~<$]*\d[\d.,]*( [kMG]?B\b)?|█+", " ", text).split())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_has_what_its_commands_print(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "write_report_docs.py"))
     page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")

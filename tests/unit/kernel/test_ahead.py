@@ -155,7 +155,7 @@ print(len(before), *sorted(kept() - before))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_list_names_all_that_is_called_and_a_press_compiles_nothing_more(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in FOLDERS}
     environment |= {"LOGPRESS_CACHE_DIR": str(tmp_path / "cache")}

@@ -55,6 +55,11 @@ class OpenedPart:
         return frozenset(self.footer.schema.column(number).name for number in range(self.footer.num_columns))
 
     @cached_property
+    def schema(self) -> pa.Schema:
+        """The file's columns, without metadata."""
+        return self.footer.schema.to_arrow_schema().remove_metadata()
+
+    @cached_property
     def _dictionaries(self) -> list[str]:
         """Columns that are stored, and so read, as dictionaries."""
         return [

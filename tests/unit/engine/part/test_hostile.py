@@ -22,6 +22,8 @@ from tests.hostile_cases import SOUND, Write, cases, few
 from logpress.contract import load_contract
 from logpress.parquet.footers import check_chunks
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[4]
 FROZEN = ROOT / "tests" / "frozen"
 WHOLE = (FROZEN / "4" / "separators.parquet").read_bytes()
