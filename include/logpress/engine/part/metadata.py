@@ -183,7 +183,7 @@ class PartMetadata:
             number: number of the row group.
 
         Raises:
-            PartError: if it is damaged.
+            PartError: if it is damaged, or a later logpress wrote what this one does not know.
         """
         try:
             if self.older_groups is not None:
@@ -194,6 +194,8 @@ class PartMetadata:
             found.check_rows(file.metadata.row_group(number).num_rows)
             return found
         except (*_WRONG_CONTENT, StopIteration) as error:
+            if _minor(self.version) > MINOR:
+                raise PartError(_newer(self.version, file.metadata)) from error
             raise PartError(f"is damaged: the metadata of row group {number} cannot be read: {error!r}") from error
 
 

@@ -16,17 +16,19 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tests.conftest import SEED, assert_round_trip, compact, press, records_in_order
+from tests.conftest import DAY, SEED, assert_round_trip, compact, press, records_in_order
 from tests.footers import with_footer_text
 
 from logpress.codecs.counters import Counters, Sequences
 from logpress.codecs.spelling import STYLES, Spelling
 from logpress.contract.model import Contract
 from logpress.engine.part.group_metadata import GroupMetadata
-from logpress.engine.part.metadata import MAJOR, METADATA_KEY, NOT_OF_PARTS, restores_alike
+from logpress.engine.part.metadata import MAJOR, METADATA_KEY, NOT_OF_PARTS, VERSION, restores_alike
 from logpress.engine.part.part_reader import PartReader
+from logpress.engine.press import press_slice
 from logpress.errors import PartError
 from logpress.hashing.digest import digest_records
+from logpress.manifest import SliceSpec
 from logpress.parquet.metadata import CHECKSUM_KEY
 
 Change = Callable[[dict[str, Any]], object]
@@ -137,6 +139,31 @@ def test_what_a_later_minor_version_has_and_this_one_must_know_is_refused_as_new
 
     with pytest.raises(PartError, match=rf"has format {MAJOR}\.7, written by a newer logpress .* update logpress"):
         PartReader(changed(part, tmp_path, change))
+
+
+@pytest.mark.parametrize(("version", "sentence"), [(VERSION, "is damaged"), (f"{MAJOR}.7", "by a newer logpress")])
+def test_metadata_of_a_row_group_that_this_one_does_not_know_are_newer_if_the_file_is(
+    sdk_log: Contract, seed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, sentence: str
+) -> None:
+    known = GroupMetadata.to_bytes
+
+    def without_lookups(metadata: GroupMetadata) -> bytes:
+        data = known(metadata)
+        size = int.from_bytes(data[:4], "little")
+        head = json.loads(data[4 : 4 + size])
+        del head["lookups"]
+        text = json.dumps(head, separators=(",", ":")).encode()
+        return len(text).to_bytes(4, "little") + text + data[4 + size :]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GroupMetadata, "to_bytes", without_lookups)
+        (tmp_path / "raw.ndjson").write_bytes(seed + b"\n")
+        spec = SliceSpec(name="slice", inputs=(str(tmp_path / "raw.ndjson"),))
+        pressed = press_slice(sdk_log, DAY, spec, str(tmp_path / "out"), threads=0)
+    assert pressed.part is not None
+    path = changed(tmp_path / "out" / pressed.part.path, tmp_path, put("format", version))
+    with pytest.raises(PartError, match=f"changed.parquet: .*{sentence}"):
+        records_in_order(Path(path))
 
 
 def put(name: str, value: Any) -> Change:
