@@ -48,12 +48,13 @@ def restore(
     """Give back a day's records byte for byte, one a line, in _id order, or by ingest and begin time; then rejects."""
     contract, when = contract_of(table), day_of(day)
     from logpress.cli.bars import Bars
-    from logpress.day import published, stages
+    from logpress.day import published
+    from logpress.lake import Lake
 
     if output == Path("-"):
         output = None
     with Bars(quiet=quiet or (output is None and sys.stdout.isatty())) as bars:
-        tell = bars.begin("restore", None if where else stages.report(contract, when, lake).raw_bytes)
+        tell = bars.begin("restore", None if where else Lake.open(lake).need_day(contract.table, when).raw_bytes)
         options: dict[str, Any] = {
             "threads": threads, "progress": tell, "bulk": form is Form.bulk, "where": where or (),
             "memory": memory_of(memory),

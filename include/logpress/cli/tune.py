@@ -70,7 +70,7 @@ def tune(
     target = target_of(source, contract.table, output) if write or output else None
     when = day_of(day) if day else None
     from logpress.cli.bars import Bars
-    from logpress.day.stages import default_threads
+    from logpress.day.budget import default_threads
     from logpress.quality.readers import parse_readers
     from logpress.tuning import Options, tune
     from logpress.tuning.report import render

@@ -18,7 +18,7 @@ from logpress.comparing.reading import Counting, read_side
 from logpress.comparing.result import SIDE_NAMES, Comparison, Side
 from logpress.comparing.sides import Named, OpenSide, open_side
 from logpress.contract.model import Contract
-from logpress.day.stages import default_threads
+from logpress.day.budget import default_threads
 from logpress.kernel.ahead import compile_ahead
 from logpress.limits import DEFAULT, Limits
 from logpress.progress import Silent, StageProgress

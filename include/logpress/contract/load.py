@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import os
@@ -25,6 +26,23 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {
     first: resolvers for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items() if first != "="
 }
+
+_FAST: Any = None
+"""The same by libyaml, in a tenth of the time; None where PyYAML was built without it."""
+if yaml.__with_libyaml__:
+    _FAST = type("_Fast", (yaml.CSafeLoader,), {"yaml_implicit_resolvers": _Loader.yaml_implicit_resolvers})
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes of a YAML document, and what it says.
+
+    Raises:
+        yaml.YAMLError: if it is none; of PyYAML's own parser, whose sentences are more exact than libyaml's.
+    """
+    if _FAST is not None:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.compose(text, Loader=_FAST), yaml.load(text, Loader=_FAST)
+    return yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
 
 
 def _folders() -> list[Path]:
@@ -66,8 +84,7 @@ def parse_contract(text: str, path: Path) -> Contract:
         ContractError: if it is not valid.
     """
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.load(text, Loader=_Loader)
+        tree, data = _parsed(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}:{mark.line + 1}" if mark else str(path)

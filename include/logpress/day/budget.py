@@ -81,6 +81,11 @@ def _read(path: Path) -> str:
         return ""
 
 
+def default_threads() -> int:
+    """The number of cores that this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
 def default_memory() -> int:
     """Bytes that a command takes by default: half of the available memory."""
     return int(available_memory() * SHARE)

@@ -19,13 +19,13 @@ from typing import Literal
 
 from logpress.contract.model import Contract
 from logpress.contract.source import ClusterSource
-from logpress.day.budget import Budget
+from logpress.day.budget import Budget, default_threads
 from logpress.day.kept_views import kept_view
 from logpress.day.lookups import staged_lookups
 from logpress.day.plan import paced, scrolls_of, see_apart, shards_of
 from logpress.day.proving import Failures, heal_all, prove_all, staged_files
 from logpress.day.refusals import keep_refusal
-from logpress.day.stages import check, clean, default_threads, plan, press, prove_counts, stored_schema
+from logpress.day.stages import check, clean, plan, press, prove_counts, stored_schema
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.errors import CheckError, LogpressError, MismatchError, PartError
 from logpress.kernel.ahead import compile_ahead

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
-from logpress.day.budget import Budget, default_memory
-from logpress.day.stages import default_threads, plan
+from logpress.day.budget import Budget, default_memory, default_threads
 from logpress.engine.press import press_slice
 from logpress.engine.restore.digest_parts import digest_files
 from logpress.engine.restore.in_order import restore as restore_files
@@ -245,6 +244,8 @@ def _compare_with_raw(
 
     If records were erased from the day, the input may have exactly these in addition: their number is returned, too.
     """
+    from logpress.day.stages import plan  # what it imports takes longer than many a day is restored in
+
     specs = plan(contract, day, inputs)
     tell = stages.begin("read raw", sum(spec.raw_bytes or 0 for spec in specs))
     again = []

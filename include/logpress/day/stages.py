@@ -5,7 +5,6 @@ Each function depends only on (table, day, slice, run) and the lake, so it can b
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 
 from logpress.contract.model import Contract
-from logpress.day.budget import Budget
+from logpress.day.budget import Budget, default_threads
 from logpress.day.lookups import publish_with_lookups
 from logpress.day.past import past_of
 from logpress.day.plan import Changes, changed_objects, plan_day
@@ -42,11 +41,6 @@ from logpress.quality.proof import prove_accounts
 from logpress.quality.size_report import DayReport
 from logpress.results import CheckResult, Verification
 from logpress.sources.restart import waited_for
-
-
-def default_threads() -> int:
-    """The number of cores that this process may use."""
-    return max(1, len(os.sched_getaffinity(0)))
 
 
 def plan(

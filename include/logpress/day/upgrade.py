@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from logpress.contract.model import Contract
-from logpress.day.budget import Budget
+from logpress.day.budget import Budget, default_threads
 from logpress.day.lookups import publish_with_lookups
-from logpress.day.stages import default_threads
 from logpress.engine.part.metadata import is_older
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.restore.digest_parts import digest_files

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from logpress.contract.model import Contract
-from logpress.day.budget import Budget
+from logpress.day.budget import Budget, default_threads
 from logpress.day.erasing.matches import Matcher, Matches
 from logpress.day.erasing.rewrite import SliceFiles, rewrite_slice
 from logpress.day.erasing.verified import without_erased
 from logpress.day.erasing.words import forget_words
 from logpress.day.lookups import forget_lookups, publish_with_lookups
-from logpress.day.stages import default_threads
 from logpress.errors import ChangedError, UsageError
 from logpress.kernel.ahead import compile_ahead
 from logpress.lake import Lake, erasures
