@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from tests.integration.s3_server import S3Server, need_weed, s3_server
 
+pytestmark = pytest.mark.long
+
 DAY = date(2021, 12, 26)
 BUCKET = "game-logs"
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from tests.integration.nodes import Node, node_or_skip, sample_documents
 
+pytestmark = pytest.mark.long
+
 DAY = date(2021, 12, 26)
 INDEX = f"sdk-log-{DAY}"
 

@@ -31,6 +31,8 @@ from logpress.lake.rollback import drop_day, rollback_day
 from logpress.lake.snapshots import catalog_files
 from logpress.manifest import SliceManifest
 
+pytestmark = pytest.mark.long
+
 DAYS = [date(2021, 12, 26) + timedelta(days=n) for n in range(4)]
 RUNS, DAYS_A_RUN = 6, 2
 NOTHING = timedelta(0)

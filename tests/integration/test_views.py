@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 from logpress.cli.app import app
 from logpress.contract import Contract
 
+pytestmark = pytest.mark.long
+
 TABLES = ("sdk_log", "sdk_log_us", "every_type", "moved")
 
 

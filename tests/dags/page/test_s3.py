@@ -12,6 +12,8 @@ from tests.dags.page.conftest import YESTERDAY
 from tests.dags.page.made_lake import make_lake
 from tests.integration.s3_server import S3Server, need_weed, s3_server
 
+pytestmark = pytest.mark.long
+
 BUCKET = "page-lake"
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from bench.drift import FAULTS, run
+
+pytestmark = pytest.mark.long
 
 RECORDS = 60_000
 """Of a usual day; the measurement itself takes 200,000."""

@@ -407,6 +407,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("folders", ["linked", "shared"])
 def test_on_a_full_disk_the_day_stays_as_it_was_and_is_published_once_there_is_room(small_disk, monkeypatch, folders):
     monkeypatch.setattr(LocalStorage, "can_link", lambda *_: folders == "linked")
