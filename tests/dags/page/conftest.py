@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,14 @@ def nothing_ran(airflow_home: Path) -> None:
 
 
 @pytest.fixture
-def ask(app: Any, nothing_ran: None) -> Ask:
+def ask(app: Any, nothing_ran: None, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """The page at noon, because at night yesterday may not be due yet."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
 
+    noon = datetime.combine(YESTERDAY + timedelta(days=1), time(12), UTC)
+    monkeypatch.setattr(sys.modules["logpress_page.app"], "_now", lambda: noon)
     client = TestClient(app, raise_server_exceptions=True)
 
     def answer(path: str, role: str | None = "ADMIN", accept: str = "text/html") -> Any:
