@@ -58,6 +58,35 @@ class Line:
     distinct: int | None = None
 
 
+@dataclass(frozen=True)
+class Entropies:
+    """Entropies of a day.
+
+    Attributes:
+        choices: of each independent random choice; no lossless format is smaller, on average, than all together.
+        columns: order-0, of the stored columns.
+    """
+
+    choices: list[Line]
+    columns: list[Line]
+
+    @property
+    def total(self) -> float:
+        """Of all choices, bytes a record."""
+        return sum(line.bytes_a_record for line in self.choices)
+
+    def of(self, name: str) -> Line:
+        """The choice whose name begins so, else the column of that name.
+
+        Raises:
+            KeyError: if there is neither.
+        """
+        for line in self.choices:
+            if line.name == name or line.name.startswith((f"{name},", f"{name}:")):
+                return line
+        return {line.name: line for line in self.columns}[name]
+
+
 def entropy(values: NDArray[np.int64]) -> tuple[float, int]:
     """Order-0 entropy of the values, bits each, and how many are distinct."""
     _, occurrences = np.unique(values, return_counts=True)
@@ -224,6 +253,7 @@ class Drawn:
     """A sample as it is drawn.
 
     Attributes:
+        plan: what was asked for.
         sessions: the users' sessions.
         rows: the random values of each record.
         groups: number of records of each shard in each second.
@@ -232,6 +262,7 @@ class Drawn:
         behind: seconds from each record's arrival to its `timestamp`.
     """
 
+    plan: Plan
     sessions: Sessions
     rows: Rows
     groups: NDArray[np.int64]
@@ -253,7 +284,15 @@ def draw(plan: Plan) -> Drawn:
     _, group, groups = np.unique(arrival * rates.SHARDS + shard, return_inverse=True, return_counts=True)
     smallest = np.full(len(groups), np.iinfo(np.int64).max)
     np.minimum.at(smallest, group, counter)
-    return Drawn(sessions, rows, groups, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival)
+    return Drawn(
+        plan, sessions, rows, groups, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival
+    )
+
+
+def entropies(drawn: Drawn) -> Entropies:
+    """The entropies of a sample's rows."""
+    columns = column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
+    return Entropies(generator_lines(drawn.plan, drawn.sessions, drawn.rows, drawn.groups), columns)
 
 
 def main() -> None:
@@ -268,15 +307,9 @@ def main() -> None:
     drawn = draw(plan)
 
     console = Console(width=120)
-    console.print(
-        show(
-            f"Entropy of {plan.records:,} records",
-            generator_lines(plan, drawn.sessions, drawn.rows, drawn.groups),
-            total=True,
-        )
-    )
-    columns = column_lines(drawn.rows, drawn.shard, drawn.residual, drawn.behind)
-    console.print(show("Order-0 entropy of columns", columns, total=False))
+    found = entropies(drawn)
+    console.print(show(f"Entropy of {plan.records:,} records", found.choices, total=True))
+    console.print(show("Order-0 entropy of columns", found.columns, total=False))
     console.print(
         f"{len(drawn.sessions.calls):,} sessions of {drawn.sessions.users:,} users; "
         f"{np.mean(drawn.sessions.calls):.1f} calls a session"

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from bench.entropy import (
+    Entropies,
     Line,
     column_lines,
     conditional,
@@ -284,6 +285,14 @@ def arrive(day: LivingDay) -> Arrived:
     return Arrived(rows, shard, counter - smallest[group], rows["stamp"].astype(np.int64) - arrival, groups)
 
 
+def entropies(plan: Plan) -> Entropies:
+    """Draw a day without writing it, and compute its entropies."""
+    day = LivingDay.draw(plan, World.of(plan))
+    arrived = arrive(day)
+    columns = column_lines(arrived.rows, arrived.shard, arrived.residual, arrived.behind)
+    return Entropies(generator_lines(day, arrived.groups), columns)
+
+
 def main() -> None:
     """Draw a day, and print its entropies."""
     parser = argparse.ArgumentParser(description="entropy of a day of the living population, in bytes a record")
@@ -293,12 +302,10 @@ def main() -> None:
     parser.add_argument("--day", type=date.fromisoformat, default=date(2021, 12, 26))
     asked = parser.parse_args()
     plan = Plan(asked.day, asked.records, asked.seed, *parse_hours(asked.hours))
-    day = LivingDay.draw(plan, World.of(plan))
-    arrived = arrive(day)
+    found = entropies(plan)
     console = Console(width=120)
-    console.print(show(f"Entropy of {plan.records:,} records", generator_lines(day, arrived.groups), total=True))
-    columns = column_lines(arrived.rows, arrived.shard, arrived.residual, arrived.behind)
-    console.print(show("Order-0 entropy of columns", columns, total=False))
+    console.print(show(f"Entropy of {plan.records:,} records", found.choices, total=True))
+    console.print(show("Order-0 entropy of columns", found.columns, total=False))
 
 
 if __name__ == "__main__":

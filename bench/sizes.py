@@ -61,8 +61,8 @@ def measure(records: int, folder: Path, users: Users) -> Sizes:
     stored = stored_bytes(generate(folder / "sample", records, users=users).folder, folder)
     drawn = entropies(plan_of(records, HOURS), users)
     sizes = []
-    for name, names in {**{name: (line,) for name, line in COLUMNS.items()}, ", ".join(USERS): OF_USERS}.items():
-        lines = [drawn.of(line) for line in names]
+    for name, choices in [*((name, (line,)) for name, line in COLUMNS.items()), (", ".join(USERS), OF_USERS)]:
+        lines = [drawn.of(choice) for choice in choices]
         sizes.append(
             ColumnSize(
                 name=name, stored=sum(map(stored.pop, name.split(", "))) / records,

@@ -16,6 +16,7 @@ from bench.exact import Exactness, compare
 from bench.field import PHASES, measure_field
 from bench.measure import ROOT, MeasureError, Run, answered, measured
 from bench.peers import PEERS, Peer
+from bench.populations import entropies
 from bench.profile import PRESSING, PROVING, RESTORING
 from bench.results import (
     REST,
@@ -33,8 +34,8 @@ from bench.results import (
     load,
     save,
 )
-from bench.sample import first_part, generate, without_damaged
-from bench.sizes import COLUMNS, FOOTERS, USERS, stored_bytes
+from bench.sample import first_part, generate, plan_of, without_damaged
+from bench.sizes import COLUMNS, FOOTERS, OF_USERS, USERS, stored_bytes
 from typer.testing import CliRunner
 
 RECORDS = 2_000
@@ -235,6 +236,16 @@ def sizes():
         ColumnSize(name="all else", stored=0.08, entropy=None, of=""),
     ]
     return Sizes(machine=Machine.this(), users="living", records=1_000, columns=columns, generator_entropy=0.9)
+
+
+@pytest.mark.parametrize("users", ["living", "still"])
+def test_each_column_has_an_entropy_whoever_the_users_are(users):
+    found = entropies(plan_of(3_000), users)
+    lines = [found.of(name) for name in (*COLUMNS.values(), *OF_USERS)]
+    assert len({line.name for line in lines}) == len(lines)
+    assert all(0 < line.bytes_a_record < found.total for line in lines)
+    with pytest.raises(KeyError):
+        found.of("function, the")
 
 
 def test_sizes_of_columns_are_those_of_whole_files(tmp_path):
