@@ -15,12 +15,11 @@ import os
 import shutil
 import sys
 import tempfile
-from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
 import zstandard
-from tests.conftest import records_in_order
+from tests.conftest import DAY, records_in_order
 
 from logpress.contract import load_contract
 from logpress.engine.part import metadata as part_module
@@ -31,7 +30,6 @@ from logpress.manifest import SliceSpec
 
 FROZEN = Path(__file__).parent
 SUMS, GOLDEN = FROZEN / "SHA256SUMS", FROZEN / "golden.json"
-DAY = date(2021, 12, 26)
 NO_COMMIT = "f" * 12
 _COPIES = 25
 """How often a golden file has the records of its table, so that it has 2 row groups."""

@@ -99,11 +99,16 @@ app.add_typer(lake)
 
 def _started_early(arguments: list[str]) -> Companion | None:
     """What `press` needs beside itself: it has much to import, and so has this process, which begins with typer's."""
-    if arguments[:1] != ["press"] or {"-h", "--help"}.intersection(arguments):
+    if not _is_run(arguments, "press"):
         return None
     from logpress.machine.companion import Companion
 
     return Companion()
+
+
+def _is_run(arguments: list[str], *commands: str) -> bool:
+    """Whether it is one of these commands, and does not only ask for help."""
+    return not set(arguments[:1]).isdisjoint(commands) and {"-h", "--help"}.isdisjoint(arguments)
 
 
 _WITH_KERNELS = ("press", "restore", "verify", "upgrade", "erase", "compare", "tune")
@@ -115,7 +120,7 @@ def _import_from_few_frames(arguments: list[str]) -> None:
     CPython 3.11 maps and unmaps 16 KB at each call across the end of a piece of its stack. Numba, imported from 60
     frames deeper, did that 16,000 times, in 0.1 s.
     """
-    if arguments[:1] and arguments[0] in _WITH_KERNELS and not {"-h", "--help"}.intersection(arguments):
+    if _is_run(arguments, *_WITH_KERNELS):
         import logpress.kernel.compile  # noqa: F401
 
 

@@ -57,7 +57,7 @@ def sample(
     ] = None,
     users: Annotated[
         Users,
-        typer.Option("--users", help="living: users who live over days. still: of each day alone, who learn nothing."),
+        typer.Option("--users", help="living: users who live over days. still: users of each day alone."),
     ] = Users.living,
     truth: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ a few lines.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
@@ -119,14 +120,14 @@ class CountedCheck(CheckBase):
     """A check that each row passes or breaks; of a day, that few break it."""
 
     @property
+    @abstractmethod
     def allowed(self) -> float:
         """The share of rows that may break it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def fault(self) -> str:
         """What rows that break it are or have, after "3 of 1,000 "."""
-        raise NotImplementedError
 
 
 class RowsCheck(CountedCheck):

@@ -123,8 +123,11 @@ def _loaded(catalog: LakeCatalog, name: str) -> Table:
     from pyiceberg.table import TableProperties
 
     found = catalog.load(name)
-    is_named = found is not None and TableProperties.DEFAULT_NAME_MAPPING in found.properties
-    if found is not None and is_named and found.schema().column_names == SCHEMAS[name].names:
+    if (
+        found is not None
+        and TableProperties.DEFAULT_NAME_MAPPING in found.properties  # else whoever made it was killed
+        and found.schema().column_names == SCHEMAS[name].names
+    ):
         return found
     from logpress.lake.schema import iceberg_schema
 

@@ -277,11 +277,13 @@ class TableReader:
                 told = Told.of(part)
                 of_days.setdefault((manifest.day, told.columns), (path, told))
         paths = [path for path, _ in of_days.values()]
-        types: list[tuple[str, ...] | None] = [()] * len(paths)
-        if len(paths) > 1 and any("://" in path for path in paths):
+        types: list[tuple[str, ...] | None]
+        if len(paths) < 2:
+            types = [()] * len(paths)  # nothing to tell apart
+        elif any("://" in path for path in paths):
             with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
                 types = list(pool.map(types_in_file, paths))
-        elif len(paths) > 1:
+        else:
             types = [types_in_file(path) for path in paths]
         found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, Told]] = {}
         for (path, told), types_of_it in zip(of_days.values(), types, strict=True):

@@ -249,14 +249,9 @@ class Rows:
 def types_in_file(path: str) -> tuple[str, ...] | None:
     """The types that a file's columns have in Parquet, in its order; None if it is gone or damaged."""
     try:
-        if "://" not in path:  # a scan opens it, too
-            schema = opened_part(path).schema
-        else:
-            filesystem, name = _filesystem(path)
-            schema = pq.read_schema(name, filesystem=filesystem)
+        return tuple(str(type_) for type_ in opened_part(path).schema.types)
     except (OSError, pa.ArrowException, PartError):
         return None
-    return tuple(str(type_) for type_ in schema.types)
 
 
 def _check_identity(path: str, metadata: PartMetadata) -> None:
