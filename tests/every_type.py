@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tests.examples import example_values, with_examples
+
+from logpress.codecs.registry import CODECS
 from logpress.contract import Contract, load_contract
 from logpress.contract.columns import is_predicted
 
 _CONTRACT = Path(__file__).parent / "contracts" / "every_type.yaml"
+_MORE = CODECS.keys() - {column.codec for column in load_contract(_CONTRACT).columns}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS = ["login", "chat", "gacha", "상점", "a rather long kind of event, longer than bounds are"]
 
@@ -21,9 +25,12 @@ DEVICES = [str(UUID(int=number << 96 | number)) for number in (0, 1, 5 << 28, 2*
 """UUIDs that repeat; as signed numbers they would be in another order."""
 
 
+_EXAMPLES = {name: values for name, values in example_values(fits=True).items() if name.removeprefix("as_") in _MORE}
+
+
 def every_type() -> Contract:
-    """The contract."""
-    return load_contract(_CONTRACT)
+    """The contract, with the examples of codecs that the file does not have."""
+    return with_examples(load_contract(_CONTRACT), _MORE)
 
 
 def sequence(shard: int, created: int, counter: int, arrival: int, sub: int) -> str:
@@ -96,6 +103,7 @@ def record(rng: random.Random, day: date, number: int) -> bytes:
         "elapsed": elapsed,
         "ended": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
+    document |= {name: rng.choice(values) for name, values in _EXAMPLES.items()}
     document["labelled"] = document["labelled"].replace("+00:00", rng.choice(["+09:00", "Z"]))
     missing = rng.choice(_MISSING) if rng.random() < 0.3 else ()
     for name in missing:

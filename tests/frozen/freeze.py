@@ -1,9 +1,11 @@
 """Freezes a table: its records are pressed once, and the file is kept for ever, with its records and their hashes.
 
     python -m tests.frozen.freeze NAME < records.ndjson
+    python -m tests.frozen.freeze --codec CODEC
 
-NAME.yaml in this folder is its contract. The files go into the folder of today's major version, their hashes into
-SHA256SUMS. If the file has a version that golden.json does not have, its golden digest goes there.
+NAME.yaml in this folder is its contract; of a codec, contract and records are made from its example. The files go into
+the folder of today's major version, their hashes into SHA256SUMS. If the file has a version that golden.json does not
+have, its golden digest goes there.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from unittest.mock import patch
 import zstandard
 from tests.conftest import DAY, records_in_order
 
+from logpress.codecs.registry import CODECS
 from logpress.contract import load_contract
 from logpress.engine.part import metadata as part_module
 from logpress.engine.part.metadata import MAJOR
@@ -84,13 +87,44 @@ def freeze(table: str, raw: bytes, folder: Path) -> list[Path]:
     return [part, records]
 
 
+def table_of(codec: str) -> bytes:
+    """Write the contract of a table of a codec's example, and give its records."""
+    keys = CODECS[codec].example.keys
+    columns = [
+        {"name": "at", "path": "at", "codec": "instant"},
+        {"name": "kind", "path": "kind", "codec": "category"},
+        {"name": "value", "path": "value", "codec": codec, **keys},
+        {"name": "another", "path": "in.another", "codec": codec, **keys},
+    ]
+    (FROZEN / f"{codec}.yaml").write_text(
+        f"# Values of the codec `{codec}`. Frozen files and a golden one are of this table: leave it as it is.\n"
+        f"table: {codec}\nsource: {{duplicates: keep}}\nday: at\ncolumns:\n"
+        + "".join(f"  - {json.dumps(column)}\n" for column in columns)
+        + "order_by: [kind, at]\nrestore_order: [value, another, at]\nfiles: {row_group_rows: 1000, zstd: 3}\n"
+    )
+    texts = CODECS[codec].example.texts
+    records = []
+    for number in range(66):
+        members = [b'"at":"2021-12-26T12:%02d:%02d.%03dZ"' % (number % 7, number % 60, number % 1000)]
+        members += [b'"kind":"%d"' % (number % 3)] if number % 5 else []
+        members += [b'"value":' + texts[number % len(texts)]] if number % 11 else []
+        members += [b'"in":{"another":' + texts[(7 * number + 1) % len(texts)] + b"}"]
+        members += [b'"x%d":0' % name for name in range(600 if number == 40 else 0)]  # kept whole
+        records.append(b"{" + b",".join(members) + b"}\n")
+    return b"".join(records)
+
+
 def main() -> None:
-    """Freeze the records of standard input."""
+    """Freeze the records of standard input, or of a codec."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", help="name of the table: NAME.yaml in this folder is its contract")
-    table = parser.parse_args().table
+    parser.add_argument("table", help="name of the table: NAME.yaml in this folder is its contract", nargs="?")
+    parser.add_argument("--codec", help="freeze a table of this codec's example", choices=sorted(CODECS))
+    asked = parser.parse_args()
+    if (asked.table is None) == (asked.codec is None):
+        parser.error("give the name of a table, or --codec")
+    raw = table_of(asked.codec) if asked.codec else sys.stdin.buffer.read()
     with tempfile.TemporaryDirectory() as folder:
-        for path in freeze(table, sys.stdin.buffer.read(), Path(folder)):
+        for path in freeze(asked.table or asked.codec, raw, Path(folder)):
             print(path)
 
 

@@ -41,6 +41,7 @@ KILLED, SURVIVED, SAME, WAITING = "killed", "survived", "equivalent", "not run"
 TESTS: dict[str, tuple[str, ...]] = {
     "quality/profile/kernels_counts": ("tests/unit/quality/test_kernels_counts.py",),
     "serving/kernels_words": ("tests/unit/serving/test_user_history.py",),
+    "codecs/kernels_dispatch": ("tests/unit/codecs/test_own_kernels.py",),
     "codecs/kernels_instants": (
         "tests/unit/codecs/test_kernels_values.py",
         "tests/unit/kernel/test_bit_tricks.py",
@@ -121,6 +122,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "sample/living/kernels_sessions": ("tests/unit/sample/test_sample_chance.py",),
 }
 """Which tests belong to a module: twins of its kernels, which take seconds, rather than whole records and files."""
+
+TESTS |= {
+    f"codecs/kernels_{codec}": ("tests/unit/codecs/test_own_kernels.py", f"tests/unit/codecs/test_{codec}.py")
+    for codec in (path.stem for path in (LIBRARY / "codecs").glob("*.py"))
+    if f"codecs/kernels_{codec}" not in TESTS and (LIBRARY / "codecs" / f"kernels_{codec}.py").exists()
+}
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

@@ -32,6 +32,7 @@ from tests.footers import sealed
 from tests.property.test_round_trip import Writer, damaged, realistic, same_value_records, small_row_groups, variations
 
 from logpress import reference
+from logpress.codecs.registry import CODECS
 from logpress.contract.model import Contract
 from logpress.engine.restore.in_order import restore
 from logpress.limits import DEFAULT, Limits
@@ -117,6 +118,10 @@ _DECIMALS = ["0", "-1", "0.5", "-0.5", "1.50", "0.1", "123456789012345", "0.0000
 _STRINGS = ["", "a", "A", "a/b", "호", "é", "\u2028", "😀", 'q"\\', "\t\x01\x7f", "/", "\ud83d", "k0", "k1", "k2"]
 
 
+_KEYS = {"uuid": st.sampled_from([{"letters": "lower"}, {}, {"letters": "upper"}])}
+"""Keys of a column, by codec, that its example does not have."""
+
+
 @st.composite
 def contracts(draw: st.DrawFn) -> dict[str, Any]:
     """A contract of up to a dozen columns, with all that codecs can be."""
@@ -128,8 +133,7 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     columns: list[dict[str, Any]] = [*instants, *integers]
     keys: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 9))):
-        kind = draw(st.sampled_from(["category", "text", "json", "integer", "decimal", "boolean", "instant", "lookup",
-                                     "kinesis_sequence", "instant", "lookup", "uuid"]))  # fmt: skip
+        kind = draw(st.sampled_from([*CODECS, "instant", "lookup"]))
         name = draw(st.sampled_from([f"c{number}", f"_c{number}", f"c{number}_x"]))
         column: dict[str, Any] = {"name": name, "codec": kind}
         if kind == "integer":
@@ -144,16 +148,16 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.booleans()):
                 column["label_checked_by"] = "at"
             instants.append(column)
-        elif kind == "uuid":
-            column["letters"] = draw(st.sampled_from(["lower", "lower", "upper"]))
         elif kind == "lookup":
             if not keys:
                 continue
             column["key"] = draw(st.sampled_from(keys))["name"]
-        elif kind == "kinesis_sequence":
-            column["arrival"] = draw(st.sampled_from(instants))["name"]
         elif kind in ("category", "text"):
             keys.append(column)
+        else:
+            column |= draw(_KEYS.get(kind, st.just(CODECS[kind].example.keys)))
+            if "arrival" in column:
+                column["arrival"] = draw(st.sampled_from(instants))["name"]
         columns.append(column)
     for number, column in enumerate(columns):
         place = draw(st.sampled_from(["{}", "in.{}", "list{}[1]", "한.{}"])).format(f"p{number}")
@@ -252,22 +256,34 @@ class Maker:
             return str(self.number(_INTEGER_TYPES[column["type"]]))
         if kind == "decimal":
             return chance.choice(_DECIMALS) if chance.random() < 0.4 else f"{chance.gauss(0, 100):.2f}"
-        if kind in ("boolean", "uuid"):
-            return chance.choice(["true", "false"]) if kind == "boolean" else self.uuid(column["letters"] == "upper")
+        if kind == "uuid":
+            return self.uuid(column.get("letters") == "upper")
         if kind == "instant":
-            if column["name"] != "at":
-                follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
-                milliseconds = chance.choice([0, 1, 999, 61_000]) + chance.randrange(3)
-                moments[column["name"]] = moments[follows[0]] + timedelta(milliseconds=milliseconds)
-                if chance.random() < 0.03:
-                    moments[column["name"]] = datetime(chance.choice([2, 1969, 9998]), 5, 6, tzinfo=UTC)
-            moment = moments[column["name"]]
-            if "label_checked_by" not in column:
-                return written(moment, form["digits"], form["label"], form["separator"])
-            lies = chance.random() < 0.3 and form["checked"] not in ("", "Z")
-            text = written(moment, form["digits"], "Z" if lies else form["checked"], form["separator"])
-            return text.replace("Z", form["checked"]) if lies else text
-        moment = moments[column["arrival"]]
+            return self.instant(column, moments, form)
+        if kind == "kinesis_sequence":
+            return self.sequence(moments[column["arrival"]], number)
+        example = CODECS[kind].example
+        return chance.choice(example.texts if chance.random() < 0.1 else example.fits).decode()
+
+    def instant(self, column: dict[str, Any], moments: dict[str, Any], form: dict[str, Any]) -> str:
+        """An instant in quotes, after those that it follows."""
+        chance = self.chance
+        if column["name"] != "at":
+            follows = [name for name in column.get("residual_of", ["at"]) if name in moments]
+            milliseconds = chance.choice([0, 1, 999, 61_000]) + chance.randrange(3)
+            moments[column["name"]] = moments[follows[0]] + timedelta(milliseconds=milliseconds)
+            if chance.random() < 0.03:
+                moments[column["name"]] = datetime(chance.choice([2, 1969, 9998]), 5, 6, tzinfo=UTC)
+        moment = moments[column["name"]]
+        if "label_checked_by" not in column:
+            return written(moment, form["digits"], form["label"], form["separator"])
+        lies = chance.random() < 0.3 and form["checked"] not in ("", "Z")
+        text = written(moment, form["digits"], "Z" if lies else form["checked"], form["separator"])
+        return text.replace("Z", form["checked"]) if lies else text
+
+    def sequence(self, moment: datetime, number: int) -> str:
+        """A sequence number in quotes."""
+        chance = self.chance
         shard, arrival = chance.choice([0, 3, 17, 2**20 - 1]), int(moment.timestamp()) - chance.randrange(3)
         counter = chance.choice([number * 16, 2**62 + number, number << 40])
         if not 0 <= arrival < 2**36:

@@ -28,6 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tests.conftest import DAY, keeping_duplicates, padded
+from tests.examples import example_values, with_examples
 from tests.property.test_round_trip import Writer, other_records, paths_in, sdk_records, small_row_groups
 
 from logpress.codecs.kernels_instants import write_instant
@@ -126,6 +127,9 @@ DEVICES = [
 """UUIDs whose bytes are in another order than signed numbers, and texts that the codec cannot give back."""
 
 
+EXAMPLES = example_values()
+
+
 def every_codec_document(chance: random.Random, moment: Callable[[], datetime], number: int) -> dict[str, Any]:
     at, seen = moment(), moment()
     kind, name = f"k{number % 4}", chance.choice(["a/b", "tab\there", "값", 'q"q', f"n{number}", ""])
@@ -143,6 +147,7 @@ def every_codec_document(chance: random.Random, moment: Callable[[], datetime], 
             "session": chance.choice([str(UUID(int=chance.getrandbits(128))).upper(), *DEVICES[:3]]),
             "number": sequence(seen, number, chance.choice([0, 64, 128])),
         },
+        **{name: chance.choice(values) for name, values in EXAMPLES.items()},
     }  # fmt: skip
 
 
@@ -227,7 +232,8 @@ def records_of_set(table: str, chance: random.Random) -> list[bytes]:
 
 
 def contract_of(table: str) -> Contract:
-    return keeping_duplicates(load_contract(table if table == "sdk_log" else FOLDER / f"{table}.yaml"))
+    contract = keeping_duplicates(load_contract(table if table == "sdk_log" else FOLDER / f"{table}.yaml"))
+    return with_examples(contract) if table == "every_codec" else contract
 
 
 def rendered(sheet: Sheet, regs: np.ndarray, order: Sequence[int], **options: Any) -> list[bytes]:

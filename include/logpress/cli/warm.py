@@ -22,6 +22,13 @@ _DAY = date(2021, 12, 26)
 _EVERY_TYPE = """
 table: warm
 day: at
+copies:
+  - {path: again, of: second, form: instant}
+order_by: [kind, medium]
+restore_order: [number]
+files: {row_group_rows: 1000, zstd: 3, merge_bytes: 0}
+checks:
+  - {kind: unique, columns: [request, note], level: warn}
 columns:
   - {name: at, path: at, codec: instant, type: "timestamp[us]"}
   - {name: number, path: number, codec: integer, type: int64}
@@ -42,13 +49,6 @@ columns:
   - {name: id, path: id, codec: kinesis_sequence, arrival: at}
   - {name: device, path: device, codec: uuid}
   - {name: request, path: request, codec: uuid}
-copies:
-  - {path: again, of: second, form: instant}
-order_by: [kind, medium]
-restore_order: [number]
-files: {row_group_rows: 1000, zstd: 3, merge_bytes: 0}
-checks:
-  - {kind: unique, columns: [request, note], level: warn}
 """
 
 _DAYS_RECORDS = 16_000
@@ -95,7 +95,7 @@ def actions(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     from logpress.sample import write_days, write_sample
 
     sdk_log, path = load_contract("sdk_log"), folder / "warm.yaml"
-    path.write_text(_EVERY_TYPE)
+    path.write_text(_EVERY_TYPE + "".join(_example_columns()))
     every_type = load_contract(path)
     raw, hits, other = (folder / name for name in ("raw", "hits.ndjson", "other.ndjson"))
     lake, nowhere = str(folder / "lake"), Path(os.devnull)
@@ -127,10 +127,20 @@ def _pretty(raw: Path) -> Iterator[bytes]:
     yield lines[0] + b"\n" + lines[0] + b"\n"
 
 
+def _example_columns() -> Iterator[str]:
+    """A column of each codec's example, in YAML."""
+    from logpress.codecs.registry import CODECS
+
+    for name, codec in CODECS.items():
+        yield f"  - {json.dumps({'name': f'as_{name}', 'path': f'as_{name}', 'codec': name, **codec.example.keys})}\n"
+
+
 def _records() -> Iterator[bytes]:
     """Records of the contract above; some lack values, some have one that does not fit, and there are other bytes."""
+    from logpress.codecs.registry import CODECS
     from logpress.sample.sequence import CREATED, sequence_number
 
+    examples = {f"as_{name}": codec.example for name, codec in CODECS.items()}
     for number in range(3_000):
         second = number % 60
         kind = ("login", "chat", "상점 ")[number % 3]
@@ -149,6 +159,9 @@ def _records() -> Iterator[bytes]:
         }  # fmt: skip
         if number % 5 == 0:
             del document["tiny"], document["ratio"], document["note"], document["kind"]
+        for name, example in examples.items():
+            texts = example.texts if number % 50 == 0 else example.fits
+            document[name] = json.loads(texts[number % len(texts)])
         if number % 50 == 0:
             document["medium"], document["second"], document["more"] = "1.0", "2021-02-30T00:00:00Z", 1e300
         yield json.dumps(document, ensure_ascii=number % 7 == 0).encode() + b"\n"

@@ -66,6 +66,28 @@ class StoredAs(NamedTuple):
     meaning: str = ""
 
 
+class Example(NamedTuple):
+    """An example of a codec, by which it is tested and its kernels are compiled ahead.
+
+    Attributes:
+        keys: of its column in a contract, beside name, path and codec; other columns that they may name are `at`, an
+            instant, and `kind`, a category.
+        fits: texts in JSON that come back from the value alone.
+        has_value: texts that are kept beside their value.
+        refused: texts without a value, also of other kinds of JSON.
+    """
+
+    keys: Mapping[str, str]
+    fits: tuple[bytes, ...]
+    has_value: tuple[bytes, ...] = ()
+    refused: tuple[bytes, ...] = ()
+
+    @property
+    def texts(self) -> tuple[bytes, ...]:
+        """All of them."""
+        return self.fits + self.has_value + self.refused
+
+
 class Operation(NamedTuple):
     """The work of kernels on a slot.
 
@@ -199,6 +221,7 @@ class ColumnCodec(ABC, Generic[C]):
         needs: columns of the record itself (as `_layout`) that a virtual column is derived from.
         encoding: of a virtual column, its encoding where it is stored too, if the contract gives none.
         since: minor version of format 5 that added the codec; a file with it has this version, or a later one.
+        example: a column of the codec, and texts of it.
     """
 
     repeats: ClassVar[bool] = False
@@ -206,6 +229,7 @@ class ColumnCodec(ABC, Generic[C]):
     needs: ClassVar[tuple[str, ...]] = ()
     encoding: ClassVar[Encoding] = "plain"
     since: ClassVar[int] = 0
+    example: ClassVar[Example]
 
     def __init__(self, column: C, columns: Mapping[str, Column]) -> None:
         self.column = column

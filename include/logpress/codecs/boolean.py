@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from logpress.codecs.base import (
     ColumnCodec,
+    Example,
     Operation,
     Register,
     RegisterNumbers,
@@ -33,6 +34,8 @@ from logpress.layout.tokens import Leaf
 
 class BooleanCodec(ColumnCodec[Boolean]):
     """Booleans: the register is 0 or 1."""
+
+    example = Example({}, (b"true", b"false"), (b'"true"',), (b"1", b'"no"'))
 
     @property
     def type(self) -> pa.DataType:

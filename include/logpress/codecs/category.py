@@ -5,6 +5,7 @@ Kernels: see `strings`.
 
 from __future__ import annotations
 
+from logpress.codecs.base import Example
 from logpress.codecs.strings import StringCodec
 from logpress.contract.columns import Category
 
@@ -13,3 +14,4 @@ class CategoryCodec(StringCodec[Category]):
     """Strings with few distinct ones."""
 
     repeats = True
+    example = Example({}, (b'"a"', b'"\\u0041"', b'""'), refused=(b"1", b"[]"))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from logpress.codecs.base import (
     ColumnCodec,
+    Example,
     Operation,
     Register,
     RegisterNumbers,
@@ -36,6 +37,8 @@ from logpress.layout.tokens import Leaf
 
 class DecimalCodec(ColumnCodec[Decimal]):
     """Numbers with a fraction: one register has the double's bits, another one the number of digits after the point."""
+
+    example = Example({}, (b"1.50", b"-0.25"), (b"1.5e3", b'"2.5"'), (b'"x"', b"true"))
 
     def __init__(self, column: Decimal, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)

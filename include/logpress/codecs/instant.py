@@ -18,6 +18,7 @@ from logpress.codecs.arrow_arrays import array_of
 from logpress.codecs.base import (
     ColumnCodec,
     Derive,
+    Example,
     Operation,
     Register,
     RegisterNumbers,
@@ -54,6 +55,12 @@ class InstantCodec(ColumnCodec[Instant]):
 
     If labels are checked, another register has the error of the label in minutes.
     """
+
+    example = Example(
+        {"label_checked_by": "at"},
+        (b'"2021-12-26T05:00:00.123Z"', b'"2021-12-26 05:00:00+09:00"'),
+        refused=(b'"2021-13-26T05:00:00Z"', b"5"),
+    )
 
     def __init__(self, column: Instant, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from logpress.codecs.base import (
     ColumnCodec,
+    Example,
     Operation,
     Register,
     RegisterNumbers,
@@ -39,6 +40,8 @@ _TYPES = {"int8": pa.int8(), "int16": pa.int16(), "int32": pa.int32(), "int64": 
 
 class IntegerCodec(ColumnCodec[Integer]):
     """Whole numbers: the register is the value."""
+
+    example = Example({"type": "int16"}, (b"0", b"-32768"), (b"1e2", b'"7"'), (b"32768", b'"x"', b"true"))
 
     @property
     def type(self) -> pa.DataType:

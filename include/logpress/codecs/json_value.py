@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from logpress.codecs.base import Operation, Register, RegisterNumbers, StoredRows, Value
+from logpress.codecs.base import Example, Operation, Register, RegisterNumbers, StoredRows, Value
 from logpress.codecs.kernels_codes import VALUE
 from logpress.codecs.strings import StringCodec
 from logpress.contract.columns import Json
@@ -19,6 +19,7 @@ class JsonCodec(StringCodec[Json]):
     """JSON values, with their quotes: files hold the texts themselves."""
 
     encoding = "plain"
+    example = Example({}, (b'{"a": [1]}', b'"a"', b"1.0", b"true"))
 
     @property
     def registers(self) -> tuple[Register, ...]:

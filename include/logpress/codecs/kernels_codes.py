@@ -44,8 +44,8 @@ CUT_EXTRA = 10
 TYPED = 11
 """Code, of pressing only: the value of an extra slot whose text its column's codec cannot reproduce."""
 
-UUID = 12
-"""Code: the first and the last 8 bytes of a UUID."""
+FIRST_OWN = 12
+"""Code: the first of those of `kernels_dispatch`, of codecs whose values kernels of their own read and write."""
 
 END_OF_RECORD = -1
 """In place of an operation code: the record ends behind this step's literal."""
@@ -62,8 +62,7 @@ TARGET = 2
 """Field of every operation but CUT_EXTRA: the register."""
 
 SECOND = 3
-"""Field of every operation: the column's second register (an instant's shift, a decimal's scale, the last 8 bytes of a
-UUID), or -1."""
+"""Field of every operation: the column's second register (an instant's shift, a decimal's scale), or -1."""
 
 SEPARATOR = 4
 """Field of INSTANT and COPY_INSTANT: the byte between date and time."""
@@ -101,8 +100,8 @@ COUNTER = 5
 SUB = 6
 """Field of KINESIS: register of the sub-sequence number."""
 
-IS_UPPER = 4
-"""Field of UUID: 1 if its letters are capitals, else 0."""
+OPTION = 4
+"""Field of codes from FIRST_OWN on: an integer for the codec's kernels."""
 
 COLUMN_UNITS = 4
 """Field of COPY_EPOCH: units a second of the column's register."""
@@ -127,6 +126,9 @@ CUT_KIND = 5
 
 OPERATION_FIELDS = 10
 """Fields of an operation; those that its code does not need are 0."""
+
+LONGEST_SLOT = 72
+"""Longest text of a slot that is not a text, in bytes: an instant has 30, a sequence number 57 and its sub-number's."""
 
 # -- words of keys
 

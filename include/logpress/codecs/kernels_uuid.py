@@ -21,15 +21,6 @@ from logpress.kernel.words import load32, load64, store32, store64
 UUID_BYTES = 36
 """Bytes of a UUID's text."""
 
-NO_UUID = 0
-"""A text that is no UUID, or one that two registers cannot say."""
-
-OTHER_LETTERS = 1
-"""A text that is a UUID, but has letters of the other case."""
-
-FITS = 2
-"""A text that is written back the same."""
-
 
 def _eight(byte):
     """A byte, eight times in a word."""
@@ -71,7 +62,7 @@ def _eight_hex(word):
 
 @inner_kernel
 def read_uuid(buffer, start, end, is_upper):
-    """Read a UUID: NO_UUID, OTHER_LETTERS or FITS, and its first and its last 8 bytes.
+    """Read a UUID: whether all its letters are of the wanted case, and its first and its last 8 bytes; NULL for none.
 
     A UUID whose first 8 bytes are those of NULL (`80000000-0000-0000-`) is taken for none.
 
@@ -82,7 +73,7 @@ def read_uuid(buffer, start, end, is_upper):
         is_upper: whether letters are to be capitals.
     """
     if end - start != UUID_BYTES:
-        return NO_UUID, NULL, NULL
+        return False, NULL, NULL
     hyphens = (buffer[start + 8] ^ MINUS) | (buffer[start + 13] ^ MINUS)
     hyphens |= (buffer[start + 18] ^ MINUS) | (buffer[start + 23] ^ MINUS)
     second = np.uint64(load32(buffer, start + 9)) | (np.uint64(load32(buffer, start + 14)) << _THIRTY_TWO)
@@ -99,9 +90,9 @@ def read_uuid(buffer, start, end, is_upper):
     small |= more_small
     high = (one << 32) | two
     if hyphens != 0 or one < 0 or two < 0 or three < 0 or four < 0 or high == NULL:
-        return NO_UUID, NULL, NULL
+        return False, NULL, NULL
     wrong = small if is_upper else capitals
-    return FITS if wrong == 0 else OTHER_LETTERS, high, (three << 32) | four
+    return wrong == 0, high, (three << 32) | four
 
 
 @inner_kernel

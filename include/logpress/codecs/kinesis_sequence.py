@@ -16,6 +16,7 @@ from logpress.codecs.arrow_arrays import validity
 from logpress.codecs.base import (
     ColumnCodec,
     Derive,
+    Example,
     Operation,
     Register,
     RegisterNumbers,
@@ -60,6 +61,11 @@ class KinesisSequenceCodec(ColumnCodec[KinesisSequence]):
     """
 
     is_comparable = False  # because a text has 56 digits
+    example = Example(
+        {"arrival": "at"},
+        (b'"49623735927354776182646864847313121695850829503304564770.0"',),
+        refused=(b'"496"', b"1"),
+    )
 
     def __init__(self, column: KinesisSequence, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)

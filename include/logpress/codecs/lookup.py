@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.codecs.arrow_arrays import array_of, texts_array
-from logpress.codecs.base import LAYOUT, Derive, RowsToStore, StoredAs, StoredRows
+from logpress.codecs.base import LAYOUT, Derive, Example, RowsToStore, StoredAs, StoredRows
 from logpress.codecs.kernels_lookup_columns import count_pairs, follow_lookup
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.nulls import NARROW_NULL
@@ -31,6 +31,7 @@ class LookupCodec(StringCodec[Lookup]):
     repeats = True
     needs = (LAYOUT,)
     encoding = "dictionary"
+    example = Example({"key": "kind"}, (b'"a"', b'"b"'), refused=(b"1",))
 
     def __init__(self, column: Lookup, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)

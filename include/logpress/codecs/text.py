@@ -5,6 +5,7 @@ Kernels: see `strings`.
 
 from __future__ import annotations
 
+from logpress.codecs.base import Example
 from logpress.codecs.strings import StringCodec
 from logpress.contract.columns import Text
 
@@ -13,3 +14,4 @@ class TextCodec(StringCodec[Text]):
     """Strings with many distinct ones."""
 
     encoding = "plain"
+    example = Example({}, (b'"a b"', b'"\\/"'), refused=(b"true",))

@@ -1,7 +1,6 @@
 """The codec `uuid`: a UUID in its canonical form, stored as 16 bytes.
 
-Kernels: `read_uuid` and `write_uuid` (kernels_uuid), called by `run_operation` of engine/convert/kernels_operations.py
-(UUID) and `render_rows` of engine/render/kernels_render.py; for readers, `write_uuid_texts`.
+Kernels: `read_uuid` and `write_uuid` (kernels_uuid), by kernels_dispatch; for readers, `write_uuid_texts`.
 """
 
 from __future__ import annotations
@@ -14,32 +13,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.codecs.arrow_arrays import missing_of, validity
-from logpress.codecs.base import (
-    ColumnCodec,
-    Derive,
-    Operation,
-    Register,
-    RegisterNumbers,
-    RowsToStore,
-    StoredAs,
-    StoredRows,
-    Value,
-    content_span,
-    padded,
-)
-from logpress.codecs.kernels_codes import UNSIGNED, UNSIGNED_LAST_IF_NULL, UUID
+from logpress.codecs.base import Derive, Example, Register, RowsToStore, StoredAs, StoredRows
+from logpress.codecs.kernels_codes import UNSIGNED, UNSIGNED_LAST_IF_NULL
+from logpress.codecs.kernels_dispatch import UUID
 from logpress.codecs.kernels_text import NULL
-from logpress.codecs.kernels_uuid import NO_UUID, UUID_BYTES, read_uuid, write_uuid_texts
+from logpress.codecs.kernels_uuid import UUID_BYTES, write_uuid_texts
+from logpress.codecs.own_kernels import OwnKernelsCodec
 from logpress.codecs.texts import Ints, Texts
 from logpress.contract.columns import Column, Uuid
 from logpress.errors import PartError
-from logpress.layout.model import Slot
-from logpress.layout.tokens import Leaf
 
 _BYTES, _WORDS = 16, np.dtype(">i8")
 
 
-class UuidCodec(ColumnCodec[Uuid]):
+class UuidCodec(OwnKernelsCodec[Uuid]):
     """UUIDs: a register has the first 8 bytes, another one the last 8.
 
     Readers see strings in small letters, as they do before a column's codec becomes `uuid`: Arrow's type of UUIDs can
@@ -47,6 +34,20 @@ class UuidCodec(ColumnCodec[Uuid]):
     """
 
     since = 1
+    code = UUID
+    example = Example(
+        {"letters": "upper"},
+        (b'"9F1C8A52-0000-4000-8000-0000000000FF"', b'"00000000-0000-0000-0000-000000000000"'),
+        (b'"9f1c8a52-0000-4000-8000-0000000000ff"', b'"ffFFffFF-ffff-ffff-ffff-ffffffffffff"'),
+        (
+            b'"9F1C8A52-0000-4000-8000-0000000000F"',
+            b'"9F1C8A5200004000800000000000000000FF"',
+            b'"x"',
+            b"1",
+            b'"80000000-0000-0000-0000-000000000001"',
+            b'"9\\u00461C8A-0000-4000-8000-0000000000FF"',
+        ),
+    )
 
     def __init__(self, column: Uuid, columns: Mapping[str, Column]) -> None:
         super().__init__(column, columns)
@@ -67,17 +68,10 @@ class UuidCodec(ColumnCodec[Uuid]):
         """The first and the last 8 bytes."""
         return Register(self.name), Register(self._low)
 
-    def operation(self, slot: Slot, numbers: RegisterNumbers) -> Operation:
-        """Read both; write both."""
-        return Operation(UUID, numbers[self.name], numbers[self._low], (self.column.letters == "upper",))
-
-    def lenient(self, leaf: Leaf, record: bytes, found: Mapping[str, Value]) -> dict[str, Value]:
-        """Both, of a string, whatever its letters."""
-        start, end = content_span(leaf)
-        if leaf.kind != "string" or end - start != UUID_BYTES:
-            return {}
-        how, high, low = read_uuid(padded(record[start:end]), 0, UUID_BYTES, 0)
-        return {} if how == NO_UUID else {self.name: int(high), self._low: int(low)}
+    @property
+    def option(self) -> int:
+        """Whether letters are capitals."""
+        return int(self.column.letters == "upper")
 
     def stored(self) -> list[StoredAs]:
         """The 16 bytes."""

@@ -271,11 +271,10 @@ _HEX = rb"[0-9a-fA-F]"
 _UUID = re.compile(rb"%b{8}-%b{4}-%b{4}-%b{4}-%b{12}" % ((_HEX,) * 5))
 
 
-def twin_read_uuid(text: bytes, is_upper: bool) -> tuple[int, UUID | None]:
+def twin_read_uuid(text: bytes, is_upper: bool) -> tuple[bool, UUID | None]:
     if _UUID.fullmatch(text) is None or UUID(text.decode()).int >> 64 == 1 << 63:
-        return kernels_uuid.NO_UUID, None
-    fits = text == (text.upper() if is_upper else text.lower())
-    return kernels_uuid.FITS if fits else kernels_uuid.OTHER_LETTERS, UUID(text.decode())
+        return False, None
+    return text == (text.upper() if is_upper else text.lower()), UUID(text.decode())
 
 
 def words_of(uuid: UUID) -> tuple[int, int]:
@@ -283,12 +282,12 @@ def words_of(uuid: UUID) -> tuple[int, int]:
     return high, low
 
 
-def kernel_read_uuid(text: bytes, is_upper: bool, behind: bytes = b"") -> tuple[int, UUID | None]:
-    how, high, low = kernels_uuid.read_uuid(padded(b"7" + text, behind), 1, 1 + len(text), int(is_upper))
-    if how == kernels_uuid.NO_UUID:
-        assert (high, low) == (NULL, NULL)
-        return int(how), None
-    return int(how), UUID(bytes=struct.pack(">qq", high, low))
+def kernel_read_uuid(text: bytes, is_upper: bool, behind: bytes = b"") -> tuple[bool, UUID | None]:
+    fits, high, low = kernels_uuid.read_uuid(padded(b"7" + text, behind), 1, 1 + len(text), int(is_upper))
+    if high == NULL:
+        assert (fits, low) == (False, NULL)
+        return False, None
+    return bool(fits), UUID(bytes=struct.pack(">qq", high, low))
 
 
 @st.composite
@@ -316,14 +315,14 @@ def uuid_texts(draw: st.DrawFn) -> bytes:
 @example(b"00000000-0000-0000-0000-00000000000", False, b"0")
 @example(b"", False, b"00000000-0000-0000-0000-000000000000")
 def test_uuids_are_read_as_python_reads_them_and_written_back(text: bytes, is_upper: bool, behind: bytes) -> None:
-    how, found = kernel_read_uuid(text, is_upper, behind)
-    assert (how, found) == twin_read_uuid(text, is_upper)
+    fits, found = kernel_read_uuid(text, is_upper, behind)
+    assert (fits, found) == twin_read_uuid(text, is_upper)
     if found is not None:
         out = _room()
         end = int(kernels_uuid.write_uuid(out, 3, *words_of(found), int(is_upper)))
         written = out[3:end].tobytes()
         assert written == (str(found).upper() if is_upper else str(found)).encode()
-        assert (how == kernels_uuid.FITS) == (written == text)
+        assert fits == (written == text)
         assert (out[:3] == 0xAA).all()
         assert (out[end:] == 0xAA).all()
 
@@ -335,6 +334,17 @@ def test_every_byte_at_every_place_of_a_uuid(place: int) -> None:
         for byte in range(256):
             text[place] = byte
             assert kernel_read_uuid(bytes(text), is_upper) == twin_read_uuid(bytes(text), is_upper)
+
+
+@pytest.mark.parametrize("place", [place for place in range(36) if place not in (8, 13, 18, 23)])
+def test_one_letter_of_the_other_case_anywhere_in_a_uuid(place: int) -> None:
+    for is_upper in (False, True):
+        text = bytearray(b"aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa".upper() if is_upper else b"a" * 36)
+        text[8] = text[13] = text[18] = text[23] = ord("-")
+        assert kernel_read_uuid(bytes(text), is_upper)[0]
+        text[place] ^= 0x20
+        assert kernel_read_uuid(bytes(text), is_upper) == twin_read_uuid(bytes(text), is_upper)
+        assert not kernel_read_uuid(bytes(text), is_upper)[0]
 
 
 @given(st.lists(st.none() | st.uuids(), max_size=9))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from logpress.codecs import registry
 from logpress.contract import Contract, contract_names, load_contract, parse_day
 from logpress.contract.checks import KINDS as ALL_KINDS
 from logpress.contract.checks import Compare
@@ -74,7 +75,7 @@ def test_entity_and_time_are_for_readers_alone(tmp_path: Path) -> None:
     assert contract.sha256 == plain.sha256  # a day need not be pressed again for them
 
 
-CODECS = "boolean, category, decimal, instant, integer, json, kinesis_sequence, lookup, text, uuid"
+CODECS = ", ".join(sorted(registry.CODECS))
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
 ORDER = "order_by: [order_id]"

@@ -266,7 +266,8 @@ def imported(nodes):
 
 GROUPS = {
     "codes": (
-        "INSTANT INTEGER DECIMAL BOOLEAN STRING KINESIS COPY_INSTANT COPY_EPOCH VALUE ABSENT CUT_EXTRA TYPED UUID", None
+        "INSTANT INTEGER DECIMAL BOOLEAN STRING KINESIS COPY_INSTANT COPY_EPOCH VALUE ABSENT CUT_EXTRA TYPED "
+        "FIRST_OWN", None
     ),
     "fields of all operations": ("SLOT CODE TARGET SECOND", None),
     "fields of INSTANT, COPY_INSTANT": (
@@ -278,7 +279,7 @@ GROUPS = {
     "fields of COPY_EPOCH": ("SLOT CODE TARGET SECOND COLUMN_UNITS COPY_UNITS", None),
     "fields of TYPED": ("SLOT CODE TARGET SECOND OWN_CODE OWN_SMALLEST OWN_LARGEST", None),
     "fields of CUT_EXTRA": ("SLOT CODE TARGET SECOND CUT_PREFIX_LENGTH CUT_KIND", None),
-    "fields of UUID": ("SLOT CODE TARGET SECOND IS_UPPER", None),
+    "fields from FIRST_OWN on": ("SLOT CODE TARGET SECOND OPTION", None),
     "words of keys": ("AS_IT_IS LAST_IF_NULL HEAD TEXT UNSIGNED UNSIGNED_LAST_IF_NULL", None),
     "steps": ("STEP_LITERAL_AT STEP_LITERAL_LENGTH", "STEP_AT"),
     "plans": ("FIRST_STEP END_OF_STEPS LENGTH_BOUND", "PLAN_FIELDS"),
@@ -309,7 +310,7 @@ def test_numbers_that_share_an_array_are_all_different_and_leave_no_gap(group):
 
 def test_every_number_that_kernels_and_python_share_belongs_to_a_group():
     grouped = {name for names, size in GROUPS.values() for name in (*names.split(), size) if name}
-    assert CODES.keys() - grouped == {*STATES, "END_OF_RECORD", "STEP_FIELDS"}
+    assert CODES.keys() - grouped == {*STATES, "END_OF_RECORD", "STEP_FIELDS", "LONGEST_SLOT"}
     assert kernels_codes.STEP_FIELDS == kernels_codes.STEP_AT + codec_codes.OPERATION_FIELDS
 
 

@@ -24,12 +24,13 @@ from logpress.codecs.kernels_codes import (
     DECIMAL,
     DICTIONARY,
     DIGITS,
+    FIRST_OWN,
     INSTANT,
     INTEGER,
-    IS_UPPER,
     KINESIS,
     LARGEST,
     OFFSET_MIN,
+    OPTION,
     OWN_CODE,
     OWN_LARGEST,
     OWN_SMALLEST,
@@ -44,14 +45,13 @@ from logpress.codecs.kernels_codes import (
     TARGET,
     TYPED,
     UNITS,
-    UUID,
     VALUE,
 )
+from logpress.codecs.kernels_dispatch import read_own
 from logpress.codecs.kernels_instants import read_instant, shift_of_label
 from logpress.codecs.kernels_kinesis import read_kinesis
 from logpress.codecs.kernels_text import BAD, NULL, read_decimal, read_integer
 from logpress.codecs.kernels_typed import boolean_value, decimal_value, instant_value, integer_value, is_in_calendar
-from logpress.codecs.kernels_uuid import FITS, read_uuid
 from logpress.engine.registers.kernels_codes import (
     EXTRA_KIND,
     EXTRA_LABEL_LENGTH,
@@ -224,14 +224,15 @@ def run_operation(op, buffer, rows, spans, row_base, regs, masks, lookup, suspec
                 if value < op[OWN_SMALLEST] or value > op[OWN_LARGEST]:
                     value = NULL
             target[row_base + r] = value
-    elif code == UUID:
+    elif code >= FIRST_OWN:
         for r in rows:
             row = row_base + r
-            how, high, low = read_uuid(buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1], op[IS_UPPER])
-            if how != FITS:
+            fits, value, other = read_own(code, buffer, spans[r, 2 * slot], spans[r, 2 * slot + 1], op[OPTION])
+            if not fits:
                 masks[row] |= bit
-            target[row] = high
-            second[row] = low
+            target[row] = value
+            if op[SECOND] >= 0:
+                second[row] = other
     elif code == KINESIS:
         arrivals = regs[op[ARRIVAL]]
         counters = regs[op[COUNTER]]

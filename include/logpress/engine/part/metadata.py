@@ -20,7 +20,7 @@ import zstandard
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from logpress.codecs.registry import codecs_of
+from logpress.codecs.registry import CODECS, codecs_of
 from logpress.contract.model import Contract
 from logpress.engine.part import format_4
 from logpress.engine.part.footer_checks import check_footer
@@ -39,7 +39,10 @@ from logpress.version import __version__, commit
 CREATED_BY = "logpress version "
 """Begin of `created_by` in the footer of a part."""
 
-MAJOR, MINOR = 5, 2
+_STORED_TOO_SINCE = 2
+"""[format] The first minor version whose files have predicted columns under their own names."""
+
+MAJOR, MINOR = 5, max(_STORED_TOO_SINCE, *(codec.since for codec in CODECS.values()))
 """[format] The latest version. A reader ignores unknown parts of a later minor one, and refuses a later major one."""
 
 VERSION = f"{MAJOR}.{MINOR}"
@@ -228,10 +231,6 @@ def version_of(contract: Contract) -> str:
     """The lowest version that has all that a file of this contract holds, so that readers of that version take it."""
     minors = [codec.since for codec in codecs_of(contract).values()]
     return f"{MAJOR}.{max(*minors, _STORED_TOO_SINCE if stored_too(contract) else 0)}"
-
-
-_STORED_TOO_SINCE = 2
-"""[format] The first minor version whose files have predicted columns under their own names."""
 
 
 def _major(version: object) -> int:

@@ -1,8 +1,9 @@
 """The kernel that writes records from registers, and the digest of what it writes.
 
-Bounds: a record is written only if its layout's bound (literals, longest texts, 72 bytes for any other slot) leaves
-`PADDING` bytes of `out` free. Numbers of texts are checked against the dictionary's size, and decimals against the
-largest number for their scale. Instants, integers and UUIDs need no check; `are_sequences` has checked sequences.
+Bounds: a record is written only if its layout's bound (literals, longest texts, `LONGEST_SLOT` for any other slot)
+leaves `PADDING` bytes of `out` free. Numbers of texts are checked against the dictionary's size, and decimals against
+the largest number for their scale. Instants, integers and what `kernels_dispatch` writes need no check; `are_sequences`
+has checked sequences.
 """
 
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-check-untyped-defs
@@ -27,22 +28,22 @@ from logpress.codecs.kernels_codes import (
     DICTIONARY,
     DIGITS,
     END_OF_RECORD,
+    FIRST_OWN,
     INSTANT,
     INTEGER,
-    IS_UPPER,
     KINESIS,
     OFFSET_MIN,
+    OPTION,
     SECOND,
     SEPARATOR,
     SUB,
     TARGET,
     UNITS,
-    UUID,
 )
+from logpress.codecs.kernels_dispatch import write_own
 from logpress.codecs.kernels_instants import write_instant
 from logpress.codecs.kernels_kinesis import write_kinesis
 from logpress.codecs.kernels_text import MOST_SCALE, NULL, write_decimal, write_integer
-from logpress.codecs.kernels_uuid import write_uuid
 from logpress.engine.registers.kernels_codes import (
     END_OF_STEPS,
     FIRST_STEP,
@@ -225,9 +226,9 @@ def render_rows(
                     arrival = regs[step[STEP_AT + ARRIVAL], row]
                     counter = regs[step[STEP_AT + COUNTER], row]
                     at = write_kinesis(out, at, value, arrival, counter, regs[step[STEP_AT + SUB], row], shards)
-                elif code == UUID:
-                    low = regs[step[STEP_AT + SECOND], row]
-                    at = write_uuid(out, at, value, low, step[STEP_AT + IS_UPPER])
+                elif code >= FIRST_OWN:
+                    other = regs[max(step[STEP_AT + SECOND], 0), row]
+                    at = write_own(code, out, at, value, other, step[STEP_AT + OPTION])
                 elif code == BOOLEAN:
                     store64(out, at, _TRUE if value == 1 else _FALSE)
                     at += 4 if value == 1 else 5

@@ -14,6 +14,7 @@ from logpress.codecs.kernels_codes import (
     CUT_KIND,
     CUT_PREFIX_LENGTH,
     END_OF_RECORD,
+    LONGEST_SLOT,
     SLOT,
 )
 from logpress.codecs.kernels_kinesis import SHARD_WORDS, SHARDS_MET
@@ -38,9 +39,6 @@ from logpress.kernel.words import PADDING
 from logpress.layout.kernels_json import MAX_DEPTH
 from logpress.layout.model import Layout
 from logpress.limits import DEFAULT, Limits
-
-_SLOT_BYTES = 72
-"""Longest text of a slot that is not a text, in bytes: an instant has 30, a sequence number 57 and its sub-number's."""
 
 FAR_TEXTS = 2048
 """[speed] Fewest texts of a dictionary for which loading begins before a text is needed."""
@@ -114,7 +112,7 @@ class Renderer:
                 elif slot.role == "column" and slot.name in dictionaries:
                     bound += int(longest[dictionaries[slot.name]])
                 else:
-                    bound += _SLOT_BYTES
+                    bound += LONGEST_SLOT
             plans[number, FIRST_STEP], plans[number, END_OF_STEPS] = first, last
             plans[number, LENGTH_BOUND] = bound + (int(longest[dictionaries[EXTRA]]) if has_extra else 0)
         return plans

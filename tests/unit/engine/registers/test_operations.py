@@ -9,9 +9,10 @@ import pytest
 from tests.conftest import SEED, compact
 
 from logpress.codecs import kernels_codes as codes
+from logpress.codecs.own_kernels import OwnKernelsCodec
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence, Uuid
+from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence
 from logpress.engine.registers.operations import operation
 from logpress.engine.registers.operations import operations as operations_of
 from logpress.engine.registers.registers import Registers
@@ -85,9 +86,9 @@ def test_operations_say_what_their_names_say(case: int) -> None:
             assert (op[codes.CODE], op[codes.SECOND]) == (codes.DECIMAL, registers[f"{column.name}#scale"])
         elif isinstance(column, Boolean):
             assert op[codes.CODE] == codes.BOOLEAN
-        elif isinstance(column, Uuid):
-            assert (op[codes.CODE], op[codes.SECOND]) == (codes.UUID, registers[f"{column.name}#low"])
-            assert op[codes.IS_UPPER] == (column.letters == "upper")
+        elif isinstance(codec := registers.codecs[column.name], OwnKernelsCodec):
+            second = [registers[register.name] for register in codec.registers[1:]] or [-1]
+            assert (op[codes.CODE], [op[codes.SECOND]], op[codes.OPTION]) == (codec.code, second, codec.option)
         else:
             assert op[codes.CODE] == (codes.VALUE if isinstance(column, Json) else codes.STRING)
             assert op[codes.DICTIONARY] == registers.dictionaries[column.name]
