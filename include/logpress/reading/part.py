@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -93,50 +92,55 @@ class Part:
                 told.see(opened.stored_bytes, opened.footer)
             if request is None or request.filter is None:
                 return cls(opened, tuple(range(opened.footer.num_row_groups)))
-            filesystem, name = _filesystem(path)
-            fragment = ds.ParquetFileFormat().make_fragment(name, filesystem=filesystem)
-            return cls(opened, _groups_that_match(fragment, request.filter, request.types))
+            return cls(opened, _groups_that_match(opened.fragment, request.filter, request.types))
 
-    def rows(self, group: int, request: Request) -> Rows | None:
+    def rows(self, group: int, request: Request, *, is_alone: bool = False) -> Rows | None:
         """The rows of a row group that match, as far as stored columns can decide; None if there are none.
+
+        Args:
+            group: number of the row group.
+            request: the columns and rows.
+            is_alone: whether no other row group is read meanwhile: its columns are read by several threads.
 
         Raises:
             PartError: if the file is gone or damaged.
         """
         with _part_errors(self.path):
-            return self._rows(group, request)
+            return self._rows(group, request, is_alone)
 
     def _read(
-        self, group: int, names: Sequence[str], chosen: NDArray[np.int64] | None = None
+        self, group: int, names: Sequence[str], chosen: NDArray[np.int64] | None, is_alone: bool
     ) -> tuple[pa.Table, GroupMetadata | None]:
         """Stored columns of a row group's rows, or of those chosen, and its metadata if columns are derived from it."""
         columns, is_derived = self._stored(names), bool(self.derived(names))
+        first_rows = None if chosen is None else int(chosen[-1]) + 1
         with self.opened.group(group, columns, is_described=is_derived) as opened:
-            table = opened.table(columns, use_threads=True)
+            described = opened.described() if is_derived else None
+            table = opened.table(columns, first_rows=first_rows, use_threads=is_alone)
             if chosen is not None and len(chosen) < self.opened.rows_of(group):
                 table = _some(table, chosen)
             for column in table.columns:
                 if not pa.types.is_primitive(column.type):
                     column.validate(full=True)  # that texts are UTF-8
-            return table, opened.described() if is_derived else None
+            return table, described
 
-    def _rows(self, group: int, request: Request) -> Rows | None:
+    def _rows(self, group: int, request: Request, is_alone: bool) -> Rows | None:
         count = self.opened.rows_of(group)
         left, chosen = request.filter, None
         if left is not None and left.stored is not None and not self.derived(left.stored_columns):
-            chosen = self._chosen(group, left, request.types)
+            chosen = self._chosen(group, left, request.types, is_alone)
             if len(chosen) == 0:
                 return None
             if left.is_stored:
                 left = None
         names = list(dict.fromkeys([*request.names, *(left.columns if left is not None else ())]))
-        table, described = self._read(group, names, chosen)
+        table, described = self._read(group, names, chosen, is_alone)
         if chosen is not None:
             count = len(chosen)
         virtual = VirtualColumns(self.opened, described, table, self.derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
-    def _chosen(self, group: int, wanted: Filter, types: pa.Schema) -> NDArray[np.int64]:
+    def _chosen(self, group: int, wanted: Filter, types: pa.Schema, is_alone: bool) -> NDArray[np.int64]:
         """Indices of the rows that match what stored columns can decide, ascending.
 
         Conditions on texts come first, because dictionaries are quick to read, and to decide: if no row matches them,
@@ -145,21 +149,25 @@ class Part:
         count = self.opened.rows_of(group)
         if not wanted.each:
             assert wanted.stored is not None
-            table, _ = self._read(group, wanted.stored_columns)
+            table, _ = self._read(group, wanted.stored_columns, None, is_alone)
             arrays = {name: _column(table, name, count, types) for name in wanted.stored_columns}
             return matching(arrays, count, wanted.stored)
-        chosen: NDArray[np.int64] = np.arange(count)
+        chosen: NDArray[np.int64] | None = None
         is_text = [pa.types.is_string(types.field(name).type) for name, _ in wanted.each]
         for kind in (True, False):
             conditions = [one for one, is_one in zip(wanted.each, is_text, strict=True) if is_one == kind]
-            if not conditions or len(chosen) == 0:
+            if not conditions or (chosen is not None and len(chosen) == 0):
                 continue
-            table, _ = self._read(group, list(dict.fromkeys(name for name, _ in conditions)))
+            table, _ = self._read(group, list(dict.fromkeys(name for name, _ in conditions)), chosen, is_alone)
+            rows, places = count if chosen is None else len(chosen), None
             for name, expression in conditions:
-                if len(chosen) == 0:
+                array = _column(table, name, rows, types)
+                found = matching_one(name, array if places is None else _some(array, places), expression)
+                places = found if places is None else places[found]
+                if len(places) == 0:
                     break
-                array = _some(_column(table, name, count, types), chosen)
-                chosen = chosen[matching_one(name, array, expression)]
+            chosen = places if chosen is None else chosen[places]
+        assert chosen is not None  # there is a condition
         return chosen
 
     def derived(self, names: Sequence[str]) -> list[str]:
@@ -313,14 +321,6 @@ def _fitted(array: Array, field: pa.Field) -> pa.Array:
         raise PartError(
             f"column {field.name} is {array.type} in one of the files, not {field.type}: {error}"
         ) from error
-
-
-def _filesystem(path: str) -> tuple[pa.fs.FileSystem, str]:
-    """The Arrow file system of a path or fsspec URI, and the path in it."""
-    if "://" not in path:
-        return pa.fs.LocalFileSystem(), path
-    filesystem, name = fsspec.core.url_to_fs(path)
-    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(filesystem)), name
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from logpress.contract import Contract
 from logpress.contract.columns import is_virtual
 from logpress.day import one_machine as whole_day
 from logpress.engine.part.decode import GroupDecoder
-from logpress.engine.part.opened_part import OpenedPart
+from logpress.engine.part.opened_part import OpenedGroup, OpenedPart
 from logpress.engine.part.virtual import VirtualColumns
 from logpress.errors import PartError, UsageError
 from logpress.reading import Scan, TableReader
@@ -233,9 +233,9 @@ def opened(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]
     seen: list[tuple[str, int]] = []
     rows = Part.rows
 
-    def watched(part: Part, group: int, request: Any) -> Any:
+    def watched(part: Part, group: int, request: Any, **options: Any) -> Any:
         seen.append((part.path, group))
-        return rows(part, group, request)
+        return rows(part, group, request, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Part, "rows", watched)
@@ -550,6 +550,42 @@ def test_row_groups_that_cannot_match_are_not_read(calls: Sample, monkeypatch: p
     assert {path for path, _ in second} == set(table.files(DAYS[1]))
 
 
+@pytest.mark.parametrize("place", [0, 1, 100, -2, -1])
+def test_rows_behind_the_last_that_matches_are_not_read(
+    calls: Sample, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a row group that is sorted by game and user, a user's rows are read up to his last one."""
+    table = calls.table
+    part = next(table.scan(DAYS[0]).parts())
+    keys = ["client_app_id", "user_created_at"]
+    stored = pq.read_table(part.path, columns=keys)
+    chosen = stored.slice(range(stored.num_rows)[place], 1).to_pylist()[0]
+    where = [(name, "==", value) for name, value in chosen.items() if value is not None]
+    mine = np.ones(stored.num_rows, dtype=bool)
+    for name, _, value in where:
+        mine &= pc.fill_null(pc.equal(stored.column(name), pa.scalar(value, stored.schema.field(name).type)), False)
+    size = part.opened.rows_of(0)
+    ends = {int(place) // size: int(place) % size + 1 for place in np.flatnonzero(mine)}
+    seen: dict[int, int] = {}
+    read = OpenedGroup.table
+
+    def watched(group: OpenedGroup, columns: Any, **options: Any) -> pa.Table:
+        found = read(group, columns, **options)
+        if group.part.path == part.path and "func_name" in columns:
+            seen[group.number] = found.num_rows
+        return found
+
+    monkeypatch.setattr(OpenedGroup, "table", watched)
+    names = [column.name for column in table.columns if column.default]
+    rows = table.scan(DAYS[0], columns=names, where=where).to_arrow()
+    assert seen == ends
+    monkeypatch.undo()
+    wanted = table.scan(DAYS[0], columns=names).to_arrow()
+    for name, _, value in where:
+        wanted = wanted.filter(pc.equal(wanted.column(name), pa.scalar(value, wanted.schema.field(name).type)))
+    assert rows.equals(wanted)
+
+
 # ------------------------------------------------------------------------------------------------ files that change
 
 
@@ -628,7 +664,12 @@ def test_a_day_without_rows_reads_as_none(sdk_log: Contract, tmp_path: Path) -> 
 def test_a_stream_reads_no_further_than_it_is_read(calls: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     rows = Part.rows
-    monkeypatch.setattr(Part, "rows", lambda part, group, request: seen.append(group) or rows(part, group, request))
+
+    def watched(part: Part, group: int, *given: Any, **options: Any) -> Any:
+        seen.append(group)
+        return rows(part, group, *given, **options)
+
+    monkeypatch.setattr(Part, "rows", watched)
     threads = threading.active_count()
     reader = calls.table.scan(threads=1).to_batches()
     assert seen == []

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from logpress.contract.model import Contract
 from logpress.day.erasing.records import Literal, literals_of, may_hide, parsed, unescaped
-from logpress.engine.part.part_file import open_group
+from logpress.engine.part.part_file import chunks_of, open_group
 from logpress.engine.part.part_reader import PartReader
 from logpress.engine.part.rejects import DUPLICATE, NO_DAY, open_rejects
 from logpress.engine.registers.registers import LAYOUT
@@ -240,7 +240,8 @@ class _Pieces:
 def _rows_of(reader: PartReader, group: int, hiding: NDArray[np.bool_]) -> Rows:
     """Rows whose column may not tell: of a layout in which its path fills something else, or kept whole."""
     checksums = reader.metadata.checksums_of(group)
-    with open_group(reader.path, reader.footer, group, [LAYOUT], checksums) as file:
+    chunks = {LAYOUT: chunks_of(reader.footer, group)[LAYOUT]}
+    with open_group(reader.path, reader.footer, group, chunks, checksums) as file:
         layouts = file.read_row_group(group, columns=[LAYOUT])[LAYOUT]
     numbers = pc.fill_null(layouts, pa.scalar(len(hiding) - 1, pa.int32())).to_numpy()
     return np.flatnonzero(hiding[numbers])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 import pyarrow as pa
@@ -91,12 +91,33 @@ def open_part(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.Parque
         yield file
 
 
+class Chunk(NamedTuple):
+    """Place of a column chunk in its file.
+
+    Attributes:
+        column: number of its column.
+        start: where it begins, in bytes.
+        size: its bytes.
+    """
+
+    column: int
+    start: int
+    size: int
+
+
+def chunks_of(footer: pq.FileMetaData, group: int) -> dict[str, Chunk]:
+    """The column chunks of a row group, by name."""
+    row_group = footer.row_group(group)
+    columns = map(row_group.column, range(footer.num_columns))
+    return {column.path_in_schema: Chunk(number, *_span(column)) for number, column in enumerate(columns)}
+
+
 @contextmanager
 def open_group(
     path: str,
     footer: pq.FileMetaData,
     group: int,
-    columns: Sequence[str] | None,
+    chunks: Mapping[str, Chunk],
     checksums: Sequence[int] | None,
     dictionaries: Sequence[str] = (),
 ) -> Iterator[pq.ParquetFile]:
@@ -108,44 +129,40 @@ def open_group(
         path: a path or fsspec URI.
         footer: footer of the file.
         group: number of the row group.
-        columns: names of the columns to read; all if None.
-        checksums: CRC-32 of each column chunk of the row group; None if the file has none.
+        chunks: the column chunks to read, by name.
+        checksums: CRC-32 of each column chunk of the row group; None if the file has none, but in its pages.
         dictionaries: columns that are read as dictionaries.
 
     Raises:
         PartError: if the file is gone, or bytes of a column are damaged; with the path.
     """
     with named(path):
-        wanted = [number for number in range(footer.num_columns) if _is_wanted(footer, group, number, columns)]
-        spans = [_span(footer.row_group(group).column(number)) for number in wanted]
         if "://" in path:
             filesystem, name = fsspec.core.url_to_fs(path)
-            ends = [start + size for start, size in spans]
-            found = filesystem.cat_ranges([name] * len(spans), [start for start, _ in spans], ends, on_error="raise")
-            handle: Any = pa.PythonFile(_Ranges([start for start, _ in spans], found, filesystem.size(name)), mode="r")
+            starts = [chunk.start for chunk in chunks.values()]
+            ends = [chunk.start + chunk.size for chunk in chunks.values()]
+            found = filesystem.cat_ranges([name] * len(chunks), starts, ends, on_error="raise")
+            handle: Any = pa.PythonFile(_Ranges(starts, found, filesystem.size(name)), mode="r")
         else:
             handle = pa.memory_map(path)
-            found = [_mapped(handle, start, size) for start, size in spans]
+            found = [_mapped(handle, chunk.start, chunk.size) for chunk in chunks.values()]
         with handle:
-            for number, (start, size), data in zip(wanted, spans, found, strict=True):
-                is_whole = len(data) == size
-                if not is_whole or (checksums is not None and isal_zlib.crc32(data) != checksums[number]):
-                    name = footer.row_group(group).column(number).path_in_schema
+            for (name, (column, start, size)), data in zip(chunks.items(), found, strict=True):
+                if len(data) != size or (checksums is not None and isal_zlib.crc32(data) != checksums[column]):
                     raise PartError(
                         f"is damaged: column {name} of row group {group}, {size} bytes at {start}, is not what was "
                         "written"
                     )
-            yield _parquet_file(handle, footer, dictionaries)
+            # pages need no further comparison where their chunk was compared
+            yield _parquet_file(handle, footer, dictionaries, verify=checksums is None)
 
 
-def _parquet_file(handle: Any, footer: pq.FileMetaData, dictionaries: Sequence[str]) -> pq.ParquetFile:
+def _parquet_file(
+    handle: Any, footer: pq.FileMetaData, dictionaries: Sequence[str], *, verify: bool = True
+) -> pq.ParquetFile:
     return pq.ParquetFile(
-        handle, metadata=footer, read_dictionary=list(dictionaries) or None, page_checksum_verification=True
+        handle, metadata=footer, read_dictionary=list(dictionaries) or None, page_checksum_verification=verify
     )
-
-
-def _is_wanted(footer: pq.FileMetaData, group: int, number: int, columns: Sequence[str] | None) -> bool:
-    return columns is None or footer.row_group(group).column(number).path_in_schema in columns
 
 
 def _span(column: pq.ColumnChunkMetaData) -> tuple[int, int]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from logpress.codecs.base import Derive
 from logpress.codecs.registry import codecs_of
+from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.opened_part import OpenedPart
 from logpress.engine.registers.stored_columns import register_columns
@@ -28,13 +30,16 @@ class VirtualColumns:
         Raises:
             PartError: if the file lacks a column that is needed.
         """
+        self._derive: dict[str, Derive] = {}
+        self._decoder: GroupDecoder | None = None
+        if not names:
+            return
         contract = part.metadata.contract
         codecs = codecs_of(contract)
         needed = register_columns(contract, names)
         missing = sorted(set(needed) - set(table.column_names))
         if missing:
             raise PartError(f"the file lacks the column {missing[0]}, which is needed for {', '.join(names)}")
-        self.count = table.num_rows
         group = group or GroupMetadata(table.num_rows)
         self._decoder = part.decoder(group, table.select(needed))
         try:
@@ -51,7 +56,7 @@ class VirtualColumns:
         Raises:
             PartError: if columns and metadata contradict each other.
         """
-        if not self._derive:
+        if self._decoder is None:
             return {}
         regs = self._decoder.rows(first, last)
         return {name: derive(regs) for name, derive in self._derive.items()}
@@ -63,4 +68,5 @@ class VirtualColumns:
         in memory until Python's next garbage collection.
         """
         self._derive.clear()
-        vars(self._decoder).clear()
+        if self._decoder is not None:
+            vars(self._decoder).clear()
