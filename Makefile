@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+TRAIN := $(VENV)/.train
 # Airflow of this checkout: one place says how it is set up.
 AIRFLOW := scripts/with-airflow
 FUZZ_SECONDS := 120
@@ -15,7 +16,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 MATTERS_MOST := tests/unit/engine/part/test_frozen.py tests/property/test_reference.py tests/unit/kernel/test_kernel.py tests/unit/lake/test_lake.py tests/unit/engine/part/test_part.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up env check test long browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
+.PHONY: help setup run up env check test long train browser screenshots reader-matrix report-docs kernels fuzz lint format bench bench-docs requirements clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +47,16 @@ check: lint ## Style, types and the tests of what matters most
 test: $(READY) ## Run the tests but for the long ones: 10 minutes on two cores
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long"
 
-long: $(READY) browser ## Run the long tests: Airflow itself, real servers and engines, campaigns: half an hour
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m long --ignore=tests/integration
+long: $(READY) browser train ## Run the long tests: Airflow itself, real servers and engines, PyTorch, campaigns: half an hour
+	LOGPRESS_REQUIRE_TORCH=1 $(BIN)/pytest $(SIDE_BY_SIDE) -m long --ignore=tests/integration
 	$(BIN)/pytest -m long tests/integration
+
+train: $(TRAIN) ## Install PyTorch, and what docs/training.md trains with: 5 GB
+
+# A later `make setup` leaves these packages there: none of them changes one that it installs.
+$(TRAIN): $(READY) requirements-train.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-train.txt
+	@touch $@
 
 browser: $(READY) ## Find or install a Chromium, in which the page is tested
 	@command -v chromium chromium-browser google-chrome \
@@ -102,6 +110,8 @@ requirements: $(READY) ## Compile the pins anew from pyproject.toml
 	@{ echo "-r requirements.txt"; cat requirements-dev.pins; } > requirements-dev.txt && rm requirements-dev.pins
 	$(BIN)/uv pip compile --quiet --group bench -c requirements-dev.txt --python-version 3.11 --no-header -o requirements-bench.pins
 	@{ echo "-r requirements.txt"; cat requirements-bench.pins; } > requirements-bench.txt && rm requirements-bench.pins
+	$(BIN)/uv pip compile --quiet --group train -c requirements-dev.txt --python-version 3.11 --no-header -o requirements-train.pins
+	@{ echo "-r requirements.txt"; cat requirements-train.pins; } > requirements-train.txt && rm requirements-train.pins
 
 clean: ## Remove what make run and make up left: .airflow, lake, sample
 	rm -rf .airflow lake sample

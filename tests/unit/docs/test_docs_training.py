@@ -1,9 +1,10 @@
-"""docs/training.md, run as it stands: its commands, then its Python; what is learned is better than counts."""
+"""docs/training.md, run as it stands: its commands, then its Python; what is learned is better than counts.
+
+`make test` leaves out the blocks that need packages which `make setup` does not install; `make long` runs all.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -12,18 +13,20 @@ from typing import Any
 
 import pytest
 from tests.unit.docs.test_docs_reading import examples
+from tests.unit.reading.test_torch import need
 
 GUIDE = Path(__file__).parents[3] / "docs" / "training.md"
 OTHERS = ("torch", "torchdata", "lightning", "datasets")
-"""Packages that are not among those of `make setup`; see test_torch.py."""
+"""Packages of the group `train`, which `make train` installs."""
 
 
 def needs(code: str) -> list[str]:
-    """Packages that a block uses and that are missing."""
-    return [name for name in OTHERS if re.search(rf"\b{name}\b", code) and importlib.util.find_spec(name) is None]
+    """Packages of the group that a block uses."""
+    return [name for name in OTHERS if re.search(rf"\b{name}\b", code)]
 
 
-def test_the_guide_runs_and_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, everything: bool) -> dict[str, float]:
+    """Run the guide, or its blocks that need no package of the group; return what the models reach."""
     text = GUIDE.read_text(encoding="utf-8")
     commands = "".join(re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
     script = f'set -e\nlogpress() {{ "{sys.executable}" -m logpress.cli "$@"; }}\n' + re.sub(
@@ -34,22 +37,26 @@ def test_the_guide_runs_and_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     session: dict[str, Any] = {}
     blocks = examples(text)
     assert len(blocks) >= 10
-    left_out: set[str] = set()
     for line, code in blocks:
-        missing = needs(code)
-        if missing:
-            left_out.update(missing)
-        else:
+        if everything or not needs(code):
             exec(compile("\n" * line + code, str(GUIDE), "exec"), session)
     assert session["loader"].steps > 0
-    known = session["known"]
+    known: dict[str, float] = session["known"]
+    return known
+
+
+def test_the_guide_runs_and_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = learn(tmp_path, monkeypatch, everything=False)
     counted = min(known["functions"], known["functions of the game"])
     assert known["functions of the game"] < known["functions"]
     assert known["softmax regression"] < counted - 0.2
-    if not left_out:
-        assert known["GRU"] < counted - 0.2
-        print(known)
-    elif os.environ.get("LOGPRESS_REQUIRE_TORCH") == "1":
-        pytest.fail(f"these are not installed: {', '.join(sorted(left_out))}")
-    else:
-        pytest.skip(f"all blocks ran but those that need {', '.join(sorted(left_out))}: pip install '.[torch]'")
+    assert "GRU" not in known
+
+
+@pytest.mark.long
+def test_the_guide_runs_and_learns_with_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OTHERS:
+        need(name)
+    known = learn(tmp_path, monkeypatch, everything=True)
+    assert known["GRU"] < min(known["functions"], known["functions of the game"]) - 0.2
+    print(known)

@@ -1,7 +1,8 @@
 """Loaders with PyTorch: the same batches from any number of workers, and from what trains with them.
 
-PyTorch is several GB, so it is not among the packages of `make setup`: without it these tests are skipped, which the
-summary says, or fail if LOGPRESS_REQUIRE_TORCH is 1. The batches themselves are tested without it, in test_batches.py.
+PyTorch is several GB, so it is not among the packages of `make setup`. `make long` installs it and what trains with it,
+and sets LOGPRESS_REQUIRE_TORCH=1: a missing package then fails the tests that need it. Run by hand they are skipped,
+which the summary says. The batches themselves are tested without PyTorch, in test_batches.py.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from logpress.reading import Scan
 CODES = ["client_app_id", "func_name"]
 COLUMNS = [*CODES, "response_elapsed_ms", "request_begin_at"]
 
+pytestmark = pytest.mark.long
+
 
 def need(name: str) -> Any:
     """A package, or a test that says that it was not run."""
-    if importlib.util.find_spec(name) is not None:
+    package = name.partition(".")[0]
+    if importlib.util.find_spec(package) is not None:
         return importlib.import_module(name)
-    said = f"{name} is not installed: pip install '.[torch]' {'' if name == 'torch' else name}"
+    said = f"{package} is not installed: `make train` installs it"
     if os.environ.get("LOGPRESS_REQUIRE_TORCH") == "1":
         pytest.fail(said)
     pytest.skip(said)

@@ -15,7 +15,7 @@ from logpress.reading.batches.source import Arrays
 Tensors = dict[str, torch.Tensor]
 
 
-class TorchBatches(Loader, IterableDataset):  # type: ignore[misc]  # PyTorch is not there when types are checked
+class TorchBatches(Loader, IterableDataset):  # type: ignore[misc]  # types are checked without PyTorch
     """Batches as dicts of tensors; codes, which are int32 in NumPy, are int64, which losses and embeddings take.
 
     It is an `IterableDataset` whose items are batches: `DataLoader(loader, batch_size=None, num_workers=2)` gives the
