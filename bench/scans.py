@@ -27,7 +27,7 @@ from logpress import open_lake
 from logpress.reading import TableReader
 
 FEW = ["client_app_id", "func_name", "response_elapsed_ms"]
-GROUPS = "SELECT func_name, count(*) AS calls, avg(response_elapsed_ms) AS ms FROM {} GROUP BY func_name"
+AGGREGATES = "func_name, count(*) AS calls, avg(response_elapsed_ms) AS ms"
 
 Run = Callable[[], Any]
 Pair = tuple[Run, Run | None]
@@ -106,8 +106,8 @@ def _pairs(table: TableReader, days: tuple[str, str], folder: Path) -> dict[str,
             lambda: _late(pl.scan_parquet(flat)),
         ),
         "GROUP BY through to_duckdb": (
-            lambda: connection.sql(GROUPS.format("relation")).fetchall() if relation else None,
-            lambda: connection.sql(GROUPS.format(f"read_parquet({listed})")).fetchall(),
+            lambda: relation.aggregate(AGGREGATES, "func_name").fetchall(),
+            lambda: connection.sql(f"SELECT {AGGREGATES} FROM read_parquet({listed}) GROUP BY func_name").fetchall(),
         ),
         f"{len(stored)} stored columns to Arrow, DuckDB": (
             most.to_arrow,

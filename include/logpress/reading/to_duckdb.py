@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,16 @@ class Source(Protocol):
 
     def to_batches(self, *, categories: bool = False) -> pa.RecordBatchReader:
         """Stream the rows."""
+
+
+class Stream(NamedTuple):
+    """What DuckDB takes for a scanner of Arrow's, of which it calls `to_reader` alone; that one hands batches on twice."""
+
+    batches: pa.RecordBatchReader
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        """The rows."""
+        return self.batches
 
 
 class PushedDown(ds.Dataset):  # type: ignore[misc]
@@ -50,9 +60,7 @@ class PushedDown(ds.Dataset):  # type: ignore[misc]
         """The columns."""
         return self._scan.to_batches(categories=True).schema
 
-    def scanner(
-        self, columns: Sequence[str] | None = None, filter: pc.Expression | None = None, **_: Any
-    ) -> ds.Scanner:
+    def scanner(self, columns: Sequence[str] | None = None, filter: pc.Expression | None = None, **_: Any) -> Stream:
         """What reads the rows of one query.
 
         Args:
@@ -62,4 +70,4 @@ class PushedDown(ds.Dataset):  # type: ignore[misc]
         scan = self._scan if filter is None else self._scan.narrowed(filter)
         if columns:
             scan = scan.only(columns)
-        return ds.Scanner.from_batches(scan.to_batches(categories=True))
+        return Stream(scan.to_batches(categories=True))

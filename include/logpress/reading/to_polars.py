@@ -57,15 +57,16 @@ def frame_of(scan: Source) -> pl.DataFrame:
     """
     import polars as pl
 
-    direct = _direct(scan)
+    parts = list(scan.parts())
+    direct = _direct(scan, parts)
     if not direct:
         return _through_arrow(scan)
     types = {field.name: _polars_type(field.type) for field in scan.schema if field.name in direct}
     others = [name for name in scan.schema.names if name not in direct]
-    frames = [
-        _lazy(_checked(part, direct), direct).select(pl.col(name).cast(type_) for name, type_ in types.items())
-        for part in scan.parts()
-    ]
+    frames = []
+    for part in parts:
+        part.opened.compare(physical_columns(part.contract, direct))
+        frames.append(_lazy(part, direct).select(pl.col(name).cast(type_) for name, type_ in types.items()))
     if not others:
         return pl.concat(pl.collect_all(frames)).select(scan.schema.names)
     with ThreadPoolExecutor(1, "polars") as pool:
@@ -98,12 +99,12 @@ def lazy_frame_of(scan: Source) -> pl.LazyFrame:
     return register_io_source(source, schema=schema)
 
 
-def _direct(scan: Source) -> list[str]:
+def _direct(scan: Source, parts: Sequence[Part]) -> list[str]:
     """The columns that Polars may make itself: stored in each file with the type that readers see, or told by them."""
     if scan.is_chosen or not scan.files or any("://" in path for path in scan.files):
         return []
     names: list[str] | None = None
-    for part in scan.parts():
+    for part in parts:
         in_file = {field.name: field.type for field in part.opened.schema}
         stored = {column.name: column.type for column in stored_columns(part.contract)}
         derived = set(part.derived(scan.schema.names))
@@ -128,15 +129,6 @@ def _is_told(part: Part, name: str, in_file: Mapping[str, pa.DataType]) -> bool:
         return False
     types = {column.name: column.type for column in stored_columns(part.contract)}
     return all(in_file.get(needed) == types[needed] for needed in physical_columns(part.contract, [name]))
-
-
-def _checked(part: Part, names: Sequence[str]) -> Part:
-    """A part, once the bytes of these columns, and of those that they are made of, match their checksums."""
-    needed = physical_columns(part.contract, names)
-    for group in part.groups:
-        with part.opened.group(group, needed, is_described=False):
-            pass  # opening it compares the bytes of its columns with their checksums
-    return part
 
 
 def _lazy(part: Part, names: Sequence[str]) -> pl.LazyFrame:

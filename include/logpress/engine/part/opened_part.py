@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from logpress.engine.part.decode import GroupDecoder
 from logpress.engine.part.group_metadata import GroupMetadata
 from logpress.engine.part.metadata import CREATED_BY, PartMetadata
-from logpress.engine.part.part_file import Chunk, chunks_of, named, open_group, opened, read_footer
+from logpress.engine.part.part_file import Chunk, chunks_of, compare_group, named, open_group, opened, read_footer
 from logpress.engine.registers.stored_columns import ROW_GROUP, stored_columns
 from logpress.errors import PartError
 
@@ -100,16 +100,25 @@ class OpenedPart:
         Raises:
             PartError: if the file is gone, or bytes of a column are damaged; with the path.
         """
-        needed = {*columns, ROW_GROUP} if is_described else set(columns)
-        chunks = {name: chunk for name, chunk in self._chunks(number).items() if name in needed}
+        chunks = self._chunks(number, [*columns, ROW_GROUP] if is_described else columns)
         checksums = self.metadata.checksums_of(number)
         with open_group(self.path, self.footer, number, chunks, checksums, self._dictionaries) as file:
             yield OpenedGroup(self, number, file)
 
-    def _chunks(self, group: int) -> dict[str, Chunk]:
+    def compare(self, columns: Sequence[str]) -> None:
+        """Compare the bytes of these columns, in all row groups, with their checksums.
+
+        Raises:
+            PartError: if the file is gone, or bytes of a column are damaged; with the path.
+        """
+        for number in range(self.footer.num_row_groups):
+            compare_group(self.path, number, self._chunks(number, columns), self.metadata.checksums_of(number))
+
+    def _chunks(self, group: int, columns: Sequence[str]) -> dict[str, Chunk]:
         if group not in self._known_chunks:
             self._known_chunks[group] = chunks_of(self.footer, group)
-        return self._known_chunks[group]
+        known = self._known_chunks[group]
+        return {name: known[name] for name in columns if name in known}
 
     @cached_property
     def _known_chunks(self) -> dict[int, dict[str, Chunk]]:

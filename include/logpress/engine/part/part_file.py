@@ -136,6 +136,24 @@ def open_group(
     Raises:
         PartError: if the file is gone, or bytes of a column are damaged; with the path.
     """
+    with _compared(path, group, chunks, checksums) as handle:
+        # pages need no further comparison where their chunk was compared
+        yield _parquet_file(handle, footer, dictionaries, verify=checksums is None)
+
+
+def compare_group(path: str, group: int, chunks: Mapping[str, Chunk], checksums: Sequence[int] | None) -> None:
+    """Compare the bytes of column chunks with their checksums; see `open_group`.
+
+    Raises:
+        PartError: if the file is gone, or bytes of a column are damaged; with the path.
+    """
+    with _compared(path, group, chunks, checksums):
+        pass
+
+
+@contextmanager
+def _compared(path: str, group: int, chunks: Mapping[str, Chunk], checksums: Sequence[int] | None) -> Iterator[Any]:
+    """A handle that has the bytes of some column chunks, which are those that were written."""
     with named(path):
         if "://" in path:
             filesystem, name = fsspec.core.url_to_fs(path)
@@ -153,8 +171,7 @@ def open_group(
                         f"is damaged: column {name} of row group {group}, {size} bytes at {start}, is not what was "
                         "written"
                     )
-            # pages need no further comparison where their chunk was compared
-            yield _parquet_file(handle, footer, dictionaries, verify=checksums is None)
+            yield handle
 
 
 def _parquet_file(
