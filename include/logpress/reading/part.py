@@ -89,7 +89,7 @@ class Part:
             opened = opened_part(path)
             _check_identity(path, opened.metadata)
             if told is not None:
-                told.see(opened.stored_bytes, opened.footer)
+                told.see(opened)
             if request is None or request.filter is None:
                 return cls(opened, tuple(range(opened.footer.num_row_groups)))
             return cls(opened, _groups_that_match(opened.fragment, request.filter, request.types))

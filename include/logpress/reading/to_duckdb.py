@@ -24,7 +24,7 @@ class Source(Protocol):
 
 
 class Stream(NamedTuple):
-    """What DuckDB takes for a scanner of Arrow's, of which it calls `to_reader` alone; that one hands batches on twice."""
+    """What DuckDB takes for a scanner of Arrow's: it calls `to_reader` alone. Arrow's would hand batches on twice."""
 
     batches: pa.RecordBatchReader
 

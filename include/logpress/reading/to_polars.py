@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
@@ -63,10 +64,11 @@ def frame_of(scan: Source) -> pl.DataFrame:
         return _through_arrow(scan)
     types = {field.name: _polars_type(field.type) for field in scan.schema if field.name in direct}
     others = [name for name in scan.schema.names if name not in direct]
+    made = [pl.col(name).cast(type_) for name, type_ in types.items()]
     frames = []
     for part in parts:
         part.opened.compare(physical_columns(part.contract, direct))
-        frames.append(_lazy(part, direct).select(pl.col(name).cast(type_) for name, type_ in types.items()))
+        frames.append(_lazy(part, direct).select(made))
     if not others:
         return pl.concat(pl.collect_all(frames)).select(scan.schema.names)
     with ThreadPoolExecutor(1, "polars") as pool:
@@ -132,11 +134,11 @@ def _is_told(part: Part, name: str, in_file: Mapping[str, pa.DataType]) -> bool:
 
 
 def _lazy(part: Part, names: Sequence[str]) -> pl.LazyFrame:
-    """Columns of a part that Polars makes by itself, with those that they are made of."""
+    """A part with the columns that Polars makes by itself."""
     import polars as pl
 
     columns = part.contract.by_name
-    frame = pl.scan_parquet(part.path, hive_partitioning=False).select(physical_columns(part.contract, names))
+    frame = pl.scan_parquet(part.path, hive_partitioning=False)
     for name in stages_of([name for name in names if name in columns], columns):
         column = columns[name]
         assert isinstance(column, Instant)
@@ -164,6 +166,7 @@ def _is_nested(type_: pa.DataType) -> bool:
     return bool(pa.types.is_nested(type_) or isinstance(type_, pa.ExtensionType))
 
 
+@cache
 def _polars_type(type_: pa.DataType) -> pl.DataType:
     import polars as pl
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
+from logpress.engine.part.opened_part import OpenedPart
 from logpress.errors import PartError
 from logpress.manifest import PartStats
 
@@ -31,16 +30,19 @@ class Told:
         """What a manifest tells of one of its parts."""
         return cls(part.stored_bytes, part.rows, tuple(column.name for column in part.columns))
 
-    def see(self, stored_bytes: int, footer: pq.FileMetaData) -> None:
+    def see(self, part: OpenedPart) -> None:
         """See that a file is as it was told.
 
         Raises:
             PartError: if its size, rows or columns are others.
         """
-        found = tuple(footer.schema.column(number).path for number in range(footer.num_columns))
+        found = part.names
         if found != self.columns:
             raise PartError(f"{_difference(found, self.columns)}; {_AGAIN}")
-        for what, count, told in (("rows", footer.num_rows, self.rows), ("bytes", stored_bytes, self.stored_bytes)):
+        for what, count, told in (
+            ("rows", part.footer.num_rows, self.rows),
+            ("bytes", part.stored_bytes, self.stored_bytes),
+        ):
             if count != told:
                 raise PartError(f"has {count} {what}, {told} are in the day's manifest; {_AGAIN}")
 

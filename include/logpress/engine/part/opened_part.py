@@ -53,9 +53,9 @@ class OpenedPart:
             return cls(path, size, footer, PartMetadata.of(footer), footer.created_by.startswith(CREATED_BY))
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """The names of the file's columns."""
-        return frozenset(self.footer.schema.column(number).name for number in range(self.footer.num_columns))
+    def names(self) -> tuple[str, ...]:
+        """The names of the file's columns, in its order."""
+        return tuple(self.footer.schema.column(number).path for number in range(self.footer.num_columns))
 
     @cached_property
     def schema(self) -> pa.Schema:
