@@ -363,7 +363,7 @@ def test_resuming_reads_what_the_window_holds(scan: Scan, monkeypatch: pytest.Mo
         next(batches)
     state, read, decode = loader.state_dict(), [], Source.decode
     batches.close()  # type: ignore[attr-defined]
-    monkeypatch.setattr(Source, "decode", lambda self, group: read.append(group) or decode(self, group))
+    monkeypatch.setattr(Source, "decode", lambda self, group, into: read.append(group) or decode(self, group, into))
     loader.load_state_dict(state)
     next(batches := iter(loader))
     batches.close()  # type: ignore[attr-defined]

@@ -68,17 +68,22 @@ class Epoch:
         plan, window = self._plan, self._plan.positions(stage)
         for position in [position for position in self._decoded if position not in window]:
             del self._decoded[position]
-        for position in window:
+        counts = [plan.count(position, stage) for position in window]
+        ends = np.cumsum(counts).tolist()
+        found = np.empty(sum(counts), dtype=f"V{self._source.row.itemsize}")
+        targets = {
+            position: found[end - count : end] for position, count, end in zip(window, counts, ends, strict=True)
+        }
+        for position, target in targets.items():
             if position not in self._decoded:
+                into = target if plan.is_whole(position) else None  # no other stage has rows of it
                 group = self._groups[plan.order[position]]
-                self._decoded[position] = self._decoders.submit(self._source.decode, group)
-        picked = [plan.picked(position, stage) for position in window]
-        order = plan.shuffled(stage, sum(map(len, picked)))
-        found = np.empty(len(order), dtype=f"V{self._source.row.itemsize}")
-        first = 0
-        for position, rows in zip(window, picked, strict=True):
-            last = first + len(rows)
-            # `rows` are within the row group; "clip" writes to `out` without a copy between
-            self._decoded[position].result().take(rows, out=found[first:last], mode="clip")
-            first = last
+                self._decoded[position] = self._decoders.submit(self._source.decode, group, into)
+        picked = {position: plan.picked(position, stage) for position in window if not plan.is_whole(position)}
+        order = plan.shuffled(stage, len(found))
+        for position, target in targets.items():
+            rows = self._decoded[position].result()
+            if position in picked:
+                # they are within the row group; "clip" writes to `out` without a copy between
+                rows.take(picked[position], out=target, mode="clip")
         return found, order

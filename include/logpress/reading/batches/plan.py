@@ -100,6 +100,16 @@ class Plan:
         """The stage of a row of the epoch."""
         return int(np.searchsorted(self.starts, row, "right")) - 1
 
+    def is_whole(self, position: int) -> bool:
+        """Whether all rows of the row group at a position are in one stage."""
+        return len(self._stages_of(position)) == 1
+
+    def count(self, position: int, stage: int) -> int:
+        """How many rows of the row group at a position are in a stage."""
+        stages = self._stages_of(position)
+        each, more = divmod(self.rows[self.order[position]], len(stages))
+        return int(each) + (stage - stages.start < more)
+
     def picked(self, position: int, stage: int) -> NDArray[np.int64]:
         """int64[n]: the rows of the row group at a position that are in a stage."""
         count = self.rows[self.order[position]]

@@ -101,15 +101,19 @@ class Source:
         fields = rows.view(self.row)
         return {name: np.ascontiguousarray(fields[name]) for column in self.columns for name, _ in column.arrays}
 
-    def decode(self, group: Group) -> NDArray[np.void]:
+    def decode(self, group: Group, into: NDArray[np.void] | None = None) -> NDArray[np.void]:
         """The rows of a row group, as bytes; `arrays` takes them apart.
+
+        Args:
+            group: the row group.
+            into: what they are written to, of as many rows; a new array if None.
 
         Raises:
             PartError: if the file is gone or damaged, or has other rows than were counted.
         """
         rows = self._open(group.file).rows(group.number, self.request)
         schema, names = self._schema(), [column.name for column in self.columns]
-        arrays = np.empty(group.rows, self.row)
+        arrays = np.empty(group.rows, self.row) if into is None else into.view(self.row)
         codes, first = CodesOf(), 0
         for batch in rows.batches(schema, _AT_ONCE) if rows is not None else ():
             last = first + batch.num_rows
