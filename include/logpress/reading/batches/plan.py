@@ -108,7 +108,7 @@ class Plan:
         """How many rows of the row group at a position are in a stage."""
         stages = self._stages_of(position)
         each, more = divmod(self.rows[self.order[position]], len(stages))
-        return int(each) + (stage - stages.start < more)
+        return int(each) + int(stage - stages.start < more)
 
     def picked(self, position: int, stage: int) -> NDArray[np.int64]:
         """int64[n]: the rows of the row group at a position that are in a stage."""
