@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,8 @@ from logpress.reading.batches.source import Arrays, Group, Source
 class Epoch:
     """The rows of an epoch, for batches that ask for them in ascending order; a stage is prepared ahead.
 
-    In memory are the row groups of the window, and the rows of two stages.
+    A row group is decoded once, and its rows are dealt to their stages at once. In memory are the rows of the window
+    that are still to come, those of two stages, and a row group a thread.
     """
 
     def __init__(self, source: Source, groups: Sequence[Group], plan: Plan) -> None:
@@ -25,7 +26,8 @@ class Epoch:
         self._source, self._groups, self._plan = source, groups, plan
         self._decoders = ThreadPoolExecutor(source.threads, "decode")
         self._stager = ThreadPoolExecutor(1, "stage")
-        self._decoded: dict[int, Future[NDArray[np.void]]] = {}
+        self._dealt: dict[int, Future[None]] = {}
+        self._rows: dict[int, NDArray[np.void]] = {}
         self._stages: dict[int, Future[tuple[NDArray[np.void], NDArray[np.int64]]]] = {}
 
     def __enter__(self) -> Self:
@@ -66,24 +68,36 @@ class Epoch:
     def _prepare(self, stage: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
         """In the thread of stages, one after the other."""
         plan, window = self._plan, self._plan.positions(stage)
-        for position in [position for position in self._decoded if position not in window]:
-            del self._decoded[position]
-        counts = [plan.count(position, stage) for position in window]
-        ends = np.cumsum(counts).tolist()
-        found = np.empty(sum(counts), dtype=f"V{self._source.row.itemsize}")
-        targets = {
-            position: found[end - count : end] for position, count, end in zip(window, counts, ends, strict=True)
-        }
-        for position, target in targets.items():
-            if position not in self._decoded:
-                into = target if plan.is_whole(position) else None  # no other stage has rows of it
-                group = self._groups[plan.order[position]]
-                self._decoded[position] = self._decoders.submit(self._source.decode, group, into)
-        picked = {position: plan.picked(position, stage) for position in window if not plan.is_whole(position)}
-        order = plan.shuffled(stage, len(found))
-        for position, target in targets.items():
-            rows = self._decoded[position].result()
-            if position in picked:
-                # they are within the row group; "clip" writes to `out` without a copy between
-                rows.take(picked[position], out=target, mode="clip")
-        return found, order
+        for position in [position for position in self._dealt if position not in window]:
+            del self._dealt[position]
+        for position in window:
+            if position not in self._dealt:
+                stages = range(max(stage, plan.stages_of(position).start), plan.stages_of(position).stop)
+                targets = {number: self._target(position, number) for number in stages}
+                self._dealt[position] = self._decoders.submit(self._deal, position, targets)
+        rows = self._rows.pop(stage)
+        order = plan.shuffled(stage, len(rows))
+        for position in window:
+            self._dealt[position].result()
+        return rows, order
+
+    def _target(self, position: int, stage: int) -> NDArray[np.void]:
+        """Where the rows of a row group are among those of a stage: behind those of the row groups before it."""
+        counts = [self._plan.count(other, stage) for other in self._plan.positions(stage)]
+        if stage not in self._rows:
+            self._rows[stage] = np.empty(sum(counts), dtype=f"V{self._source.row.itemsize}")
+        place = position - stage
+        first = sum(counts[:place])
+        return self._rows[stage][first : first + counts[place]]
+
+    def _deal(self, position: int, targets: Mapping[int, NDArray[np.void]]) -> None:
+        """Decode a row group and deal its rows, in a thread of its own."""
+        plan = self._plan
+        group = self._groups[plan.order[position]]
+        if plan.is_whole(position):
+            self._source.decode(group, *targets.values())
+            return
+        rows = self._source.decode(group)
+        for stage, target in targets.items():
+            # they are within the row group; "clip" writes to `out` without a copy between
+            rows.take(plan.picked(position, stage), out=target, mode="clip")

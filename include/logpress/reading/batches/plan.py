@@ -86,7 +86,7 @@ class Plan:
         """int64[stages + 1]: the first row of each stage in the epoch, and the number of all rows."""
         counts = np.zeros(self.stages + 1, dtype=np.int64)
         for position in range(len(self.rows)):
-            stages = self._stages_of(position)
+            stages = self.stages_of(position)
             each, more = divmod(self.rows[self.order[position]], len(stages))
             counts[stages.start + 1 : stages.stop + 1] += each
             counts[stages.start + 1 : stages.start + 1 + more] += 1
@@ -102,18 +102,18 @@ class Plan:
 
     def is_whole(self, position: int) -> bool:
         """Whether all rows of the row group at a position are in one stage."""
-        return len(self._stages_of(position)) == 1
+        return len(self.stages_of(position)) == 1
 
     def count(self, position: int, stage: int) -> int:
         """How many rows of the row group at a position are in a stage."""
-        stages = self._stages_of(position)
+        stages = self.stages_of(position)
         each, more = divmod(self.rows[self.order[position]], len(stages))
         return int(each) + int(stage - stages.start < more)
 
     def picked(self, position: int, stage: int) -> NDArray[np.int64]:
         """int64[n]: the rows of the row group at a position that are in a stage."""
         count = self.rows[self.order[position]]
-        stages = self._stages_of(position)
+        stages = self.stages_of(position)
         if len(stages) == 1:
             return np.arange(count)
         # of each `len(stages)` rows in a row, one is in each stage; which one is random
@@ -133,7 +133,8 @@ class Plan:
             return np.arange(count)
         return shuffled(count, self.seed, self.epoch, "stage", stage)
 
-    def _stages_of(self, position: int) -> range:
+    def stages_of(self, position: int) -> range:
+        """The stages that have rows of the row group at a position."""
         return range(max(0, position - self.window + 1), min(position, self.stages - 1) + 1)
 
 
