@@ -25,7 +25,8 @@ DEVICES = [str(UUID(int=number << 96 | number)) for number in (0, 1, 5 << 28, 2*
 """UUIDs that repeat; as signed numbers they would be in another order."""
 
 
-_EXAMPLES = {name: values for name, values in example_values(fits=True).items() if name.removeprefix("as_") in _MORE}
+EXAMPLES = {name: values for name, values in example_values(fits=True).items() if name.removeprefix("as_") in _MORE}
+"""Values of the columns that the file does not have."""
 
 
 def every_type() -> Contract:
@@ -103,7 +104,7 @@ def record(rng: random.Random, day: date, number: int) -> bytes:
         "elapsed": elapsed,
         "ended": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    document |= {name: rng.choice(values) for name, values in _EXAMPLES.items()}
+    document |= {name: rng.choice(values) for name, values in EXAMPLES.items()}
     document["labelled"] = document["labelled"].replace("+00:00", rng.choice(["+09:00", "Z"]))
     missing = rng.choice(_MISSING) if rng.random() < 0.3 else ()
     for name in missing:

@@ -6,8 +6,11 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from logpress.codecs.registry import CODECS
+import pyarrow as pa
+
+from logpress.codecs.registry import CODECS, codecs_of
 from logpress.contract import Contract
+from logpress.contract.columns import is_virtual
 
 
 def with_examples(contract: Contract, codecs: Collection[str] = tuple(CODECS)) -> Contract:
@@ -25,3 +28,16 @@ def example_values(*, fits: bool = False) -> dict[str, list[Any]]:
         f"as_{name}": [json.loads(text) for text in (codec.example.fits if fits else codec.example.texts)]
         for name, codec in CODECS.items()
     }
+
+
+def shown_as_stored(contract: Contract) -> list[str]:
+    """Columns that scans derive from what files have, and other readers see as they are stored.
+
+    UUIDs are none of them: to other readers, too, they are UUIDs, or their texts.
+    """
+    codecs = codecs_of(contract).values()
+    return [
+        codec.name
+        for codec in codecs
+        if codec.is_derived and not is_virtual(codec.column) and codec.stored()[0].type != pa.uuid()
+    ]

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests import every_type, moved
+from tests.examples import shown_as_stored
 from tests.integration.encodings import Encoded, register, write_encoded
 from tests.integration.s3_server import S3Server
 from tests.unit.reading.test_reading import sdk_log_row
@@ -268,8 +269,12 @@ def read(lake: str, contract: Contract) -> Table:
     rows = plain(table.scan(columns=names).to_arrow())
     names = [column.name for column in contract.columns if column.codec != "kinesis_sequence"]
     shown = plain(table.scan(columns=["day", *names, "_extra", "_raw"]).to_arrow())
+    stored = pa.concat_tables(groups)
+    for name in shown_as_stored(contract):  # in the order of the files, as scans are
+        rows = rows.set_column(rows.column_names.index(name), name, stored[name])
+        shown = shown.set_column(shown.column_names.index(name), name, stored[name])
     found = Table(contract, rows, tuple(instants), tuple(groups), tuple(paths), shown)
-    assert found.values == values_of(pa.concat_tables(groups))
+    assert found.values == values_of(stored)
     return found
 
 

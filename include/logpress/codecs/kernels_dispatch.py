@@ -18,7 +18,7 @@ from __future__ import annotations
 from logpress.codecs.kernels_codes import FIRST_OWN
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.kernels_uuid import read_uuid, write_uuid
-from logpress.kernel.compile import inner_kernel
+from logpress.kernel.compile import inner_kernel, kernel
 
 UUID = FIRST_OWN
 """Code: the first and the last 8 bytes of a UUID; the option is 1 if its letters are capitals, else 0."""
@@ -37,4 +37,28 @@ def write_own(code, out, at, first, second, option):
     """Write a value's text, and return where it ends."""
     if code == UUID:
         return write_uuid(out, at, first, second, option)
+    return at
+
+
+@kernel
+def write_own_texts(code, first, second, option, out, offsets):
+    """Write the text of each row, one after the other; a row without a value gets no bytes.
+
+    Args:
+        code: of the codec.
+        first: int64[n], first registers, or NULL.
+        second: int64[n], second registers; of a codec with one register anything.
+        option: see above.
+        out: uint8[n * LONGEST_SLOT].
+        offsets: int32[n + 1], gets where each text begins, and the end.
+
+    Returns:
+        The bytes written.
+    """
+    at = 0
+    offsets[0] = 0
+    for i in range(first.shape[0]):
+        if first[i] != NULL:
+            at = write_own(code, out, at, first[i], second[i], option)
+        offsets[i + 1] = at
     return at

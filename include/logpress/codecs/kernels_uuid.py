@@ -15,7 +15,7 @@ import numpy as np
 
 from logpress.codecs.kernels_text import HIGH_BITS, NULL
 from logpress.kernel.ascii import DIGIT_0, LOWER_A, LOWER_F, MINUS, UPPER_A, UPPER_F
-from logpress.kernel.compile import inner_kernel, kernel
+from logpress.kernel.compile import inner_kernel
 from logpress.kernel.words import load32, load64, store32, store64
 
 UUID_BYTES = 36
@@ -134,25 +134,3 @@ def write_uuid(out, at, high, low, is_upper):
     store32(out, at + 24, third >> _THIRTY_TWO)
     store64(out, at + 28, _hex_of(last & _LOWER_32, to_letter))
     return at + UUID_BYTES
-
-
-@kernel
-def write_uuid_texts(high, low, out, offsets):
-    """Write the UUID of each row in small letters, one after the other; a row without one gets no bytes.
-
-    Args:
-        high: int64[n], the first 8 bytes, or NULL.
-        low: int64[n], the last 8 bytes.
-        out: uint8[n * UUID_BYTES].
-        offsets: int32[n + 1], gets where each text begins, and the end.
-
-    Returns:
-        The bytes written.
-    """
-    at = 0
-    offsets[0] = 0
-    for i in range(high.shape[0]):
-        if high[i] != NULL:
-            at = write_uuid(out, at, high[i], low[i], False)
-        offsets[i + 1] = at
-    return at

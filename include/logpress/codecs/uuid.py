@@ -1,6 +1,6 @@
 """The codec `uuid`: a UUID in its canonical form, stored as 16 bytes.
 
-Kernels: `read_uuid` and `write_uuid` (kernels_uuid), by kernels_dispatch; for readers, `write_uuid_texts`.
+Kernels: `read_uuid` and `write_uuid` (kernels_uuid), by kernels_dispatch.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpress.codecs.arrow_arrays import missing_of, validity
-from logpress.codecs.base import Derive, Example, Register, RowsToStore, StoredAs, StoredRows
+from logpress.codecs.base import Example, Register, RowsToStore, StoredAs, StoredRows
 from logpress.codecs.kernels_codes import UNSIGNED, UNSIGNED_LAST_IF_NULL
 from logpress.codecs.kernels_dispatch import UUID
 from logpress.codecs.kernels_text import NULL
-from logpress.codecs.kernels_uuid import UUID_BYTES, write_uuid_texts
 from logpress.codecs.own_kernels import OwnKernelsCodec
-from logpress.codecs.texts import Ints, Texts
+from logpress.codecs.texts import Ints
 from logpress.contract.columns import Column, Uuid
 from logpress.errors import PartError
 
@@ -54,16 +53,6 @@ class UuidCodec(OwnKernelsCodec[Uuid]):
         self._low = f"{column.name}#low"
 
     @property
-    def type(self) -> pa.DataType:
-        """Strings."""
-        return pa.string()
-
-    @property
-    def is_derived(self) -> bool:
-        """Readers see strings."""
-        return True
-
-    @property
     def registers(self) -> tuple[Register, ...]:
         """The first and the last 8 bytes."""
         return Register(self.name), Register(self._low)
@@ -72,6 +61,11 @@ class UuidCodec(OwnKernelsCodec[Uuid]):
     def option(self) -> int:
         """Whether letters are capitals."""
         return int(self.column.letters == "upper")
+
+    @property
+    def readers_option(self) -> int:
+        """Readers see small letters."""
+        return 0
 
     def stored(self) -> list[StoredAs]:
         """The 16 bytes."""
@@ -90,10 +84,6 @@ class UuidCodec(OwnKernelsCodec[Uuid]):
         """The reverse."""
         if self.name in rows.names:
             rows.add(self._fill, self.name, self._low)
-
-    def derive(self, texts: Mapping[str, Texts]) -> Derive:
-        """Strings in small letters."""
-        return lambda regs: _texts(regs[self.name], regs[self._low])
 
     def order_keys(self, regs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Whether there is one, and its bytes."""
@@ -116,11 +106,3 @@ class UuidCodec(OwnKernelsCodec[Uuid]):
             regs[self.name][missing] = regs[self._low][missing] = NULL
         if np.count_nonzero(regs[self.name] == NULL) != array.null_count:
             raise PartError(f"column {self.name} has a UUID that nobody could write")
-
-
-def _texts(high: Ints, low: Ints) -> pa.Array:
-    out = np.empty(len(high) * UUID_BYTES, dtype=np.uint8)
-    offsets = np.empty(len(high) + 1, dtype=np.int32)
-    used = write_uuid_texts(high, low, out, offsets)
-    buffers = [validity(high == NULL), pa.py_buffer(offsets), pa.py_buffer(out[:used])]
-    return pa.Array.from_buffers(pa.string(), len(high), buffers)

@@ -301,7 +301,7 @@ class Compare(RowsCheck):
 
     def see_columns(self, columns: Mapping[str, Column], personal: Collection[str] = ()) -> None:
         """See that values of both columns can be compared."""
-        kinds = {_group_of(columns[name]) for name in self.columns}
+        kinds = {columns[name].compares_as for name in self.columns}
         if len(kinds) > 1 or None in kinds:
             raise ValueError(
                 f"a check of kind compare cannot compare {self.columns[0]!r} with {self.columns[1]!r}; name two "
@@ -457,7 +457,7 @@ class Drift(CheckBase):
         if self.of == "corrected_labels":
             if not isinstance(column, Instant) or column.label_checked_by is None:
                 lacks = "has no `label_checked_by`"
-        elif _group_of(column) is None:
+        elif column.compares_as is None:
             lacks = f"has the codec {column.codec}, whose values are not compared"
         elif self.of in OF_VALUES and column.codec == "instant":
             lacks = "is an instant, whose values hardly ever repeat"
@@ -496,15 +496,6 @@ KINDS: tuple[str, ...] = tuple(
     kind for model in get_args(get_args(Check)[0]) for kind in get_args(model.model_fields["kind"].annotation)
 )
 """The kinds of checks."""
-
-
-def _group_of(column: Column) -> str | None:
-    """Columns of one group have values that compare with each other; None: opaque ones."""
-    if column.codec in ("integer", "decimal"):
-        return "numbers"
-    if column.codec in _TEXTS:
-        return "texts"
-    return {"instant": "instants", "boolean": "booleans", "uuid": "uuids"}.get(column.codec)
 
 
 def name_of(check: CheckBase) -> str:

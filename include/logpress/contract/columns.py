@@ -27,10 +27,12 @@ class ColumnBase(Model):
         takes: the kinds of JSON values whose text may fit the codec: string, number, boolean, container.
         slot: what of a value is left out of a layout: its `content` (of a string, what stands between the quotes),
             the whole `value` with its quotes, or an `instant` without its label.
+        compares_as: what a check may compare its values with: columns that say the same; None if with none.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("string",)
     slot: ClassVar[Literal["content", "value", "instant"]] = "content"
+    compares_as: ClassVar[str | None] = None
 
     name: Name
     path: tuple[Path, ...] = Field(
@@ -76,12 +78,16 @@ class ColumnBase(Model):
 class Category(ColumnBase):
     """A string with few distinct values, stored through a dictionary."""
 
+    compares_as: ClassVar[str | None] = "texts"
+
     codec: Literal["category"]
     type: Literal["string"] = "string"
 
 
 class Text(ColumnBase):
     """A string with many distinct values."""
+
+    compares_as: ClassVar[str | None] = "texts"
 
     codec: Literal["text"]
     type: Literal["string"] = "string"
@@ -92,6 +98,7 @@ class Json(ColumnBase):
 
     takes: ClassVar[tuple[str, ...]] = ("string", "number", "boolean", "container")
     slot: ClassVar[Literal["content", "value", "instant"]] = "value"
+    compares_as: ClassVar[str | None] = "texts"
 
     codec: Literal["json"]
     type: Literal["string"] = "string"
@@ -101,6 +108,7 @@ class Integer(ColumnBase):
     """A whole number."""
 
     takes: ClassVar[tuple[str, ...]] = ("number",)
+    compares_as: ClassVar[str | None] = "numbers"
 
     codec: Literal["integer"]
     type: Literal["int8", "int16", "int32", "int64"] = "int64"
@@ -110,6 +118,7 @@ class Decimal(ColumnBase):
     """A number with a fraction, stored as a double; a hidden column keeps the number of digits after its point."""
 
     takes: ClassVar[tuple[str, ...]] = ("number",)
+    compares_as: ClassVar[str | None] = "numbers"
 
     codec: Literal["decimal"]
     type: Literal["float64"] = "float64"
@@ -124,6 +133,7 @@ class Boolean(ColumnBase):
     """True or false."""
 
     takes: ClassVar[tuple[str, ...]] = ("boolean",)
+    compares_as: ClassVar[str | None] = "booleans"
 
     codec: Literal["boolean"]
     type: Literal["boolean"] = "boolean"
@@ -139,6 +149,7 @@ class Instant(ColumnBase):
     """
 
     slot: ClassVar[Literal["content", "value", "instant"]] = "instant"
+    compares_as: ClassVar[str | None] = "instants"
 
     codec: Literal["instant"]
     type: Literal["timestamp[s]", "timestamp[ms]", "timestamp[us]"] = "timestamp[ms]"
@@ -184,6 +195,8 @@ class Uuid(ColumnBase):
     Texts with letters of the other case, or of both, have the value, but their text is stored too.
     """
 
+    compares_as: ClassVar[str | None] = "uuids"
+
     codec: Literal["uuid"]
     type: Literal["uuid"] = "uuid"
     letters: Literal["lower", "upper"] = Field(default="lower", description="case of the digits a to f")
@@ -191,6 +204,8 @@ class Uuid(ColumnBase):
 
 class Lookup(ColumnBase):
     """A string that another column, `key`, mostly determines; only the exceptions are stored. Virtual."""
+
+    compares_as: ClassVar[str | None] = "texts"
 
     codec: Literal["lookup"]
     type: Literal["string"] = "string"

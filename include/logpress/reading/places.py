@@ -63,11 +63,11 @@ class Finder:
         """
         part = Part.open(path)
         types = pa.schema({**_types(self.contract), **_types(part.contract)}.items())
-        virtual = frozenset(column.name for column in columns_of([part.contract]) if column.virtual)
+        derived = frozenset(column.name for column in columns_of([part.contract]) if column.derived)
         texts = self.texts if number is None else self.texts[number : number + 1]
         try:
             conditions = parse_conditions(texts, {field.name: field.type for field in types})
-            wanted = compile_filter(conditions, types, virtual)
+            wanted = compile_filter(conditions, types, derived)
         except UsageError:
             if any(operator not in ("=", "==", "in") for _, operator, _ in self.conditions):
                 raise

@@ -24,6 +24,8 @@ from tests.twins import read_instant
 from logpress.codecs import kernels_instants, kernels_kinesis, kernels_text, kernels_typed, kernels_uuid
 from logpress.codecs.arrow_arrays import missing_of, values_of
 from logpress.codecs.instant import corrected_shift_min
+from logpress.codecs.kernels_dispatch import UUID as UUID_CODE
+from logpress.codecs.kernels_dispatch import write_own_texts
 from logpress.codecs.kernels_text import BAD, NULL
 from logpress.codecs.lenient import LenientReader
 from logpress.contract import Contract
@@ -352,7 +354,7 @@ def test_one_letter_of_the_other_case_anywhere_in_a_uuid(place: int) -> None:
 def test_texts_of_uuids_for_readers(uuids: list[UUID | None]) -> None:
     words = np.array([(NULL, 7) if uuid is None else words_of(uuid) for uuid in uuids], dtype=np.int64).reshape(-1, 2)
     out, offsets = np.full(36 * len(uuids) + 1, 0xAA, dtype=np.uint8), np.empty(len(uuids) + 1, dtype=np.int32)
-    used = int(kernels_uuid.write_uuid_texts(words[:, 0].copy(), words[:, 1].copy(), out, offsets))
+    used = int(write_own_texts(UUID_CODE, words[:, 0].copy(), words[:, 1].copy(), 0, out, offsets))
     assert used == offsets[-1]
     texts = [out[start:end].tobytes().decode() for start, end in itertools.pairwise(offsets)]
     assert texts == ["" if uuid is None else str(uuid) for uuid in uuids]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.every_type import every_type, extremes, records
+from tests.every_type import EXAMPLES, every_type, extremes, records
 from tests.unit.quality.test_checks import RUN, Staged, event, staged
 
 from logpress import open_lake
@@ -347,6 +347,7 @@ def test_personal_columns_tell_no_value(tmp_path: Path) -> None:
         "seen": {"s": "1977-07-07T07:07:07Z", "ms": "1977-07-07T07:07:07.077Z", "us": "1977-07-07T07:07:07.000077Z"},
         "ended": "1977-07-07T07:07:07.077Z",
         "_id": "49623735927354776182646864847313121695850829503304564770.0", "flag": True,
+        **{name: values[0] for name, values in EXAMPLES.items()},
     }  # fmt: skip
     lines = [
         json.dumps({"received": f"2021-12-26T10:00:00.0000{second:02}Z", **secrets}).encode() for second in range(30)
