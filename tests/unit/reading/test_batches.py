@@ -370,6 +370,30 @@ def test_resuming_reads_what_the_window_holds(scan: Scan, monkeypatch: pytest.Mo
     assert 1 <= len(read) <= 2  # of 8
 
 
+@pytest.mark.parametrize("workers", [1, 3, 40])
+def test_workers_that_leave_stages_out_keep_no_rows_of_them(
+    scan: Scan, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from logpress.reading.batches.epoch import Epoch
+
+    loader = scan.to_numpy_batches(batch_rows=50, codes=CODES, seed=9, window_rows=1500)
+    wanted = list(loader)
+    kept, prepare = list[tuple[int, list[int]]](), Epoch._prepare
+
+    def watched(epoch: Epoch, stage: int) -> Any:
+        found = prepare(epoch, stage)
+        kept.append((stage, sorted(epoch._rows)))
+        return found
+
+    monkeypatch.setattr(Epoch, "_prepare", watched)
+    for worker in range(min(workers, 3)):
+        kept.clear()
+        found = list(loader._batches(worker, workers))
+        assert all_equal(found, wanted[worker::workers])
+        assert len(kept) > 1
+        assert all(number > stage for stage, numbers in kept for number in numbers)
+
+
 def test_a_state_is_small_however_many_days_there_are() -> None:
     days = [date.fromordinal(738_000 + number) for number in range(1000)]
     files = [f"/lake/t/data/dt={day}/part-00-{number:012x}.parquet" for number, day in enumerate(days)]

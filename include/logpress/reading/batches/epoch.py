@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -27,7 +28,7 @@ class Epoch:
         self._decoders = ThreadPoolExecutor(source.threads, "decode")
         self._stager = ThreadPoolExecutor(1, "stage")
         self._dealt: dict[int, Future[None]] = {}
-        self._rows: dict[int, NDArray[np.void]] = {}
+        self._rows: dict[int, tuple[NDArray[np.void], list[int]]] = {}  # and where those of each row group begin
         self._stages: dict[int, Future[tuple[NDArray[np.void], NDArray[np.int64]]]] = {}
 
     def __enter__(self) -> Self:
@@ -66,16 +67,18 @@ class Epoch:
         return self._stages[stage].result()
 
     def _prepare(self, stage: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-        """In the thread of stages, one after the other."""
+        """In the thread of stages, one after the other; some may be left out."""
         plan, window = self._plan, self._plan.positions(stage)
         for position in [position for position in self._dealt if position not in window]:
             del self._dealt[position]
+        for number in [number for number in self._rows if number < stage]:
+            del self._rows[number]
         for position in window:
             if position not in self._dealt:
                 stages = range(max(stage, plan.stages_of(position).start), plan.stages_of(position).stop)
                 targets = {number: self._target(position, number) for number in stages}
                 self._dealt[position] = self._decoders.submit(self._deal, position, targets)
-        rows = self._rows.pop(stage)
+        rows, _ = self._rows.pop(stage)
         order = plan.shuffled(stage, len(rows))
         for position in window:
             self._dealt[position].result()
@@ -83,12 +86,12 @@ class Epoch:
 
     def _target(self, position: int, stage: int) -> NDArray[np.void]:
         """Where the rows of a row group are among those of a stage: behind those of the row groups before it."""
-        counts = [self._plan.count(other, stage) for other in self._plan.positions(stage)]
         if stage not in self._rows:
-            self._rows[stage] = np.empty(sum(counts), dtype=f"V{self._source.row.itemsize}")
-        place = position - stage
-        first = sum(counts[:place])
-        return self._rows[stage][first : first + counts[place]]
+            counts = [self._plan.count(other, stage) for other in self._plan.positions(stage)]
+            starts = [0, *itertools.accumulate(counts)]
+            self._rows[stage] = np.empty(starts[-1], dtype=f"V{self._source.row.itemsize}"), starts
+        rows, starts = self._rows[stage]
+        return rows[starts[position - stage] : starts[position - stage + 1]]
 
     def _deal(self, position: int, targets: Mapping[int, NDArray[np.void]]) -> None:
         """Decode a row group and deal its rows, in a thread of its own."""
