@@ -58,7 +58,8 @@ def frame_of(scan: Source) -> pl.DataFrame:
     """
     import polars as pl
 
-    parts = list(scan.parts())
+    is_plain = bool(scan.files) and not scan.is_chosen and not any("://" in path for path in scan.files)
+    parts = list(scan.parts()) if is_plain else []
     direct = _direct(scan, parts)
     if not direct:
         return _through_arrow(scan)
@@ -103,8 +104,6 @@ def lazy_frame_of(scan: Source) -> pl.LazyFrame:
 
 def _direct(scan: Source, parts: Sequence[Part]) -> list[str]:
     """The columns that Polars may make itself: stored in each file with the type that readers see, or told by them."""
-    if scan.is_chosen or not scan.files or any("://" in path for path in scan.files):
-        return []
     names: list[str] | None = None
     for part in parts:
         in_file = {field.name: field.type for field in part.opened.schema}

@@ -224,6 +224,18 @@ def test_shuffled_is_a_permutation(count: int, seed: int) -> None:
     assert sorted(shuffled(count, seed)) == list(range(count))
 
 
+def picked(plan: Plan, position: int, stage: int) -> list[int]:
+    """The rows of a row group that are in a stage, in plain Python: batches depend on it for ever."""
+    count, stages = plan.rows[plan.order[position]], plan.stages_of(position)
+    if len(stages) == 1:
+        return list(range(count))
+    ways = len(stages)
+    turns = words(-(-(count // ways) // 4), plan.seed, plan.epoch, "deal", position).view(np.uint16).tolist()
+    turn = stage - stages.start
+    rows = [place * ways + (turns[place] + turn) % ways for place in range(count // ways)]
+    return rows + [count // ways * ways + turn] * (turn < count % ways)
+
+
 @given(
     st.lists(st.integers(1, 40), max_size=12), st.integers(1, 15), st.integers(0, 3), st.integers(0, 3), st.booleans()
 )
@@ -235,8 +247,14 @@ def test_a_plan_deals_each_row_to_one_stage(
     dealt: list[tuple[int, int]] = []
     assert sorted(plan.order) == list(range(len(rows)))
     for stage in range(plan.stages):
-        pieces = [plan.picked(position, stage) for position in plan.positions(stage)]
+        pieces = []
+        for position in plan.positions(stage):
+            order, starts = plan.dealt(position)
+            place = stage - plan.stages_of(position).start
+            pieces.append(order[starts[place] : starts[place + 1]])
+            assert pieces[-1].tolist() == picked(plan, position, stage)
         assert len(pieces) <= window
+        assert plan.counts(stage).tolist() == list(map(len, pieces))
         count = sum(map(len, pieces))
         assert plan.starts[stage + 1] - plan.starts[stage] == count
         assert sorted(plan.shuffled(stage, count)) == list(range(count))

@@ -17,6 +17,7 @@ from logpress import open_lake
 from logpress.contract import Contract
 from logpress.errors import PartError
 from logpress.reading import to_polars
+from logpress.reading.part import Part
 
 SEED = 7
 
@@ -113,6 +114,23 @@ def test_virtual_instants_that_some_days_store_are_those_of_scans(tmp_path: Path
         assert scan.to_polars().equals(expected)
         for name in scan.schema.names:
             assert scan.only([name]).to_polars().equals(expected.select(name)), name
+
+
+@pytest.mark.parametrize("where", [None, [("took", ">", 0)]])
+def test_a_file_is_opened_once_for_each_way_of_reading_it(
+    lake: str, where: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = open_lake(lake).table("times").scan(columns=["at", "kind"], where=where)
+    opened: list[str] = []
+    open_part = Part.open
+
+    def watched(path: str, *given: Any) -> Part:
+        opened.append(path)
+        return open_part(path, *given)
+
+    monkeypatch.setattr(Part, "open", watched)
+    assert scan.to_polars().height == scan.to_arrow().num_rows
+    assert sorted(opened) == sorted([*scan.files, *scan.files])
 
 
 def test_lazy_frames_filter_by_virtual_columns(lake: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,9 +61,17 @@ class OpenedPart:
         """The file's columns, without metadata."""
         return self.footer.schema.to_arrow_schema().remove_metadata()
 
-    @cached_property
+    @property
     def fragment(self) -> Any:
-        """The file as a `pyarrow.dataset.ParquetFileFragment`, which knows by its statistics what row groups hold."""
+        """The file as a `pyarrow.dataset.ParquetFileFragment`, which knows by its statistics what row groups hold.
+
+        Threads may make it twice; `cached_property` of Python 3.11 would let one part at a time read its footer.
+        """
+        if "_fragment" not in vars(self):
+            vars(self)["_fragment"] = self._made_fragment()
+        return vars(self)["_fragment"]
+
+    def _made_fragment(self) -> Any:
         import pyarrow.dataset as ds
 
         filesystem, name = pa.fs.LocalFileSystem(), self.path
@@ -159,14 +166,16 @@ class OpenedGroup:
             PartError: if the number of a column's values differs from that of the rows.
         """
         rows = self.part.rows_of(self.number)
-        if first_rows is None or first_rows >= rows or not columns:
-            table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
+        wanted = rows if first_rows is None else min(first_rows, rows)
+        # a damaged page header is seen by the number of all values alone, unless bytes have a checksum
+        if wanted < rows and columns and self.part.metadata.checksums_of(self.number) is not None:
+            batch = next(self.batches(columns, wanted), None)
+            table, rows = batch and pa.Table.from_batches([batch]), wanted
         else:
-            rows = first_rows
-            table = pa.Table.from_batches(itertools.islice(self.batches(columns, rows), 1))
-        if columns and table.num_rows != rows:
+            table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
+        if table is None or (columns and table.num_rows != rows):
             raise PartError(f"is damaged: row group {self.number} has a column with another number of values than rows")
-        return table
+        return table.slice(0, wanted)
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """All rows of some columns, `rows` at a time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -87,8 +86,7 @@ class Epoch:
     def _target(self, position: int, stage: int) -> NDArray[np.void]:
         """Where the rows of a row group are among those of a stage: behind those of the row groups before it."""
         if stage not in self._rows:
-            counts = [self._plan.count(other, stage) for other in self._plan.positions(stage)]
-            starts = [0, *itertools.accumulate(counts)]
+            starts = [0, *np.cumsum(self._plan.counts(stage)).tolist()]
             self._rows[stage] = np.empty(starts[-1], dtype=f"V{self._source.row.itemsize}"), starts
         rows, starts = self._rows[stage]
         return rows[starts[position - stage] : starts[position - stage + 1]]
@@ -100,7 +98,8 @@ class Epoch:
         if plan.is_whole(position):
             self._source.decode(group, *targets.values())
             return
-        rows = self._source.decode(group)
+        rows, (order, starts) = self._source.decode(group), plan.dealt(position)
         for stage, target in targets.items():
+            place = stage - plan.stages_of(position).start
             # they are within the row group; "clip" writes to `out` without a copy between
-            rows.take(plan.picked(position, stage), out=target, mode="clip")
+            rows.take(order[starts[place] : starts[place + 1]], out=target, mode="clip")

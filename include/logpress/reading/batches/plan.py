@@ -104,34 +104,49 @@ class Plan:
         """Whether all rows of the row group at a position are in one stage."""
         return len(self.stages_of(position)) == 1
 
-    def count(self, position: int, stage: int) -> int:
-        """How many rows of the row group at a position are in a stage."""
-        stages = self.stages_of(position)
-        each, more = divmod(self.rows[self.order[position]], len(stages))
-        return int(each) + int(stage - stages.start < more)
+    def counts(self, stage: int) -> NDArray[np.int64]:
+        """int64[positions]: how many rows of the row group at each position of the window are in a stage."""
+        window = self.positions(stage)
+        each, more, first = (found[window.start : window.stop] for found in self._shares)
+        counts: NDArray[np.int64] = each + (stage - first < more)
+        return counts
 
-    def picked(self, position: int, stage: int) -> NDArray[np.int64]:
-        """int64[n]: the rows of the row group at a position that are in a stage."""
-        count = self.rows[self.order[position]]
-        stages = self.stages_of(position)
-        if len(stages) == 1:
-            return np.arange(count)
-        # of each `len(stages)` rows in a row, one is in each stage; which one is random
-        ways, turn = len(stages), stage - stages.start
-        whole = count // ways
+    def dealt(self, position: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of the row group at a position by stage: int64[rows], and int64[stages + 1], where each begins.
+
+        Of each `stages` rows in a row, one is in each stage; which one is random.
+        """
+        count, ways = self.rows[self.order[position]], len(self.stages_of(position))
+        whole, more = divmod(count, ways)
+        starts = np.arange(ways + 1) * whole + np.minimum(np.arange(ways + 1), more)
+        if ways == 1:
+            return np.arange(count), starts
         turns = words(-(-whole // 4), self.seed, self.epoch, "deal", position).view(np.uint16)[:whole] % np.uint16(ways)
-        turns += np.uint16(turn)  # `ways` is at most 1,024
-        turns -= np.where(turns >= ways, np.uint16(ways), np.uint16(0))
-        found = np.empty(whole + (turn < count % ways), dtype=np.int64)
-        np.add(np.arange(0, whole * ways, ways), turns, out=found[:whole])
-        found[whole:] = whole * ways + turn
-        return found
+        shifted = turns + np.arange(ways, dtype=np.uint16)[:, None]  # `ways` is at most 1,024
+        shifted -= np.where(shifted >= ways, np.uint16(ways), np.uint16(0))
+        found = np.empty(count, dtype=np.int64)
+        longer = found[: more * (whole + 1)].reshape(more, whole + 1)
+        shorter = found[more * (whole + 1) :].reshape(ways - more, whole)
+        base = np.arange(0, whole * ways, ways)
+        np.add(base, shifted[:more], out=longer[:, :whole])
+        np.add(base, shifted[more:], out=shorter)
+        longer[:, whole] = whole * ways + np.arange(more)
+        return found, starts
 
     def shuffled(self, stage: int, count: int) -> NDArray[np.int64]:
         """int64[count]: the order of the rows of a stage, of those of the first row group in the window first."""
         if not self.is_shuffled:
             return np.arange(count)
         return shuffled(count, self.seed, self.epoch, "stage", stage)
+
+    @cached_property
+    def _shares(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """int64[row groups] each, by position: rows a stage, how many first stages have one more, the first stage."""
+        places = np.arange(len(self.rows))
+        first = np.maximum(0, places - self.window + 1)
+        stages = np.minimum(places, self.stages - 1) + 1 - first
+        each, more = np.divmod(np.asarray(self.rows, dtype=np.int64)[self.order], stages)
+        return each, more, first
 
     def stages_of(self, position: int) -> range:
         """The stages that have rows of the row group at a position."""

@@ -18,6 +18,7 @@ from logpress.comparing import Named, compare_day
 from logpress.contract import load_contract
 from logpress.engine.part import metadata as part_module
 from logpress.engine.part.metadata import METADATA_KEY, PartMetadata
+from logpress.engine.part.opened_part import OpenedGroup, OpenedPart
 from logpress.errors import PartError, ProofError
 from logpress.lake import Lake
 from logpress.manifest import DayManifest, PartStats
@@ -73,6 +74,22 @@ def test_a_part_whose_columns_are_not_its_contracts_is_an_error(lake: Lake, chan
     ):  # fmt: skip
         with pytest.raises(PartError, match=rf"{path.name}: is damaged or was changed by .*: {CHANGES[change][1]}"):
             read()
+
+
+def test_first_rows_are_read_alone_only_where_bytes_have_a_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one, as in format 4, a page whose header is damaged is passed over; the number of all rows tells."""
+
+    def first_rows(path: Path) -> int:
+        part = OpenedPart.open(str(path))
+        with part.group(0, ["_layout"], is_described=False) as group:
+            return int(group.table(["_layout"], first_rows=1).num_rows)
+
+    older, newer = FROZEN / "older.parquet", FROZEN.parent / "5" / "older.parquet"
+    assert first_rows(older) == first_rows(newer) == 1
+    monkeypatch.setattr(OpenedGroup, "batches", lambda *_: iter(()))
+    assert first_rows(older) == 1
+    with pytest.raises(PartError, match="another number of values than rows"):
+        first_rows(newer)
 
 
 def test_columns_of_a_later_minor_version_are_skipped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
