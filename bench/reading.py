@@ -79,8 +79,9 @@ def main() -> None:
         table = open_lake(asked.lake).table(asked.table)
         reader = READERS[asked.only]
         importlib.import_module(NEEDS.get(asked.only, "logpress"))
-        folder = asked.folder / reader.__name__.strip("_")
-        print(json.dumps(_measured(reader, Asked(table, (first, last or first), asked.window_rows, folder))))
+        with tempfile.TemporaryDirectory() as made:
+            folder = (asked.folder or Path(made)) / reader.__name__.strip("_")
+            print(json.dumps(_measured(reader, Asked(table, (first, last or first), asked.window_rows, folder))))
         return
     all_pythons = [sys.executable, *asked.python]
     pythons = {name: one for name in READERS if (one := _python_with(NEEDS.get(name, "logpress"), all_pythons))}
