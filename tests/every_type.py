@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,9 @@ EXAMPLES = {name: values for name, values in example_values(fits=True).items() i
 """Values of the columns that the file does not have."""
 
 
-def every_type() -> Contract:
+def every_type(more: Collection[str] = _MORE) -> Contract:
     """The contract, with the examples of codecs that the file does not have."""
-    return with_examples(load_contract(_CONTRACT), _MORE)
+    return with_examples(load_contract(_CONTRACT), more)
 
 
 def sequence(shard: int, created: int, counter: int, arrival: int, sub: int) -> str:

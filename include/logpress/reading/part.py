@@ -53,10 +53,12 @@ class Part:
     Attributes:
         opened: what reads it.
         groups: the row groups that can hold rows that are wanted.
+        is_alone: whether no other part is read meanwhile.
     """
 
     opened: OpenedPart
     groups: tuple[int, ...]
+    is_alone: bool = False
 
     @property
     def path(self) -> str:
@@ -74,13 +76,16 @@ class Part:
         return self.opened.metadata.contract
 
     @classmethod
-    def open(cls, path: str, request: Request | None = None, told: Told | None = None) -> Part:
+    def open(
+        cls, path: str, request: Request | None = None, told: Told | None = None, *, is_alone: bool = False
+    ) -> Part:
         """Read what a part says of itself.
 
         Args:
             path: a path or fsspec URI.
             request: which rows are wanted; all if None.
             told: what the day's manifest says of it; None where there is none.
+            is_alone: whether no other part is read meanwhile.
 
         Raises:
             PartError: if it is gone or damaged, was not written by logpress, or is not what the manifest tells of.
@@ -91,32 +96,28 @@ class Part:
             if told is not None:
                 told.see(opened)
             if request is None or request.filter is None:
-                return cls(opened, tuple(range(opened.footer.num_row_groups)))
-            return cls(opened, _groups_that_match(opened.fragment, request.filter, request.types))
+                return cls(opened, tuple(range(opened.footer.num_row_groups)), is_alone)
+            return cls(opened, _groups_that_match(opened.fragment, request.filter, request.types), is_alone)
 
-    def rows(self, group: int, request: Request, *, is_alone: bool = False) -> Rows | None:
+    def rows(self, group: int, request: Request) -> Rows | None:
         """The rows of a row group that match, as far as stored columns can decide; None if there are none.
-
-        Args:
-            group: number of the row group.
-            request: the columns and rows.
-            is_alone: whether no other row group is read meanwhile: its columns are read by several threads.
 
         Raises:
             PartError: if the file is gone or damaged.
         """
         with _part_errors(self.path):
-            return self._rows(group, request, is_alone)
+            return self._rows(group, request)
 
     def _read(
-        self, group: int, names: Sequence[str], chosen: NDArray[np.int64] | None, is_alone: bool
+        self, group: int, names: Sequence[str], chosen: NDArray[np.int64] | None = None
     ) -> tuple[pa.Table, GroupMetadata | None]:
         """Stored columns of a row group's rows, or of those chosen, and its metadata if columns are derived from it."""
         columns, is_derived = self._stored(names), bool(self.derived(names))
         first_rows = None if chosen is None else int(chosen[-1]) + 1
+        use_threads = self.is_alone and len(self.groups) == 1  # else row groups are read side by side
         with self.opened.group(group, columns, is_described=is_derived) as opened:
             described = opened.described() if is_derived else None
-            table = opened.table(columns, first_rows=first_rows, use_threads=is_alone)
+            table = opened.table(columns, first_rows=first_rows, use_threads=use_threads)
             if chosen is not None and len(chosen) < self.opened.rows_of(group):
                 table = _some(table, chosen)
             for column in table.columns:
@@ -124,23 +125,23 @@ class Part:
                     column.validate(full=True)  # that texts are UTF-8
             return table, described
 
-    def _rows(self, group: int, request: Request, is_alone: bool) -> Rows | None:
+    def _rows(self, group: int, request: Request) -> Rows | None:
         count = self.opened.rows_of(group)
         left, chosen = request.filter, None
         if left is not None and left.stored is not None and not self.derived(left.stored_columns):
-            chosen = self._chosen(group, left, request.types, is_alone)
+            chosen = self._chosen(group, left, request.types)
             if len(chosen) == 0:
                 return None
             if left.is_stored:
                 left = None
         names = list(dict.fromkeys([*request.names, *(left.columns if left is not None else ())]))
-        table, described = self._read(group, names, chosen, is_alone)
+        table, described = self._read(group, names, chosen)
         if chosen is not None:
             count = len(chosen)
         virtual = VirtualColumns(self.opened, described, table, self.derived(names))
         return Rows(self.path, table, count, chosen, virtual, request, left)
 
-    def _chosen(self, group: int, wanted: Filter, types: pa.Schema, is_alone: bool) -> NDArray[np.int64]:
+    def _chosen(self, group: int, wanted: Filter, types: pa.Schema) -> NDArray[np.int64]:
         """Indices of the rows that match what stored columns can decide, ascending.
 
         Conditions on texts come first, because dictionaries are quick to read, and to decide: if no row matches them,
@@ -149,7 +150,7 @@ class Part:
         count = self.opened.rows_of(group)
         if not wanted.each:
             assert wanted.stored is not None
-            table, _ = self._read(group, wanted.stored_columns, None, is_alone)
+            table, _ = self._read(group, wanted.stored_columns)
             arrays = {name: _column(table, name, count, types) for name in wanted.stored_columns}
             return matching(arrays, count, wanted.stored)
         chosen: NDArray[np.int64] | None = None
@@ -158,7 +159,7 @@ class Part:
             conditions = [one for one, is_one in zip(wanted.each, is_text, strict=True) if is_one == kind]
             if not conditions or (chosen is not None and len(chosen) == 0):
                 continue
-            table, _ = self._read(group, list(dict.fromkeys(name for name, _ in conditions)), chosen, is_alone)
+            table, _ = self._read(group, list(dict.fromkeys(name for name, _ in conditions)), chosen)
             rows, places = count if chosen is None else len(chosen), None
             for name, expression in conditions:
                 array = _column(table, name, rows, types)

@@ -367,16 +367,14 @@ class Scan:
     def _read(self, convert: Callable[[Rows | None], Out], request: Request | None = None) -> Iterator[Out]:
         """The converted row groups, in order; a few parts and row groups are read ahead."""
         request = request or self._request
-
-        def read(job: tuple[Part, int]) -> Out:
-            part, group = job
-            is_alone = len(self.files) == 1 and len(part.groups) == 1
-            return convert(part.rows(group, request, is_alone=is_alone))
-
+        is_alone = len(self.files) == 1
         with ThreadPoolExecutor(self._threads, "scan") as pool:
             files = zip(self.files, self._told, strict=True)
-            parts = ahead_of(pool, lambda one: Part.open(one[0], request, one[1]), files, _PARTS_AHEAD)
-            yield from ahead_of(pool, read, self._groups(parts), self._threads)
+            parts = ahead_of(
+                pool, lambda one: Part.open(one[0], request, one[1], is_alone=is_alone), files, _PARTS_AHEAD
+            )
+            groups = self._groups(parts)
+            yield from ahead_of(pool, lambda job: convert(job[0].rows(job[1], request)), groups, self._threads)
 
     def _groups(self, parts: Iterable[Part]) -> Iterator[tuple[Part, int]]:
         """The row groups of this share that may match."""

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import padded
+from tests.unit.codecs.test_codec_rooms import contract_of
 
 from logpress.codecs import kernels_dispatch
 from logpress.codecs.kernels_codes import FIRST_OWN, LONGEST_SLOT
 from logpress.codecs.kernels_dispatch import read_own, write_own
 from logpress.codecs.kernels_text import NULL
 from logpress.codecs.own_kernels import OwnKernelsCodec
-from logpress.codecs.registry import CODECS
+from logpress.codecs.registry import CODECS, codecs_of
 from logpress.contract.columns import ColumnBase
-from logpress.contract.model import Contract
 
 OWN = {name: codec for name, codec in CODECS.items() if issubclass(codec, OwnKernelsCodec)}
 _WORDS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([NULL, -1, 0, 2**32, -(2**32), 10**9, 2**63 - 1])
 
 
 def column_of(name: str) -> OwnKernelsCodec[ColumnBase]:
-    keys: dict[str, Any] = {"name": "v", "path": "v", "codec": name, **OWN[name].example.keys}
-    at = {"name": "at", "path": "at", "codec": "instant"}
-    columns = Contract.model_validate({"table": "t", "day": "at", "columns": [at, keys]}).by_name
-    codec = OWN[name](columns["v"], columns)
+    codec = codecs_of(contract_of(name))["v"]
     assert isinstance(codec, OwnKernelsCodec)
     return codec
 

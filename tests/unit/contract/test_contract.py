@@ -75,7 +75,12 @@ def test_entity_and_time_are_for_readers_alone(tmp_path: Path) -> None:
     assert contract.sha256 == plain.sha256  # a day need not be pressed again for them
 
 
-CODECS = ", ".join(sorted(registry.CODECS))
+FIRST_CODECS = (
+    "boolean", "category", "decimal", "instant", "integer", "json", "kinesis_sequence", "lookup", "text", "uuid",
+)  # fmt: skip
+"""They stay, because there are files that have them."""
+
+CODECS = ", ".join(sorted({*FIRST_CODECS, *registry.CODECS}))
 COLUMNS = "order_id, placed_at, shipped_at, amount"
 RESIDUAL = "residual_of: [placed_at]"
 ORDER = "order_by: [order_id]"

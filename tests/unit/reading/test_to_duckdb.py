@@ -75,9 +75,9 @@ def test_row_groups_that_cannot_match_are_not_read_for_duckdb(
     seen: list[tuple[str, tuple[str, ...]]] = []
     rows = Part.rows
 
-    def watched(part: Part, group: int, request: Any, **options: Any) -> Any:
+    def watched(part: Part, group: int, request: Any) -> Any:
         seen.append((part.path, request.names))
-        return rows(part, group, request, **options)
+        return rows(part, group, request)
 
     monkeypatch.setattr(Part, "rows", watched)
     relation = wide(calls).to_duckdb(duckdb.connect())

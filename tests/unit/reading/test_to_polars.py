@@ -124,9 +124,9 @@ def test_a_file_is_opened_once_for_each_way_of_reading_it(
     opened: list[str] = []
     open_part = Part.open
 
-    def watched(path: str, *given: Any) -> Part:
+    def watched(path: str, *given: Any, **options: Any) -> Part:
         opened.append(path)
-        return open_part(path, *given)
+        return open_part(path, *given, **options)
 
     monkeypatch.setattr(Part, "open", watched)
     assert scan.to_polars().height == scan.to_arrow().num_rows

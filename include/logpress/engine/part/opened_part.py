@@ -169,8 +169,8 @@ class OpenedGroup:
         wanted = rows if first_rows is None else min(first_rows, rows)
         # a damaged page header is seen by the number of all values alone, unless bytes have a checksum
         if wanted < rows and columns and self.part.metadata.checksums_of(self.number) is not None:
-            batch = next(self.batches(columns, wanted), None)
-            table, rows = batch and pa.Table.from_batches([batch]), wanted
+            batch, rows = next(self.batches(columns, wanted), None), wanted
+            table = None if batch is None else pa.Table.from_batches([batch])
         else:
             table = self.file.read_row_group(self.number, columns=list(columns), use_threads=use_threads)
         if table is None or (columns and table.num_rows != rows):

@@ -74,7 +74,7 @@ class Epoch:
             del self._rows[number]
         for position in window:
             if position not in self._dealt:
-                stages = range(max(stage, plan.stages_of(position).start), plan.stages_of(position).stop)
+                stages = range(stage, plan.stages_of(position).stop)
                 targets = {number: self._target(position, number) for number in stages}
                 self._dealt[position] = self._decoders.submit(self._deal, position, targets)
         rows, _ = self._rows.pop(stage)
@@ -94,12 +94,12 @@ class Epoch:
     def _deal(self, position: int, targets: Mapping[int, NDArray[np.void]]) -> None:
         """Decode a row group and deal its rows, in a thread of its own."""
         plan = self._plan
-        group = self._groups[plan.order[position]]
-        if plan.is_whole(position):
-            self._source.decode(group, *targets.values())
+        group, stages = self._groups[plan.order[position]], plan.stages_of(position)
+        if len(stages) == 1:
+            self._source.decode(group, targets[stages.start])
             return
         rows, (order, starts) = self._source.decode(group), plan.dealt(position)
         for stage, target in targets.items():
-            place = stage - plan.stages_of(position).start
+            place = stage - stages.start
             # they are within the row group; "clip" writes to `out` without a copy between
             rows.take(order[starts[place] : starts[place + 1]], out=target, mode="clip")

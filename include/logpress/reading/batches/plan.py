@@ -76,6 +76,11 @@ class Plan:
             return np.arange(len(self.rows))
         return shuffled(len(self.rows), self.seed, self.epoch, "row groups")
 
+    @cached_property
+    def _ordered(self) -> NDArray[np.int64]:
+        """int64[row groups]: the number of rows of the row group at each position."""
+        return np.asarray(self.rows, dtype=np.int64)[self.order]
+
     @property
     def stages(self) -> int:
         """Number of stages."""
@@ -84,13 +89,8 @@ class Plan:
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """int64[stages + 1]: the first row of each stage in the epoch, and the number of all rows."""
-        counts = np.zeros(self.stages + 1, dtype=np.int64)
-        for position in range(len(self.rows)):
-            stages = self.stages_of(position)
-            each, more = divmod(self.rows[self.order[position]], len(stages))
-            counts[stages.start + 1 : stages.stop + 1] += each
-            counts[stages.start + 1 : stages.start + 1 + more] += 1
-        return np.cumsum(counts)
+        counts = [int(self.counts(stage).sum()) for stage in range(self.stages)]
+        return np.cumsum([0, *counts], dtype=np.int64)
 
     def positions(self, stage: int) -> range:
         """The positions that are in the window in a stage."""
@@ -100,14 +100,11 @@ class Plan:
         """The stage of a row of the epoch."""
         return int(np.searchsorted(self.starts, row, "right")) - 1
 
-    def is_whole(self, position: int) -> bool:
-        """Whether all rows of the row group at a position are in one stage."""
-        return len(self.stages_of(position)) == 1
-
     def counts(self, stage: int) -> NDArray[np.int64]:
         """int64[positions]: how many rows of the row group at each position of the window are in a stage."""
         window = self.positions(stage)
-        each, more, first = (found[window.start : window.stop] for found in self._shares)
+        first, ways = (found[window.start : window.stop] for found in self._spans)
+        each, more = np.divmod(self._ordered[window.start : window.stop], ways)
         counts: NDArray[np.int64] = each + (stage - first < more)
         return counts
 
@@ -116,11 +113,9 @@ class Plan:
 
         Of each `stages` rows in a row, one is in each stage; which one is random.
         """
-        count, ways = self.rows[self.order[position]], len(self.stages_of(position))
+        count, ways = int(self._ordered[position]), len(self.stages_of(position))
         whole, more = divmod(count, ways)
         starts = np.arange(ways + 1) * whole + np.minimum(np.arange(ways + 1), more)
-        if ways == 1:
-            return np.arange(count), starts
         turns = words(-(-whole // 4), self.seed, self.epoch, "deal", position).view(np.uint16)[:whole] % np.uint16(ways)
         shifted = turns + np.arange(ways, dtype=np.uint16)[:, None]  # `ways` is at most 1,024
         shifted -= np.where(shifted >= ways, np.uint16(ways), np.uint16(0))
@@ -139,18 +134,17 @@ class Plan:
             return np.arange(count)
         return shuffled(count, self.seed, self.epoch, "stage", stage)
 
-    @cached_property
-    def _shares(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """int64[row groups] each, by position: rows a stage, how many first stages have one more, the first stage."""
-        places = np.arange(len(self.rows))
-        first = np.maximum(0, places - self.window + 1)
-        stages = np.minimum(places, self.stages - 1) + 1 - first
-        each, more = np.divmod(np.asarray(self.rows, dtype=np.int64)[self.order], stages)
-        return each, more, first
-
     def stages_of(self, position: int) -> range:
         """The stages that have rows of the row group at a position."""
-        return range(max(0, position - self.window + 1), min(position, self.stages - 1) + 1)
+        first, count = (int(found[position]) for found in self._spans)
+        return range(first, first + count)
+
+    @cached_property
+    def _spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """int64[row groups] each, by position: the first stage that has rows of it, and how many have."""
+        places = np.arange(len(self.rows))
+        first = np.maximum(0, places - self.window + 1)
+        return first, np.minimum(places, self.stages - 1) + 1 - first
 
 
 def window_of(rows: Sequence[int], window_rows: int) -> int:

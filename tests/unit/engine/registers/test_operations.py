@@ -9,10 +9,11 @@ import pytest
 from tests.conftest import SEED, compact
 
 from logpress.codecs import kernels_codes as codes
+from logpress.codecs.kernels_dispatch import UUID
 from logpress.codecs.own_kernels import OwnKernelsCodec
 from logpress.contract import Contract, load_contract
 from logpress.contract.base import UNITS_PER_SECOND
-from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence
+from logpress.contract.columns import Boolean, Decimal, Instant, Integer, Json, KinesisSequence, Uuid
 from logpress.engine.registers.operations import operation
 from logpress.engine.registers.operations import operations as operations_of
 from logpress.engine.registers.registers import Registers
@@ -89,6 +90,9 @@ def test_operations_say_what_their_names_say(case: int) -> None:
         elif isinstance(codec := registers.codecs[column.name], OwnKernelsCodec):
             second = [registers[register.name] for register in codec.registers[1:]] or [-1]
             assert (op[codes.CODE], [op[codes.SECOND]], op[codes.OPTION]) == (codec.code, second, codec.option)
+            if isinstance(column, Uuid):
+                assert (op[codes.CODE], op[codes.SECOND]) == (UUID, registers[f"{column.name}#low"])
+                assert op[codes.OPTION] == (column.letters == "upper")
         else:
             assert op[codes.CODE] == (codes.VALUE if isinstance(column, Json) else codes.STRING)
             assert op[codes.DICTIONARY] == registers.dictionaries[column.name]
